@@ -1,0 +1,140 @@
+"""The embed step: every chunk gets its vector, and none is made twice.
+
+Vectors are kept by (text of the chunk, model). What an interrupted attempt saved (``part-*`` blobs) and what
+earlier versions of the document had is taken over; only the rest goes through Triton.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from temporalio import activity
+
+from activities.contracts import Chunk, Embedded, EmbedInput
+from activities.heartbeat import heartbeating, report
+from activities.settings import EmbedSettings
+from activities.stores.blobs import Blobs, digest
+from activities.stores.catalog import Catalog
+from activities.stores.triton import ModelCard, Triton, Vectors
+
+#: Texts whose vectors are saved together: what a killed worker loses at most, once for each group under way.
+GROUP = 64
+
+
+class VectorSet(msgspec.Struct, frozen=True):
+    """Vectors as a blob: ``vectors`` holds float32, row by row, of the texts with these hashes."""
+
+    hashes: list[str]
+    dimension: int
+    vectors: bytes
+
+    def matrix(self) -> Vectors:
+        """Shape (hashes, dimension), float32."""
+        return np.frombuffer(self.vectors, np.float32).reshape(len(self.hashes), self.dimension)
+
+
+def vector_set(hashes: Sequence[str], matrix: Vectors) -> VectorSet:
+    """The blob of a matrix, shape (hashes, dimension)."""
+    return VectorSet(list(hashes), matrix.shape[1], np.ascontiguousarray(matrix, np.float32).tobytes())
+
+
+def vectors_prefix(chunks_key: str, model_fingerprint: str) -> str:
+    """Where the vectors of these chunks by this model are kept."""
+    return f"vectors/{digest(chunks_key)}/{model_fingerprint}"
+
+
+class EmbedActivities:
+    """Runs on the ``gpu`` queue."""
+
+    def __init__(self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: EmbedSettings) -> None:
+        self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
+
+    @activity.defn(name="embed")
+    @heartbeating
+    async def embed(self, job: EmbedInput) -> Embedded:
+        """Make the vectors that are missing. Progress: chunks that have their vector."""
+        card = await self._triton.card()
+        prefix = vectors_prefix(job.chunks_key, card.fingerprint)
+        key = f"{prefix}/all"
+        if await self._blobs.exists(key):
+            done = await self._blobs.load(key, VectorSet)
+            return _embedded(key, card, len(done.hashes), embedded=0)
+        chunks = await self._blobs.load(job.chunks_key, list[Chunk])
+        texts = {digest(chunk.text): chunk for chunk in chunks}
+        known = await self._known(job, prefix, card.fingerprint)
+        missing = sorted((hash for hash in texts if hash not in known), key=lambda hash: texts[hash].tokens)
+        made = await embed_chunks(
+            self._triton, self._blobs, prefix, {hash: texts[hash].text for hash in missing}, self._settings, len(chunks)
+        )
+        known |= made
+        hashes = [digest(chunk.text) for chunk in chunks]
+        await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
+        for part in await self._blobs.list(prefix):
+            if part != key:
+                await self._blobs.delete(part)
+        return _embedded(key, card, len(chunks), embedded=len(missing))
+
+    async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
+        """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
+        keys = await self._blobs.list(prefix)
+        earlier = [version.vectors_key for version in await self._catalog.documents.blobs(job.document_id)]
+        keys += [key for key in earlier[-1:-3:-1] if key is not None and key.split("/")[2] == fingerprint]
+        known: dict[str, Vectors] = {}
+        for key in keys:
+            try:
+                found = await self._blobs.load(key, VectorSet)
+            except KeyError:
+                continue  # purged in this moment: then it is made again
+            known.update(zip(found.hashes, found.matrix(), strict=True))
+        return known
+
+
+async def embed_chunks(
+    triton: Triton, blobs: Blobs, prefix: str, texts: dict[str, str], settings: EmbedSettings, total: int
+) -> dict[str, Vectors]:
+    """Vectors of ``texts`` (by hash, in order of length), saved as parts in groups while they come.
+
+    Requests have the size that the model asks for and a few are kept under way, over the ends of groups.
+    """
+    card = await triton.card()
+    passage = card.prompts.get("passage", "")
+    requests, groups = asyncio.Semaphore(settings.requests_in_flight), asyncio.Semaphore(2)
+    made: dict[str, Vectors] = {}
+    done = total - len(texts)
+
+    async def request(batch: list[str]) -> Vectors:
+        async with requests:
+            return await triton.embed([passage + texts[hash] for hash in batch])
+
+    async def group(members: list[str]) -> None:
+        nonlocal done
+        batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
+        matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
+        await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
+        made.update(zip(members, matrix, strict=True))
+        done += len(members)
+        report(done, total)
+        groups.release()
+
+    report(done, total)
+    hashes = list(texts)
+    async with asyncio.TaskGroup() as tasks:
+        for start in range(0, len(hashes), GROUP):
+            await groups.acquire()
+            tasks.create_task(group(hashes[start : start + GROUP]))
+    return made
+
+
+def _embedded(key: str, card: ModelCard, vectors: int, embedded: int) -> Embedded:
+    return Embedded(
+        vectors_key=key,
+        model=card.model,
+        model_fingerprint=card.fingerprint,
+        dimension=card.dimension,
+        vectors=vectors,
+        embedded=embedded,
+        reused=vectors - embedded,
+    )

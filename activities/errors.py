@@ -1,0 +1,260 @@
+"""The family of exceptions.
+
+::
+
+    HoldfastError
+    ├── DependencyError            something we need is down: waited for, never a document's fault
+    │   ├── TemporalUnavailable
+    │   ├── TritonUnavailable
+    │   ├── MilvusUnavailable
+    │   ├── CatalogUnavailable
+    │   └── BlobsUnavailable
+    ├── DocumentError              the document cannot be read: fails at once, with its reason
+    │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
+    │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
+    ├── RequestError               the caller can mend it
+    │   ├── InvalidRequest  InvalidName  QuestionTooLong  UploadTooLarge
+    │   ├── Unauthenticated  Forbidden  NotFound
+    │   └── Conflict: NameTaken  ModelMismatch
+    ├── ModelError                 a model refused its input
+    ├── Superseded  Canceled       work that ended early, on purpose
+    └── SettingsError              an operator can mend it
+
+Every class carries its sentence in English and in Chinese, with what the person can do. A reason is
+stored as ``Reason`` (code and parameters), so that it can be shown in either language later.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+Language = Literal["en", "zh"]
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why something failed, in a form that can be stored and rendered in any language."""
+
+    code: str
+    params: dict[str, str] = {}
+
+    def render(self, language: Language = "en") -> str:
+        """The sentence for a person."""
+        kind = _BY_CODE.get(self.code, HoldfastError)
+        template = kind.zh if language == "zh" else kind.en
+        return template.format_map(_Params(self.params))
+
+
+class _Params(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class HoldfastError(Exception):
+    """Anything that Holdfast itself reports."""
+
+    code: ClassVar[str] = "internal"
+    en: ClassVar[str] = "Something went wrong inside Holdfast; the log has the details."
+    zh: ClassVar[str] = "Holdfast 内部出错，详情请查看日志。"
+
+    def __init__(self, **params: object) -> None:
+        self.reason = Reason(self.code, {key: str(value)[:300] for key, value in params.items()})
+        super().__init__(self.reason.render())
+
+
+class DependencyError(HoldfastError):
+    """A service that we need does not answer; work waits for it."""
+
+    code = "dependency-unavailable"
+    dependency: ClassVar[str] = "dependency"
+
+
+class TemporalUnavailable(DependencyError):
+    code = "temporal-unavailable"
+    dependency = "temporal"
+    en = "The workflow service (Temporal) does not answer; try again in a moment. Nothing was changed."
+    zh = "工作流服务（Temporal）没有响应，请稍后重试。没有做任何更改。"
+
+
+class TritonUnavailable(DependencyError):
+    code = "triton-unavailable"
+    dependency = "triton"
+    en = "The model server (Triton) does not answer: {detail}. Work waits and goes on when it is back."
+    zh = "模型服务（Triton）没有响应：{detail}。任务会等待，恢复后自动继续。"
+
+
+class MilvusUnavailable(DependencyError):
+    code = "milvus-unavailable"
+    dependency = "milvus"
+    en = "The vector store (Milvus) does not answer: {detail}. Work waits and goes on when it is back."
+    zh = "向量库（Milvus）没有响应：{detail}。任务会等待，恢复后自动继续。"
+
+
+class CatalogUnavailable(DependencyError):
+    code = "catalog-unavailable"
+    dependency = "catalog"
+    en = "The catalogue database does not answer: {detail}. Work waits and goes on when it is back."
+    zh = "目录数据库没有响应：{detail}。任务会等待，恢复后自动继续。"
+
+
+class BlobsUnavailable(DependencyError):
+    code = "blobs-unavailable"
+    dependency = "blobs"
+    en = "The file store cannot be used: {detail}. Work waits and goes on when it is back."
+    zh = "文件存储不可用：{detail}。任务会等待，恢复后自动继续。"
+
+
+class DocumentError(HoldfastError):
+    """The document itself cannot be used; trying again would not help."""
+
+    code = "document-unusable"
+
+
+class EmptyDocument(DocumentError):
+    code = "empty"
+    en = "The file is empty. Check that it was saved and upload it again."
+    zh = "文件为空。请确认文件已保存后重新上传。"
+
+
+class UnsupportedFormat(DocumentError):
+    code = "unsupported-format"
+    en = "Files of this kind ({found}) cannot be read. Convert it to one of: {supported}."
+    zh = "无法读取此类文件（{found}）。请转换为以下格式之一：{supported}。"
+
+
+class EncryptedDocument(DocumentError):
+    code = "encrypted"
+    en = "The document is protected by a password. Remove the password and upload it again."
+    zh = "文档受密码保护。请去除密码后重新上传。"
+
+
+class DamagedDocument(DocumentError):
+    code = "damaged"
+    en = "The file looks like {format} but is damaged or cut off ({detail}). Open and save it again, then upload it."
+    zh = "文件看起来是 {format}，但已损坏或不完整（{detail}）。请重新打开并保存后再上传。"
+
+
+class NoText(DocumentError):
+    code = "no-text"
+    en = "No text was found in the document. If it is scanned, run text recognition (OCR) first."
+    zh = "文档中没有找到文字。如果是扫描件，请先进行文字识别（OCR）。"
+
+
+class DocumentTooLarge(DocumentError):
+    code = "document-too-large"
+    en = "The document is larger than allowed: {detail}. Split it, or ask the operator to raise the limit."
+    zh = "文档超出允许的大小：{detail}。请拆分文档，或联系管理员提高限制。"
+
+
+class ParserCrashed(DocumentError):
+    code = "parser-crashed"
+    en = "Reading the document crashed the parser ({detail}). The file is probably damaged; save it anew and retry."
+    zh = "读取文档时解析器崩溃（{detail}）。文件可能已损坏，请重新保存后再试。"
+
+
+class ParserTimedOut(DocumentError):
+    code = "parser-timed-out"
+    en = "Reading the document took longer than {seconds} seconds. Split it, or ask the operator to raise the limit."
+    zh = "读取文档超过 {seconds} 秒。请拆分文档，或联系管理员提高限制。"
+
+
+class RequestError(HoldfastError):
+    """The request cannot be served as it is."""
+
+    code = "invalid-request"
+    en = "The request is not valid: {detail}"
+    zh = "请求无效：{detail}"
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, unknown or out of range."""
+
+
+class InvalidName(RequestError):
+    code = "invalid-name"
+    en = "The name “{name}” cannot be used: {detail}."
+    zh = "名称“{name}”不可用：{detail}。"
+
+
+class QuestionTooLong(RequestError):
+    code = "question-too-long"
+    en = "The question has {length} characters; at most {limit} are allowed. Shorten it."
+    zh = "问题有 {length} 个字符，最多允许 {limit} 个。请缩短问题。"
+
+
+class UploadTooLarge(RequestError):
+    code = "upload-too-large"
+    en = "The upload is larger than {limit} bytes. Upload fewer or smaller files at once."
+    zh = "上传内容超过 {limit} 字节。请减少文件数量或大小。"
+
+
+class Unauthenticated(RequestError):
+    code = "unauthenticated"
+    en = "A valid API key is needed: send `Authorization: Bearer <key>`."
+    zh = "需要有效的 API 密钥：请发送 `Authorization: Bearer <key>`。"
+
+
+class Forbidden(RequestError):
+    code = "forbidden"
+    en = "This key may not do that. Ask an administrator for the role “{role}”."
+    zh = "此密钥无权执行该操作。请向管理员申请“{role}”角色。"
+
+
+class NotFound(RequestError):
+    code = "not-found"
+    en = "There is no {kind} “{id}”, or this key may not see it."
+    zh = "不存在该{kind}“{id}”，或此密钥无权查看。"
+
+
+class Conflict(RequestError):
+    code = "conflict"
+    en = "{detail}"
+    zh = "{detail}"
+
+
+class NameTaken(Conflict):
+    code = "name-taken"
+    en = "There is already a knowledge base “{name}”. Choose another name."
+    zh = "知识库“{name}”已存在，请使用其他名称。"
+
+
+class ModelMismatch(Conflict):
+    code = "model-mismatch"
+    en = "This knowledge base was indexed with {indexed}, but {serving} is being served. Re-index it, or serve {indexed}."
+    zh = "该知识库使用 {indexed} 建立索引，但当前提供的是 {serving}。请重建索引，或改用 {indexed}。"
+
+
+class ModelError(HoldfastError):
+    code = "model-refused"
+    en = "The model could not use its input: {detail}"
+    zh = "模型无法处理输入：{detail}"
+
+
+class SettingsError(HoldfastError):
+    code = "invalid-setting"
+    en = "The setting {key}={value} cannot be used: {problem}."
+    zh = "设置 {key}={value} 不可用：{problem}。"
+
+
+def _family(kind: type[HoldfastError]) -> list[type[HoldfastError]]:
+    return [kind, *(found for child in kind.__subclasses__() for found in _family(child))]
+
+
+class Superseded(HoldfastError):
+    """Not an error of anyone: a newer version was published first."""
+
+    code = "superseded"
+    en = "A newer version of the document was published first."
+    zh = "该文档的更新版本已先行发布。"
+
+
+class Canceled(HoldfastError):
+    code = "canceled"
+    en = "It was canceled before it was finished."
+    zh = "任务在完成前被取消。"
+
+
+_BY_CODE: dict[str, type[HoldfastError]] = {}
+for _kind in _family(HoldfastError):
+    _BY_CODE.setdefault(_kind.code, _kind)

@@ -1,0 +1,142 @@
+"""Evidence: which sentences of the passages speak to a question, and whether they are enough to answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from activities.contracts import Citation, Source
+from activities.sentences import sentences
+from activities.stores.triton import QUESTION_PRIORITY, ModelCard, Triton, Vectors
+
+#: Passages whose sentences are weighed, and sentences that an answer quotes at most.
+PASSAGES = 3
+QUOTES = 2
+
+#: Weights of a sentence's score beside its cosine: its passage's rank score, and the question's words in it.
+PASSAGE_WEIGHT = 0.05
+WORD_WEIGHT = 0.2
+
+#: A second quote must come this close to the first.
+CLOSE = 0.12
+
+_WORD = re.compile(r"[a-z0-9]+")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage."""
+
+    text: str
+    source: int
+    position: int
+    cosine: float = 0.0
+    score: float = 0.0
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a passage without the space around them; a line never continues in the next."""
+    parts = (sentence.strip() for line in text.splitlines() for sentence in sentences(line))
+    return [part for part in parts if part]
+
+
+def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
+    """The sentences of the first passages, in reading order; headings and repetitions are left out."""
+    seen: set[str] = set()
+    found: list[Sentence] = []
+    for place, text in enumerate(texts[:PASSAGES]):
+        headings = set(sources[place].section.split(" › "))
+        for position, sentence in enumerate(split_sentences(text)):
+            if sentence not in seen and sentence not in headings:
+                seen.add(sentence)
+                found.append(Sentence(sentence, place, position))
+    return found
+
+
+async def embed_passages(triton: Triton, card: ModelCard, texts: Sequence[str]) -> Vectors:
+    """Vectors of a few short texts, shape (texts, dimension), ahead of bulk work."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    batches = [order[i : i + card.batch_size] for i in range(0, len(order), card.batch_size)]
+    prompt = card.prompts.get("passage", "")
+    parts = await asyncio.gather(
+        *(triton.embed([prompt + texts[i] for i in batch], QUESTION_PRIORITY) for batch in batches)
+    )
+    matrix = np.empty((len(texts), card.dimension), np.float32)
+    for batch, part in zip(batches, parts, strict=True):
+        matrix[batch] = part
+    return matrix
+
+
+async def weigh(
+    triton: Triton, card: ModelCard, question: str, vector: Vectors, texts: Sequence[str], sources: Sequence[Source]
+) -> list[Sentence]:
+    """Sentences with their scores, best first: cosine, plus the passage's rank, plus rare words in common."""
+    candidates = sentences_of(texts, sources)
+    if not candidates:
+        return []
+    cosines = (await embed_passages(triton, card, [sentence.text for sentence in candidates])) @ vector
+    words = _shared_words(question, [sentence.text for sentence in candidates])
+    scored = [
+        msgspec.structs.replace(
+            sentence,
+            cosine=float(cosine),
+            score=float(cosine) + PASSAGE_WEIGHT * sources[sentence.source].score + WORD_WEIGHT * word,
+        )
+        for sentence, cosine, word in zip(candidates, cosines, words, strict=True)
+    ]
+    return sorted(scored, key=lambda sentence: -sentence.score)
+
+
+def is_answerable(card: ModelCard, language: str, similarity: float, weighed: Sequence[Sentence]) -> bool:
+    """Whether the documents seem to hold the answer at all: best passage plus best sentence, calibrated.
+
+    The thresholds belong to the embedding model, by the question's language (its card); a model without
+    any is given the benefit of the doubt. Measured on XQuAD at 5 % false refusals: 99 % of English and
+    97 % of Chinese questions whose documents are absent are recognised.
+    """
+    thresholds = card.found_threshold or {}
+    threshold = thresholds.get(language, thresholds.get("*"))
+    if not weighed:
+        return False
+    return threshold is None or similarity + max(sentence.cosine for sentence in weighed) >= threshold
+
+
+def choose(weighed: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences to quote, in reading order."""
+    chosen = [sentence for sentence in weighed[:QUOTES] if weighed[0].score - sentence.score <= CLOSE]
+    return sorted(chosen, key=lambda sentence: (sentence.source, sentence.position))
+
+
+def citation(source: Source, quote: str) -> Citation:
+    """A quote with the place it is from."""
+    return Citation(
+        n=source.n,
+        document_id=source.document_id,
+        document_name=source.document_name,
+        version=source.version,
+        chunk_id=source.chunk_id,
+        page=source.page,
+        section=source.section,
+        quote=quote,
+    )
+
+
+def words_of(text: str) -> set[str]:
+    """Lower-case words, and pairs of neighbouring Chinese characters."""
+    pairs = {run[i : i + 2] for run in _HAN.findall(text) for i in range(max(1, len(run) - 1))}
+    return set(_WORD.findall(text.lower())) | pairs
+
+
+def _shared_words(question: str, texts: Sequence[str]) -> list[float]:
+    """For each text the share (0–1) of the question's words in it, rare ones counting more."""
+    sets = [words_of(text) for text in texts]
+    frequency = Counter(word for words in sets for word in words)
+    weights = {word: math.log(1 + len(sets) / (frequency[word] + 0.5)) for word in words_of(question)}
+    total = sum(weights.values()) or 1.0
+    return [sum(weight for word, weight in weights.items() if word in words) / total for words in sets]

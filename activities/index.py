@@ -1,0 +1,104 @@
+"""The index step: rows in Milvus. Writing is idempotent, purging is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio import activity
+
+from activities.contracts import Chunk, Indexed, IndexInput, KnowledgeBaseInput, Purged, PurgeInput
+from activities.embed import VectorSet
+from activities.errors import MilvusUnavailable, ModelMismatch
+from activities.heartbeat import heartbeating, report
+from activities.stores.blobs import Blobs
+from activities.stores.catalog import Catalog
+from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row
+
+#: Rows in one request to Milvus.
+BATCH = 500
+
+
+def row_id(document_id: str, version: int, ordinal: int) -> str:
+    """Id of a chunk's row: the same chunk always has the same one, so that writing twice is writing once."""
+    return f"{document_id}:{version}:{ordinal}"
+
+
+def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row]:
+    """The rows of a document's chunks."""
+    return [
+        Row(
+            id=row_id(document_id, version, chunk.ordinal),
+            document_id=document_id,
+            version=version,
+            ordinal=chunk.ordinal,
+            page=chunk.page or 0,
+            section=_cut(chunk.section, MAX_SECTION_BYTES),
+            text=_cut(chunk.text, MAX_TEXT_BYTES),
+        )
+        for chunk in chunks
+    ]
+
+
+class IndexActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
+        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+
+    @activity.defn(name="index")
+    @heartbeating
+    async def index(self, job: IndexInput) -> Indexed:
+        """Write a version's rows into the live generation, and count them. They are not shown before publishing."""
+        generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id)
+        generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
+        if generation.model_fingerprint != job.model_fingerprint:
+            raise ModelMismatch(indexed=generation.model, serving=job.model)
+        collection = generation.collection
+        await self._milvus.create(collection, job.dimension)
+        rows = rows_of(job.document_id, job.version, await self._blobs.load(job.chunks_key, list[Chunk]))
+        vectors = (await self._blobs.load(job.vectors_key, VectorSet)).matrix()
+        for start in range(0, len(rows), BATCH):
+            await self._milvus.upsert(collection, rows[start : start + BATCH], vectors[start : start + BATCH])
+            report(min(start + BATCH, len(rows)), len(rows))
+        count = await self._milvus.count(collection, job.document_id, job.version)
+        if count != len(rows):
+            # rows of an attempt with other chunks: clear the version, the retry writes it anew
+            await self._milvus.delete(collection, job.document_id, job.version)
+            raise MilvusUnavailable(detail=f"{count} rows are there, {len(rows)} were written")
+        return Indexed(rows=count)
+
+    @activity.defn(name="purge_rows")
+    @heartbeating
+    async def purge_rows(self, job: PurgeInput) -> Purged:
+        """Delete rows from every generation, and prove it by counting: the receipt says how many were there."""
+        before = after = 0
+        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
+            for version in job.versions if job.versions is not None else [None]:
+                try:
+                    before += await self._milvus.count(generation.collection, job.document_id, version)
+                    await self._milvus.delete(generation.collection, job.document_id, version)
+                    after += await self._milvus.count(generation.collection, job.document_id, version)
+                except KeyError:
+                    continue  # nothing was ever indexed there
+        if after:
+            raise MilvusUnavailable(detail=f"{after} rows are still there after deleting")
+        return Purged(before=before, after=after)
+
+    @activity.defn(name="drop_collections")
+    @heartbeating
+    async def drop_collections(self, job: KnowledgeBaseInput) -> Purged:
+        """Drop every generation of a deleted knowledge base."""
+        before = 0
+        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
+            try:
+                before += await self._milvus.count(generation.collection)
+            except KeyError:
+                continue
+            await self._milvus.drop(generation.collection)
+        return Purged(before=before, after=0)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of UTF-8, never ending inside of a character."""
+    data = text.encode()
+    return text if len(data) <= limit else data[:limit].decode(errors="ignore")

@@ -1,0 +1,69 @@
+"""What every activity has in common at its edge: one decision on retries, and one log line on failure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.errors import DependencyError, HoldfastError, Reason
+
+log = structlog.get_logger()
+
+#: Attempts at a step that fails for a reason nobody foresaw; a dependency that is down is waited for without limit.
+UNFORESEEN_ATTEMPTS = 5
+
+
+def to_application_error(exc: Exception, attempt: int) -> ApplicationError:
+    """The one place that decides what is retried.
+
+    A dependency that is down: always. A document, a request or a model that says no: never, trying again
+    would not help. Anything unforeseen: a few times.
+    """
+    reason = exc.reason if isinstance(exc, HoldfastError) else HoldfastError().reason
+    if isinstance(exc, DependencyError):
+        return ApplicationError(str(exc), reason, exc.dependency, type=reason.code)
+    if isinstance(exc, HoldfastError):
+        return ApplicationError(str(exc), reason, type=reason.code, non_retryable=True)
+    return ApplicationError(
+        f"{type(exc).__name__}: {str(exc)[:300]}",
+        reason,
+        type=reason.code,
+        non_retryable=attempt >= UNFORESEEN_ATTEMPTS,
+        next_retry_delay=timedelta(seconds=attempt),
+    )
+
+
+class ActivityEdge(Interceptor):
+    """Worker interceptor: activities raise our own errors, Temporal sees ApplicationErrors."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap the execution of every activity."""
+        return _Inbound(next)
+
+
+class _Inbound(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await super().execute_activity(input)
+        except (ApplicationError, CancelledError):
+            raise
+        except Exception as exc:  # the edge of every activity
+            error = to_application_error(exc, activity.info().attempt)
+            foreseen = isinstance(exc, HoldfastError)
+            await log.awarning("step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not foreseen)
+            raise error from exc
+
+
+def reason_of(error: ApplicationError) -> Reason:
+    """The Reason that ``to_application_error`` put into an error, also after a trip through Temporal."""
+    details = error.details
+    if details and isinstance(details[0], dict):
+        return Reason(code=str(details[0].get("code", "internal")), params=details[0].get("params", {}))
+    if details and isinstance(details[0], Reason):
+        return details[0]
+    return HoldfastError().reason

@@ -1,0 +1,81 @@
+"""Parse: the uploaded bytes → ``ParsedDocument``, in a child process that a hostile file may kill."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.contracts import Parsed, ParsedDocument, ParseInput
+from activities.errors import NoText
+from activities.formats import detect, hint
+from activities.heartbeat import heartbeating, report
+from activities.isolation import Limits, Progress, run_isolated
+from activities.settings import ParseSettings
+from activities.stores.blobs import Blobs, digest, original_key
+
+PARSER_VERSION = 1
+"""Raise it when the same bytes would now give other elements."""
+
+PARSER_FINGERPRINT = digest(
+    str(PARSER_VERSION),
+    *(version(package) for package in ("unstructured", "pypdfium2", "markdown-it-py", "python-docx")),
+)
+"""What a parsed document was made by: a change means parsing again."""
+
+
+def parsed_key(sha256: str, name: str) -> str:
+    """Key of the parsed document; the name counts as far as it decides how text is read."""
+    kind = hint(name)
+    return f"parsed/{sha256}/{PARSER_FINGERPRINT}" + (f"-{kind}" if kind else "")
+
+
+def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress) -> ParsedDocument:
+    """Read the file at ``path``, which its owner calls ``name``; runs in a child process.
+
+    Raises a DocumentError: EmptyDocument, UnsupportedFormat, EncryptedDocument, DamagedDocument, NoText or
+    DocumentTooLarge.
+    """
+    kind = detect(path, name)
+    elements, pages = import_module(kind.reader).read(path, name, limits, progress)
+    if not any(character.isalnum() for element in elements for character in element.text):
+        raise NoText()
+    return ParsedDocument(elements=elements, media_type=kind.media_type, pages=pages)
+
+
+class ParseActivities:
+    """The ``parse`` activity."""
+
+    def __init__(self, blobs: Blobs, settings: ParseSettings) -> None:
+        self._blobs = blobs
+        self._settings = settings
+
+    @activity.defn(name="parse")
+    @heartbeating
+    async def parse(self, job: ParseInput) -> Parsed:
+        """Parse a document once: a second time, and another document with the same bytes, load the result."""
+        key = parsed_key(job.sha256, job.document_name)
+        try:
+            document = await self._blobs.load(key, ParsedDocument)
+        except KeyError:
+            document = await self._parse(job)
+            await self._blobs.save(key, document)
+        return Parsed(
+            parsed_key=key,
+            elements=len(document.elements),
+            characters=sum(len(element.text) for element in document.elements),
+            media_type=document.media_type,
+            pages=document.pages,
+        )
+
+    async def _parse(self, job: ParseInput) -> ParsedDocument:
+        limits = Limits(seconds=self._settings.max_seconds, memory_mb=self._settings.max_memory_mb)
+        with tempfile.TemporaryDirectory(prefix="holdfast-parse-") as folder:
+            path = Path(folder) / "original"
+            await self._blobs.download(original_key(job.sha256), path)
+            return await run_isolated(
+                parse_file, path, job.document_name, self._settings, limits=limits, on_progress=report
+            )

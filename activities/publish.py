@@ -1,0 +1,72 @@
+"""The publish step and its counterparts: what the catalogue says is live, failed or gone."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.contracts import (
+    KnowledgeBaseInput,
+    Published,
+    PublishInput,
+    RecordFailureInput,
+    Removed,
+    RemoveInput,
+)
+from activities.heartbeat import heartbeating, report
+from activities.stores.blobs import Blobs, digest, original_key
+from activities.stores.catalog import Catalog
+
+
+class PublishActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, blobs: Blobs, catalog: Catalog) -> None:
+        self._blobs, self._catalog = blobs, catalog
+
+    @activity.defn(name="publish")
+    async def publish(self, job: PublishInput) -> Published:
+        """Make the version live, in one transaction."""
+        return await self._catalog.documents.publish(job)
+
+    @activity.defn(name="record_failure")
+    async def record_failure(self, job: RecordFailureInput) -> None:
+        """Write down why a version did not become ready."""
+        state = "canceled" if job.canceled else "failed"
+        await self._catalog.documents.finish(job.document_id, job.version, state, job.reason)
+
+    @activity.defn(name="remove_document")
+    @heartbeating
+    async def remove_document(self, job: RemoveInput) -> Removed:
+        """Delete a document's blobs, except those that other documents stand on, and forget it."""
+        return Removed(blobs=await self._remove(job.document_id))
+
+    @activity.defn(name="remove_documents")
+    @heartbeating
+    async def remove_documents(self, job: KnowledgeBaseInput) -> Removed:
+        """The same for all documents of a deleted knowledge base."""
+        documents = await self._catalog.documents.deleted(job.knowledge_base_id)
+        blobs = 0
+        for done, document_id in enumerate(documents):
+            report(done, len(documents))
+            blobs += await self._remove(document_id)
+        return Removed(blobs=blobs)
+
+    async def _remove(self, document_id: str) -> int:
+        blobs = 0
+        for sha256 in {version.sha256 for version in await self._catalog.documents.blobs(document_id)}:
+            if not await self._catalog.documents.uses_content(sha256, except_document=document_id):
+                blobs += await self._remove_content(sha256)
+        await self._catalog.documents.remove(document_id)
+        return blobs
+
+    async def _remove_content(self, sha256: str) -> int:
+        """Delete the uploaded bytes and all that was made of them: keys are derived, so nothing is missed."""
+        keys = [original_key(sha256)]
+        for parsed_key in await self._blobs.list(f"parsed/{sha256}"):
+            keys.append(parsed_key)
+            for chunks_key in await self._blobs.list(f"chunks/{digest(parsed_key)}"):
+                keys.append(chunks_key)
+                keys += await self._blobs.list(f"vectors/{digest(chunks_key)}")
+        for key in reversed(keys):
+            await self._blobs.delete(key)
+        return len(keys)

@@ -1,0 +1,190 @@
+"""Word documents (.docx), with what unstructured passes over brought into its sight first.
+
+unstructured reads the paragraphs and tables that stand directly in the body. Content controls, tracked
+insertions, fields, floating text boxes, footnotes and headings marked by outline level only are rewritten
+as such paragraphs before it sees the document.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import docx
+from docx.oxml.ns import qn
+from docx.oxml.parser import parse_xml
+from lxml import etree
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument
+from activities.readers.headings import heading
+from activities.readers.partition import QUIET, Progress, element, found, page_limit, partition_docx
+from activities.settings import ParseSettings
+
+_FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
+_TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
+_DROPPED = ("del", "moveFrom")
+_HIDDEN_MARKS = tuple(
+    f"<w:{name}".encode() for name in ("sdt", "ins ", "moveTo ", "smartTag", "customXml", "fldSimple", "txbxContent")
+) + (b"<w:outlineLvl", b"<w:footnoteReference", b"<w:endnoteReference")
+_MAX_BOLD_HEADING = 60
+_DAMAGED = (KeyError, ValueError, AttributeError, IndexError, TypeError, OSError, etree.LxmlError, zipfile.BadZipFile)
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
+    """The elements of a Word document; pages only where Word recorded its page breaks."""
+    hidden = _check(path, limits)
+    progress(0, 2)
+    try:
+        source = _revealed(path) if hidden else path.open("rb")
+        with source:
+            progress(1, 2)
+            items = partition_docx(file=source, include_page_breaks=False, **QUIET)
+    except _DAMAGED as exc:
+        raise DamagedDocument(format="docx", detail=f"{type(exc).__name__}: {exc}") from exc
+    titled = any(isinstance(item, found.Title) for item in items)
+    elements = [mine for item in items if (mine := element(item) if titled else _bold_title(item)) is not None]
+    pages = max((mine.page for mine in elements if mine.page), default=None)
+    page_limit(pages or 0, limits)
+    progress(2, 2)
+    return elements, pages
+
+
+def _check(path: Path, limits: ParseSettings) -> bool:
+    """Whether the document holds anything that has to be revealed. Raises for bombs and broken archives."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            unpacked = sum(member.file_size for member in members)
+            allowed = max(_FREE_BYTES, limits.max_expansion * path.stat().st_size)
+            if unpacked > allowed:
+                detail = f"it unpacks to {unpacked >> 20} MiB from {path.stat().st_size >> 10} KiB"
+                raise DocumentTooLarge(detail=detail)
+            if any(member.flag_bits & 1 for member in members):
+                raise EncryptedDocument()
+            parts = [archive.read(part) for part in ("word/document.xml", "word/styles.xml") if part in archive.NameToInfo]
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as exc:
+        raise DamagedDocument(format="docx", detail=str(exc)) from exc
+    except zipfile.zlib.error as exc:  # type: ignore[attr-defined]
+        raise DamagedDocument(format="docx", detail=str(exc)) from exc
+    return any(mark in part for part in parts[:1] for mark in _HIDDEN_MARKS) or _has_outline_styles(parts[1:])
+
+
+def _has_outline_styles(styles: list[bytes]) -> bool:
+    """Whether a style other than Word's own headings has an outline level (they all are ``heading N``)."""
+    return any(part.count(b"<w:outlineLvl") > part.lower().count(b'w:val="heading ') for part in styles)
+
+
+def _revealed(path: Path) -> IO[bytes]:
+    document = docx.Document(str(path))
+    body = document.element.body
+    for tag in _DROPPED:
+        for node in list(body.iter(qn(f"w:{tag}"))):
+            if len(node) or node.getparent().tag != qn("w:rPr"):
+                node.getparent().remove(node)
+    for node in list(body.iter(*(qn(f"w:{tag}") for tag in _TRANSPARENT))):
+        _unwrap(node)
+    _float_boxes_out(body)
+    _notes_in(document)
+    _outline_to_headings(document)
+    target = io.BytesIO()
+    document.save(target)
+    target.seek(0)
+    return target
+
+
+def _unwrap(node: Any) -> None:
+    """Put a wrapper's content in the wrapper's place."""
+    parent = node.getparent()
+    if parent is None:
+        return
+    content = node.find(qn("w:sdtContent")) if node.tag == qn("w:sdt") else node
+    for child in list(content) if content is not None else []:
+        if not child.tag.endswith("Pr"):
+            node.addprevious(child)
+    parent.remove(node)
+
+
+def _float_boxes_out(body: Any) -> None:
+    """Paragraphs of text boxes go after the paragraph that anchors them; a fallback copy is dropped."""
+    for fallback in list(body.iter("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback")):
+        fallback.getparent().remove(fallback)
+    for box in list(body.iter(qn("w:txbxContent"))):
+        anchor = next((node for node in box.iterancestors(qn("w:p"))), None)
+        if anchor is None:
+            continue
+        for child in reversed(list(box)):
+            anchor.addnext(child)
+
+
+def _notes_in(document: Any) -> None:
+    """Footnotes and endnotes become paragraphs after the paragraph that refers to them."""
+    for kind in ("footnote", "endnote"):
+        part = next(
+            (rel.target_part for rel in document.part.rels.values() if rel.reltype.endswith(f"/{kind}s")), None
+        )
+        references = list(document.element.body.iter(qn(f"w:{kind}Reference")))
+        if part is None or not references:
+            continue
+        notes = {note.get(qn("w:id")): note for note in parse_xml(part.blob).iter(qn(f"w:{kind}"))}
+        for number, reference in reversed(list(enumerate(references, 1))):
+            note = notes.get(reference.get(qn("w:id")))
+            anchor = next(reference.iterancestors(qn("w:p")), None)
+            if note is not None and anchor is not None:
+                _add_note(anchor, number, "".join(text.text or "" for text in note.iter(qn("w:t"))).strip())
+
+
+def _add_note(anchor: Any, number: int, text: str) -> None:
+    if text:
+        paragraph = anchor.makeelement(qn("w:p"))
+        run = etree.SubElement(paragraph, qn("w:r"))
+        etree.SubElement(run, qn("w:t")).text = f"[{number}] {text}"
+        anchor.addnext(paragraph)
+
+
+def _outline_to_headings(document: Any) -> None:
+    """Paragraphs whose outline level makes them headings get the heading style that unstructured knows."""
+    levels = {style.style_id: _outline_level(style) for style in document.styles if style.type == 1}
+    names = {style.style_id: style.name or "" for style in document.styles if style.type == 1}
+    for paragraph in document.element.body.iter(qn("w:p")):
+        own = paragraph.xpath("./w:pPr/w:outlineLvl/@w:val")
+        if not own and (paragraph.style is None or names.get(paragraph.style, "").startswith(("Heading", "Title"))):
+            continue
+        level = int(own[0]) if own and own[0].isdigit() else levels.get(paragraph.style)
+        if level is not None and level < 9:
+            paragraph.style = _heading_style(document, level + 1)
+
+
+def _outline_level(style: Any) -> int | None:
+    seen = 0
+    while style is not None and seen < 20:
+        own = style.element.xpath("./w:pPr/w:outlineLvl/@w:val")
+        if own:
+            return int(own[0]) if own[0].isdigit() else None
+        style, seen = style.base_style, seen + 1
+    return None
+
+
+def _heading_style(document: Any, level: int) -> str:
+    name = f"Heading {level}"
+    if name not in document.styles:
+        document.styles.add_style(name, docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+    return str(document.styles[name].style_id)
+
+
+def _bold_title(item: found.Element) -> Element | None:
+    """In a document without heading styles, a short line all in bold, or one that says so, is a heading."""
+    mine = element(item)
+    if mine is None or mine.kind != "text":
+        return mine
+    worded = heading(mine.text)
+    tags = item.metadata.emphasized_text_tags or []
+    bold = "".join(text for text, tag in zip(item.metadata.emphasized_text_contents or [], tags, strict=False) if tag == "b")
+    all_bold = "".join(bold.split()) == "".join(mine.text.split())
+    if worded and (all_bold or len(mine.text) < _MAX_BOLD_HEADING):
+        return Element(text=worded[0], kind="title", page=mine.page, level=worded[1])
+    if all_bold and len(mine.text) < _MAX_BOLD_HEADING and mine.text[-1] not in ".。,，;；:：":
+        return Element(text=mine.text, kind="title", page=mine.page, level=3)
+    return mine

@@ -1,0 +1,160 @@
+"""Text encodings: what bytes say, without being told.
+
+Unicode first (byte-order marks, strict UTF-8, UTF-16 by its zero bytes), then GB18030 and Big5 by how
+common their characters are — statistics that work on one short line, where general detectors guess — then
+Western text, then ``charset-normalizer`` for the rest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from charset_normalizer import from_bytes
+
+_SAMPLE_BYTES = 64 * 1024
+_MAX_CONTROL_SHARE = 0.02
+_MAX_BROKEN_SHARE = 0.001
+
+_MARKS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# The most frequent characters, Chinese (simplified, traditional) and Korean: about half of any running text.
+_FREQUENT = frozenset(
+    "的一是不了在人有我他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心"
+    "多天而能好都然没日于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三已老从动两长知民样现分将外"
+    "但身些与高意进把法此实回二理美点月明其种声全工己话儿者向情部正名定女问力机给等几很业最间新什打便位因重被走电"
+    "四第门相次东政海口使教西再平真听世气信北少关并内加化由却代军产入先山五太水万市眼体别处总才场师书比住员九笑性"
+    "通目华报立马命张活难神数件安表原车白应路期叫死常提感金何更反合放做系计或司利受光王果亲界及今京务制解各任至清"
+    "物台象记边共风战干接它许八特觉望直服毛林题建南度统色字请交爱让认算论百吃义科怎元社术结六功指思非流每青管夫连"
+    "這個們來說時為會對後國過裡還麼沒發當開無見經頭動長樣現將與進實點種聲話兒問給幾業間電門東聽氣關並內產萬體處總"
+    "場師書員報馬張難數應親務記邊戰從覺題讓認論義術結連學習請愛車紅網檔資訊號號碼頁續圖書館讀寫類"
+    "이다는을를에의가고하은지기사로도서한리자시어인나수과그있것정들습니"
+)
+_PUNCTUATION = frozenset("，。、！？；：“”‘’（）《》「」『』　")
+# Both Chinese standards put the common characters in a first block and the rare ones in a second.
+_COMMON_BLOCKS = {"gb18030": (0xB0A1, 0xD7F9), "big5": (0xA440, 0xC67E), "big5hkscs": (0xA440, 0xC67E)}
+_WESTERN = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝŸ‘’“”–—…•€£§°«»©®™·¿¡ \u00a0")
+_CONTROL = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+def decode(data: bytes, *, partial: bool = False) -> str | None:
+    """The text of ``data``, or None when it is not text. ``partial``: the end may be cut off."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return _checked(_decoded(data, encoding, partial, errors="replace"))
+    wide = _utf16_without_mark(data)
+    if wide:
+        return _checked(_decoded(data, wide, partial, errors="replace"))
+    text = _decoded(data, "utf-8", partial)
+    if text is None and b"\x00" not in data[:_SAMPLE_BYTES]:
+        encoding = _eight_bit(data)
+        text = _decoded(data, encoding, partial, errors="replace") if encoding else None
+    return _checked(text)
+
+
+def _decoded(data: bytes, encoding: str, partial: bool, errors: str = "strict") -> str | None:
+    try:
+        return codecs.getincrementaldecoder(encoding)(errors).decode(data, final=not partial)
+    except UnicodeDecodeError:
+        return None
+
+
+def _checked(text: str | None) -> str | None:
+    """None for what decodes but is not text: control characters say so."""
+    if text is None:
+        return None
+    sample = text[:_SAMPLE_BYTES]
+    controls = len(_CONTROL.findall(sample))
+    if controls > _MAX_CONTROL_SHARE * len(sample):
+        return None
+    return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+
+
+def _utf16_without_mark(data: bytes) -> str | None:
+    """UTF-16 of mostly ASCII text has a zero in every second byte, always on the same side."""
+    sample = data[:_SAMPLE_BYTES]
+    if len(sample) < 4 or len(data) % 2 or b"\x00" not in sample:
+        return None
+    half = len(sample) // 2
+    even, odd = sample[::2].count(0) / half, sample[1::2].count(0) / half
+    if odd > 0.4 and even < 0.05:
+        return "utf-16-le"
+    if even > 0.4 and odd < 0.05:
+        return "utf-16-be"
+    return None
+
+
+def _eight_bit(data: bytes) -> str | None:
+    """Name of the encoding of text that is not UTF-8."""
+    sample = data[:_SAMPLE_BYTES]
+    if _nearly_utf8(data):
+        return "utf-8"
+    scores = {name: _east_asian_score(sample, name) for name in ("gb18030", "big5", "big5hkscs", "euc_kr")}
+    best = max(scores, key=lambda name: scores[name])
+    lone = _lone_high_share(sample)
+    if scores[best] > (0.5 if lone > 0.6 else 0.05):
+        return best
+    if _is_western(sample):
+        return "cp1252"
+    match = from_bytes(sample).best()
+    if match is not None:
+        return match.encoding
+    return "cp1252" if _printable_latin(sample) else None
+
+
+def _nearly_utf8(data: bytes) -> bool:
+    """A large UTF-8 file with a few broken bytes: better mended than read as something else."""
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    multibyte = sum(1 for character in text[:_SAMPLE_BYTES] if "\x7f" < character != "\ufffd")
+    return broken <= _MAX_BROKEN_SHARE * len(text) and multibyte > 10 * broken
+
+
+def _east_asian_score(sample: bytes, encoding: str) -> float:
+    """How usual the sample reads in ``encoding``: from −1 (rare characters) to 1 (the commonest)."""
+    text = _decoded(sample, encoding, partial=True)
+    if text is None:
+        return -1.0
+    wide = [character for character in text if character > "\x7f"]
+    if not wide:
+        return -1.0
+    return sum(_commonness(character, encoding) for character in wide) / len(wide)
+
+
+def _commonness(character: str, encoding: str) -> float:
+    if character in _PUNCTUATION:
+        return 1.0
+    if "\uac00" <= character <= "\ud7a3":
+        return 0.0 if character not in _FREQUENT else 1.0
+    if not "\u4e00" <= character <= "\u9fff":
+        return 0.1 if "\uff00" <= character <= "\uffef" or "\u2000" <= character <= "\u30ff" else -0.7
+    low, high = _COMMON_BLOCKS.get(encoding, (1, 0))
+    if not low <= int.from_bytes(character.encode(encoding)[:2], "big") <= high:
+        return -0.7
+    return 1.0 if character in _FREQUENT else 0.2
+
+
+def _lone_high_share(sample: bytes) -> float:
+    """Share of the non-ASCII bytes that stand alone among ASCII, as accented letters do."""
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
+    return sum(1 for run in runs if run == 1) / max(1, sum(runs))
+
+
+def _is_western(sample: bytes) -> bool:
+    text = _decoded(sample, "cp1252", partial=True)
+    wide = [character for character in text or "" if character > "\x7f"]
+    if not wide or sum(character in _WESTERN for character in wide) < 0.9 * len(wide):
+        return False
+    letters = sum(1 for byte in sample if chr(byte).isascii() and chr(byte).isalpha())
+    return _lone_high_share(sample) > 0.5 or len(wide) <= letters
+
+
+def _printable_latin(sample: bytes) -> bool:
+    ascii_text = sum(1 for byte in sample if 32 <= byte < 127 or byte in (9, 10, 13))
+    return ascii_text > 0.7 * len(sample)

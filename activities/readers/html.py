@@ -1,0 +1,131 @@
+"""HTML: the tree is tidied so that unstructured's partitioning keeps what a reader would see."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import lxml.html
+from lxml import etree
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument
+from activities.readers.partition import QUIET, Progress, element, partition_html
+from activities.readers.text import decode_file
+from activities.settings import ParseSettings
+
+_KEEP = "\u2060"  # an invisible mark: unstructured drops paragraphs of one character
+_CJK = "[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]"
+_CJK_BREAK = re.compile(rf"({_CJK})[ \t]*\r?\n[ \t]*(?={_CJK})")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+# Tags whose content unstructured leaves out although a browser shows it.
+_SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
+_BLOCKS = frozenset("h1 h2 h3 h4 h5 h6 ul ol table pre blockquote section article".split())
+_VERBATIM = frozenset(("pre", "textarea", "script", "style"))
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The elements of a web page: headings, paragraphs, lists, tables as rows, code as it stands."""
+    elements = elements_of(decode_file(path))
+    progress(1, 1)
+    return elements, None
+
+
+def elements_of(html: str) -> list[Element]:
+    """The elements of an HTML text."""
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    try:
+        root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError) as exc:
+        raise DamagedDocument(format="html", detail=str(exc)) from exc
+    title = _document_title(root)
+    _tidy(root)
+    text = lxml.html.tostring(root, encoding="unicode")
+    elements = [title] if title else []
+    for item in partition_html(text=text, **QUIET):
+        item.text = item.text.replace(_KEEP, "")
+        if item.metadata.text_as_html:
+            item.metadata.text_as_html = item.metadata.text_as_html.replace(_KEEP, "")
+        mine = element(item)
+        if mine is not None:
+            elements.append(mine)
+    return elements
+
+
+def _document_title(root: Any) -> Element | None:
+    """``<title>``, for pages without a main heading of their own."""
+    text = " ".join((root.findtext(".//title") or "").split())
+    return Element(text=text, kind="title", level=1) if text and root.find(".//h1") is None else None
+
+
+def _tidy(root: Any) -> None:
+    for node in list(root.iter(*_SHOWN)):
+        node.tag = _SHOWN[node.tag]
+    for node in list(root.iter("ol")):
+        _number(node)
+    for node in list(root.iter("caption")):
+        _caption_out(node)
+    for node in list(root.iter("table")):
+        if _is_layout(node):
+            _unwrap_table(node)
+    body = root.find("body")
+    for node in (root if body is None else body).iter(etree.Element):
+        if not any(parent.tag in _VERBATIM for parent in (node, *node.iterancestors())):
+            node.text = _tidy_text(node.text)
+        if not any(parent.tag in _VERBATIM for parent in node.iterancestors()):
+            node.tail = _tidy_text(node.tail)
+
+
+def _tidy_text(text: str | None) -> str | None:
+    """No space where a Chinese line was broken in the source; and nothing so short that it is dropped."""
+    if not text or text.isspace():
+        return text
+    text = _CJK_BREAK.sub(r"\1", text)
+    return text.rstrip() + _KEEP + text[len(text.rstrip()) :] if len(text.strip()) == 1 else text
+
+
+def _number(ordered: Any) -> None:
+    """Put the numbers that a browser would show in front of the items of an ordered list."""
+    start = ordered.get("start", "1")
+    number = int(start) if start.lstrip("-").isdigit() else 1
+    for item in ordered.iterchildren("li"):
+        value = item.get("value", "")
+        number = int(value) if value.isdigit() else number
+        holder = item
+        while len(holder) and holder[0].tag in ("p", "div") and not (holder.text or "").strip():
+            holder = holder[0]
+        holder.text = f"{number}. {(holder.text or '').lstrip()}"
+        number += 1
+
+
+def _caption_out(caption: Any) -> None:
+    """A caption becomes a paragraph before its table, so that the first row is the header."""
+    table = caption.getparent()
+    if table is None or table.tag != "table" or table.getparent() is None:
+        return
+    paragraph = etree.SubElement(table.getparent(), "p")
+    paragraph.text = " ".join(caption.text_content().split())
+    table.addprevious(paragraph)
+    caption.drop_tree()
+
+
+def _is_layout(table: Any) -> bool:
+    """Whether a table arranges a page rather than data: cells that hold blocks, or only one cell."""
+    if table.get("role") in ("presentation", "none"):
+        return True
+    cells = [node for node in table.iter("td", "th")]
+    if len(cells) <= 1:
+        return True
+    return any(
+        node.tag in _BLOCKS and not (node.tag in ("ul", "ol") and len(cells) > 2 and len(node) < 20)
+        for node in table.iterdescendants()
+        if isinstance(node.tag, str)
+    ) or any(len(cell.findall("p")) > 3 for cell in cells)
+
+
+def _unwrap_table(table: Any) -> None:
+    for node in list(table.iterdescendants("thead", "tbody", "tfoot", "tr", "td", "th")):
+        if next(node.iterancestors("table"), None) is table:
+            node.tag = "div"
+    table.tag = "div"

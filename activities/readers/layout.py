@@ -1,0 +1,292 @@
+"""Lines of printed pages → paragraphs: running headers out, wrapped lines and divided words mended.
+
+Nothing here knows PDF. Coordinates are in points with the origin at the lower left, as printers use them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from statistics import median
+
+import msgspec
+
+from activities.readers.headings import heading
+from activities.readers.text import CJK_END, CJK_START, ITEM, join
+
+DIVIDED = "\ufffe"
+"""Where pdfium found a hyphen at the end of a line."""
+
+_MARGIN = 0.1  # running lines stand in this share of the page, at its top or bottom
+_RUNNING_PAGES = 4
+_SAME_HEIGHT = 4.0  # points
+_MAX_RUNNING = 80
+_PAGE_NUMBER = re.compile(r"^(\d{1,4})\b(?!\.\d)|\b(\d{1,4})$")
+_HEADING_RATIO = 1.12
+_MAX_HEADING = 150
+_MAX_BOLD_HEADING = 100
+_REAL_PARAGRAPH = 50
+_NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
+_NO_HEADING = re.compile(r"@|https?:|www\.|…|\.{3}")
+_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
+_ONLY_NUMBER = re.compile(r"[\W_]*(?:page|seite|第)?\s*#\s*(?:页|頁)?(?:\s*(?:of|/|von|共)\s*#\s*(?:页|頁)?)?[\W_]*", re.I)
+_TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
+_LETTERS = re.compile(r"[^\W\d_]")
+_DIVISION = re.compile(rf"(\w*){DIVIDED}\s*(\w*)")
+
+
+class Line(msgspec.Struct):
+    """One printed line and where it stands. ``first`` and ``last`` are the baselines of its first and last
+    character: they differ where pdfium went on over the end of a line, after a divided word."""
+
+    text: str
+    page: int
+    left: float
+    right: float
+    first: float
+    last: float
+    size: float
+    bold: bool
+    page_height: float
+
+
+class Paragraph(msgspec.Struct):
+    """A paragraph, with the page it begins on; ``level`` when it is a heading (1 is the highest)."""
+
+    text: str
+    page: int
+    size: float
+    bold: bool
+    lines: int
+    last: Line
+    level: int | None = None
+
+
+def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
+    """Drop what is printed at the same height of many pages and differs in its numbers only."""
+    seen: dict[str, list[Line]] = {}
+    for line in (line for page in pages for line in page if _in_margin(line)):
+        seen.setdefault(_NUMBER.sub("#", line.text), []).append(line)
+    running: set[int] = set()
+    for key, lines in seen.items():
+        needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
+        for line in lines:
+            peers = {other.page for other in lines if abs(other.first - line.first) <= _SAME_HEIGHT}
+            if len(peers) >= needed:
+                running.add(id(line))
+    running |= _numbered_with_pages(pages)
+    return [[line for line in page if id(line) not in running] for page in pages]
+
+
+def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:
+    """Lines like “What is cancer? 5” that count up with the pages, though their words change."""
+    offsets: dict[int, list[Line]] = {}
+    for line in (line for page in pages for line in page if _in_margin(line) and len(line.text) <= _MAX_RUNNING):
+        if number := _PAGE_NUMBER.search(line.text):
+            offsets.setdefault(int(number[1] or number[2]) - line.page, []).append(line)
+    most = max(offsets.values(), key=len, default=[])
+    return {id(line) for line in most} if len({line.page for line in most}) >= _RUNNING_PAGES else set()
+
+
+def _in_margin(line: Line) -> bool:
+    edge = _MARGIN * line.page_height
+    return line.last < edge or line.first > line.page_height - edge
+
+
+def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
+    """Mend words that were divided at a line's end; keep the hyphen of those that have one elsewhere."""
+    text = " ".join(line.text for page in pages for line in page)
+    words = Counter(re.findall(r"\w+(?:-\w+)*", text)) if DIVIDED in text else Counter()
+
+    def mend(match: re.Match[str]) -> str:
+        before, after = match[1], match[2]
+        hyphenated = f"{before}-{after}"
+        keep = not after or not after[0].islower() or words[hyphenated] > words[before + after]
+        return hyphenated if keep else before + after
+
+    for page in pages:
+        for line in page:
+            if DIVIDED in line.text:
+                line.text = _DIVISION.sub(mend, line.text)
+    return pages
+
+
+def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
+    """All paragraphs of a document in reading order, headings marked where size, weight or words are clear."""
+    merged = [_without_scripts(page) for page in pages]
+    everything = [line for page in merged for line in page]
+    if not everything:
+        return []
+    body = _body_size(everything)
+    leading = _leading(everything)
+    mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(len(line.text) for line in everything)
+    found: list[Paragraph] = []
+    for page in merged:
+        for block in _blocks(page, leading):
+            for index, group in enumerate(_split(block)):
+                _append(found, group, column_break=index == 0 and _rises(found, block))
+    _mark_headings(found, body, mostly_bold)
+    return found
+
+
+def _without_scripts(lines: list[Line]) -> list[Line]:
+    """Join pieces that stand on one printed line: superscripts and wide gaps make pdfium cut there."""
+    joined: list[Line] = []
+    for line in lines:
+        before = joined[-1] if joined else None
+        if before is not None and _same_row(before, line):
+            space = "" if line.left - before.right < 0.15 * before.size else " "
+            before.text = f"{before.text}{space}{line.text}"
+            before.right, before.bold = max(before.right, line.right), before.bold and line.bold
+            before.size, before.last = max(before.size, line.size), line.last
+        else:
+            joined.append(line)
+    return joined
+
+
+def _same_row(before: Line, line: Line) -> bool:
+    gap, rise = line.left - before.right, abs(before.last - line.first)
+    size = max(before.size, line.size)
+    if not -0.5 * size <= gap < 3 * size:
+        return False
+    return rise < 0.2 * size or (rise < 0.7 * size and gap < 0.5 * size)
+
+
+def _body_size(lines: list[Line]) -> float:
+    weights: Counter[float] = Counter()
+    for line in lines:
+        weights[round(line.size * 2) / 2] += len(line.text)
+    return weights.most_common(1)[0][0]
+
+
+def _leading(lines: list[Line]) -> float:
+    """The usual distance from line to line, in font sizes."""
+    steps = [
+        (before.last - line.first) / line.size
+        for before, line in zip(lines, lines[1:], strict=False)
+        if before.page == line.page and 0 < before.last - line.first < 3 * line.size
+    ]
+    return median(steps) if steps else 1.2
+
+
+def _blocks(lines: list[Line], leading: float) -> list[list[Line]]:
+    """Runs of lines below one another in one size at the usual distance."""
+    blocks: list[list[Line]] = []
+    for line in lines:
+        before = blocks[-1][-1] if blocks else None
+        if before is None or _starts_block(before, line, leading):
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _starts_block(before: Line, line: Line, leading: float) -> bool:
+    step = before.last - line.first
+    if step <= 0 or step > 1.35 * leading * max(before.size, line.size):
+        return True
+    if abs(before.size - line.size) > 0.1 * max(before.size, line.size):
+        return True
+    if before.bold != line.bold and len(before.text) <= _MAX_BOLD_HEADING and not line.text[0].islower():
+        return True
+    return line.left > before.right or line.right < before.left
+
+
+def _split(block: list[Line]) -> list[list[Line]]:
+    """The paragraphs of a block, by indents, short last lines and list markers."""
+    left, right = min(line.left for line in block), max(line.right for line in block)
+    groups = [[block[0]]]
+    for before, line in zip(block, block[1:], strict=False):
+        if _starts_paragraph(before, line, left, right):
+            groups.append([])
+        groups[-1].append(line)
+    return groups
+
+
+def _starts_paragraph(before: Line, line: Line, left: float, right: float) -> bool:
+    if ITEM.match(line.text):
+        return True
+    ended = _TERMINATED.search(before.text) is not None
+    if ended and line.left > left + 0.8 * line.size and before.left < line.left - 0.5 * line.size:
+        return True
+    if CJK_START.match(line.text):
+        word = 1.5 * line.size
+    else:
+        word = 0.5 * line.size * (len(line.text.split(maxsplit=1)[0]) + 1)
+    # The next word would have fitted: somebody ended the line on purpose.
+    return right - before.right > (word if ended else 1.5 * word + line.size)
+
+
+def _rises(found: list[Paragraph], block: list[Line]) -> bool:
+    """Whether a block goes on in another column or page than the last paragraph."""
+    if not found:
+        return False
+    last, first = found[-1].last, block[0]
+    return first.page != last.page or first.first > last.last
+
+
+def _append(found: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
+    text = group[0].text
+    for line in group[1:]:
+        text = join(text, line.text)
+    first, last = group[0], group[-1]
+    before = found[-1] if found else None
+    if column_break and before is not None and _goes_on(before, first):
+        before.text, before.last, before.lines = join(before.text, text), last, before.lines + len(group)
+        return
+    bold = all(line.bold for line in group)
+    found.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
+
+
+def _goes_on(before: Paragraph, line: Line) -> bool:
+    """Whether a paragraph that a column or page break cut goes on with this line."""
+    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or before.lines < 2:
+        return False
+    if _TERMINATED.search(before.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
+        return False
+    if line.text[0].islower():
+        return True
+    return bool(CJK_START.match(line.text)) and bool(CJK_END.search(before.text)) and heading(line.text) is None
+
+
+def _mark_headings(found: list[Paragraph], body: float, mostly_bold: bool) -> None:
+    sizes = sorted({round(item.size) for item in found if _is_large(item, body)}, reverse=True)
+    for item, after in zip(found, [*found[1:], None], strict=True):
+        if after is not None and after.text[0].islower():
+            continue  # a sentence whose beginning is set off
+        worded = heading(item.text) if item.lines == 1 else None
+        if _is_large(item, body):
+            item.level = min(4, sizes.index(round(item.size)) + 1)
+        elif item.bold and worded is not None:
+            item.level = worded[1]
+        elif item.bold and not mostly_bold and _heads_text(item, after):
+            item.level = min(5, len(sizes) + 1)
+    _level_by_number([item for item in found if item.level is not None])
+
+
+def _heads_text(item: Paragraph, after: Paragraph | None) -> bool:
+    """Whether a bold line stands over a paragraph, and is not a label in a figure or a table."""
+    if item.lines > 2 or not _may_head(item, _MAX_BOLD_HEADING) or after is None:
+        return False
+    return not after.bold and (len(after.text) >= _REAL_PARAGRAPH or ITEM.match(after.text) is not None)
+
+
+def _level_by_number(headings: list[Paragraph]) -> None:
+    """Numbered headings are as deep as their numbers say: 3.1 is below 3, whatever the fonts are."""
+    depths = [(len(number[1].split(".")), item) for item in headings if (number := _NUMBERED.match(item.text))]
+    if not depths:
+        return
+    highest = min(depth for depth, _ in depths)
+    base = min(item.level or 1 for depth, item in depths if depth == highest)
+    for depth, item in depths:
+        item.level = base + depth - highest
+
+
+def _is_large(item: Paragraph, body: float) -> bool:
+    return item.size >= _HEADING_RATIO * body and item.lines <= 3 and _may_head(item, _MAX_HEADING)
+
+
+def _may_head(item: Paragraph, longest: int) -> bool:
+    text = item.text
+    if len(text) > longest or text[-1] in ".,;:。，；：" or _NO_HEADING.search(text):
+        return False
+    return len(_LETTERS.findall(text)) >= 2

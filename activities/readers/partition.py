@@ -1,0 +1,106 @@
+"""unstructured, set up so that it downloads nothing, tells nobody, and does not spend time on what we drop.
+
+unstructured labels text with a spaCy model that it fetches from the internet on first use. Its labels
+``NarrativeText`` and ``Text`` are one to us, so a rule-based pipeline serves as well and is 15 times faster.
+Importing this module installs it; every reader imports unstructured through here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISABLE_NOTICE="1")
+
+import spacy
+from spacy.tokens import Doc
+from unstructured.documents import elements as found
+from unstructured.nlp import tokenize
+from unstructured.partition.docx import partition_docx
+from unstructured.partition.html import partition_html
+from unstructured.partition.text import partition_text
+
+from activities.contracts import Element
+from activities.errors import DocumentTooLarge
+from activities.settings import ParseSettings
+
+__all__ = ["Progress", "element", "page_limit", "partition_docx", "partition_html", "partition_text", "table_text"]
+
+QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False}
+"""Options of every ``partition_*`` call: no language detection, whose result nobody would read."""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_SPACES = re.compile("[ \t\u00a0]+")
+
+
+class Progress(Protocol):
+    """Called now and then with how much is done."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+class _WordTokenizer:
+    """Splits at white space and punctuation: enough for counting words and sentences."""
+
+    def __init__(self, vocab: Any) -> None:
+        self._vocab = vocab
+
+    def __call__(self, text: str) -> Doc:
+        return Doc(self._vocab, words=_WORD.findall(text[:_LABELLED_CHARACTERS]))
+
+
+_LABELLED_CHARACTERS = 100  # a label never depends on more than the beginning of a paragraph
+
+
+def _pipeline() -> Any:
+    nlp = spacy.blank("en")
+    nlp.tokenizer = _WordTokenizer(nlp.vocab)
+    nlp.add_pipe("sentencizer")
+    return nlp
+
+
+tokenize._load_spacy_model = _pipeline
+
+
+def page_limit(pages: int, limits: ParseSettings) -> None:
+    """Raise DocumentTooLarge for more pages than a document may have."""
+    if pages > limits.max_pages:
+        raise DocumentTooLarge(detail=f"{pages} pages, at most {limits.max_pages} are allowed")
+
+
+def element(item: found.Element) -> Element | None:
+    """unstructured's element as ours; None for page breaks, running headers and what has no text."""
+    if isinstance(item, (found.PageBreak, found.Header, found.Footer, found.PageNumber)):
+        return None
+    page, depth = item.metadata.page_number, item.metadata.category_depth
+    if isinstance(item, found.Table):
+        text = table_text(item.metadata.text_as_html) or item.text.strip()
+        return Element(text=text, kind="table", page=page) if text else None
+    if isinstance(item, found.CodeSnippet):
+        text = item.text.strip("\r\n").rstrip()
+        return Element(text=text, kind="code", page=page) if text else None
+    text = _SPACES.sub(" ", item.text).strip()
+    if not text:
+        return None
+    if isinstance(item, found.Title):
+        return Element(text=" ".join(text.split()), kind="title", page=page, level=min(9, (depth or 0) + 1))
+    if isinstance(item, found.ListItem):
+        return Element(text=text, kind="list", page=page)
+    return Element(text=text, page=page)
+
+
+def table_text(html: str | None) -> str:
+    """A table of unstructured's (``text_as_html``) as lines: one row each, cells joined by `` | ``."""
+    if not html:
+        return ""
+    from lxml import html as parser
+
+    rows: Iterable[Any] = parser.fromstring(html).iter("tr")
+    lines = []
+    for row in rows:
+        cells = [" ".join(cell.text_content().split()) for cell in row if cell.tag in ("td", "th")]
+        if any(cells):
+            lines.append(" | ".join(cells))
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""PDF: the text layer, read with pdfium, put back into paragraphs by where the lines stand on the page.
+
+unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer; its text
+partitioning labels the paragraphs that we hand it, page by page.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument, EncryptedDocument
+from activities.readers.layout import Line, Paragraph, divided_words, paragraphs, without_running_lines
+from activities.readers.partition import QUIET, Progress, element, page_limit, partition_text
+from activities.readers.text import LONE_BULLET
+from activities.settings import ParseSettings
+
+_BOLD_WEIGHT = 600
+_BOLD_NAME = re.compile(rb"bold|black|heavy|semibold|demi|[-_,]bd|hei|heiti", re.I)
+_LEADERS = re.compile(r"\s*(?:\.\s?){5,}\s*")  # the dots of a table of contents
+_LIGATURES = {
+    code: unicodedata.normalize("NFKC", chr(code))
+    for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))
+    for code in block
+}
+_INVISIBLE = {code: None for code in (*range(0x00, 0x09), 0x0B, 0x0E, 0x0F, *range(0x10, 0x20), 0x200B, 0xFEFF)}
+_CLEAN = str.maketrans({**_LIGATURES, **_INVISIBLE, 0xA0: " "})
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int]:
+    """The elements of a PDF, each with the page that it begins on."""
+    document = _open(path)
+    try:
+        count = len(document)
+        if count == 0:
+            raise DamagedDocument(format="pdf", detail="it has no pages")
+        page_limit(count, limits)
+        pages = []
+        for number in range(count):
+            pages.append(_lines(document, number))
+            progress(number + 1, count)
+    finally:
+        document.close()
+    found = paragraphs(divided_words(without_running_lines(pages)))
+    return _elements(found), count
+
+
+def _open(path: Path) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as exc:
+        # pypdfium2 says what pdfium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY mean only in words.
+        if "password" in str(exc).lower() or "security" in str(exc).lower():
+            raise EncryptedDocument() from exc
+        raise DamagedDocument(format="pdf", detail=str(exc)) from exc
+
+
+def _lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+    """The lines of one page in reading order, with their boxes."""
+    try:
+        page = document[number]
+        text_page = page.get_textpage()
+    except pypdfium2.PdfiumError as exc:
+        raise DamagedDocument(format="pdf", detail=f"page {number + 1}: {exc}") from exc
+    try:
+        text, height = text_page.get_text_range(), page.get_height()
+        lines, start = [], 0
+        for raw in text.split("\r\n"):
+            stripped = raw.strip(" \r\n\t\u00a0")
+            if stripped:
+                first = start + raw.index(stripped)
+                line = _line(text_page, number + 1, height, stripped, first)
+                if line is not None:
+                    lines.append(line)
+            start += len(raw) + 2
+        return lines
+    finally:
+        text_page.close()
+        page.close()
+
+
+def _line(text_page: Any, page: int, page_height: float, text: str, start: int) -> Line | None:
+    """A line's box from its first and last character: two look-ups a line, not one a character."""
+    first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start)
+    last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start + len(text) - 1)
+    clean = _LEADERS.sub(" … ", text.translate(_CLEAN)).strip()
+    if not clean:
+        return None
+    left, first_baseline = _origin(text_page, first)
+    _, last_baseline = _origin(text_page, last)
+    return Line(
+        text=clean,
+        page=page,
+        left=left,
+        right=_right(text_page, last),
+        first=first_baseline,
+        last=last_baseline,
+        size=max(1.0, _size(text_page, first), _size(text_page, last)),
+        bold=_is_bold(text_page, first) and _is_bold(text_page, last),
+        page_height=page_height,
+    )
+
+
+def _origin(text_page: Any, index: int) -> tuple[float, float]:
+    across, up = ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetCharOrigin(text_page, index, across, up)
+    return across.value, up.value
+
+
+def _right(text_page: Any, index: int) -> float:
+    box = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
+    return float(box.right)
+
+
+def _size(text_page: Any, index: int) -> float:
+    """Font size in points as printed: files may keep it in the font or in the text matrix."""
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFText_GetMatrix(text_page, index, matrix)
+    if abs(matrix.b) > abs(matrix.d):
+        return 1.0  # text that runs up the margin: a stamp, never a heading
+    return float(pdfium.FPDFText_GetFontSize(text_page, index)) * math.hypot(matrix.b, matrix.d)
+
+
+def _is_bold(text_page: Any, index: int) -> bool:
+    if pdfium.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT:
+        return True
+    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
+    pdfium.FPDFText_GetFontInfo(text_page, index, name, len(name), flags)
+    return _BOLD_NAME.search(name.value) is not None
+
+
+def _elements(found: list[Paragraph]) -> list[Element]:
+    """The paragraphs as elements, labelled page by page by unstructured's text partitioning."""
+    elements: list[Element] = []
+    by_page: dict[int, list[Paragraph]] = {}
+    for paragraph in found:
+        by_page.setdefault(paragraph.page, []).append(paragraph)
+    for page, group in by_page.items():
+        group = [paragraph for paragraph in group if not LONE_BULLET.fullmatch(paragraph.text)]
+        text = "\n".join(paragraph.text for paragraph in group)
+        labelled = partition_text(text=text, paragraph_grouper=False, metadata_page_number=page, **QUIET)
+        for paragraph, item in zip(group, labelled, strict=True):
+            mine = element(item)
+            if mine is not None and paragraph.level is not None:
+                elements.append(Element(text=paragraph.text, kind="title", page=page, level=paragraph.level))
+            elif mine is not None:
+                kind = "list" if mine.kind == "list" else "text"
+                elements.append(Element(text=mine.text, kind=kind, page=page))
+    return elements

@@ -1,0 +1,139 @@
+"""Plain text: paragraphs out of lines, whether they were wrapped by an editor or not."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from activities.contracts import Element
+from activities.errors import UnsupportedFormat
+from activities.formats import supported
+from activities.readers.encoding import decode
+from activities.readers.headings import heading
+from activities.readers.partition import QUIET, Progress, element, partition_text
+from activities.settings import ParseSettings
+
+_WRAP_WIDTHS = range(40, 131)  # characters; CJK lines count double
+_SLACK = 0.85  # a wrapped line reaches at least this share of the width with its successor's first word
+_CJK = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef\u3000-\u303f"
+CJK_END, CJK_START = re.compile(f"[{_CJK}]$"), re.compile(f"^[{_CJK}]")
+ITEM = re.compile(
+    r"\s*(?:[-*+•·●○▪‣–]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\s"
+    r"|[(（]?[0-9一二三四五六七八九十]{1,3}[）、.)](?!\d))"
+)
+_BREAK = re.compile(r"\r\n?|[\u0085\u2028\u2029\f\v]")
+_TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
+LONE_BULLET = re.compile(r"[^\w\s]")
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The paragraphs of a text file; headings only where they cannot be anything else."""
+    text = decode_file(path)
+    prose = PurePosixPath(name.lower()).suffix in ("", ".txt", ".text")
+    groups = paragraphs(text)
+    progress(1, 2)
+    elements = []
+    for item in partition_text(text="\n".join(groups), paragraph_grouper=False, **QUIET):
+        mine = element(item)
+        if mine is not None:
+            elements.append(Element(text=mine.text, kind="list" if mine.kind == "list" else "text"))
+    if prose and len(elements) == len(groups):
+        alone = isolated(text, groups)
+        elements = [_with_heading(mine, group, alone) for mine, group in zip(elements, groups, strict=True)]
+    progress(2, 2)
+    return elements, None
+
+
+def decode_file(path: Path) -> str:
+    """The whole file as text. Raises UnsupportedFormat when it turns out not to be text."""
+    text = decode(path.read_bytes())
+    if text is None:
+        raise UnsupportedFormat(found="binary", supported=supported())
+    return text
+
+
+def paragraphs(text: str) -> list[str]:
+    """Paragraphs, each on one line: lines that an editor wrapped are joined, others stay apart."""
+    lines = _BREAK.sub("\n", text).expandtabs(4).split("\n")
+    width = wrap_width(lines)
+    groups: list[str] = []
+    open_group = False
+    for before, line in zip([""] + lines[:-1], lines, strict=True):
+        stripped = line.strip()
+        if not stripped or (len(stripped) == 1 and LONE_BULLET.match(stripped)):
+            open_group = open_group and bool(stripped)
+            continue
+        if open_group and width and continues(before, line, width):
+            groups[-1] = join(groups[-1], stripped)
+        else:
+            groups.append(stripped)
+        open_group = True
+    return groups
+
+
+def isolated(text: str, groups: list[str]) -> frozenset[str]:
+    """The single-line paragraphs that have an empty line, or nothing, on both sides."""
+    lines = [line.strip() for line in _BREAK.sub("\n", text).split("\n")]
+    return frozenset(
+        line
+        for before, line, after in zip(["", *lines], lines, [*lines[1:], ""], strict=False)
+        if line and not before and not after
+    )
+
+
+def wrap_width(lines: list[str]) -> int:
+    """The column at which the text was wrapped, or 0 when it was not.
+
+    Wrapped text has many lines that end just before one column, and most lines after such a line begin in
+    the middle of a sentence; tables and logs have lines of one length too, but each begins anew.
+    """
+    lengths = [columns(line) for line in lines]
+    counts = Counter(length for length in lengths if length in _WRAP_WIDTHS)
+    used = sum(1 for length in lengths if length)
+    if used < 4 or not counts:
+        return 0
+    ends = {width: sum(counts[near] for near in range(int(0.8 * width), width + 1)) for width in _WRAP_WIDTHS}
+    width = next(candidate for candidate in _WRAP_WIDTHS if ends[candidate] >= 0.9 * max(ends.values()))
+    after = [line.strip() for length, line in zip(lengths, lines[1:], strict=False) if 0.8 * width <= length <= width]
+    inside = sum(1 for line in after if line and (line[0].islower() or CJK_START.match(line)))
+    return width if ends[width] >= 0.3 * used and inside >= 0.4 * sum(1 for line in after if line) else 0
+
+
+def continues(before: str, line: str, width: int) -> bool:
+    """Whether ``line`` goes on where ``before`` was wrapped: its first word would not have fitted."""
+    if ITEM.match(line) or heading(line) or heading(before) or columns(before) > _WRAP_WIDTHS[-1]:
+        return False
+    if columns(before) > 1.15 * width and _TERMINATED.search(before.rstrip()):
+        return False
+    if indent(line) > indent(before) and not ITEM.match(before):
+        return False
+    start = line.strip()
+    if CJK_START.match(start):
+        return columns(before) >= width - 5
+    return columns(before) + 1 + columns(start.split(maxsplit=1)[0]) >= _SLACK * width
+
+
+def join(before: str, line: str) -> str:
+    """Two halves of a paragraph as one: no space inside Chinese, no hyphen inside a divided word."""
+    if CJK_END.search(before) and CJK_START.match(line):
+        return before + line
+    if before.endswith("\u00ad"):
+        return before[:-1] + line
+    return f"{before} {line}"
+
+
+def columns(line: str) -> int:
+    """Width in columns: wide characters take two."""
+    text = line.rstrip()
+    return len(text) if text.isascii() else sum(2 if character >= "\u2e80" else 1 for character in text)
+
+
+def indent(line: str) -> int:
+    """Width of the white space in front."""
+    return columns(line) - columns(line.lstrip())
+
+
+def _with_heading(mine: Element, group: str, alone: frozenset[str]) -> Element:
+    found = heading(group) if group in alone else None
+    return Element(text=found[0], kind="title", level=found[1]) if found else mine

@@ -1,0 +1,76 @@
+"""The stores of a process, and which activities run on which task queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from activities.answer import AnswerActivities
+from activities.chunk import ChunkActivities
+from activities.contracts import Queue
+from activities.embed import EmbedActivities
+from activities.index import IndexActivities
+from activities.parse import ParseActivities
+from activities.publish import PublishActivities
+from activities.retrieve import RetrieveActivities, Retriever
+from activities.settings import Settings
+from activities.stores.blobs import Blobs
+from activities.stores.catalog import Catalog
+from activities.stores.milvus import Milvus
+from activities.stores.triton import Triton
+
+
+@dataclass(frozen=True)
+class Stores:
+    """One client of each external service."""
+
+    blobs: Blobs
+    catalog: Catalog
+    milvus: Milvus
+    triton: Triton
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Stores]:
+        """Build the clients, none of which connects before it is used; close them at the end."""
+        stores = cls(
+            blobs=Blobs(settings.blobs_url),
+            catalog=Catalog(settings.catalog_url),
+            milvus=Milvus(settings.milvus.uri, settings.milvus.token),
+            triton=Triton(settings.triton.address),
+        )
+        try:
+            yield stores
+        finally:
+            await stores.milvus.close()
+            await stores.triton.close()
+            await stores.catalog.close()
+
+
+def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
+    """The activities of a task queue."""
+    if queue == Queue.CPU:
+        parsing = ParseActivities(stores.blobs, settings.parse)
+        chunking = ChunkActivities(stores.blobs, stores.triton)
+        return [parsing.parse, chunking.chunk]
+    if queue == Queue.GPU:
+        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed).embed]
+    if queue == Queue.STORE:
+        indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog)
+        publishing = PublishActivities(stores.blobs, stores.catalog)
+        return [
+            indexing.index,
+            indexing.purge_rows,
+            indexing.drop_collections,
+            publishing.publish,
+            publishing.record_failure,
+            publishing.remove_document,
+            publishing.remove_documents,
+        ]
+    if queue == Queue.ANSWER:
+        retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
+        answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate)
+        return [RetrieveActivities(retriever, stores.blobs).retrieve, answering.answer, answering.record_answer]
+    raise ValueError(f"no activities run on the queue {queue!r}")

@@ -1,0 +1,212 @@
+"""Settings of every process, read once from the environment at the composition roots.
+
+A section's field is named by its environment variable: ``Settings.triton.address`` is
+``HOLDFAST_TRITON_ADDRESS``. Nothing else in the code reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from activities.errors import SettingsError
+
+PREFIX = "HOLDFAST_"
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the sections: immutable, so that no code can change a setting for another."""
+
+
+class ApiSettings(Section):
+    host: str = "127.0.0.1"
+    """Address that the API and the web page listen on."""
+    port: Port = 8700
+    """Port of the API and the web page."""
+    max_upload_bytes: Positive = 1024 * 1024 * 1024
+    """Largest upload request that is accepted, in bytes."""
+    max_question_characters: Positive = 4000
+    """Longest question or search query that is accepted, in characters."""
+
+
+class TemporalSettings(Section):
+    address: str = "127.0.0.1:7233"
+    """host:port of Temporal's frontend (gRPC)."""
+    namespace: str = "default"
+    """Temporal namespace in which all runs live."""
+    ui_url: str = "http://127.0.0.1:8233"
+    """Address of Temporal's Web UI; `holdfast up` serves it on this port."""
+
+
+class TritonSettings(Section):
+    address: str = "127.0.0.1:8001"
+    """host:port of Triton's gRPC endpoint."""
+    metrics_port: Port = 8002
+    """Port on which the embedded Triton serves its Prometheus metrics."""
+    venv: str = ".venv-triton"
+    """Folder of Triton's own virtual environment (only `holdfast up` uses it)."""
+
+
+class MilvusSettings(Section):
+    uri: str = "http://127.0.0.1:19530"
+    """Address of Milvus; `holdfast up` runs Milvus Lite as a server there."""
+    token: str = ""
+    """Token (`user:password`) of a Milvus cluster; empty for none. A secret."""
+
+
+class CatalogSettings(Section):
+    url: str = ""
+    """SQLAlchemy URL of the catalogue; empty means SQLite in the data folder. A secret."""
+
+
+class BlobSettings(Section):
+    url: str = ""
+    """obstore URL of the blob store (`s3://bucket/prefix`, `file:///path`); empty means the data folder."""
+
+
+class EmbedSettings(Section):
+    model: str = ""
+    """Embedding model: a folder, a hub id, or empty for the bundled multilingual-e5-small (read by Triton)."""
+    requests_in_flight: Positive = 2
+    """Embedding requests that one document keeps under way; 2 keep a CPU busy, a GPU likes 8."""
+
+
+class GenerateSettings(Section):
+    model: str = ""
+    """Language model: a GGUF file, `owner/repo:file.gguf`, or empty for the bundled one (read by Triton).
+    Naming one makes `generative` the default answer mode."""
+    languages: str = "en"
+    """Comma-separated ISO 639-1 codes of the languages that the language model writes; `*` for all."""
+    prompt_format: Literal["chatml", "llama3", "gemma", "mistral", "plain"] = "chatml"
+    """Chat template that the language model was trained with."""
+    max_tokens: Positive = 400
+    """Longest generated answer, in tokens."""
+    context_tokens: Positive = 1500
+    """Room for quoted sources in a prompt, in tokens of the embedding model."""
+
+
+class WorkerSettings(Section):
+    cpu_slots: Positive = max(1, (os.cpu_count() or 2))
+    """Documents that one worker parses or chunks at once."""
+    gpu_slots: Positive = 2
+    """Documents that one worker embeds at once."""
+    store_slots: Positive = 4
+    """Catalogue and Milvus writes that one worker makes at once."""
+    answer_slots: Positive = 16
+    """Questions that one worker answers at once."""
+
+
+class ParseSettings(Section):
+    max_seconds: Positive = 1800
+    """Longest time that parsing one document may take."""
+    max_memory_mb: Positive = 4096
+    """Memory that parsing one document may take, in MiB."""
+    max_pages: Positive = 20_000
+    """Pages that one document may have."""
+    max_expansion: Positive = 200
+    """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log lines that are written."""
+    format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for log collectors."""
+
+
+class Settings(Section):
+    """All settings of one process."""
+
+    data: str = ".holdfast"
+    """Folder of everything that the embedded platform stores: databases, blobs, logs, the first key."""
+    url: str = ""
+    """Where the command line finds the API; empty means the embedded one."""
+    api_key: str = ""
+    """Key with which the command line signs in; empty means the one in `<data>/local.env`. A secret."""
+    api: ApiSettings = ApiSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    triton: TritonSettings = TritonSettings()
+    milvus: MilvusSettings = MilvusSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    blobs: BlobSettings = BlobSettings()
+    embed: EmbedSettings = EmbedSettings()
+    generate: GenerateSettings = GenerateSettings()
+    worker: WorkerSettings = WorkerSettings()
+    parse: ParseSettings = ParseSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.data).expanduser().resolve()
+
+    @property
+    def catalog_url(self) -> str:
+        """The catalogue's SQLAlchemy URL, with the default filled in."""
+        return self.catalog.url or f"sqlite+aiosqlite:///{self.data_dir / 'catalog.db'}"
+
+    @property
+    def blobs_url(self) -> str:
+        """The blob store's URL, with the default filled in."""
+        return self.blobs.url or (self.data_dir / "blobs").as_uri()
+
+    @property
+    def api_url(self) -> str:
+        """Where this machine reaches the API."""
+        host = "127.0.0.1" if self.api.host in ("0.0.0.0", "::") else self.api.host
+        return self.url or f"http://{host}:{self.api.port}"
+
+
+S = TypeVar("S", bound=Section)
+
+
+def variables(section: type[Section] = Settings, prefix: str = PREFIX) -> dict[str, tuple[str, ...]]:
+    """Every environment variable that is understood, with the path of its field."""
+    found: dict[str, tuple[str, ...]] = {}
+    hints = get_type_hints(section)
+    for field in msgspec.structs.fields(section):
+        kind = hints[field.name]
+        if isinstance(kind, type) and issubclass(kind, Section):
+            inner = variables(kind, f"{prefix}{field.name.upper()}_")
+            found |= {name: (field.name, *path) for name, path in inner.items()}
+        else:
+            found[prefix + field.name.upper()] = (field.name,)
+    return found
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. Raises SettingsError, naming key and value, for what cannot be understood."""
+    known = variables()
+    tree: dict[str, Any] = {}
+    for key, value in environ.items():
+        if not key.startswith(PREFIX):
+            continue
+        if key not in known:
+            raise SettingsError(key=key, value="…", problem="there is no such setting")
+        *parents, field = known[key]
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[field] = value
+        _check(key, value, known[key])
+    return msgspec.convert(tree, Settings, strict=False)
+
+
+def _check(key: str, value: str, path: tuple[str, ...]) -> None:
+    tree: Any = value
+    for name in reversed(path):
+        tree = {name: tree}
+    try:
+        msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        secret = path[-1] in ("token", "api_key") or path == ("catalog", "url")
+        problem = str(exc).split(" - at ")[0]
+        raise SettingsError(key=key, value="…" if secret else value, problem=problem) from exc

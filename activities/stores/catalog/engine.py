@@ -1,0 +1,96 @@
+"""The catalogue's engine: transactions, and the table that translates the database's errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from activities.errors import CatalogUnavailable
+
+#: How long a writer waits for another on SQLite, in seconds.
+SQLITE_BUSY_SECONDS = 15
+
+
+class Engine:
+    """Short transactions on the catalogue: ``read()`` sees one state, ``write()`` commits or changes nothing."""
+
+    def __init__(self, url: str) -> None:
+        self._engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        if self._engine.dialect.name == "sqlite":
+            _prepare_sqlite(self._engine)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session whose reads see one consistent state."""
+        async with self._session(read_only=True) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session that is committed at the end, and rolled back by any exception.
+
+        Raises sqlalchemy's IntegrityError when two writers meet: the caller decides what that means.
+        """
+        async with self._session(read_only=False) as session:
+            yield session
+            await session.commit()
+
+    @asynccontextmanager
+    async def _session(self, read_only: bool) -> AsyncIterator[AsyncSession]:
+        engine = self._engine.execution_options(read_only=read_only)
+        try:
+            async with AsyncSession(engine, expire_on_commit=False) as session:
+                yield session
+        except IntegrityError:
+            raise
+        except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as exc:
+            raise CatalogUnavailable(detail=_first_line(exc)) from exc
+        except DBAPIError as exc:
+            if exc.connection_invalidated:
+                raise CatalogUnavailable(detail=_first_line(exc)) from exc
+            raise
+
+    async def ping(self) -> None:
+        """Raise CatalogUnavailable unless the database answers."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()
+
+
+def _first_line(exc: Exception) -> str:
+    cause = getattr(exc, "orig", None) or exc
+    return str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Readers never wait for writers (WAL), and a writer takes its lock at once instead of failing midway."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+

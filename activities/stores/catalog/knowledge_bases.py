@@ -1,0 +1,171 @@
+"""Knowledge bases and their index generations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.contracts import Chunking
+from activities.errors import NameTaken, NotFound
+from activities.stores.catalog.audit import audit
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.records import Generation, KnowledgeBase
+from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow, new_id, now
+
+
+class KnowledgeBases:
+    """What the catalogue knows of knowledge bases."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def create(self, name: str, title: str, description: str, chunking: Chunking, actor: str) -> KnowledgeBase:
+        """Create one with its first index generation. Raises NameTaken."""
+        row = KnowledgeBaseRow(
+            id=new_id(),
+            name=name,
+            title=title,
+            description=description,
+            max_tokens=chunking.max_tokens,
+            overlap_tokens=chunking.overlap_tokens,
+            created_by=actor,
+        )
+        try:
+            async with self._engine.write() as session:
+                session.add(row)
+                await session.flush()
+                session.add(GenerationRow(knowledge_base_id=row.id, generation=1, collection=f"kb_{row.id}_g1"))
+                audit(session, actor, "knowledge_base.create", row.id, row.id, name=name)
+        except IntegrityError as exc:
+            raise NameTaken(name=name) from exc
+        return _record(row)
+
+    async def get(self, name: str) -> KnowledgeBase:
+        """By name. Raises NotFound."""
+        async with self._engine.read() as session:
+            return _record(await _live_row(session, name))
+
+    async def by_id(self, id: str) -> KnowledgeBase:
+        """By id, also when it is being deleted. Raises NotFound."""
+        async with self._engine.read() as session:
+            row = await session.get(KnowledgeBaseRow, id)
+        if row is None:
+            raise NotFound(kind="knowledge base", id=id)
+        return _record(row)
+
+    async def page(self, after: str | None, limit: int) -> list[KnowledgeBase]:
+        """At most ``limit`` of them by name, those after the name ``after``."""
+        query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at.is_(None))
+        query = query.where(KnowledgeBaseRow.name > after) if after else query
+        async with self._engine.read() as session:
+            rows = await session.scalars(query.order_by(KnowledgeBaseRow.name).limit(limit))
+            return [_record(row) for row in rows]
+
+    async def update(self, name: str, changes: dict[str, object], actor: str) -> KnowledgeBase:
+        """Set ``title``, ``description``, ``max_tokens`` or ``overlap_tokens``. Raises NotFound."""
+        async with self._engine.write() as session:
+            row = await _live_row(session, name)
+            for field, value in changes.items():
+                setattr(row, field, value)
+            audit(session, actor, "knowledge_base.update", row.id, row.id, fields=sorted(changes))
+        return _record(row)
+
+    async def delete(self, name: str, actor: str) -> KnowledgeBase:
+        """Hide it and all its documents at once; purging what they left is the workflow's. Raises NotFound."""
+        async with self._engine.write() as session:
+            row = await _live_row(session, name)
+            row.deleted_at = now()
+            await session.execute(
+                update(DocumentRow)
+                .where(DocumentRow.knowledge_base_id == row.id, DocumentRow.deleted_at.is_(None))
+                .values(deleted_at=row.deleted_at, deleted_by=actor, live_version=None)
+            )
+            audit(session, actor, "knowledge_base.delete", row.id, row.id, name=name)
+        return _record(row)
+
+    async def counts(self, ids: list[str]) -> dict[str, dict[str, int]]:
+        """Documents by state of their latest version, for each of the knowledge bases."""
+        query = (
+            select(DocumentRow.knowledge_base_id, VersionRow.state, func.count())
+            .join(
+                VersionRow,
+                (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
+            )
+            .where(DocumentRow.knowledge_base_id.in_(ids), DocumentRow.deleted_at.is_(None))
+            .group_by(DocumentRow.knowledge_base_id, VersionRow.state)
+        )
+        found: dict[str, dict[str, int]] = defaultdict(dict)
+        async with self._engine.read() as session:
+            for knowledge_base, state, count in await session.execute(query):
+                found[knowledge_base][state] = count
+        return found
+
+    async def generation(self, knowledge_base_id: str) -> Generation:
+        """The live index generation. Raises NotFound when the knowledge base is gone or being deleted."""
+        query = (
+            select(GenerationRow)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
+            .where(
+                KnowledgeBaseRow.id == knowledge_base_id,
+                KnowledgeBaseRow.generation == GenerationRow.generation,
+                KnowledgeBaseRow.deleted_at.is_(None),
+            )
+        )
+        async with self._engine.read() as session:
+            row = await session.scalar(query)
+        if row is None:
+            raise NotFound(kind="knowledge base", id=knowledge_base_id)
+        return _generation(row)
+
+    async def generations(self, knowledge_base_id: str) -> list[Generation]:
+        """All index generations, also of a knowledge base that is being deleted."""
+        query = select(GenerationRow).where(GenerationRow.knowledge_base_id == knowledge_base_id)
+        async with self._engine.read() as session:
+            return [_generation(row) for row in await session.scalars(query)]
+
+    async def claim_model(self, generation: Generation, model: str, fingerprint: str) -> Generation:
+        """Bind a generation to the first embedding model that fills it; the answer says which one that is."""
+        async with self._engine.write() as session:
+            row = await session.get(
+                GenerationRow, (generation.knowledge_base_id, generation.generation), with_for_update=True
+            )
+            if row is None:
+                raise NotFound(kind="knowledge base", id=generation.knowledge_base_id)
+            if row.model_fingerprint is None:
+                row.model, row.model_fingerprint = model, fingerprint
+        return _generation(row)
+
+
+async def _live_row(session: AsyncSession, name: str) -> KnowledgeBaseRow:
+    row = await session.scalar(
+        select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == name, KnowledgeBaseRow.deleted_at.is_(None))
+    )
+    if row is None:
+        raise NotFound(kind="knowledge base", id=name)
+    return row
+
+
+def _record(row: KnowledgeBaseRow) -> KnowledgeBase:
+    return KnowledgeBase(
+        id=row.id,
+        name=row.name,
+        title=row.title,
+        description=row.description,
+        chunking=Chunking(max_tokens=row.max_tokens, overlap_tokens=row.overlap_tokens),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _generation(row: GenerationRow) -> Generation:
+    return Generation(
+        knowledge_base_id=row.knowledge_base_id,
+        generation=row.generation,
+        collection=row.collection,
+        model=row.model,
+        model_fingerprint=row.model_fingerprint,
+    )

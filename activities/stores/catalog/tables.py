@@ -1,0 +1,176 @@
+"""The catalogue's tables. Only types that SQLite and PostgreSQL share; ids are time-ordered UUIDs in hex."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+def new_id() -> str:
+    """A fresh id: 32 hexadecimal digits, later ones sort after earlier ones (UUID version 7)."""
+    return str(uuid_utils.uuid7().hex)
+
+
+def now() -> datetime:
+    """The current time, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on every database (SQLite forgets the zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Table(DeclarativeBase):
+    """Base of all tables; constraints get stable names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger}
+
+
+class ApiKeyRow(Table):
+    """A key: only its hash is stored. ``subject`` is who acts with it."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    subject: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(32))
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+
+class KnowledgeBaseRow(Table):
+    __tablename__ = "knowledge_bases"
+    __table_args__ = (
+        Index(
+            "uq_knowledge_bases_name_live",
+            "name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(63))
+    title: Mapped[str] = mapped_column(String(200), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    max_tokens: Mapped[int]
+    overlap_tokens: Mapped[int]
+    generation: Mapped[int] = mapped_column(default=1)
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    deleted_at: Mapped[datetime | None]
+
+
+class GenerationRow(Table):
+    """One index of a knowledge base: a Milvus collection made with one embedding model."""
+
+    __tablename__ = "generations"
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    collection: Mapped[str] = mapped_column(String(100), unique=True)
+    model: Mapped[str | None] = mapped_column(String(300))
+    model_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class DocumentRow(Table):
+    """A named document. ``live_version`` is the only version that search may show."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        Index(
+            "uq_documents_name_live",
+            "knowledge_base_id",
+            "name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    live_version: Mapped[int | None]
+    latest_version: Mapped[int]
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_by: Mapped[str | None] = mapped_column(String(200))
+    deleted_at: Mapped[datetime | None]
+
+
+class VersionRow(Table):
+    """One uploaded content of a document, and what has become of it."""
+
+    __tablename__ = "versions"
+    document_id: Mapped[str] = mapped_column(ForeignKey("documents.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    bytes: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(127), default="")
+    pages: Mapped[int | None]
+    chunks: Mapped[int] = mapped_column(default=0)
+    parsed_key: Mapped[str | None] = mapped_column(String(300))
+    chunks_key: Mapped[str | None] = mapped_column(String(300))
+    vectors_key: Mapped[str | None] = mapped_column(String(300))
+    reason: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    published_at: Mapped[datetime | None]
+
+
+class QuestionRow(Table):
+    """A question, what it was answered with, and what the answer was."""
+
+    __tablename__ = "questions"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    conversation_id: Mapped[str] = mapped_column(String(32), index=True)
+    question: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    answer: Mapped[str | None] = mapped_column(Text)
+    found: Mapped[bool | None]
+    citations: Mapped[list[Any] | None]
+    sources: Mapped[list[Any] | None]
+    similarity: Mapped[float | None]
+    reason: Mapped[dict[str, Any] | None]
+    tokens: Mapped[int] = mapped_column(default=0)
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]
+
+
+class AuditRow(Table):
+    """Who did what, written in the same transaction as the deed."""
+
+    __tablename__ = "audit_events"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=now, index=True)
+    actor: Mapped[str] = mapped_column(String(200), index=True)
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    knowledge_base_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    object_id: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[dict[str, Any] | None]

@@ -1,0 +1,191 @@
+"""Triton Inference Server: embeddings and generated text, over gRPC.
+
+The ``embed`` model describes itself (``card``, ``tokenizer``), so that nothing about the model is said
+twice. Tensor names are those of ``triton_models/*/config.pbtxt``; ``generate`` has the names of Triton's
+vLLM backend. Errors: ``TritonUnavailable`` (waited for) or ``ModelError`` (the input was refused).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from activities.errors import ModelError, TritonUnavailable
+
+EMBED_MODEL = "embed"
+TEXT = "text"
+EMBEDDING = "embedding"
+CARD = "card"
+TOKENIZER = "tokenizer"
+
+GENERATE_MODEL = "generate"
+TEXT_INPUT = "text_input"
+STREAM = "stream"
+SAMPLING_PARAMETERS = "sampling_parameters"
+TEXT_OUTPUT = "text_output"
+
+#: Triton's request priorities: a question's embedding goes before bulk batches.
+QUESTION_PRIORITY = 1
+BULK_PRIORITY = 2
+
+#: How long one embedding request may take, in seconds.
+EMBED_TIMEOUT = 120.0
+
+#: gRPC states that mean "not now" rather than "not this". Triton answers UNAVAILABLE for a model that is loading.
+_TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
+
+Vectors = npt.NDArray[np.float32]
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What the embedding model says of itself.
+
+    ``fingerprint`` names the vector space: equal fingerprints have comparable vectors. ``languages`` are
+    ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``).
+    ``batch_size`` is the number of texts in one request that suits the device. ``found_threshold`` says by
+    language (``*`` for the others) how similar passages must be to hold an answer (``activities.evidence``).
+    """
+
+    model: str
+    fingerprint: str
+    dimension: int
+    max_tokens: int
+    batch_size: int
+    languages: list[str] = []
+    prompts: dict[str, str] = {}
+    device: str = ""
+    precision: str = ""
+    found_threshold: dict[str, float] | None = None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The error table: what the client raises → what we raise, most specific first."""
+    try:
+        yield
+    except InferenceServerException as exc:
+        status = str(exc.status() or "").removeprefix("StatusCode.")
+        message = (exc.message() or "no message").splitlines()[0][:200]
+        if status in _TRANSIENT or not status:
+            raise TritonUnavailable(detail=message) from exc
+        raise ModelError(detail=message) from exc
+    except (grpc.RpcError, ConnectionError, TimeoutError) as exc:
+        raise TritonUnavailable(detail=type(exc).__name__) from exc
+
+
+class Triton:
+    """A narrow, typed client. Make it inside of a running event loop."""
+
+    def __init__(self, address: str) -> None:
+        options = [("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 500),
+                   ("grpc.max_reconnect_backoff_ms", 3000)]  # fmt: skip
+        self._client = InferenceServerClient(address, channel_args=options)
+        self._card: ModelCard | None = None
+        self._tokenizer: tuple[str, Tokenizer] | None = None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()
+
+    async def ping(self) -> None:
+        """Raise TritonUnavailable unless both models are ready."""
+        with _translated():
+            for model in (EMBED_MODEL, GENERATE_MODEL):
+                if not await self._client.is_model_ready(model, client_timeout=3):
+                    raise TritonUnavailable(detail=f"the model “{model}” is not loaded")
+
+    async def card(self) -> ModelCard:
+        """The embedding model's description; asked for once, and again after an outage."""
+        if self._card is None:
+            self._card = msgspec.json.decode(await self._describe(CARD), type=ModelCard)
+        return self._card
+
+    async def tokenizer(self) -> Tokenizer:
+        """The embedding model's own tokenizer, for counting tokens; fetched once for each model."""
+        card = await self.card()
+        if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
+            raw = await self._describe(TOKENIZER)
+            tokenizer = await asyncio.to_thread(Tokenizer.from_buffer, raw)
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            self._tokenizer = (card.fingerprint, tokenizer)
+        return self._tokenizer[1]
+
+    async def embed(self, texts: Sequence[str], priority: int = BULK_PRIORITY) -> Vectors:
+        """Vectors of the texts, shape (texts, dimension), float32, of length 1. Prompts are the caller's."""
+        result = await self._infer(texts, EMBEDDING, priority)
+        vectors: Vectors = result.as_numpy(EMBEDDING)
+        return vectors
+
+    async def embed_query(self, query: str) -> Vectors:
+        """The vector of a question, shape (dimension,), ahead of bulk work."""
+        card = await self.card()
+        vectors = await self.embed([card.prompts.get("query", "") + query], QUESTION_PRIORITY)
+        return np.asarray(vectors[0], dtype=np.float32)
+
+    async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
+        """Pieces of generated text as they come. Leaving the iterator stops the generation in Triton."""
+        text = InferInput(TEXT_INPUT, [1], "BYTES")
+        text.set_data_from_numpy(np.array([prompt.encode()], dtype=np.object_))
+        stream = InferInput(STREAM, [1], "BOOL")
+        stream.set_data_from_numpy(np.array([True]))
+        parameters = InferInput(SAMPLING_PARAMETERS, [1], "BYTES")
+        parameters.set_data_from_numpy(np.array([json.dumps(sampling).encode()], dtype=np.object_))
+
+        async def requests() -> AsyncIterator[dict[str, Any]]:
+            yield {
+                "model_name": GENERATE_MODEL,
+                "inputs": [text, stream, parameters],
+                "enable_empty_final_response": True,
+            }
+
+        responses = self._client.stream_infer(requests())
+        try:
+            with _translated():
+                async for result, error in responses:
+                    if error is not None:
+                        raise error
+                    pieces = result.as_numpy(TEXT_OUTPUT)
+                    if pieces is not None and pieces.size:
+                        yield b"".join(pieces.ravel()).decode()
+                    final = result.get_response().parameters.get("triton_final_response")
+                    if final is not None and final.bool_param:
+                        return
+        except TritonUnavailable:
+            self._card = None
+            raise
+        finally:
+            responses.cancel()
+
+    async def _describe(self, output: str) -> bytes:
+        result = await self._infer([""], output, QUESTION_PRIORITY)
+        return bytes(result.as_numpy(output).ravel()[0])
+
+    async def _infer(self, texts: Sequence[str], output: str, priority: int) -> Any:
+        tensor = InferInput(TEXT, [len(texts), 1], "BYTES")
+        data = np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1)
+        tensor.set_data_from_numpy(data)
+        try:
+            with _translated():
+                return await self._client.infer(
+                    EMBED_MODEL,
+                    [tensor],
+                    outputs=[InferRequestedOutput(output)],
+                    priority=priority,
+                    client_timeout=EMBED_TIMEOUT,
+                )
+        except TritonUnavailable:
+            self._card = None  # another model may be there when it is back
+            raise

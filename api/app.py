@@ -1,0 +1,127 @@
+"""The API process: ``python -m api.app``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import uvicorn
+from litestar import Litestar, get
+from litestar.config.compression import CompressionConfig
+from litestar.datastructures import ResponseHeader
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.response import File
+from litestar.static_files import create_static_files_router
+
+from activities import telemetry
+from activities.settings import Settings, load
+from api.auth import OPEN_PATHS, ApiKeyAuthentication
+from api.dependencies import PROVIDERS, open_services
+from api.documents import DocumentController, DocumentsOfKnowledgeBase
+from api.errors import EXCEPTION_HANDLERS
+from api.health import HealthController
+from api.knowledge_bases import KnowledgeBaseController
+from api.questions import QuestionController, SearchController
+
+WEB = Path(__file__).parent / "web"
+
+#: Nothing but our own files may run in the page; no other site may frame it.
+PAGE_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+SECURITY_HEADERS = [
+    ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
+    ResponseHeader(name="Referrer-Policy", value="no-referrer"),
+    ResponseHeader(name="X-Frame-Options", value="DENY"),
+]
+
+
+@get("/", include_in_schema=False)
+async def page() -> File:
+    """The web page."""
+    return File(
+        WEB / "index.html",
+        media_type="text/html",
+        content_disposition_type="inline",
+        headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"},
+    )
+
+
+class Metrics(PrometheusController):
+    """Prometheus metrics; needs a key like everything else."""
+
+    path = "/metrics"
+    include_in_schema = False
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Holdfast",
+        version="0.1.0",
+        description="Ask your documents. Uploads and questions are durable jobs; every job can be watched.",
+        path="/schema",
+        security=[{"key": []}],
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                js_url="/schema-assets/swagger-ui-bundle.js",
+                css_url="/schema-assets/swagger-ui.css",
+                standalone_preset_js_url="/schema-assets/swagger-ui-standalone-preset.js",
+            )
+        ],
+    )
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The application. Its services are opened when it starts."""
+    app = Litestar(
+        route_handlers=[
+            page,
+            create_static_files_router("/web", directories=[WEB], include_in_schema=False),
+            create_static_files_router(
+                "/schema-assets", directories=[str(files("swagger_ui") / "static")], include_in_schema=False
+            ),
+            Metrics,
+            HealthController,
+            KnowledgeBaseController,
+            DocumentsOfKnowledgeBase,
+            DocumentController,
+            SearchController,
+            QuestionController,
+        ],
+        dependencies=PROVIDERS,
+        exception_handlers=EXCEPTION_HANDLERS,
+        middleware=[
+            PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
+            DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
+        ],
+        lifespan=[open_services],
+        openapi_config=_openapi(),
+        request_max_body_size=settings.api.max_upload_bytes,
+        response_headers=SECURITY_HEADERS,
+        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$"]),
+    )
+    app.state.settings = settings
+    return app
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = load()
+    telemetry.configure(settings.log, "api")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api.host,
+        port=settings.api.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

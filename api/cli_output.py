@@ -1,0 +1,165 @@
+"""How commands speak: text for people, plain lines for pipes, JSON for programs; errors in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import sys
+import unicodedata
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli_texts import Problem, language, say, say_or
+
+if TYPE_CHECKING:
+    from api.client import Api
+
+FINISHED = frozenset({"ready", "failed", "canceled"})
+json_option = click.option("--json", "as_json", is_flag=True, help=say("help.json"))
+kb_option = click.option("--kb", required=True, metavar="NAME", help=say("help.in_kb"))
+
+
+class Output:
+    """Where a command's result goes."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.json = as_json
+        self.live = not as_json and sys.stdout.isatty()
+        """Whether a person watches, so that bars and colours make sense."""
+
+    def text(self, text: str = "", *, newline: bool = True) -> None:
+        """Print text for people (nothing under --json)."""
+        if not self.json:
+            click.echo(clean(text), nl=newline)
+
+    def document(self, value: Any) -> None:
+        """Print the one JSON document of a command (nothing without --json)."""
+        if self.json:
+            click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+    def line(self, value: Any) -> None:
+        """Print one line of JSON, for results that come bit by bit (nothing without --json)."""
+        if self.json:
+            click.echo(json.dumps(value, ensure_ascii=False))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table for people; in a pipe one tab-separated line a row, without a heading."""
+        cells = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
+        if self.json:
+            return
+        if not self.live:
+            for row in cells:
+                click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(say(f"col.{column}"), overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+
+    @contextmanager
+    def problems(self) -> Iterator[None]:
+        """Turn what can go wrong into one sentence on stderr (and JSON on stdout) and exit code 1."""
+        from activities.errors import HoldfastError
+        from api.client import ApiError
+
+        try:
+            yield
+        except (Problem, ApiError) as exc:
+            self.fail(exc.code, str(exc))
+        except HoldfastError as exc:
+            self.fail(exc.code, exc.reason.render(language()))
+
+    def fail(self, code: str, detail: str) -> None:
+        """Say what went wrong and exit with code 1."""
+        self.document({"error": {"code": code, "detail": detail}})
+        click.echo(clean(detail), err=True)
+        sys.exit(1)
+
+
+def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Make a command of ``async def f(api, out, **options)``: adds --json, the connection and the errors."""
+
+    @json_option
+    @functools.wraps(function)
+    def command(*, as_json: bool, **options: Any) -> None:
+        out = Output(as_json)
+        with out.problems():
+            from activities.settings import load
+            from api.client import Api, Target
+
+            async def talk() -> None:
+                async with Api(Target.of(load())) as api:
+                    await function(api, out, **options)
+
+            asyncio.run(talk())
+
+    return command
+
+
+def clean(text: str) -> str:
+    """Text without the control characters with which a document's name could steer the terminal."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
+
+
+def reason_of(state: dict[str, Any]) -> str:
+    """Why a job failed or waits, as a sentence."""
+    reason = state.get("reason") or ""
+    if isinstance(reason, dict):
+        reason = reason.get("detail") or reason.get("message") or reason.get("code") or ""
+    return str(reason)
+
+
+def stage_of(state: dict[str, Any]) -> str:
+    """``embedding 3/5, 120/400`` of a job that runs; empty if it has no stage."""
+    if not state.get("stage"):
+        return ""
+    text = say_or(f"stage.{state['stage']}", state["stage"])
+    if state.get("stage_count"):
+        text += f" {state.get('stage_number') or 1}/{state['stage_count']}"
+    if state.get("total"):
+        text += f", {state.get('done') or 0}/{state['total']}"
+    return text
+
+
+def describe(state: dict[str, Any]) -> str:
+    """A job's state in one line."""
+    name = str(state.get("state", "?"))
+    parts = [say_or(f"state.{name}", name)]
+    if name not in FINISHED:
+        parts.append(stage_of(state))
+        if state.get("waiting_for"):
+            parts.append(say("waiting_for", dependency=state["waiting_for"]))
+        if (state.get("attempt") or 1) > 1:
+            parts.append(say("attempt", attempt=state["attempt"]))
+        if state.get("eta_seconds"):
+            parts.append(say("eta", seconds=float(state["eta_seconds"])))
+    parts.append(reason_of(state))
+    return " · ".join(filter(None, parts))
+
+
+async def follow(api: Api, document_id: str, state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield a document's states until it is finished; ``state`` is the one known so far."""
+    from api.client import PREFIX, segment
+
+    path = f"/documents/{segment(document_id)}"
+    while state.get("state") not in FINISHED:
+        async with aclosing(api.events(f"{PREFIX}{path}/events")) as events:
+            async for event in events:
+                if event.name == "state":
+                    state = event.data
+                    yield state
+                    if state.get("state") in FINISHED:
+                        return
+        state = await api.call("GET", f"{path}/status")  # the stream was closed early
+        yield state
+        await asyncio.sleep(0 if state.get("state") in FINISHED else 1)

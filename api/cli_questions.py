@@ -1,0 +1,129 @@
+"""`holdfast ask` and `holdfast search`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli_output import Output, kb_option, talks_to_api
+from api.cli_texts import say
+
+if TYPE_CHECKING:
+    from api.client import Api, Event
+
+
+@click.command("ask", help=say("help.ask"))
+@click.argument("question")
+@kb_option
+@click.option("--mode", type=click.Choice(["extractive", "generative"]), help=say("help.mode"))
+@click.option("--stream/--no-stream", default=True, help=say("help.stream"))
+@talks_to_api
+async def ask(api: Api, out: Output, question: str, kb: str, mode: str | None, stream: bool) -> None:
+    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
+    from api.client import PREFIX, segment
+
+    body = {"question": question} | ({"mode": mode} if mode else {})
+    asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
+    printer = Answer(out, stream)
+    async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+        async for event in events:
+            printer.take(event)
+            if event.name in ("done", "error"):
+                break
+    if not printer.finish():
+        sys.exit(1)
+
+
+class Answer:
+    """Prints an answer as its events come.
+
+    What is streamed is provisional: `reset` starts it over, and `done` has the answer that was held against
+    its sources. It is printed (again) where it differs from what stands there.
+    """
+
+    def __init__(self, out: Output, stream: bool) -> None:
+        self._out, self._stream = out, stream
+        self._printed = ""
+        self._done: dict[str, Any] | None = None
+        self._error: dict[str, Any] | None = None
+
+    def take(self, event: Event) -> None:
+        """Handle one event."""
+        if self._stream:
+            self._out.line({"event": event.name, "id": event.id, "data": event.data})
+        match event.name:
+            case "delta" if self._stream:
+                self._printed += event.data["text"]
+                self._out.text(event.data["text"], newline=False)
+            case "reset" if self._printed:
+                self._out.text(f"\n{say('again')}")
+                self._printed = ""
+            case "done":
+                self._done = event.data
+            case "error":
+                self._error = event.data
+
+    def finish(self) -> bool:
+        """Print what is left to print; False if there is no answer."""
+        if self._done is None:
+            error = self._error or {"code": "interrupted", "message": "?"}
+            if not self._stream:
+                self._out.document({"error": error})
+            self._out.text()
+            click.echo(say("question-failed", message=error.get("message") or error.get("code")), err=True)
+            return False
+        if not self._stream:
+            self._out.document(self._done)
+        answer = str(self._done["answer"])
+        if self._printed.strip() != answer.strip():
+            if self._printed:
+                self._out.text(f"\n\n{say('final')}")
+            self._out.text(answer, newline=False)
+        self._out.text("\n")
+        self._sources(self._done.get("citations") or [])
+        return True
+
+    def _sources(self, citations: list[dict[str, Any]]) -> None:
+        if not citations:
+            return
+        self._out.text(say("sources"))
+        for citation in citations:
+            self._out.text(f"  [{citation['n']}] {_where(citation)}")
+            if citation.get("quote"):
+                self._out.text(f"      “{_one_line(citation['quote'])}”")
+
+
+@click.command("search", help=say("help.search"))
+@click.argument("query")
+@kb_option
+@click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), help=say("help.search_mode"))
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
+@talks_to_api
+async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int) -> None:
+    """POST /knowledge-bases/{kb}/search."""
+    from api.client import segment
+
+    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {})
+    found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
+    out.document(found)
+    for number, hit in enumerate(found["hits"], start=1):
+        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f})")
+        out.text(f"   {_one_line(hit['text'])}\n")
+    if not found["hits"]:
+        out.text(say("no-hits"))
+    pending = (found.get("index") or {}).get("pending")
+    if pending:
+        out.text(say("index-building", pending=pending))
+
+
+def _where(source: dict[str, Any]) -> str:
+    """``handbook.pdf · page 3 · Leave › Notice``."""
+    page = say("page", page=source["page"]) if source.get("page") is not None else ""
+    return " · ".join(filter(None, (source["document_name"], page, source.get("section") or "")))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,238 @@
+"""What the command line says, in English and Chinese, and which of the two it speaks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from activities.errors import Language
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # --- help ---
+    "help.main": (
+        "Holdfast: ask questions of your documents.",
+        "Holdfast：向你的文档提问。",
+    ),
+    "help.json": ("Print JSON instead of text.", "输出 JSON，而不是文本。"),
+    "help.up": (
+        "Start the whole platform on this machine and keep it running until Ctrl-C.",
+        "在本机启动整个平台并保持运行，按 Ctrl-C 停止。",
+    ),
+    "help.only": ("Start this part and not the others (repeatable).", "只启动该部分（可重复）。"),
+    "help.without": ("Leave this part out (repeatable).", "不启动该部分（可重复）。"),
+    "help.kb": ("Make, list, show and delete knowledge bases.", "创建、列出、查看和删除知识库。"),
+    "help.kb.create": ("Make a knowledge base.", "创建知识库。"),
+    "help.kb.list": ("List the knowledge bases that you may see.", "列出你可以访问的知识库。"),
+    "help.kb.show": ("Show one knowledge base.", "查看一个知识库。"),
+    "help.kb.delete": ("Delete a knowledge base and its documents.", "删除知识库及其文档。"),
+    "help.title": ("Title for people.", "显示的标题。"),
+    "help.description": ("What it is about.", "内容说明。"),
+    "help.yes": ("Do not ask.", "不再询问。"),
+    "help.add": (
+        "Upload files, and all files in folders, and wait until they can be asked about.",
+        "上传文件以及文件夹中的所有文件，并等待其可供提问。",
+    ),
+    "help.in_kb": ("Name of the knowledge base.", "知识库名称。"),
+    "help.wait": (
+        "Wait until the documents are ready (default), or return at once.",
+        "等待文档就绪（默认），或立即返回。",
+    ),
+    "help.ls": (
+        "List documents. In a pipe: tab-separated, no heading.",
+        "列出文档。用于管道时以制表符分隔，无表头。",
+    ),
+    "help.state": ("Only documents in this state.", "只列出该状态的文档。"),
+    "help.status": ("Show where a document stands.", "查看文档的处理状态。"),
+    "help.events": ("Follow a document until it is ready or has failed.", "跟踪文档，直到就绪或失败。"),
+    "help.rm": ("Delete a document.", "删除文档。"),
+    "help.ask": ("Ask a question; the answer names its sources.", "提问；答案会注明来源。"),
+    "help.mode": ("How the answer is made.", "回答方式。"),
+    "help.stream": (
+        "Print the answer as it comes (default), or when it is complete.",
+        "边生成边输出（默认），或完成后再输出。",
+    ),
+    "help.search": ("Find passages.", "检索段落。"),
+    "help.search_mode": ("How to search.", "检索方式。"),
+    "help.limit": ("At most this many.", "最多返回的数量。"),
+    "help.doctor": ("Check the installation and say what to do.", "检查安装情况并给出建议。"),
+    # --- problems ---
+    "unreachable": (
+        "The platform does not answer at {url}; start it with `make up`.",
+        "平台在 {url} 没有响应；请用 `make up` 启动。",
+    ),
+    "connection-lost": (
+        "The connection to {url} broke ({detail}); try again.",
+        "与 {url} 的连接中断（{detail}）；请重试。",
+    ),
+    "not-holdfast": (
+        "{url} answered with something that is not Holdfast's API ({detail}); check HOLDFAST_URL.",
+        "{url} 返回的不是 Holdfast 接口的内容（{detail}）；请检查 HOLDFAST_URL。",
+    ),
+    "no-such-file": ("There is no file or folder {path}.", "没有文件或文件夹 {path}。"),
+    "no-files": ("No files were found in {path}.", "在 {path} 中没有找到文件。"),
+    "unreadable": ("{path} cannot be read ({detail}).", "无法读取 {path}（{detail}）。"),
+    "port-taken": (
+        "Port {port}, needed for {title}, is already in use; stop what uses it, or change {setting}.",
+        "{title} 需要的端口 {port} 已被占用；请停止占用它的程序，或修改 {setting}。",
+    ),
+    "missing": (
+        "{title} is not installed ({path} is missing); run `make setup`.",
+        "{title} 尚未安装（缺少 {path}）；请运行 `make setup`。",
+    ),
+    "running": (
+        "The platform already runs on {data} (process {pid}); stop it, or set another HOLDFAST_DATA.",
+        "平台已在 {data} 上运行（进程 {pid}）；请先停止它，或将 HOLDFAST_DATA 设为其他文件夹。",
+    ),
+    "child-failed": (
+        "{title} could not be started ({tries} tries, last: {how}). The end of {log}:\n{tail}",
+        "{title} 无法启动（尝试 {tries} 次，最后一次：{how}）。{log} 的末尾：\n{tail}",
+    ),
+    "data-folder": (
+        "The data folder {path} cannot be used ({detail}); set HOLDFAST_DATA to another folder.",
+        "数据文件夹 {path} 不可用（{detail}）；请将 HOLDFAST_DATA 设为其他文件夹。",
+    ),
+    "only-without": ("Use --only or --without, not both.", "--only 与 --without 不能同时使用。"),
+    # --- up ---
+    "up.ready": ("{title} ready in {seconds:.1f} s", "{title} 已就绪（{seconds:.1f} 秒）"),
+    "up.back": (
+        "{title} is back after {seconds:.1f} s (restart {restarts})",
+        "{title} 已恢复（{seconds:.1f} 秒，第 {restarts} 次重启）",
+    ),
+    "up.died": (
+        "{title} ended ({how}); it starts again in {delay:.1f} s. Log: {log}",
+        "{title} 已退出（{how}）；{delay:.1f} 秒后重新启动。日志：{log}",
+    ),
+    "up.waiting": ("Waiting for {title} at {address} …", "正在等待 {address} 上的 {title} …"),
+    "up.found": ("{title} answers at {address}", "{title} 在 {address} 上正常响应"),
+    "up.swept": (
+        "Ended {count} processes of a platform that was killed",
+        "已结束上次被强制终止的平台遗留的 {count} 个进程",
+    ),
+    "up.stopping": ("Stopping … (Ctrl-C again to kill)", "正在停止 …（再按一次 Ctrl-C 强制结束）"),
+    "up.stopped": ("Stopped.", "已停止。"),
+    "up.all_ready": ("Holdfast is ready in {seconds:.0f} s.", "Holdfast 已就绪（{seconds:.0f} 秒）。"),
+    "up.web": ("Web page", "网页"),
+    "up.schema": ("API reference", "接口文档"),
+    "up.ui": ("Temporal UI", "Temporal 界面"),
+    "up.key": ("API key", "API 密钥"),
+    "up.key_in": ("in {path} (HOLDFAST_API_KEY)", "在 {path} 中（HOLDFAST_API_KEY）"),
+    "up.key_gone_from": (
+        "made on the first start, but no longer in {path}: use the one you kept",
+        "首次启动时已创建，但 {path} 中已没有：请使用你保存的密钥",
+    ),
+    "up.logs": ("Logs", "日志"),
+    "up.stop": ("Stop", "停止"),
+    "part.temporal": ("Temporal", "Temporal"),
+    "part.milvus": ("Milvus Lite", "Milvus Lite"),
+    "part.triton": ("Triton with its models", "Triton 及其模型"),
+    "part.worker-interactive": ("Worker for workflows and answers", "工作流与问答 worker"),
+    "part.worker-cpu": ("Worker for parsing", "解析 worker"),
+    "part.worker-bulk": ("Worker for embedding and storing", "向量与存储 worker"),
+    "part.api": ("API and web page", "接口与网页"),
+    # --- documents ---
+    "accepted": ("{count} accepted", "已接受 {count} 个"),
+    "uploading": ("Uploading", "上传中"),
+    "documents": ("Documents", "文档"),
+    "nothing": ("Nothing here yet.", "还没有内容。"),
+    "added": ("{ready} ready, {failed} failed", "{ready} 个就绪，{failed} 个失败"),
+    "deleting": ("Deleting {id}: {state}", "正在删除 {id}：{state}"),
+    "kb.created": ("Knowledge base {name} was made.", "知识库 {name} 已创建。"),
+    "kb.deleted": ("Knowledge base {name} is being deleted.", "正在删除知识库 {name}。"),
+    "kb.sure": (
+        "Delete the knowledge base {name} and all its documents?",
+        "确定删除知识库 {name} 及其全部文档吗？",
+    ),
+    "waiting_for": ("waits for {dependency}", "等待 {dependency}"),
+    "attempt": ("try {attempt}", "第 {attempt} 次尝试"),
+    "eta": ("about {seconds:.0f} s left", "约剩 {seconds:.0f} 秒"),
+    "state.queued": ("queued", "排队中"),
+    "state.running": ("running", "处理中"),
+    "state.waiting": ("waiting", "等待中"),
+    "state.paused": ("paused", "已暂停"),
+    "state.ready": ("ready", "就绪"),
+    "state.failed": ("failed", "失败"),
+    "state.canceled": ("canceled", "已取消"),
+    "stage.parse": ("reading", "解析"),
+    "stage.chunk": ("cutting", "分块"),
+    "stage.embed": ("embedding", "向量化"),
+    "stage.index": ("indexing", "建立索引"),
+    "stage.publish": ("publishing", "发布"),
+    "col.name": ("name", "名称"),
+    "col.title": ("title", "标题"),
+    "col.id": ("id", "编号"),
+    "col.version": ("version", "版本"),
+    "col.state": ("state", "状态"),
+    "col.chunks": ("chunks", "分块"),
+    "col.pages": ("pages", "页数"),
+    "col.bytes": ("bytes", "字节"),
+    "col.documents": ("documents", "文档数"),
+    "col.reason": ("reason", "原因"),
+    "col.check": ("check", "检查项"),
+    "col.found": ("found", "结果"),
+    "col.do": ("what to do", "建议"),
+    "col.score": ("score", "得分"),
+    # --- questions ---
+    "sources": ("Sources", "来源"),
+    "page": ("page {page}", "第 {page} 页"),
+    "again": ("[the answer starts again]", "[重新生成回答]"),
+    "final": ("[the answer, checked]", "[核对后的回答]"),
+    "question-failed": ("The question could not be answered: {message}", "无法回答该问题：{message}"),
+    "index-building": ("{pending} documents are still being indexed.", "还有 {pending} 个文档正在建立索引。"),
+    "no-hits": ("No passage was found.", "没有找到相关段落。"),
+    # --- doctor ---
+    "doctor.settings": ("settings", "设置"),
+    "doctor.disk": ("disk", "磁盘"),
+    "doctor.disk_free": ("{free:.1f} GB free for {path}", "{path} 可用空间 {free:.1f} GB"),
+    "doctor.disk_do": (
+        "make room, or set HOLDFAST_DATA to a larger disk",
+        "请清理空间，或将 HOLDFAST_DATA 设到更大的磁盘",
+    ),
+    "doctor.key": ("API key", "API 密钥"),
+    "doctor.key_none": ("no key in the settings or {path}", "设置和 {path} 中都没有密钥"),
+    "doctor.key_do": (
+        "start the platform once (`make up`), or set HOLDFAST_API_KEY",
+        "先启动一次平台（`make up`），或设置 HOLDFAST_API_KEY",
+    ),
+    "doctor.key_open": ("{path} can be read by other users", "{path} 可被其他用户读取"),
+    "doctor.key_open_do": ("run `chmod 600 {path}`", "请运行 `chmod 600 {path}`"),
+    "doctor.key_refused": ("the API refuses the key", "接口拒绝了该密钥"),
+    "doctor.key_refused_do": ("set HOLDFAST_API_KEY to a valid key", "请将 HOLDFAST_API_KEY 设为有效的密钥"),
+    "doctor.live": ("API", "接口"),
+    "doctor.live_ok": ("answers at {url}", "{url} 响应正常"),
+    "doctor.live_do": ("start the platform: `make up`", "请启动平台：`make up`"),
+    "doctor.no_answer": ("no answer", "没有响应"),
+    "doctor.dep_do": (
+        "see {path}; `holdfast up` restarts it by itself",
+        "请查看 {path}；`holdfast up` 会自动重启它",
+    ),
+    "doctor.part": ("{name} runs", "{name} 运行情况"),
+    "doctor.part_runs": ("process {pid}, {restarts} restarts", "进程 {pid}，重启 {restarts} 次"),
+    "doctor.part_down": ("not running, {restarts} restarts", "未运行，重启 {restarts} 次"),
+    "doctor.version": ("version", "版本"),
+    "doctor.installed": ("installed", "已安装"),
+    "doctor.setup_do": ("run `make setup`", "请运行 `make setup`"),
+}
+
+
+def language(environ: Mapping[str, str] = os.environ) -> Language:
+    """The terminal's language: Chinese if LC_ALL, or else LANG, says so; English otherwise."""
+    locale = environ.get("LC_ALL") or environ.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def say(key: str, /, **params: object) -> str:
+    """The text in the terminal's language."""
+    return TEXTS[key][language() == "zh"].format(**params)
+
+
+def say_or(key: str, fallback: str) -> str:
+    """The text, or ``fallback`` (a word of the API that this table does not know)."""
+    return say(key) if key in TEXTS else fallback
+
+
+class Problem(Exception):
+    """A sentence for the person at the terminal; the command then ends with exit code 1."""
+
+    def __init__(self, key: str, /, **params: object) -> None:
+        super().__init__(say(key, **params))
+        self.code = key

@@ -1,0 +1,42 @@
+"""The uploaded bytes of a document, whole or in one range."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from litestar import Response
+from litestar.response import Stream
+
+from activities.stores.blobs import Blobs
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[None]:
+    """Stream a blob as a download; 206 for a range, 416 for one that is not there.
+
+    Always as an attachment of unknown type: an uploaded page must never run as a page of ours.
+    """
+    size = await blobs.size(key)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rsplit('/', 1)[-1])}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    start, end = 0, size
+    match = _RANGE.fullmatch(range_header.strip()) if range_header else None
+    if match is not None and match.group() != "bytes=-":
+        first, last = match.groups()
+        start = int(first) if first else max(0, size - int(last))
+        end = min(size, int(last) + 1) if first and last else size
+        if start >= end:
+            return Response(None, status_code=416, headers={"Content-Range": f"bytes */{size}"})
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    return Stream(
+        blobs.stream(key, start, end),
+        status_code=206 if "Content-Range" in headers else 200,
+        headers=headers,
+        media_type="application/octet-stream",
+    )

@@ -1,0 +1,60 @@
+"""Knowledge bases: create, list, look at, change, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, delete, get, patch, post
+from litestar.params import Parameter
+
+from activities.contracts import Chunking
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.records import Principal
+from api.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, JobAccepted, KnowledgeBaseInfo, Page
+from workflows.connect import Jobs
+from workflows.contracts import DeleteKnowledgeBaseJob
+
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+
+
+class KnowledgeBaseController(Controller):
+    path = "/api/v1/knowledge-bases"
+    tags = ["Knowledge bases"]
+
+    @post(summary="Create a knowledge base")
+    async def create(self, data: CreateKnowledgeBase, catalog: Catalog, principal: Principal) -> KnowledgeBaseInfo:
+        chunking = Chunking(max_tokens=data.chunking.max_tokens, overlap_tokens=data.chunking.overlap_tokens)
+        created = await catalog.knowledge_bases.create(
+            data.name, data.title, data.description, chunking, principal.subject
+        )
+        return KnowledgeBaseInfo.of(created, {})
+
+    @get(summary="List knowledge bases by name")
+    async def index(self, catalog: Catalog, cursor: str | None = None, limit: Limit = 100) -> Page[KnowledgeBaseInfo]:
+        found = await catalog.knowledge_bases.page(cursor, limit)
+        counts = await catalog.knowledge_bases.counts([record.id for record in found])
+        return Page(
+            items=[KnowledgeBaseInfo.of(record, counts.get(record.id, {})) for record in found],
+            next_cursor=found[-1].name if len(found) == limit else None,
+        )
+
+    @get("/{kb:str}", summary="Look at a knowledge base")
+    async def show(self, kb: str, catalog: Catalog) -> KnowledgeBaseInfo:
+        record = await catalog.knowledge_bases.get(kb)
+        counts = await catalog.knowledge_bases.counts([record.id])
+        return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
+
+    @patch("/{kb:str}", summary="Change a knowledge base")
+    async def change(self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal) -> KnowledgeBaseInfo:
+        changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
+        record = await catalog.knowledge_bases.update(kb, changes, principal.subject)
+        counts = await catalog.knowledge_bases.counts([record.id])
+        return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
+
+    @delete("/{kb:str}", status_code=202, summary="Delete a knowledge base with all its documents")
+    async def remove(self, kb: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
+        await jobs.ping()
+        record = await catalog.knowledge_bases.delete(kb, principal.subject)
+        job = DeleteKnowledgeBaseJob(knowledge_base_id=record.id, knowledge_base=record.name, actor=principal.subject)
+        return JobAccepted(id=record.id, state="running", workflow_id=await jobs.delete_knowledge_base(job))

@@ -1,0 +1,33 @@
+"""``<data>/local.env``: where `holdfast up` leaves the address and the first key for the command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+NAME = "local.env"
+
+
+def read(data: Path) -> dict[str, str]:
+    """The file's variables; empty if there is no such file or it may not be read."""
+    try:
+        lines = (data / NAME).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def write(data: Path, url: str, key: str | None) -> None:
+    """Put address and key there; None keeps the key that is there. Nobody else may ever read the file."""
+    known = read(data)
+    key = key or known.get("HOLDFAST_API_KEY")
+    if not key:
+        return
+    fresh = data / f"{NAME}.tmp"
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"HOLDFAST_URL={url}\nHOLDFAST_API_KEY={key}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(data / NAME)

@@ -1,0 +1,180 @@
+"""Processes that a supervisor starts, on Linux: nothing that they start outlives them or the supervisor.
+
+Each runs in a session of its own, so that Ctrl-C in the terminal reaches the supervisor alone, and gets
+SIGTERM from the kernel when the supervisor is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+LOG_BYTES = 20 * 1024 * 1024
+LOGS_KEPT = 3
+_PR_SET_PDEATHSIG = 1
+# Loaded before any fork: between fork and exec a child must not import or take locks.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+async def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
+    """Start a process whose output is appended to ``log``. Raises OSError if there is no such program."""
+    supervisor = os.getpid()
+
+    def follow_supervisor() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+            if os.getppid() != supervisor:  # killed between fork and prctl
+                os._exit(1)
+
+    rotate(log)
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=follow_supervisor,
+        )
+
+
+async def end(
+    process: asyncio.subprocess.Process, stop_signal: signal.Signals, grace: float, hurry: asyncio.Event
+) -> None:
+    """End a process and everything that it started.
+
+    Only the process itself is asked: a worker whose helpers get the signal too would take their deaths
+    for crashes. What is left after ``grace`` seconds, or when ``hurry`` is set, is killed at one stroke.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(stop_signal)
+        exited, hurried = asyncio.ensure_future(process.wait()), asyncio.ensure_future(hurry.wait())
+        await asyncio.wait({exited, hurried}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+    kill_group(process.pid)
+    await process.wait()
+
+
+def kill_group(pid: int) -> None:
+    """Kill every process of the session that ``pid`` leads or led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def how_it_ended(code: int | None) -> str:
+    """``exit code 3`` or ``SIGKILL``."""
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def rotate(log: Path) -> None:
+    """Put a log that has grown large aside; the oldest of the kept ones goes."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if not log.exists() or log.stat().st_size < LOG_BYTES:
+        return
+    numbered = [log, *(log.with_name(f"{log.name}.{n}") for n in range(1, LOGS_KEPT + 1))]
+    for older, newer in zip(reversed(numbered[1:]), reversed(numbered[:-1]), strict=True):
+        if newer.exists():
+            newer.replace(older)
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """The last lines of a log; empty if there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+# --- before anything starts ------------------------------------------------------------------------
+
+
+def port_taken(host: str, port: int) -> bool:
+    """Whether something listens there already.
+
+    A bind tells it even of servers that share their port (gRPC's do, silently); a port in TIME_WAIT is free.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as exc:
+            return exc.errno == errno.EADDRINUSE
+    return False
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class AlreadyRunning(Exception):
+    """Another process holds the lock; ``pid`` is its process id."""
+
+    def __init__(self, pid: str) -> None:
+        super().__init__(f"held by process {pid}")
+        self.pid = pid
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``. Raises AlreadyRunning; the kernel frees it however its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            lock.seek(0)
+            raise AlreadyRunning(lock.read().strip() or "?") from exc
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def leftovers(sessions: set[int], marker: str) -> list[int]:
+    """Processes of those sessions whose environment holds the line ``marker``, e.g. ``DATA=/srv/x``.
+
+    A session id can belong to a stranger by now; the marker cannot.
+    """
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):  # it ended meanwhile, or is another user's
+            ours = os.getsid(int(entry.name)) in sessions
+            if ours and marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def sweep(sessions: set[int], marker: str, grace: float = 15.0) -> int:
+    """End what a killed supervisor left; returns how many had to be killed.
+
+    They have had SIGTERM from the kernel and get ``grace`` seconds to finish by themselves.
+    """
+    deadline = time.monotonic() + grace
+    while (left := leftovers(sessions, marker)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(left)

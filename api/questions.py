@@ -1,0 +1,163 @@
+"""Search and questions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import (
+    AnswerMode,
+    DoneEvent,
+    ErrorEvent,
+    QuestionEvent,
+    SourcesEvent,
+)
+from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
+from activities.retrieve import Retriever
+from activities.settings import Settings
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.records import Principal, Question
+from activities.streams import subscribe
+from api.errors import language_of
+from api.schemas import (
+    AskRequest,
+    IndexState,
+    QuestionAccepted,
+    QuestionInfo,
+    SearchHit,
+    SearchRequest,
+    SearchResponse,
+)
+from api.sse import EventStream, event_stream, last_offset
+from workflows.connect import Jobs, translated
+from workflows.contracts import QuestionJob, question_id
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class SearchController(Controller):
+    path = "/api/v1/knowledge-bases/{kb:str}"
+    tags = ["Search and questions"]
+
+    @post("/search", status_code=200, summary="Find passages")
+    async def search(
+        self, kb: str, data: SearchRequest, catalog: Catalog, retriever: Retriever, settings: Settings
+    ) -> SearchResponse:
+        record = await catalog.knowledge_bases.get(kb)
+        query = checked_question(data.query, settings)
+        found = await retriever.search(record.id, query, data.limit, data.mode, await known(catalog, data.documents))
+        pending = await catalog.documents.pending(record.id)
+        return SearchResponse(
+            hits=[SearchHit.of(passage) for passage in found.passages],
+            index=IndexState(state="building" if pending else "ready", pending=pending),
+        )
+
+    @post("/questions", status_code=202, summary="Ask a question")
+    async def ask(
+        self, kb: str, data: AskRequest, catalog: Catalog, jobs: Jobs, settings: Settings, principal: Principal
+    ) -> QuestionAccepted:
+        record = await catalog.knowledge_bases.get(kb)
+        text = checked_question(data.question, settings)
+        if data.conversation_id is not None:
+            owner = await catalog.questions.conversation_owner(data.conversation_id)
+            if owner != principal.subject:
+                raise NotFound(kind="conversation", id=data.conversation_id)
+        mode = data.mode or default_mode(settings)
+        question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
+        job = QuestionJob(
+            question_id=question.id,
+            knowledge_base_id=record.id,
+            knowledge_base=record.name,
+            question=text,
+            mode=mode,
+            actor=principal.subject,
+        )
+        try:
+            await jobs.answer(job)
+        except HoldfastError:
+            await catalog.questions.withdraw(question.id)
+            raise
+        return QuestionAccepted.of(question)
+
+
+class QuestionController(Controller):
+    path = "/api/v1/questions/{id:str}"
+    tags = ["Search and questions"]
+
+    @get(summary="A question and what came of it")
+    async def show(self, id: str, request: AnyRequest, catalog: Catalog) -> QuestionInfo:
+        return QuestionInfo.of(await catalog.questions.get(id), language_of(request))
+
+    @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
+    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> ServerSentEvent:
+        question = await catalog.questions.get(id)
+        offset = last_offset(request.headers.get("last-event-id"))
+        return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
+
+    @post("/cancel", status_code=202, summary="Stop answering")
+    async def cancel(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> QuestionInfo:
+        question = await catalog.questions.get(id)
+        await jobs.cancel(question_id(id))
+        return QuestionInfo.of(question, language_of(request))
+
+
+def checked_question(text: str, settings: Settings) -> str:
+    """The question without surrounding space. Raises QuestionTooLong and InvalidRequest."""
+    text = text.strip()
+    if not text:
+        raise InvalidRequest(detail="the question is empty / 问题为空")
+    if len(text) > settings.api.max_question_characters:
+        raise QuestionTooLong(length=len(text), limit=settings.api.max_question_characters)
+    return text
+
+
+def default_mode(settings: Settings) -> AnswerMode:
+    """Quotes, until a language model is named that can be believed."""
+    return "generative" if settings.generate.model else "extractive"
+
+
+async def known(catalog: Catalog, document_ids: list[str]) -> list[str]:
+    """The ids, if all of them are documents. Raises NotFound for the first that is not."""
+    return [(await catalog.documents.get(id)).id for id in document_ids]
+
+
+async def _messages(
+    client: Client, catalog: Catalog, question: Question, offset: int, language: Language
+) -> EventStream:
+    try:
+        async with translated():
+            async for at, event in subscribe(client, question_id(question.id), offset):
+                yield _message(event, at + 1, language)
+    except RPCError as exc:
+        if exc.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        async for event in _recorded(await catalog.questions.get(question.id)):
+            yield _message(event, None, language)
+
+
+async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
+    """The end of a stream whose history Temporal no longer keeps."""
+    yield SourcesEvent(sources=question.sources)
+    if question.answer is not None and question.found is not None:
+        yield DoneEvent(
+            answer=question.answer, citations=question.citations, mode=question.mode, found=question.found
+        )
+    else:
+        yield ErrorEvent(reason=question.reason or HoldfastError().reason)
+
+
+def _message(event: QuestionEvent, id: int | None, language: Language) -> ServerSentEventMessage:
+    body = msgspec.to_builtins(event)
+    name = body.pop("event")
+    if isinstance(event, ErrorEvent):
+        body = {"code": event.reason.code, "message": event.reason.render(language)}
+    elif isinstance(event, DoneEvent):
+        body |= {"citations": msgspec.to_builtins(event.citations), "found": event.found}
+    return ServerSentEventMessage(data=msgspec.json.encode(body).decode(), event=name, id=id)

@@ -1,0 +1,29 @@
+"""Server-sent events: the one shape of all live streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+
+from activities.errors import InvalidRequest
+
+#: Proxies must neither buffer nor cache a live stream.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+EventStream = AsyncIterator[ServerSentEventMessage]
+
+
+def event_stream(events: EventStream) -> ServerSentEvent:
+    """A response that sends the events as they come."""
+    return ServerSentEvent(events, headers=HEADERS)
+
+
+def last_offset(last_event_id: str | None) -> int:
+    """The offset to resume from: ids of events are the offset of the next one. Raises InvalidRequest."""
+    if not last_event_id:
+        return 0
+    if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
+        raise InvalidRequest(detail=f"Last-Event-ID must be an id of this stream, not “{last_event_id[:40]}”")
+    return int(last_event_id)

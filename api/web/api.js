@@ -1,0 +1,161 @@
+// The HTTP interface: one place that knows the key, the prefix and the shape of errors.
+
+import { acceptLanguage, t } from './i18n.js';
+import { h } from './dom.js';
+
+const PREFIX = '/api/v1';
+const STORED = 'holdfast.key';
+let whenSignedOut = () => {};
+let memory = ''; // the key, where the browser stores nothing
+
+/** What went wrong: the server's sentence, or the key of one of ours. */
+export class Problem extends Error {
+  constructor({ status = 0, code = '', sentence = '', key = 'error.offline', params = {} }) {
+    super(sentence || t(key, params));
+    Object.assign(this, { status, code, sentence, key, params });
+  }
+
+  /** An element that shows it (ours follow a switch of language, the server's stay). */
+  say() {
+    return this.sentence ? h('span', {}, this.sentence) : h('span', { text: [this.key, this.params] });
+  }
+
+  /** Whether asking again later can help. */
+  get passing() {
+    return this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);
+  }
+
+  static from(status, type, body) {
+    let found = {};
+    if (/json/.test(type || '')) {
+      try {
+        found = JSON.parse(body) || {};
+      } catch {
+        // Not JSON after all; the status has to do.
+      }
+    }
+    const sentence = [found.detail, found.title].find((text) => typeof text === 'string' && text.trim());
+    return new Problem({ status, code: found.code, sentence, key: 'error.status', params: { status: String(status) } });
+  }
+}
+
+/** The key, for this tab or (kept) for this device. */
+export const session = {
+  get key() {
+    return read(sessionStorage) || read(localStorage) || memory;
+  },
+  signIn(key, keep) {
+    this.signOut();
+    memory = key;
+    write(keep ? localStorage : sessionStorage, key);
+  },
+  signOut() {
+    memory = '';
+    write(sessionStorage, '');
+    write(localStorage, '');
+  },
+  /** `listener(problem)` is called when the server no longer takes the key. */
+  onSignedOut(listener) {
+    whenSignedOut = listener;
+  },
+};
+function read(store) {
+  try {
+    return store.getItem(STORED);
+  } catch {
+    return '';
+  }
+}
+
+function write(store, key) {
+  try {
+    if (key) store.setItem(STORED, key);
+    else store.removeItem(STORED);
+  } catch {
+    // Storage is switched off: the key lives in memory until the page is left.
+  }
+}
+
+function headers(extra) {
+  return { Authorization: `Bearer ${session.key}`, 'Accept-Language': acceptLanguage(), ...extra };
+}
+
+/** A path under the prefix, or a URL that the server gave: only its path is used, so the key stays here. */
+function address(path) {
+  if (path.startsWith('/') && !path.startsWith('//') && !path.startsWith(`${PREFIX}/`)) return PREFIX + path;
+  const url = new URL(path, location.href);
+  return url.pathname + url.search;
+}
+
+function refused(problem, key) {
+  if (problem.status === 401 && key === session.key) whenSignedOut(problem);
+  return problem;
+}
+
+async function send(path, options) {
+  const key = session.key;
+  let response;
+  try {
+    response = await fetch(address(path), { credentials: 'same-origin', cache: 'no-store', ...options });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Problem({});
+  }
+  if (response.ok) return response;
+  throw refused(Problem.from(response.status, response.headers.get('content-type'), await response.text().catch(() => '')), key);
+}
+
+/** One call; answers the decoded JSON (null for an empty body). */
+export async function call(method, path, { body, query, signal } = {}) {
+  const search = new URLSearchParams(Object.entries(query || {}).filter(([, value]) => value));
+  const response = await send(search.size ? `${path}?${search}` : path, {
+    method,
+    signal,
+    headers: headers({ Accept: 'application/json', ...(body ? { 'Content-Type': 'application/json' } : {}) }),
+    body: body && JSON.stringify(body),
+  });
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+/** Open an event stream after the event `last`; answers the response. */
+export function open(path, last, signal) {
+  return send(path, {
+    signal,
+    headers: headers({ Accept: 'text/event-stream', ...(last ? { 'Last-Event-ID': last } : {}) }),
+  });
+}
+
+/**
+ * Upload one file. `onProgress(sent, total)` follows the bytes. The same `idempotencyKey` on a second
+ * try makes sure that the file is accepted once. Answers {done: Promise<documents>, abort()}.
+ */
+export function upload(kb, file, idempotencyKey, onProgress) {
+  const request = new XMLHttpRequest();
+  const key = session.key;
+  const done = new Promise((resolve, reject) => {
+    request.upload.addEventListener('progress', (event) => onProgress(event.loaded, event.total));
+    request.addEventListener('load', () => {
+      if (request.status >= 200 && request.status < 300) {
+        resolve(JSON.parse(request.responseText).documents);
+      } else {
+        reject(refused(Problem.from(request.status, request.getResponseHeader('content-type'), request.responseText), key));
+      }
+    });
+    request.addEventListener('error', () => reject(new Problem({})));
+    request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+  });
+  request.open('POST', address(`/knowledge-bases/${encodeURIComponent(kb)}/documents`));
+  for (const [name, value] of Object.entries(headers({ Accept: 'application/json', 'Idempotency-Key': idempotencyKey }))) {
+    request.setRequestHeader(name, value);
+  }
+  const form = new FormData();
+  form.append('files', file, file.name);
+  request.send(form);
+  return { done, abort: () => request.abort() };
+}
+
+/** Random, also where the page is served without TLS (`crypto.randomUUID` is not there then). */
+export function randomKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,151 @@
+// One document in the list: first a file that is being uploaded, then a job, then a document.
+
+import { announce, h } from './dom.js';
+import { bind, bindAttr, plain, t } from './i18n.js';
+import { bytes, moment } from './format.js';
+import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
+
+export class DocumentRow {
+  /** `actions`: {remove(row), retry(row), cancel(row)}. */
+  constructor(name, actions) {
+    this.item = { name };
+    this.id = null;
+    this.said = '';
+    this.actions = actions;
+    this.name = h('span', { class: 'doc-name', title: name }, name);
+    this.pill = h('span', { class: 'pill' });
+    this.buttons = h('span', { class: 'doc-buttons' });
+    this.meta = h('p', { class: 'doc-meta' });
+    this.bar = h('progress', { class: 'doc-upload', max: '1', value: '0' });
+    this.steps = new Steps();
+    this.facts = h('p', { class: 'doc-facts', hidden: true });
+    this.reason = h('p', { class: 'doc-reason', hidden: true });
+    this.element = h('li', { class: 'doc' },
+      h('div', { class: 'doc-head' }, this.name, this.pill, this.buttons),
+      this.meta, this.bar, this.steps.element, this.facts, this.reason);
+    this.only();
+  }
+
+  get state() {
+    return this.element.dataset.state;
+  }
+
+  /** A file that has not been accepted yet. */
+  showUpload(file, sent, total) {
+    this.only(this.bar);
+    const size = () => bytes(file.size);
+    this.mark(sent === null ? 'queued' : 'uploading');
+    bind(this.pill, sent === null ? 'upload.queued' : 'upload.progress');
+    if (sent === null) this.describe([[null, size]]);
+    else {
+      const label = h('span');
+      showShare(this.bar, label, sent, total, size);
+      this.meta.replaceChildren(label);
+    }
+    this.offer(['upload.cancel', 'cancel']);
+  }
+
+  showUploadFailed(file, problem) {
+    this.describe([[null, () => bytes(file.size)]]);
+    this.only(this.reason);
+    this.mark('failed');
+    bind(this.pill, 'upload.failed');
+    this.reason.replaceChildren(problem.say());
+    this.offer(['upload.retry', 'retry'], ['upload.dismiss', 'dismiss']);
+  }
+
+  /** A document as the list gives it. */
+  showItem(item) {
+    this.item = { ...this.item, ...item };
+    this.id = this.item.id;
+    this.element.dataset.id = this.id;
+    plain(this.name, this.item.name);
+    this.name.title = this.item.name;
+    const { version, pages, chunks, bytes: size, updated_at: when } = this.item;
+    this.describe([
+      ['documents.version', version > 1 && { n: version }],
+      ['documents.pages', pages > 0 && { n: pages }],
+      ['documents.chunks', chunks > 0 && { n: chunks }],
+      [null, size > 0 && (() => bytes(size))],
+      [null, when && (() => moment(when))],
+    ]);
+    this.offer();
+    this.showJob(this.item);
+  }
+
+  /** The job's state; it has stages only while it is under way. */
+  showJob(job) {
+    if (this.state === 'deleting') return;
+    this.latest = job;
+    this.item.state = job.state;
+    this.mark(job.state);
+    showState(this.pill, job.state);
+    const over = isOver(job.state);
+    this.only(!over && this.steps.element);
+    if (!over) {
+      this.steps.show(job);
+      showFacts(this.facts, job);
+    }
+    if (job.state !== 'ready') showReason(this.reason, job);
+    this.say(job);
+  }
+
+  showDeleting() {
+    this.only();
+    this.mark('deleting');
+    showState(this.pill, 'deleting');
+    this.buttons.replaceChildren();
+  }
+
+  /** A line beneath that is no failure: unchanged content, a lost connection. */
+  showHint(key) {
+    this.reason.replaceChildren(h('span', { text: key }));
+    this.reason.hidden = false;
+  }
+
+  /** The connection that brings this job's states is lost, or there again. */
+  showLink(isUp) {
+    if (!this.latest || isOver(this.state)) return;
+    if (isUp) this.showJob(this.latest);
+    else this.showHint('job.reconnecting');
+  }
+
+  say(job) {
+    const words = spoken(job);
+    if (this.said && this.said !== words) announce(t('job.announce', { name: this.item.name, text: words }));
+    this.said = words;
+  }
+
+  mark(state) {
+    this.element.dataset.state = state;
+    if (state !== 'deleting') this.pill.dataset.state = state;
+  }
+
+  /** Show only this of the parts that come and go. */
+  only(part) {
+    for (const other of [this.bar, this.steps.element, this.facts, this.reason]) other.hidden = other !== part;
+  }
+
+  describe(parts) {
+    this.meta.replaceChildren(...parts.filter(([, value]) => value).map(([key, value]) =>
+      key ? h('span', { text: [key, value] }) : h('span', { text: ['app.value', { value }] })));
+  }
+
+  /** The row's buttons: given ones, or Delete. */
+  offer(...given) {
+    const wanted = given.map(([, action]) => action).join() || 'remove';
+    if (this.offered === wanted) return;
+    this.offered = wanted;
+    const buttons = given.map(([key, action]) => h('button', {
+      type: 'button', class: 'quiet small', text: key, on: { click: () => this.actions[action](this) },
+    }));
+    if (!given.length) {
+      const button = h('button', {
+        type: 'button', class: 'quiet small', text: 'documents.delete', on: { click: () => this.actions.remove(this) },
+      });
+      bindAttr(button, 'aria-label', 'documents.delete_named', { name: () => this.item.name });
+      buttons.push(button);
+    }
+    this.buttons.replaceChildren(...buttons);
+  }
+}

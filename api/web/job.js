@@ -1,0 +1,122 @@
+// A job's state in words and steps: parse → chunk → embed → index → publish.
+
+import { bind, bindAttr, plain, t } from './i18n.js';
+import { h } from './dom.js';
+import { duration, moment, percent } from './format.js';
+
+const STAGES = {
+  parse: 'stage.parse',
+  chunk: 'stage.chunk',
+  embed: 'stage.embed',
+  index: 'stage.index',
+  publish: 'stage.publish',
+};
+
+export const STATES = {
+  queued: 'state.queued',
+  running: 'state.running',
+  waiting: 'state.waiting',
+  paused: 'state.paused',
+  ready: 'state.ready',
+  failed: 'state.failed',
+  canceled: 'state.canceled',
+  deleting: 'state.deleting',
+};
+
+const DEPENDENCIES = {
+  triton: 'dependency.triton',
+  milvus: 'dependency.milvus',
+  catalog: 'dependency.catalog',
+  temporal: 'dependency.temporal',
+  blobs: 'dependency.blobs',
+  index: 'dependency.index',
+};
+
+/** Whether a job in this state is over. */
+export const isOver = (state) => ['ready', 'failed', 'canceled'].includes(state);
+
+/** The words for a dependency that is waited for. */
+export const dependency = (name) => (DEPENDENCIES[name] ? t(DEPENDENCIES[name]) : name);
+
+/** A reason as it comes: a sentence, or {detail}, or nothing. */
+export const sentence = (reason) => (typeof reason === 'string' ? reason : reason?.detail || reason?.message || '');
+
+/** The small steps of a document's job; `show(job)` moves them. */
+export class Steps {
+  constructor() {
+    this.items = Object.entries(STAGES).map(([stage, key]) => {
+      const bar = h('progress', { max: '1', value: '0', 'aria-hidden': 'true' });
+      const item = h('li', { data: { stage } }, bar, h('span', { class: 'step-name', text: key }));
+      return { stage, item, bar };
+    });
+    this.element = h('ol', { class: 'steps', labels: { 'aria-label': 'job.steps' } }, ...this.items.map(({ item }) => item));
+  }
+
+  show(job) {
+    const at = this.items.findIndex(({ stage }) => stage === job.stage);
+    const now = at >= 0 ? at : Math.max(0, (job.stage_number || 1) - 1);
+    this.items.forEach(({ item, bar }, index) => {
+      const place = index < now ? 'done' : index === now ? 'now' : 'next';
+      item.dataset.place = place;
+      if (place === 'now') item.setAttribute('aria-current', 'step');
+      else item.removeAttribute('aria-current');
+      if (place === 'now' && !job.total && job.state === 'running') bar.removeAttribute('value');
+      else bar.value = place === 'done' ? 1 : place === 'next' ? 0 : Math.min(1, (job.done || 0) / (job.total || 1));
+    });
+  }
+}
+
+/** The facts beneath the steps: progress, attempt, time left; and why it waits. Rebuilds `element`. */
+export function showFacts(element, job) {
+  const facts = [];
+  const fact = (key, params) => facts.push(h('span', { text: [key, params] }));
+  if (job.total && STAGES[job.stage] && job.state !== 'queued') {
+    fact('job.progress', { stage: () => t(STAGES[job.stage]), done: job.done || 0, total: job.total });
+  }
+  if (job.attempt > 1) fact('job.attempt', { n: job.attempt });
+  if (job.state === 'running' && job.eta_seconds > 0) fact('job.eta', { time: () => duration(job.eta_seconds) });
+  if (job.state === 'waiting' && job.next_attempt_at) {
+    fact('job.next_attempt', { time: () => moment(job.next_attempt_at, 'medium') });
+  }
+  element.replaceChildren(...facts);
+  element.hidden = facts.length === 0;
+}
+
+/** Why a job waits or failed, as one line. Answers whether there is something to say. */
+export function showReason(element, job) {
+  const why = sentence(job.reason);
+  element.replaceChildren();
+  if (job.state === 'waiting' && job.waiting_for) {
+    element.append(h('strong', { text: ['job.waiting_for', { what: () => dependency(job.waiting_for) }] }), ' ');
+    element.append(why ? h('span', {}, why) : h('span', { text: 'job.on_its_own' }));
+  } else if (why) {
+    element.append(h('span', {}, why));
+  } else if (job.state === 'failed') {
+    element.append(h('span', { text: 'job.no_reason' }));
+  }
+  element.hidden = !element.hasChildNodes();
+}
+
+/** What to tell people who listen; changes with the stage, not with each count. */
+export function spoken(job) {
+  if (job.state === 'running' && STAGES[job.stage]) return t(STAGES[job.stage]);
+  if (job.state === 'waiting' && job.waiting_for) return t('job.waiting_for', { what: dependency(job.waiting_for) });
+  const words = STATES[job.state] ? t(STATES[job.state]) : job.state;
+  return job.state === 'failed' ? `${words}. ${sentence(job.reason)}` : words;
+}
+
+/** The coloured word of a state. */
+export function showState(pill, state) {
+  pill.dataset.state = state;
+  if (STATES[state]) bind(pill, STATES[state]);
+  else plain(pill, state);
+}
+
+/** A progress bar of an upload with its words. */
+export function showShare(bar, label, sent, total, size) {
+  const share = total ? sent / total : 0;
+  bar.value = share;
+  bindAttr(bar, 'aria-label', share < 1 ? 'upload.progress' : 'upload.checking');
+  if (share < 1) bind(label, 'upload.percent', { percent: () => percent(Math.floor(share * 100) / 100), size });
+  else bind(label, 'upload.checking');
+}

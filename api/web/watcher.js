@@ -1,0 +1,102 @@
+// Follows the jobs of many documents with few connections: a browser opens six to one host over
+// HTTP/1.1, and a question or an upload must never wait for a free one. The first documents are
+// streamed; the rest are asked about in turn until a stream is free.
+
+import { call } from './api.js';
+import { follow } from './sse.js';
+import { isOver } from './job.js';
+
+const STREAMS = 2;
+const POLL_MS = 2000;
+const POLLED_AT_ONCE = 4;
+
+export class Watcher {
+  /** `onState(id, job)` on each state, `onLink(id, isUp)`, `onLost(id, problem)` when it cannot be followed. */
+  constructor({ onState, onLink, onLost }) {
+    Object.assign(this, { onState, onLink, onLost });
+    this.waiting = []; // ids without a stream, the next to be polled first
+    this.streams = new Map(); // id → AbortController
+    this.urls = new Map(); // id → events_url
+    this.paused = false;
+    this.timer = setInterval(() => this.poll(), POLL_MS);
+  }
+
+  watch(id, eventsUrl) {
+    this.unwatch(id);
+    this.urls.set(id, eventsUrl || `/documents/${encodeURIComponent(id)}/events`);
+    this.waiting.push(id);
+    this.fill();
+  }
+
+  unwatch(id) {
+    this.urls.delete(id);
+    this.waiting = this.waiting.filter((other) => other !== id);
+    this.streams.get(id)?.abort();
+    this.streams.delete(id);
+    this.fill();
+  }
+
+  /** Let go of all connections for a while (a hidden tab, a switch of language), and take them up again. */
+  pause() {
+    this.paused = true;
+    for (const [id, stream] of this.streams) {
+      stream.abort();
+      this.waiting.unshift(id);
+    }
+    this.streams.clear();
+  }
+
+  resume() {
+    this.paused = false;
+    this.fill();
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.pause();
+    this.waiting = [];
+    this.urls.clear();
+  }
+
+  fill() {
+    while (!this.paused && this.streams.size < STREAMS && this.waiting.length) this.stream(this.waiting.shift());
+  }
+
+  async stream(id) {
+    const control = new AbortController();
+    this.streams.set(id, control);
+    try {
+      await follow(this.urls.get(id), {
+        signal: control.signal,
+        onLink: (isUp) => this.onLink(id, isUp),
+        onEvent: ({ event, data }) => {
+          if (event !== 'state' && event !== 'message') return false;
+          this.onState(id, data);
+          return isOver(data.state);
+        },
+      });
+    } catch (problem) {
+      if (!control.signal.aborted) this.onLost(id, problem);
+    }
+    if (this.streams.get(id) === control) this.unwatch(id);
+  }
+
+  async poll() {
+    if (this.paused || this.polling) return;
+    this.polling = true;
+    for (const id of this.waiting.slice(0, POLLED_AT_ONCE)) {
+      try {
+        const job = await call('GET', `/documents/${encodeURIComponent(id)}/status`);
+        if (!this.waiting.includes(id)) continue;
+        this.waiting = [...this.waiting.filter((other) => other !== id), id];
+        this.onState(id, job);
+        if (isOver(job.state)) this.unwatch(id);
+      } catch (problem) {
+        if (problem.passing !== false) break;
+        this.unwatch(id);
+        this.onLost(id, problem);
+      }
+    }
+    this.polling = false;
+  }
+}

@@ -1,0 +1,66 @@
+"""The page's texts: every one in both languages, every one used, none built from data as markup."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "api" / "web"
+SCRIPTS = sorted(WEB.glob("*.js"))
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+STRING = r"'((?:[^'\\]|\\.)*)'"
+ENTRY = re.compile(rf"^  '([\w.]+)': \[{STRING},\s*{STRING}\],$", re.MULTILINE)
+SAME = {"app.title", "app.title_kb"}  # the product's name, the same in every language
+
+
+def messages() -> dict[str, tuple[str, str]]:
+    table = (WEB / "i18n.js").read_text().split("const MESSAGES = {", 1)[1].split("\n};", 1)[0]
+    found = {key: (english, chinese) for key, english, chinese in ENTRY.findall(table)}
+    assert len(found) == len(re.findall(r"^  '", table, re.MULTILINE)), "an entry is not written as 'key': ['…', '…'],"
+    return found
+
+
+def used_in_scripts() -> set[str]:
+    """Every quoted word in the scripts that has the shape of a key of a known group."""
+    groups = "|".join(sorted({key.split(".")[0] for key in messages()}))
+    code = "".join(path.read_text() for path in SCRIPTS if path.name != "i18n.js")
+    # A file name (`./answer.js`) does not match, as a key's quote opens right before its group.
+    return set(re.findall(rf"'((?:{groups})\.\w+)'", code))
+
+
+def used_in_page() -> set[str]:
+    page = (WEB / "index.html").read_text()
+    bound = re.findall(r'data-i18n-attr="([^"]+)"', page)
+    return set(re.findall(r'data-i18n="([^"]+)"', page)) | {
+        pair.split("=")[1].strip() for pairs in bound for pair in pairs.split(",")
+    }
+
+
+@pytest.mark.parametrize(("key", "texts"), messages().items())
+def test_a_text_is_there_in_both_languages(key: str, texts: tuple[str, str]) -> None:
+    """Each text has its English and its Chinese, with the same parameters in both."""
+    english, chinese = texts
+    assert english and chinese
+    assert not CHINESE.search(english)
+    assert key in SAME or CHINESE.search(chinese) or not re.search(r"[A-Za-z]", re.sub(r"\{\w+\}", "", chinese))
+    names = [{name for name in re.findall(r"\{(\w+)", text)} for text in texts]
+    assert names[0] == names[1]
+
+
+def test_every_text_that_is_asked_for_exists_and_every_text_is_asked_for() -> None:
+    """No `data-i18n` and no call names a text that is missing; no text is dead."""
+    used = used_in_scripts() | used_in_page()
+    assert used - messages().keys() == set()
+    assert messages().keys() - used == set()
+
+
+def test_the_page_holds_under_a_strict_content_security_policy() -> None:
+    """No inline script or style, no address of another host, no data that becomes markup."""
+    page = (WEB / "index.html").read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+    for path in [*SCRIPTS, WEB / "index.html", WEB / "style.css"]:
+        text = path.read_text()
+        assert not re.search(r"(?:src|href)=\"(?!/web/|#)|@import|url\(|https?:", text), path.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), path.name

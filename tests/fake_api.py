@@ -1,0 +1,129 @@
+"""A small HTTP server that plays the API, and the command line that talks to it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.cli import cli
+
+ENGLISH, CHINESE = "en_GB.UTF-8", "zh_CN.UTF-8"
+Holdfast = Callable[..., Result]
+"""Runs a command as `holdfast …` would; ``env`` changes its environment."""
+
+
+@dataclass
+class Request:
+    """One request that the server got."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+
+@dataclass
+class Reply:
+    """What the server answers; with ``cut`` it drops the connection before the announced end."""
+
+    body: bytes
+    status: int = 200
+    kind: str = "application/json"
+    cut: bool = False
+
+
+Answer = Reply | Callable[[Request], Reply]
+
+
+@dataclass
+class FakeApi:
+    """Answers by method and path (with the query, if it has one); keeps what it was asked."""
+
+    url: str = ""
+    routes: dict[str, Answer | list[Answer]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+    def on(self, route: str, answer: object, status: int = 200) -> None:
+        """Answer ``route`` (e.g. ``GET /api/v1/x``) with JSON."""
+        self.routes[route] = Reply(json.dumps(answer).encode(), status)
+
+    def problem(self, route: str, status: int, detail: str) -> None:
+        """Refuse ``route`` with problem+json."""
+        body = json.dumps({"status": status, "title": "Refused", "detail": detail, "code": "refused"})
+        self.routes[route] = Reply(body.encode(), status, "application/problem+json")
+
+    def reply(self, request: Request) -> Reply:
+        """The route's answer; of a list, the next one each time."""
+        self.requests.append(request)
+        answer = self.routes.get(f"{request.method} {request.path}", Reply(b"{}", 404))
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer(request) if callable(answer) else answer
+
+    def asked(self, route: str) -> list[Request]:
+        """The requests that came for a route."""
+        return [each for each in self.requests if f"{each.method} {each.path}" == route]
+
+
+def sse(*events: tuple[str, object], cut: bool = False) -> Reply:
+    """A stream of (name, data) events; their ids count from 1."""
+    lines = [
+        f"id: {n}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+        for n, (name, data) in enumerate(events, start=1)
+    ]
+    return Reply("".join(lines).encode(), kind="text/event-stream", cut=cut)
+
+
+@contextmanager
+def serving() -> Iterator[FakeApi]:
+    """The server, on a free port."""
+    fake = FakeApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            reply = fake.reply(Request(self.command, self.path, self.headers, body))
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.kind)
+            self.send_header("Content-Length", str(len(reply.body) + reply.cut))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        do_GET = do_POST = do_DELETE = answer
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_port}"
+    yield fake
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def command_line(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
+    """The command line, with the fake API's address and a key."""
+    for name, value in {
+        "HOLDFAST_DATA": str(tmp_path / "data"),
+        "HOLDFAST_URL": api.url,
+        "HOLDFAST_API_KEY": "hf_key",
+        "LC_ALL": ENGLISH,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*argv: str, env: dict[str, str] | None = None) -> Result:
+        return CliRunner().invoke(cli, list(argv), env=env, catch_exceptions=False)
+
+    return run

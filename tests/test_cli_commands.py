@@ -1,0 +1,288 @@
+"""What each command sends to the API and prints of its answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api import cli_add
+from tests.fake_api import (
+    CHINESE,
+    ENGLISH,
+    FakeApi,
+    Holdfast,
+    Reply,
+    Request,
+    command_line,
+    serving,
+    sse,
+)
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
+    return command_line(api, tmp_path, monkeypatch)
+
+
+# --- knowledge bases and documents -----------------------------------------------------------------
+
+
+def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -> None:
+    """What is left out is left to the API's defaults."""
+    api.on("POST /api/v1/knowledge-bases", {"name": "hr", "title": "People"}, 201)
+    result = holdfast("kb", "create", "hr", "--title", "People")
+    assert result.stdout == "Knowledge base hr was made.\n"
+    assert json.loads(api.requests[0].body) == {"name": "hr", "title": "People"}
+
+
+def test_kb_list_counts_documents_by_state(api: FakeApi, holdfast: Holdfast) -> None:
+    """States without documents, and the total, are left out of the line."""
+    counts = {"total": 4, "ready": 3, "failed": 1, "queued": 0}
+    api.on("GET /api/v1/knowledge-bases", {"items": [{"name": "hr", "title": "", "documents": counts}]})
+    assert holdfast("kb", "list").stdout == "hr\t\t3 ready, 1 failed\n"
+
+
+def test_kb_delete_asks_nobody_in_a_script(api: FakeApi, holdfast: Holdfast) -> None:
+    """Without a terminal there is no question to hang on; names are quoted into the path."""
+    api.routes["DELETE /api/v1/knowledge-bases/a%2Fb"] = Reply(b"", 204)
+    assert holdfast("kb", "delete", "a/b").exit_code == 0
+
+
+def test_ls_follows_all_pages(api: FakeApi, holdfast: Holdfast) -> None:
+    """In a pipe each document is one tab-separated line, without control characters."""
+    path = "GET /api/v1/knowledge-bases/hr/documents?state=failed"
+    first = {"id": "d1", "name": "a.pdf", "version": 1, "state": "failed", "reason": "The file\nis empty."}
+    second = {"id": "d2", "name": "\x1b[2Jb\tc.pdf", "version": 2, "state": "failed", "chunks": 7}
+    api.on(path, {"items": [first], "next_cursor": "n=2"})
+    api.on(f"{path}&cursor=n%3D2", {"items": [second], "next_cursor": None})
+    result = holdfast("ls", "--kb", "hr", "--state", "failed")
+    assert result.stdout.splitlines() == [
+        "d1\tfailed\ta.pdf\t1\t\t\t\tThe file is empty.",
+        "d2\tfailed\t[2Jb c.pdf\t2\t7\t\t\t",
+    ]
+    as_json = holdfast("ls", "--kb", "hr", "--state", "failed", "--json")
+    assert [item["id"] for item in json.loads(as_json.stdout)["items"]] == ["d1", "d2"]
+
+
+def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> None:
+    """A dependency that is down is named, with the stage and the count."""
+    state = {"state": "waiting", "stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
+    api.on("GET /api/v1/documents/d1/status", state | {"waiting_for": "triton", "attempt": 4})
+    result = holdfast("status", "d1")
+    assert result.stdout == "waiting · embedding 3/5, 2/9 · waits for triton · try 4\n"
+
+
+def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
+    """A delete is a job; --json has it whole."""
+    job = {"id": "d1", "state": "queued", "workflow_id": "delete/d1"}
+    api.on("DELETE /api/v1/documents/d1", job, 202)
+    assert "queued" in holdfast("rm", "d1").stdout
+    assert json.loads(holdfast("rm", "d1", "--json").stdout) == job
+
+
+def test_events_go_on_where_the_connection_broke(api: FakeApi, holdfast: Holdfast) -> None:
+    """After a cut the stream is resumed by the last id; --json has one line for each state."""
+    api.routes["GET /api/v1/documents/d1/events"] = [
+        sse(("state", {"state": "queued"}), ("state", {"state": "running"}), cut=True),
+        sse(("state", {"state": "ready"})),
+    ]
+    result = holdfast("events", "d1", "--json")
+    assert [json.loads(line)["state"] for line in result.stdout.splitlines()] == [
+        "queued",
+        "running",
+        "ready",
+    ]
+    assert [each.headers["Last-Event-ID"] for each in api.requests] == [None, "2"]
+
+
+def test_events_of_a_failed_document_exit_with_1(api: FakeApi, holdfast: Holdfast) -> None:
+    """The last line has the reason."""
+    api.routes["GET /api/v1/documents/d1/events"] = sse(("state", {"state": "failed", "reason": "No text."}))
+    result = holdfast("events", "d1")
+    assert (result.exit_code, result.stdout) == (1, "failed · No text.\n")
+
+
+# --- add -------------------------------------------------------------------------------------------
+
+DOCUMENTS = "POST /api/v1/knowledge-bases/hr/documents"
+
+
+def accept(request: Request) -> Reply:
+    """Accept an upload: each document's id is its name."""
+    names = re.findall(rb'filename="([^"]*)"', request.body)
+    documents = [{"id": name.decode(), "name": name.decode(), "version": 1, "state": "queued"} for name in names]
+    return Reply(json.dumps({"documents": documents}).encode(), 202)
+
+
+@pytest.fixture
+def folder(api: FakeApi, tmp_path: Path) -> Path:
+    """A folder with two documents and a hidden file; the first becomes ready, the second fails."""
+    docs = tmp_path / "docs"
+    (docs / "sub").mkdir(parents=True)
+    (docs / "a.txt").write_text("alpha")
+    (docs / "sub" / "b.txt").write_text("beta")
+    (docs / ".hidden").write_text("no")
+    api.on("GET /api/v1/knowledge-bases/hr", {"name": "hr"})
+    api.routes[DOCUMENTS] = accept
+    running = ("state", {"state": "running", "stage": "parse", "stage_number": 1, "stage_count": 5})
+    api.routes["GET /api/v1/documents/a.txt/events"] = sse(running, ("state", {"state": "ready"}))
+    failed = {"state": "failed", "reason": "The file is empty."}
+    api.routes["GET /api/v1/documents/sub%2Fb.txt/events"] = sse(running, ("state", failed))
+    return docs
+
+
+def test_add_waits_and_tells_each_outcome(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """Folders are walked, hidden files left out, and one failure makes the exit code 1."""
+    result = holdfast("add", str(folder), "--kb", "hr")
+    assert result.exit_code == 1
+    assert sorted(result.stdout.splitlines()) == [
+        "1 ready, 1 failed",
+        "failed  sub/b.txt  sub/b.txt  The file is empty.",
+        "ready  a.txt  a.txt",
+    ]
+    (upload,) = api.asked(DOCUMENTS)
+    assert b"alpha" in upload.body
+    assert b"beta" in upload.body
+    assert upload.headers["Idempotency-Key"]
+
+
+def test_add_json_is_one_document(holdfast: Holdfast, folder: Path) -> None:
+    """--json has the final state of every document and the counts."""
+    result = holdfast("add", str(folder / "a.txt"), "--kb", "hr", "--json")
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert (answer["ready"], answer["failed"]) == (1, 0)
+    assert [document["state"] for document in answer["documents"]] == ["ready"]
+
+
+def test_add_no_wait_returns_after_the_upload(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """Accepted is enough; nothing is watched."""
+    result = holdfast("add", str(folder), "--kb", "hr", "--no-wait")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "2 accepted"
+    assert not [each for each in api.requests if each.path.endswith("/events")]
+
+
+def test_one_refused_file_stops_no_other(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """When a request of several files is refused, each goes by itself and the bad one is named."""
+
+    def picky(request: Request) -> Reply:
+        if b"beta" not in request.body:
+            return accept(request)
+        return Reply(b'{"detail": "Files of this kind cannot be read."}', 415)
+
+    api.routes[DOCUMENTS] = picky
+    result = holdfast("add", str(folder), "--kb", "hr")
+    assert result.exit_code == 1
+    assert "ready  a.txt" in result.stdout
+    assert "failed  sub/b.txt  Files of this kind cannot be read." in result.stdout
+
+
+def test_an_upload_that_breaks_is_sent_again_under_its_key(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """The Idempotency-Key stays the same, so that nothing is taken twice."""
+    api.routes[DOCUMENTS] = [Reply(b"", 202, cut=True), accept]
+    assert holdfast("add", str(folder / "a.txt"), "--kb", "hr").exit_code == 0
+    keys = [each.headers["Idempotency-Key"] for each in api.asked(DOCUMENTS)]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def test_many_files_go_in_several_requests(
+    api: FakeApi, holdfast: Holdfast, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request holds a limited number of files."""
+    monkeypatch.setattr(cli_add, "REQUEST_FILES", 1)
+    holdfast("add", str(folder), "--kb", "hr", "--no-wait")
+    assert len(api.asked(DOCUMENTS)) == 2
+
+
+@pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "no file or folder"), (CHINESE, "没有文件")])
+def test_a_path_that_is_not_there_is_named(holdfast: Holdfast, locale: str, word: str) -> None:
+    """Nothing is uploaded when a path is wrong."""
+    result = holdfast("add", "/no/such/file", "--kb", "hr", env={"LC_ALL": locale})
+    assert result.exit_code == 1
+    assert word in result.stderr
+    assert "/no/such/file" in result.stderr
+
+
+# --- questions -------------------------------------------------------------------------------------
+
+QUESTIONS = "POST /api/v1/knowledge-bases/hr/questions"
+EVENTS = "GET /api/v1/questions/q1/events"
+CITATION = {"n": 1, "document_name": "leave.pdf", "page": 3, "section": "Notice", "quote": "Two\nweeks."}
+DONE = {"answer": "Two weeks. [1]", "citations": [CITATION], "mode": "extractive", "found": True}
+
+
+@pytest.fixture
+def asked(api: FakeApi) -> FakeApi:
+    """The API after a question was accepted as q1."""
+    api.on(QUESTIONS, {"id": "q1"}, 202)
+    return api
+
+
+def test_ask_prints_the_answer_and_its_sources(asked: FakeApi, holdfast: Holdfast) -> None:
+    """Deltas are joined; name, page, section and quote of each source follow."""
+    deltas: list[tuple[str, object]] = [("delta", {"text": "Two "}), ("delta", {"text": "weeks. [1]"})]
+    asked.routes[EVENTS] = sse(("state", {"state": "running"}), *deltas, ("done", DONE))
+    result = holdfast("ask", "How long?", "--kb", "hr", "--mode", "generative")
+    assert result.stdout == ("Two weeks. [1]\n\nSources\n  [1] leave.pdf · page 3 · Notice\n      “Two weeks.”\n")
+    assert json.loads(asked.requests[0].body) == {"question": "How long?", "mode": "generative"}
+
+
+def test_ask_ends_with_the_checked_answer(asked: FakeApi, holdfast: Holdfast) -> None:
+    """What was streamed and taken back is marked, and the last thing that stands there is the answer."""
+    asked.routes[EVENTS] = sse(
+        ("delta", {"text": "One"}), ("reset", {}), ("delta", {"text": "Three weeks."}), ("done", DONE)
+    )
+    lines = holdfast("ask", "How long?", "--kb", "hr").stdout.splitlines()
+    assert lines[:6] == [
+        "One",
+        "[the answer starts again]",
+        "Three weeks.",
+        "",
+        "[the answer, checked]",
+        "Two weeks. [1]",
+    ]
+
+
+def test_ask_json_is_the_stream_or_one_document(asked: FakeApi, holdfast: Holdfast) -> None:
+    """JSON lines of all events, or with --no-stream the `done` event alone."""
+    asked.routes[EVENTS] = sse(("delta", {"text": "Two"}), ("done", DONE))
+    lines = holdfast("ask", "?", "--kb", "hr", "--json").stdout.splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["delta", "done"]
+    whole = holdfast("ask", "?", "--kb", "hr", "--json", "--no-stream").stdout
+    assert json.loads(whole) == DONE
+
+
+def test_a_question_that_fails_exits_with_1(asked: FakeApi, holdfast: Holdfast) -> None:
+    """The `error` event's message is the sentence."""
+    asked.routes[EVENTS] = sse(("error", {"code": "triton-unavailable", "message": "Triton is down."}))
+    result = holdfast("ask", "?", "--kb", "hr")
+    assert result.exit_code == 1
+    assert "Triton is down." in result.stderr
+
+
+def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
+    """Where, how well, and what; and what is still missing from the index."""
+    hit = {"document_name": "a.pdf", "page": 2, "section": "S", "text": "some\ntext", "score": 0.5}
+    answer = {"hits": [hit], "index": {"state": "building", "pending": 3}}
+    api.on("POST /api/v1/knowledge-bases/hr/search", answer)
+    result = holdfast("search", "x", "--kb", "hr", "--mode", "dense", "--limit", "4")
+    assert result.stdout.splitlines() == [
+        "1. a.pdf · page 2 · S  (score 0.500)",
+        "   some text",
+        "",
+        "3 documents are still being indexed.",
+    ]
+    assert json.loads(api.requests[0].body) == {"query": "x", "limit": 4, "mode": "dense"}
+    assert json.loads(holdfast("search", "x", "--kb", "hr", "--json").stdout) == answer

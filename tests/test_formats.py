@@ -1,0 +1,179 @@
+"""Detection of formats by content, and of text encodings."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import docx
+import pytest
+
+from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, HoldfastError, UnsupportedFormat
+from activities.formats import FORMATS, detect, hint
+from activities.readers.encoding import decode
+
+PDF_BYTES = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+PNG_BYTES = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
+
+
+def archive(**members: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as file:
+        for name, content in members.items():
+            file.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+    return target.getvalue()
+
+
+def word() -> bytes:
+    target = io.BytesIO()
+    docx.Document().save(target)
+    return target.getvalue()
+
+
+def ole(stream: str) -> bytes:
+    """A minimal OLE container with one empty stream."""
+    free, end, fat = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+    header = bytes.fromhex("D0CF11E0A1B11AE1") + bytes(16)
+    header += struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, end, 0, end, 0, 0) + struct.pack("<I", free) * 108
+    entries = b"".join(
+        name.encode("utf-16-le").ljust(64, b"\0")
+        + struct.pack("<HBBIII", 2 * len(name) + 2, kind, 1, free, free, child)
+        + bytes(36)
+        + struct.pack("<IQ", end, 0)
+        for name, kind, child in (("Root Entry", 5, 1), (stream, 2, free))
+    )
+    table = struct.pack("<II", fat, end) + struct.pack("<I", free) * 126
+    return header + table + entries.ljust(512, b"\0")
+
+
+def found(tmp_path: Path, content: bytes, name: str) -> str:
+    path = tmp_path / "original"
+    path.write_bytes(content)
+    return detect(path, name).name
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "expected"),
+    [
+        (b"Just text.", "notes.txt", "txt"),
+        (b"# Title\n\nText", "notes.md", "md"),
+        (b"# Title\n\nText", "notes.txt", "txt"),
+        (b"a,b\n1,2\n", "table.csv", "txt"),
+        (b"def f():\n    return 1\n", "code.py", "txt"),
+        (b"2026-01-01 INFO started\n", "server.log", "txt"),
+        (b"no extension at all", "README", "txt"),
+        (b"<!DOCTYPE html>\n<html><body><p>x</p></body></html>", "page.html", "html"),
+        (b"<!-- note --><html><body>x</body></html>", "page.txt", "html"),
+        (b"<p>fragment</p>", "page.html", "html"),
+        (b"<div align='center'>logo</div>\n\n# Title", "README.md", "md"),
+        (PDF_BYTES, "scan.pdf", "pdf"),
+        (PDF_BYTES, "scan.docx", "pdf"),
+        (b"\n\n" + PDF_BYTES, "scan", "pdf"),
+        (word(), "letter.docx", "docx"),
+        (word(), "letter.txt", "docx"),
+    ],
+)
+def test_content_decides_and_extensions_choose_between_texts(
+    tmp_path: Path, content: bytes, name: str, expected: str
+) -> None:
+    """The format follows from the bytes; the extension only tells text-like formats apart."""
+    assert found(tmp_path, content, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "kind"),
+    [
+        (PNG_BYTES, "photo.txt", "png"),
+        (b"MZ\x90\x00\x03\x00\x00\x00" + bytes(range(256)), "setup.txt", "exe"),
+        (b"{\\rtf1\\ansi Hello}", "letter.txt", "rtf"),
+        (archive(ppt__presentation_xml="<p/>"), "slides.docx", "pptx"),
+        (archive(xl__workbook_xml="<w/>"), "table.xlsx", "xlsx"),
+        (archive(mimetype="application/epub+zip"), "book.epub", "epub"),
+        (archive(some__file="x"), "things.txt", "zip"),
+        (bytes(range(256)) * 20, "data.txt", "binary"),
+    ],
+)
+def test_other_formats_are_named_in_the_refusal(tmp_path: Path, content: bytes, name: str, kind: str) -> None:
+    """A file that cannot be read is refused with what it is and what could be read instead."""
+    with pytest.raises(UnsupportedFormat) as caught:
+        found(tmp_path, content, name)
+    assert caught.value.reason.params["found"] == kind
+    assert all(item.name in caught.value.reason.params["supported"] for item in FORMATS)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\t\r\n ", b"\xef\xbb\xbf", b"\xff\xfe \x00\n\x00", "\u3000\n".encode()])
+def test_nothing_but_white_space_is_empty(tmp_path: Path, content: bytes) -> None:
+    """A file without a single visible character is empty, in whatever encoding."""
+    with pytest.raises(EmptyDocument):
+        found(tmp_path, content, "empty.txt")
+
+
+def test_a_cut_off_archive_is_damaged(tmp_path: Path) -> None:
+    """A Word file whose end is missing is reported as damaged, not as unsupported."""
+    whole = word()
+    with pytest.raises(DamagedDocument):
+        found(tmp_path, whole[: len(whole) // 2], "letter.docx")
+
+
+def test_old_office_files_are_refused_politely(tmp_path: Path) -> None:
+    """An OLE container that is neither readable nor encrypted ends in one of our errors."""
+    with pytest.raises(HoldfastError):
+        found(tmp_path, bytes.fromhex("D0CF11E0A1B11AE1") + b"\x00" * 1024, "old.doc")
+
+
+def test_protected_office_files_are_told_from_old_ones(tmp_path: Path) -> None:
+    """A Word file with a password is an OLE container too: it is called encrypted, an old one unsupported."""
+    with pytest.raises(EncryptedDocument):
+        found(tmp_path, ole("EncryptedPackage"), "secret.docx")
+    with pytest.raises(UnsupportedFormat) as caught:
+        found(tmp_path, ole("WordDocument"), "old.doc")
+    assert caught.value.reason.params["found"] == "doc"
+
+
+def test_hint_tells_only_what_content_cannot() -> None:
+    """Names that lead to the same reading of the same bytes have the same hint."""
+    assert hint("a.txt") == hint("b") == hint("c.PDF") == ""
+    assert len({hint("a.txt"), hint("a.md"), hint("a.html"), hint("a.py")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("你好，世界", "gb18030"),
+        ("测试", "gb18030"),
+        ("年假", "gb18030"),
+        ("差旅报销", "gbk"),
+        ("员工请假须提前三天申请。", "gb18030"),
+        ("請假規定", "big5"),
+        ("員工請假須提前三天申請。", "big5"),
+        ("你好 world", "utf-8"),
+        ("你好 world", "utf-8-sig"),
+        ("hello 世界", "utf-16"),
+        ("hello 世界", "utf-32"),
+        ("plain words", "utf-16-le"),
+        ("café crème", "cp1252"),
+        ("Müller wohnt in Köln – schön", "cp1252"),
+        ("Größe", "cp1252"),
+        ("naïve “quotes”", "cp1252"),
+        ("Привет, как дела? Это русский текст.", "cp1251"),
+        ("これは日本語のテキストです。会議は三時から始まります。", "shift_jis"),
+        ("안녕하세요. 반갑습니다. 이것은 한국어 텍스트입니다.", "euc_kr"),
+    ],
+)
+def test_encodings_are_recognised_even_in_short_texts(text: str, encoding: str) -> None:
+    """Text comes out as it was written, whatever it was encoded in."""
+    assert decode(text.encode(encoding)) == text
+
+
+def test_a_cut_at_any_byte_still_sniffs_as_text() -> None:
+    """The head of a file may end in the middle of a character."""
+    data = "报销制度与请假规定。".encode() * 50
+    assert all(decode(data[:length], partial=True) is not None for length in range(300, 306))
+
+
+def test_control_characters_are_not_text() -> None:
+    """Bytes that decode but are not text are told from text."""
+    assert decode(bytes(range(32)) * 100) is None

@@ -1,0 +1,87 @@
+"""The served embedding model gives sentence-transformers' vectors, and describes itself."""
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from tests.triton.conftest import TritonPython
+from tests.triton.tensors import described, embed
+
+TEXTS = [
+    "query: how much paid leave do new employees get",
+    "passage: Employees receive 25 days of paid leave per year. Unused days expire on 31 March.",
+    "query: 新员工有多少天年假",
+    "passage: 员工每年享有二十五天带薪年假，未使用的假期于次年三月三十一日失效。",
+    "passage: Die Größe der Wohnung beträgt fünfundachtzig Quadratmeter, einschließlich des Balkons.",
+    "passage: Ｆｕｌｌ　ｗｉｄｔｈ，café naïve\tand control\u200bcharacters…",
+    "passage: " + " ".join(f"Section {n} says that request {n * 7} was answered in {n} days." for n in range(150)),
+    "passage: " + "".join(f"第{n}条规定，申请应当在{n}日内答复。" for n in range(200)),
+]
+
+
+async def test_vectors_equal_those_of_sentence_transformers_in_float32(
+    client: InferenceServerClient, triton_python: TritonPython
+) -> None:
+    """Cosine of at least .99 on English, Chinese, German, odd characters and texts that get cut."""
+    expected = np.array(json.loads(triton_python("tests/triton/reference.py", text=json.dumps(TEXTS))))
+    vectors = await embed(client, TEXTS)
+    assert vectors.shape == expected.shape
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    assert (vectors * expected).sum(axis=1).min() >= 0.99
+
+
+async def test_a_vector_depends_on_its_text_alone(client: InferenceServerClient) -> None:
+    """Neighbours in the request, their order and their lengths do not move a vector."""
+    together = await embed(client, TEXTS)
+    alone = np.concatenate([await embed(client, [text]) for text in reversed(TEXTS)])
+    np.testing.assert_allclose(together, alone[::-1], atol=1e-3)
+
+
+async def test_the_card_says_what_the_platform_must_know(client: InferenceServerClient) -> None:
+    """Name, fingerprint, sizes, languages and prompts of the default model."""
+    card = json.loads(await described(client, "card"))
+    assert card["model"] == "multilingual-e5-small"
+    assert len(card["fingerprint"]) == 16
+    assert (card["dimension"], card["max_tokens"]) == (384, 512)
+    assert {"en", "zh", "de", "ar"} <= set(card["languages"])
+    assert card["prompts"] == {"query": "query: ", "passage": "passage: "}
+    served = (card["device"], card["precision"], card["batch_size"])
+    assert served in {("cpu", "int8", 8), ("cuda", "float16", 64)}
+    assert card["found_threshold"] is None or 0 < card["found_threshold"] < 2
+
+
+async def test_the_tokenizer_counts_as_the_model_does(client: InferenceServerClient) -> None:
+    """`<s>`, the pieces, `</s>`, in any of the model's languages."""
+    tokenizer = Tokenizer.from_str((await described(client, "tokenizer")).decode())
+    encoding = tokenizer.encode("北京 is the capital")
+    assert encoding.tokens[0] == "<s>"
+    assert encoding.tokens[-1] == "</s>"
+    assert "▁capital" in encoding.tokens
+    assert "<unk>" not in encoding.tokens
+
+
+@pytest.mark.parametrize("priority", [1, 2])
+async def test_priorities_are_accepted(client: InferenceServerClient, priority: int) -> None:
+    """1 for questions, 2 for bulk."""
+    assert (await embed(client, ["query: hello"], priority=priority)).shape == (1, 384)
+
+
+async def test_an_empty_text_has_a_vector(client: InferenceServerClient) -> None:
+    """A chunk of nothing is no reason to fail a document."""
+    assert np.isfinite(await embed(client, ["", "passage: "])).all()
+
+
+async def test_a_malformed_request_fails_alone(client: InferenceServerClient) -> None:
+    """Requests that wait together are run together; one that is not UTF-8 takes no other down."""
+    good = [embed(client, [f"passage: number {n}"]) for n in range(6)]
+    results = await asyncio.gather(*good[:3], embed(client, [b"\xff\xfe"]), *good[3:], return_exceptions=True)
+    error = results.pop(3)
+    assert isinstance(error, InferenceServerException)
+    assert "not UTF-8" in str(error)
+    assert error.status() == "StatusCode.INVALID_ARGUMENT"
+    assert all(isinstance(result, np.ndarray) for result in results), results

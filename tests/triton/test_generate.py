@@ -1,0 +1,107 @@
+"""The served language model streams, stops when told to, and says clearly what it cannot do."""
+
+import time
+from typing import Any
+
+import pytest
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from tests.triton.tensors import once, pieces, question
+
+PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
+SLOTS = 4
+
+
+async def answer(client: InferenceServerClient, request: dict[str, Any]) -> list[bytes]:
+    """All pieces of one answer."""
+    return [piece async for piece in pieces(client.stream_infer(once(request)))]
+
+
+async def test_an_answer_comes_in_pieces(client: InferenceServerClient) -> None:
+    """Each response carries only what is new."""
+    got = await answer(client, question(PROMPT, max_tokens=30, temperature=0, ignore_eos=True))
+    assert len(got) > 10
+    assert 40 < len(b"".join(got)) < 400
+
+
+async def test_the_template_in_the_prompt_is_understood(client: InferenceServerClient) -> None:
+    """`<|im_end|>` is a token, not text: the model answers the question instead of continuing it."""
+    prompt = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
+    text = b"".join(await answer(client, question(prompt, max_tokens=40, temperature=0)))
+    assert b"Paris" in text
+    assert b"<|im" not in text
+
+
+async def test_without_streaming_there_is_one_response(client: InferenceServerClient) -> None:
+    """As in the vLLM backend, it starts with the prompt unless the client excludes it."""
+    whole = await answer(client, question(PROMPT, stream=False, max_tokens=12, temperature=0))
+    assert len(whole) == 1
+    assert whole[0].startswith(PROMPT.encode())
+    bare = await answer(client, question(PROMPT, stream=False, exclude=True, max_tokens=12, temperature=0))
+    assert len(bare) == 1
+    assert not bare[0].startswith(PROMPT.encode())
+    assert len(bare[0]) > 10
+
+
+async def test_a_stop_string_ends_the_answer(client: InferenceServerClient) -> None:
+    """The stop string itself is not sent."""
+    request = question("1 2 3 4 5 6 7", max_tokens=40, temperature=0, stop=["12"])
+    text = b"".join(await answer(client, request))
+    assert b"11" in text
+    assert b"12" not in text
+
+
+async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClient) -> None:
+    """Characters of several tokens wait until they are whole."""
+    prompt = "汉字🐉漢字🐼" * 20
+    got = await answer(client, question(prompt, max_tokens=60, temperature=0, ignore_eos=True))
+    assert any(not piece.decode().isascii() for piece in got)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seconds"), [(PROMPT, 0.0), ("a long prompt " * 1200, 0.5)], ids=["answering", "reading"]
+)
+async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt: str, seconds: float) -> None:
+    """Every slot has a long answer or a long prompt; cancelling lets the next question in at once."""
+    request = question(prompt, max_tokens=2000, ignore_eos=True)
+    streams = [client.stream_infer(once(request)) for _ in range(SLOTS)]
+    if seconds:
+        started = time.monotonic()
+        while time.monotonic() < started + seconds:
+            await client.is_server_live()
+    else:
+        for stream in streams:
+            await anext(aiter(stream))
+    for stream in streams:
+        stream.cancel()
+    started = time.monotonic()
+    assert await answer(client, question(PROMPT, max_tokens=3))
+    # Four answers of 2,000 tokens, or four prompts of 3,600, take far more than a minute.
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (question("word " * 9000, max_tokens=5), "exceeds the available context size"),
+        (question(PROMPT, max_tokens=5, colour="red"), "unknown sampling parameters: colour"),
+        (question(PROMPT, temperature="hot"), "temperature"),
+        (question(PROMPT, exclude=False), "exclude_input_in_output"),
+    ],
+    ids=["prompt too long", "unknown parameter", "wrong type", "prompt in a stream"],
+)
+async def test_what_cannot_be_done_is_said(
+    client: InferenceServerClient, request_: dict[str, Any], message: str
+) -> None:
+    """The stream ends with an error that names the reason; the server goes on."""
+    with pytest.raises(InferenceServerException, match=message):
+        await answer(client, request_)
+    assert await answer(client, question(PROMPT, max_tokens=3))
+
+
+async def test_parameters_may_be_left_out(client: InferenceServerClient) -> None:
+    """Only the prompt is required; 16 tokens are generated then, as in vLLM."""
+    request = question(PROMPT)
+    request["inputs"] = [tensor for tensor in request["inputs"] if tensor.name() == "text_input"]
+    assert len(await answer(client, request)) == 1

@@ -1,0 +1,95 @@
+"""Text to vectors: ONNX Runtime on a CPU, sentence-transformers on a GPU, behind one face."""
+
+# ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sources import EmbedModel, ModelUnavailableError
+
+Floats = npt.NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """What the Triton model needs of either."""
+
+    dimension: int
+    device: str
+    precision: str
+    batch_size: int
+    """Texts that one request should carry."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors [len(texts), dimension] in the order of the texts; long texts are cut."""
+
+
+class OnnxEncoder:
+    """The int8 export on a CPU. Imports neither torch nor transformers, and is up in a second.
+
+    Each text runs alone on one core, as many at once as there are cores. On two cores that is as fast as
+    batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend
+    on nothing but the text: int8 activations share one scale per batch, so neighbours would shift it.
+    """
+
+    device = "cpu"
+    precision = "int8"
+    batch_size = 8
+
+    def __init__(self, model: EmbedModel) -> None:
+        import onnxruntime  # type: ignore[import-untyped]
+        from tokenizers import Tokenizer
+
+        if not model.onnx.is_file():
+            raise ModelUnavailableError(f"no int8 export of {model.name}: run triton_models/prepare.py")
+        self._tokenizer = Tokenizer.from_file(str(model.tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(model.max_tokens)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
+        self._cores = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="encode")
+        self.dimension = int(self.encode(["warm up"]).shape[1])
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """See `Encoder`."""
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        # Longest first, so that no core is left with a long text at the end.
+        order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
+        rows = self._cores.map(self._run, [tokens[i] for i in order])
+        vectors = dict(zip(order, rows, strict=True))
+        return np.concatenate([vectors[i] for i in range(len(tokens))])
+
+    def _run(self, ids: list[int]) -> Floats:
+        """The vector [1, dimension] of one text's token ids."""
+        row = np.array([ids], dtype=np.int64)
+        feed = {"input_ids": row, "attention_mask": np.ones_like(row)}
+        vector: Floats = self._session.run(None, feed)[0]
+        return vector
+
+
+class TorchEncoder:
+    """sentence-transformers in float16 on a GPU."""
+
+    device = "cuda"
+    precision = "float16"
+    batch_size = 64
+
+    def __init__(self, model: EmbedModel, device_id: int) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        kwargs = {"dtype": torch.float16}
+        self._model = SentenceTransformer(str(model.folder), device=f"cuda:{device_id}", model_kwargs=kwargs)
+        self._model.max_seq_length = model.max_tokens
+        self.dimension = int(self.encode(["warm up"]).shape[1])
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """See `Encoder`. The texts carry their prompts already, so none is added here."""
+        vectors = self._model.encode(
+            list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32)

@@ -1,0 +1,158 @@
+"""The Triton model `generate`: llama.cpp with the tensors of Triton's vLLM backend (see ../config.pbtxt)."""
+
+import json
+import secrets
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+import xllamacpp  # type: ignore[import-untyped]
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import sources
+
+DEFAULT_MAX_TOKENS = 16
+"""What vLLM generates when a request does not say."""
+
+PROMPT_STEP = 128
+"""Prompt tokens read at a time; between steps a cancelled request is dropped."""
+
+WAITING_ANSWERS = 64
+"""Requests that are held by a thread: those in llama.cpp's slots and those in its queue."""
+
+SAMPLING = {
+    "temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "min_p": "min_p", "seed": "seed",
+    "max_tokens": "max_tokens", "stop": "stop", "ignore_eos": "ignore_eos",
+    "presence_penalty": "presence_penalty", "frequency_penalty": "frequency_penalty",
+    "repetition_penalty": "repeat_penalty",
+}  # fmt: skip
+"""vLLM's names of sampling parameters, and llama.cpp's."""
+
+
+class Question(NamedTuple):
+    """A request, read and checked."""
+
+    prompt: str
+    stream: bool
+    prepend_prompt: bool
+    """Whether the answer starts with the prompt (vLLM's default unless streaming)."""
+    sampling: dict[str, Any]
+
+
+class GenerationError(RuntimeError):
+    """llama.cpp refused or broke off; `code` is its HTTP-like status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TritonPythonModel:
+    """Hands each request to a thread, so that `execute` never waits for an answer."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load the GGUF; on a GPU when xllamacpp is a GPU build, else on the CPU."""
+        parameters = json.loads(args["model_config"]).get("parameters", {})
+        slots = int(parameters["slots"]["string_value"])
+        params = xllamacpp.CommonParams()
+        params.model.path = str(sources.generate_model())
+        params.n_parallel = slots
+        params.n_ctx = slots * int(parameters["context"]["string_value"])
+        params.n_batch = params.n_ubatch = PROMPT_STEP
+        params.cache_ram_mib = 0
+        params.verbosity = -1
+        # The library listens on a random local port, unasked; nobody but this process shall use it.
+        params.api_keys = [secrets.token_urlsafe()]
+        params.ui = False
+        self._server = xllamacpp.Server(params)
+        self._threads = ThreadPoolExecutor(WAITING_ANSWERS, thread_name_prefix="answer")
+
+    def execute(self, requests: list[Any]) -> None:
+        """Start the answers; responses go out through each request's own sender."""
+        for request in requests:
+            self._threads.submit(self._serve, request, request.get_response_sender())
+
+    def finalize(self) -> None:
+        """Stop taking new work; answers under way end with the process."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _serve(self, request: Any, sender: Any) -> None:
+        """Answer one request; whatever goes wrong becomes its error, and the stream always ends."""
+        try:
+            self._answer(_question(request), sender)
+        except ValueError as exc:
+            _fail(sender, str(exc), pb_utils.TritonError.INVALID_ARG)
+        except GenerationError as exc:
+            error = pb_utils.TritonError
+            _fail(sender, str(exc), error.INVALID_ARG if 400 <= exc.code < 500 else error.INTERNAL)
+        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: nobody else would see it
+            _fail(sender, f"generation failed: {exc}", pb_utils.TritonError.INTERNAL)
+
+    def _answer(self, question: Question, sender: Any) -> None:
+        """Send the answer piece by piece or whole. Raises `GenerationError`."""
+        pieces: list[str] = []
+        failures: list[GenerationError] = []
+
+        def receive(event: dict[str, Any]) -> bool:
+            """Take one event of llama.cpp; True stops the generation at this token."""
+            if "error" in event:
+                error = event["error"]
+                failures.append(GenerationError(error.get("message", "unknown"), int(error.get("code", 500))))
+                return True
+            text = "".join(choice.get("text") or "" for choice in event.get("choices", ()))
+            if text and question.stream and not sender.is_cancelled():
+                sender.send(_text_response(text))
+            elif text:
+                pieces.append(text)
+            return bool(sender.is_cancelled())
+
+        # Streamed inside in any case: only then is a cancellation seen before the end.
+        task = {**question.sampling, "prompt": question.prompt, "stream": True, "return_progress": True}
+        self._server.handle_completions(task, receive)
+        if failures:
+            raise failures[0]
+        final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+        if question.stream or sender.is_cancelled():
+            sender.send(flags=final)
+        else:
+            prompt = question.prompt if question.prepend_prompt else ""
+            sender.send(_text_response(prompt + "".join(pieces)), flags=final)
+
+
+def _question(request: Any) -> Question:
+    """Read a request. Raises `ValueError` with what is wrong."""
+    prompt = _value(request, "text_input").decode()
+    stream = bool(_value(request, "stream", False))
+    exclude = _value(request, "exclude_input_in_output")
+    if stream and exclude is not None and not exclude:
+        raise ValueError("when streaming, `exclude_input_in_output` = False is not allowed")
+    given = _value(request, "sampling_parameters")
+    sampling = json.loads(given if given is not None else request.parameters() or "{}")
+    if not isinstance(sampling, dict):
+        raise ValueError("sampling_parameters must be a JSON object")  # noqa: TRY004 -- the client's mistake
+    unknown = sorted(set(sampling) - set(SAMPLING))
+    if unknown:
+        raise ValueError(f"unknown sampling parameters: {', '.join(unknown)} (known: {', '.join(SAMPLING)})")
+    native = {SAMPLING[name]: value for name, value in sampling.items() if value is not None}
+    return Question(prompt, stream, not stream and not exclude, {"max_tokens": DEFAULT_MAX_TOKENS, **native})
+
+
+def _value(request: Any, name: str, default: Any = None) -> Any:
+    """The single value of an input tensor, or the default when the client sent none."""
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    return default if tensor is None else tensor.as_numpy().reshape(-1)[0]
+
+
+def _text_response(text: str) -> Any:
+    tensor = pb_utils.Tensor("text_output", np.array([text.encode()], dtype=np.object_))
+    return pb_utils.InferenceResponse(output_tensors=[tensor])
+
+
+def _fail(sender: Any, message: str, code: int) -> None:
+    """End a request with an error."""
+    response = pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+    sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)

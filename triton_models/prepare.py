@@ -1,0 +1,135 @@
+"""Make everything that the server needs, once: `python triton_models/prepare.py` (quick when done).
+
+Each product is built in a folder beside its place and then renamed, so that a killed run leaves nothing
+half-made, and two runs at once end with one product.
+"""
+
+# ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import sources
+
+STALE_SECONDS = 3600
+"""An unfinished folder older than this belongs to a run that was killed."""
+
+Progress = Callable[[str], None]
+
+
+def prepare(progress: Progress) -> None:
+    """Make the backend folder, the models and the CPU export. Raises `sources.ModelUnavailableError`."""
+    steps = (
+        ("the python backend of tritonserver", _backend),
+        ("embedding model", _embed_model),
+        ("int8 export of the embedding model for the CPU", _embed_export),
+        ("language model", _generate_model),
+    )
+    for number, (title, step) in enumerate(steps, start=1):
+        step(lambda what, n=number, t=title: progress(f"{n}/{len(steps)} {t}: {what}"))  # type: ignore[misc]
+
+
+def backend_folder() -> Path:
+    """The --backend-directory of tritonserver."""
+    return sources.SHARE / "backends"
+
+
+def pytriton_folder() -> Path:
+    """Where the package nvidia-pytriton keeps tritonserver. Raises `ModelUnavailableError`."""
+    spec = find_spec("pytriton")
+    if spec is None or not spec.submodule_search_locations:
+        raise sources.ModelUnavailableError("nvidia-pytriton is not installed in this environment")
+    return Path(spec.submodule_search_locations[0]) / "tritonserver"
+
+
+def _backend(progress: Progress) -> None:
+    target = backend_folder()
+    if target.is_dir():
+        progress("ready")
+        return
+    server = pytriton_folder()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = server / "python_backend_stubs" / python / "triton_python_backend_stub"
+    with _building(target) as folder:
+        # The stub must fit this Python, and pip drops its run bit.
+        shutil.copytree(server / "backends" / "python", folder / "python")
+        (folder / "python" / stub.name).write_bytes(stub.read_bytes())
+        (folder / "python" / stub.name).chmod(0o755)
+    progress("assembled")
+
+
+def _embed_model(progress: Progress) -> None:
+    folder = sources.default_embed_folder()
+    if not os.environ.get(sources.EMBED_VARIABLE) and not folder.is_dir():
+        import convert_e5
+
+        progress(f"converting {sources.DEFAULT_EMBED} …")
+        with _building(folder) as unfinished:
+            convert_e5.convert(unfinished)
+    model = sources.embed_model()
+    progress(f"{model.name} ready, fingerprint {model.fingerprint}")
+
+
+def _embed_export(progress: Progress) -> None:
+    if sources.cuda_usable():
+        progress("not needed, a GPU serves")
+        return
+    model = sources.embed_model()
+    if model.onnx.is_file():
+        progress("ready")
+        return
+    import export_onnx
+
+    progress(f"exporting {model.name} (about 30 s) …")
+    with _building(model.onnx.parent) as unfinished:
+        export_onnx.export(model.folder, unfinished)
+    progress("exported")
+
+
+def _generate_model(progress: Progress) -> None:
+    progress(f"{sources.generate_model().name} ready")
+
+
+@contextmanager
+def _building(target: Path) -> Iterator[Path]:
+    """A fresh folder that becomes `target` when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for old in target.parent.glob(".building-*"):
+        if time.time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+    try:
+        yield folder
+        for path in folder.rglob("*"):
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+        folder.chmod(0o755)
+        try:
+            folder.rename(target)
+        except OSError:
+            if not target.is_dir():  # otherwise another run finished first, with the same content
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    """Prepare with progress on stdout; exit 1 with one line on stderr when a model is unavailable."""
+    started = time.monotonic()
+    try:
+        prepare(lambda line: print(line, flush=True))
+    except sources.ModelUnavailableError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    print(f"prepared in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

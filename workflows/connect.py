@@ -1,0 +1,152 @@
+"""The connection to Temporal, and starting the platform's jobs: one client, one error table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import Queue
+from activities.converter import data_converter
+from activities.errors import TemporalUnavailable
+from activities.settings import TemporalSettings
+from workflows import contracts
+from workflows.answer import AnswerQuestion
+from workflows.delete import DeleteDocument, DeleteKnowledgeBase
+from workflows.ingest import IngestDocument
+
+_DOWN = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.UNKNOWN,
+    RPCStatusCode.INTERNAL,
+}
+
+
+async def connect(settings: TemporalSettings, *, lazy: bool = False, metrics: str | None = None) -> Client:
+    """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
+
+    Raises TemporalUnavailable when it is not lazy and Temporal does not answer.
+    """
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics))) if metrics else None
+    try:
+        return await Client.connect(
+            settings.address, namespace=settings.namespace, data_converter=data_converter, lazy=lazy, runtime=runtime
+        )
+    except RuntimeError as exc:
+        raise TemporalUnavailable() from exc
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """The error table of calls to Temporal. Other RPC errors (not found …) pass through."""
+    try:
+        yield
+    except RPCError as exc:
+        if exc.status in _DOWN:
+            raise TemporalUnavailable() from exc
+        raise
+    except (RuntimeError, TimeoutError) as exc:
+        raise TemporalUnavailable() from exc  # the lazy client's first connection failed
+
+
+class Jobs:
+    """Starts workflows. Ids are deterministic: starting a job that runs already returns the running one."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def ping(self) -> None:
+        """Raise TemporalUnavailable unless it answers."""
+        async with translated():
+            await self.client.service_client.check_health()
+
+    async def ingest(self, job: contracts.IngestJob) -> str:
+        """Start an ingestion; the workflow's id."""
+        return await self._start(
+            IngestDocument.run,
+            job,
+            contracts.ingest_id(job.document_id, job.version),
+            f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
+            _attributes(job.knowledge_base, job.actor, job.document_id),
+        )
+
+    async def delete(self, job: contracts.DeleteJob) -> str:
+        """Start a document's deletion; the workflow's id."""
+        return await self._start(
+            DeleteDocument.run,
+            job,
+            contracts.delete_id(job.document_id),
+            f"Delete {job.document_name} from {job.knowledge_base}",
+            _attributes(job.knowledge_base, job.actor, job.document_id),
+        )
+
+    async def delete_knowledge_base(self, job: contracts.DeleteKnowledgeBaseJob) -> str:
+        """Start a knowledge base's deletion; the workflow's id."""
+        return await self._start(
+            DeleteKnowledgeBase.run,
+            job,
+            contracts.delete_knowledge_base_id(job.knowledge_base_id),
+            f"Delete the knowledge base {job.knowledge_base}",
+            _attributes(job.knowledge_base, job.actor),
+        )
+
+    async def answer(self, job: contracts.QuestionJob) -> str:
+        """Start a question; the workflow's id."""
+        return await self._start(
+            AnswerQuestion.run,
+            job,
+            contracts.question_id(job.question_id),
+            f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
+            _attributes(job.knowledge_base, job.actor),
+        )
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a run to stop; a run that has ended, or never was, stays as it is."""
+        async with translated():
+            try:
+                await self.handle(workflow_id).cancel()
+            except RPCError as exc:
+                if exc.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+    def handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        """The handle of a run by its id."""
+        return self.client.get_workflow_handle(workflow_id)
+
+    async def _start(self, run: Any, job: Any, id: str, summary: str, attributes: TypedSearchAttributes) -> str:
+        async with translated():
+            try:
+                await self.client.start_workflow(
+                    run,
+                    job,
+                    id=id,
+                    task_queue=Queue.WORKFLOWS,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    static_summary=summary[:200],
+                    search_attributes=attributes,
+                )
+            except WorkflowAlreadyStartedError:
+                pass  # it ran already, to a good end
+        return id
+
+
+def _attributes(knowledge_base: str, actor: str, document_id: str | None = None) -> TypedSearchAttributes:
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(contracts.KNOWLEDGE_BASE, knowledge_base),
+        SearchAttributePair(contracts.OWNER, actor),
+        SearchAttributePair(contracts.STAGE, "queued"),
+    ]
+    if document_id is not None:
+        pairs.append(SearchAttributePair(contracts.DOCUMENT, document_id))
+    return TypedSearchAttributes(pairs)

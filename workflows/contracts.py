@@ -1,0 +1,124 @@
+"""What the API says to workflows: inputs, the state of a job, names of ids, queries and search attributes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from temporalio.common import SearchAttributeKey
+
+from activities.contracts import AnswerMode, Chunking, Contract, Priority
+
+JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
+
+#: States after which nothing more happens to a job.
+FINAL_STATES: frozenset[JobStateName] = frozenset({"ready", "failed", "canceled"})
+
+INGEST_STAGES = ("parse", "chunk", "embed", "index", "publish")
+DELETE_STAGES = ("purge_rows", "remove_document")
+DELETE_KNOWLEDGE_BASE_STAGES = ("drop_collections", "remove_documents")
+QUESTION_STAGES = ("retrieve", "generate", "record")
+
+KNOWLEDGE_BASE = SearchAttributeKey.for_keyword("KnowledgeBase")
+DOCUMENT = SearchAttributeKey.for_keyword("Document")
+OWNER = SearchAttributeKey.for_keyword("Owner")
+STAGE = SearchAttributeKey.for_keyword("Stage")
+
+
+class JobState(Contract):
+    """The state of a job (DESIGN §5). ``done`` and ``total`` count the current stage's work."""
+
+    state: JobStateName
+    stage: str = ""
+    stage_number: int = 0
+    stage_count: int = 0
+    done: int = 0
+    total: int | None = None
+    attempt: int = 1
+    waiting_for: str | None = None
+    reason: str | None = None
+    next_attempt_at: datetime | None = None
+    eta_seconds: float | None = None
+    updated_at: datetime | None = None
+
+
+class IngestJob(Contract):
+    """One version of one document, to be made retrievable."""
+
+    knowledge_base_id: str
+    knowledge_base: str
+    document_id: str
+    document_name: str
+    version: int
+    sha256: str
+    bytes: int
+    chunking: Chunking
+    actor: str
+    priority: int = Priority.UPLOAD
+
+
+class IngestResult(Contract):
+    """``live`` is False when a newer version was published first, or the document was deleted meanwhile."""
+
+    live: bool
+    chunks: int
+    embedded: int
+    reused: int
+    pages: int | None = None
+
+
+class DeleteJob(Contract):
+    """A document that was already taken out of every answer; what it left is purged."""
+
+    knowledge_base_id: str
+    knowledge_base: str
+    document_id: str
+    document_name: str
+    actor: str
+
+
+class DeleteKnowledgeBaseJob(Contract):
+    """A knowledge base that was already hidden; what it left is purged."""
+
+    knowledge_base_id: str
+    knowledge_base: str
+    actor: str
+
+
+class DeleteReceipt(Contract):
+    """The proof of a purge: rows before, rows after (0), blobs that nobody else needed."""
+
+    rows_before: int
+    rows_after: int
+    blobs: int
+
+
+class QuestionJob(Contract):
+    """One question, to be answered from one knowledge base."""
+
+    question_id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    question: str
+    mode: AnswerMode
+    actor: str
+
+
+def ingest_id(document_id: str, version: int) -> str:
+    """Workflow id of an ingestion: starting it twice is starting it once."""
+    return f"ingest/{document_id}/{version}"
+
+
+def delete_id(document_id: str) -> str:
+    """Workflow id of a document's deletion."""
+    return f"delete/{document_id}"
+
+
+def delete_knowledge_base_id(knowledge_base_id: str) -> str:
+    """Workflow id of a knowledge base's deletion."""
+    return f"delete-kb/{knowledge_base_id}"
+
+
+def question_id(question_id: str) -> str:
+    """Workflow id of a question."""
+    return f"question/{question_id}"

@@ -1,0 +1,53 @@
+"""Retry and timeout policies of the steps, by name. What is retryable is decided in ``activities.interceptor``.
+
+Attempts are unlimited everywhere: what cannot succeed is raised as non-retryable, what is left is a
+dependency that is down, and that is waited for. The interval ends at 5 s, so that work goes on within 10 s
+of the dependency's return.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
+)
+
+#: Missing heartbeats tell a killed worker: the step goes on elsewhere this long after.
+HEARTBEAT = timedelta(seconds=10)
+
+
+class Policy(TypedDict, total=False):
+    """Keyword arguments of ``workflow.execute_activity``."""
+
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+#: Steps whose time depends on the document: hours are fine as long as they beat.
+LONG_STEP = Policy(
+    start_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=PATIENT,
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)
+
+#: One transaction.
+SHORT_STEP = Policy(start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+
+#: Somebody is waiting for the answer: a step that hangs is tried again soon.
+INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
+
+#: Generating a long answer; beats while it goes on.
+ANSWER_STEP = Policy(
+    start_to_close_timeout=timedelta(minutes=10),
+    heartbeat_timeout=HEARTBEAT,
+    retry_policy=PATIENT,
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)

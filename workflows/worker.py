@@ -1,0 +1,102 @@
+"""The worker process: ``python -m workflows.worker --queue cpu --queue gpu``. Builds stores, registers, runs.
+
+The one module of this layer that knows the activities' implementations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities import telemetry
+from activities.contracts import Queue
+from activities.errors import TemporalUnavailable
+from activities.interceptor import ActivityEdge
+from activities.registry import Stores, activities_of
+from activities.settings import Settings, load
+from workflows.answer import AnswerQuestion
+from workflows.connect import connect
+from workflows.delete import DeleteDocument, DeleteKnowledgeBase
+from workflows.ingest import IngestDocument
+
+WORKFLOWS = [IngestDocument, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion]
+
+log = structlog.get_logger()
+
+
+def worker(client: Client, queue: str, stores: Stores, settings: Settings) -> Worker:
+    """The worker of one task queue, with as many slots as that queue's resource has."""
+    slots = {
+        Queue.CPU: settings.worker.cpu_slots,
+        Queue.GPU: settings.worker.gpu_slots,
+        Queue.STORE: settings.worker.store_slots,
+        Queue.ANSWER: settings.worker.answer_slots,
+    }
+    shared: dict[str, Any] = {
+        "interceptors": [ActivityEdge()],
+        "graceful_shutdown_timeout": timedelta(seconds=5),
+        "max_heartbeat_throttle_interval": timedelta(seconds=1),
+        "default_heartbeat_throttle_interval": timedelta(seconds=1),
+    }
+    if queue == Queue.WORKFLOWS:
+        restrictions = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
+        runner = SandboxedWorkflowRunner(restrictions=restrictions)
+        return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=activities_of(queue, stores, settings),
+        max_concurrent_activities=slots[queue],
+        **shared,
+    )
+
+
+async def run(queues: list[str], settings: Settings, ready_file: Path | None = None) -> None:
+    """Work on the queues until SIGTERM or SIGINT; waits for Temporal as long as it takes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await _connected(settings)
+    async with AsyncExitStack() as running:
+        stores = await running.enter_async_context(Stores.open(settings))
+        for queue in queues:
+            await running.enter_async_context(worker(client, queue, stores, settings))
+        await log.ainfo("worker ready", queues=queues)
+        if ready_file is not None:
+            ready_file.touch()
+        await stop.wait()
+
+
+async def _connected(settings: Settings) -> Client:
+    while True:
+        try:
+            return await connect(settings.temporal)
+        except TemporalUnavailable:
+            await log.awarning("waiting for Temporal", address=settings.temporal.address)
+            await asyncio.sleep(1)
+
+
+def main() -> None:
+    """Command line of the worker."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queue", action="append", choices=Queue.ALL, help="task queue to work on; repeatable")
+    parser.add_argument("--ready-file", type=Path, help="file to touch once the worker polls")
+    arguments = parser.parse_args()
+    settings = load()
+    queues = arguments.queue or list(Queue.ALL)
+    telemetry.configure(settings.log, f"worker[{','.join(queues)}]")
+    asyncio.run(run(queues, settings, arguments.ready_file))
+
+
+if __name__ == "__main__":
+    main()
