@@ -32,7 +32,7 @@ lint: repair ## Check style, types and which layer imports which
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy --strict activities workflows api
+	.venv/bin/mypy --strict
 	.venv/bin/lint-imports
 
 format: repair ## Put the code in its standard form
@@ -45,7 +45,8 @@ bench: setup ## Measure what the design promises
 	.venv/bin/python -m tests.bench $(ARGS)
 
 lock: repair ## Resolve all dependencies anew into the lock files
-	@$(MAKE) --silent --no-print-directory $(DEV)
+	@[ -x .venv/bin/python ] || { $(call venv,.venv); }
+	@.venv/bin/python $(PIP_INSTALL) pip-tools
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	cd triton_models && ../$(COMPILE) --upgrade --output-file requirements.lock requirements.in

@@ -14,7 +14,7 @@ import msgspec
 from temporalio import activity
 from tokenizers import Tokenizer
 
-from activities.contracts import Chunk, Chunked, ChunkInput, Chunking, ParsedDocument
+from activities.contracts import Chunk, Chunked, Chunking, ChunkInput, ParsedDocument
 from activities.errors import NoText
 from activities.heartbeat import heartbeating
 from activities.pieces import Boundary, Piece, pieces
@@ -39,7 +39,9 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
     overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
     room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
     groups = list(_merged(pieces(parsed.elements, room, count_tokens), room))
-    texts = ["".join(piece.joint * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n") for group in groups]
+    texts = [
+        "".join(piece.joint * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n") for group in groups
+    ]
     chunks: list[Chunk] = []
     for at, (group, text) in enumerate(zip(groups, texts, strict=True)):
         front, extra = "", 0
@@ -69,7 +71,7 @@ def _merged(found: list[Piece], room: int) -> Iterator[list[Piece]]:
             cut[at] = False
             last[begin], first[end] = end, begin
     starts = [at for at in range(count) if cut[at]]
-    for start, end in zip(starts, [*starts[1:], count], strict=True):
+    for start, end in zip(starts, [*starts[1:], count], strict=False):
         yield found[start:end]
 
 
@@ -148,7 +150,9 @@ def fitted(chunking: Chunking, card: ModelCard, tokenizer: Tokenizer) -> Chunkin
 
 def chunking_fingerprint(chunking: Chunking, tokenizer: Tokenizer) -> str:
     """What chunks are made by: the chunker, the tokenizer that counts, and the limits."""
-    return digest(CHUNKER_VERSION, _tokenizer_fingerprint(tokenizer), str(chunking.max_tokens), str(chunking.overlap_tokens))
+    return digest(
+        CHUNKER_VERSION, _tokenizer_fingerprint(tokenizer), str(chunking.max_tokens), str(chunking.overlap_tokens)
+    )
 
 
 _fingerprints: dict[int, tuple[Tokenizer, str]] = {}

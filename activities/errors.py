@@ -43,7 +43,12 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
         """The sentence for a person."""
         kind = _BY_CODE.get(self.code, HoldfastError)
         template = kind.zh if language == "zh" else kind.en
-        return template.format_map(_Params(self.params))
+        words = _ZH_WORDS if language == "zh" else {}
+        return template.format_map(_Params({name: words.get(value, value) for name, value in self.params.items()}))
+
+
+#: Parameters that are words, not names.
+_ZH_WORDS = {"knowledge base": "知识库", "document": "文档", "question": "问题", "conversation": "会话"}
 
 
 class _Params(dict[str, str]):

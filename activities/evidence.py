@@ -23,6 +23,9 @@ QUOTES = 2
 PASSAGE_WEIGHT = 0.05
 WORD_WEIGHT = 0.2
 
+#: Words (pairs of characters in Chinese) that a quote has at least.
+MIN_WORDS = 4
+
 #: A second quote must come this close to the first.
 CLOSE = 0.12
 
@@ -53,10 +56,15 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
     for place, text in enumerate(texts[:PASSAGES]):
         headings = set(sources[place].section.split(" › "))
         for position, sentence in enumerate(split_sentences(text)):
-            if sentence not in seen and sentence not in headings:
+            if sentence not in seen and sentence not in headings and _says_something(sentence):
                 seen.add(sentence)
                 found.append(Sentence(sentence, place, position))
     return found
+
+
+def _says_something(sentence: str) -> bool:
+    """Not a label, a number or the caption of a list."""
+    return len(words_of(sentence)) >= MIN_WORDS
 
 
 async def embed_passages(triton: Triton, card: ModelCard, texts: Sequence[str]) -> Vectors:

@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -112,10 +113,8 @@ class _Server:
             with self._leases.pop(pid) as lease:
                 if lease in self._selector.get_map():
                     self._selector.unregister(lease)
-                try:
+                with suppress(OSError):  # the worker may no longer ask
                     lease.send(STATUS.pack(status, usage.ru_maxrss))
-                except OSError:
-                    pass  # the worker no longer asks
 
 
 def _drain(fd: int) -> None:
@@ -160,7 +159,7 @@ def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes]:
         failure = Failure(type(exc).__name__, exc.reason)
     except MemoryError:
         failure = Failure(MemoryError.__name__, Reason("memory"))
-    except Exception as exc:  # the process edge: whatever a reader raises is a crash of the parser
+    except Exception as exc:  # noqa: BLE001 — the process edge: whatever a reader raises is a crash of the parser
         failure = Failure(ParserCrashed.__name__, ParserCrashed(detail=f"{type(exc).__name__}: {exc}").reason)
     return b"E", msgspec.msgpack.encode(failure)
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import filetype
 import msgspec
-import olefile
+import olefile  # type: ignore[import-untyped]
 
 from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, UnsupportedFormat
 from activities.readers.encoding import decode

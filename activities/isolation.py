@@ -85,7 +85,8 @@ async def run_isolated(
     for attempt in range(_LOST_AFTER):
         server = await asyncio.to_thread(_started)
         try:
-            return await _run_once(server, request, get_type_hints(function)["return"], limits, on_progress)
+            answer: R = await _run_once(server, request, get_type_hints(function)["return"], limits, on_progress)
+            return answer
         except _ServerLost as exc:
             await asyncio.to_thread(close, server)
             if attempt + 1 == _LOST_AFTER:
@@ -177,9 +178,9 @@ class _ForkServer:
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and code
                 [sys.executable, "-c", _FORK_SERVER, json.dumps(sys.path), *PRELOAD],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches the worker, which lets documents finish
             )
@@ -209,18 +210,17 @@ class _ForkServer:
 
 
 _lock = threading.Lock()
-_current: _ForkServer | None = None
+_current: list[_ForkServer] = []  # the one of this process, or none
 
 
 def _started() -> _ForkServer:
     """The fork server of this process, started on first use and again when it has died."""
-    global _current
     with _lock:
-        if _current is None or not _current.alive:
-            if _current is not None:
-                _current.close()
-            _current = _ForkServer()
-        return _current
+        if not (_current and _current[0].alive):
+            for dead in _current:
+                dead.close()
+            _current[:] = [_ForkServer()]
+        return _current[0]
 
 
 def close(server: _ForkServer | None = None) -> None:
@@ -228,8 +228,6 @@ def close(server: _ForkServer | None = None) -> None:
 
     A worker calls this on its way out, though its death does the same.
     """
-    global _current
     with _lock:
-        if _current is not None and server in (None, _current):
-            _current.close()
-            _current = None
+        if _current and server in (None, _current[0]):
+            _current.pop().close()

@@ -88,7 +88,9 @@ def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 
     for position, text in reversed(list(zip(positions, large, strict=True))):
         pieces_of = finer(text)
         deeper = level + 1 if finer is clauses else level
-        sized[position : position + 1] = _split(pieces_of if len(pieces_of) > 1 else halves(text), fits, count_tokens, deeper)
+        sized[position : position + 1] = _split(
+            pieces_of if len(pieces_of) > 1 else halves(text), fits, count_tokens, deeper
+        )
     return sized
 
 

@@ -6,7 +6,9 @@ The one module that knows ``temporalio.contrib.workflow_streams`` (experimental)
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -19,28 +21,44 @@ __all__ = ["TOPIC", "Publisher", "WorkflowStream", "subscribe"]
 TOPIC = "events"
 
 #: Pieces of text that come within this time travel together: a history event each, not one for each token.
-BATCH_INTERVAL = timedelta(milliseconds=100)
+BATCH_SECONDS = 0.1
 
 
 class Publisher:
-    """Publishes events to the stream of the activity's own workflow; the first one goes out at once."""
+    """Publishes events to the stream of the activity's own workflow; the first one goes out at once.
+
+    Sends by itself instead of entering the SDK's client: on Python 3.11 that client's exit can wait forever,
+    because ``asyncio.wait_for`` may lose the cancellation of its flusher.
+    """
 
     def __init__(self) -> None:
-        self._client = WorkflowStreamClient.from_within_activity(batch_interval=BATCH_INTERVAL)
+        self._client = WorkflowStreamClient.from_within_activity()
         self._topic: TopicHandle[QuestionEvent] = self._client.topic(TOPIC)
-        self._first = True
+        self._news, self._closing = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Publisher:
-        await self._client.__aenter__()
+        self._sender = asyncio.create_task(self._send())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._client.__aexit__(*exc)
+        self._closing.set()
+        self._news.set()
+        await self._sender
+        await self._client.flush()
 
     def publish(self, event: QuestionEvent) -> None:
-        """Add an event; sent within BATCH_INTERVAL, in order, exactly once."""
-        self._topic.publish(event, force_flush=self._first)
-        self._first = False
+        """Add an event; sent within BATCH_SECONDS, in order, exactly once."""
+        self._topic.publish(event)
+        self._news.set()
+
+    async def _send(self) -> None:
+        while not self._closing.is_set():
+            await self._news.wait()
+            self._news.clear()
+            await self._client.flush()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BATCH_SECONDS):
+                    await self._closing.wait()
 
 
 async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncIterator[tuple[int, QuestionEvent]]:

@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> Litestar:
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
         ],
         lifespan=[open_services],
+        logging_config=None,  # set up by activities.telemetry
         openapi_config=_openapi(),
         request_max_body_size=settings.api.max_upload_bytes,
         response_headers=SECURITY_HEADERS,

@@ -1,5 +1,7 @@
 """`holdfast`: the command line. What is slow to import is imported by the command that needs it."""
 
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
 from __future__ import annotations
 
 import sys

@@ -1,5 +1,7 @@
 """`holdfast add`: upload files and watch them until they can be asked about."""
 
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """`holdfast doctor`: what is wrong with this installation, and what to do about it."""
 
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """How commands speak: text for people, plain lines for pipes, JSON for programs; errors in one sentence."""
 
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """`holdfast ask` and `holdfast search`."""
 
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
 from __future__ import annotations
 
 import sys

@@ -1,5 +1,7 @@
 """Whether the services that the platform consists of are ready to serve."""
 
+# ruff: noqa: PLC0415 - slow imports happen while the first children are starting
+
 from __future__ import annotations
 
 import asyncio

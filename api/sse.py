@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from litestar.response import ServerSentEvent
@@ -12,12 +13,34 @@ from activities.errors import InvalidRequest
 #: Proxies must neither buffer nor cache a live stream.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
+#: Seconds of silence after which a comment is sent: proxies and readers take a silent stream for a dead one.
+KEEP_ALIVE_SECONDS = 15.0
+
 EventStream = AsyncIterator[ServerSentEventMessage]
 
 
 def event_stream(events: EventStream) -> ServerSentEvent:
-    """A response that sends the events as they come."""
-    return ServerSentEvent(events, headers=HEADERS)
+    """A response that sends the events as they come, and signs of life between them."""
+    return ServerSentEvent(_kept_alive(events), headers=HEADERS)
+
+
+async def _kept_alive(events: EventStream) -> EventStream:
+    iterator = aiter(events)
+    coming = asyncio.ensure_future(anext(iterator))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=KEEP_ALIVE_SECONDS)
+            if not done:
+                yield ServerSentEventMessage(comment="alive", data=None)
+                continue
+            try:
+                message = coming.result()
+            except StopAsyncIteration:
+                return
+            coming = asyncio.ensure_future(anext(iterator))
+            yield message
+    finally:
+        coming.cancel()
 
 
 def last_offset(last_event_id: str | None) -> int:

@@ -1,5 +1,7 @@
 """`holdfast up`: the whole platform on this machine, kept running until Ctrl-C."""
 
+# ruff: noqa: PLC0415 - slow imports happen while the first children are starting
+
 from __future__ import annotations
 
 import asyncio
@@ -89,8 +91,7 @@ class Stack:
 
     async def serve(self) -> None:
         """Start everything and keep it running until a signal comes. Raises Problem."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
+        loop, work = asyncio.get_running_loop(), asyncio.create_task(self._work())
 
         def on_signal() -> None:
             if self._stopping:
@@ -98,13 +99,12 @@ class Stack:
                 return
             self._stopping = True
             self._tell(say("up.stopping"))
-            task.cancel()
+            work.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, on_signal)
         try:
-            await self._bring_up()
-            await self._supervisor.watch()
+            await work
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
@@ -116,6 +116,10 @@ class Stack:
         finally:
             await self._supervisor.stop()
         self._tell(say("up.stopped"))
+
+    async def _work(self) -> None:
+        await self._bring_up()
+        await self._supervisor.watch()
 
     async def _bring_up(self) -> None:
         began = time.monotonic()

@@ -19,7 +19,7 @@ from api.processes import free_port
 from api.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 WORKERS = {
     "worker-interactive": ("workflows", "answer"),

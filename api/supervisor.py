@@ -208,8 +208,9 @@ class Supervisor:
         pause = self.probe_pause
         while True:
             with contextlib.suppress(TimeoutError):
-                if await asyncio.wait_for(child.ready(), self.probe_seconds):
-                    return
+                async with asyncio.timeout(self.probe_seconds):  # wait_for can lose a cancellation in 3.11
+                    if await child.ready():
+                        return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, self.longest_probe_pause)
 

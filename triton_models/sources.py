@@ -102,7 +102,7 @@ class EmbedModel:
         """What the platform must know, ready for JSON.
 
         `batch_size` is the number of texts that one request should carry; `found_threshold` the similarity
-        (best paragraph + best sentence) under which a question counts as not answered, or None.
+        (best paragraph + best sentence) under which a question counts as not answered, by language, or None.
         """
         return {
             "model": self.name,

@@ -21,6 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities import telemetry
 from activities.contracts import Queue
 from activities.errors import TemporalUnavailable
+from activities.isolation import close as close_isolation
 from activities.interceptor import ActivityEdge
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
@@ -75,6 +76,7 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
         if ready_file is not None:
             ready_file.touch()
         await stop.wait()
+    close_isolation()
 
 
 async def _connected(settings: Settings) -> Client:

@@ -8,11 +8,13 @@ as such paragraphs before it sees the document.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import IO, Any
 
 import docx
+from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 from lxml import etree
@@ -26,9 +28,10 @@ from activities.settings import ParseSettings
 _FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
 _TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
 _DROPPED = ("del", "moveFrom")
-_HIDDEN_MARKS = tuple(
-    f"<w:{name}".encode() for name in ("sdt", "ins ", "moveTo ", "smartTag", "customXml", "fldSimple", "txbxContent")
-) + (b"<w:outlineLvl", b"<w:footnoteReference", b"<w:endnoteReference")
+_HIDDEN_NAMES = (
+    "sdt|ins |moveTo |smartTag|customXml|fldSimple|txbxContent|outlineLvl|footnoteReference|endnoteReference"
+)
+_HIDDEN = re.compile(f"<w:(?:{_HIDDEN_NAMES})".encode())
 _MAX_BOLD_HEADING = 60
 _DAMAGED = (KeyError, ValueError, AttributeError, IndexError, TypeError, OSError, etree.LxmlError, zipfile.BadZipFile)
 
@@ -64,12 +67,14 @@ def _check(path: Path, limits: ParseSettings) -> bool:
                 raise DocumentTooLarge(detail=detail)
             if any(member.flag_bits & 1 for member in members):
                 raise EncryptedDocument()
-            parts = [archive.read(part) for part in ("word/document.xml", "word/styles.xml") if part in archive.NameToInfo]
+            parts = [
+                archive.read(part) for part in ("word/document.xml", "word/styles.xml") if part in archive.NameToInfo
+            ]
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as exc:
         raise DamagedDocument(format="docx", detail=str(exc)) from exc
     except zipfile.zlib.error as exc:  # type: ignore[attr-defined]
         raise DamagedDocument(format="docx", detail=str(exc)) from exc
-    return any(mark in part for part in parts[:1] for mark in _HIDDEN_MARKS) or _has_outline_styles(parts[1:])
+    return _HIDDEN.search(parts[0]) is not None or _has_outline_styles(parts[1:])
 
 
 def _has_outline_styles(styles: list[bytes]) -> bool:
@@ -122,9 +127,7 @@ def _float_boxes_out(body: Any) -> None:
 def _notes_in(document: Any) -> None:
     """Footnotes and endnotes become paragraphs after the paragraph that refers to them."""
     for kind in ("footnote", "endnote"):
-        part = next(
-            (rel.target_part for rel in document.part.rels.values() if rel.reltype.endswith(f"/{kind}s")), None
-        )
+        part = next((rel.target_part for rel in document.part.rels.values() if rel.reltype.endswith(f"/{kind}s")), None)
         references = list(document.element.body.iter(qn(f"w:{kind}Reference")))
         if part is None or not references:
             continue
@@ -170,7 +173,7 @@ def _outline_level(style: Any) -> int | None:
 def _heading_style(document: Any, level: int) -> str:
     name = f"Heading {level}"
     if name not in document.styles:
-        document.styles.add_style(name, docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+        document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
     return str(document.styles[name].style_id)
 
 
@@ -181,7 +184,9 @@ def _bold_title(item: found.Element) -> Element | None:
         return mine
     worded = heading(mine.text)
     tags = item.metadata.emphasized_text_tags or []
-    bold = "".join(text for text, tag in zip(item.metadata.emphasized_text_contents or [], tags, strict=False) if tag == "b")
+    bold = "".join(
+        text for text, tag in zip(item.metadata.emphasized_text_contents or [], tags, strict=False) if tag == "b"
+    )
     all_bold = "".join(bold.split()) == "".join(mine.text.split())
     if worded and (all_bold or len(mine.text) < _MAX_BOLD_HEADING):
         return Element(text=worded[0], kind="title", page=mine.page, level=worded[1])

@@ -53,8 +53,8 @@ def decode(data: bytes, *, partial: bool = False) -> str | None:
         return _checked(_decoded(data, wide, partial, errors="replace"))
     text = _decoded(data, "utf-8", partial)
     if text is None and b"\x00" not in data[:_SAMPLE_BYTES]:
-        encoding = _eight_bit(data)
-        text = _decoded(data, encoding, partial, errors="replace") if encoding else None
+        guess = _eight_bit(data)
+        text = _decoded(data, guess, partial, errors="replace") if guess else None
     return _checked(text)
 
 

@@ -25,13 +25,12 @@ def heading(text: str) -> tuple[str, int] | None:
         return None
     if marked := _MARKDOWN.fullmatch(line):
         return marked[2].rstrip("# ") or marked[2], len(marked[1])
-    if _SENTENCE_END.search(line):
-        # “CHAPTER I.” is a heading; a sentence that merely begins with “Section 4” is not.
-        if len(line) > 20 or not any(pattern.match(line) for pattern, _ in _PATTERNS):
-            return None
-    for pattern, level in _PATTERNS:
-        if pattern.match(line):
-            return line, level
+    level = next((level for pattern, level in _PATTERNS if pattern.match(line)), None)
+    # “CHAPTER I.” is a heading; a sentence that merely begins with “Section 4” is not.
+    if _SENTENCE_END.search(line) and (level is None or len(line) > 20):
+        return None
+    if level is not None:
+        return line, level
     if numbered := _NUMBERED.match(line):
         return line, numbered[1].count(".") + 2
     return None

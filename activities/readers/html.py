@@ -21,7 +21,9 @@ _CJK_BREAK = re.compile(rf"({_CJK})[ \t]*\r?\n[ \t]*(?={_CJK})")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Tags whose content unstructured leaves out although a browser shows it.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
-_BLOCKS = frozenset("h1 h2 h3 h4 h5 h6 ul ol table pre blockquote section article".split())
+_BLOCKS = frozenset(
+    ["h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre", "blockquote", "section", "article"]
+)
 _VERBATIM = frozenset(("pre", "textarea", "script", "style"))
 
 
@@ -114,7 +116,7 @@ def _is_layout(table: Any) -> bool:
     """Whether a table arranges a page rather than data: cells that hold blocks, or only one cell."""
     if table.get("role") in ("presentation", "none"):
         return True
-    cells = [node for node in table.iter("td", "th")]
+    cells = list(table.iter("td", "th"))
     if len(cells) <= 1:
         return True
     return any(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from statistics import median
 
 import msgspec
@@ -17,7 +18,7 @@ from activities.readers.text import CJK_END, CJK_START, ITEM, join
 DIVIDED = "\ufffe"
 """Where pdfium found a hyphen at the end of a line."""
 
-_MARGIN = 0.1  # running lines stand in this share of the page, at its top or bottom
+_MARGIN = 0.08  # running lines stand in this share of the page, at its top or bottom
 _RUNNING_PAGES = 4
 _SAME_HEIGHT = 4.0  # points
 _MAX_RUNNING = 80
@@ -29,7 +30,9 @@ _REAL_PARAGRAPH = 50
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
 _NO_HEADING = re.compile(r"@|https?:|www\.|…|\.{3}")
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
-_ONLY_NUMBER = re.compile(r"[\W_]*(?:page|seite|第)?\s*#\s*(?:页|頁)?(?:\s*(?:of|/|von|共)\s*#\s*(?:页|頁)?)?[\W_]*", re.I)
+_ONLY_NUMBER = re.compile(
+    r"[\W_]*(?:page|seite|第)?\s*#\s*(?:页|頁)?(?:\s*(?:of|/|von|共)\s*#\s*(?:页|頁)?)?[\W_]*", re.I
+)
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
 _LETTERS = re.compile(r"[^\W\d_]")
 _DIVISION = re.compile(rf"(\w*){DIVIDED}\s*(\w*)")
@@ -63,19 +66,24 @@ class Paragraph(msgspec.Struct):
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """Drop what is printed at the same height of many pages and differs in its numbers only."""
+    """Drop what is printed at the same height of many pages and differs in its numbers only.
+
+    A page whose every line is like that is kept as it is, and so is everything larger than the text.
+    """
+    if not any(pages):
+        return pages
+    body = _body_size([line for page in pages for line in page])
     seen: dict[str, list[Line]] = {}
-    for line in (line for page in pages for line in page if _in_margin(line)):
+    for line in (line for page in pages for line in page if _in_margin(line) and line.size <= 1.05 * body):
         seen.setdefault(_NUMBER.sub("#", line.text), []).append(line)
-    running: set[int] = set()
+    running = _numbered_with_pages(pages)
     for key, lines in seen.items():
         needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
         for line in lines:
             peers = {other.page for other in lines if abs(other.first - line.first) <= _SAME_HEIGHT}
             if len(peers) >= needed:
                 running.add(id(line))
-    running |= _numbered_with_pages(pages)
-    return [[line for line in page if id(line) not in running] for page in pages]
+    return [[line for line in page if id(line) not in running] or page for page in pages]
 
 
 def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:
@@ -119,7 +127,9 @@ def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
         return []
     body = _body_size(everything)
     leading = _leading(everything)
-    mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(len(line.text) for line in everything)
+    mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(
+        len(line.text) for line in everything
+    )
     found: list[Paragraph] = []
     for page in merged:
         for block in _blocks(page, leading):
@@ -163,7 +173,7 @@ def _leading(lines: list[Line]) -> float:
     """The usual distance from line to line, in font sizes."""
     steps = [
         (before.last - line.first) / line.size
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if before.page == line.page and 0 < before.last - line.first < 3 * line.size
     ]
     return median(steps) if steps else 1.2
@@ -195,7 +205,7 @@ def _split(block: list[Line]) -> list[list[Line]]:
     """The paragraphs of a block, by indents, short last lines and list markers."""
     left, right = min(line.left for line in block), max(line.right for line in block)
     groups = [[block[0]]]
-    for before, line in zip(block, block[1:], strict=False):
+    for before, line in pairwise(block):
         if _starts_paragraph(before, line, left, right):
             groups.append([])
         groups[-1].append(line)

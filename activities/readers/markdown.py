@@ -21,7 +21,9 @@ from activities.readers.partition import Progress
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n((?:[\w-]+[ \t]*:.*\r?\n|[ \t]+.*\r?\n|#.*\r?\n)+)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*\r?\n((?:[\w-]+[ \t]*:.*\r?\n|[ \t]+.*\r?\n|#.*\r?\n)+)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+)
 _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 
 

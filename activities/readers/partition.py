@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISABLE_NOTICE="1")
 
+import lxml.html
 import spacy
 from spacy.tokens import Doc
 from unstructured.documents import elements as found
@@ -26,7 +27,17 @@ from activities.contracts import Element
 from activities.errors import DocumentTooLarge
 from activities.settings import ParseSettings
 
-__all__ = ["Progress", "element", "page_limit", "partition_docx", "partition_html", "partition_text", "table_text"]
+__all__ = [
+    "QUIET",
+    "Progress",
+    "element",
+    "found",
+    "page_limit",
+    "partition_docx",
+    "partition_html",
+    "partition_text",
+    "table_text",
+]
 
 QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False}
 """Options of every ``partition_*`` call: no language detection, whose result nobody would read."""
@@ -75,29 +86,35 @@ def element(item: found.Element) -> Element | None:
     if isinstance(item, (found.PageBreak, found.Header, found.Footer, found.PageNumber)):
         return None
     page, depth = item.metadata.page_number, item.metadata.category_depth
-    if isinstance(item, found.Table):
-        text = table_text(item.metadata.text_as_html) or item.text.strip()
-        return Element(text=text, kind="table", page=page) if text else None
-    if isinstance(item, found.CodeSnippet):
+    text, kind, level = _SPACES.sub(" ", item.text).strip(), _kind(item), None
+    if kind == "table":
+        text = table_text(item.metadata.text_as_html) or text
+    elif kind == "code":
         text = item.text.strip("\r\n").rstrip()
-        return Element(text=text, kind="code", page=page) if text else None
-    text = _SPACES.sub(" ", item.text).strip()
-    if not text:
-        return None
-    if isinstance(item, found.Title):
-        return Element(text=" ".join(text.split()), kind="title", page=page, level=min(9, (depth or 0) + 1))
-    if isinstance(item, found.ListItem):
-        return Element(text=text, kind="list", page=page)
-    return Element(text=text, page=page)
+    elif kind == "title":
+        text, level = " ".join(text.split()), min(9, (depth or 0) + 1)
+    return Element(text=text, kind=kind, page=page, level=level) if text else None
+
+
+def _kind(item: found.Element) -> Literal["title", "text", "list", "table", "code"]:
+    match item:
+        case found.Table():
+            return "table"
+        case found.CodeSnippet():
+            return "code"
+        case found.Title():
+            return "title"
+        case found.ListItem():
+            return "list"
+        case _:
+            return "text"
 
 
 def table_text(html: str | None) -> str:
     """A table of unstructured's (``text_as_html``) as lines: one row each, cells joined by `` | ``."""
     if not html:
         return ""
-    from lxml import html as parser
-
-    rows: Iterable[Any] = parser.fromstring(html).iter("tr")
+    rows: Iterable[Any] = lxml.html.fromstring(html).iter("tr")
     lines = []
     for row in rows:
         cells = [" ".join(cell.text_content().split()) for cell in row if cell.tag in ("td", "th")]

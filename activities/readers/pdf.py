@@ -31,7 +31,7 @@ _LIGATURES = {
     for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))
     for code in block
 }
-_INVISIBLE = {code: None for code in (*range(0x00, 0x09), 0x0B, 0x0E, 0x0F, *range(0x10, 0x20), 0x200B, 0xFEFF)}
+_INVISIBLE = dict.fromkeys((*range(0, 9), 11, 14, 15, *range(16, 32), 8203, 65279))
 _CLEAN = str.maketrans({**_LIGATURES, **_INVISIBLE, 0xA0: " "})
 
 
@@ -144,8 +144,8 @@ def _elements(found: list[Paragraph]) -> list[Element]:
     by_page: dict[int, list[Paragraph]] = {}
     for paragraph in found:
         by_page.setdefault(paragraph.page, []).append(paragraph)
-    for page, group in by_page.items():
-        group = [paragraph for paragraph in group if not LONE_BULLET.fullmatch(paragraph.text)]
+    for page, everything in by_page.items():
+        group = [paragraph for paragraph in everything if not LONE_BULLET.fullmatch(paragraph.text)]
         text = "\n".join(paragraph.text for paragraph in group)
         labelled = partition_text(text=text, paragraph_grouper=False, metadata_page_number=page, **QUIET)
         for paragraph, item in zip(group, labelled, strict=True):
@@ -153,6 +153,5 @@ def _elements(found: list[Paragraph]) -> list[Element]:
             if mine is not None and paragraph.level is not None:
                 elements.append(Element(text=paragraph.text, kind="title", page=page, level=paragraph.level))
             elif mine is not None:
-                kind = "list" if mine.kind == "list" else "text"
-                elements.append(Element(text=mine.text, kind=kind, page=page))
+                elements.append(Element(text=mine.text, kind="list" if mine.kind == "list" else "text", page=page))
     return elements

@@ -24,7 +24,7 @@ ITEM = re.compile(
 )
 _BREAK = re.compile(r"\r\n?|[\u0085\u2028\u2029\f\v]")
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
-LONE_BULLET = re.compile(r"[^\w\s]")
+LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # what unstructured drops; the last is a blank that counts as a letter
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
@@ -59,7 +59,7 @@ def paragraphs(text: str) -> list[str]:
     width = wrap_width(lines)
     groups: list[str] = []
     open_group = False
-    for before, line in zip([""] + lines[:-1], lines, strict=True):
+    for before, line in zip(["", *lines[:-1]], lines, strict=True):
         stripped = line.strip()
         if not stripped or (len(stripped) == 1 and LONE_BULLET.match(stripped)):
             open_group = open_group and bool(stripped)
@@ -115,8 +115,8 @@ def continues(before: str, line: str, width: int) -> bool:
 
 
 def join(before: str, line: str) -> str:
-    """Two halves of a paragraph as one: no space inside Chinese, no hyphen inside a divided word."""
-    if CJK_END.search(before) and CJK_START.match(line):
+    """Two halves of a paragraph as one: no space next to Chinese, no hyphen inside a divided word."""
+    if CJK_END.search(before) or CJK_START.match(line):
         return before + line
     if before.endswith("\u00ad"):
         return before[:-1] + line

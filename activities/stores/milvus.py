@@ -49,6 +49,9 @@ ANALYZER: dict[str, Any] = {
 #: An id as the catalogue makes them: nothing else can get into a filter.
 ID = re.compile(r"[0-9a-f]{32}")
 
+#: Milvus Lite ends connections that ping more often than every five minutes (gRPC's own limit for servers).
+GRPC_OPTIONS = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_permit_without_calls": False}
+
 OUTPUT_FIELDS = ["document_id", "version", "ordinal", "page", "section", "text"]
 
 
@@ -192,7 +195,7 @@ class Milvus:
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting:
             if self._client is None:
-                client = AsyncMilvusClient(self._uri, token=self._token, timeout=5)
+                client = AsyncMilvusClient(self._uri, token=self._token, timeout=5, grpc_options=GRPC_OPTIONS)
                 await client.list_collections(retry_times=0)
                 self._client = client
             return self._client

@@ -5,6 +5,8 @@
 Both sides embed the same paragraphs with the same model on the same machine, in turns: Triton over gRPC
 (requests of `batch_size` texts sorted by length, two in flight, bulk priority), and `encode()` with its
 default batch of 32 in a process of the model repository's environment. The result is the median ratio.
+It means something only on a quiet machine: other work slows the two sides by different factors. A load
+above the number of cores, or torch far below its usual speed, says that a run was disturbed.
 """
 
 # ruff: noqa: PLC0415 -- one side runs in an environment without the other side's libraries
@@ -157,7 +159,8 @@ async def compare(options: argparse.Namespace) -> float:
             ours = sum(lengths) / await triton.seconds(by_length, card["batch_size"])
             theirs = sum(lengths) / torch.seconds()
             ratios.append(ours / theirs)
-            print(f"round {number}: {ours:,.0f} against {theirs:,.0f} tokens/s, ratio {ratios[-1]:.2f}")
+            speeds = f"{ours:,.0f} against {theirs:,.0f} tokens/s"
+            print(f"round {number}: {speeds}, ratio {ratios[-1]:.2f}, load {os.getloadavg()[0]:.1f}")
     waits = [await triton.query_seconds("query: how many days of leave are left") for _ in range(100)]
     print(f"one question: p50 {statistics.median(waits) * 1000:.1f} ms")
     return statistics.median(ratios)

@@ -68,10 +68,10 @@ def test_the_fingerprint_follows_what_moves_vectors(triton_python: TritonPython,
     for name, content in {"model.safetensors": "w", "tokenizer.json": "{}", "config.json": "{}"}.items():
         (tmp_path / name).write_text(content)
     first = card()
-    (tmp_path / "holdfast.json").write_text('{"languages": ["fr"], "found_threshold": 1.5}')
+    (tmp_path / "holdfast.json").write_text('{"languages": ["fr"], "found_threshold": {"fr": 1.5}}')
     noted = card()
     assert noted["fingerprint"] == first["fingerprint"]
-    assert (noted["languages"], noted["found_threshold"]) == (["fr"], 1.5)
+    assert (noted["languages"], noted["found_threshold"]) == (["fr"], {"fr": 1.5})
     (tmp_path / "config_sentence_transformers.json").write_text('{"prompts": {"query": "Q: "}}')
     assert card()["fingerprint"] != first["fingerprint"]
 

@@ -18,8 +18,9 @@ import sources
 DEFAULT_MAX_TOKENS = 16
 """What vLLM generates when a request does not say."""
 
-PROMPT_STEP = 128
-"""Prompt tokens read at a time; between steps a cancelled request is dropped."""
+PROMPT_STEP = 64
+"""Prompt tokens read at a time. A cancelled prompt is dropped when its own next step is done, so with every
+slot reading, a new request waits for up to one step per slot."""
 
 WAITING_ANSWERS = 64
 """Requests that are held by a thread: those in llama.cpp's slots and those in its queue."""
