@@ -125,7 +125,7 @@ class AnswerActivities:
     async def _support(
         self, card: ModelCard, text: str, used: Sequence[str], sources: Sequence[Source]
     ) -> list[Citation]:
-        """For each written sentence the source sentence that says the same; those that none supports have no citation."""
+        """For each written sentence the source sentence that says the same, if there is one."""
         written = [_MARKER.sub("", sentence) for sentence in split_sentences(text)]
         written = [sentence for sentence in written if words_of(sentence)]
         quoted = [(n, sentence) for n, passage in enumerate(used) for sentence in split_sentences(passage)]
@@ -138,7 +138,7 @@ class AnswerActivities:
             best = int(np.argmax(cosines))
             words = words_of(sentence)
             shared = len(words & words_of(quoted[best][1])) / len(words)
-            if float(cosines[best]) >= SUPPORT_COSINE and shared >= SUPPORT_WORDS / 2 or shared >= SUPPORT_WORDS:
+            if (float(cosines[best]) >= SUPPORT_COSINE and shared >= SUPPORT_WORDS / 2) or shared >= SUPPORT_WORDS:
                 n, quote = quoted[best]
                 cited.setdefault((n, quote), citation(sources[n], quote))
         return sorted(cited.values(), key=lambda one: one.n)

@@ -49,7 +49,7 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
             front, extra = _tail(texts[at - 1], overlap, count_tokens)
         section = _section([piece.section for piece in group])
         tokens = sum(piece.tokens for piece in group) + extra
-        page = next((piece.page for piece in group if piece.page is not None), None)
+        page = next((piece.page for piece in group if not piece.is_heading), group[0].page)
         chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))
     return chunks
 

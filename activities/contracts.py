@@ -42,7 +42,7 @@ AnswerMode = Literal["extractive", "generative"]
 SearchMode = Literal["hybrid", "dense", "keyword"]
 
 
-class Chunking(Contract):
+class Chunking(Contract, frozen=True):
     """How documents are cut, counted in tokens of the embedding model."""
 
     max_tokens: int = 350
@@ -52,7 +52,7 @@ class Chunking(Contract):
 # --- what blobs hold -------------------------------------------------------------------------------
 
 
-class Element(Contract):
+class Element(Contract, frozen=True):
     """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
 
     text: str
@@ -61,7 +61,7 @@ class Element(Contract):
     level: int | None = None
 
 
-class ParsedDocument(Contract):
+class ParsedDocument(Contract, frozen=True):
     """A document's elements in reading order. ``pages`` is None for formats without pages."""
 
     elements: list[Element]
@@ -69,7 +69,7 @@ class ParsedDocument(Contract):
     pages: int | None = None
 
 
-class Chunk(Contract):
+class Chunk(Contract, frozen=True):
     """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
 
     ordinal: int
@@ -82,13 +82,13 @@ class Chunk(Contract):
 # --- ingestion -------------------------------------------------------------------------------------
 
 
-class ParseInput(Contract):
+class ParseInput(Contract, frozen=True):
     sha256: str
     document_name: str
     bytes: int
 
 
-class Parsed(Contract):
+class Parsed(Contract, frozen=True):
     parsed_key: str
     elements: int
     characters: int
@@ -96,24 +96,24 @@ class Parsed(Contract):
     pages: int | None = None
 
 
-class ChunkInput(Contract):
+class ChunkInput(Contract, frozen=True):
     parsed_key: str
     chunking: Chunking
 
 
-class Chunked(Contract):
+class Chunked(Contract, frozen=True):
     chunks_key: str
     chunks: int
     tokens: int
 
 
-class EmbedInput(Contract):
+class EmbedInput(Contract, frozen=True):
     document_id: str
     version: int
     chunks_key: str
 
 
-class Embedded(Contract):
+class Embedded(Contract, frozen=True):
     """``embedded`` chunks went through the model, ``reused`` ones had their vectors already."""
 
     vectors_key: str
@@ -125,7 +125,7 @@ class Embedded(Contract):
     reused: int
 
 
-class IndexInput(Contract):
+class IndexInput(Contract, frozen=True):
     knowledge_base_id: str
     document_id: str
     version: int
@@ -136,11 +136,11 @@ class IndexInput(Contract):
     dimension: int
 
 
-class Indexed(Contract):
+class Indexed(Contract, frozen=True):
     rows: int
 
 
-class PublishInput(Contract):
+class PublishInput(Contract, frozen=True):
     document_id: str
     version: int
     chunks: int
@@ -151,14 +151,14 @@ class PublishInput(Contract):
     pages: int | None = None
 
 
-class Published(Contract):
+class Published(Contract, frozen=True):
     """``live`` is False when a newer version was already there; ``retired`` versions can be purged."""
 
     live: bool
     retired: list[int] = []
 
 
-class PurgeInput(Contract):
+class PurgeInput(Contract, frozen=True):
     """Rows to purge: those of ``versions``, or of the whole document when it is None."""
 
     knowledge_base_id: str
@@ -166,46 +166,46 @@ class PurgeInput(Contract):
     versions: list[int] | None = None
 
 
-class Purged(Contract):
+class Purged(Contract, frozen=True):
     """Receipt of a purge: Milvus rows before and after."""
 
     before: int
     after: int
 
 
-class RecordFailureInput(Contract):
+class RecordFailureInput(Contract, frozen=True):
     document_id: str
     version: int
     reason: Reason
     canceled: bool = False
 
 
-class RemoveInput(Contract):
+class RemoveInput(Contract, frozen=True):
     """The document whose blobs and catalogue rows go."""
 
     document_id: str
 
 
-class KnowledgeBaseInput(Contract):
+class KnowledgeBaseInput(Contract, frozen=True):
     """The deleted knowledge base whose collections and documents go."""
 
     knowledge_base_id: str
 
 
-class Removed(Contract):
+class Removed(Contract, frozen=True):
     blobs: int
 
 
 # --- questions -------------------------------------------------------------------------------------
 
 
-class RetrieveInput(Contract):
+class RetrieveInput(Contract, frozen=True):
     question_id: str
     knowledge_base_id: str
     question: str
 
 
-class Source(Contract):
+class Source(Contract, frozen=True):
     """A passage that an answer may quote; its text is looked up, never carried."""
 
     n: int
@@ -218,7 +218,7 @@ class Source(Contract):
     section: str = ""
 
 
-class Retrieved(Contract):
+class Retrieved(Contract, frozen=True):
     """``sources_key`` is the blob with the passages' texts, in the order of ``sources``."""
 
     sources_key: str
@@ -226,7 +226,7 @@ class Retrieved(Contract):
     similarity: float
 
 
-class Citation(Contract):
+class Citation(Contract, frozen=True):
     """One quote of an answer; ``n`` is the number that ``[n]`` in the answer refers to."""
 
     n: int
@@ -239,7 +239,7 @@ class Citation(Contract):
     section: str = ""
 
 
-class AnswerInput(Contract):
+class AnswerInput(Contract, frozen=True):
     question: str
     mode: AnswerMode
     sources_key: str
@@ -247,7 +247,7 @@ class AnswerInput(Contract):
     similarity: float
 
 
-class Answered(Contract):
+class Answered(Contract, frozen=True):
     """``found`` is False when the documents do not hold the answer; the text then says so."""
 
     answer: str
@@ -260,29 +260,29 @@ class Answered(Contract):
 # Events of a question's stream (DESIGN §6). The tag is the name of the server-sent event.
 
 
-class StateEvent(Contract, tag_field="event", tag="state"):
+class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
     """The question has entered a stage: ``retrieve``, ``generate`` or ``record``."""
 
     stage: str
 
 
-class SourcesEvent(Contract, tag_field="event", tag="sources"):
+class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):
     """The passages that the answer will be drawn from, best first."""
 
     sources: list[Source]
 
 
-class DeltaEvent(Contract, tag_field="event", tag="delta"):
+class DeltaEvent(Contract, frozen=True, tag_field="event", tag="delta"):
     """The next piece of the answer's text."""
 
     text: str
 
 
-class ResetEvent(Contract, tag_field="event", tag="reset"):
+class ResetEvent(Contract, frozen=True, tag_field="event", tag="reset"):
     """Forget the text so far: the answer starts over."""
 
 
-class DoneEvent(Contract, tag_field="event", tag="done"):
+class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):
     """The whole answer, as it was recorded; the last event."""
 
     answer: str
@@ -291,7 +291,7 @@ class DoneEvent(Contract, tag_field="event", tag="done"):
     found: bool
 
 
-class ErrorEvent(Contract, tag_field="event", tag="error"):
+class ErrorEvent(Contract, frozen=True, tag_field="event", tag="error"):
     """There will be no answer, and why; the last event."""
 
     reason: Reason
@@ -300,7 +300,7 @@ class ErrorEvent(Contract, tag_field="event", tag="error"):
 QuestionEvent = StateEvent | SourcesEvent | DeltaEvent | ResetEvent | DoneEvent | ErrorEvent
 
 
-class RecordAnswerInput(Contract):
+class RecordAnswerInput(Contract, frozen=True):
     question_id: str
     retrieved: Retrieved | None = None
     answered: Answered | None = None

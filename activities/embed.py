@@ -65,7 +65,7 @@ class EmbedActivities:
         chunks = await self._blobs.load(job.chunks_key, list[Chunk])
         texts = {digest(chunk.text): chunk for chunk in chunks}
         known = await self._known(job, prefix, card.fingerprint)
-        missing = sorted((hash for hash in texts if hash not in known), key=lambda hash: texts[hash].tokens)
+        missing = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
         made = await embed_chunks(
             self._triton, self._blobs, prefix, {hash: texts[hash].text for hash in missing}, self._settings, len(chunks)
         )

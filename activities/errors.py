@@ -15,7 +15,7 @@
     ├── RequestError               the caller can mend it
     │   ├── InvalidRequest  InvalidName  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
-    │   └── Conflict: NameTaken  ModelMismatch
+    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved
     ├── ModelError                 a model refused its input
     ├── Superseded  Canceled       work that ended early, on purpose
     └── SettingsError              an operator can mend it
@@ -224,9 +224,15 @@ class NameTaken(Conflict):
     zh = "知识库“{name}”已存在，请使用其他名称。"
 
 
+class ContentBeingRemoved(Conflict):
+    code = "content-being-removed"
+    en = "A document with the same content is being deleted just now; try again in a few seconds."
+    zh = "内容相同的文档正在被删除，请几秒后重试。"
+
+
 class ModelMismatch(Conflict):
     code = "model-mismatch"
-    en = "This knowledge base was indexed with {indexed}, but {serving} is being served. Re-index it, or serve {indexed}."
+    en = "This knowledge base was indexed with {indexed}, but {serving} is served now. Re-index it, or serve {indexed}."
     zh = "该知识库使用 {indexed} 建立索引，但当前提供的是 {serving}。请重建索引，或改用 {indexed}。"
 
 

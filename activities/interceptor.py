@@ -55,7 +55,9 @@ class _Inbound(ActivityInboundInterceptor):
         except Exception as exc:  # the edge of every activity
             error = to_application_error(exc, activity.info().attempt)
             foreseen = isinstance(exc, HoldfastError)
-            await log.awarning("step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not foreseen)
+            await log.awarning(
+                "step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not foreseen
+            )
             raise error from exc
 
 

@@ -23,9 +23,8 @@ class Boundary(IntEnum):
     GLUED = 0  # a heading and what it heads
     WITHIN = 1  # inside a paragraph, a table or code
     PARAGRAPH = 2
-    PAGE = 3
-    SECTION = 4  # between short sections
-    HARD = 5  # never merged
+    SECTION = 3  # between short sections
+    HARD = 4  # never merged
 
 
 class Piece(msgspec.Struct):
@@ -129,7 +128,8 @@ def _boundary(
         return Boundary.GLUED if stacked else Boundary.HARD
     if before.is_heading:
         return Boundary.GLUED
-    return Boundary.PAGE if element.page != before.page else Boundary.PARAGRAPH
+    # A chunk never spans pages: a quote of it is cited with its page.
+    return Boundary.HARD if element.page != before.page else Boundary.PARAGRAPH
 
 
 def _soften(found: list[Piece]) -> list[Piece]:
@@ -141,7 +141,7 @@ def _soften(found: list[Piece]) -> list[Piece]:
         before, after = found[starts[index] - 1], found[starts[index]]
         short = min(sizes[index - 1], sizes[index]) < _TINY_TOKENS
         siblings = before.section[:-1] == after.section[:-1] or after.section[: len(before.section)] == before.section
-        if short and siblings:
+        if short and siblings and before.page == after.page:
             after.boundary = Boundary.SECTION
     return found
 

@@ -25,9 +25,7 @@ FORMATS: dict[str, Callable[[str, str], str]] = {
         f"<|start_header_id|>user<|end_header_id|>\n\n{user}<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n"
     ),
-    "gemma": lambda system, user: (
-        f"<start_of_turn>user\n{system}\n\n{user}<end_of_turn>\n<start_of_turn>model\n"
-    ),
+    "gemma": lambda system, user: f"<start_of_turn>user\n{system}\n\n{user}<end_of_turn>\n<start_of_turn>model\n",
     "mistral": lambda system, user: f"<s>[INST] {system}\n\n{user} [/INST]",
     "plain": lambda system, user: f"{system}\n\n{user}\n\nAnswer: ",
 }

@@ -31,8 +31,9 @@ class PublishActivities:
     @activity.defn(name="record_failure")
     async def record_failure(self, job: RecordFailureInput) -> None:
         """Write down why a version did not become ready."""
-        state = "canceled" if job.canceled else "failed"
-        await self._catalog.documents.finish(job.document_id, job.version, state, job.reason)
+        await self._catalog.documents.finish(
+            job.document_id, job.version, "canceled" if job.canceled else "failed", job.reason
+        )
 
     @activity.defn(name="remove_document")
     @heartbeating
@@ -54,8 +55,9 @@ class PublishActivities:
     async def _remove(self, document_id: str) -> int:
         blobs = 0
         for sha256 in {version.sha256 for version in await self._catalog.documents.blobs(document_id)}:
-            if not await self._catalog.documents.uses_content(sha256, except_document=document_id):
+            if await self._catalog.contents.begin_removal(sha256, document_id):
                 blobs += await self._remove_content(sha256)
+                await self._catalog.contents.end_removal(sha256)
         await self._catalog.documents.remove(document_id)
         return blobs
 

@@ -143,7 +143,9 @@ class Retriever:
                 dense(), self._milvus.search_keyword(generation.collection, query, limit, document_ids)
             )
         except KeyError as exc:
-            raise MilvusUnavailable(detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base") from exc
+            raise MilvusUnavailable(
+                detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base"
+            ) from exc
         return found[0], found[1]
 
 

@@ -26,7 +26,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of the sections: immutable, so that no code can change a setting for another."""
 
 
-class ApiSettings(Section):
+class ApiSettings(Section, frozen=True):
     host: str = "127.0.0.1"
     """Address that the API and the web page listen on."""
     port: Port = 8700
@@ -37,7 +37,7 @@ class ApiSettings(Section):
     """Longest question or search query that is accepted, in characters."""
 
 
-class TemporalSettings(Section):
+class TemporalSettings(Section, frozen=True):
     address: str = "127.0.0.1:7233"
     """host:port of Temporal's frontend (gRPC)."""
     namespace: str = "default"
@@ -46,7 +46,7 @@ class TemporalSettings(Section):
     """Address of Temporal's Web UI; `holdfast up` serves it on this port."""
 
 
-class TritonSettings(Section):
+class TritonSettings(Section, frozen=True):
     address: str = "127.0.0.1:8001"
     """host:port of Triton's gRPC endpoint."""
     metrics_port: Port = 8002
@@ -55,31 +55,31 @@ class TritonSettings(Section):
     """Folder of Triton's own virtual environment (only `holdfast up` uses it)."""
 
 
-class MilvusSettings(Section):
+class MilvusSettings(Section, frozen=True):
     uri: str = "http://127.0.0.1:19530"
     """Address of Milvus; `holdfast up` runs Milvus Lite as a server there."""
     token: str = ""
     """Token (`user:password`) of a Milvus cluster; empty for none. A secret."""
 
 
-class CatalogSettings(Section):
+class CatalogSettings(Section, frozen=True):
     url: str = ""
     """SQLAlchemy URL of the catalogue; empty means SQLite in the data folder. A secret."""
 
 
-class BlobSettings(Section):
+class BlobSettings(Section, frozen=True):
     url: str = ""
     """obstore URL of the blob store (`s3://bucket/prefix`, `file:///path`); empty means the data folder."""
 
 
-class EmbedSettings(Section):
+class EmbedSettings(Section, frozen=True):
     model: str = ""
     """Embedding model: a folder, a hub id, or empty for the bundled multilingual-e5-small (read by Triton)."""
     requests_in_flight: Positive = 2
     """Embedding requests that one document keeps under way; 2 keep a CPU busy, a GPU likes 8."""
 
 
-class GenerateSettings(Section):
+class GenerateSettings(Section, frozen=True):
     model: str = ""
     """Language model: a GGUF file, `owner/repo:file.gguf`, or empty for the bundled one (read by Triton).
     Naming one makes `generative` the default answer mode."""
@@ -93,7 +93,7 @@ class GenerateSettings(Section):
     """Room for quoted sources in a prompt, in tokens of the embedding model."""
 
 
-class WorkerSettings(Section):
+class WorkerSettings(Section, frozen=True):
     cpu_slots: Positive = max(1, (os.cpu_count() or 2))
     """Documents that one worker parses or chunks at once."""
     gpu_slots: Positive = 2
@@ -104,7 +104,7 @@ class WorkerSettings(Section):
     """Questions that one worker answers at once."""
 
 
-class ParseSettings(Section):
+class ParseSettings(Section, frozen=True):
     max_seconds: Positive = 1800
     """Longest time that parsing one document may take."""
     max_memory_mb: Positive = 4096
@@ -115,14 +115,14 @@ class ParseSettings(Section):
     """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
 
 
-class LogSettings(Section):
+class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines that are written."""
     format: Literal["console", "json"] = "console"
     """`console` for people, `json` for log collectors."""
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All settings of one process."""
 
     data: str = ".holdfast"
@@ -161,7 +161,8 @@ class Settings(Section):
     @property
     def api_url(self) -> str:
         """Where this machine reaches the API."""
-        host = "127.0.0.1" if self.api.host in ("0.0.0.0", "::") else self.api.host
+        anywhere = self.api.host in ("0.0.0.0", "::")  # noqa: S104
+        host = "127.0.0.1" if anywhere else self.api.host
         return self.url or f"http://{host}:{self.api.port}"
 
 

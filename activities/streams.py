@@ -10,9 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
+from typing import cast
 
 from temporalio.client import Client
-from temporalio.contrib.workflow_streams import TopicHandle, WorkflowStream, WorkflowStreamClient
+from temporalio.contrib.workflow_streams import (
+    TopicHandle,
+    WorkflowStream,
+    WorkflowStreamClient,
+    WorkflowStreamItem,
+)
 
 from activities.contracts import DoneEvent, ErrorEvent, QuestionEvent
 
@@ -67,10 +73,10 @@ async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncI
     Also serves workflows that have ended, as long as Temporal keeps their history.
     """
     stream = WorkflowStreamClient.create(client, workflow_id)
-    items = stream.subscribe(
+    items: AsyncIterator[WorkflowStreamItem[QuestionEvent]] = stream.subscribe(
         [TOPIC],
         offset,
-        result_type=QuestionEvent,  # type: ignore[arg-type]
+        result_type=cast(type[QuestionEvent], QuestionEvent),  # a union of tagged Structs: msgspec knows which
         poll_cooldown=timedelta(milliseconds=10),
     )
     async for item in items:

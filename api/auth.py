@@ -34,8 +34,6 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=principal, auth=None)
 
 
-
-
 async def first_key(settings: Settings) -> str | None:
     """On the very first start, make the administrator's key and return it; None ever after."""
     catalog = Catalog(settings.catalog_url)

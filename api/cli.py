@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 
 from api.cli_add import add
+from api.cli_admin import key_group, migrate
 from api.cli_doctor import doctor
 from api.cli_documents import events, kb_group, ls, rm, status
 from api.cli_output import Output, json_option
@@ -65,7 +66,7 @@ def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
     yield ""
 
 
-for command in (kb_group, add, ls, status, events, rm, ask, search, doctor):
+for command in (kb_group, add, ls, status, events, rm, ask, search, migrate, key_group, doctor):
     cli.add_command(command)
 
 

@@ -54,6 +54,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.search": ("Find passages.", "检索段落。"),
     "help.search_mode": ("How to search.", "检索方式。"),
     "help.limit": ("At most this many.", "最多返回的数量。"),
+    "help.migrate": (
+        "Bring the catalogue's tables up to date (`holdfast up` does it by itself).",
+        "将目录数据库的表更新到最新（`holdfast up` 会自动执行）。",
+    ),
+    "help.key": ("Make API keys, straight in the catalogue.", "直接在目录数据库中创建 API 密钥。"),
+    "help.key.create": (
+        "Make an API key and print it: the only time that it can be seen.",
+        "创建 API 密钥并输出：密钥只显示这一次。",
+    ),
+    "help.subject": ("Who acts with the key.", "密钥的使用者。"),
+    "help.role": ("What the key may do.", "密钥的权限角色。"),
     "help.doctor": ("Check the installation and say what to do.", "检查安装情况并给出建议。"),
     # --- problems ---
     "unreachable": (
@@ -90,6 +101,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "data-folder": (
         "The data folder {path} cannot be used ({detail}); set HOLDFAST_DATA to another folder.",
         "数据文件夹 {path} 不可用（{detail}）；请将 HOLDFAST_DATA 设为其他文件夹。",
+    ),
+    "no-database": (
+        "The catalogue's database cannot be used ({detail}); check HOLDFAST_CATALOG_URL.",
+        "无法使用目录数据库（{detail}）；请检查 HOLDFAST_CATALOG_URL。",
+    ),
+    "not-migrated": (
+        "The catalogue has no tables yet; run `holdfast migrate` first.",
+        "目录数据库中还没有表；请先运行 `holdfast migrate`。",
     ),
     "only-without": ("Use --only or --without, not both.", "--only 与 --without 不能同时使用。"),
     # --- up ---
@@ -129,6 +148,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "part.worker-cpu": ("Worker for parsing", "解析 worker"),
     "part.worker-bulk": ("Worker for embedding and storing", "向量与存储 worker"),
     "part.api": ("API and web page", "接口与网页"),
+    # --- administration ---
+    "migrated": ("The catalogue is up to date.", "目录数据库已是最新。"),
     # --- documents ---
     "accepted": ("{count} accepted", "已接受 {count} 个"),
     "uploading": ("Uploading", "上传中"),

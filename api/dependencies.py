@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -81,18 +81,17 @@ def _principal(request: Request[Any, Any, Any]) -> Principal:
     return request.user  # type: ignore[no-any-return]
 
 
-PROVIDERS = {
-    name: Provide(provider, sync_to_thread=False)
-    for name, provider in {
-        "settings": _settings,
-        "stores": _stores,
-        "catalog": _catalog,
-        "blobs": _blobs,
-        "jobs": _jobs,
-        "status": _status,
-        "watches": _watches,
-        "retriever": _retriever,
-        "uploads": _uploads,
-        "principal": _principal,
-    }.items()
+_BY_NAME: dict[str, Callable[..., Any]] = {
+    "settings": _settings,
+    "stores": _stores,
+    "catalog": _catalog,
+    "blobs": _blobs,
+    "jobs": _jobs,
+    "status": _status,
+    "watches": _watches,
+    "retriever": _retriever,
+    "uploads": _uploads,
+    "principal": _principal,
 }
+
+PROVIDERS = {name: Provide(provider, sync_to_thread=False) for name, provider in _BY_NAME.items()}

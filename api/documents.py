@@ -68,7 +68,9 @@ class DocumentController(Controller):
     tags = ["Documents"]
 
     @get(summary="Look at a document")
-    async def show(self, document_id: str, request: AnyRequest, catalog: Catalog, status: DocumentStatus) -> DocumentInfo:
+    async def show(
+        self, document_id: str, request: AnyRequest, catalog: Catalog, status: DocumentStatus
+    ) -> DocumentInfo:
         document = await catalog.documents.get(document_id)
         knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
         fresh = await status.running(knowledge_base.name, [document])
@@ -79,7 +81,9 @@ class DocumentController(Controller):
         return await status.of(document_id, language_of(request))
 
     @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
-    async def events(self, document_id: str, request: AnyRequest, catalog: Catalog, watches: Watches) -> ServerSentEvent:
+    async def events(
+        self, document_id: str, request: AnyRequest, catalog: Catalog, watches: Watches
+    ) -> ServerSentEvent:
         await catalog.documents.get(document_id)
         seen = request.headers.get("last-event-id")
 
@@ -111,7 +115,9 @@ class DocumentController(Controller):
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
     @get("/content", summary="The uploaded bytes, also in ranges")
-    async def content(self, document_id: str, request: AnyRequest, catalog: Catalog, blobs: Blobs) -> Stream | Response[None]:
+    async def content(
+        self, document_id: str, request: AnyRequest, catalog: Catalog, blobs: Blobs
+    ) -> Stream | Response[None]:
         document = await catalog.documents.get(document_id)
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))

@@ -89,7 +89,9 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
         "title": status.phrase,
         "status": int(status),
         "code": status.name.lower().replace("_", "-"),
-        "detail": exc.detail if status < HTTPStatus.INTERNAL_SERVER_ERROR else HoldfastError().reason.render(language_of(request)),
+        "detail": exc.detail
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR
+        else HoldfastError().reason.render(language_of(request)),
         "instance": request.url.path,
     }
     return Response(body, status_code=int(status), headers=exc.headers, media_type="application/problem+json")

@@ -46,7 +46,9 @@ class KnowledgeBaseController(Controller):
         return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
 
     @patch("/{kb:str}", summary="Change a knowledge base")
-    async def change(self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal) -> KnowledgeBaseInfo:
+    async def change(
+        self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
+    ) -> KnowledgeBaseInfo:
         changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
         record = await catalog.knowledge_bases.update(kb, changes, principal.subject)
         counts = await catalog.knowledge_bases.counts([record.id])

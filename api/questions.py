@@ -146,9 +146,7 @@ async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
     """The end of a stream whose history Temporal no longer keeps."""
     yield SourcesEvent(sources=question.sources)
     if question.answer is not None and question.found is not None:
-        yield DoneEvent(
-            answer=question.answer, citations=question.citations, mode=question.mode, found=question.found
-        )
+        yield DoneEvent(answer=question.answer, citations=question.citations, mode=question.mode, found=question.found)
     else:
         yield ErrorEvent(reason=question.reason or HoldfastError().reason)
 

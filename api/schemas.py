@@ -34,35 +34,35 @@ class Request(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """Base of what the API takes: a misspelt field is an error, not a default."""
 
 
-class Page(Schema, Generic[T]):
+class Page(Schema, Generic[T], frozen=True):
     """One page of a list; ``next_cursor`` asks for the next one and is null at the end."""
 
     items: list[T]
     next_cursor: str | None = None
 
 
-class ChunkingSettings(Request):
+class ChunkingSettings(Request, frozen=True):
     """How documents are cut, in tokens of the embedding model."""
 
     max_tokens: Annotated[int, Meta(ge=32, le=2048)] = 350
     overlap_tokens: Annotated[int, Meta(ge=0, le=512)] = 0
 
 
-class CreateKnowledgeBase(Request):
+class CreateKnowledgeBase(Request, frozen=True):
     name: KnowledgeBaseName
     title: Annotated[str, Meta(max_length=200)] = ""
     description: Annotated[str, Meta(max_length=4000)] = ""
     chunking: ChunkingSettings = ChunkingSettings()
 
 
-class ChangeKnowledgeBase(Request):
+class ChangeKnowledgeBase(Request, frozen=True):
     """Fields that are left out stay as they are."""
 
     title: Annotated[str, Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     description: Annotated[str, Meta(max_length=4000)] | msgspec.UnsetType = msgspec.UNSET
 
 
-class KnowledgeBaseInfo(Schema):
+class KnowledgeBaseInfo(Schema, frozen=True):
     """A knowledge base with its documents counted by state; ``documents.total`` is their sum."""
 
     name: str
@@ -97,7 +97,7 @@ class Upload(msgspec.Struct):
     files: list[UploadFile]
 
 
-class DocumentJob(Schema):
+class DocumentJob(Schema, frozen=True):
     """An accepted document and where to watch it."""
 
     id: str
@@ -122,12 +122,12 @@ class DocumentJob(Schema):
         )
 
 
-class UploadAccepted(Schema):
+class UploadAccepted(Schema, frozen=True):
     documents: list[DocumentJob]
     batch_id: str | None = None
 
 
-class DocumentInfo(Schema):
+class DocumentInfo(Schema, frozen=True):
     """A document with its latest version. ``live_version`` is the one that answers come from, if any."""
 
     id: str
@@ -173,7 +173,7 @@ class DocumentInfo(Schema):
         )
 
 
-class ChunkInfo(Schema):
+class ChunkInfo(Schema, frozen=True):
     chunk_id: str
     ordinal: int
     text: str
@@ -182,7 +182,7 @@ class ChunkInfo(Schema):
     section: str
 
 
-class JobAccepted(Schema):
+class JobAccepted(Schema, frozen=True):
     """A job that goes on by itself."""
 
     id: str
@@ -192,14 +192,14 @@ class JobAccepted(Schema):
     events_url: str | None = None
 
 
-class SearchRequest(Request):
+class SearchRequest(Request, frozen=True):
     query: Annotated[str, Meta(min_length=1)]
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     mode: SearchMode = "hybrid"
     documents: Annotated[list[str], Meta(max_length=100)] = []
 
 
-class SearchHit(Schema):
+class SearchHit(Schema, frozen=True):
     """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
 
     document_id: str
@@ -227,7 +227,7 @@ class SearchHit(Schema):
         )
 
 
-class IndexState(Schema):
+class IndexState(Schema, frozen=True):
     """``building`` while ``pending`` documents are accepted but not yet searchable."""
 
     state: Literal["ready", "building"]
@@ -235,18 +235,18 @@ class IndexState(Schema):
     eta_seconds: float | None = None
 
 
-class SearchResponse(Schema):
+class SearchResponse(Schema, frozen=True):
     hits: list[SearchHit]
     index: IndexState
 
 
-class AskRequest(Request):
+class AskRequest(Request, frozen=True):
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
 
 
-class QuestionAccepted(Schema):
+class QuestionAccepted(Schema, frozen=True):
     id: str
     conversation_id: str
     state: str
@@ -267,7 +267,7 @@ class QuestionAccepted(Schema):
         )
 
 
-class QuestionInfo(Schema):
+class QuestionInfo(Schema, frozen=True):
     """A question and what came of it."""
 
     id: str
@@ -309,12 +309,12 @@ class QuestionInfo(Schema):
         )
 
 
-class DependencyState(Schema):
+class DependencyState(Schema, frozen=True):
     name: str
     ready: bool
     detail: str | None = None
 
 
-class Readiness(Schema):
+class Readiness(Schema, frozen=True):
     ready: bool
     dependencies: list[DependencyState]

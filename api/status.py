@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -60,7 +61,9 @@ class DocumentStatus:
         """
         if not any(document.state in PENDING for document in documents):
             return {}
-        query = f"WorkflowType = 'IngestDocument' AND ExecutionStatus = 'Running' AND KnowledgeBase = '{knowledge_base}'"
+        query = (
+            f"WorkflowType = 'IngestDocument' AND ExecutionStatus = 'Running' AND KnowledgeBase = '{knowledge_base}'"
+        )
         pending = {ingest_id(d.id, d.version): d.id for d in documents if d.state in PENDING}
         found: dict[str, DocumentState] = {}
         try:
@@ -168,7 +171,7 @@ class Watch:
         seen: JobState | None = None
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self.error is not None or self.state is not seen)
+                await self._changed.wait_for(partial(self._is_news, seen))
             if self.error is not None:
                 return
             seen = self.state
@@ -176,6 +179,9 @@ class Watch:
                 yield seen
                 if seen.state in FINAL_STATES:
                     return
+
+    def _is_news(self, seen: JobState | None) -> bool:
+        return self.error is not None or self.state is not seen
 
     def _with_eta(self, state: JobState) -> JobState:
         """What is left of the stage at the speed seen so far, in seconds."""

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 import unicodedata
 from collections.abc import Sequence
 
 import structlog
 from litestar.datastructures import UploadFile
 
-from activities.errors import InvalidName, TemporalUnavailable
+from activities.errors import ContentBeingRemoved, InvalidName, TemporalUnavailable
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Document, KnowledgeBase
+from activities.stores.catalog.records import Accepted, Document, KnowledgeBase
 from workflows.connect import Jobs
 from workflows.contracts import IngestJob
 
 #: Longest name of a document, in characters.
 MAX_NAME = 255
+
+#: How long an upload waits for a removal of the same content, in seconds.
+REMOVAL_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -54,17 +58,14 @@ class Uploads:
         knowledge_base = await self._catalog.knowledge_bases.get(kb)
         names = [clean_name(file.filename) for file in files]
         await self._jobs.ping()
-        return [
-            await self._accept(knowledge_base, name, file, actor) for name, file in zip(names, files, strict=True)
-        ]
+        return [await self._accept(knowledge_base, name, file, actor) for name, file in zip(names, files, strict=True)]
 
     async def _accept(self, knowledge_base: KnowledgeBase, name: str, file: UploadFile, actor: str) -> Document:
         sha256, size = await asyncio.to_thread(_hash, file)
-        key = original_key(sha256)
-        if not await self._blobs.exists(key):
-            await self._blobs.put(key, file.file)  # type: ignore[arg-type]
-        accepted = await self._catalog.documents.accept(knowledge_base.id, name, sha256, size, actor)
+        await self._store(sha256, file)
+        accepted = await self._claimed(knowledge_base.id, name, sha256, size, actor)
         document = accepted.document
+        await self._store(sha256, file)  # it may have been removed with another document before it was claimed
         if accepted.created:
             job = IngestJob(
                 knowledge_base_id=knowledge_base.id,
@@ -82,8 +83,27 @@ class Uploads:
             except TemporalUnavailable:
                 await self._catalog.documents.withdraw(document.id, document.version)
                 raise
-            await log.ainfo("document accepted", document=document.id, version=document.version, bytes=size, actor=actor)
+            await log.ainfo(
+                "document accepted", document=document.id, version=document.version, bytes=size, actor=actor
+            )
         return document
+
+    async def _store(self, sha256: str, file: UploadFile) -> None:
+        key = original_key(sha256)
+        if not await self._blobs.exists(key):
+            file.file.seek(0)
+            await self._blobs.put(key, file.file)
+
+    async def _claimed(self, knowledge_base_id: str, name: str, sha256: str, size: int, actor: str) -> Accepted:
+        """Accept; while the same content is being removed elsewhere, wait a little for the end of it."""
+        deadline = time.monotonic() + REMOVAL_SECONDS
+        while True:
+            try:
+                return await self._catalog.documents.accept(knowledge_base_id, name, sha256, size, actor)
+            except ContentBeingRemoved:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
 
 
 def _hash(file: UploadFile) -> tuple[str, int]:

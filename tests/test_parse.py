@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docx
-import pypdf
 import pytest
 from docx.oxml.ns import qn
 from docx.oxml.parser import OxmlElement
@@ -23,6 +22,7 @@ from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocume
 from activities.parse import PARSER_FINGERPRINT, ParseActivities, parse_file, parsed_key
 from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs, original_key
+from tests.documents import encrypted, page, pdf, word
 
 CHINESE = [
     "员工请假须提前三天向直属主管提出书面申请，经人力资源部批准后方可生效。",
@@ -56,57 +56,6 @@ def assert_all_there(document: ParsedDocument, source: list[str]) -> None:
         found = text.find(run, position)
         assert found >= 0, f"{run!r} is missing or out of order"
         position = found
-
-
-def word(build: docx.document.Document) -> bytes:
-    target = io.BytesIO()
-    build.save(target)
-    return target.getvalue()
-
-
-def pdf(pages: list[list[tuple[float, float, float, str, str]]]) -> bytes:
-    """A PDF of (x, y, size, font, text) lines; fonts are R (regular), B (bold) and C (Chinese)."""
-    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
-    fonts = (
-        b"<</R<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
-        b"/B<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold/Encoding/WinAnsiEncoding>>"
-        b"/C<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[<</Type/Font"
-        b"/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 2>>"
-        b"/DW 1000>>]>>>>"
-    )
-    kids = []
-    for page in pages:
-        lines = []
-        for x, y, size, font, text in page:
-            raw = text.encode("utf-16-be") if font == "C" else text.encode("cp1252")
-            lines.append(f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm <{raw.hex()}> Tj ET".encode())
-        stream = b"\n".join(lines)
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
-        content = len(objects)
-        objects.append(
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources<</Font%s>>>>" % (content, fonts)
-        )
-        kids.append(len(objects))
-    objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), b" ".join(b"%d 0 R" % kid for kid in kids))
-    out, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(objects) + 1
-    return out + b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
-        size, table, size, len(out),
-    )  # fmt: skip
-
-
-def page(*lines: tuple[str, str, float], top: float = 760) -> list[tuple[float, float, float, str, str]]:
-    """Lines (text, font, size) below one another; an empty text leaves a gap."""
-    found, y = [], top
-    for text, font, size in lines:
-        if text:
-            found.append((72.0, y, size, font, text))
-        y -= size * 1.2 if text else 10
-    return found
 
 
 # --- plain text ------------------------------------------------------------------------------------
@@ -390,11 +339,8 @@ def test_pdf_without_text_says_so(tmp_path: Path) -> None:
 def test_protected_broken_and_endless_pdfs_fail_with_their_reason(tmp_path: Path) -> None:
     """A password, a damaged file and too many pages each have their own error."""
     whole = pdf([page(("Secret", "R", 12))] * 3)
-    writer, target = pypdf.PdfWriter(clone_from=io.BytesIO(whole)), io.BytesIO()
-    writer.encrypt("password", algorithm="RC4-128")
-    writer.write(target)
     with pytest.raises(EncryptedDocument):
-        parsed(tmp_path, target.getvalue(), "a.pdf")
+        parsed(tmp_path, encrypted(whole), "a.pdf")
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, whole[:40], "a.pdf")
     with pytest.raises(DocumentTooLarge):

@@ -52,9 +52,7 @@ class AnswerQuestion:
             raise _failure(reason) from exc
         self._progress.finish("ready")
         self._publish(
-            DoneEvent(
-                answer=answered.answer, citations=answered.citations, mode=answered.mode, found=answered.found
-            )
+            DoneEvent(answer=answered.answer, citations=answered.citations, mode=answered.mode, found=answered.found)
         )
         return answered
 
@@ -87,9 +85,7 @@ class AnswerQuestion:
             **ANSWER_STEP,
         )
         self._enter("record")
-        await self._record(
-            step.RecordAnswerInput(question_id=job.question_id, retrieved=retrieved, answered=answered)
-        )
+        await self._record(step.RecordAnswerInput(question_id=job.question_id, retrieved=retrieved, answered=answered))
         return answered
 
     async def _record(self, record: step.RecordAnswerInput) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -125,7 +130,7 @@ class Jobs:
 
     async def _start(self, run: Any, job: Any, id: str, summary: str, attributes: TypedSearchAttributes) -> str:
         async with translated():
-            try:
+            with suppress(WorkflowAlreadyStartedError):  # it ran already, to a good end
                 await self.client.start_workflow(
                     run,
                     job,
@@ -136,8 +141,6 @@ class Jobs:
                     static_summary=summary[:200],
                     search_attributes=attributes,
                 )
-            except WorkflowAlreadyStartedError:
-                pass  # it ran already, to a good end
         return id
 
 

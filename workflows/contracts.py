@@ -25,7 +25,7 @@ OWNER = SearchAttributeKey.for_keyword("Owner")
 STAGE = SearchAttributeKey.for_keyword("Stage")
 
 
-class JobState(Contract):
+class JobState(Contract, frozen=True):
     """The state of a job (DESIGN §5). ``done`` and ``total`` count the current stage's work."""
 
     state: JobStateName
@@ -42,7 +42,7 @@ class JobState(Contract):
     updated_at: datetime | None = None
 
 
-class IngestJob(Contract):
+class IngestJob(Contract, frozen=True):
     """One version of one document, to be made retrievable."""
 
     knowledge_base_id: str
@@ -57,7 +57,7 @@ class IngestJob(Contract):
     priority: int = Priority.UPLOAD
 
 
-class IngestResult(Contract):
+class IngestResult(Contract, frozen=True):
     """``live`` is False when a newer version was published first, or the document was deleted meanwhile."""
 
     live: bool
@@ -67,7 +67,7 @@ class IngestResult(Contract):
     pages: int | None = None
 
 
-class DeleteJob(Contract):
+class DeleteJob(Contract, frozen=True):
     """A document that was already taken out of every answer; what it left is purged."""
 
     knowledge_base_id: str
@@ -77,7 +77,7 @@ class DeleteJob(Contract):
     actor: str
 
 
-class DeleteKnowledgeBaseJob(Contract):
+class DeleteKnowledgeBaseJob(Contract, frozen=True):
     """A knowledge base that was already hidden; what it left is purged."""
 
     knowledge_base_id: str
@@ -85,7 +85,7 @@ class DeleteKnowledgeBaseJob(Contract):
     actor: str
 
 
-class DeleteReceipt(Contract):
+class DeleteReceipt(Contract, frozen=True):
     """The proof of a purge: rows before, rows after (0), blobs that nobody else needed."""
 
     rows_before: int
@@ -93,7 +93,7 @@ class DeleteReceipt(Contract):
     blobs: int
 
 
-class QuestionJob(Contract):
+class QuestionJob(Contract, frozen=True):
     """One question, to be answered from one knowledge base."""
 
     question_id: str

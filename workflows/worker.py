@@ -21,8 +21,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities import telemetry
 from activities.contracts import Queue
 from activities.errors import TemporalUnavailable
-from activities.isolation import close as close_isolation
 from activities.interceptor import ActivityEdge
+from activities.isolation import close as close_isolation
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
 from workflows.answer import AnswerQuestion
@@ -74,7 +74,7 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
             await running.enter_async_context(worker(client, queue, stores, settings))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
-            ready_file.touch()
+            await asyncio.to_thread(ready_file.touch)
         await stop.wait()
     close_isolation()
 

@@ -108,10 +108,9 @@ class Blobs:
 
     async def download(self, key: str, path: Path) -> None:
         """Write a blob to a local file, in pieces. Raises KeyError when there is none."""
-        with _translated(key):
-            with path.open("wb") as file:
-                async for piece in self.stream(key):
-                    file.write(piece)
+        with _translated(key), path.open("wb") as file:
+            async for piece in self.stream(key):
+                file.write(piece)
 
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """The bytes from ``start`` up to ``end`` (exclusive), in pieces of about 1 MiB."""

@@ -42,10 +42,11 @@ def used_in_page() -> set[str]:
 def test_a_text_is_there_in_both_languages(key: str, texts: tuple[str, str]) -> None:
     """Each text has its English and its Chinese, with the same parameters in both."""
     english, chinese = texts
-    assert english and chinese
+    assert english
+    assert chinese
     assert not CHINESE.search(english)
     assert key in SAME or CHINESE.search(chinese) or not re.search(r"[A-Za-z]", re.sub(r"\{\w+\}", "", chinese))
-    names = [{name for name in re.findall(r"\{(\w+)", text)} for text in texts]
+    names = [set(re.findall(r"\{(\w+)", text)) for text in texts]
     assert names[0] == names[1]
 
 

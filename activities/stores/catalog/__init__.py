@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from activities.settings import Settings
+from activities.stores.catalog.contents import Contents
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.keys import Keys
@@ -25,6 +26,7 @@ class Catalog:
         self._engine = Engine(url)
         self.knowledge_bases = KnowledgeBases(self._engine)
         self.documents = Documents(self._engine)
+        self.contents = Contents(self._engine)
         self.questions = Questions(self._engine)
         self.keys = Keys(self._engine)
 

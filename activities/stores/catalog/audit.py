@@ -8,7 +8,12 @@ from activities.stores.catalog.tables import AuditRow
 
 
 def audit(
-    session: AsyncSession, actor: str, action: str, knowledge_base_id: str | None, object_id: str | None, **detail: object
+    session: AsyncSession,
+    actor: str,
+    action: str,
+    knowledge_base_id: str | None,
+    object_id: str | None,
+    **detail: object,
 ) -> None:
     """Note that ``actor`` did ``action``; committed, or not, together with what was done."""
     session.add(

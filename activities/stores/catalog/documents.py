@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts import Published, PublishInput
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.audit import audit
+from activities.stores.catalog.contents import claim
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import (
     Accepted,
@@ -33,7 +34,8 @@ class Documents:
         """Take an upload in as the next version of the document of that name.
 
         Content that the latest version already has, and that did not fail, makes no new version.
-        Raises NotFound when the knowledge base is gone.
+        Raises NotFound when the knowledge base is gone, ContentBeingRemoved for some seconds after the last
+        document with this content was deleted.
         """
         for _ in range(3):
             try:
@@ -79,10 +81,13 @@ class Documents:
     async def live(self, document_ids: Iterable[str]) -> dict[str, LiveDocument]:
         """Name and live version of those of the documents that search may show now."""
         query = select(DocumentRow.id, DocumentRow.name, DocumentRow.live_version).where(
-            DocumentRow.id.in_(set(document_ids)), DocumentRow.live_version.is_not(None), DocumentRow.deleted_at.is_(None)
+            DocumentRow.id.in_(set(document_ids)),
+            DocumentRow.live_version.is_not(None),
+            DocumentRow.deleted_at.is_(None),
         )
         async with self._engine.read() as session:
-            return {id: LiveDocument(name=name, version=version) for id, name, version in await session.execute(query)}
+            rows = await session.execute(query)
+            return {id: LiveDocument(name=name, version=version) for id, name, version in rows if version is not None}
 
     async def pending(self, knowledge_base_id: str) -> int:
         """How many documents are accepted and not yet ready, failed or canceled."""
@@ -101,12 +106,6 @@ class Documents:
                 )
                 for row in await session.scalars(query)
             ]
-
-    async def uses_content(self, sha256: str, except_document: str) -> bool:
-        """Whether another document has a version with this content."""
-        query = select(VersionRow.version).where(VersionRow.sha256 == sha256, VersionRow.document_id != except_document)
-        async with self._engine.read() as session:
-            return (await session.scalar(query.limit(1))) is not None
 
     async def publish(self, job: PublishInput) -> Published:
         """Make a version the live one, in one transaction; never goes back to an older version."""
@@ -177,6 +176,7 @@ async def _accept(
     knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
     if knowledge_base is None or knowledge_base.deleted_at is not None:
         raise NotFound(kind="knowledge base", id=knowledge_base_id)
+    await claim(session, sha256)
     pair = (
         await session.execute(
             _latest()

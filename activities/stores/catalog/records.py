@@ -20,7 +20,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the catalogue's answers."""
 
 
-class Principal(Record):
+class Principal(Record, frozen=True):
     """Who a valid key belongs to."""
 
     subject: str
@@ -28,7 +28,7 @@ class Principal(Record):
     key_id: str
 
 
-class Generation(Record):
+class Generation(Record, frozen=True):
     """One index of a knowledge base; ``model_fingerprint`` is None until its first document is indexed."""
 
     knowledge_base_id: str
@@ -38,7 +38,7 @@ class Generation(Record):
     model_fingerprint: str | None
 
 
-class KnowledgeBase(Record):
+class KnowledgeBase(Record, frozen=True):
     id: str
     name: str
     title: str
@@ -49,7 +49,7 @@ class KnowledgeBase(Record):
     updated_at: datetime
 
 
-class Document(Record):
+class Document(Record, frozen=True):
     """A document with its latest version; ``live_version`` is the one that search shows, if any."""
 
     id: str
@@ -70,21 +70,21 @@ class Document(Record):
     updated_at: datetime
 
 
-class Accepted(Record):
+class Accepted(Record, frozen=True):
     """``created`` is False when the content was already there: nothing new is to be done."""
 
     document: Document
     created: bool
 
 
-class LiveDocument(Record):
+class LiveDocument(Record, frozen=True):
     """The name and the version of a document that search may show now."""
 
     name: str
     version: int
 
 
-class VersionBlobs(Record):
+class VersionBlobs(Record, frozen=True):
     """The blobs that one version stands on."""
 
     sha256: str
@@ -93,7 +93,7 @@ class VersionBlobs(Record):
     vectors_key: str | None
 
 
-class Question(Record):
+class Question(Record, frozen=True):
     id: str
     knowledge_base_id: str
     conversation_id: str

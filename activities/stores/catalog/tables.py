@@ -43,7 +43,7 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger}
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger}  # noqa: RUF012
 
 
 class ApiKeyRow(Table):
@@ -117,6 +117,14 @@ class DocumentRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_by: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+
+
+class ContentRow(Table):
+    """Uploaded bytes that documents share; ``removing`` while their blobs are being deleted."""
+
+    __tablename__ = "contents"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    removing: Mapped[bool] = mapped_column(default=False)
 
 
 class VersionRow(Table):

@@ -1,0 +1,49 @@
+"""Contents: uploaded bytes that several documents may share, so that removing them needs agreement.
+
+A content's row is the lock between taking it in and removing its blobs: whoever accepts an upload of it
+locks the row and sees whether a removal is under way; whoever removes it locks the row, makes sure that no
+document uses it, and marks it first. So bytes that were accepted are never removed under their document.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.errors import ContentBeingRemoved
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.tables import ContentRow, VersionRow
+
+
+async def claim(session: AsyncSession, sha256: str) -> None:
+    """Lock a content for the rest of the transaction. Raises ContentBeingRemoved."""
+    row = await session.get(ContentRow, sha256, with_for_update=True)
+    if row is None:
+        session.add(ContentRow(sha256=sha256))
+        await session.flush()  # an IntegrityError tells that somebody else claimed it in this moment
+    elif row.removing:
+        raise ContentBeingRemoved()
+
+
+class Contents:
+    """What the catalogue knows of contents."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def begin_removal(self, sha256: str, document_id: str) -> bool:
+        """Whether the blobs may go: no document but this deleted one uses them. Then none can, until the end."""
+        other = select(VersionRow.version).where(VersionRow.sha256 == sha256, VersionRow.document_id != document_id)
+        async with self._engine.write() as session:
+            row = await session.get(ContentRow, sha256, with_for_update=True)
+            if row is None or await session.scalar(other.limit(1)) is not None:
+                return False
+            row.removing = True
+        return True
+
+    async def end_removal(self, sha256: str) -> None:
+        """The blobs are gone; the content may come again."""
+        async with self._engine.write() as session:
+            row = await session.get(ContentRow, sha256)
+            if row is not None:
+                await session.delete(row)

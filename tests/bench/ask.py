@@ -1,0 +1,208 @@
+"""Questions: what the platform adds to the language model's own time, quoted answers, and search.
+
+**How the first token is compared.** llama.cpp keeps the prompts of its slots: a prompt that it saw a moment
+ago starts in a tenth of the time. So each round first generates the whole answer once, untimed, with exactly
+the prompt that the platform will build (the same sources by `/search`, the same budget, ``build_prompt``).
+Now a slot holds that prompt, and both timed calls, the platform's and the direct one, find it there; they
+take turns in going first, and nothing else is being generated while they run. The untimed answer also proves
+that both prompts are the same: decoding is greedy, so the platform must stream the same first words. With
+cold prompts both sides would wait for seconds of the same prompt reading, and the difference would drown.
+
+A question is made of a sentence that the documents hold, so that the platform sees an answer and generates;
+questions for which it declines (it then quotes nothing and never asks the model) are left out and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities.answer import AnswerActivities
+from activities.prompts import build_prompt, sampling
+from activities.retrieve import PASSAGES
+from activities.sentences import sentences
+from api.client import PREFIX
+from tests.bench.ingest import Document, Shelf
+from tests.bench.instance import Bench
+from tests.bench.measures import Measure, milliseconds, quantile, say
+from tests.bench.texts import Library
+
+SEARCHES = 100
+SETTLE_SECONDS = 0.1
+"""A generation that was cut off needs a token's time to notice."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9 ,;'\-]+\.")
+_CHINESE = re.compile(r"[\u4e00-\u9fff，、0-9]{10,60}。")
+
+
+@dataclass
+class Asked:
+    """A question's events as a client saw them: seconds after asking, by name (``state`` with its stage)."""
+
+    at: dict[str, float] = field(default_factory=dict)
+    text: str = ""
+    done: dict[str, Any] = field(default_factory=dict)
+
+
+async def questions(bench: Bench, library: Library, count: int) -> list[Measure]:
+    """DESIGN §9, row 4, and beside it quoted answers and search."""
+    shelf = await Shelf.create(bench)
+    texts = library.small(100)
+    await shelf.add([Document(f"{number:03}.txt", text) for number, text in enumerate(texts)])
+    english, chinese = asked_of(texts, _PLAIN), asked_of(texts, _CHINESE)
+    if len(english) < count:
+        raise SystemExit(f"only {len(english)} sentences can be asked about, not {count}")
+    say(f"questions: {len(texts)} documents, {count} questions")
+    measures = await first_token(bench, shelf, english[:count])
+    measures += await quoted(bench, shelf, _mixed(english, chinese, count))
+    measures += await searches(bench, shelf, _mixed(english, chinese, SEARCHES))
+    await shelf.drop()
+    return measures
+
+
+def asked_of(texts: list[str], kind: re.Pattern[str]) -> list[str]:
+    """Questions made of sentences of a kind, one or two of a document."""
+    found: list[str] = []
+    for text in texts:
+        whole = [sentence.strip() for sentence in sentences(" ".join(text.split()))]
+        plain = [sentence for sentence in whole if kind.fullmatch(sentence) and 30 <= len(sentence.encode()) <= 200]
+        found += [
+            f"Is it so that {sentence[:-1]}?" if kind is _PLAIN else f"{sentence[:-1]}，是这样吗？"
+            for sentence in plain[2:4]
+        ]
+    return found
+
+
+def _mixed(english: list[str], chinese: list[str], count: int) -> list[str]:
+    both = [question for pair in zip(english, chinese, strict=False) for question in pair] or english
+    return [both[number % len(both)] for number in range(count)]
+
+
+# --- first token -----------------------------------------------------------------------------------
+
+
+async def first_token(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Measure]:
+    """The platform's first ``delta`` against the first piece of a direct call with the same prompt."""
+    added: list[float] = []
+    direct: list[float] = []
+    runs: list[Asked] = []
+    same = declined = 0
+    for number, question in enumerate(asked):
+        prompt = await prompt_of(bench, shelf, question)
+        expected = await generate(bench, prompt)
+        if number % 2 == 0:
+            alone = await first_piece(bench, prompt)
+            ours = await ask(bench, shelf, question, "generative")
+        else:
+            ours = await ask(bench, shelf, question, "generative")
+            alone = await first_piece(bench, prompt)
+        if "reset" not in ours.at and not ours.done.get("found"):
+            declined += 1
+            continue
+        same += ours.text.split("\0")[0] == expected
+        direct.append(alone)
+        added.append(ours.at["delta"] - alone)
+        runs.append(ours)
+    say(f"  {declined} declined; in {same} of {len(runs)} the platform wrote exactly what the direct call wrote")
+    if not runs:
+        raise RuntimeError("the platform saw no answer to any question")
+    for name in ("accepted", "state retrieve", "sources", "state generate", "delta"):
+        values = milliseconds([run.at[name] for run in runs])
+        say(f"    {name:<15} p50 {quantile(values, 0.5):6.0f} ms after asking  ({min(values):.0f}–{max(values):.0f})")
+    return [
+        Measure(
+            name="question → first token, added to a direct call, p50",
+            values=milliseconds(added),
+            unit="ms",
+            target="≤ 80 ms",
+            note=f"{declined} declined, {same}/{len(runs)} same text",
+        ),
+        Measure(
+            name="question → first token: platform", values=milliseconds([run.at["delta"] for run in runs]), unit="ms"
+        ),
+        Measure(name="question → first token: direct", values=milliseconds(direct), unit="ms"),
+    ]
+
+
+async def prompt_of(bench: Bench, shelf: Shelf, question: str) -> str:
+    """The prompt that the platform builds for a question: same search, same budget, same template."""
+    body = {"query": question, "limit": PASSAGES}
+    found = await bench.api.call("POST", f"/knowledge-bases/{shelf.name}/search", json=body)
+    stores, settings = bench.stores, bench.settings.generate
+    answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings)
+    used = await answering._within_budget([hit["text"] for hit in found["hits"]])
+    return build_prompt(question, used, settings.prompt_format)
+
+
+async def generate(bench: Bench, prompt: str) -> str:
+    """The whole answer of a direct call, as the platform streams it."""
+    pieces = [piece async for piece in bench.stores.triton.generate(prompt, sampling(bench.settings.generate))]
+    return "".join(pieces)
+
+
+async def first_piece(bench: Bench, prompt: str) -> float:
+    """Seconds from a direct call to its first piece."""
+    began = time.perf_counter()
+    async with aclosing(bench.stores.triton.generate(prompt, sampling(bench.settings.generate))) as pieces:  # type: ignore[type-var]
+        await anext(pieces)
+        seconds = time.perf_counter() - began
+    await asyncio.sleep(SETTLE_SECONDS)
+    return seconds
+
+
+async def ask(bench: Bench, shelf: Shelf, question: str, mode: str) -> Asked:
+    """Ask and follow the answer to its end, as the web page does; a ``reset`` shows as NUL in the text."""
+    asked = Asked()
+    began = time.perf_counter()
+    body = {"question": question, "mode": mode}
+    job = await bench.api.call("POST", f"/knowledge-bases/{shelf.name}/questions", json=body)
+    asked.at["accepted"] = time.perf_counter() - began
+    async with aclosing(bench.api.events(f"{PREFIX}/questions/{job['id']}/events")) as events:
+        async for event in events:
+            name = f"state {event.data['stage']}" if event.name == "state" else event.name
+            asked.at.setdefault(name, time.perf_counter() - began)
+            asked.text += {"delta": str(event.data.get("text", "")), "reset": "\0"}.get(event.name, "")
+            if event.name == "error":
+                raise RuntimeError(f"no answer: {event.data}")
+            if event.name == "done":
+                asked.done = event.data
+    return asked
+
+
+# --- quotes and search -----------------------------------------------------------------------------
+
+
+async def quoted(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Measure]:
+    """Complete extractive answers."""
+    runs = [await ask(bench, shelf, question, "extractive") for question in asked]
+    found = sum(bool(run.done.get("found")) for run in runs)
+    return [
+        Measure(
+            name="quoted answer: question → complete, p50",
+            values=milliseconds([run.at["done"] for run in runs]),
+            unit="ms",
+            note=f"{found}/{len(runs)} found",
+        ),
+        Measure(
+            name="quoted answer: question → first words, p50",
+            values=milliseconds([run.at["delta"] for run in runs]),
+            unit="ms",
+        ),
+    ]
+
+
+async def searches(bench: Bench, shelf: Shelf, queries: list[str]) -> list[Measure]:
+    """Hybrid searches, one after the other on an idle platform."""
+    values: list[float] = []
+    for query in queries:
+        began = time.perf_counter()
+        await bench.api.call("POST", f"/knowledge-bases/{shelf.name}/search", json={"query": query})
+        values.append((time.perf_counter() - began) * 1000)
+    return [
+        Measure(name="search, p50", values=values, unit="ms"),
+        Measure(name="search, p95", values=[quantile(values, 0.95)], unit="ms", note=f"of {len(values)} searches"),
+    ]

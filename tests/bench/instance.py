@@ -1,0 +1,122 @@
+"""A platform to measure: one that the bench starts for itself, or one that runs already."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+
+from activities.registry import Stores
+from activities.settings import Settings, load
+from api import local_env
+from api.client import Api, Target
+from api.processes import free_port
+from tests.bench.measures import say
+from workflows.connect import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 900
+STOP_SECONDS = 60
+ELSEWHERE = ("HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_CATALOG_URL", "HOLDFAST_BLOBS_URL", "HOLDFAST_MILVUS_TOKEN")
+"""Settings that would lead the bench's own platform to somebody's data."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Where a platform is found, and its settings: the other side of a ratio uses the same servers."""
+
+    target: Target
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that a bench talks to."""
+
+    api: Api
+    stores: Stores
+    temporal: Client
+    settings: Settings
+
+
+@asynccontextmanager
+async def opened(instance: Instance) -> AsyncIterator[Bench]:
+    """Connections to all of it."""
+    async with Api(instance.target) as api, Stores.open(instance.settings) as stores:
+        yield Bench(api, stores, await connect(instance.settings.temporal), instance.settings)
+
+
+@contextmanager
+def own() -> Iterator[Instance]:
+    """`holdfast up` on free ports with a data folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
+        environ = _environ(Path(folder))
+        with _up(environ, Path(folder) / "up.log"):
+            known = local_env.read(Path(folder))
+            yield Instance(Target(known["HOLDFAST_URL"], known["HOLDFAST_API_KEY"]), load(environ))
+
+
+def running(url: str, key: str) -> Instance:
+    """The platform at ``url``, whose settings stand in the environment."""
+    return Instance(Target(url.rstrip("/"), key), load())
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """This process's environment (a model that is named there is the one to measure), moved to free places."""
+    ports = [free_port() for _ in range(6)]
+    return {key: value for key, value in os.environ.items() if key not in ELSEWHERE} | {
+        "HOLDFAST_DATA": str(folder),
+        "HOLDFAST_API_PORT": str(ports[0]),
+        "HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{ports[1]}",
+        "HOLDFAST_TEMPORAL_UI_URL": f"http://127.0.0.1:{ports[2]}",
+        "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{ports[3]}",
+        "HOLDFAST_TRITON_ADDRESS": f"127.0.0.1:{ports[4]}",
+        "HOLDFAST_TRITON_METRICS_PORT": str(ports[5]),
+    }
+
+
+@contextmanager
+def _up(environ: dict[str, str], log: Path) -> Iterator[None]:
+    """The supervisor as a child in a session of its own, so that Ctrl-C reaches it once, from here."""
+    command = [sys.executable, "-m", "api.cli", "up", "--json"]
+    printed = log.with_suffix(".json")
+    with log.open("w") as errors, printed.open("w") as places:
+        child = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=places, stderr=errors, start_new_session=True)
+    try:
+        say("starting a platform …")
+        _wait(child, printed, log)
+        yield
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _wait(child: subprocess.Popen[bytes], printed: Path, log: Path) -> None:
+    """Until it has printed its places. Raises SystemExit with its last words."""
+    began = time.monotonic()
+    while time.monotonic() - began < START_SECONDS:
+        try:
+            places = json.loads(printed.read_text())
+        except ValueError:
+            if child.poll() is not None:
+                break
+            time.sleep(0.2)
+            continue
+        say(f"ready after {time.monotonic() - began:.0f} s: {places['web']}")
+        return
+    raise SystemExit(f"the platform did not start:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,190 @@
+"""The platform under test: real Temporal, Triton, Milvus, workers and API, on free ports, once for a session."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from activities.settings import Settings, load
+from api import local_env
+from api.processes import free_port
+from workflows.connect import connect
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 180
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running platform and how to reach each part of it."""
+
+    environ: dict[str, str]
+    settings: Settings
+    key: str
+    pid: int
+
+    @property
+    def url(self) -> str:
+        """Where the API and the page are."""
+        return self.settings.api_url
+
+    def pid_of(self, name: str) -> int:
+        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it."""
+        table = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())
+        return int(table[name]["pid"])
+
+    def holdfast(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this platform."""
+        return subprocess.run(
+            [sys.executable, "-m", "api.cli", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+def _environ(data: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    return kept | {
+        "HOLDFAST_DATA": str(data),
+        "HOLDFAST_API_PORT": str(free_port()),
+        "HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
+        "HOLDFAST_TEMPORAL_UI_URL": f"http://127.0.0.1:{free_port()}",
+        "HOLDFAST_TRITON_ADDRESS": f"127.0.0.1:{free_port()}",
+        "HOLDFAST_TRITON_METRICS_PORT": str(free_port()),
+        "HOLDFAST_TRITON_VENV": str(ROOT / ".venv-triton"),
+        "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
+    }
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """`holdfast up` in a folder of its own; stopped at the end, and its exit status checked."""
+    data = tmp_path_factory.mktemp("platform")
+    environ = _environ(data)
+    log = data / "up.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "up", "--json"], env=environ, stdout=output, stderr=subprocess.STDOUT
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while '"web"' not in log.read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"the platform did not start:\n{log.read_text()}")
+        time.sleep(0.2)
+    settings = load({name: value for name, value in environ.items() if name.startswith("HOLDFAST_")})
+    yield Platform(environ, settings, local_env.read(data)["HOLDFAST_API_KEY"], process.pid)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(40) == 0, log.read_text()
+
+
+@pytest.fixture(scope="session")
+def triton_url(platform: Platform) -> str:
+    """host:port of Triton's gRPC endpoint."""
+    return platform.settings.triton.address
+
+
+@pytest.fixture
+async def api(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client with the administrator's key; paths are below ``/api/v1``."""
+    headers = {"Authorization": f"Bearer {platform.key}"}
+    async with httpx.AsyncClient(
+        base_url=f"{platform.url}/api/v1", headers=headers, timeout=60, trust_env=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def temporal(platform: Platform) -> Client:
+    """A Temporal client that speaks the platform's contracts."""
+    return await connect(platform.settings.temporal)
+
+
+@pytest.fixture
+async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
+    """The name of a fresh knowledge base, deleted afterwards."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    assert (await api.post("/knowledge-bases", json={"name": name})).status_code == 201
+    yield name
+    await api.delete(f"/knowledge-bases/{name}")
+
+
+async def assert_eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 45, step: float = 0.2) -> T:
+    """Wait until ``check`` answers something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = await check()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s: {check}"
+        await asyncio.sleep(step)
+
+
+async def upload(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
+    """Upload files and return the accepted documents."""
+    form = [("files", (name, content, "application/octet-stream")) for name, content in files]
+    response = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
+    assert response.status_code == 202, response.text
+    documents: list[dict[str, Any]] = response.json()["documents"]
+    return documents
+
+
+async def finished(api: httpx.AsyncClient, document_id: str, seconds: float = 45) -> dict[str, Any]:
+    """Wait until a document is ready, failed or canceled, and return it."""
+
+    async def check() -> dict[str, Any] | None:
+        document: dict[str, Any] = (await api.get(f"/documents/{document_id}")).json()
+        return document if document["state"] in ("ready", "failed", "canceled") else None
+
+    return await assert_eventually(check, seconds)
+
+
+async def ready(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
+    """Upload files and wait until all are ready."""
+    documents = [await finished(api, each["id"]) for each in await upload(api, kb, *files)]
+    assert [document["state"] for document in documents] == ["ready"] * len(files), documents
+    return documents
+
+
+async def ask(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Ask a question and return its events, in order."""
+    accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": question, **fields})
+    assert accepted.status_code == 202, accepted.text
+    return await events(api, accepted.json()["events_url"])
+
+
+async def events(
+    api: httpx.AsyncClient, url: str, last_event_id: str | None = None
+) -> list[tuple[str, dict[str, Any]]]:
+    """All events of a stream up to its end."""
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    found: list[tuple[str, dict[str, Any]]] = []
+    name = "message"
+    async with api.stream("GET", url.removeprefix("/api/v1"), headers=headers) as response:
+        assert response.status_code == 200, await response.aread()
+        async for line in response.aiter_lines():
+            field, _, value = line.partition(": ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                found.append((name, json.loads(value)))
+    return found
