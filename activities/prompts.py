@@ -51,7 +51,12 @@ def build_prompt(question: str, sources: Sequence[str], format: str) -> str:
 
 def sampling(settings: GenerateSettings) -> dict[str, object]:
     """Sampling parameters, as Triton's vLLM backend names them: greedy, so that an answer can be repeated."""
-    return {"temperature": 0.0, "max_tokens": settings.max_tokens, "stop": STOPS[settings.prompt_format]}
+    return {
+        "temperature": 0.0,
+        "repetition_penalty": 1.1,  # small models fall into loops
+        "max_tokens": settings.max_tokens,
+        "stop": STOPS[settings.prompt_format],
+    }
 
 
 def _quoted(text: str) -> str:

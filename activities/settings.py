@@ -87,7 +87,7 @@ class GenerateSettings(Section, frozen=True):
     """Comma-separated ISO 639-1 codes of the languages that the language model writes; `*` for all."""
     prompt_format: Literal["chatml", "llama3", "gemma", "mistral", "plain"] = "chatml"
     """Chat template that the language model was trained with."""
-    max_tokens: Positive = 400
+    max_tokens: Positive = 300
     """Longest generated answer, in tokens."""
     context_tokens: Positive = 1500
     """Room for quoted sources in a prompt, in tokens of the embedding model."""

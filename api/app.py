@@ -68,6 +68,7 @@ def _openapi() -> OpenAPIConfig:
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",
+                favicon="<link rel='icon' href='/web/favicon.svg'>",
                 js_url="/schema-assets/swagger-ui-bundle.js",
                 css_url="/schema-assets/swagger-ui.css",
                 standalone_preset_js_url="/schema-assets/swagger-ui-standalone-preset.js",

@@ -13,7 +13,7 @@ from activities.stores.blobs import Blobs
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[None]:
+async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[bytes]:
     """Stream a blob as a download; 206 for a range, 416 for one that is not there.
 
     Always as an attachment of unknown type: an uploaded page must never run as a page of ours.
@@ -31,7 +31,8 @@ async def content_response(blobs: Blobs, key: str, name: str, range_header: str 
         start = int(first) if first else max(0, size - int(last))
         end = min(size, int(last) + 1) if first and last else size
         if start >= end:
-            return Response(None, status_code=416, headers={"Content-Range": f"bytes */{size}"})
+            nothing = {"Content-Range": f"bytes */{size}"}
+            return Response(b"", status_code=416, headers=nothing, media_type="application/octet-stream")
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     return Stream(

@@ -117,7 +117,7 @@ class DocumentController(Controller):
     @get("/content", summary="The uploaded bytes, also in ranges")
     async def content(
         self, document_id: str, request: AnyRequest, catalog: Catalog, blobs: Blobs
-    ) -> Stream | Response[None]:
+    ) -> Stream | Response[bytes]:
         document = await catalog.documents.get(document_id)
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))

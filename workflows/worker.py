@@ -32,6 +32,9 @@ from workflows.ingest import IngestDocument
 
 WORKFLOWS = [IngestDocument, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion]
 
+#: Contracts are the same objects inside and outside of the workflow sandbox.
+RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
+
 log = structlog.get_logger()
 
 
@@ -50,8 +53,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings) -> Wo
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
     if queue == Queue.WORKFLOWS:
-        restrictions = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
-        runner = SandboxedWorkflowRunner(restrictions=restrictions)
+        runner = SandboxedWorkflowRunner(restrictions=RESTRICTIONS)
         return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
     return Worker(
         client,

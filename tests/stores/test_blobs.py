@@ -1,0 +1,214 @@
+"""The blob store in a local folder: what is put is got back, what is not there is said, an outage is an outage."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from activities.contracts import Chunk
+from activities.errors import BlobsUnavailable
+from activities.stores.blobs import Blobs, digest, original_key
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The store's folder, not made yet; its name needs care in a URL."""
+    return tmp_path / "a b" / "blobs"
+
+
+@pytest.fixture
+def blobs(folder: Path) -> Blobs:
+    """A store in that folder."""
+    folder.parent.mkdir()
+    return Blobs(f"file://{folder}")
+
+
+def files(root: Path) -> set[Path]:
+    """All files below a folder."""
+    return {path for path in root.rglob("*") if path.is_file()}
+
+
+async def test_what_was_put_is_got_back(blobs: Blobs) -> None:
+    """Byte for byte; putting it again changes nothing."""
+    for data in (b"", b"some bytes", bytes(range(256)) * 10):
+        for _ in range(2):
+            await blobs.put("originals/x", data)
+            assert await blobs.get("originals/x") == data
+            assert await blobs.size("originals/x") == len(data)
+            assert await blobs.exists("originals/x")
+
+
+async def test_a_struct_is_kept_as_it_is(blobs: Blobs) -> None:
+    """What was saved is loaded as the same type; as another type it is refused."""
+    chunks = [Chunk(ordinal=0, text="文字", tokens=2, page=3), Chunk(ordinal=1, text="text", tokens=1)]
+    await blobs.save("chunks/a/b", chunks)
+    assert await blobs.load("chunks/a/b", list[Chunk]) == chunks
+    with pytest.raises(msgspec.ValidationError):
+        await blobs.load("chunks/a/b", Chunk)
+
+
+async def test_a_file_object_is_put_whole(blobs: Blobs, tmp_path: Path) -> None:
+    """From its beginning to its end, larger than one piece; also from memory."""
+    data = bytes(range(251)) * (12 * MIB // 251)
+    path = tmp_path / "upload"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        await blobs.put("originals/file", file)
+    assert await blobs.get("originals/file") == data
+    await blobs.put("originals/memory", io.BytesIO(data))
+    assert await blobs.size("originals/memory") == len(data)
+
+
+async def test_what_is_not_there_is_a_key_error(blobs: Blobs, tmp_path: Path) -> None:
+    """Every way of reading says so with the key; asking whether it exists is no error."""
+    await blobs.put("originals/there", b"x")
+    assert not await blobs.exists("originals/missing")
+    for key in ("originals/missing", "nowhere/at/all", "originals"):
+        for reading in (
+            blobs.get(key),
+            blobs.size(key),
+            blobs.load(key, bytes),
+            blobs.download(key, tmp_path / "target"),
+            anext(blobs.stream(key)),
+            anext(blobs.stream(key, 0, 1)),
+        ):
+            with pytest.raises(KeyError) as caught:
+                await reading
+            assert caught.value.args == (key,)
+
+
+async def test_a_prefix_is_a_whole_segment(blobs: Blobs) -> None:
+    """`parsed/ab` lists what is below it, not its neighbour `parsed/abc`; an unknown prefix lists nothing."""
+    for key in ("parsed/ab/1", "parsed/ab/2", "parsed/ab/deep/3", "parsed/abc/4", "parsed2/ab/5"):
+        await blobs.put(key, b"x")
+    assert sorted(await blobs.list("parsed/ab")) == ["parsed/ab/1", "parsed/ab/2", "parsed/ab/deep/3"]
+    assert len(await blobs.list("parsed")) == 4
+    assert await blobs.list("parsed/a") == []
+    assert await blobs.list("missing") == []
+
+
+async def test_more_keys_than_one_batch_are_listed(blobs: Blobs) -> None:
+    """A listing is complete."""
+    for n in range(1100):
+        await blobs.put(f"parts/{n}", b"")
+    assert len(set(await blobs.list("parts"))) == 1100
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, None), (1, None), (MIB - 1, MIB + 1), (MIB, 2 * MIB), (0, 1), (2 * MIB + 4, None), (5, 5), (3 * MIB, None)],
+)
+async def test_a_range_is_streamed(blobs: Blobs, start: int, end: int | None) -> None:
+    """Exactly the bytes from `start` up to `end`, in pieces of at most 1 MiB; beyond the end there are none."""
+    data = bytes(range(251)) * (2 * MIB // 251) + b"the rest"
+    await blobs.put("originals/long", data)
+    pieces = [piece async for piece in blobs.stream("originals/long", start, end)]
+    assert b"".join(pieces) == data[start:end]
+    assert all(0 < len(piece) <= MIB for piece in pieces)
+
+
+async def test_an_empty_blob_is_streamed(blobs: Blobs, tmp_path: Path) -> None:
+    """As nothing, and downloaded as an empty file."""
+    await blobs.put("originals/empty", b"")
+    assert [piece async for piece in blobs.stream("originals/empty")] == []
+    await blobs.download("originals/empty", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b""
+
+
+async def test_a_blob_is_downloaded(blobs: Blobs, tmp_path: Path) -> None:
+    """The file has its bytes, whatever the file held before."""
+    data = bytes(range(256)) * (3 * MIB // 256) + b"!"
+    await blobs.put("originals/long", data)
+    (tmp_path / "target").write_bytes(bytes(5 * MIB))
+    await blobs.download("originals/long", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == data
+
+
+async def test_deleting_is_idempotent(blobs: Blobs) -> None:
+    """What is gone can be deleted again; neighbours stay."""
+    await blobs.put("originals/a", b"a")
+    await blobs.put("originals/b", b"b")
+    for _ in range(2):
+        await blobs.delete("originals/a")
+    await blobs.delete("nowhere/at/all")
+    assert not await blobs.exists("originals/a")
+    assert await blobs.get("originals/b") == b"b"
+
+
+async def test_the_folder_is_made_when_it_is_missing(blobs: Blobs, folder: Path) -> None:
+    """A store in a new folder answers at once and is empty."""
+    await blobs.ping()
+    assert folder.is_dir()
+    assert await blobs.list("originals") == []
+
+
+async def test_a_store_that_cannot_be_used_is_an_outage(blobs: Blobs, folder: Path) -> None:
+    """The folder has become a file: every way of using it raises BlobsUnavailable, none says "not there"."""
+    await blobs.put("originals/a", b"a")
+    (folder / "originals" / "a").unlink()
+    (folder / "originals").rmdir()
+    folder.rmdir()
+    folder.write_bytes(b"not a folder")
+    for action in (
+        blobs.put("originals/a", b"a"),
+        blobs.get("originals/a"),
+        blobs.exists("originals/a"),
+        blobs.delete("originals/a"),
+    ):
+        with pytest.raises(BlobsUnavailable) as caught:
+            await action
+        assert len(str(caught.value).splitlines()) == 1
+
+
+async def test_a_blob_that_cannot_be_written_is_an_outage(blobs: Blobs, folder: Path) -> None:
+    """A file stands where a folder is needed: not even root can write there."""
+    folder.mkdir(exist_ok=True)
+    (folder / "originals").write_bytes(b"not a folder")
+    with pytest.raises(BlobsUnavailable):
+        await blobs.put("originals/a", b"a")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../escaped", "originals/../../escaped", "/../escaped", "..", "originals/..%2f..%2fescaped", "..\\escaped"],
+)
+async def test_keys_never_leave_the_folder(blobs: Blobs, folder: Path, tmp_path: Path, key: str) -> None:
+    """A hostile key is an error or a name inside of the folder; nothing outside is read, written or deleted."""
+    secret = folder.parent / "escaped"
+    secret.write_bytes(b"secret")
+    before = files(tmp_path)
+    try:
+        await blobs.put(key, b"written")
+        assert await blobs.get(key) == b"written"
+        await blobs.delete(key)
+    except (KeyError, BlobsUnavailable, ValueError):
+        pass
+    try:
+        assert await blobs.get(key) != b"secret"
+    except (KeyError, BlobsUnavailable, ValueError):
+        pass
+    assert secret.read_bytes() == b"secret"
+    assert {path for path in files(tmp_path) - before if not path.is_relative_to(folder)} == set()
+
+
+async def test_a_url_with_escapes_names_the_folder(tmp_path: Path) -> None:
+    """The default URL is `Path.as_uri()`: a data folder with a space or a Chinese name is used as it is."""
+    folder = tmp_path / "我的 data" / "blobs"
+    folder.parent.mkdir()
+    assert quote(str(folder)) in folder.as_uri()
+    await Blobs(folder.as_uri()).put("originals/a", b"a")
+    assert (folder / "originals" / "a").read_bytes() == b"a"
+
+
+def test_digests_tell_parts_apart() -> None:
+    """Stable, short, and different for other parts, another order or another cut between them."""
+    assert digest("a", b"bc") == digest(b"a", "bc")
+    assert len({digest(), digest(""), digest("abc"), digest("a", "bc"), digest("ab", "c"), digest("bc", "a")}) == 6
+    assert len(digest("文")) == 32
+    assert original_key("f" * 64) == f"originals/{'f' * 64}"

@@ -1,0 +1,197 @@
+"""Questions through the whole platform: cited answers, honest refusals, resumable streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from tests.conftest import ask, assert_eventually, events, ready
+from tests.documents import simple_pdf
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
+TRAVEL = "Travel costs are refunded within ten working days after the trip has ended."
+SICK = "A medical certificate is needed from the third day of absence on."
+VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
+OFFICE = "办公室的空调在工作日早上七点自动开启，晚上九点自动关闭。"
+
+
+@pytest.fixture
+async def handbook(api: httpx.AsyncClient, kb: str) -> str:
+    """A knowledge base with an English PDF of three pages and a Chinese text."""
+    await ready(
+        api,
+        kb,
+        ("handbook.pdf", simple_pdf(LEAVE, TRAVEL, SICK)),
+        ("手册.txt", f"{VISA}\n\n{OFFICE}".encode()),
+    )
+    return kb
+
+
+def joined(stream: list[tuple[str, dict[str, Any]]]) -> str:
+    """The answer as a reader of the deltas sees it."""
+    text = ""
+    for name, data in stream:
+        if name == "reset":
+            text = ""
+        elif name == "delta":
+            text += data["text"]
+    return text
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "name", "page"),
+    [
+        ("How many days of unused leave can be carried over?", "five days", "handbook.pdf", 1),
+        ("From which day of absence is a medical certificate needed?", "third day", "handbook.pdf", 3),
+        ("签证费用由谁承担？", "由公司承担", "手册.txt", None),
+    ],
+)
+async def test_an_answer_is_quoted_and_cited(
+    api: httpx.AsyncClient, handbook: str, question: str, answer: str, name: str, page: int | None
+) -> None:
+    """The extractive answer holds the fact and cites file and page; every quote is in its chunk."""
+    stream = await ask(api, handbook, question)
+    kinds = [kind for kind, _ in stream]
+    assert kinds[0] == "state"
+    assert kinds.index("sources") < kinds.index("delta") < kinds.index("done") == len(kinds) - 1
+    done = stream[-1][1]
+    assert done["found"] is True
+    assert done["mode"] == "extractive"
+    assert answer in done["answer"]
+    assert joined(stream) == done["answer"]
+    best = next(citation for citation in done["citations"] if answer in citation["quote"])
+    assert (best["document_name"], best.get("page")) == (name, page)
+    for citation in done["citations"]:
+        assert f"[{citation['n']}]" in done["answer"]
+        chunks = (await api.get(f"/documents/{citation['document_id']}/chunks")).json()["items"]
+        text = next(chunk["text"] for chunk in chunks if chunk["chunk_id"] == citation["chunk_id"])
+        assert citation["quote"] in text
+
+
+@pytest.mark.parametrize("question", ["Who painted the Mona Lisa?", "谁发明了蒸汽机车？"])
+async def test_what_is_not_in_the_documents_is_said_so(api: httpx.AsyncClient, handbook: str, question: str) -> None:
+    """No answer is invented: the person is told, in the question's language, and sees the nearest passages."""
+    done = (await ask(api, handbook, question))[-1][1]
+    assert done["found"] is False
+    assert done["answer"].isascii() is question.isascii()
+    assert done["citations"]
+
+
+async def test_an_empty_knowledge_base_answers_honestly(api: httpx.AsyncClient, kb: str) -> None:
+    """Without any document there is no source and no answer."""
+    stream = await ask(api, kb, "How many days of leave are there?")
+    assert stream[-1][1]["found"] is False
+    assert stream[-1][1]["citations"] == []
+
+
+async def test_the_language_model_writes_through_the_same_stream(api: httpx.AsyncClient, handbook: str) -> None:
+    """Generative mode streams several pieces from Triton; what is shown in the end is supported by a source."""
+    question = "How many days of unused leave can be carried over?"
+    stream = await ask(api, handbook, question, mode="generative")
+    assert len([1 for kind, _ in stream if kind == "delta"]) > 1
+    done = stream[-1][1]
+    assert done["citations"]
+    assert joined(stream).strip() == done["answer"]
+    if done["mode"] == "extractive":  # nothing that was written was supported: quotes instead
+        assert "reset" in [kind for kind, _ in stream]
+
+
+async def test_the_language_model_is_not_asked_in_a_language_it_does_not_write(
+    api: httpx.AsyncClient, handbook: str
+) -> None:
+    """The bundled model knows no Chinese: a Chinese question is answered by quotes."""
+    done = (await ask(api, handbook, "签证费用由谁承担？", mode="generative"))[-1][1]
+    assert done["mode"] == "extractive"
+    assert "由公司承担" in done["answer"]
+
+
+async def test_a_stream_resumes_where_it_was_left(api: httpx.AsyncClient, handbook: str) -> None:
+    """`Last-Event-ID` n continues with the event after it, also after the answer is complete."""
+    accepted = await api.post(f"/knowledge-bases/{handbook}/questions", json={"question": "What about travel costs?"})
+    whole = await events(api, accepted.json()["events_url"])
+    for position in (1, 2, len(whole) - 1):
+        assert await events(api, accepted.json()["events_url"], str(position)) == whole[position:]
+
+
+async def test_a_question_is_recorded_with_who_asked(api: httpx.AsyncClient, temporal: Client, handbook: str) -> None:
+    """The record has the answer, its citations, all sources with scores, and the actor; so has the run."""
+    accepted = (
+        await api.post(f"/knowledge-bases/{handbook}/questions", json={"question": "When are travel costs refunded?"})
+    ).json()
+    done = (await events(api, accepted["events_url"]))[-1][1]
+    record = (await api.get(f"/questions/{accepted['id']}")).json()
+    assert record["state"] == "ready"
+    assert record["answer"] == done["answer"]
+    assert record["citations"] == done["citations"]
+    assert record["actor"] == "admin"
+    assert all(0 <= source["score"] <= 1.000001 for source in record["sources"])
+    description = await temporal.get_workflow_handle(accepted["workflow_id"]).describe()
+    attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
+    assert attributes["Owner"] == "admin"
+    assert "Answer a question of admin" in str(await description.static_summary())
+
+
+async def test_a_conversation_goes_on_only_for_who_began_it(api: httpx.AsyncClient, handbook: str) -> None:
+    """The id of the first question's conversation is accepted, an unknown one is not there."""
+    path = f"/knowledge-bases/{handbook}/questions"
+    first = (await api.post(path, json={"question": "What about leave?"})).json()
+    second = await api.post(path, json={"question": "And travel?", "conversation_id": first["conversation_id"]})
+    assert second.json()["conversation_id"] == first["conversation_id"]
+    unknown = await api.post(path, json={"question": "And travel?", "conversation_id": "0" * 32})
+    assert unknown.status_code == 404
+    for accepted in (first, second.json()):
+        await events(api, accepted["events_url"])
+
+
+async def test_a_canceled_question_ends(api: httpx.AsyncClient, handbook: str) -> None:
+    """Cancel stops a long generation: the stream ends with an error that says so, the record is canceled."""
+    accepted = (
+        await api.post(
+            f"/knowledge-bases/{handbook}/questions",
+            json={"question": "Write down everything about leave and travel costs.", "mode": "generative"},
+        )
+    ).json()
+    await api.post(f"/questions/{accepted['id']}/cancel")
+    last, data = (await events(api, accepted["events_url"]))[-1]
+    if last == "error":  # it may have been answered before the cancellation came
+        assert data["code"] == "canceled"
+
+        async def canceled() -> bool:
+            return str((await api.get(f"/questions/{accepted['id']}")).json()["state"]) == "canceled"
+
+        await assert_eventually(canceled)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_search_finds_passages_in_each_mode(api: httpx.AsyncClient, handbook: str, mode: str) -> None:
+    """The right passage is first, scores fall, and the index state is told."""
+    answer = await api.post(
+        f"/knowledge-bases/{handbook}/search", json={"query": "travel costs refunded", "mode": mode}
+    )
+    found = answer.json()
+    assert TRAVEL in found["hits"][0]["text"]
+    assert found["hits"][0]["page"] == 2
+    scores = [hit["score"] for hit in found["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    assert found["index"] == {"state": "ready", "pending": 0, "eta_seconds": None}
+
+
+async def test_a_question_finds_text_in_the_other_language(api: httpx.AsyncClient, handbook: str) -> None:
+    """English questions find Chinese passages."""
+    answer = await api.post(
+        f"/knowledge-bases/{handbook}/search", json={"query": "Who pays for the visa of foreign staff?"}
+    )
+    assert VISA in answer.json()["hits"][0]["text"]
+
+
+async def test_search_stays_inside_of_the_named_documents(api: httpx.AsyncClient, handbook: str) -> None:
+    """`documents` restricts the hits."""
+    listed = (await api.get(f"/knowledge-bases/{handbook}/documents")).json()["items"]
+    chinese = next(document["id"] for document in listed if document["name"] == "手册.txt")
+    answer = await api.post(
+        f"/knowledge-bases/{handbook}/search", json={"query": "travel costs", "documents": [chinese]}
+    )
+    assert {hit["document_id"] for hit in answer.json()["hits"]} == {chinese}
