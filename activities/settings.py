@@ -89,7 +89,7 @@ class GenerateSettings(Section, frozen=True):
     """Chat template that the language model was trained with."""
     max_tokens: Positive = 300
     """Longest generated answer, in tokens."""
-    context_tokens: Positive = 1500
+    context_tokens: Positive = 900
     """Room for quoted sources in a prompt, in tokens of the embedding model."""
 
 

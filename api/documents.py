@@ -19,7 +19,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import DocumentState, Principal
 from api.content import content_response
 from api.errors import language_of
-from api.schemas import ChunkInfo, DocumentInfo, DocumentJob, JobAccepted, Page, Upload, UploadAccepted
+from api.schemas import ChunkInfo, DocumentInfo, DocumentJob, JobAccepted, JobStateInfo, Page, Upload, UploadAccepted
 from api.sse import EventStream, event_stream
 from api.status import DocumentStatus, Watches
 from api.uploads import Uploads
@@ -77,8 +77,8 @@ class DocumentController(Controller):
         return DocumentInfo.of(document, language_of(request), fresh.get(document.id))
 
     @get("/status", summary="The state of the document's job now")
-    async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobState:
-        return await status.of(document_id, language_of(request))
+    async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
+        return JobStateInfo.whole(await status.of(document_id, language_of(request)))
 
     @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
     async def events(
@@ -91,7 +91,8 @@ class DocumentController(Controller):
             async for state in watches.changes(document_id, language_of(request)):
                 mark = state_id(state)
                 if mark != seen:
-                    yield ServerSentEventMessage(data=msgspec.json.encode(state).decode(), event="state", id=mark)
+                    body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
+                    yield ServerSentEventMessage(data=body, event="state", id=mark)
 
         return event_stream(states())
 

@@ -28,12 +28,14 @@ from activities.streams import subscribe
 from api.errors import language_of
 from api.schemas import (
     AskRequest,
+    CitationInfo,
     IndexState,
     QuestionAccepted,
     QuestionInfo,
     SearchHit,
     SearchRequest,
     SearchResponse,
+    SourceInfo,
 )
 from api.sse import EventStream, event_stream, last_offset
 from workflows.connect import Jobs, translated
@@ -152,10 +154,16 @@ async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
 
 
 def _message(event: QuestionEvent, id: int | None, language: Language) -> ServerSentEventMessage:
-    body = msgspec.to_builtins(event)
-    name = body.pop("event")
-    if isinstance(event, ErrorEvent):
-        body = {"code": event.reason.code, "message": event.reason.render(language)}
-    elif isinstance(event, DoneEvent):
-        body |= {"citations": msgspec.to_builtins(event.citations), "found": event.found}
+    """The event as the API's readers know it: its name is its tag, every field is there."""
+    match event:
+        case SourcesEvent():
+            body: object = {"sources": [SourceInfo.whole(source) for source in event.sources]}
+        case DoneEvent():
+            citations = [CitationInfo.whole(citation) for citation in event.citations]
+            body = {"answer": event.answer, "citations": citations, "mode": event.mode, "found": event.found}
+        case ErrorEvent():
+            body = {"code": event.reason.code, "message": event.reason.render(language)}
+        case _:
+            body = msgspec.structs.asdict(event)
+    name = str(type(event).__struct_config__.tag)
     return ServerSentEventMessage(data=msgspec.json.encode(body).decode(), event=name, id=id)

@@ -13,7 +13,7 @@ from activities.contracts import AnswerMode, Citation, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
 from activities.stores.catalog.records import Document, DocumentState, KnowledgeBase, Question
-from workflows.contracts import ingest_id, question_id
+from workflows.contracts import JobState, ingest_id, question_id
 
 T = TypeVar("T")
 
@@ -182,6 +182,33 @@ class ChunkInfo(Schema, frozen=True):
     section: str
 
 
+class JobStateInfo(JobState, frozen=True, omit_defaults=False):
+    """The state of a job, with every field there."""
+
+    @classmethod
+    def whole(cls, state: JobState) -> JobStateInfo:
+        """The same state."""
+        return cls(**msgspec.structs.asdict(state))
+
+
+class CitationInfo(Citation, frozen=True, omit_defaults=False):
+    """A citation, with every field there."""
+
+    @classmethod
+    def whole(cls, citation: Citation) -> CitationInfo:
+        """The same citation."""
+        return cls(**msgspec.structs.asdict(citation))
+
+
+class SourceInfo(Source, frozen=True, omit_defaults=False):
+    """A source, with every field there."""
+
+    @classmethod
+    def whole(cls, source: Source) -> SourceInfo:
+        """The same source."""
+        return cls(**msgspec.structs.asdict(source))
+
+
 class JobAccepted(Schema, frozen=True):
     """A job that goes on by itself."""
 
@@ -277,8 +304,8 @@ class QuestionInfo(Schema, frozen=True):
     state: str
     answer: str | None
     found: bool | None
-    citations: list[Citation]
-    sources: list[Source]
+    citations: list[CitationInfo]
+    sources: list[SourceInfo]
     reason: str | None
     actor: str
     created_at: datetime
@@ -298,8 +325,8 @@ class QuestionInfo(Schema, frozen=True):
             state=question.state,
             answer=question.answer,
             found=question.found,
-            citations=question.citations,
-            sources=question.sources,
+            citations=[CitationInfo.whole(citation) for citation in question.citations],
+            sources=[SourceInfo.whole(source) for source in question.sources],
             reason=question.reason.render(language) if question.reason else None,
             actor=question.actor,
             created_at=question.created_at,

@@ -121,7 +121,7 @@ async def test_a_killed_worker_loses_nothing(platform: Platform, api: httpx.Asyn
 
     async def embedding() -> bool:
         state = (await api.get(f"/documents/{document['id']}/status")).json()
-        return state["stage"] == "embed" and state.get("done", 0) > 0
+        return state["stage"] == "embed" and state["done"] > 0
 
     await assert_eventually(embedding, step=0.05)
     os.kill(platform.pid_of("worker-bulk"), signal.SIGKILL)
@@ -136,7 +136,7 @@ async def test_the_state_is_told_as_it_changes(api: httpx.AsyncClient, kb: str) 
     seen = [state for _, state in await events(api, document["events_url"])]
     assert seen[-1]["state"] == "ready"
     assert all(state["stage_count"] == 5 for state in seen)
-    numbers = [state.get("stage_number", 0) for state in seen]
+    numbers = [state["stage_number"] for state in seen]
     assert numbers == sorted(numbers)
     status = (await api.get(document["status_url"].removeprefix("/api/v1"))).json()
     assert status["state"] == "ready"

@@ -63,7 +63,7 @@ async def test_an_answer_is_quoted_and_cited(
     assert answer in done["answer"]
     assert joined(stream) == done["answer"]
     best = next(citation for citation in done["citations"] if answer in citation["quote"])
-    assert (best["document_name"], best.get("page")) == (name, page)
+    assert (best["document_name"], best["page"]) == (name, page)
     for citation in done["citations"]:
         assert f"[{citation['n']}]" in done["answer"]
         chunks = (await api.get(f"/documents/{citation['document_id']}/chunks")).json()["items"]

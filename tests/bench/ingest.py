@@ -204,12 +204,12 @@ class Loop:
     async def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
         """The platform's own requests: equal texts once, sorted by length, as many under way; nothing is kept."""
         texts = {digest(chunk.text): chunk for chunk in chunks}
-        ordered = sorted(texts, key=lambda hash: texts[hash].tokens)
+        ordered = sorted(texts, key=lambda key: texts[key].tokens)
         made = await embed_chunks(
             self._bench.stores.triton,
             self._memory,
             uuid.uuid4().hex,
-            {hash: texts[hash].text for hash in ordered},
+            {key: texts[key].text for key in ordered},
             self._bench.settings.embed,
             len(chunks),
         )

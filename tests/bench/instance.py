@@ -58,7 +58,8 @@ async def opened(instance: Instance) -> AsyncIterator[Bench]:
 
 @contextmanager
 def own() -> Iterator[Instance]:
-    """`holdfast up` on free ports with a data folder that is removed afterwards."""
+    """`holdfast up` on free ports with a data folder that is removed afterwards, however the bench ends."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         environ = _environ(Path(folder))
         with _up(environ, Path(folder) / "up.log"):

@@ -88,7 +88,8 @@ def table(measures: Sequence[Measure]) -> str:
 
 def machine() -> str:
     """What a reader has to know before comparing figures."""
-    return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {platform.machine()}, Python {platform.python_version()}"
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    return f"{cores} cores, load {load:.1f}, {platform.machine()}, Python {platform.python_version()}"
 
 
 def say(line: str) -> None:

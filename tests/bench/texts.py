@@ -26,20 +26,23 @@ if the amount is above {n} euros|in room {n} of the old building|as paragraph {n
     "\n", "|"
 )
 
-ZH_SUBJECTS = "年假申请|差旅报告|劳动合同|访客证件|备用电脑|季度预算|事故报告|育儿假|夜班安排|消防演习|供应商发票|培训课程|停车许可|远程办公协议"
+ZH_SUBJECTS = """年假申请|差旅报告|劳动合同|访客证件|备用电脑|季度预算|事故报告
+育儿假|夜班安排|消防演习|供应商发票|培训课程|停车许可|远程办公协议""".replace("\n", "|")
 ZH_VERBS = "必须提交给|应当交由|由专人转交给|经审核后退回|不得擅自转给|需要抄送|统一保存在|最终归档于"
-ZH_PEOPLE = "部门负责人|财务办公室|职工代表大会|外部审计机构|区域经理|法务团队|前台|数据保护专员|档案室|项目发起人|信息技术支持中心"
-ZH_ENDINGS = "期限为{n}个工作日|逾期超过{n}天的不予受理|并附上{n}份复印件|每{n}周检查一次|金额超过{n}元时需要复核|至少保存{n}个月|详见制度第{n}条"
+ZH_PEOPLE = """部门负责人|财务办公室|职工代表大会|外部审计机构|区域经理|法务团队
+前台|数据保护专员|档案室|项目发起人|信息技术支持中心""".replace("\n", "|")
+ZH_ENDINGS = """期限为{n}个工作日|逾期超过{n}天的不予受理|并附上{n}份复印件|每{n}周检查一次
+金额超过{n}元时需要复核|至少保存{n}个月|详见制度第{n}条""".replace("\n", "|")
 
 
 def made_up(seed: int, characters: int) -> str:
-    """A document of about so many characters: chapters in turns English and Chinese; the same for the same seed."""
+    """So many characters: chapters in turns English (an odd seed begins so) and Chinese; the same for a seed."""
     dice = random.Random(seed)
     parts: list[str] = []
     length = chapter = 0
     while length < characters:
         chapter += 1
-        english = chapter % 2 == 1
+        english = (chapter + seed) % 2 == 0
         parts.append(f"CHAPTER {chapter}" if english else f"第{chapter}章")
         parts += [_paragraph(dice, english) for _ in range(dice.randint(12, 30))]
         length = sum(map(len, parts)) + 2 * len(parts)

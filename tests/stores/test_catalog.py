@@ -16,9 +16,20 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, func, inspect, select
 
-from activities.contracts import Answered, Chunking, Citation, PublishInput, RecordAnswerInput, Retrieved, Source
+from activities.contracts import (
+    Answered,
+    Chunking,
+    Citation,
+    PublishInput,
+    RecordAnswerInput,
+    RemoveInput,
+    Retrieved,
+    Source,
+)
 from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason
+from activities.publish import PublishActivities
 from activities.settings import CatalogSettings, Settings, load
+from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog, alembic_config, upgrade
 from activities.stores.catalog.keys import KEY_PREFIX, hash_key
 from activities.stores.catalog.records import KnowledgeBase
@@ -319,6 +330,20 @@ async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settin
         await one.documents.remove(id)
     await one.close()
     await two.close()
+
+
+async def test_the_last_of_equal_documents_takes_their_bytes(settings: Settings, kb: KnowledgeBase) -> None:
+    """Two documents of the same content that are deleted at the same time leave no bytes behind."""
+    catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
+    await blobs.put(original_key(ONE), b"personal")
+    ids = [await accepted(catalog, kb, name) for name in ("a.pdf", "b.pdf")]
+    for id in ids:
+        await catalog.documents.delete(id, "ann")
+    removing = PublishActivities(blobs, catalog)
+    await asyncio.gather(*(removing.remove_document(RemoveInput(document_id=id)) for id in ids))
+    assert await blobs.list("originals") == []
+    assert (await catalog.documents.accept(kb.id, "c.pdf", ONE, 8, "ann")).created
+    await catalog.close()
 
 
 # --- knowledge bases -------------------------------------------------------------------------------

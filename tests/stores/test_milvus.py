@@ -1,0 +1,278 @@
+"""The Milvus client against the platform's real Milvus: rows, counts, both searches, and outages."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+import pytest
+
+from activities.errors import MilvusUnavailable
+from activities.stores.catalog.tables import new_id
+from activities.stores.milvus import MAX_TEXT_BYTES, Hit, Milvus, Row
+from activities.stores.triton import Vectors
+from api.processes import free_port
+from tests.conftest import Platform
+
+DIMENSION = 8
+ONE, TWO = "a" * 32, "b" * 32
+MISSING = "kb_missing_g1"
+
+TEXTS = [
+    "Employees may carry over five days of unused annual leave.",
+    "The visa fee is paid by the company once a year.",
+    "外籍员工的签证费用由公司承担，每年最多报销一次。",
+    "年假最多可以结转五天到下一年。",
+    "使用 Kubernetes 部署时，请先配置 GPU 节点的驱动程序。",
+    "Backups of the database are encrypted and kept for ninety days.",
+]
+
+
+@pytest.fixture
+async def milvus(platform: Platform) -> AsyncIterator[Milvus]:
+    """A client of the platform's Milvus."""
+    milvus = Milvus(platform.settings.milvus.uri)
+    yield milvus
+    await milvus.close()
+
+
+@pytest.fixture
+async def collection(milvus: Milvus) -> AsyncIterator[str]:
+    """A fresh collection, dropped afterwards."""
+    name = f"kb_{new_id()}_g1"
+    await milvus.create(name, DIMENSION)
+    yield name
+    await milvus.drop(name)
+
+
+def vectors(count: int, first: int = 0) -> Vectors:
+    """Unit vectors, each along an axis of its own."""
+    return np.eye(DIMENSION, dtype=np.float32)[first : first + count]
+
+
+def rows(texts: Sequence[str], document_id: str = ONE, version: int = 1) -> list[Row]:
+    """Rows of a document's texts."""
+    return [
+        Row(
+            id=f"{document_id}:{version}:{n}",
+            document_id=document_id,
+            version=version,
+            ordinal=n,
+            page=n,
+            section="Handbook › 手册",
+            text=text,
+        )
+        for n, text in enumerate(texts)
+    ]
+
+
+def ids(hits: Sequence[Hit]) -> list[str]:
+    """Ids of the rows that were found."""
+    return [hit.row.id for hit in hits]
+
+
+async def test_creating_a_collection_again_changes_nothing(milvus: Milvus, collection: str) -> None:
+    """Its rows stay, also when several workers create it at once."""
+    await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    await milvus.create(collection, DIMENSION)
+    await asyncio.gather(*(milvus.create(collection, DIMENSION) for _ in range(3)))
+    assert await milvus.exists(collection)
+    assert await milvus.count(collection) == 1
+
+
+async def test_a_collection_created_by_several_at_once_is_there(milvus: Milvus) -> None:
+    """None of the creators fails."""
+    name = f"kb_{new_id()}_g1"
+    await asyncio.gather(*(milvus.create(name, DIMENSION) for _ in range(4)))
+    assert await milvus.exists(name)
+    await milvus.drop(name)
+
+
+async def test_dropping_is_idempotent(milvus: Milvus) -> None:
+    """A dropped collection is not there, and dropping it again is fine."""
+    name = f"kb_{new_id()}_g1"
+    await milvus.create(name, DIMENSION)
+    for _ in range(2):
+        await milvus.drop(name)
+        assert not await milvus.exists(name)
+
+
+async def test_writing_twice_is_writing_once(milvus: Milvus, collection: str) -> None:
+    """Rows of the same ids are replaced, with their text and their vector."""
+    await milvus.upsert(collection, rows(TEXTS[:3]), vectors(3))
+    await milvus.upsert(collection, rows(TEXTS[:3]), vectors(3))
+    assert await milvus.count(collection) == 3
+    await milvus.upsert(collection, rows(["Completely rewritten."]), vectors(1, first=7))
+    assert await milvus.count(collection) == 3
+    (hit,) = await milvus.search_dense(collection, vectors(1, first=7)[0], 1)
+    assert hit.row.text == "Completely rewritten."
+    assert await milvus.search_keyword(collection, "unused annual leave", 3) == []
+
+
+async def test_rows_are_counted_and_deleted_by_document_and_version(milvus: Milvus, collection: str) -> None:
+    """A version, a document or all; deleting takes exactly those, and deleting nothing is fine."""
+    await milvus.upsert(collection, rows(TEXTS[:2]), vectors(2))
+    await milvus.upsert(collection, rows(TEXTS[:3], version=2), vectors(3))
+    await milvus.upsert(collection, rows(TEXTS[:1], TWO), vectors(1))
+
+    async def counts() -> list[int]:
+        pairs: list[tuple[str | None, int | None]] = [(None, None), (ONE, None), (ONE, 1), (ONE, 2), (TWO, None)]
+        return [await milvus.count(collection, document_id, version) for document_id, version in pairs]
+
+    assert await counts() == [6, 5, 2, 3, 1]
+    for _ in range(2):
+        await milvus.delete(collection, ONE, 1)
+        assert await counts() == [4, 3, 0, 3, 1]
+    await milvus.delete(collection, "c" * 32)
+    await milvus.delete(collection, ONE)
+    assert await counts() == [1, 0, 0, 0, 1]
+
+
+async def test_a_row_comes_back_as_it_was_written(milvus: Milvus, collection: str) -> None:
+    """Every field, also the longest text that is allowed and one of many lines."""
+    texts = ["x " * (MAX_TEXT_BYTES // 2), "文" * (MAX_TEXT_BYTES // 3), 'lines\n\twith "quotes" and \\ 🐉\n']
+    written = rows(texts)
+    await milvus.upsert(collection, written, vectors(3))
+    for row, vector in zip(written, vectors(3), strict=True):
+        (hit,) = await milvus.search_dense(collection, vector, 1)
+        assert hit.row == row
+
+
+async def test_dense_search_is_by_cosine_best_first(milvus: Milvus, collection: str) -> None:
+    """The score is the cosine; no more rows than asked for."""
+    await milvus.upsert(collection, rows(TEXTS[:3]), vectors(3))
+    question = np.array([0.6, 0.8, 0, 0, 0, 0, 0, 0], np.float32)
+    hits = await milvus.search_dense(collection, question, 2)
+    assert ids(hits) == [f"{ONE}:1:1", f"{ONE}:1:0"]
+    assert [hit.score for hit in hits] == pytest.approx([0.8, 0.6], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("carrying over leaves", 0),
+        ("VISA fees", 1),
+        ("签证费用谁承担", 2),
+        ("年假可以结转几天", 3),
+        ("kubernetes", 4),
+        ("GPU 驱动怎么配置", 4),
+        ("how long are backups kept?", 5),
+    ],
+)
+async def test_keyword_search_knows_both_languages(
+    milvus: Milvus, collection: str, query: str, expected: int
+) -> None:
+    """English words are stemmed and lower-cased, Chinese is cut into words, a text may mix the two."""
+    await milvus.upsert(collection, rows(TEXTS), vectors(len(TEXTS)))
+    hits = await milvus.search_keyword(collection, query, 3)
+    assert hits[0].row.ordinal == expected
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert all(hit.score > 0 for hit in hits)
+
+
+@pytest.mark.parametrize("query", ["the of and", "。，！", "zyzzyva", '" or 1 == 1 --', "\\", "🐉", " "])
+async def test_a_query_without_known_words_finds_nothing(milvus: Milvus, collection: str, query: str) -> None:
+    """Stop words, punctuation and words of no text are no error."""
+    await milvus.upsert(collection, rows(TEXTS), vectors(len(TEXTS)))
+    assert await milvus.search_keyword(collection, query, 3) == []
+
+
+async def test_an_empty_collection_is_searched(milvus: Milvus, collection: str) -> None:
+    """It has nothing, which is no error."""
+    assert await milvus.search_dense(collection, vectors(1)[0], 5) == []
+    assert await milvus.search_keyword(collection, "leave", 5) == []
+    assert await milvus.count(collection) == 0
+
+
+async def test_a_search_can_be_of_some_documents_only(milvus: Milvus, collection: str) -> None:
+    """Rows of the others are never found, by neither search; an unknown document has none."""
+    await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    await milvus.upsert(collection, rows(TEXTS[:1], TWO), vectors(1))
+    question = vectors(1)[0]
+    for wanted in ([TWO], [ONE], [ONE, TWO]):
+        assert {hit.row.document_id for hit in await milvus.search_dense(collection, question, 9, wanted)} == {*wanted}
+        found = await milvus.search_keyword(collection, "annual leave", 9, wanted)
+        assert {hit.row.document_id for hit in found} == {*wanted}
+    assert await milvus.search_dense(collection, question, 9, ["c" * 32]) == []
+    assert await milvus.search_keyword(collection, "annual leave", 9, ["c" * 32]) == []
+
+
+@pytest.mark.parametrize("id", ["", "a", '" or document_id != "', "A" * 32, "a" * 33, "g" * 32, "a" * 32 + "\n", "ａ" * 32])
+async def test_only_ids_of_the_catalogue_get_into_a_filter(milvus: Milvus, collection: str, id: str) -> None:
+    """Anything else is refused before it is sent, and nothing is deleted."""
+    await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    for action in (
+        milvus.delete(collection, id),
+        milvus.delete(collection, id, 1),
+        milvus.count(collection, id),
+        milvus.search_dense(collection, vectors(1)[0], 1, [ONE, id]),
+        milvus.search_keyword(collection, "leave", 1, [id]),
+    ):
+        with pytest.raises(ValueError, match="not an id of the catalogue"):
+            await action
+    assert await milvus.count(collection) == 1
+
+
+async def test_a_missing_collection_is_a_key_error(milvus: Milvus) -> None:
+    """Reading, searching, writing and deleting say which one; the client works on."""
+    for action in (
+        milvus.count(MISSING),
+        milvus.count(MISSING, ONE),
+        milvus.search_dense(MISSING, vectors(1)[0], 1),
+        milvus.search_keyword(MISSING, "leave", 1),
+        milvus.upsert(MISSING, rows(TEXTS[:1]), vectors(1)),
+        milvus.delete(MISSING, ONE),
+    ):
+        with pytest.raises(KeyError) as caught:
+            await action
+        assert caught.value.args == (MISSING,)
+    await milvus.ping()
+    assert not await milvus.exists(MISSING)
+
+
+async def test_rows_and_vectors_must_match(milvus: Milvus, collection: str) -> None:
+    """A vector too few is an error of ours, never a row that is silently left out."""
+    with pytest.raises(ValueError, match="shorter"):
+        await milvus.upsert(collection, rows(TEXTS[:2]), vectors(1))
+    assert await milvus.count(collection) == 0
+
+
+async def test_a_milvus_that_is_down_is_an_outage() -> None:
+    """Nobody listens: no call reads as "nothing found" or as a missing collection."""
+    milvus = Milvus(f"http://127.0.0.1:{free_port()}")
+    for action in (
+        milvus.ping(),
+        milvus.exists(MISSING),
+        milvus.create(MISSING, DIMENSION),
+        milvus.drop(MISSING),
+        milvus.count(MISSING),
+        milvus.delete(MISSING, ONE),
+        milvus.upsert(MISSING, rows(TEXTS[:1]), vectors(1)),
+        milvus.search_dense(MISSING, vectors(1)[0], 1),
+        milvus.search_keyword(MISSING, "leave", 1),
+    ):
+        with pytest.raises(MilvusUnavailable) as caught:
+            await action
+        assert caught.value.reason.params["detail"]
+        assert len(str(caught.value).splitlines()) == 1
+    await milvus.close()
+
+
+async def test_a_milvus_that_never_answers_is_an_outage() -> None:
+    """Somebody listens, but is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        milvus = Milvus(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(MilvusUnavailable) as caught:
+            await milvus.ping()
+        assert caught.value.reason.params["detail"]
+        await milvus.close()
+
+
+async def test_a_closed_client_connects_again(milvus: Milvus, collection: str) -> None:
+    """Closing gives the connection back; the next call makes a new one."""
+    await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    for _ in range(2):
+        await milvus.close()
+    assert await milvus.count(collection) == 1

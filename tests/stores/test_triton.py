@@ -1,0 +1,219 @@
+"""The Triton client against the platform's real Triton: the model's card, vectors, generated text, and outages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import numpy as np
+import pytest
+from tritonclient.grpc.aio import InferenceServerClient
+
+from activities.errors import ModelError, TritonUnavailable
+from activities.stores.triton import BULK_PRIORITY, QUESTION_PRIORITY, Triton
+from api.processes import free_port
+
+PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.fixture
+async def triton(triton_url: str) -> AsyncIterator[Triton]:
+    """A client of the platform's Triton."""
+    triton = Triton(triton_url)
+    yield triton
+    await triton.close()
+
+
+async def requests_of(url: str, model: str) -> int:
+    """How many requests a model has answered so far."""
+    async with InferenceServerClient(url) as client:
+        statistics = await client.get_inference_statistics(model, as_json=True)
+    return int(statistics["model_stats"][0]["inference_stats"]["success"]["count"])
+
+
+async def test_both_models_are_ready(triton: Triton) -> None:
+    """A running platform answers a ping."""
+    await triton.ping()
+
+
+async def test_the_model_describes_itself_once(triton: Triton, triton_url: str) -> None:
+    """The card has what the platform needs to know, and is asked for once."""
+    card = await triton.card()
+    assert card.dimension > 0
+    assert card.batch_size > 0
+    assert card.fingerprint
+    assert {"en", "zh"} <= set(card.languages)
+    before = await requests_of(triton_url, "embed")
+    assert await triton.card() is card
+    assert await requests_of(triton_url, "embed") == before
+
+
+async def test_the_tokenizer_counts_the_models_own_tokens(triton: Triton) -> None:
+    """Whole texts are counted, however long, in both languages; the tokenizer is fetched once."""
+    tokenizer = await triton.tokenizer()
+    short = tokenizer.encode("annual leave", add_special_tokens=False)
+    assert 2 <= len(short.ids) <= 4
+    assert "".join(short.tokens).replace("▁", " ").strip() == "annual leave"
+    card = await triton.card()
+    long = "年假最多可以结转五天。" * card.max_tokens
+    assert len(tokenizer.encode(long).ids) > 2 * card.max_tokens
+    assert len({len(encoding.ids) for encoding in tokenizer.encode_batch(["a", "a " * 50])}) == 2
+    assert await triton.tokenizer() is tokenizer
+
+
+async def test_embeddings_have_length_one(triton: Triton) -> None:
+    """One row for each text, in order, whatever else is in the request; also for empty and overlong texts."""
+    card = await triton.card()
+    texts = ["passage: annual leave", "passage: 年假", "", "word " * 5000]
+    vectors = await triton.embed(texts)
+    assert vectors.shape == (4, card.dimension)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
+    for text, vector in zip(texts[:2], vectors[:2], strict=True):
+        alone = (await triton.embed([text], QUESTION_PRIORITY))[0]
+        assert float(alone @ vector) > 0.999
+
+
+async def test_a_questions_vector_has_the_models_prompt(triton: Triton) -> None:
+    """It is the embedding of the prompt and the question, and nearest to the passage that answers it."""
+    card = await triton.card()
+    question = "How much unused leave can I carry over?"
+    vector = await triton.embed_query(question)
+    assert vector.shape == (card.dimension,)
+    (same,) = await triton.embed([card.prompts["query"] + question], BULK_PRIORITY)
+    assert float(vector @ same) > 0.999
+    passages = ["Five days of annual leave may be carried over.", "消防演习每年一次。", "The printer is on floor two."]
+    cosines = await triton.embed([card.prompts["passage"] + text for text in passages]) @ vector
+    assert int(np.argmax(cosines)) == 0
+
+
+async def test_text_comes_in_pieces(triton: Triton) -> None:
+    """The answer is streamed and ends by itself."""
+    pieces = [piece async for piece in triton.generate(PROMPT, {"max_tokens": 24, "temperature": 0})]
+    assert len(pieces) > 3
+    assert len("".join(pieces)) > 20
+
+
+async def test_leaving_the_iterator_stops_the_generation(triton: Triton, triton_url: str) -> None:
+    """Many long answers that are left after a piece end in Triton too, so that the next question is answered.
+
+    Each of the answers would take minutes, and there are more of them than the model has slots.
+    """
+    for _ in range(12):
+        pieces = triton.generate(PROMPT, {"max_tokens": 3000, "temperature": 0, "ignore_eos": True})
+        assert await anext(pieces)
+        await pieces.aclose()  # type: ignore[attr-defined]
+    assert [piece async for piece in triton.generate(PROMPT, {"max_tokens": 3, "temperature": 0})]
+
+
+async def test_an_input_that_the_model_refuses_is_not_an_outage(triton: Triton) -> None:
+    """Waiting would not help: it is a ModelError with the model's words."""
+    with pytest.raises(ModelError) as caught:
+        async for _ in triton.generate(PROMPT, {"no_such_parameter": 1}):
+            pass
+    assert "no_such_parameter" in str(caught.value)
+
+
+async def test_a_triton_that_is_down_is_an_outage() -> None:
+    """Nobody listens: every call raises TritonUnavailable in one line."""
+    triton = Triton(f"127.0.0.1:{free_port()}")
+    for action in (
+        triton.ping(),
+        triton.card(),
+        triton.tokenizer(),
+        triton.embed(["text"]),
+        triton.embed_query("text"),
+        anext(triton.generate(PROMPT, {})),
+    ):
+        with pytest.raises(TritonUnavailable) as caught:
+            await action
+        assert caught.value.reason.params["detail"]
+        assert len(str(caught.value).splitlines()) == 1
+    await triton.close()
+
+
+#: What each state of gRPC means for us: True for an outage that is waited for, False for a refusal. OK is no error.
+OUTAGE = {
+    grpc.StatusCode.CANCELLED: True,
+    grpc.StatusCode.UNKNOWN: True,
+    grpc.StatusCode.INVALID_ARGUMENT: False,
+    grpc.StatusCode.DEADLINE_EXCEEDED: True,
+    grpc.StatusCode.NOT_FOUND: True,  # the model is not loaded (yet)
+    grpc.StatusCode.ALREADY_EXISTS: False,
+    grpc.StatusCode.PERMISSION_DENIED: False,
+    grpc.StatusCode.UNAUTHENTICATED: False,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: True,  # the queue is full
+    grpc.StatusCode.FAILED_PRECONDITION: False,
+    grpc.StatusCode.ABORTED: True,
+    grpc.StatusCode.UNIMPLEMENTED: False,
+    grpc.StatusCode.INTERNAL: False,
+    grpc.StatusCode.UNAVAILABLE: True,
+    grpc.StatusCode.DATA_LOSS: False,
+    grpc.StatusCode.OUT_OF_RANGE: False,
+}
+
+
+@pytest.fixture
+async def refusing() -> AsyncIterator[tuple[Triton, list[grpc.StatusCode]]]:
+    """A client of a gRPC server that answers every call with the last status of the list."""
+    answers: list[grpc.StatusCode] = []
+
+    class Refuse(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            async def unary(_request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+                await context.abort(answers[-1], "the reason\nand more of it")
+
+            async def stream(
+                _requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+            ) -> AsyncIterator[bytes]:
+                await context.abort(answers[-1], "the reason\nand more of it")
+                yield b""
+
+            if str(handler_call_details.method).endswith("ModelStreamInfer"):
+                return grpc.stream_stream_rpc_method_handler(stream)
+            return grpc.unary_unary_rpc_method_handler(unary)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Refuse(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    triton = Triton(f"127.0.0.1:{port}")
+    yield triton, answers
+    await triton.close()
+    await server.stop(None)
+
+
+def test_the_error_table_is_complete() -> None:
+    """Every state that gRPC knows has its meaning here."""
+    assert set(OUTAGE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
+
+
+@pytest.mark.parametrize("status", list(OUTAGE), ids=lambda status: status.name)
+async def test_each_state_of_grpc_is_translated(
+    refusing: tuple[Triton, list[grpc.StatusCode]], status: grpc.StatusCode
+) -> None:
+    """Waited for or refused, the same for a single call and for a stream, with the first line of the server's words."""
+    triton, answers = refusing
+    answers.append(status)
+    expected = TritonUnavailable if OUTAGE[status] else ModelError
+    for action in (triton.embed(["text"]), anext(triton.generate(PROMPT, {}))):
+        with pytest.raises((TritonUnavailable, ModelError)) as caught:
+            await action
+        assert type(caught.value) is expected
+        assert caught.value.reason.params == {"detail": "the reason"}
+
+
+async def test_a_task_that_is_canceled_is_not_an_outage(triton: Triton) -> None:
+    """Cancelation of the caller passes through unchanged."""
+    started = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in triton.generate(PROMPT, {"max_tokens": 3000, "temperature": 0, "ignore_eos": True}):
+            started.set()
+
+    task = asyncio.create_task(read())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

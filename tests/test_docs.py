@@ -1,0 +1,158 @@
+"""What the documents say, held to the code: settings, commands, formats, targets, versions."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from activities.formats import FORMATS
+from activities.settings import PREFIX, Settings, variables
+from api.cli import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+READMES = {name: (ROOT / name).read_text() for name in ("README.md", "README.zh.md")}
+OF_THE_MACHINE = {("worker", "cpu_slots")}
+"""Settings whose default is not the same everywhere; the text says what it is."""
+
+ROW = re.compile(r"^\| ((?:`HOLDFAST_[^`]+` ?)+)\| .+ \|$", re.M)
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.S)
+
+readmes = pytest.mark.parametrize("readme", READMES.values(), ids=READMES)
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """All commands of the command line, as they are typed after `holdfast`."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        else:
+            yield " ".join((*path, name))
+
+
+def command_at(words: list[str]) -> click.Command | None:
+    """The command that these words call; None if there is none."""
+    current: click.Command = cli
+    for word in words:
+        if not isinstance(current, click.Group):
+            return current
+        if word not in current.commands:
+            return None
+        current = current.commands[word]
+    return current
+
+
+@readmes
+def test_a_readme_is_short(readme: str) -> None:
+    """At most 150 lines: what is longer is not read."""
+    assert len(readme.splitlines()) <= 150
+
+
+@readmes
+def test_every_setting_has_its_place(readme: str) -> None:
+    """Each setting stands in the table once, with the default that the code has; none is there that is not."""
+    cells = [cell for row in ROW.findall(readme) for cell in re.findall(r"`([^`]+)`", row)]
+    listed = [tuple(cell.partition("=")[::2]) for cell in cells]
+    assert sorted(listed) == sorted((name, _default(path)) for name, path in variables().items())
+
+
+def _default(path: tuple[str, ...]) -> str:
+    value: object = Settings()
+    for field in path:
+        value = getattr(value, field)
+    return "" if path in OF_THE_MACHINE else str(value)
+
+
+@readmes
+def test_no_setting_is_invented(readme: str) -> None:
+    """Whatever a document calls HOLDFAST_… is a setting."""
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", readme)) <= variables().keys()
+
+
+@readmes
+def test_every_command_is_there(readme: str) -> None:
+    """Each command stands in a README by the words that a person types."""
+    missing = [command for command in leaves(cli) if not re.search(rf"`holdfast {command}[` ]", readme)]
+    assert not missing
+
+
+@readmes
+def test_commands_in_the_text_exist(readme: str) -> None:
+    """Every `holdfast …` in code is a command; the options that it names are understood."""
+    for code in CODE.findall(readme):
+        for line in re.findall(r"\bholdfast ((?:[a-z]+ ?)+[^`&\n]*)", code):
+            words = re.match(r"(?:[a-z]+ ?)+", line)
+            command = command_at(words[0].split()[:2]) if words else None
+            assert command is not None, line
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert set(re.findall(r"--[a-z-]+", line)) <= known, line
+
+
+@readmes
+def test_the_formats_are_those_that_are_read(readme: str) -> None:
+    """The table of formats has exactly the formats of the code, each with its extensions."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| ((?:`\.\w+` )+)\| .+ \|$", readme, re.M))
+    listed = {name: tuple(re.findall(r"`(\.\w+)`", names)) for name, names in rows.items()}
+    assert listed == {item.name: item.extensions for item in FORMATS}
+
+
+@readmes
+def test_make_targets_exist(readme: str) -> None:
+    """Every `make …` that a document names is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.M))
+    named = {target for code in CODE.findall(readme) for target in re.findall(r"\bmake ([a-z]+)\b", code)}
+    assert {"up", "test", "lint"} <= named <= targets
+
+
+@readmes
+def test_files_that_are_named_exist(readme: str) -> None:
+    """Links lead to files of this repository, and so do paths in code."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
+    paths = re.findall(r"`((?:deploy|api|workflows|activities|triton_models|tests)/[\w./-]*)`", readme)
+    paths += re.findall(r"\b(deploy/[\w.]+|docker-compose\.yml|\.ci/run)\b", readme)
+    missing = [path for path in [*links, *paths] if not (ROOT / path).exists()]
+    assert links
+    assert not missing
+
+
+def test_both_languages_say_the_same() -> None:
+    """Both READMEs have the same sections, tables, addresses and blocks of code, in the same order."""
+    marks = [re.findall(r"^(?:#+ |\| |```\w*|\* )", readme, re.M) for readme in READMES.values()]
+    assert marks[0] == marks[1]
+    addresses = [re.findall(r"<(http[^>]+)>", readme) for readme in READMES.values()]
+    assert addresses[0] == addresses[1]
+    cells = [re.findall(r"^\| (`[^|]+) \|", readme, re.M) for readme in READMES.values()]
+    assert cells[0] == cells[1]
+
+
+@readmes
+def test_ci_runs_the_test_command(readme: str) -> None:
+    """What a README calls the test command is what CI runs, last, after the checks."""
+    script = (ROOT / ".ci/run").read_text()
+    commands = [line for line in script.splitlines() if re.match(r"make ", line)]
+    assert commands == ["make lint", "make test"]
+    assert script.rstrip().endswith("make test")
+    assert "set -euo pipefail" in script
+    assert all(f"`{command}`" in readme for command in commands)
+
+
+def test_the_version_is_one() -> None:
+    """The changelog's newest version is the project's."""
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changelog, re.M)
+    assert versions[0] == PROJECT["version"]
+
+
+def test_the_licence_is_the_one_that_is_declared() -> None:
+    """LICENSE is the whole text of the licence in pyproject.toml, which ships with the package."""
+    text = (ROOT / "LICENSE").read_text()
+    assert PROJECT["license"] == "Apache-2.0"
+    assert PROJECT["license-files"] == ["LICENSE"]
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
