@@ -158,6 +158,12 @@ class Published(Contract, frozen=True):
     retired: list[int] = []
 
 
+class FailureRecorded(Contract, frozen=True):
+    """``purge`` is False when the version had been published before: then its rows stay."""
+
+    purge: bool
+
+
 class PurgeInput(Contract, frozen=True):
     """Rows to purge: those of ``versions``, or of the whole document when it is None."""
 
@@ -334,7 +340,7 @@ async def publish(job: PublishInput) -> Published: ...  # type: ignore[empty-bod
 
 
 @activity.defn(name="record_failure")
-async def record_failure(job: RecordFailureInput) -> None: ...
+async def record_failure(job: RecordFailureInput) -> FailureRecorded: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="purge_rows")

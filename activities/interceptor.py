@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.errors import DependencyError, HoldfastError, Reason
+from activities.errors import Canceled, DependencyError, HoldfastError, Reason
 
 log = structlog.get_logger()
 
@@ -61,11 +62,14 @@ class _Inbound(ActivityInboundInterceptor):
             raise error from exc
 
 
-def reason_of(error: ApplicationError) -> Reason:
-    """The Reason that ``to_application_error`` put into an error, also after a trip through Temporal."""
-    details = error.details
-    if details and isinstance(details[0], dict):
-        return Reason(code=str(details[0].get("code", "internal")), params=details[0].get("params", {}))
-    if details and isinstance(details[0], Reason):
-        return details[0]
-    return HoldfastError().reason
+def reason_of(error: BaseException) -> Reason:
+    """Why a step ended: the Reason that ``to_application_error`` put in, also after a trip through Temporal."""
+    if is_cancelled_exception(error):
+        return Canceled().reason
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ApplicationError):
+        cause = cause.__cause__
+    if cause is None or not cause.details:
+        return HoldfastError().reason
+    detail = cause.details[0]
+    return detail if isinstance(detail, Reason) else msgspec.convert(detail, Reason)

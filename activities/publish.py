@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.contracts import (
+    FailureRecorded,
     KnowledgeBaseInput,
     Published,
     PublishInput,
@@ -15,6 +16,7 @@ from activities.contracts import (
 from activities.heartbeat import heartbeating, report
 from activities.stores.blobs import Blobs, digest, original_key
 from activities.stores.catalog import Catalog
+from activities.stores.catalog.records import DocumentState
 
 
 class PublishActivities:
@@ -29,11 +31,11 @@ class PublishActivities:
         return await self._catalog.documents.publish(job)
 
     @activity.defn(name="record_failure")
-    async def record_failure(self, job: RecordFailureInput) -> None:
+    async def record_failure(self, job: RecordFailureInput) -> FailureRecorded:
         """Write down why a version did not become ready."""
-        await self._catalog.documents.finish(
-            job.document_id, job.version, "canceled" if job.canceled else "failed", job.reason
-        )
+        state: DocumentState = "canceled" if job.canceled else "failed"
+        published = await self._catalog.documents.finish(job.document_id, job.version, state, job.reason)
+        return FailureRecorded(purge=not published)
 
     @activity.defn(name="remove_document")
     @heartbeating

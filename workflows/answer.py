@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -10,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
     from activities.contracts import DoneEvent, ErrorEvent, QuestionEvent, Queue, SourcesEvent, StateEvent
     from activities.contracts import Priority as Urgency
-    from activities.errors import Canceled, Reason
+    from activities.errors import Reason
     from activities.interceptor import reason_of
     from activities.streams import TOPIC, WorkflowStream
     from workflows.contracts import QUESTION_STAGES, JobState, QuestionJob
@@ -39,11 +41,8 @@ class AnswerQuestion:
         """Raises ApplicationError, typed by the reason's code, when there can be no answer."""
         try:
             answered = await self._answer(job)
-        except BaseException as exc:
-            canceled = is_cancelled_exception(exc)
-            if not canceled and not (isinstance(exc, ActivityError) and isinstance(exc.cause, ApplicationError)):
-                raise
-            reason = Canceled().reason if canceled else reason_of(exc.cause)  # type: ignore[attr-defined]
+        except (ActivityError, asyncio.CancelledError) as exc:
+            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
             await self._record(step.RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
             self._progress.finish("canceled" if canceled else "failed")
             self._publish(ErrorEvent(reason=reason))

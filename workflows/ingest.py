@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -9,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
     from activities.contracts import Queue
-    from activities.errors import Canceled, Reason
+    from activities.errors import Reason
     from activities.interceptor import reason_of
     from workflows.contracts import INGEST_STAGES, IngestJob, IngestResult, JobState
     from workflows.policies import LONG_STEP, SHORT_STEP
@@ -36,15 +38,12 @@ class IngestDocument:
         """Raises ApplicationError, typed by the reason's code, when the document cannot be used."""
         try:
             result = await self._ingest(job)
-        except BaseException as exc:
-            if is_cancelled_exception(exc):
-                await self._give_up(Canceled().reason, canceled=True)
+        except (ActivityError, asyncio.CancelledError) as exc:
+            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
+            await self._give_up(reason, canceled=canceled)
+            if canceled:
                 raise
-            if isinstance(exc, ActivityError) and isinstance(exc.cause, ApplicationError):
-                reason = reason_of(exc.cause)
-                await self._give_up(reason, canceled=False)
-                raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
-            raise
+            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
         self._progress.finish("ready" if result.live else "canceled")
         return result
 
@@ -153,7 +152,7 @@ class IngestDocument:
 
     async def _give_up(self, reason: Reason, *, canceled: bool) -> None:
         """Leave nothing half-done: record the reason, purge the version's rows. Runs to its end when canceled."""
-        await workflow.execute_activity(
+        recorded = await workflow.execute_activity(
             step.record_failure,
             step.RecordFailureInput(
                 document_id=self._job.document_id, version=self._job.version, reason=reason, canceled=canceled
@@ -163,5 +162,6 @@ class IngestDocument:
             summary=f"{'Canceled' if canceled else 'Failed'}: {reason.render()}",
             **SHORT_STEP,
         )
-        await self._purge([self._job.version])
+        if recorded.purge:
+            await self._purge([self._job.version])
         self._progress.finish("canceled" if canceled else "failed")

@@ -39,7 +39,11 @@ LONG_STEP = Policy(
 )
 
 #: One transaction.
-SHORT_STEP = Policy(start_to_close_timeout=timedelta(seconds=30), retry_policy=PATIENT)
+SHORT_STEP = Policy(
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=PATIENT,
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,  # it commits or not, and we know which
+)
 
 #: Somebody is waiting for the answer: a step that hangs is tried again soon.
 INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)

@@ -96,11 +96,11 @@ async def test_text_comes_in_pieces(triton: Triton) -> None:
 
 
 async def test_leaving_the_iterator_stops_the_generation(triton: Triton, triton_url: str) -> None:
-    """Many long answers that are left after a piece end in Triton too, so that the next question is answered.
+    """Long answers that are left after a piece end in Triton too, so that the next question is answered.
 
     Each of the answers would take minutes, and there are more of them than the model has slots.
     """
-    for _ in range(12):
+    for _ in range(6):
         pieces = triton.generate(PROMPT, {"max_tokens": 3000, "temperature": 0, "ignore_eos": True})
         assert await anext(pieces)
         await pieces.aclose()  # type: ignore[attr-defined]
@@ -189,19 +189,18 @@ def test_the_error_table_is_complete() -> None:
     assert set(OUTAGE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
 
 
+@pytest.mark.parametrize("call", ["single", "stream"])
 @pytest.mark.parametrize("status", list(OUTAGE), ids=lambda status: status.name)
 async def test_each_state_of_grpc_is_translated(
-    refusing: tuple[Triton, list[grpc.StatusCode]], status: grpc.StatusCode
+    refusing: tuple[Triton, list[grpc.StatusCode]], status: grpc.StatusCode, call: str
 ) -> None:
     """Waited for or refused, the same for a single call and for a stream, with the first line of the server's words."""
     triton, answers = refusing
     answers.append(status)
-    expected = TritonUnavailable if OUTAGE[status] else ModelError
-    for action in (triton.embed(["text"]), anext(triton.generate(PROMPT, {}))):
-        with pytest.raises((TritonUnavailable, ModelError)) as caught:
-            await action
-        assert type(caught.value) is expected
-        assert caught.value.reason.params == {"detail": "the reason"}
+    with pytest.raises((TritonUnavailable, ModelError)) as caught:
+        await (triton.embed(["text"]) if call == "single" else anext(triton.generate(PROMPT, {})))
+    assert type(caught.value) is (TritonUnavailable if OUTAGE[status] else ModelError)
+    assert caught.value.reason.params == {"detail": "the reason"}
 
 
 async def test_a_task_that_is_canceled_is_not_an_outage(triton: Triton) -> None:

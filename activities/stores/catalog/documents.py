@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +15,7 @@ from activities.stores.catalog.audit import audit
 from activities.stores.catalog.contents import claim
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import (
+    PENDING,
     Accepted,
     Document,
     DocumentState,
@@ -91,7 +92,9 @@ class Documents:
 
     async def pending(self, knowledge_base_id: str) -> int:
         """How many documents are accepted and not yet ready, failed or canceled."""
-        return len(await self.page(knowledge_base_id, "queued", None, 10_000))
+        latest = _latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
+        async with self._engine.read() as session:
+            return int(await session.scalar(select(func.count()).select_from(latest.subquery())) or 0)
 
     async def blobs(self, document_id: str) -> list[VersionBlobs]:
         """The blobs of every version, also of a deleted document, oldest version first."""
@@ -112,7 +115,7 @@ class Documents:
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, job.document_id, with_for_update=True)
             version = await session.get(VersionRow, (job.document_id, job.version))
-            if document is None or version is None or document.deleted_at is not None:
+            if document is None or version is None or document.deleted_at is not None or version.state == "canceled":
                 return Published(live=False, retired=[job.version])
             version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
             version.parsed_key, version.chunks_key = job.parsed_key, job.chunks_key
@@ -135,12 +138,19 @@ class Documents:
             document.live_version, version.state, version.reason = job.version, "ready", None
         return Published(live=True, retired=[retired] if retired is not None and retired != job.version else [])
 
-    async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> None:
-        """Record that a version failed or was canceled; an earlier live version stays live."""
+    async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
+        """Record that a version failed or was canceled; an earlier live version stays live.
+
+        True when the version had been published before: then it stays ``ready``, and its rows must stay too.
+        """
         async with self._engine.write() as session:
             row = await session.get(VersionRow, (document_id, version))
-            if row is not None and row.state != "ready":
-                row.state, row.reason = state, msgspec.to_builtins(reason)
+            if row is None:
+                return False
+            if row.published_at is not None:
+                return True
+            row.state, row.reason = state, msgspec.to_builtins(reason)
+        return False
 
     async def delete(self, document_id: str, actor: str) -> Document:
         """Take a document out of every answer at once. Raises NotFound."""

@@ -1,0 +1,148 @@
+"""Settings: each is documented, a wrong one is named with its value, a secret is never shown."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from activities import settings as module
+from activities.errors import SettingsError
+from activities.settings import Section, Settings, load, variables
+
+
+def documented(source: str) -> dict[str, dict[str, str | None]]:
+    """For each section of the source its fields, with the docstring that stands under each."""
+    found: dict[str, dict[str, str | None]] = {}
+    for kind in ast.parse(source).body:
+        if not isinstance(kind, ast.ClassDef):
+            continue
+        for field, after in zip(kind.body, [*kind.body[1:], ast.Pass()], strict=True):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                text = after.value if isinstance(after, ast.Expr) else None
+                doc = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else None
+                found.setdefault(kind.name, {})[field.target.id] = doc
+    return found
+
+
+def test_every_setting_is_documented() -> None:
+    """Under each field stands a docstring that ends like a sentence."""
+    docs = documented(Path(str(module.__file__)).read_text())
+    sections = [Settings, *(kind for kind in Section.__subclasses__() if kind is not Settings)]
+    checked = 0
+    for section in sections:
+        for field in msgspec.structs.fields(section):
+            if not (isinstance(field.type, type) and issubclass(field.type, Section)):
+                doc = docs[section.__name__][field.name]
+                assert doc is not None, f"{section.__name__}.{field.name}"
+                assert doc.strip().endswith("."), f"{section.__name__}.{field.name}"
+                checked += 1
+    assert checked == len(variables()) > 25
+
+
+def test_a_variable_is_named_by_its_field() -> None:
+    """`HOLDFAST_`, the section, the field; each variable sets exactly that field."""
+    assert variables()["HOLDFAST_TRITON_ADDRESS"] == ("triton", "address")
+    assert variables()["HOLDFAST_DATA"] == ("data",)
+    defaults = Settings()
+    for name, path in variables().items():
+        before: object = defaults
+        for part in path:
+            before = getattr(before, part)
+        for value in ("17", "plain", "json", "debug"):
+            try:
+                loaded: object = load({name: value})
+            except SettingsError:
+                continue
+            for part in path:
+                loaded = getattr(loaded, part)
+            assert str(loaded) == value
+            assert type(loaded) is type(before)
+            break
+        else:
+            pytest.fail(f"no value was accepted for {name}")
+
+
+def test_without_variables_there_are_defaults() -> None:
+    """Nothing needs to be set, and variables of others are none of our business."""
+    assert load({}) == Settings()
+    assert load({"PATH": "/bin", "holdfast_data": "x", "TRITON_ADDRESS": "x"}) == Settings()
+
+
+def test_variables_are_read_into_their_sections() -> None:
+    """Several at once, in any order, with the defaults of the others kept."""
+    loaded = load({"HOLDFAST_API_PORT": "9000", "HOLDFAST_DATA": "/data", "HOLDFAST_API_HOST": "0.0.0.0"})
+    assert (loaded.api.port, loaded.api.host, loaded.data) == (9000, "0.0.0.0", "/data")
+    assert loaded.api_url == "http://127.0.0.1:9000"
+    assert loaded.api.max_upload_bytes == Settings().api.max_upload_bytes
+    assert loaded.catalog_url == "sqlite+aiosqlite:////data/catalog.db"
+    assert loaded.blobs_url == "file:///data/blobs"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("HOLDFAST_API_PORT", "no port"),
+        ("HOLDFAST_API_PORT", "0"),
+        ("HOLDFAST_API_PORT", "65536"),
+        ("HOLDFAST_API_PORT", ""),
+        ("HOLDFAST_WORKER_GPU_SLOTS", "-1"),
+        ("HOLDFAST_WORKER_GPU_SLOTS", "1.5"),
+        ("HOLDFAST_LOG_LEVEL", "loud"),
+        ("HOLDFAST_GENERATE_PROMPT_FORMAT", "chatgpt"),
+    ],
+)
+def test_a_wrong_value_is_named(key: str, value: str) -> None:
+    """The error says which setting, which value, and what is wrong, in both languages, in one line."""
+    with pytest.raises(SettingsError) as caught:
+        load({"HOLDFAST_DATA": "/data", key: value})
+    for text in (caught.value.reason.render("en"), caught.value.reason.render("zh")):
+        assert f"{key}={value}" in text
+        assert len(text.splitlines()) == 1
+    assert len(caught.value.reason.params["problem"]) > 10
+    assert "$" not in caught.value.reason.params["problem"]
+
+
+@pytest.mark.parametrize("key", ["HOLDFAST_TRITON_ADRESS", "HOLDFAST_", "HOLDFAST_TRITON", "HOLDFAST_SETTINGS_DATA"])
+def test_an_unknown_variable_is_refused(key: str) -> None:
+    """A typing error never goes unnoticed; its value, which may be a secret, is not shown."""
+    with pytest.raises(SettingsError) as caught:
+        load({key: "hush-hush"})
+    assert key in str(caught.value)
+    assert "hush-hush" not in str(caught.value)
+
+
+SECRETS = {
+    "HOLDFAST_MILVUS_TOKEN": "root:hush-hush",
+    "HOLDFAST_API_KEY": "holdfast_hush-hush",
+    "HOLDFAST_CATALOG_URL": "postgresql+asyncpg://me:hush-hush@db/catalog",
+}
+
+
+def test_the_secrets_are_those_that_their_docstring_says() -> None:
+    """Each setting whose docstring ends with "A secret." is tested as one."""
+    docs = documented(Path(str(module.__file__)).read_text())
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, path in variables().items():
+        section = "Settings" if len(path) == 1 else kinds[path[0]].__name__
+        assert str(docs[section][path[-1]]).endswith("A secret.") == (name in SECRETS), name
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_is_never_shown(key: str) -> None:
+    """Neither by the settings themselves nor by the complaint about another setting."""
+    loaded = load({key: SECRETS[key]})
+    assert "hush-hush" not in repr(loaded)
+    assert "hush-hush" not in str(loaded)
+    with pytest.raises(SettingsError) as caught:
+        load({key: SECRETS[key], "HOLDFAST_API_PORT": "x"})
+    assert "hush-hush" not in str(caught.value)
+    assert "hush-hush" not in repr(caught.value.__cause__)
+
+
+def test_settings_cannot_be_changed() -> None:
+    """No code can change a setting for another."""
+    with pytest.raises(AttributeError):
+        load({}).api.port = 1  # type: ignore[misc]
