@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -132,14 +135,41 @@ def test_the_secrets_are_those_that_their_docstring_says() -> None:
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_is_never_shown(key: str) -> None:
-    """Neither by the settings themselves nor by the complaint about another setting."""
-    loaded = load({key: SECRETS[key]})
-    assert "hush-hush" not in repr(loaded)
-    assert "hush-hush" not in str(loaded)
+    """Not in the complaint about another setting, nor in what that came from."""
     with pytest.raises(SettingsError) as caught:
         load({key: SECRETS[key], "HOLDFAST_API_PORT": "x"})
     assert "hush-hush" not in str(caught.value)
     assert "hush-hush" not in repr(caught.value.__cause__)
+
+
+CRASH = """
+import structlog
+from activities.settings import Settings, load
+from activities.telemetry import configure
+
+def step(settings: Settings, text: str) -> None:
+    raise RuntimeError("unforeseen")
+
+settings = load()
+configure(settings.log, "worker")
+try:
+    step(settings, "the text of a document")
+except RuntimeError:
+    structlog.get_logger().warning("step failed", exc_info=True)
+"""
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_a_crash_logs_no_secret(format: str) -> None:
+    """The traceback of an unforeseen error has its lines, and no values of variables: settings, keys, documents."""
+    environ = {**os.environ, **SECRETS, "HOLDFAST_LOG_FORMAT": format}
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH], env=environ, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "RuntimeError" in done.stderr
+    assert "step failed" in done.stderr
+    assert "hush" not in done.stderr
+    assert "the text of a document" not in done.stderr
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -17,6 +17,10 @@ from activities.errors import CatalogUnavailable
 #: How long a writer waits for another on SQLite, in seconds.
 SQLITE_BUSY_SECONDS = 15
 
+#: PostgreSQL's classes of errors that an operator mends and work waits for: connection, resources, shutdown or
+#: start-up, sign-in, missing database.
+DOWN = ("08", "53", "57P", "28", "3D")
+
 
 class Engine:
     """Short transactions on the catalogue: ``read()`` sees one state, ``write()`` commits or changes nothing."""
@@ -50,10 +54,10 @@ class Engine:
                 yield session
         except IntegrityError:
             raise
-        except (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError) as exc:
+        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as exc:
             raise CatalogUnavailable(detail=_first_line(exc)) from exc
         except DBAPIError as exc:
-            if exc.connection_invalidated:
+            if exc.connection_invalidated or _sqlstate(exc).startswith(DOWN):
                 raise CatalogUnavailable(detail=_first_line(exc)) from exc
             raise
 
@@ -65,6 +69,10 @@ class Engine:
     async def close(self) -> None:
         """Give all connections back."""
         await self._engine.dispose()
+
+
+def _sqlstate(exc: DBAPIError) -> str:
+    return str(getattr(exc.orig, "sqlstate", None) or "")
 
 
 def _first_line(exc: Exception) -> str:
