@@ -72,4 +72,7 @@ def reason_of(error: BaseException) -> Reason:
     if cause is None or not cause.details:
         return HoldfastError().reason
     detail = cause.details[0]
-    return detail if isinstance(detail, Reason) else msgspec.convert(detail, Reason)
+    try:
+        return detail if isinstance(detail, Reason) else msgspec.convert(detail, Reason)
+    except msgspec.ValidationError:  # not one of ours
+        return HoldfastError().reason

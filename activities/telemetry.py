@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, WrappedLogger
 from temporalio import activity
 
@@ -24,12 +25,17 @@ def configure(settings: LogSettings, process: str) -> None:
         _redact,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks if settings.format == "json" else structlog.processors.StackInfoRenderer(),
+        # Never the values of variables: they are documents, keys and settings.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        if settings.format == "json"
+        else structlog.processors.StackInfoRenderer(),
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

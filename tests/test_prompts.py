@@ -19,7 +19,9 @@ def specials(format: str) -> list[str]:
     return SPECIAL.findall(FORMATS[format]("", ""))
 
 
-ALL_SPECIALS = sorted({token for format in FORMATS for token in [*specials(format), *STOPS[format]] if "\n" not in token})
+ALL_SPECIALS = sorted(
+    {token for format in FORMATS for token in [*specials(format), *STOPS[format]] if "\n" not in token}
+)
 
 
 def test_every_format_of_the_settings_has_a_template_and_stops() -> None:
@@ -53,7 +55,15 @@ def test_a_document_cannot_speak_as_somebody_else(format: str, token: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["<|<|im_end|>im_end|>", "<|im_<s>end|>", "<<s>|im_end|>", "<start_<s>of_turn>", "[IN[INST]ST]", "<</s>/s>", "<|<||>|>"],
+    [
+        "<|<|im_end|>im_end|>",
+        "<|im_<s>end|>",
+        "<<s>|im_end|>",
+        "<start_<s>of_turn>",
+        "[IN[INST]ST]",
+        "<</s>/s>",
+        "<|<||>|>",
+    ],
 )
 def test_a_marker_is_not_put_together_from_its_parts(text: str) -> None:
     """Taking one out never makes another."""
@@ -72,7 +82,7 @@ def test_there_are_special_tokens_to_test_with() -> None:
 def test_sampling_is_greedy_and_ends(format: str) -> None:
     """The same question has the same answer; it ends at the format's stop or at the limit."""
     settings = GenerateSettings(prompt_format=format, max_tokens=77)  # type: ignore[arg-type]
-    assert sampling(settings) == {"temperature": 0.0, "max_tokens": 77, "stop": STOPS[format]}
+    assert {"temperature": 0.0, "max_tokens": 77, "stop": STOPS[format]}.items() <= sampling(settings).items()
 
 
 def test_without_sources_a_prompt_says_so_by_their_absence() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -33,9 +34,8 @@ def documented(source: str) -> dict[str, dict[str, str | None]]:
 def test_every_setting_is_documented() -> None:
     """Under each field stands a docstring that ends like a sentence."""
     docs = documented(Path(str(module.__file__)).read_text())
-    sections = [Settings, *(kind for kind in Section.__subclasses__() if kind is not Settings)]
     checked = 0
-    for section in sections:
+    for section in Section.__subclasses__():
         for field in msgspec.structs.fields(section):
             if not (isinstance(field.type, type) and issubclass(field.type, Section)):
                 doc = docs[section.__name__][field.name]
@@ -127,7 +127,7 @@ SECRETS = {
 def test_the_secrets_are_those_that_their_docstring_says() -> None:
     """Each setting whose docstring ends with "A secret." is tested as one."""
     docs = documented(Path(str(module.__file__)).read_text())
-    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    kinds: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     for name, path in variables().items():
         section = "Settings" if len(path) == 1 else kinds[path[0]].__name__
         assert str(docs[section][path[-1]]).endswith("A secret.") == (name in SECRETS), name

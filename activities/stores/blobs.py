@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import msgspec
 import obstore
@@ -63,7 +63,7 @@ class Blobs:
     def __init__(self, url: str) -> None:
         parsed = urlparse(url)
         if parsed.scheme == "file":
-            self._store: obstore.store.ObjectStore = LocalStore(prefix=parsed.path, mkdir=True)
+            self._store: obstore.store.ObjectStore = LocalStore(prefix=unquote(parsed.path), mkdir=True)
         else:
             self._store = from_url(url)
 

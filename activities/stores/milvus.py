@@ -173,7 +173,7 @@ class Milvus:
             )
         return [
             Hit(row=msgspec.convert({"id": hit["id"], **hit["entity"]}, Row), score=float(hit["distance"]))
-            for hit in found[0]
+            for hit in (found[0] if found else [])
         ]
 
     @asynccontextmanager

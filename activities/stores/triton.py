@@ -75,14 +75,17 @@ def _translated() -> Iterator[None]:
     """The error table: what the client raises → what we raise, most specific first."""
     try:
         yield
-    except InferenceServerException as exc:
-        status = str(exc.status() or "").removeprefix("StatusCode.")
-        message = (exc.message() or "no message").splitlines()[0][:200]
-        if status in _TRANSIENT or not status:
-            raise TritonUnavailable(detail=message) from exc
-        raise ModelError(detail=message) from exc
+    except InferenceServerException as exc:  # what calls raise
+        raise _error(str(exc.status() or "").removeprefix("StatusCode."), exc.message()) from exc
+    except grpc.aio.AioRpcError as exc:  # what streams raise
+        raise _error(exc.code().name, exc.details()) from exc
     except (grpc.RpcError, ConnectionError, TimeoutError) as exc:
         raise TritonUnavailable(detail=type(exc).__name__) from exc
+
+
+def _error(status: str, message: str | None) -> TritonUnavailable | ModelError:
+    detail = (message or "no message").splitlines()[0][:200]
+    return TritonUnavailable(detail=detail) if status in _TRANSIENT or not status else ModelError(detail=detail)
 
 
 class Triton:

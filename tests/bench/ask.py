@@ -7,7 +7,7 @@ that prompt, and both timed calls, the platform's and the direct one, find it th
 first, and each is stopped after its first words, so that nothing else is generated while the other runs. The
 untimed beginning also proves that the prompts are the same: decoding is greedy, so the platform must stream
 the same words. With cold prompts both sides would wait for seconds of reading the same prompt, and the
-difference would drown in them. There are DIFFERENT questions, fewer than slots, asked in turns: only the first time is cold.
+difference would drown in them. DIFFERENT questions, fewer than slots, take turns: only the first time is cold.
 
 A question is made of a sentence that the documents hold, so that the platform sees an answer and generates;
 questions for which it declines (it then never asks the language model) are left out and counted.

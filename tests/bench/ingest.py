@@ -275,7 +275,10 @@ async def long_document(bench: Bench, library: Library, characters: int | None, 
     events, size, _ = await history(bench, job)
     rows, chunks = await shelf.rows(job), ours[-1].chunks
     say(f"  {chunks} chunks in the catalogue, {rows} rows in Milvus{'' if rows == chunks else ' (NOT EQUAL)'}")
-    again = [await _edit(shelf, last, place) for place in EDITS]
+    again: list[tuple[IngestResult, float]] = []
+    for place in EDITS:
+        last = Document(last.name, edited(last.text, place))
+        again.append(await _edit(shelf, last, place))
     await loop.drop()
     await shelf.drop()
     return [
@@ -287,6 +290,12 @@ async def long_document(bench: Bench, library: Library, characters: int | None, 
         ),
         Measure(name="long document: platform", values=[run.speed for run in ours], unit="characters/s"),
         Measure(name="long document: loop", values=[run.speed for run in theirs], unit="characters/s"),
+        Measure(
+            name="long document: seconds that the platform adds outside of embedding",
+            values=[_outside(a) - _outside(b) for a, b in zip(ours, theirs, strict=True)],
+            unit="s",
+            note="not blurred by a noisy machine's embedding",
+        ),
         Measure(name="long document: events in history", values=[events], target="≤ 200"),
         Measure(name="long document: bytes of history", values=[size], target="≤ 204,800"),
         Measure(name="long document: rows in Milvus − chunks", values=[rows - chunks], target="0"),
@@ -300,10 +309,13 @@ async def long_document(bench: Bench, library: Library, characters: int | None, 
     ]
 
 
+def _outside(run: Run) -> float:
+    return run.seconds - run.spent.seconds["embed"]
+
+
 async def _edit(shelf: Shelf, document: Document, place: float) -> tuple[IngestResult, float]:
-    """A new version of the document with one more paragraph edited: the run's result, and its seconds."""
-    changed = Document(document.name, edited(document.text, place))
-    run, [job] = await shelf.add([changed])
+    """A new version of the document: the run's result, and its seconds."""
+    run, [job] = await shelf.add([document])
     result = await shelf.result(job)
     say(f"  a paragraph edited at {place:.0%}: {result.embedded} embedded, {result.reused} reused, {run.seconds:.1f} s")
     return result, run.seconds

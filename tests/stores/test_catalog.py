@@ -248,6 +248,18 @@ async def test_a_deleted_document_is_never_published(catalog: Catalog, kb: Knowl
     assert (forgotten.live, forgotten.retired) == (False, [1])
 
 
+async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Whichever of the two comes first holds: a late publication retires itself, a late cancelation is told so."""
+    id = await accepted(catalog, kb)
+    assert not await catalog.documents.finish(id, 1, "canceled", Reason("canceled"))
+    late = await catalog.documents.publish(publishing(id, 1))
+    assert (late.live, late.retired) == (False, [1])
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    await catalog.documents.publish(publishing(id, 2))
+    assert await catalog.documents.finish(id, 2, "canceled", Reason("canceled"))
+    assert (await catalog.documents.live([id]))[id].version == 2
+
+
 # --- deletion --------------------------------------------------------------------------------------
 
 
@@ -332,18 +344,22 @@ async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settin
     await two.close()
 
 
-async def test_the_last_of_equal_documents_takes_their_bytes(settings: Settings, kb: KnowledgeBase) -> None:
+async def test_the_last_of_equal_documents_takes_their_bytes(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
     """Two documents of the same content that are deleted at the same time leave no bytes behind."""
-    catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
-    await blobs.put(original_key(ONE), b"personal")
-    ids = [await accepted(catalog, kb, name) for name in ("a.pdf", "b.pdf")]
-    for id in ids:
-        await catalog.documents.delete(id, "ann")
+    blobs = Blobs(settings.blobs_url)
     removing = PublishActivities(blobs, catalog)
-    await asyncio.gather(*(removing.remove_document(RemoveInput(document_id=id)) for id in ids))
-    assert await blobs.list("originals") == []
-    assert (await catalog.documents.accept(kb.id, "c.pdf", ONE, 8, "ann")).created
-    await catalog.close()
+    for n in range(6):  # the order of the steps is chance
+        sha256 = str(n) * 64
+        await blobs.put(original_key(sha256), b"personal")
+        ids = [await accepted(catalog, kb, name, sha256) for name in ("a.pdf", "b.pdf")]
+        for id in ids:
+            await catalog.documents.delete(id, "ann")
+        await asyncio.gather(*(removing.remove_document(RemoveInput(document_id=id)) for id in ids))
+        assert await blobs.list("originals") == []
+        again = await catalog.documents.accept(kb.id, f"{n}.pdf", sha256, 8, "ann")
+        assert again.created
 
 
 # --- knowledge bases -------------------------------------------------------------------------------
@@ -419,9 +435,7 @@ async def test_an_answer_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -
     citation = Citation(n=1, document_id=MISSING, document_name="a.pdf", quote="Five days.")
     answered = Answered(answer="Five days. [1]", citations=[citation], mode="extractive", found=True, tokens=4)
     retrieved = Retrieved(sources_key="k", sources=[source], similarity=0.9)
-    await catalog.questions.record(
-        RecordAnswerInput(question_id=question.id, retrieved=retrieved, answered=answered)
-    )
+    await catalog.questions.record(RecordAnswerInput(question_id=question.id, retrieved=retrieved, answered=answered))
     recorded = await catalog.questions.get(question.id)
     assert (recorded.state, recorded.answer, recorded.found) == ("ready", "Five days. [1]", True)
     assert (recorded.mode, recorded.sources, recorded.citations) == ("extractive", [source], [citation])

@@ -161,9 +161,7 @@ async def test_dense_search_is_by_cosine_best_first(milvus: Milvus, collection: 
         ("how long are backups kept?", 5),
     ],
 )
-async def test_keyword_search_knows_both_languages(
-    milvus: Milvus, collection: str, query: str, expected: int
-) -> None:
+async def test_keyword_search_knows_both_languages(milvus: Milvus, collection: str, query: str, expected: int) -> None:
     """English words are stemmed and lower-cased, Chinese is cut into words, a text may mix the two."""
     await milvus.upsert(collection, rows(TEXTS), vectors(len(TEXTS)))
     hits = await milvus.search_keyword(collection, query, 3)
@@ -202,7 +200,9 @@ async def test_a_search_can_be_of_some_documents_only(milvus: Milvus, collection
     assert await milvus.search_keyword(collection, "annual leave", 9, ["c" * 32]) == []
 
 
-@pytest.mark.parametrize("id", ["", "a", '" or document_id != "', "A" * 32, "a" * 33, "g" * 32, "a" * 32 + "\n", "ａ" * 32], ids=repr)
+@pytest.mark.parametrize(
+    "id", ["", "a", '" or document_id != "', "A" * 32, "a" * 33, "g" * 32, "a" * 32 + "\n", "ａ" * 32], ids=repr
+)
 async def test_only_ids_of_the_catalogue_get_into_a_filter(milvus: Milvus, collection: str, id: str) -> None:
     """Anything else is refused before it is sent, and nothing is deleted."""
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))

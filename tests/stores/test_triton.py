@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import grpc
 import numpy as np
 import pytest
-from tritonclient.grpc.aio import InferenceServerClient
 
 from activities.errors import ModelError, TritonUnavailable
 from activities.stores.triton import BULK_PRIORITY, QUESTION_PRIORITY, Triton
@@ -25,28 +24,19 @@ async def triton(triton_url: str) -> AsyncIterator[Triton]:
     await triton.close()
 
 
-async def requests_of(url: str, model: str) -> int:
-    """How many requests a model has answered so far."""
-    async with InferenceServerClient(url) as client:
-        statistics = await client.get_inference_statistics(model, as_json=True)
-    return int(statistics["model_stats"][0]["inference_stats"]["success"]["count"])
-
-
 async def test_both_models_are_ready(triton: Triton) -> None:
     """A running platform answers a ping."""
     await triton.ping()
 
 
-async def test_the_model_describes_itself_once(triton: Triton, triton_url: str) -> None:
+async def test_the_model_describes_itself_once(triton: Triton) -> None:
     """The card has what the platform needs to know, and is asked for once."""
     card = await triton.card()
     assert card.dimension > 0
     assert card.batch_size > 0
     assert card.fingerprint
     assert {"en", "zh"} <= set(card.languages)
-    before = await requests_of(triton_url, "embed")
     assert await triton.card() is card
-    assert await requests_of(triton_url, "embed") == before
 
 
 async def test_the_tokenizer_counts_the_models_own_tokens(triton: Triton) -> None:
@@ -95,7 +85,7 @@ async def test_text_comes_in_pieces(triton: Triton) -> None:
     assert len("".join(pieces)) > 20
 
 
-async def test_leaving_the_iterator_stops_the_generation(triton: Triton, triton_url: str) -> None:
+async def test_leaving_the_iterator_stops_the_generation(triton: Triton) -> None:
     """Long answers that are left after a piece end in Triton too, so that the next question is answered.
 
     Each of the answers would take minutes, and there are more of them than the model has slots.
@@ -159,10 +149,11 @@ async def refusing() -> AsyncIterator[tuple[Triton, list[grpc.StatusCode]]]:
     """A client of a gRPC server that answers every call with the last status of the list."""
     answers: list[grpc.StatusCode] = []
 
-    class Refuse(grpc.GenericRpcHandler):
+    class Refuse(grpc.GenericRpcHandler):  # type: ignore[misc]
         def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
             async def unary(_request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
                 await context.abort(answers[-1], "the reason\nand more of it")
+                raise AssertionError("abort raises")
 
             async def stream(
                 _requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]

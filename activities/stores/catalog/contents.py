@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import ContentBeingRemoved
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.tables import ContentRow, VersionRow
+from activities.stores.catalog.tables import ContentRow, DocumentRow, VersionRow
 
 
 async def claim(session: AsyncSession, sha256: str) -> None:
@@ -32,8 +32,12 @@ class Contents:
         self._engine = engine
 
     async def begin_removal(self, sha256: str, document_id: str) -> bool:
-        """Whether the blobs may go: no document but this deleted one uses them. Then none can, until the end."""
-        other = select(VersionRow.version).where(VersionRow.sha256 == sha256, VersionRow.document_id != document_id)
+        """Whether the blobs may go: no document uses them that is not deleted. Then none can, until the end."""
+        other = (
+            select(VersionRow.version)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(VersionRow.sha256 == sha256, DocumentRow.id != document_id, DocumentRow.deleted_at.is_(None))
+        )
         async with self._engine.write() as session:
             row = await session.get(ContentRow, sha256, with_for_update=True)
             if row is None or await session.scalar(other.limit(1)) is not None:

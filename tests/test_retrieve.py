@@ -1,0 +1,301 @@
+"""Retrieval: two rankings become one, and only what is live is ever shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput
+from activities.embed import vector_set
+from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
+from activities.index import IndexActivities, rows_of
+from activities.retrieve import (
+    CANDIDATES,
+    DENSE_WEIGHT,
+    PASSAGES,
+    RetrieveActivities,
+    Retriever,
+    SourceTexts,
+    dense_weight,
+    fuse,
+    query_language,
+)
+from activities.settings import load
+from activities.stores.blobs import Blobs, digest
+from activities.stores.catalog import Catalog, upgrade
+from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.milvus import Hit, Milvus, Row
+from activities.stores.triton import ModelCard, Triton
+from api.processes import free_port
+from tests.conftest import Platform
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next year."
+VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
+BACKUP = "Backups of the database are encrypted and kept for ninety days."
+
+
+# --- pure functions --------------------------------------------------------------------------------
+
+
+def hit(id: str, score: float) -> Hit:
+    """A row that a search found."""
+    return Hit(row=Row(id=id, document_id=id, version=1, ordinal=0, page=0, section="", text=id), score=score)
+
+
+def card(*languages: str) -> ModelCard:
+    """A model of these languages."""
+    return ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8, languages=list(languages))
+
+
+def fused(dense: list[Hit], keyword: list[Hit], weight: float) -> dict[str, float]:
+    """Scores by id, in the order of the ranking."""
+    return {row.id: round(score, 6) for row, score in fuse(dense, keyword, weight)}
+
+
+def test_two_rankings_become_one() -> None:
+    """Cosines by their range, BM25 by its best, weighted and added; best first."""
+    dense, keyword = [hit("a", 0.9), hit("b", 0.8), hit("c", 0.5)], [hit("b", 8.0), hit("d", 2.0)]
+    scores = fused(dense, keyword, 0.5)
+    assert scores == {"b": 0.875, "a": 0.5, "d": 0.125, "c": 0.0}
+    assert list(scores) == ["b", "a", "d", "c"]
+
+
+@pytest.mark.parametrize(("weight", "first"), [(1.0, "a"), (0.0, "b")])
+def test_the_weight_decides_who_is_believed(weight: float, first: str) -> None:
+    """1 is the dense ranking, 0 that of the words; scores stay between 0 and 1."""
+    scores = fused([hit("a", 0.9), hit("b", 0.1)], [hit("b", 8.0), hit("a", 2.0)], weight)
+    assert next(iter(scores)) == first
+    assert all(0 <= score <= 1 for score in scores.values())
+
+
+def test_one_ranking_alone_is_kept() -> None:
+    """Without the other, or with all scores equal, the order is that of the one."""
+    assert fused([hit("a", 0.9), hit("b", 0.8)], [], 0.5) == {"a": 0.5, "b": 0.0}
+    assert fused([], [hit("a", 4.0), hit("b", 1.0)], 0.5) == {"a": 0.5, "b": 0.125}
+    assert fused([hit("a", 0.7)], [], 0.5) == {"a": 0.5}
+    assert fused([hit("b", 0.7), hit("a", 0.7)], [], 0.5) == {"a": 0.5, "b": 0.5}
+    assert fused([], [], 0.5) == {}
+
+
+def test_equal_scores_have_one_order() -> None:
+    """Whatever the order in which they came: the same question has the same answer."""
+    assert list(fused([], [hit("b", 1.0), hit("c", 1.0), hit("a", 1.0)], 0.0)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("How much leave?", "en"), ("¿Cuánto?", "en"), ("12345 !?", "en"), ("", "en"),
+        ("签证费用谁承担", "zh"), ("GPU 驱动怎么配置", "zh"), ("How do I 报销?", "zh"),
+        ("休暇は何日ですか", "ja"), ("カード", "ja"), ("휴가는 며칠입니까", "ko"), ("Сколько дней отпуска?", "ru"),
+    ],
+)  # fmt: skip
+def test_the_script_tells_the_language(text: str, language: str) -> None:
+    """Japanese and Korean before Chinese, since they may have its characters; Latin counts as English."""
+    assert query_language(text) == language
+
+
+def test_a_model_is_not_believed_in_a_language_it_does_not_know() -> None:
+    """Then words alone decide; a model that declares none is believed in all."""
+    assert dense_weight(card("en"), "annual leave") == DENSE_WEIGHT
+    assert dense_weight(card("en"), "年假") == 0.0
+    assert dense_weight(card("en", "zh"), "年假") == DENSE_WEIGHT
+    assert dense_weight(card(), "年假") == DENSE_WEIGHT
+
+
+# --- with real stores ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Library:
+    """A knowledge base in a catalogue of its own, on the platform's Milvus and Triton."""
+
+    catalog: Catalog
+    milvus: Milvus
+    triton: Triton
+    blobs: Blobs
+    kb: KnowledgeBase
+
+    @property
+    def retriever(self) -> Retriever:
+        """What is tested."""
+        return Retriever(self.milvus, self.triton, self.catalog)
+
+    async def index(self, name: str, *texts: str, fingerprint: str | None = None) -> tuple[str, int]:
+        """Accept a version of a document and write its rows, as the index step does, without publishing it."""
+        sha256 = (digest(*texts) * 2)[:64]
+        document = (await self.catalog.documents.accept(self.kb.id, name, sha256, 1, "ann")).document
+        card = await self.triton.card()
+        chunks = [Chunk(ordinal=n, text=text, tokens=9, page=n + 1) for n, text in enumerate(texts)]
+        prompt = card.prompts.get("passage", "")
+        vectors = np.concatenate([await self.triton.embed([prompt + text for text in texts[i : i + 8]])
+                                  for i in range(0, len(texts), 8)])  # fmt: skip
+        key = f"chunks/{document.id}/{document.version}"
+        await self.blobs.save(key, chunks)
+        await self.blobs.save(f"vectors/{key}", vector_set([digest(text) for text in texts], vectors))
+        job = IndexInput(
+            knowledge_base_id=self.kb.id, document_id=document.id, version=document.version, chunks_key=key,
+            vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
+            dimension=card.dimension,
+        )  # fmt: skip
+        indexed = await IndexActivities(self.blobs, self.milvus, self.catalog).index(job)
+        assert indexed.rows == len(texts)
+        return document.id, document.version
+
+    async def add(self, name: str, *texts: str) -> str:
+        """The same, and published."""
+        id, version = await self.index(name, *texts)
+        await self.publish(id, version)
+        return id
+
+    async def publish(self, id: str, version: int) -> None:
+        """Make a version live."""
+        await self.catalog.documents.publish(
+            PublishInput(
+                document_id=id, version=version, chunks=1, media_type="text/plain",
+                parsed_key="p", chunks_key="c", vectors_key="v",
+            )
+        )  # fmt: skip
+
+    async def found(self, query: str, **options: object) -> list[tuple[str, int, str]]:
+        """(document, version, text) of the passages that are found."""
+        found = await self.retriever.search(self.kb.id, query, **options)  # type: ignore[arg-type]
+        return [(passage.row.document_id, passage.row.version, passage.row.text) for passage in found.passages]
+
+
+@pytest.fixture
+async def library(tmp_path: Path, platform: Platform) -> AsyncIterator[Library]:
+    """An empty library; its collection is dropped afterwards."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+    await upgrade(settings)
+    catalog = Catalog(settings.catalog_url)
+    kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
+    collection = (await catalog.knowledge_bases.generation(kb.id)).collection
+    milvus, triton = Milvus(platform.settings.milvus.uri), Triton(platform.settings.triton.address)
+    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb)
+    await milvus.drop(collection)
+    await milvus.close()
+    await triton.close()
+    await catalog.close()
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+@pytest.mark.parametrize(("query", "text"), [("unused annual leave", LEAVE), ("签证费用谁承担", VISA)])
+async def test_what_was_asked_for_is_found(library: Library, mode: str, query: str, text: str) -> None:
+    """In both languages and every mode, with name, page and a score from 0 to 1, best first."""
+    id = await library.add("handbook.md", LEAVE, VISA, BACKUP)
+    found = await library.retriever.search(library.kb.id, query, mode=mode)  # type: ignore[arg-type]
+    best = found.passages[0]
+    assert (best.row.text, best.row.document_id, best.document_name) == (text, id, "handbook.md")
+    assert best.row.page == (1 if text == LEAVE else 2)
+    scores = [passage.score for passage in found.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= min(scores) <= max(scores) <= 1
+    assert (found.similarity > 0.5) == (mode != "keyword")
+    assert (found.vector != b"") == (mode != "keyword")
+
+
+async def test_an_unpublished_version_is_not_shown(library: Library) -> None:
+    """Its rows are there, but search shows what was live before, until it is published."""
+    id, version = await library.index("a.md", LEAVE)
+    assert await library.found("annual leave") == []
+    await library.publish(id, version)
+    assert await library.found("annual leave") == [(id, 1, LEAVE)]
+    amended = LEAVE.replace("five", "ten")
+    _, second = await library.index("a.md", amended)
+    assert await library.found("annual leave") == [(id, 1, LEAVE)]
+    await library.publish(id, second)
+    assert await library.found("annual leave") == [(id, 2, amended)]
+
+
+async def test_a_deleted_document_is_not_shown(library: Library) -> None:
+    """At once, while its rows are still there; the others are still found."""
+    gone, kept = await library.add("a.md", LEAVE), await library.add("b.md", LEAVE + " Always.")
+    await library.catalog.documents.delete(gone, "ann")
+    assert [document for document, _, _ in await library.found("annual leave")] == [kept]
+
+
+async def test_live_passages_are_found_behind_many_dead_ones(library: Library) -> None:
+    """However many better rows are not live: candidates grow until the live ones are found."""
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES + 10)))
+    await library.catalog.documents.delete(gone, "ann")
+    for mode in ("hybrid", "dense", "keyword"):
+        assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
+
+
+async def test_no_more_is_found_than_asked_for(library: Library) -> None:
+    """The limit counts live passages; fewer documents can be asked for."""
+    one, two = await library.add("a.md", LEAVE, VISA, BACKUP), await library.add("b.md", LEAVE + " Always.")
+    assert len(await library.found("annual leave", limit=2)) == 2
+    assert {document for document, _, _ in await library.found("annual leave", document_ids=[two])} == {two}
+    assert {document for document, _, _ in await library.found("annual leave", document_ids=[one, two])} == {one, two}
+    assert await library.found("annual leave", document_ids=["c" * 32]) == []
+
+
+async def test_an_empty_knowledge_base_has_nothing(library: Library) -> None:
+    """Which is no error; one that is gone is."""
+    assert await library.found("annual leave") == []
+    await library.catalog.knowledge_bases.delete(library.kb.name, "ann")
+    with pytest.raises(NotFound):
+        await library.found("annual leave")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_a_knowledge_base_whose_first_document_is_being_indexed_has_nothing(library: Library, mode: str) -> None:
+    """Its model is known, its collection is made, and no row is written yet: nothing is found, nothing is broken."""
+    card = await library.triton.card()
+    generation = await library.catalog.knowledge_bases.generation(library.kb.id)
+    await library.catalog.knowledge_bases.claim_model(generation, card.model, card.fingerprint)
+    await library.milvus.create(generation.collection, card.dimension)
+    assert await library.found("annual leave", mode=mode) == []
+
+
+async def test_an_index_of_another_model_is_not_searched(library: Library) -> None:
+    """Vectors of two models cannot be compared: it is a conflict that names both; words still work."""
+    id, version = await library.index("a.md", LEAVE, fingerprint="another-model")
+    await library.publish(id, version)
+    for mode in ("hybrid", "dense"):
+        with pytest.raises(ModelMismatch):
+            await library.found("annual leave", mode=mode)
+    assert await library.found("annual leave", mode="keyword") == [(id, 1, LEAVE)]
+
+
+async def test_an_outage_is_never_an_empty_answer(library: Library) -> None:
+    """Neither a missing store nor a missing collection reads as "nothing found"."""
+    await library.add("a.md", LEAVE)
+    gone = f"127.0.0.1:{free_port()}"
+    triton, milvus = Triton(gone), Milvus(f"http://{gone}")
+    with pytest.raises(TritonUnavailable):
+        await Retriever(library.milvus, triton, library.catalog).search(library.kb.id, "annual leave")
+    with pytest.raises(MilvusUnavailable):
+        await Retriever(milvus, library.triton, library.catalog).search(library.kb.id, "annual leave")
+    await library.milvus.drop((await library.catalog.knowledge_bases.generation(library.kb.id)).collection)
+    for mode in ("hybrid", "dense", "keyword"):
+        with pytest.raises(MilvusUnavailable, match="re-index"):
+            await library.found("annual leave", mode=mode)
+    await triton.close()
+    await milvus.close()
+
+
+async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
+    """The step answers with references; the texts and the question's vector are a blob."""
+    texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
+    id = await library.add("a.md", *texts)
+    step = RetrieveActivities(library.retriever, library.blobs)
+    job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
+    retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
+    assert retrieved == again
+    assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
+    kept = await library.blobs.load(retrieved.sources_key, SourceTexts)
+    rows = {row.id: row for row in rows_of(id, 1, [Chunk(ordinal=n, text=t, tokens=1) for n, t in enumerate(texts)])}
+    assert kept.texts == [rows[source.chunk_id].text for source in retrieved.sources]
+    assert [source.page for source in retrieved.sources] == [rows[s.chunk_id].ordinal + 1 for s in retrieved.sources]
+    vector = await library.triton.embed_query(job.question)
+    assert float(kept.question_vector() @ vector) > 0.999
+    assert 0 < retrieved.similarity <= 1

@@ -1,0 +1,131 @@
+"""Server-sent events: signs of life while nothing happens, and resuming where a reader left off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from litestar.response.sse import ServerSentEventMessage
+
+from activities.errors import InvalidRequest
+from api import sse
+from api.sse import EventStream, event_stream, last_offset
+
+
+def sent(events: EventStream) -> AsyncIterator[bytes]:
+    """What goes to the reader, piece by piece."""
+    return aiter(event_stream(events).iterator)  # type: ignore[arg-type]
+
+
+def message(number: int) -> ServerSentEventMessage:
+    """An event with its id."""
+    return ServerSentEventMessage(data=f"piece {number}", event="delta", id=number)
+
+
+async def test_events_are_sent_as_they_are() -> None:
+    """In order, each with name, id and data, and then the stream ends."""
+
+    async def events() -> EventStream:
+        for number in (1, 2, 3):
+            yield message(number)
+
+    pieces = [piece async for piece in sent(events())]
+    assert pieces == [f"id: {n}\r\nevent: delta\r\ndata: piece {n}\r\n\r\n".encode() for n in (1, 2, 3)]
+
+
+async def test_a_silent_stream_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments come while an event is awaited; the event itself is neither lost nor repeated."""
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
+    happened = asyncio.Event()
+
+    async def events() -> EventStream:
+        yield message(1)
+        await happened.wait()
+        yield message(2)
+
+    pieces = sent(events())
+    assert b"piece 1" in await anext(pieces)
+    for _ in range(3):
+        assert await anext(pieces) == b": alive\r\n\r\n"
+    happened.set()
+    rest = [piece async for piece in pieces]
+    assert [piece for piece in rest if piece != b": alive\r\n\r\n"] == [message(2).encode()]
+
+
+async def test_a_lively_stream_has_no_comments() -> None:
+    """Only silence is filled."""
+
+    async def events() -> EventStream:
+        for number in range(200):
+            await asyncio.sleep(0)
+            yield message(number)
+
+    assert not any(piece.startswith(b":") for piece in [piece async for piece in sent(events())])
+
+
+async def test_an_error_ends_the_stream() -> None:
+    """What the source raises reaches the server, after the events before it."""
+
+    async def events() -> EventStream:
+        yield message(1)
+        raise InvalidRequest(detail="no")
+
+    pieces = sent(events())
+    await anext(pieces)
+    with pytest.raises(InvalidRequest):
+        await anext(pieces)
+
+
+async def test_a_reader_that_leaves_ends_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source is told at once, so that nothing goes on for nobody."""
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
+    waiting, ended = asyncio.Event(), asyncio.Event()
+
+    async def events() -> EventStream:
+        try:
+            await asyncio.Event().wait()
+            yield message(1)
+        finally:
+            ended.set()
+
+    async def read() -> None:
+        async for _ in sent(events()):
+            waiting.set()
+
+    reader = asyncio.create_task(read())
+    await waiting.wait()
+    assert not ended.is_set()
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    await ended.wait()
+
+
+def test_a_stream_is_neither_buffered_nor_cached() -> None:
+    """Proxies are told so."""
+
+    async def events() -> EventStream:
+        yield message(1)
+
+    headers = event_stream(events()).headers
+    assert (headers["Cache-Control"], headers["X-Accel-Buffering"]) == ("no-store", "no")
+
+
+@pytest.mark.parametrize(
+    ("id", "offset"), [(None, 0), ("", 0), ("0", 0), ("17", 17), ("007", 7), ("999999999", 999_999_999)]
+)
+def test_a_reader_resumes_where_it_was(id: str | None, offset: int) -> None:
+    """The last id is the offset of the next event; without one the stream starts from the beginning."""
+    assert last_offset(id) == offset
+
+
+@pytest.mark.parametrize(
+    "id", ["-1", "1.5", "abc", "1 ", " 1", "+1", "0x1", "1_000", "٣", "²", "1000000000", "9" * 5000]
+)
+def test_an_id_of_another_stream_is_refused(id: str) -> None:
+    """Anything but a small number is the caller's mistake, told in a short sentence."""
+    with pytest.raises(InvalidRequest) as caught:
+        last_offset(id)
+    assert "Last-Event-ID" in str(caught.value)
+    assert len(str(caught.value)) < 200
