@@ -80,8 +80,9 @@ class EmbedActivities:
     async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
         """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
         keys = await self._blobs.list(prefix)
-        earlier = [version.vectors_key for version in await self._catalog.documents.blobs(job.document_id)]
-        keys += [key for key in earlier[-1:-3:-1] if key is not None and key.split("/")[2] == fingerprint]
+        versions = await self._catalog.documents.blobs(job.document_id)
+        earlier = [version.vectors_key for version in versions if version.vectors_key is not None]
+        keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
         known: dict[str, Vectors] = {}
         for key in keys:
             try:

@@ -103,7 +103,7 @@ class Retriever:
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
         candidates = max(CANDIDATES, 2 * limit)
         while True:
-            dense, keyword = await self._candidates(generation, query, vector, candidates, document_ids)
+            dense, keyword = await self._candidates(generation, query, mode, vector, candidates, document_ids)
             live = await self._catalog.documents.live(hit.row.document_id for hit in (*dense, *keyword))
             dense_live, keyword_live = _only_live(dense, live), _only_live(keyword, live)
             ranked = fuse(dense_live, keyword_live, weight)[:limit]
@@ -131,18 +131,29 @@ class Retriever:
         return card, await self._triton.embed_query(query)
 
     async def _candidates(
-        self, generation: Generation, query: str, vector: Vectors | None, limit: int, document_ids: Sequence[str]
+        self,
+        generation: Generation,
+        query: str,
+        mode: SearchMode,
+        vector: Vectors | None,
+        limit: int,
+        document_ids: Sequence[str],
     ) -> tuple[list[Hit], list[Hit]]:
         async def dense() -> list[Hit]:
             if vector is None:
                 return []
             return await self._milvus.search_dense(generation.collection, vector, limit, document_ids)
 
+        async def keyword() -> list[Hit]:
+            if mode == "dense":
+                return []
+            return await self._milvus.search_keyword(generation.collection, query, limit, document_ids)
+
         try:
-            found = await asyncio.gather(
-                dense(), self._milvus.search_keyword(generation.collection, query, limit, document_ids)
-            )
+            found = await asyncio.gather(dense(), keyword())
         except KeyError as exc:
+            if not await self._catalog.documents.any_live(generation.knowledge_base_id):
+                return [], []  # the first document is being indexed just now
             raise MilvusUnavailable(
                 detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base"
             ) from exc

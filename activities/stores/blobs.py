@@ -54,7 +54,7 @@ def _translated(key: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as exc:
         raise KeyError(key) from exc
     except (BaseError, OSError) as exc:
-        raise BlobsUnavailable(detail=str(exc).splitlines()[0][:200]) from exc
+        raise BlobsUnavailable(detail=(str(exc).splitlines() or [type(exc).__name__])[0][:200]) from exc
 
 
 class Blobs:

@@ -155,7 +155,13 @@ class Milvus:
         self, collection: str, query: str, limit: int, document_ids: Sequence[str] = ()
     ) -> list[Hit]:
         """The best rows by BM25, best first; of these documents only, when any are named."""
-        return await self._search(collection, query, "sparse", limit, document_ids)
+        try:
+            return await self._search(collection, query, "sparse", limit, document_ids)
+        except MilvusUnavailable:
+            # Milvus Lite cannot weigh words where there never was a row (its average length is 0 ÷ 0).
+            if await self.count(collection) == 0:
+                return []
+            raise
 
     async def _search(
         self, collection: str, query: Any, field: str, limit: int, document_ids: Sequence[str]
@@ -190,7 +196,7 @@ class Milvus:
             if "collection not found" in str(exc) or getattr(exc, "code", None) == 100:
                 raise KeyError(collection) from exc
             self._client = None
-            raise MilvusUnavailable(detail=str(exc).splitlines()[0][:200] or type(exc).__name__) from exc
+            raise MilvusUnavailable(detail=(str(exc).splitlines() or [type(exc).__name__])[0][:200]) from exc
 
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting:

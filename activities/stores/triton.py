@@ -154,7 +154,8 @@ class Triton:
                 "enable_empty_final_response": True,
             }
 
-        responses = self._client.stream_infer(requests())
+        # The header makes Triton end a refused stream with a gRPC status, as it does for single calls.
+        responses = self._client.stream_infer(requests(), headers={"triton_grpc_error": "true"})
         try:
             with _translated():
                 async for result, error in responses:

@@ -37,7 +37,9 @@ from workflows.contracts import IngestResult, ingest_id
 FILES_IN_REQUEST = 50
 """As many files as `holdfast add` sends in one request."""
 
-POLL_SECONDS = 0.1
+POLL_SHARE = 0.01
+"""Of the time waited so far until the API is asked again: looking costs little and is at most this much late."""
+
 EDITS = (0.1, 0.5, 0.9)
 
 
@@ -103,10 +105,11 @@ class Shelf:
 
     async def until_ready(self) -> None:
         """Wait for every document. Raises RuntimeError when one cannot be used."""
+        began = time.perf_counter()
         while (counts := await self.counts()).get("ready", 0) < counts["total"]:
             if counts.get("failed", 0) + counts.get("canceled", 0):
                 raise RuntimeError(f"documents failed: {counts}")
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(max(0.02, POLL_SHARE * (time.perf_counter() - began)))
 
     async def add(self, documents: Sequence[Document]) -> tuple[Run, list[dict[str, Any]]]:
         """Upload and wait, timed."""

@@ -21,7 +21,7 @@ async def claim(session: AsyncSession, sha256: str) -> None:
     if row is None:
         session.add(ContentRow(sha256=sha256))
         await session.flush()  # an IntegrityError tells that somebody else claimed it in this moment
-    elif row.removing:
+    elif row.removing_by is not None:
         raise ContentBeingRemoved()
 
 
@@ -40,9 +40,11 @@ class Contents:
         )
         async with self._engine.write() as session:
             row = await session.get(ContentRow, sha256, with_for_update=True)
-            if row is None or await session.scalar(other.limit(1)) is not None:
+            if row is None or row.removing_by not in (None, document_id):
+                return False  # another deleted document takes them along
+            if row.removing_by is None and await session.scalar(other.limit(1)) is not None:
                 return False
-            row.removing = True
+            row.removing_by = document_id
         return True
 
     async def end_removal(self, sha256: str) -> None:

@@ -90,6 +90,14 @@ class Documents:
             rows = await session.execute(query)
             return {id: LiveDocument(name=name, version=version) for id, name, version in rows if version is not None}
 
+    async def any_live(self, knowledge_base_id: str) -> bool:
+        """Whether search may show anything of a knowledge base."""
+        query = select(DocumentRow.id).where(
+            DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.live_version.is_not(None)
+        )
+        async with self._engine.read() as session:
+            return await session.scalar(query.limit(1)) is not None
+
     async def pending(self, knowledge_base_id: str) -> int:
         """How many documents are accepted and not yet ready, failed or canceled."""
         latest = _latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))

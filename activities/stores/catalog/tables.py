@@ -120,11 +120,11 @@ class DocumentRow(Table):
 
 
 class ContentRow(Table):
-    """Uploaded bytes that documents share; ``removing`` while their blobs are being deleted."""
+    """Uploaded bytes that documents share; ``removing_by`` the document with which their blobs are being deleted."""
 
     __tablename__ = "contents"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    removing: Mapped[bool] = mapped_column(default=False)
+    removing_by: Mapped[str | None] = mapped_column(String(32))
 
 
 class VersionRow(Table):

@@ -135,7 +135,7 @@ def upgrade() -> None:
     op.create_table(
         "contents",
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("removing", sa.Boolean(), nullable=False),
+        sa.Column("removing_by", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_contents")),
     )
     op.create_table(
