@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections import Counter
@@ -22,6 +21,9 @@ QUOTES = 2
 #: Weights of a sentence's score beside its cosine: its passage's rank score, and the question's words in it.
 PASSAGE_WEIGHT = 0.05
 WORD_WEIGHT = 0.2
+
+#: Sentences in one request to Triton (the most that its `embed` model takes).
+REQUEST = 64
 
 #: Words (pairs of characters in Chinese) that a quote has at least.
 MIN_WORDS = 4
@@ -68,17 +70,18 @@ def _says_something(sentence: str) -> bool:
 
 
 async def embed_passages(triton: Triton, card: ModelCard, texts: Sequence[str]) -> Vectors:
-    """Vectors of a few short texts, shape (texts, dimension), ahead of bulk work."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    batches = [order[i : i + card.batch_size] for i in range(0, len(order), card.batch_size)]
+    """Vectors of a few short texts, shape (texts, dimension), ahead of bulk work.
+
+    One request after the other: side by side they only take the cores from one another (measured: 33
+    sentences in 5 requests at once 700 ms, in one request 240 ms).
+    """
     prompt = card.prompts.get("passage", "")
-    parts = await asyncio.gather(
-        *(triton.embed([prompt + texts[i] for i in batch], QUESTION_PRIORITY) for batch in batches)
-    )
-    matrix = np.empty((len(texts), card.dimension), np.float32)
-    for batch, part in zip(batches, parts, strict=True):
-        matrix[batch] = part
-    return matrix
+    starts = range(0, len(texts), REQUEST)
+    parts = [
+        await triton.embed([prompt + text for text in texts[start : start + REQUEST]], QUESTION_PRIORITY)
+        for start in starts
+    ]
+    return np.concatenate(parts)
 
 
 async def weigh(

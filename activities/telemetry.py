@@ -51,8 +51,10 @@ def configure(settings: LogSettings, process: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
-    for noisy in ("pymilvus", "httpx", "uvicorn.access", "temporalio.activity", "aiosqlite", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL if noisy == "pymilvus" else logging.WARNING)
+    for noisy in ("httpx", "uvicorn.access", "aiosqlite", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for twice in ("pymilvus", "temporalio.activity"):  # what they report, our own errors and edges report
+        logging.getLogger(twice).setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(process=process)
 
 
