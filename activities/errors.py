@@ -68,6 +68,11 @@ class HoldfastError(Exception):
         super().__init__(self.reason.render())
 
 
+def first_line(exc: BaseException) -> str:
+    """What a lower library says went wrong, short enough for a person: its first line, or else its kind."""
+    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
+
+
 class DependencyError(HoldfastError):
     """A service that we need does not answer; work waits for it."""
 

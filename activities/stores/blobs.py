@@ -27,7 +27,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from activities.errors import BlobsUnavailable
+from activities.errors import BlobsUnavailable, first_line
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def _translated(key: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as exc:
         raise KeyError(key) from exc
     except (BaseError, OSError) as exc:
-        raise BlobsUnavailable(detail=(str(exc).splitlines() or [type(exc).__name__])[0][:200]) from exc
+        raise BlobsUnavailable(detail=first_line(exc)) from exc
 
 
 class Blobs:

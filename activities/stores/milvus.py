@@ -23,7 +23,7 @@ import numpy as np
 from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType
 from pymilvus.exceptions import CollectionNotExistException, MilvusException, ParamError
 
-from activities.errors import MilvusUnavailable
+from activities.errors import MilvusUnavailable, first_line
 from activities.stores.triton import Vectors
 
 #: Seconds that one call may take.
@@ -196,7 +196,7 @@ class Milvus:
             if "collection not found" in str(exc) or getattr(exc, "code", None) == 100:
                 raise KeyError(collection) from exc
             self._client = None
-            raise MilvusUnavailable(detail=(str(exc).splitlines() or [type(exc).__name__])[0][:200]) from exc
+            raise MilvusUnavailable(detail=first_line(exc)) from exc
 
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting:

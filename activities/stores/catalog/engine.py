@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from activities.errors import CatalogUnavailable
+from activities.errors import CatalogUnavailable, first_line
 
 #: How long a writer waits for another on SQLite, in seconds.
 SQLITE_BUSY_SECONDS = 15
@@ -55,10 +55,10 @@ class Engine:
         except IntegrityError:
             raise
         except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as exc:
-            raise CatalogUnavailable(detail=_first_line(exc)) from exc
+            raise CatalogUnavailable(detail=first_line(getattr(exc, "orig", None) or exc)) from exc
         except DBAPIError as exc:
             if exc.connection_invalidated or _sqlstate(exc).startswith(DOWN):
-                raise CatalogUnavailable(detail=_first_line(exc)) from exc
+                raise CatalogUnavailable(detail=first_line(getattr(exc, "orig", None) or exc)) from exc
             raise
 
     async def ping(self) -> None:
@@ -73,11 +73,6 @@ class Engine:
 
 def _sqlstate(exc: DBAPIError) -> str:
     return str(getattr(exc.orig, "sqlstate", None) or "")
-
-
-def _first_line(exc: Exception) -> str:
-    cause = getattr(exc, "orig", None) or exc
-    return str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
