@@ -144,7 +144,7 @@ OUTAGE = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # one port for all: a new server on a port just left meets the old connection
 async def refusing() -> AsyncIterator[tuple[Triton, list[grpc.StatusCode]]]:
     """A client of a gRPC server that answers every call with the last status of the list."""
     answers: list[grpc.StatusCode] = []
