@@ -8,15 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from temporalio import activity
 
-from activities.contracts import (
-    Answered,
-    AnswerInput,
-    Citation,
-    DeltaEvent,
-    RecordAnswerInput,
-    ResetEvent,
-    Source,
-)
+from activities.contracts import Answered, AnswerInput, Citation, RecordAnswerInput, Source
+from activities.events import DeltaEvent, ResetEvent
 from activities.evidence import (
     Sentence,
     choose,

@@ -117,13 +117,15 @@ class ChunkActivities:
         chunking = await asyncio.to_thread(fitted, job.chunking, card, tokenizer)
         key = f"chunks/{digest(job.parsed_key)}/{chunking_fingerprint(chunking, tokenizer)}"
         try:
-            chunks = await self._blobs.load(key, list[Chunk])
+            chunks = [] if job.fresh else await self._blobs.load(key, list[Chunk])
         except KeyError:
+            chunks = []
+        if not chunks:
             parsed = await self._blobs.load(job.parsed_key, ParsedDocument)
             # A thread: encoding a batch releases the GIL, and the tokenizer is too large to send to a child.
             chunks = await asyncio.to_thread(chunk_document, parsed, chunking, counter(tokenizer))
             if not chunks:
-                raise NoText() from None
+                raise NoText()
             await self._blobs.save(key, chunks)
         return Chunked(chunks_key=key, chunks=len(chunks), tokens=sum(chunk.tokens for chunk in chunks))
 

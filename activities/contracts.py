@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from temporalio import activity
 
 from activities.errors import Reason
 
@@ -36,6 +35,16 @@ class Priority:
     UPLOAD = 2
     BATCH = 4
     REINDEX = 5
+
+
+def ingest_id(document_id: str, version: int) -> str:
+    """Workflow id of an ingestion: starting it twice is starting it once."""
+    return f"ingest/{document_id}/{version}"
+
+
+def batch_workflow_id(batch_id: str) -> str:
+    """Workflow id of a batch."""
+    return f"batch/{batch_id}"
 
 
 AnswerMode = Literal["extractive", "generative"]
@@ -82,10 +91,34 @@ class Chunk(Contract, frozen=True):
 # --- ingestion -------------------------------------------------------------------------------------
 
 
+class Dispatch(Contract, frozen=True):
+    """One version of one document, to be made retrievable.
+
+    ``retry_from`` names the step from which everything is made anew; ``supersedes`` the older version whose
+    run is to stop, if it was pending when this one came.
+    """
+
+    knowledge_base_id: str
+    knowledge_base: str
+    document_id: str
+    document_name: str
+    version: int
+    sha256: str
+    bytes: int
+    chunking: Chunking
+    actor: str
+    batch_id: str | None = None
+    retry_from: str | None = None
+    supersedes: int | None = None
+
+
 class ParseInput(Contract, frozen=True):
+    """``fresh`` makes the output anew even if it is there; likewise in the other steps."""
+
     sha256: str
     document_name: str
     bytes: int
+    fresh: bool = False
 
 
 class Parsed(Contract, frozen=True):
@@ -99,6 +132,7 @@ class Parsed(Contract, frozen=True):
 class ChunkInput(Contract, frozen=True):
     parsed_key: str
     chunking: Chunking
+    fresh: bool = False
 
 
 class Chunked(Contract, frozen=True):
@@ -108,13 +142,20 @@ class Chunked(Contract, frozen=True):
 
 
 class EmbedInput(Contract, frozen=True):
+    """``slice_seconds`` is when the step gives its place to others, to go on behind them."""
+
     document_id: str
     version: int
     chunks_key: str
+    fresh: bool = False
+    slice_seconds: float | None = None
 
 
 class Embedded(Contract, frozen=True):
-    """``embedded`` chunks went through the model, ``reused`` ones had their vectors already."""
+    """``embedded`` chunks went through the model, ``reused`` ones had their vectors already.
+
+    While ``remaining`` is not 0 the step has to go on, and there is no ``vectors_key`` yet.
+    """
 
     vectors_key: str
     model: str
@@ -123,6 +164,7 @@ class Embedded(Contract, frozen=True):
     vectors: int
     embedded: int
     reused: int
+    remaining: int = 0
 
 
 class IndexInput(Contract, frozen=True):
@@ -186,6 +228,25 @@ class RecordFailureInput(Contract, frozen=True):
     canceled: bool = False
 
 
+class HoldInput(Contract, frozen=True):
+    """A version whose run was paused, or goes on."""
+
+    document_id: str
+    version: int
+    paused: bool
+
+
+class StopRunsInput(Contract, frozen=True):
+    """Whose runs are to stop: one document's, or all of a knowledge base."""
+
+    knowledge_base_id: str
+    document_id: str | None = None
+
+
+class Stopped(Contract, frozen=True):
+    runs: int
+
+
 class RemoveInput(Contract, frozen=True):
     """The document whose blobs and catalogue rows go."""
 
@@ -200,6 +261,74 @@ class KnowledgeBaseInput(Contract, frozen=True):
 
 class Removed(Contract, frozen=True):
     blobs: int
+
+
+# --- batches ---------------------------------------------------------------------------------------
+
+BatchState = Literal["queued", "running", "paused", "ready", "failed", "canceled"]
+
+
+class BatchInput(Contract, frozen=True):
+    batch_id: str
+
+
+class BatchCount(Contract, frozen=True):
+    documents: int
+
+
+class SettleBatchInput(Contract, frozen=True):
+    """What the batch's workflow is doing now."""
+
+    batch_id: str
+    state: BatchState
+    parallelism: int
+    reason: Reason | None = None
+
+
+class UnpackInput(Contract, frozen=True):
+    """The archive whose files become the batch's documents."""
+
+    batch_id: str
+    knowledge_base_id: str
+    sha256: str
+    actor: str
+
+
+class Unpacked(Contract, frozen=True):
+    """``skipped`` members were left out: folders' litter, unsafe names, links."""
+
+    documents: int
+    skipped: int
+
+
+class NextDocumentsInput(Contract, frozen=True):
+    """``page`` names the request: asked again, it is answered the same."""
+
+    batch_id: str
+    page: str
+    limit: int
+
+
+class NextDocuments(Contract, frozen=True):
+    """``closed`` when no more documents can come into the batch."""
+
+    documents: list[Dispatch]
+    closed: bool
+
+
+class DocumentVersion(Contract, frozen=True):
+    document_id: str
+    version: int
+
+
+class FinishedInput(Contract, frozen=True):
+    versions: list[DocumentVersion]
+
+
+class Finished(Contract, frozen=True):
+    """Those of the versions that are ready, failed, canceled or gone."""
+
+    versions: list[DocumentVersion]
 
 
 # --- questions -------------------------------------------------------------------------------------
@@ -263,109 +392,9 @@ class Answered(Contract, frozen=True):
     tokens: int = 0
 
 
-# Events of a question's stream (DESIGN §6). The tag is the name of the server-sent event.
-
-
-class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
-    """The question has entered a stage: ``retrieve``, ``generate`` or ``record``."""
-
-    stage: str
-
-
-class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):
-    """The passages that the answer will be drawn from, best first."""
-
-    sources: list[Source]
-
-
-class DeltaEvent(Contract, frozen=True, tag_field="event", tag="delta"):
-    """The next piece of the answer's text."""
-
-    text: str
-
-
-class ResetEvent(Contract, frozen=True, tag_field="event", tag="reset"):
-    """Forget the text so far: the answer starts over."""
-
-
-class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):
-    """The whole answer, as it was recorded; the last event."""
-
-    answer: str
-    citations: list[Citation]
-    mode: AnswerMode
-    found: bool
-
-
-class ErrorEvent(Contract, frozen=True, tag_field="event", tag="error"):
-    """There will be no answer, and why; the last event."""
-
-    reason: Reason
-
-
-QuestionEvent = StateEvent | SourcesEvent | DeltaEvent | ResetEvent | DoneEvent | ErrorEvent
-
-
 class RecordAnswerInput(Contract, frozen=True):
     question_id: str
     retrieved: Retrieved | None = None
     answered: Answered | None = None
     reason: Reason | None = None
     canceled: bool = False
-
-
-# --- signatures ------------------------------------------------------------------------------------
-# Workflows call activities through these; the implementations carry the same names, and a test holds
-# the two together. They are never run.
-
-
-@activity.defn(name="parse")
-async def parse(job: ParseInput) -> Parsed: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="chunk")
-async def chunk(job: ChunkInput) -> Chunked: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="embed")
-async def embed(job: EmbedInput) -> Embedded: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="index")
-async def index(job: IndexInput) -> Indexed: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="publish")
-async def publish(job: PublishInput) -> Published: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="record_failure")
-async def record_failure(job: RecordFailureInput) -> FailureRecorded: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="purge_rows")
-async def purge_rows(job: PurgeInput) -> Purged: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="remove_document")
-async def remove_document(job: RemoveInput) -> Removed: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="drop_collections")
-async def drop_collections(job: KnowledgeBaseInput) -> Purged: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="remove_documents")
-async def remove_documents(job: KnowledgeBaseInput) -> Removed: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="retrieve")
-async def retrieve(job: RetrieveInput) -> Retrieved: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="answer")
-async def answer(job: AnswerInput) -> Answered: ...  # type: ignore[empty-body]
-
-
-@activity.defn(name="record_answer")
-async def record_answer(job: RecordAnswerInput) -> None: ...

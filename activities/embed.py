@@ -7,6 +7,8 @@ earlier versions of the document had is taken over; only the rest goes through T
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -59,16 +61,27 @@ class EmbedActivities:
         card = await self._triton.card()
         prefix = vectors_prefix(job.chunks_key, card.fingerprint)
         key = f"{prefix}/all"
-        if await self._blobs.exists(key):
+        if job.fresh:
+            for made_before in await self._blobs.list(prefix):
+                await self._blobs.delete(made_before)
+        elif await self._blobs.exists(key):
             done = await self._blobs.load(key, VectorSet)
             return _embedded(key, card, len(done.hashes), embedded=0)
         chunks = await self._blobs.load(job.chunks_key, list[Chunk])
         texts = {digest(chunk.text): chunk for chunk in chunks}
-        known = await self._known(job, prefix, card.fingerprint)
+        known = {} if job.fresh else await self._known(job, prefix, card.fingerprint)
         missing = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
         made = await embed_chunks(
-            self._triton, self._blobs, prefix, {hash: texts[hash].text for hash in missing}, self._settings, len(chunks)
+            self._triton,
+            self._blobs,
+            prefix,
+            {hash: texts[hash].text for hash in missing},
+            self._settings,
+            len(chunks),
+            job.slice_seconds,
         )
+        if left := len(missing) - len(made):
+            return _embedded(key, card, len(chunks), embedded=len(made), remaining=left)
         known |= made
         hashes = [digest(chunk.text) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
@@ -94,17 +107,25 @@ class EmbedActivities:
 
 
 async def embed_chunks(
-    triton: Triton, blobs: Blobs, prefix: str, texts: dict[str, str], settings: EmbedSettings, total: int
+    triton: Triton,
+    blobs: Blobs,
+    prefix: str,
+    texts: dict[str, str],
+    settings: EmbedSettings,
+    total: int,
+    seconds: float | None = None,
 ) -> dict[str, Vectors]:
     """Vectors of ``texts`` (by hash, in order of length), saved as parts in groups while they come.
 
-    Requests have the size that the model asks for and a few are kept under way, over the ends of groups.
+    After ``seconds`` no further group is begun: the answer then lacks the rest. Requests have the size that the
+    model asks for and a few are kept under way, over the ends of groups.
     """
     card = await triton.card()
     passage = card.prompts.get("passage", "")
     requests, groups = asyncio.Semaphore(settings.requests_in_flight), asyncio.Semaphore(2)
     made: dict[str, Vectors] = {}
     done = total - len(texts)
+    end = time.monotonic() + seconds if seconds else math.inf
 
     async def request(batch: list[str]) -> Vectors:
         async with requests:
@@ -125,11 +146,13 @@ async def embed_chunks(
     async with asyncio.TaskGroup() as tasks:
         for start in range(0, len(hashes), GROUP):
             await groups.acquire()
+            if time.monotonic() > end:
+                break
             tasks.create_task(group(hashes[start : start + GROUP]))
     return made
 
 
-def _embedded(key: str, card: ModelCard, vectors: int, embedded: int) -> Embedded:
+def _embedded(key: str, card: ModelCard, vectors: int, embedded: int, remaining: int = 0) -> Embedded:
     return Embedded(
         vectors_key=key,
         model=card.model,
@@ -137,5 +160,6 @@ def _embedded(key: str, card: ModelCard, vectors: int, embedded: int) -> Embedde
         dimension=card.dimension,
         vectors=vectors,
         embedded=embedded,
-        reused=vectors - embedded,
+        reused=vectors - embedded - remaining,
+        remaining=remaining,
     )

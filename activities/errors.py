@@ -15,7 +15,8 @@
     ├── RequestError               the caller can mend it
     │   ├── InvalidRequest  InvalidName  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
-    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved
+    │   ├── TooManyRequests: TooManyUploads  TooManyPending
+    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
     ├── ModelError                 a model refused its input
     ├── Superseded  Canceled       work that ended early, on purpose
     └── SettingsError              an operator can mend it
@@ -48,7 +49,20 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 #: Parameters that are words, not names.
-_ZH_WORDS = {"knowledge base": "知识库", "document": "文档", "question": "问题", "conversation": "会话"}
+_ZH_WORDS = {
+    "knowledge base": "知识库",
+    "document": "文档",
+    "question": "问题",
+    "conversation": "会话",
+    "batch": "批次",
+    "queued": "排队中",
+    "running": "进行中",
+    "waiting": "等待中",
+    "paused": "已暂停",
+    "ready": "就绪",
+    "failed": "失败",
+    "canceled": "已取消",
+}
 
 
 class _Params(dict[str, str]):
@@ -233,6 +247,36 @@ class ContentBeingRemoved(Conflict):
     code = "content-being-removed"
     en = "A document with the same content is being deleted just now; try again in a few seconds."
     zh = "内容相同的文档正在被删除，请几秒后重试。"
+
+
+class WrongState(Conflict):
+    code = "wrong-state"
+    en = "That cannot be done now: it is {state}."
+    zh = "当前无法执行该操作：状态为 {state}。"
+
+
+class KeyReused(Conflict):
+    code = "idempotency-key-reused"
+    en = "This Idempotency-Key came with another request before. Use a new key for a new request."
+    zh = "该 Idempotency-Key 已用于其他请求。新的请求请使用新的键。"
+
+
+class TooManyRequests(RequestError):
+    code = "too-many-requests"
+    en = "Too many requests at once. Try again in {seconds} seconds; nothing was changed."
+    zh = "同时请求过多，请在 {seconds} 秒后重试。没有做任何更改。"
+
+
+class TooManyUploads(TooManyRequests):
+    code = "too-many-uploads"
+    en = "Too many uploads are under way at once. Try again in {seconds} seconds; nothing was changed."
+    zh = "同时进行的上传过多，请在 {seconds} 秒后重试。没有做任何更改。"
+
+
+class TooManyPending(TooManyRequests):
+    code = "too-many-pending"
+    en = "Too many documents are waiting to be indexed. Try again in {seconds} seconds; nothing was changed."
+    zh = "等待建立索引的文档过多，请在 {seconds} 秒后重试。没有做任何更改。"
 
 
 class ModelMismatch(Conflict):

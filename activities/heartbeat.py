@@ -14,8 +14,8 @@ from temporalio import activity
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Beats when no timeout is set, in seconds.
-DEFAULT_INTERVAL = 5.0
+#: Seconds between beats. Far below any timeout, because a canceled run is noticed by the next beat.
+INTERVAL = 0.5
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -27,6 +27,9 @@ class Progress(msgspec.Struct, frozen=True):
 
 _latest: ContextVar[list[Progress] | None] = ContextVar("holdfast_progress", default=None)
 
+#: Whoever else wants to hear of ``report`` (the activity's edge sets it).
+listener: ContextVar[Callable[[Progress], None] | None] = ContextVar("holdfast_progress_listener", default=None)
+
 
 def report(done: int, total: int | None = None) -> None:
     """Say how far the running activity is. Outside of an activity (a bench, a test) it does nothing."""
@@ -35,12 +38,15 @@ def report(done: int, total: int | None = None) -> None:
         return
     holder[:] = [Progress(done, total)]
     activity.heartbeat(holder[0])
+    if (tell := listener.get()) is not None:
+        tell(holder[0])
 
 
 def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Beat at half the heartbeat timeout while ``function`` runs, carrying the latest ``report``.
+    """Beat while ``function`` runs, carrying the latest ``report``.
 
-    A worker that is killed is thus missed within the timeout, and a canceled run is noticed by the beat.
+    A worker that is killed is thus missed within the heartbeat timeout, and a canceled run is noticed within a
+    second (workers send at most one beat a second to Temporal, see ``workflows.worker``).
     """
 
     @wraps(function)
@@ -49,8 +55,7 @@ def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
             return await function(*args, **kwargs)
         holder: list[Progress] = []
         token = _latest.set(holder)
-        timeout = activity.info().heartbeat_timeout
-        beat = asyncio.create_task(_beat(holder, timeout.total_seconds() / 2 if timeout else DEFAULT_INTERVAL))
+        beat = asyncio.create_task(_beat(holder))
         try:
             return await function(*args, **kwargs)
         finally:
@@ -60,7 +65,7 @@ def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
     return run
 
 
-async def _beat(holder: list[Progress], seconds: float) -> None:
+async def _beat(holder: list[Progress]) -> None:
     while True:
         activity.heartbeat(*holder)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(INTERVAL)

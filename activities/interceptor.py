@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -11,7 +12,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError, is_cancelled_exception
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities import heartbeat
 from activities.errors import Canceled, DependencyError, HoldfastError, Reason
+from activities.heartbeat import Progress
 
 log = structlog.get_logger()
 
@@ -39,21 +42,53 @@ def to_application_error(exc: Exception, attempt: int) -> ApplicationError:
     )
 
 
+class Listener(Protocol):
+    """Hears how the activities of a worker are doing."""
+
+    def begun(self) -> None:
+        """The running activity has begun."""
+
+    def progressed(self, progress: Progress) -> None:
+        """The running activity said how far it is."""
+
+    def failed(self, error: Exception) -> None:
+        """The running activity failed; it may be tried again."""
+
+    def stopped(self) -> None:
+        """The running activity was canceled."""
+
+
 class ActivityEdge(Interceptor):
     """Worker interceptor: activities raise our own errors, Temporal sees ApplicationErrors."""
 
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap the execution of every activity."""
-        return _Inbound(next)
+        return _Inbound(next, self._listener)
 
 
 class _Inbound(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, listener: Listener | None) -> None:
+        super().__init__(next)
+        self._listener = listener
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if self._listener is not None:
+            self._listener.begun()
+            heartbeat.listener.set(self._listener.progressed)
         try:
             return await super().execute_activity(input)
-        except (ApplicationError, CancelledError):
+        except (CancelledError, asyncio.CancelledError):
+            if self._listener is not None:
+                self._listener.stopped()
+            raise
+        except ApplicationError:
             raise
         except Exception as exc:  # the edge of every activity
+            if self._listener is not None:
+                self._listener.failed(exc)
             error = to_application_error(exc, activity.info().attempt)
             foreseen = isinstance(exc, HoldfastError)
             await log.awarning(

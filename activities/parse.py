@@ -10,7 +10,7 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.contracts import Parsed, ParsedDocument, ParseInput
-from activities.errors import NoText
+from activities.errors import NoText, NotFound
 from activities.formats import detect, hint
 from activities.heartbeat import heartbeating, report
 from activities.isolation import Limits, Progress, run_isolated
@@ -59,8 +59,10 @@ class ParseActivities:
         """Parse a document once: a second time, and another document with the same bytes, load the result."""
         key = parsed_key(job.sha256, job.document_name)
         try:
-            document = await self._blobs.load(key, ParsedDocument)
+            document = None if job.fresh else await self._blobs.load(key, ParsedDocument)
         except KeyError:
+            document = None
+        if document is None:
             document = await self._parse(job)
             await self._blobs.save(key, document)
         return Parsed(
@@ -75,7 +77,10 @@ class ParseActivities:
         limits = Limits(seconds=self._settings.max_seconds, memory_mb=self._settings.max_memory_mb)
         with tempfile.TemporaryDirectory(prefix="holdfast-parse-") as folder:
             path = Path(folder) / "original"
-            await self._blobs.download(original_key(job.sha256), path)
+            try:
+                await self._blobs.download(original_key(job.sha256), path)
+            except KeyError as exc:
+                raise NotFound(kind="document", id=job.document_name) from exc  # deleted before its run began
             return await run_isolated(
                 parse_file, path, job.document_name, self._settings, limits=limits, on_progress=report
             )

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.contracts import (
     FailureRecorded,
+    HoldInput,
     KnowledgeBaseInput,
     Published,
     PublishInput,
@@ -29,6 +30,11 @@ class PublishActivities:
     async def publish(self, job: PublishInput) -> Published:
         """Make the version live, in one transaction."""
         return await self._catalog.documents.publish(job)
+
+    @activity.defn(name="hold")
+    async def hold(self, job: HoldInput) -> None:
+        """Write down that a version's run was paused, or goes on."""
+        await self._catalog.documents.hold(job.document_id, job.version, paused=job.paused)
 
     @activity.defn(name="record_failure")
     async def record_failure(self, job: RecordFailureInput) -> FailureRecorded:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.answer import AnswerActivities
+from activities.batch import BatchActivities
 from activities.chunk import ChunkActivities
 from activities.contracts import Queue
 from activities.embed import EmbedActivities
@@ -15,11 +16,13 @@ from activities.index import IndexActivities
 from activities.parse import ParseActivities
 from activities.publish import PublishActivities
 from activities.retrieve import RetrieveActivities, Retriever
+from activities.runs import RunActivities
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
 from activities.stores.triton import Triton
+from activities.unpack import UnpackActivities
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,30 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     if queue == Queue.CPU:
         parsing = ParseActivities(stores.blobs, settings.parse)
         chunking = ChunkActivities(stores.blobs, stores.triton)
-        return [parsing.parse, chunking.chunk]
+        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
+        return [parsing.parse, chunking.chunk, unpacking.unpack]
     if queue == Queue.GPU:
         return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed).embed]
     if queue == Queue.STORE:
         indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog)
+        batches = BatchActivities(stores.catalog)
         publishing = PublishActivities(stores.blobs, stores.catalog)
         return [
             indexing.index,
             indexing.purge_rows,
             indexing.drop_collections,
             publishing.publish,
+            publishing.hold,
             publishing.record_failure,
             publishing.remove_document,
             publishing.remove_documents,
+            RunActivities(stores.catalog).stop_runs,
+            batches.next_documents,
+            batches.finished_documents,
+            batches.close_batch,
+            batches.settle_batch,
+            batches.cancel_queued,
+            batches.requeue_failed,
         ]
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)

@@ -35,6 +35,16 @@ class ApiSettings(Section, frozen=True):
     """Largest upload request that is accepted, in bytes."""
     max_question_characters: Positive = 4000
     """Longest question or search query that is accepted, in characters."""
+    max_uploads: Positive = 256
+    """Upload requests that are taken in at once; more are told to come again in a moment."""
+    max_uploads_per_user: Positive = 64
+    """The same for one user."""
+    max_pending: Positive = 100_000
+    """Documents that may be accepted and not finished; above, new uploads are told to come later."""
+    max_pending_per_user: Positive = 50_000
+    """The same for one user."""
+    batch_parallelism: Positive = 4
+    """Documents of one batch that are under way at once, unless the batch says otherwise."""
 
 
 class TemporalSettings(Section, frozen=True):
@@ -94,9 +104,9 @@ class GenerateSettings(Section, frozen=True):
 
 
 class WorkerSettings(Section, frozen=True):
-    cpu_slots: Positive = max(1, (os.cpu_count() or 2))
-    """Documents that one worker parses or chunks at once."""
-    gpu_slots: Positive = 2
+    cpu_slots: Positive = (os.cpu_count() or 2) + 2
+    """Documents that one worker parses or chunks at once; more than cores, so that long ones leave room."""
+    gpu_slots: Positive = 4
     """Documents that one worker embeds at once."""
     store_slots: Positive = 4
     """Catalogue and Milvus writes that one worker makes at once."""
@@ -111,6 +121,8 @@ class ParseSettings(Section, frozen=True):
     """Memory that parsing one document may take, in MiB."""
     max_pages: Positive = 20_000
     """Pages that one document may have."""
+    max_archive_files: Positive = 50_000
+    """Files that one uploaded zip archive may hold."""
     max_expansion: Positive = 200
     """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
 

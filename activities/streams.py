@@ -20,7 +20,7 @@ from temporalio.contrib.workflow_streams import (
     WorkflowStreamItem,
 )
 
-from activities.contracts import DoneEvent, ErrorEvent, QuestionEvent
+from activities.events import DoneEvent, ErrorEvent, QuestionEvent
 
 __all__ = ["TOPIC", "Publisher", "WorkflowStream", "subscribe"]
 

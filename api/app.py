@@ -20,8 +20,9 @@ from litestar.static_files import create_static_files_router
 from activities import telemetry
 from activities.settings import Settings, load
 from api.auth import OPEN_PATHS, ApiKeyAuthentication
+from api.batches import BatchController, BatchesOfKnowledgeBase
 from api.dependencies import PROVIDERS, open_services
-from api.documents import DocumentController, DocumentsOfKnowledgeBase
+from api.documents import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.errors import EXCEPTION_HANDLERS
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
@@ -91,6 +92,9 @@ def create_app(settings: Settings) -> Litestar:
             KnowledgeBaseController,
             DocumentsOfKnowledgeBase,
             DocumentController,
+            document_socket,
+            BatchesOfKnowledgeBase,
+            BatchController,
             SearchController,
             QuestionController,
         ],

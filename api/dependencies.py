@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from async_lru import alru_cache
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -16,8 +18,13 @@ from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Principal
-from api.status import DocumentStatus, Watches
+from api.auth import KEY_SECONDS
+from api.backpressure import Admission
+from api.control import BatchControl, DocumentControl
+from api.dispatch import Dispatcher
+from api.status import DocumentStatus
 from api.uploads import Uploads
+from api.watches import BatchWatches, DocumentWatches
 from workflows.connect import Jobs, connect
 
 
@@ -26,19 +33,27 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
     """Build the services of the process; close them when it ends. Nothing has to be up for the API to start."""
     settings: Settings = app.state.settings
     async with Stores.open(settings) as stores:
-        jobs = Jobs(await connect(settings.temporal, lazy=True))
-        status = DocumentStatus(stores.catalog, jobs)
+        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
+        dispatcher = Dispatcher(catalog, jobs)
         app.state.update(
             {
                 "stores": stores,
                 "jobs": jobs,
-                "status": status,
-                "watches": Watches(status),
-                "retriever": Retriever(stores.milvus, stores.triton, stores.catalog),
-                "uploads": Uploads(stores.blobs, stores.catalog, jobs),
+                "dispatcher": dispatcher,
+                "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.keys.find),
+                "admission": Admission(catalog, settings.api),
+                "status": DocumentStatus(catalog, jobs),
+                "watches": DocumentWatches(catalog),
+                "batch_watches": BatchWatches(catalog),
+                "retriever": Retriever(stores.milvus, stores.triton, catalog),
+                "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
-        yield
+        dispatching = asyncio.create_task(dispatcher.run())
+        try:
+            yield
+        finally:
+            dispatching.cancel()
 
 
 def _settings(state: State) -> Settings:
@@ -65,8 +80,16 @@ def _status(state: State) -> DocumentStatus:
     return state.status  # type: ignore[no-any-return]
 
 
-def _watches(state: State) -> Watches:
+def _watches(state: State) -> DocumentWatches:
     return state.watches  # type: ignore[no-any-return]
+
+
+def _batch_watches(state: State) -> BatchWatches:
+    return state.batch_watches  # type: ignore[no-any-return]
+
+
+def _dispatcher(state: State) -> Dispatcher:
+    return state.dispatcher  # type: ignore[no-any-return]
 
 
 def _retriever(state: State) -> Retriever:
@@ -75,6 +98,14 @@ def _retriever(state: State) -> Retriever:
 
 def _uploads(state: State) -> Uploads:
     return state.uploads  # type: ignore[no-any-return]
+
+
+def _control(state: State) -> DocumentControl:
+    return DocumentControl(state.stores.catalog, state.jobs, state.dispatcher)
+
+
+def _batch_control(state: State) -> BatchControl:
+    return BatchControl(state.stores.catalog, state.jobs, state.dispatcher)
 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
@@ -89,6 +120,10 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "jobs": _jobs,
     "status": _status,
     "watches": _watches,
+    "batch_watches": _batch_watches,
+    "dispatcher": _dispatcher,
+    "control": _control,
+    "batch_control": _batch_control,
     "retriever": _retriever,
     "uploads": _uploads,
     "principal": _principal,

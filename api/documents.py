@@ -1,12 +1,14 @@
-"""Documents: upload, list, look at, watch, download, cancel, delete."""
+"""Documents: upload, list, look at, watch, download, pause, resume, cancel, retry, delete."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Request, Response, delete, get, post
+from litestar import Controller, Request, Response, WebSocket, delete, get, post, websocket
 from litestar.enums import RequestEncodingType
+from litestar.exceptions import WebSocketDisconnect
 from litestar.params import Body, Parameter
 from litestar.response import ServerSentEvent, Stream
 from litestar.response.sse import ServerSentEventMessage
@@ -17,16 +19,31 @@ from activities.index import row_id
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import DocumentState, Principal
+from api.auth import PROTOCOL
+from api.backpressure import UploadGate
 from api.content import content_response
+from api.control import DocumentControl
 from api.errors import language_of
-from api.schemas import ChunkInfo, DocumentInfo, DocumentJob, JobAccepted, JobStateInfo, Page, Upload, UploadAccepted
+from api.schemas import (
+    ChunkInfo,
+    DocumentInfo,
+    DocumentJob,
+    JobAccepted,
+    JobStateInfo,
+    Page,
+    RetryRequest,
+    Upload,
+    UploadAccepted,
+)
 from api.sse import EventStream, event_stream
-from api.status import DocumentStatus, Watches
+from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
+from api.watches import DocumentWatches
 from workflows.connect import Jobs
-from workflows.contracts import DeleteJob, JobState, ingest_id
+from workflows.contracts import DeleteJob, JobState
 
 AnyRequest = Request[Any, Any, Any]
+AnySocket = WebSocket[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
 Form = Annotated[Upload, Body(media_type=RequestEncodingType.MULTI_PART)]
 
@@ -35,12 +52,22 @@ class DocumentsOfKnowledgeBase(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}/documents"
     tags = ["Documents"]
 
-    @post(status_code=202, summary="Upload one or many files")
-    async def upload(self, kb: str, data: Form, uploads: Uploads, principal: Principal) -> UploadAccepted:
+    @post(status_code=202, summary="Upload one or many files, or a zip archive of them", middleware=[UploadGate()])
+    async def upload(
+        self,
+        kb: str,
+        data: Form,
+        uploads: Uploads,
+        catalog: Catalog,
+        principal: Principal,
+        batch_id: Annotated[str | None, Parameter(query="batch", description="An open batch to add to.")] = None,
+        idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", max_length=200)] = None,
+    ) -> UploadAccepted:
         if not data.files:
             raise InvalidRequest(detail="the form has no `files`")
-        documents = await uploads.accept(kb, data.files, principal.subject)
-        return UploadAccepted(documents=[DocumentJob.of(document) for document in documents])
+        record = await catalog.knowledge_bases.get(kb)
+        batch = await catalog.batches.get(batch_id) if batch_id else None
+        return await uploads.accept(record, data.files, principal.subject, batch, idempotency_key)
 
     @get(summary="List documents, newest first")
     async def index(
@@ -48,17 +75,15 @@ class DocumentsOfKnowledgeBase(Controller):
         kb: str,
         request: AnyRequest,
         catalog: Catalog,
-        status: DocumentStatus,
         document_state: Annotated[DocumentState | None, Parameter(query="state")] = None,
+        batch_id: Annotated[str | None, Parameter(query="batch")] = None,
         cursor: str | None = None,
         limit: Limit = 100,
     ) -> Page[DocumentInfo]:
         record = await catalog.knowledge_bases.get(kb)
-        found = await catalog.documents.page(record.id, document_state, cursor, limit)
-        fresh = await status.running(record.name, found)
-        language = language_of(request)
+        found = await catalog.documents.page(record.id, document_state, cursor, limit, batch_id)
         return Page(
-            items=[DocumentInfo.of(document, language, fresh.get(document.id)) for document in found],
+            items=[DocumentInfo.of(document, language_of(request)) for document in found],
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
@@ -68,13 +93,8 @@ class DocumentController(Controller):
     tags = ["Documents"]
 
     @get(summary="Look at a document")
-    async def show(
-        self, document_id: str, request: AnyRequest, catalog: Catalog, status: DocumentStatus
-    ) -> DocumentInfo:
-        document = await catalog.documents.get(document_id)
-        knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
-        fresh = await status.running(knowledge_base.name, [document])
-        return DocumentInfo.of(document, language_of(request), fresh.get(document.id))
+    async def show(self, document_id: str, request: AnyRequest, catalog: Catalog) -> DocumentInfo:
+        return DocumentInfo.of(await catalog.documents.get(document_id), language_of(request))
 
     @get("/status", summary="The state of the document's job now")
     async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
@@ -82,15 +102,15 @@ class DocumentController(Controller):
 
     @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
     async def events(
-        self, document_id: str, request: AnyRequest, catalog: Catalog, watches: Watches
+        self, document_id: str, request: AnyRequest, catalog: Catalog, watches: DocumentWatches
     ) -> ServerSentEvent:
         await catalog.documents.get(document_id)
         seen = request.headers.get("last-event-id")
 
         async def states() -> EventStream:
-            async for state in watches.changes(document_id, language_of(request)):
-                mark = state_id(state)
-                if mark != seen:
+            async for document in watches.changes(document_id):
+                state = state_of(document, language_of(request))
+                if (mark := state_id(state)) != seen:
                     body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
                     yield ServerSentEventMessage(data=body, event="state", id=mark)
 
@@ -123,19 +143,31 @@ class DocumentController(Controller):
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))
 
-    @post("/cancel", status_code=202, summary="Stop indexing the document's latest version")
-    async def cancel(self, document_id: str, catalog: Catalog, jobs: Jobs) -> DocumentJob:
+    @post("/pause", status_code=202, summary="Hold the indexing of the latest version")
+    async def pause(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
+        return DocumentJob.of(await control.pause(await catalog.documents.get(document_id)))
+
+    @post("/resume", status_code=202, summary="Go on where it was paused")
+    async def resume(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
+        return DocumentJob.of(await control.resume(await catalog.documents.get(document_id)))
+
+    @post("/cancel", status_code=202, summary="Stop indexing the latest version; an earlier one stays live")
+    async def cancel(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
+        return DocumentJob.of(await control.cancel(await catalog.documents.get(document_id)))
+
+    @post("/retry", status_code=202, summary="Try again, with what is done kept, or made anew from a step on")
+    async def retry(
+        self, document_id: str, catalog: Catalog, control: DocumentControl, data: RetryRequest | None = None
+    ) -> DocumentJob:
         document = await catalog.documents.get(document_id)
-        await jobs.cancel(ingest_id(document.id, document.version))
-        return DocumentJob.of(document)
+        return DocumentJob.of(await control.retry(document, data.from_step if data else None))
 
     @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
     async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
-        await jobs.ping()
+        await jobs.answers()
         document = await catalog.documents.get(document_id)
         knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
         await catalog.documents.delete(document_id, principal.subject)
-        await jobs.cancel(ingest_id(document.id, document.version))
         job = DeleteJob(
             knowledge_base_id=knowledge_base.id,
             knowledge_base=knowledge_base.name,
@@ -144,6 +176,18 @@ class DocumentController(Controller):
             actor=principal.subject,
         )
         return JobAccepted(id=document.id, state="running", workflow_id=await jobs.delete(job))
+
+
+@websocket("/api/v1/documents/{document_id:str}/ws")
+async def document_socket(socket: AnySocket, document_id: str, catalog: Catalog, watches: DocumentWatches) -> None:
+    """Every change of the job's state as a JSON text, then the close; the same states as ``/events``."""
+    await catalog.documents.get(document_id)
+    await socket.accept(subprotocols=PROTOCOL if PROTOCOL in socket.headers.get("sec-websocket-protocol", "") else None)
+    with suppress(WebSocketDisconnect):
+        async for document in watches.changes(document_id):
+            state = state_of(document, language_of(socket))
+            await socket.send_text(msgspec.json.encode(JobStateInfo.whole(state)).decode())
+        await socket.close()
 
 
 def state_id(state: JobState) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from temporalio.service import RPCError
 
@@ -22,6 +23,7 @@ from activities.errors import (
     NotFound,
     RequestError,
     TemporalUnavailable,
+    TooManyRequests,
     Unauthenticated,
     UploadTooLarge,
 )
@@ -34,6 +36,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (UploadTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (RequestError, HTTPStatus.BAD_REQUEST),
     (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -46,7 +49,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
 RETRY_AFTER = 5
 
 
-def language_of(request: Request[Any, Any, Any]) -> Language:
+def language_of(request: ASGIConnection[Any, Any, Any, Any]) -> Language:
     """English unless the client prefers Chinese (the first language of Accept-Language)."""
     return "zh" if request.headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
 
@@ -62,6 +65,8 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
     headers: dict[str, str] = {}
     if isinstance(error, DependencyError):
         headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = error.reason.params["seconds"]
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     body = {

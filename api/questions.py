@@ -12,21 +12,16 @@ from litestar.response.sse import ServerSentEventMessage
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import (
-    AnswerMode,
-    DoneEvent,
-    ErrorEvent,
-    QuestionEvent,
-    SourcesEvent,
-)
+from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
+from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Principal, Question
 from activities.streams import subscribe
 from api.errors import language_of
-from api.schemas import (
+from api.schemas_questions import (
     AskRequest,
     CitationInfo,
     IndexState,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 from litestar.datastructures import UploadFile
 from msgspec import Meta
 
-from activities.contracts import AnswerMode, Citation, SearchMode, Source
+from activities.contracts import batch_workflow_id, ingest_id
 from activities.errors import Language
-from activities.retrieve import Passage
-from activities.stores.catalog.records import Document, DocumentState, KnowledgeBase, Question
-from workflows.contracts import JobState, ingest_id, question_id
+from activities.stores.catalog.records import (
+    PENDING,
+    Batch,
+    Document,
+    DocumentState,
+    KnowledgeBase,
+    Tally,
+)
+from workflows.contracts import INGEST_STAGES, JobState
 
 T = TypeVar("T")
 
@@ -122,9 +128,132 @@ class DocumentJob(Schema, frozen=True):
         )
 
 
+class JobAccepted(Schema, frozen=True):
+    """A job that goes on by itself."""
+
+    id: str
+    state: str
+    workflow_id: str
+    status_url: str | None = None
+    events_url: str | None = None
+
+
 class UploadAccepted(Schema, frozen=True):
+    """``batch`` is where to watch them together, if there are many; an archive's documents come later."""
+
     documents: list[DocumentJob]
     batch_id: str | None = None
+    batch: JobAccepted | None = None
+
+    @classmethod
+    def of(cls, documents: list[DocumentJob], batch_id: str | None) -> UploadAccepted:
+        """From what was accepted."""
+        return cls(documents=documents, batch_id=batch_id, batch=batch_job_accepted(batch_id) if batch_id else None)
+
+    @classmethod
+    def from_stored(cls, answer: dict[str, object]) -> UploadAccepted:
+        """From what ``to_stored`` gave."""
+        return msgspec.convert(answer, cls)
+
+    def to_stored(self) -> dict[str, object]:
+        """In a form that the catalogue keeps."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+
+class BatchRequest(Request, frozen=True):
+    """A batch that documents are going to be uploaded into (``?batch=``), until it is closed."""
+
+    name: Annotated[str, Meta(max_length=255)] = ""
+    parallelism: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+
+class ParallelismRequest(Request, frozen=True):
+    parallelism: Annotated[int, Meta(ge=1, le=64)]
+
+
+class RetryRequest(Request, frozen=True):
+    """``from_step`` is made anew with all that follows; without it, what is done is kept."""
+
+    from_step: Literal["parse", "chunk", "embed", "index", "publish"] | None = None
+
+
+BatchStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
+
+
+class BatchInfo(Schema, frozen=True):
+    """A batch: its documents by state, how fast they finish (documents a minute) and when all will be (seconds).
+
+    It is ``ready`` when every document came to its end, also if that was a failure.
+    """
+
+    id: str
+    name: str
+    knowledge_base: str
+    state: BatchStateName
+    documents: dict[str, int]
+    done: int
+    total: int
+    rate_per_minute: float
+    eta_seconds: float | None
+    waiting_for: str | None
+    reason: str | None
+    parallelism: int
+    closed: bool
+    skipped: list[str]
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    workflow_id: str
+    status_url: str
+    events_url: str
+
+    @classmethod
+    def of(cls, batch: Batch, tally: Tally, knowledge_base: str, language: Language) -> BatchInfo:
+        """From the catalogue."""
+        total = sum(tally.counts.values())
+        pending = sum(tally.counts.get(state, 0) for state in PENDING)
+        over = min(60.0, max(1.0, (datetime.now(UTC) - batch.created_at).total_seconds()))
+        rate = tally.finished_lately * 60 / over
+        goes_on = batch.state in ("queued", "running")
+        waits = goes_on and tally.waiting_for is not None and not tally.counts.get("running")
+        reason = batch.reason or (tally.reason if waits else None)
+        job = batch_job_accepted(batch.id)
+        return cls(
+            id=batch.id,
+            name=batch.name,
+            knowledge_base=knowledge_base,
+            state="waiting" if waits else batch.state,
+            documents={"total": total, **tally.counts},
+            done=total - pending,
+            total=total,
+            rate_per_minute=round(rate, 1),
+            eta_seconds=round(pending / rate * 60) if goes_on and rate and pending and batch.closed else None,
+            waiting_for=tally.waiting_for if waits else None,
+            reason=reason.render(language) if reason else None,
+            parallelism=batch.parallelism,
+            closed=batch.closed,
+            skipped=batch.skipped,
+            actor=batch.actor,
+            created_at=batch.created_at,
+            updated_at=batch.updated_at,
+            finished_at=batch.finished_at,
+            workflow_id=job.workflow_id,
+            status_url=job.status_url or "",
+            events_url=job.events_url or "",
+        )
+
+
+def batch_job_accepted(batch_id: str, state: str = "queued") -> JobAccepted:
+    """Where to watch a batch."""
+    url = f"/api/v1/batches/{batch_id}"
+    return JobAccepted(
+        id=batch_id,
+        state=state,
+        workflow_id=batch_workflow_id(batch_id),
+        status_url=url,
+        events_url=f"{url}/events",
+    )
 
 
 class DocumentInfo(Schema, frozen=True):
@@ -144,20 +273,29 @@ class DocumentInfo(Schema, frozen=True):
     actor: str
     created_at: datetime
     updated_at: datetime
+    stage: str
+    stage_number: int
+    stage_count: int
+    done: int
+    total: int | None
+    attempt: int
+    waiting_for: str | None
+    eta_seconds: float | None
+    batch_id: str | None
     workflow_id: str
     status_url: str
     events_url: str
 
     @classmethod
-    def of(cls, document: Document, language: Language, state: DocumentState | None = None) -> DocumentInfo:
-        """From the catalogue; ``state`` is a fresher one from the run, if there is any."""
+    def of(cls, document: Document, language: Language) -> DocumentInfo:
+        """From the catalogue."""
         job = DocumentJob.of(document)
         return cls(
             id=document.id,
             name=document.name,
             version=document.version,
             live_version=document.live_version,
-            state=state or document.state,
+            state=document.state,
             reason=document.reason.render(language) if document.reason else None,
             reason_code=document.reason.code if document.reason else None,
             chunks=document.chunks,
@@ -167,6 +305,15 @@ class DocumentInfo(Schema, frozen=True):
             actor=document.actor,
             created_at=document.created_at,
             updated_at=document.updated_at,
+            stage=document.stage,
+            stage_number=INGEST_STAGES.index(document.stage) + 1 if document.stage in INGEST_STAGES else 0,
+            stage_count=len(INGEST_STAGES),
+            done=document.done,
+            total=document.total,
+            attempt=document.attempt,
+            waiting_for=document.waiting_for,
+            eta_seconds=document.eta_seconds,
+            batch_id=document.batch_id,
             workflow_id=job.workflow_id,
             status_url=job.status_url,
             events_url=job.events_url,
@@ -189,151 +336,6 @@ class JobStateInfo(JobState, frozen=True, omit_defaults=False):
     def whole(cls, state: JobState) -> JobStateInfo:
         """The same state."""
         return cls(**msgspec.structs.asdict(state))
-
-
-class CitationInfo(Citation, frozen=True, omit_defaults=False):
-    """A citation, with every field there."""
-
-    @classmethod
-    def whole(cls, citation: Citation) -> CitationInfo:
-        """The same citation."""
-        return cls(**msgspec.structs.asdict(citation))
-
-
-class SourceInfo(Source, frozen=True, omit_defaults=False):
-    """A source, with every field there."""
-
-    @classmethod
-    def whole(cls, source: Source) -> SourceInfo:
-        """The same source."""
-        return cls(**msgspec.structs.asdict(source))
-
-
-class JobAccepted(Schema, frozen=True):
-    """A job that goes on by itself."""
-
-    id: str
-    state: str
-    workflow_id: str
-    status_url: str | None = None
-    events_url: str | None = None
-
-
-class SearchRequest(Request, frozen=True):
-    query: Annotated[str, Meta(min_length=1)]
-    limit: Annotated[int, Meta(ge=1, le=100)] = 10
-    mode: SearchMode = "hybrid"
-    documents: Annotated[list[str], Meta(max_length=100)] = []
-
-
-class SearchHit(Schema, frozen=True):
-    """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
-
-    document_id: str
-    document_name: str
-    version: int
-    chunk_id: str
-    page: int | None
-    section: str
-    text: str
-    score: float
-
-    @classmethod
-    def of(cls, passage: Passage) -> SearchHit:
-        """From retrieval."""
-        row = passage.row
-        return cls(
-            document_id=row.document_id,
-            document_name=passage.document_name,
-            version=row.version,
-            chunk_id=row.id,
-            page=row.page or None,
-            section=row.section,
-            text=row.text,
-            score=passage.score,
-        )
-
-
-class IndexState(Schema, frozen=True):
-    """``building`` while ``pending`` documents are accepted but not yet searchable."""
-
-    state: Literal["ready", "building"]
-    pending: int
-    eta_seconds: float | None = None
-
-
-class SearchResponse(Schema, frozen=True):
-    hits: list[SearchHit]
-    index: IndexState
-
-
-class AskRequest(Request, frozen=True):
-    question: Annotated[str, Meta(min_length=1)]
-    conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
-    mode: AnswerMode | None = None
-
-
-class QuestionAccepted(Schema, frozen=True):
-    id: str
-    conversation_id: str
-    state: str
-    workflow_id: str
-    status_url: str
-    events_url: str
-
-    @classmethod
-    def of(cls, question: Question) -> QuestionAccepted:
-        """From the catalogue."""
-        return cls(
-            id=question.id,
-            conversation_id=question.conversation_id,
-            state=question.state,
-            workflow_id=question_id(question.id),
-            status_url=f"/api/v1/questions/{question.id}",
-            events_url=f"/api/v1/questions/{question.id}/events",
-        )
-
-
-class QuestionInfo(Schema, frozen=True):
-    """A question and what came of it."""
-
-    id: str
-    conversation_id: str
-    question: str
-    mode: AnswerMode
-    state: str
-    answer: str | None
-    found: bool | None
-    citations: list[CitationInfo]
-    sources: list[SourceInfo]
-    reason: str | None
-    actor: str
-    created_at: datetime
-    finished_at: datetime | None
-    workflow_id: str
-    events_url: str
-
-    @classmethod
-    def of(cls, question: Question, language: Language) -> QuestionInfo:
-        """From the catalogue."""
-        job = QuestionAccepted.of(question)
-        return cls(
-            id=question.id,
-            conversation_id=question.conversation_id,
-            question=question.question,
-            mode=question.mode,
-            state=question.state,
-            answer=question.answer,
-            found=question.found,
-            citations=[CitationInfo.whole(citation) for citation in question.citations],
-            sources=[SourceInfo.whole(source) for source in question.sources],
-            reason=question.reason.render(language) if question.reason else None,
-            actor=question.actor,
-            created_at=question.created_at,
-            finished_at=question.finished_at,
-            workflow_id=job.workflow_id,
-            events_url=job.events_url,
-        )
 
 
 class DependencyState(Schema, frozen=True):

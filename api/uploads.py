@@ -1,109 +1,193 @@
-"""Taking uploads in: hashed and stored as they are, noted in the catalogue, handed to a workflow."""
+"""Taking uploads in: hashed and stored as they are, noted in the catalogue; their runs are started after."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import time
-import unicodedata
+import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import structlog
 from litestar.datastructures import UploadFile
 
-from activities.errors import ContentBeingRemoved, InvalidName, TemporalUnavailable
+from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, WrongState
+from activities.names import clean_name
+from activities.settings import ApiSettings
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Accepted, Document, KnowledgeBase
+from activities.stores.catalog.intake import Intake
+from activities.stores.catalog.records import Accepted, Batch, Document, KnowledgeBase, Upload
+from api.dispatch import Dispatcher
+from api.schemas import DocumentJob, UploadAccepted
 from workflows.connect import Jobs
-from workflows.contracts import IngestJob
-
-#: Longest name of a document, in characters.
-MAX_NAME = 255
 
 #: How long an upload waits for a removal of the same content, in seconds.
 REMOVAL_SECONDS = 5.0
 
+#: Uploads up to this many bytes are hashed at once; a thread would cost more than the hashing.
+SMALL = 1 << 18
+
 log = structlog.get_logger()
 
 
-def clean_name(name: str) -> str:
-    """A document's name out of whatever the client sent: relative, readable, never used as a path.
+@dataclass
+class _Commit:
+    uploads: list[Upload] = field(default_factory=list)
+    answers: asyncio.Task[list[Accepted | HoldfastError]] | None = None
 
-    Folders in it are kept (``reports/2024.pdf``), steps out of it are not. Raises InvalidName.
-    """
-    shown = name[:60]
-    name = unicodedata.normalize("NFC", name).replace("\\", "/")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise InvalidName(name=shown, detail="it contains control characters / 包含控制字符")
-    name = "/".join(part.strip() for part in name.split("/") if part.strip() not in ("", ".", ".."))
-    if not name:
-        raise InvalidName(name=shown, detail="it is empty / 名称为空")
-    if len(name) > MAX_NAME:
-        raise InvalidName(name=shown, detail=f"it is longer than {MAX_NAME} characters / 超过 {MAX_NAME} 个字符")
-    return name
+
+class Commits:
+    """Uploads that come at once are accepted in one transaction: while one is written, the next one fills."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._writing = asyncio.Lock()
+        self._filling = _Commit()
+
+    async def accept(self, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
+        """``Intake.accept``."""
+        commit, start = self._filling, len(self._filling.uploads)
+        commit.uploads += uploads
+        if commit.answers is None:
+            commit.answers = asyncio.create_task(self._write(commit))
+        answers = await asyncio.shield(commit.answers)  # a client that goes away takes no other one with it
+        return answers[start : start + len(uploads)]
+
+    async def _write(self, commit: _Commit) -> list[Accepted | HoldfastError]:
+        async with self._writing:
+            self._filling = _Commit()
+            return await self._intake.accept(commit.uploads)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A file of an upload request whose bytes are in the blob store."""
+
+    name: str
+    sha256: str
+    bytes: int
+    file: UploadFile
 
 
 class Uploads:
     """Accepts files. What is accepted is durable before the client hears of it."""
 
-    def __init__(self, blobs: Blobs, catalog: Catalog, jobs: Jobs) -> None:
-        self._blobs, self._catalog, self._jobs = blobs, catalog, jobs
+    def __init__(
+        self, blobs: Blobs, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher, settings: ApiSettings
+    ) -> None:
+        self._blobs, self._catalog, self._jobs, self._dispatcher = blobs, catalog, jobs, dispatcher
+        self._settings = settings
+        self._commits = Commits(catalog.intake)
 
-    async def accept(self, kb: str, files: Sequence[UploadFile], actor: str) -> list[Document]:
-        """The documents, in order of the files. Raises NotFound, InvalidName, DependencyErrors.
+    async def accept(
+        self, kb: KnowledgeBase, files: Sequence[UploadFile], actor: str, batch: Batch | None, key: str | None
+    ) -> UploadAccepted:
+        """The documents, in order of the files; many files are a batch, and so is a zip archive.
 
-        Names are checked before anything is stored, so that a request is refused as a whole.
+        Names are checked before anything is stored, so that a request is refused as a whole. ``key`` is the
+        request's Idempotency-Key. Raises NotFound, InvalidName, KeyReused, WrongState (the batch is closed)
+        and DependencyErrors.
         """
-        knowledge_base = await self._catalog.knowledge_bases.get(kb)
         names = [clean_name(file.filename) for file in files]
-        await self._jobs.ping()
-        return [await self._accept(knowledge_base, name, file, actor) for name, file in zip(names, files, strict=True)]
+        if batch is not None and (batch.closed or batch.knowledge_base_id != kb.id):
+            raise WrongState(state=batch.state)
+        await self._jobs.answers()
+        stored = [await self._store(name, file) for name, file in zip(names, files, strict=True)]
+        fingerprint = hashlib.sha256(repr((kb.id, [(each.name, each.sha256) for each in stored])).encode()).hexdigest()
+        if key is not None and (before := await self._catalog.intake.answer_of(actor, key)) is not None:
+            if before[0] != fingerprint:
+                raise KeyReused()
+            return UploadAccepted.from_stored(before[1])
+        if len(stored) == 1 and batch is None and await asyncio.to_thread(_is_archive, stored[0]):
+            answer = await self._accept_archive(kb, stored[0], actor)
+        else:
+            answer = await self._accept_files(kb, stored, actor, batch)
+        if key is not None:
+            await self._catalog.intake.keep_answer(actor, key, fingerprint, answer.to_stored())
+        return answer
 
-    async def _accept(self, knowledge_base: KnowledgeBase, name: str, file: UploadFile, actor: str) -> Document:
-        sha256, size = await asyncio.to_thread(_hash, file)
-        await self._store(sha256, file)
-        accepted = await self._claimed(knowledge_base.id, name, sha256, size, actor)
-        document = accepted.document
-        await self._store(sha256, file)  # it may have been removed with another document before it was claimed
-        if accepted.created:
-            job = IngestJob(
-                knowledge_base_id=knowledge_base.id,
-                knowledge_base=knowledge_base.name,
-                document_id=document.id,
-                document_name=document.name,
-                version=document.version,
-                sha256=sha256,
-                bytes=size,
-                chunking=knowledge_base.chunking,
+    async def _accept_files(
+        self, kb: KnowledgeBase, stored: Sequence[_Stored], actor: str, batch: Batch | None
+    ) -> UploadAccepted:
+        made = None
+        if batch is None and len(stored) > 1:
+            name = f"{stored[0].name} + {len(stored) - 1}"[:255]
+            made = batch = await self._catalog.batches.create(
+                kb.id, name, self._settings.batch_parallelism, actor, closed=True
+            )
+        uploads = [
+            Upload(
+                knowledge_base_id=kb.id,
+                name=each.name,
+                sha256=each.sha256,
+                bytes=each.bytes,
                 actor=actor,
+                batch_id=batch.id if batch else None,
             )
-            try:
-                await self._jobs.ingest(job)
-            except TemporalUnavailable:
-                await self._catalog.documents.withdraw(document.id, document.version)
-                raise
-            await log.ainfo(
-                "document accepted", document=document.id, version=document.version, bytes=size, actor=actor
-            )
-        return document
+            for each in stored
+        ]
+        accepted = await self._claimed(uploads)
+        for each in stored:  # it may have been removed with another document before it was claimed
+            await self._put(each.sha256, each.file)
+        new = sum(each.created for each in accepted)
+        if made is not None and not new:
+            await self._catalog.batches.discard(made.id)
+            batch = None
+        if new:
+            self._dispatcher.hint(batch.id if batch else None)
+        log.info("accepted", documents=len(accepted), new=new, batch=batch.id if batch else None, actor=actor)
+        documents: list[Document] = [each.document for each in accepted]
+        return UploadAccepted.of([DocumentJob.of(document) for document in documents], batch.id if batch else None)
 
-    async def _store(self, sha256: str, file: UploadFile) -> None:
+    async def _accept_archive(self, kb: KnowledgeBase, archive: _Stored, actor: str) -> UploadAccepted:
+        batch = await self._catalog.batches.create(
+            kb.id,
+            archive.name,
+            self._settings.batch_parallelism,
+            actor,
+            closed=True,
+            archive_sha256=archive.sha256,
+        )
+        self._dispatcher.hint(batch.id)
+        log.info("archive accepted", batch=batch.id, bytes=archive.bytes, actor=actor)
+        return UploadAccepted.of([], batch.id)
+
+    async def _store(self, name: str, file: UploadFile) -> _Stored:
+        if file.rolled_to_disk or _length(file) > SMALL:
+            sha256, size = await asyncio.to_thread(_hash, file)
+        else:
+            sha256, size = _hash(file)
+        await self._put(sha256, file)
+        return _Stored(name, sha256, size, file)
+
+    async def _put(self, sha256: str, file: UploadFile) -> None:
         key = original_key(sha256)
         if not await self._blobs.exists(key):
             file.file.seek(0)
             await self._blobs.put(key, file.file)
 
-    async def _claimed(self, knowledge_base_id: str, name: str, sha256: str, size: int, actor: str) -> Accepted:
+    async def _claimed(self, uploads: list[Upload]) -> list[Accepted]:
         """Accept; while the same content is being removed elsewhere, wait a little for the end of it."""
         deadline = time.monotonic() + REMOVAL_SECONDS
-        while True:
-            try:
-                return await self._catalog.documents.accept(knowledge_base_id, name, sha256, size, actor)
-            except ContentBeingRemoved:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.05)
+        accepted: dict[int, Accepted] = {}
+        left = list(range(len(uploads)))
+        while left:
+            answers = await self._commits.accept([uploads[at] for at in left])
+            for at, answer in zip(left, answers, strict=True):
+                if isinstance(answer, Accepted):
+                    accepted[at] = answer
+                elif not isinstance(answer, ContentBeingRemoved) or time.monotonic() > deadline:
+                    raise answer
+            left = [at for at in left if at not in accepted]
+            await asyncio.sleep(0.05 if left else 0)
+        return [accepted[at] for at in range(len(uploads))]
+
+
+def _length(file: UploadFile) -> int:
+    return file.file.seek(0, 2)
 
 
 def _hash(file: UploadFile) -> tuple[str, int]:
@@ -115,3 +199,11 @@ def _hash(file: UploadFile) -> tuple[str, int]:
     size = file.file.tell()
     file.file.seek(0)
     return whole.hexdigest(), size
+
+
+def _is_archive(stored: _Stored) -> bool:
+    """A zip archive of files, and none of the document formats that are zip archives inside."""
+    if PurePosixPath(stored.name.lower()).suffix != ".zip":
+        return False
+    stored.file.file.seek(0)
+    return zipfile.is_zipfile(stored.file.file)

@@ -14,25 +14,10 @@ from temporalio import activity
 from temporalio.api.common.v1 import Payload
 
 from activities import contracts
-from activities.contracts import (
-    Answered,
-    Chunk,
-    Chunking,
-    Citation,
-    Contract,
-    DeltaEvent,
-    DoneEvent,
-    ErrorEvent,
-    PurgeInput,
-    QuestionEvent,
-    Queue,
-    ResetEvent,
-    Source,
-    SourcesEvent,
-    StateEvent,
-)
+from activities.contracts import Answered, Chunk, Chunking, Citation, Contract, PurgeInput, Queue, Source
 from activities.converter import data_converter
 from activities.errors import Reason
+from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent, StateEvent
 from activities.registry import Stores, activities_of
 from activities.settings import load
 

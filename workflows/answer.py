@@ -10,9 +10,11 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
-    from activities.contracts import DoneEvent, ErrorEvent, QuestionEvent, Queue, SourcesEvent, StateEvent
+    from activities import steps
     from activities.contracts import Priority as Urgency
+    from activities.contracts import Queue
     from activities.errors import Reason
+    from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent, StateEvent
     from activities.interceptor import reason_of
     from activities.streams import TOPIC, WorkflowStream
     from workflows.contracts import QUESTION_STAGES, JobState, QuestionJob
@@ -58,7 +60,7 @@ class AnswerQuestion:
     async def _answer(self, job: QuestionJob) -> step.Answered:
         self._enter("retrieve")
         retrieved = await workflow.execute_activity(
-            step.retrieve,
+            steps.retrieve,
             step.RetrieveInput(
                 question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, question=job.question
             ),
@@ -70,7 +72,7 @@ class AnswerQuestion:
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
         answered = await workflow.execute_activity(
-            step.answer,
+            steps.answer,
             step.AnswerInput(
                 question=job.question,
                 mode=job.mode,
@@ -89,7 +91,7 @@ class AnswerQuestion:
 
     async def _record(self, record: step.RecordAnswerInput) -> None:
         await workflow.execute_activity(
-            step.record_answer,
+            steps.record_answer,
             record,
             task_queue=Queue.ANSWER,
             priority=self._priority,

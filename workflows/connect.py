@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from async_lru import alru_cache
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -17,12 +19,13 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import Queue
+from activities.contracts import Queue, batch_workflow_id, ingest_id
 from activities.converter import data_converter
 from activities.errors import TemporalUnavailable
 from activities.settings import TemporalSettings
 from workflows import contracts
 from workflows.answer import AnswerQuestion
+from workflows.batch import IngestBatch
 from workflows.delete import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 
@@ -35,6 +38,13 @@ _DOWN = {
     RPCStatusCode.UNKNOWN,
     RPCStatusCode.INTERNAL,
 }
+
+#: Seconds for which it is taken as known that Temporal answers.
+PING_SECONDS = 1.0
+PING_TIMEOUT = timedelta(seconds=2)
+
+#: How long an update may take to be taken in by a worker.
+UPDATE_TIMEOUT = timedelta(seconds=10)
 
 
 async def connect(settings: TemporalSettings, *, lazy: bool = False, metrics: str | None = None) -> Client:
@@ -73,17 +83,64 @@ class Jobs:
     async def ping(self) -> None:
         """Raise TemporalUnavailable unless it answers."""
         async with translated():
-            await self.client.service_client.check_health()
+            await self.client.service_client.check_health(timeout=PING_TIMEOUT)
+
+    @alru_cache(ttl=PING_SECONDS)
+    async def answers(self) -> None:
+        """Like ``ping``, but what was known a moment ago is good enough: many requests make one call."""
+        await self.ping()
 
     async def ingest(self, job: contracts.IngestJob) -> str:
         """Start an ingestion; the workflow's id."""
         return await self._start(
             IngestDocument.run,
             job,
-            contracts.ingest_id(job.document_id, job.version),
+            ingest_id(job.document_id, job.version),
             f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
             _attributes(job.knowledge_base, job.actor, job.document_id),
         )
+
+    async def batch(self, job: contracts.BatchJob, signal: str | None = None) -> str:
+        """Start a batch, unless it runs; ``signal`` reaches it in either case. The workflow's id."""
+        id = batch_workflow_id(job.batch_id)
+        async with translated():
+            await self.client.start_workflow(
+                IngestBatch.run,
+                job,
+                id=id,
+                task_queue=Queue.WORKFLOWS,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=signal,
+                static_summary=f"Index the batch {job.name} into {job.knowledge_base}"[:200],
+                search_attributes=_attributes(job.knowledge_base, job.actor),
+            )
+        return id
+
+    async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
+        """Send a signal to a run; False when there is none, or it has ended."""
+        async with translated():
+            try:
+                await self.handle(workflow_id).signal(name, args=arguments)
+            except RPCError as exc:
+                if exc.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return False
+        return True
+
+    async def retry(self, document_id: str, version: int, from_step: str | None) -> bool:
+        """Send a run back to a step; False when there is none, or it is at its end."""
+        async with translated():
+            try:
+                await self.handle(ingest_id(document_id, version)).execute_update(
+                    IngestDocument.retry, from_step, rpc_timeout=UPDATE_TIMEOUT
+                )
+            except WorkflowUpdateFailedError:
+                return False
+            except RPCError as exc:
+                if exc.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return False
+        return True
 
     async def delete(self, job: contracts.DeleteJob) -> str:
         """Start a document's deletion; the workflow's id."""

@@ -7,7 +7,13 @@ from typing import Literal
 
 from temporalio.common import SearchAttributeKey
 
-from activities.contracts import AnswerMode, Chunking, Contract, Priority
+from activities.contracts import (
+    AnswerMode,
+    Contract,
+    Dispatch,
+    DocumentVersion,
+    Priority,
+)
 
 JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
 
@@ -15,9 +21,13 @@ JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "faile
 FINAL_STATES: frozenset[JobStateName] = frozenset({"ready", "failed", "canceled"})
 
 INGEST_STAGES = ("parse", "chunk", "embed", "index", "publish")
-DELETE_STAGES = ("purge_rows", "remove_document")
-DELETE_KNOWLEDGE_BASE_STAGES = ("drop_collections", "remove_documents")
+DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
+DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
+BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
+
+#: The signal with which a document tells its batch that it is ready, failed or canceled.
+BATCH_DOCUMENT_FINISHED = "document_finished"
 
 KNOWLEDGE_BASE = SearchAttributeKey.for_keyword("KnowledgeBase")
 DOCUMENT = SearchAttributeKey.for_keyword("Document")
@@ -42,18 +52,9 @@ class JobState(Contract, frozen=True):
     updated_at: datetime | None = None
 
 
-class IngestJob(Contract, frozen=True):
-    """One version of one document, to be made retrievable."""
+class IngestJob(Dispatch, frozen=True):
+    """One version of one document, to be made retrievable, and how urgent that is."""
 
-    knowledge_base_id: str
-    knowledge_base: str
-    document_id: str
-    document_name: str
-    version: int
-    sha256: str
-    bytes: int
-    chunking: Chunking
-    actor: str
     priority: int = Priority.UPLOAD
 
 
@@ -65,6 +66,28 @@ class IngestResult(Contract, frozen=True):
     embedded: int
     reused: int
     pages: int | None = None
+
+
+class BatchJob(Contract, frozen=True):
+    """Documents that were added together. The fields from ``in_flight`` on carry over to a run that continues it."""
+
+    batch_id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    name: str
+    actor: str
+    parallelism: int
+    archive_sha256: str | None = None
+    in_flight: list[DocumentVersion] = []  # noqa: RUF012 - msgspec copies it
+    ahead: list[Dispatch] = []  # noqa: RUF012
+    done: int = 0
+    paused: bool = False
+
+
+class BatchResult(Contract, frozen=True):
+    """How many documents the run brought to an end, whatever it was."""
+
+    documents: int
 
 
 class DeleteJob(Contract, frozen=True):
@@ -102,11 +125,6 @@ class QuestionJob(Contract, frozen=True):
     question: str
     mode: AnswerMode
     actor: str
-
-
-def ingest_id(document_id: str, version: int) -> str:
-    """Workflow id of an ingestion: starting it twice is starting it once."""
-    return f"ingest/{document_id}/{version}"
 
 
 def delete_id(document_id: str) -> str:

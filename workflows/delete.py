@@ -7,6 +7,7 @@ from temporalio.common import Priority
 
 with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
+    from activities import steps
     from activities.contracts import Priority as Urgency
     from activities.contracts import Queue
     from workflows.contracts import (
@@ -21,9 +22,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import Progress
 
 
+#: Since 0.1.0: runs that could still write are stopped, and have ended, before anything is purged.
+STOP_RUNS = "stop-runs-first"
+
+
 @workflow.defn
 class DeleteDocument:
-    """purge rows → remove blobs and records → receipt. The API has already unpublished the document."""
+    """stop runs → purge rows → remove blobs and records → receipt. The API has already unpublished the document."""
 
     @workflow.init
     def __init__(self, job: DeleteJob) -> None:
@@ -38,9 +43,11 @@ class DeleteDocument:
     @workflow.run
     async def run(self, job: DeleteJob) -> DeleteReceipt:
         """The receipt says how many rows there were, and that none are left."""
+        if workflow.patched(STOP_RUNS):
+            await _stop_runs(job.knowledge_base_id, job.document_id, self._priority, self._progress)
         self._progress.enter("purge_rows")
         purged = await workflow.execute_activity(
-            step.purge_rows,
+            steps.purge_rows,
             step.PurgeInput(knowledge_base_id=job.knowledge_base_id, document_id=job.document_id),
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -49,7 +56,7 @@ class DeleteDocument:
         )
         self._progress.enter("remove_document")
         removed = await workflow.execute_activity(
-            step.remove_document,
+            steps.remove_document,
             step.RemoveInput(document_id=job.document_id),
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -62,7 +69,7 @@ class DeleteDocument:
 
 @workflow.defn
 class DeleteKnowledgeBase:
-    """drop collections → remove all documents → receipt. The API has already hidden the knowledge base."""
+    """stop runs → drop collections → remove all documents → receipt. The API has already hidden the knowledge base."""
 
     @workflow.init
     def __init__(self, job: DeleteKnowledgeBaseJob) -> None:
@@ -78,9 +85,11 @@ class DeleteKnowledgeBase:
     async def run(self, job: DeleteKnowledgeBaseJob) -> DeleteReceipt:
         """The receipt says how many rows there were, and that none are left."""
         which = step.KnowledgeBaseInput(knowledge_base_id=job.knowledge_base_id)
+        if workflow.patched(STOP_RUNS):
+            await _stop_runs(job.knowledge_base_id, None, self._priority, self._progress)
         self._progress.enter("drop_collections")
         purged = await workflow.execute_activity(
-            step.drop_collections,
+            steps.drop_collections,
             which,
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -89,7 +98,7 @@ class DeleteKnowledgeBase:
         )
         self._progress.enter("remove_documents")
         removed = await workflow.execute_activity(
-            step.remove_documents,
+            steps.remove_documents,
             which,
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -98,3 +107,17 @@ class DeleteKnowledgeBase:
         )
         self._progress.finish("ready")
         return DeleteReceipt(rows_before=purged.before, rows_after=purged.after, blobs=removed.blobs)
+
+
+async def _stop_runs(
+    knowledge_base_id: str, document_id: str | None, priority: Priority, progress: Progress
+) -> step.Stopped:
+    progress.enter("stop_runs")
+    return await workflow.execute_activity(
+        steps.stop_runs,
+        step.StopRunsInput(knowledge_base_id=knowledge_base_id, document_id=document_id),
+        task_queue=Queue.STORE,
+        priority=priority,
+        summary="Stop what is still being indexed",
+        **LONG_STEP,
+    )

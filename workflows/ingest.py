@@ -3,56 +3,117 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
+import msgspec
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TemporalError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
-    from activities.contracts import Queue
+    from activities import steps
+    from activities.contracts import Priority as Urgency
+    from activities.contracts import Queue, batch_workflow_id, ingest_id
     from activities.errors import Reason
     from activities.interceptor import reason_of
-    from workflows.contracts import INGEST_STAGES, IngestJob, IngestResult, JobState
-    from workflows.policies import LONG_STEP, SHORT_STEP
+    from workflows.contracts import BATCH_DOCUMENT_FINISHED, INGEST_STAGES, IngestJob, IngestResult, JobState
+    from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
     from workflows.progress import Progress
+
+T = TypeVar("T")
+
+
+class _Again(Exception):
+    """Somebody asked for a step that was done, or under way, to be made anew."""
 
 
 @workflow.defn
 class IngestDocument:
-    """parse → chunk → embed → index → publish, and purge what the new version replaced."""
+    """parse → chunk → embed → index → publish, and purge what the new version replaced.
+
+    Can be paused, resumed, canceled and sent back to a step while it runs; what is done stays done.
+    """
 
     @workflow.init
     def __init__(self, job: IngestJob) -> None:
         self._job = job
         self._progress = Progress(INGEST_STAGES)
         self._priority = Priority(priority_key=job.priority, fairness_key=job.knowledge_base_id)
+        self._parsed: step.Parsed | None = None
+        self._chunked: step.Chunked | None = None
+        self._embedded: step.Embedded | None = None
+        self._fresh = _from(job.retry_from)
+        self._paused = self._canceled = self._again = self._finished = False
 
     @workflow.query
     def state(self) -> JobState:
         """Stage and state; how far the stage is, its activity's heartbeats tell."""
         return self._progress.state()
 
+    @workflow.signal
+    def pause(self) -> None:
+        """Stop what is under way, and hold; finished steps and embedded batches are kept."""
+        self._paused = True
+
+    @workflow.signal
+    def resume(self) -> None:
+        """Go on where it was paused."""
+        self._paused = False
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Stop for good; an earlier version of the document stays live."""
+        self._canceled = True
+
+    @workflow.update
+    def retry(self, from_step: str | None) -> JobState:
+        """Try again now: the step under way, or everything from ``from_step`` on, made anew."""
+        self._fresh |= _from(from_step)
+        self._paused, self._again = False, True
+        return self._progress.state()
+
+    @retry.validator
+    def _can_retry(self, from_step: str | None) -> None:
+        if from_step is not None and from_step not in INGEST_STAGES:
+            raise ValueError(f"there is no step {from_step!r}")
+        if self._finished or self._canceled:
+            raise ValueError("the run is at its end")
+
     @workflow.run
     async def run(self, job: IngestJob) -> IngestResult:
         """Raises ApplicationError, typed by the reason's code, when the document cannot be used."""
         try:
+            if job.supersedes is not None:
+                await self._stop_superseded(job.supersedes)
             result = await self._ingest(job)
         except (ActivityError, asyncio.CancelledError) as exc:
+            self._finished = True
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
             await self._give_up(reason, canceled=canceled)
-            if canceled:
-                raise
+            await self._tell_batch()
+            if canceled and not self._canceled:
+                raise  # by Temporal's own request; after our signal the run has to fail, with this reason
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
         self._progress.finish("ready" if result.live else "canceled")
+        await self._tell_batch()
         return result
 
     async def _ingest(self, job: IngestJob) -> IngestResult:
-        parsed = await self._parse(job)
-        chunked = await self._chunk(job, parsed)
-        embedded = await self._embed(job, chunked)
-        await self._index(job, chunked, embedded)
-        published = await self._publish(job, parsed, chunked, embedded)
+        while True:
+            try:
+                return await self._steps(job)
+            except _Again:
+                self._forget()
+
+    async def _steps(self, job: IngestJob) -> IngestResult:
+        parsed = self._parsed = await self._step("parse", lambda: self._parse(job), self._parsed)
+        chunked = self._chunked = await self._step("chunk", lambda: self._chunk(job, parsed), self._chunked)
+        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, chunked), self._embedded)
+        await self._step("index", lambda: self._index(job, chunked, embedded))
+        published = await self._step("publish", lambda: self._publish(job, parsed, chunked, embedded))
+        self._finished = True
         if published.retired:
             await self._purge(published.retired)
         return IngestResult(
@@ -63,11 +124,81 @@ class IngestDocument:
             pages=parsed.pages,
         )
 
+    async def _step(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
+        """Run a step, unless its output is there already; stop it when somebody interferes."""
+        while done is None:
+            await self._hold()
+            self._progress.enter(stage)
+            running = asyncio.ensure_future(start())
+            interference = asyncio.ensure_future(workflow.wait_condition(self._interfered))
+            try:
+                await workflow.wait([running, interference], return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                await _stopped(running)
+                raise
+            finally:
+                interference.cancel()
+            if running.done() or await _stopped(running):
+                self._fresh.discard(stage)
+                return running.result()
+        return done
+
+    def _interfered(self) -> bool:
+        return self._paused or self._canceled or self._again
+
+    async def _hold(self) -> None:
+        """Where a run stands still while it is paused, and ends when it is canceled."""
+        if self._paused and not self._canceled:
+            self._progress.pause()
+            await self._note_hold(paused=True)
+            await workflow.wait_condition(lambda: not self._paused or self._canceled)
+            if not self._canceled:
+                await self._note_hold(paused=False)
+        if self._canceled:
+            raise asyncio.CancelledError
+        if self._again:
+            self._again = False
+            raise _Again
+
+    def _forget(self) -> None:
+        """Outputs that are to be made anew."""
+        self._parsed = None if "parse" in self._fresh else self._parsed
+        self._chunked = None if "chunk" in self._fresh else self._chunked
+        self._embedded = None if "embed" in self._fresh else self._embedded
+
+    async def _stop_superseded(self, version: int) -> None:
+        """The run of an older version goes on for nothing: this one takes its place."""
+        try:
+            await workflow.get_external_workflow_handle(ingest_id(self._job.document_id, version)).cancel()
+        except TemporalError:
+            return  # it has ended
+
+    async def _tell_batch(self) -> None:
+        if self._job.batch_id is None:
+            return
+        batch = workflow.get_external_workflow_handle(batch_workflow_id(self._job.batch_id))
+        done = step.DocumentVersion(document_id=self._job.document_id, version=self._job.version)
+        try:
+            await batch.signal(BATCH_DOCUMENT_FINISHED, done)
+        except TemporalError:
+            return  # the batch has ended: it was canceled, or this is a retry after it
+
+    async def _note_hold(self, *, paused: bool) -> None:
+        await workflow.execute_activity(
+            steps.hold,
+            step.HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary="Pause" if paused else "Resume",
+            **SHORT_STEP,
+        )
+
     async def _parse(self, job: IngestJob) -> step.Parsed:
-        self._progress.enter("parse")
         return await workflow.execute_activity(
-            step.parse,
-            step.ParseInput(sha256=job.sha256, document_name=job.document_name, bytes=job.bytes),
+            steps.parse,
+            step.ParseInput(
+                sha256=job.sha256, document_name=job.document_name, bytes=job.bytes, fresh="parse" in self._fresh
+            ),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Read {job.document_name} ({job.bytes:,} bytes)",
@@ -75,10 +206,9 @@ class IngestDocument:
         )
 
     async def _chunk(self, job: IngestJob, parsed: step.Parsed) -> step.Chunked:
-        self._progress.enter("chunk")
         return await workflow.execute_activity(
-            step.chunk,
-            step.ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking),
+            steps.chunk,
+            step.ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Cut {parsed.characters:,} characters into chunks",
@@ -86,20 +216,31 @@ class IngestDocument:
         )
 
     async def _embed(self, job: IngestJob, chunked: step.Chunked) -> step.Embedded:
-        self._progress.enter("embed")
-        return await workflow.execute_activity(
-            step.embed,
-            step.EmbedInput(document_id=job.document_id, version=job.version, chunks_key=chunked.chunks_key),
-            task_queue=Queue.GPU,
-            priority=self._priority,
-            summary=f"Embed {chunked.chunks:,} chunks",
-            **LONG_STEP,
-        )
+        """In slices when it is bulk work, so that a long document does not keep shorter ones waiting."""
+        total = 0
+        while True:
+            embedded = await workflow.execute_activity(
+                steps.embed,
+                step.EmbedInput(
+                    document_id=job.document_id,
+                    version=job.version,
+                    chunks_key=chunked.chunks_key,
+                    fresh="embed" in self._fresh,
+                    slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
+                ),
+                task_queue=Queue.GPU,
+                priority=self._priority,
+                summary=f"Embed {chunked.chunks - total:,} of {chunked.chunks:,} chunks",
+                **LONG_STEP,
+            )
+            self._fresh.discard("embed")
+            total += embedded.embedded
+            if not embedded.remaining:
+                return msgspec.structs.replace(embedded, embedded=total, reused=embedded.vectors - total)
 
     async def _index(self, job: IngestJob, chunked: step.Chunked, embedded: step.Embedded) -> step.Indexed:
-        self._progress.enter("index")
         return await workflow.execute_activity(
-            step.index,
+            steps.index,
             step.IndexInput(
                 knowledge_base_id=job.knowledge_base_id,
                 document_id=job.document_id,
@@ -119,9 +260,8 @@ class IngestDocument:
     async def _publish(
         self, job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, embedded: step.Embedded
     ) -> step.Published:
-        self._progress.enter("publish")
         return await workflow.execute_activity(
-            step.publish,
+            steps.publish,
             step.PublishInput(
                 document_id=job.document_id,
                 version=job.version,
@@ -140,7 +280,7 @@ class IngestDocument:
 
     async def _purge(self, versions: list[int]) -> None:
         await workflow.execute_activity(
-            step.purge_rows,
+            steps.purge_rows,
             step.PurgeInput(
                 knowledge_base_id=self._job.knowledge_base_id, document_id=self._job.document_id, versions=versions
             ),
@@ -153,7 +293,7 @@ class IngestDocument:
     async def _give_up(self, reason: Reason, *, canceled: bool) -> None:
         """Leave nothing half-done: record the reason, purge the version's rows. Runs to its end when canceled."""
         recorded = await workflow.execute_activity(
-            step.record_failure,
+            steps.record_failure,
             step.RecordFailureInput(
                 document_id=self._job.document_id, version=self._job.version, reason=reason, canceled=canceled
             ),
@@ -165,3 +305,22 @@ class IngestDocument:
         if recorded.purge:
             await self._purge([self._job.version])
         self._progress.finish("canceled" if canceled else "failed")
+
+
+def _from(stage: str | None) -> set[str]:
+    """The step and all that follow it."""
+    return set(INGEST_STAGES[INGEST_STAGES.index(stage) :]) if stage in INGEST_STAGES else set()
+
+
+async def _stopped(running: asyncio.Future[Any]) -> bool:
+    """Stop a step; whether it came to its end nevertheless."""
+    running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        return False
+    except ActivityError as exc:
+        if is_cancelled_exception(exc):
+            return False
+        raise
+    return True

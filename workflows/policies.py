@@ -21,6 +21,10 @@ PATIENT = RetryPolicy(
 HEARTBEAT = timedelta(seconds=10)
 
 
+#: Bulk work gives its place at the model back this often: what is more urgent waits no longer for it.
+BULK_SLICE_SECONDS = 10.0
+
+
 class Policy(TypedDict, total=False):
     """Keyword arguments of ``workflow.execute_activity``."""
 

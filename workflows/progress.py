@@ -31,6 +31,12 @@ class Progress:
         workflow.set_current_details(f"{state} (stage: {self._stage})")
         workflow.upsert_search_attributes([STAGE.value_set(state)])
 
+    def pause(self) -> None:
+        """The workflow holds before, or in the middle of, its stage."""
+        self._set("paused", self._stage)
+        workflow.set_current_details(f"paused (stage: {self._stage or 'not begun'})")
+        workflow.upsert_search_attributes([STAGE.value_set("paused")])
+
     def state(self) -> JobState:
         """What the ``state`` query answers."""
         return JobState(

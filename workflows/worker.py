@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities import telemetry
+from activities.board import Board
 from activities.contracts import Queue
 from activities.errors import TemporalUnavailable
 from activities.interceptor import ActivityEdge
@@ -26,11 +27,12 @@ from activities.isolation import close as close_isolation
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
 from workflows.answer import AnswerQuestion
+from workflows.batch import IngestBatch
 from workflows.connect import connect
 from workflows.delete import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 
-WORKFLOWS = [IngestDocument, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion]
+WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion]
 
 #: Contracts are the same objects inside and outside of the workflow sandbox.
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
@@ -38,7 +40,7 @@ RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "
 log = structlog.get_logger()
 
 
-def worker(client: Client, queue: str, stores: Stores, settings: Settings) -> Worker:
+def worker(client: Client, queue: str, stores: Stores, settings: Settings, board: Board) -> Worker:
     """The worker of one task queue, with as many slots as that queue's resource has."""
     slots = {
         Queue.CPU: settings.worker.cpu_slots,
@@ -47,7 +49,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings) -> Wo
         Queue.ANSWER: settings.worker.answer_slots,
     }
     shared: dict[str, Any] = {
-        "interceptors": [ActivityEdge()],
+        "interceptors": [ActivityEdge(board)],
         "graceful_shutdown_timeout": timedelta(seconds=5),
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
@@ -72,8 +74,11 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
     client = await _connected(settings)
     async with AsyncExitStack() as running:
         stores = await running.enter_async_context(Stores.open(settings))
+        board = Board(stores.catalog)
+        writing = asyncio.create_task(board.run())
+        running.callback(writing.cancel)
         for queue in queues:
-            await running.enter_async_context(worker(client, queue, stores, settings))
+            await running.enter_async_context(worker(client, queue, stores, settings, board))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from activities.chunk import chunk_document, counter, fitted
-from activities.contracts import Chunk, Chunking
+from activities.contracts import Chunk, Chunking, ingest_id
 from activities.embed import embed_chunks
 from activities.index import BATCH, rows_of
 from activities.parse import parse_file
@@ -31,7 +31,7 @@ from activities.stores.triton import Vectors
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, Spent, say
 from tests.bench.texts import Library, edited
-from workflows.contracts import IngestResult, ingest_id
+from workflows.contracts import IngestResult
 
 FILES_IN_REQUEST = 50
 """As many files as `holdfast add` sends in one request."""

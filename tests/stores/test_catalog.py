@@ -170,29 +170,6 @@ async def test_nothing_is_accepted_for_a_knowledge_base_that_is_gone(catalog: Ca
         await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
 
 
-async def test_withdrawing_undoes_an_upload(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The first version takes its document with it; a later one gives way to the version before."""
-    id = await accepted(catalog, kb)
-    await catalog.documents.publish(publishing(id, 1))
-    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
-    await catalog.documents.withdraw(id, 2)
-    document = await catalog.documents.get(id)
-    assert (document.version, document.state, document.live_version) == (1, "ready", 1)
-    other = await accepted(catalog, kb, "b.pdf")
-    await catalog.documents.withdraw(other, 1)
-    with pytest.raises(NotFound):
-        await catalog.documents.get(other)
-
-
-async def test_an_old_upload_cannot_be_withdrawn_under_a_newer_one(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Only the latest version can be undone."""
-    id = await accepted(catalog, kb)
-    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
-    await catalog.documents.withdraw(id, 1)
-    assert (await catalog.documents.get(id)).version == 2
-    assert len(await catalog.documents.blobs(id)) == 2
-
-
 async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Each page begins after the last document of the one before; a state narrows them."""
     ids = [await accepted(catalog, kb, f"{n}.pdf") for n in range(5)]
@@ -231,9 +208,7 @@ async def test_publishing_never_goes_back(catalog: Catalog, kb: KnowledgeBase) -
     late = await catalog.documents.publish(publishing(id, 1))
     assert (late.live, late.retired) == (False, [1])
     assert (await catalog.documents.live([id]))[id].version == 2
-    await catalog.documents.withdraw(id, 2)
-    superseded = await catalog.documents.get(id)
-    assert (superseded.state, superseded.reason) == ("canceled", Reason("superseded"))
+    assert (await catalog.documents.get(id)).version == 2
 
 
 async def test_a_deleted_document_is_never_published(catalog: Catalog, kb: KnowledgeBase) -> None:

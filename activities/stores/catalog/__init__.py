@@ -9,9 +9,11 @@ from alembic import command
 from alembic.config import Config
 
 from activities.settings import Settings
+from activities.stores.catalog.batches import Batches
 from activities.stores.catalog.contents import Contents
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.keys import Keys
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.questions import Questions
@@ -25,7 +27,9 @@ class Catalog:
     def __init__(self, url: str) -> None:
         self._engine = Engine(url)
         self.knowledge_bases = KnowledgeBases(self._engine)
+        self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)
+        self.batches = Batches(self._engine)
         self.contents = Contents(self._engine)
         self.questions = Questions(self._engine)
         self.keys = Keys(self._engine)

@@ -8,21 +8,9 @@ document uses it, and marks it first. So bytes that were accepted are never remo
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.errors import ContentBeingRemoved
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.tables import ContentRow, DocumentRow, VersionRow
-
-
-async def claim(session: AsyncSession, sha256: str) -> None:
-    """Lock a content for the rest of the transaction. Raises ContentBeingRemoved."""
-    row = await session.get(ContentRow, sha256, with_for_update=True)
-    if row is None:
-        session.add(ContentRow(sha256=sha256))
-        await session.flush()  # an IntegrityError tells that somebody else claimed it in this moment
-    elif row.removing_by is not None:
-        raise ContentBeingRemoved()
 
 
 class Contents:

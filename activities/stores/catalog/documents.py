@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 
 import msgspec
-from sqlalchemy import Select, delete, func, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import delete, func, null, select, update
 
 from activities.contracts import Published, PublishInput
-from activities.errors import NotFound, Reason
+from activities.errors import HoldfastError, NotFound, Reason
 from activities.stores.catalog.audit import audit
-from activities.stores.catalog.contents import claim
 from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.records import (
     PENDING,
     Accepted,
     Document,
     DocumentState,
     LiveDocument,
+    Note,
+    Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.tables import DocumentRow, KnowledgeBaseRow, VersionRow, new_id, now
+from activities.stores.catalog.rows import document_record, latest
+from activities.stores.catalog.tables import DocumentRow, VersionRow, now
+
+#: How long after it was canceled a run may still be on its way to its end.
+STILL_STOPPING = timedelta(minutes=10)
 
 
 class Documents:
@@ -32,52 +37,37 @@ class Documents:
         self._engine = engine
 
     async def accept(self, knowledge_base_id: str, name: str, sha256: str, bytes: int, actor: str) -> Accepted:
-        """Take an upload in as the next version of the document of that name.
-
-        Content that the latest version already has, and that did not fail, makes no new version.
-        Raises NotFound when the knowledge base is gone, ContentBeingRemoved for some seconds after the last
-        document with this content was deleted.
-        """
-        for _ in range(3):
-            try:
-                async with self._engine.write() as session:
-                    return await _accept(session, knowledge_base_id, name, sha256, bytes, actor)
-            except IntegrityError:
-                continue  # somebody else created the same name in this moment; now it is there
-        raise NotFound(kind="knowledge base", id=knowledge_base_id)
-
-    async def withdraw(self, document_id: str, version: int) -> None:
-        """Undo ``accept`` when no run could be started for it, so that nothing is left behind."""
-        async with self._engine.write() as session:
-            document = await session.get(DocumentRow, document_id, with_for_update=True)
-            if document is None or document.latest_version != version:
-                return
-            await session.execute(
-                delete(VersionRow).where(VersionRow.document_id == document_id, VersionRow.version == version)
-            )
-            if version == 1:
-                await session.delete(document)
-            else:
-                document.latest_version = version - 1
+        """Take in one upload: ``Intake.accept`` with its error raised."""
+        upload = Upload(knowledge_base_id=knowledge_base_id, name=name, sha256=sha256, bytes=bytes, actor=actor)
+        (answer,) = await Intake(self._engine).accept([upload])
+        if isinstance(answer, HoldfastError):
+            raise answer
+        return answer
 
     async def get(self, document_id: str) -> Document:
         """With its latest version. Raises NotFound, also for a deleted one."""
         async with self._engine.read() as session:
-            pair = (await session.execute(_latest().where(DocumentRow.id == document_id))).first()
+            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
         if pair is None:
             raise NotFound(kind="document", id=document_id)
-        return _record(pair[0], pair[1])
+        return document_record(pair[0], pair[1])
 
     async def page(
-        self, knowledge_base_id: str, state: DocumentState | None, after: str | None, limit: int
+        self,
+        knowledge_base_id: str,
+        state: DocumentState | None,
+        after: str | None,
+        limit: int,
+        batch_id: str | None = None,
     ) -> list[Document]:
         """At most ``limit`` documents, newest first, those created before the document ``after``."""
-        query = _latest().where(DocumentRow.knowledge_base_id == knowledge_base_id)
+        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id)
         query = query.where(VersionRow.state == state) if state else query
+        query = query.where(VersionRow.batch_id == batch_id) if batch_id else query
         query = query.where(DocumentRow.id < after) if after else query
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(DocumentRow.id.desc()).limit(limit))
-            return [_record(document, version) for document, version in rows]
+            return [document_record(document, version) for document, version in rows]
 
     async def live(self, document_ids: Iterable[str]) -> dict[str, LiveDocument]:
         """Name and live version of those of the documents that search may show now."""
@@ -100,9 +90,9 @@ class Documents:
 
     async def pending(self, knowledge_base_id: str) -> int:
         """How many documents are accepted and not yet ready, failed or canceled."""
-        latest = _latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
+        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
         async with self._engine.read() as session:
-            return int(await session.scalar(select(func.count()).select_from(latest.subquery())) or 0)
+            return int(await session.scalar(select(func.count()).select_from(query.subquery())) or 0)
 
     async def blobs(self, document_id: str) -> list[VersionBlobs]:
         """The blobs of every version, also of a deleted document, oldest version first."""
@@ -117,6 +107,21 @@ class Documents:
                 )
                 for row in await session.scalars(query)
             ]
+
+    async def unfinished(self, knowledge_base_id: str, document_id: str | None = None) -> list[tuple[str, int]]:
+        """(document, version) whose runs may still go on, also of what is deleted: pending, or canceled just now."""
+        query = (
+            select(VersionRow.document_id, VersionRow.version)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(
+                DocumentRow.knowledge_base_id == knowledge_base_id,
+                VersionRow.state.in_(PENDING)
+                | ((VersionRow.state == "canceled") & (VersionRow.updated_at > now() - STILL_STOPPING)),
+            )
+        )
+        query = query.where(VersionRow.document_id == document_id) if document_id else query
+        async with self._engine.read() as session:
+            return [(document, version) for document, version in await session.execute(query)]
 
     async def publish(self, job: PublishInput) -> Published:
         """Make a version the live one, in one transaction; never goes back to an older version."""
@@ -157,19 +162,67 @@ class Documents:
                 return False
             if row.published_at is not None:
                 return True
-            row.state, row.reason = state, msgspec.to_builtins(reason)
+            if row.state != "canceled":  # superseded: that says more than that its run was stopped
+                row.state, row.reason = state, msgspec.to_builtins(reason)
+            row.waiting_for = row.next_attempt_at = row.eta_seconds = None
         return False
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Note how far runs are; what is finished or paused, or of which there is later word, stays as it is."""
+        async with self._engine.write() as session:
+            for note in notes:
+                await session.execute(
+                    update(VersionRow)
+                    .where(
+                        VersionRow.document_id == note.document_id,
+                        VersionRow.version == note.version,
+                        VersionRow.state.in_(("queued", "running", "waiting")),
+                        VersionRow.updated_at <= note.at,  # workers of different queues write at different times
+                    )
+                    .values(
+                        state=note.state,
+                        stage=note.stage,
+                        done=note.done,
+                        total=note.total,
+                        attempt=note.attempt,
+                        waiting_for=note.waiting_for,
+                        reason=msgspec.to_builtins(note.reason) if note.reason else null(),
+                        next_attempt_at=note.next_attempt_at,
+                        eta_seconds=note.eta_seconds,
+                        updated_at=note.at,
+                    )
+                )
+
+    async def hold(self, document_id: str, version: int, *, paused: bool) -> None:
+        """Note that a pending version was paused, or that it goes on."""
+        change = update(VersionRow).where(
+            VersionRow.document_id == document_id, VersionRow.version == version, VersionRow.state.in_(PENDING)
+        )
+        state = "paused" if paused else "queued"
+        values = {"state": state, "waiting_for": None, "reason": null(), "next_attempt_at": None, "eta_seconds": None}
+        async with self._engine.write() as session:
+            await session.execute(change.values(**values, updated_at=now()))
+
+    async def many(self, document_ids: Collection[str]) -> list[Document]:
+        """Those of the documents that are there, with their latest versions."""
+        found: list[Document] = []
+        ids = list(document_ids)
+        async with self._engine.read() as session:
+            for start in range(0, len(ids), 500):
+                rows = await session.execute(latest().where(DocumentRow.id.in_(ids[start : start + 500])))
+                found += [document_record(document, version) for document, version in rows]
+        return found
 
     async def delete(self, document_id: str, actor: str) -> Document:
         """Take a document out of every answer at once. Raises NotFound."""
         async with self._engine.write() as session:
-            pair = (await session.execute(_latest().where(DocumentRow.id == document_id))).first()
+            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
             if pair is None:
                 raise NotFound(kind="document", id=document_id)
             document: DocumentRow = pair[0]
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
             audit(session, actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
-        return _record(document, pair[1])
+        return document_record(document, pair[1])
 
     async def deleted(self, knowledge_base_id: str) -> list[str]:
         """Ids of the documents of a knowledge base that are deleted but not yet removed."""
@@ -186,83 +239,3 @@ class Documents:
             if document is not None and document.deleted_at is not None:
                 await session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
                 await session.delete(document)
-
-
-async def _accept(
-    session: AsyncSession, knowledge_base_id: str, name: str, sha256: str, bytes: int, actor: str
-) -> Accepted:
-    knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
-    if knowledge_base is None or knowledge_base.deleted_at is not None:
-        raise NotFound(kind="knowledge base", id=knowledge_base_id)
-    await claim(session, sha256)
-    pair = (
-        await session.execute(
-            _latest()
-            .where(DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.name == name)
-            .with_for_update(of=DocumentRow)
-        )
-    ).first()
-    if pair is None:
-        document = DocumentRow(
-            id=new_id(), knowledge_base_id=knowledge_base_id, name=name, latest_version=1, created_by=actor
-        )
-        session.add(document)
-        await session.flush()
-    else:
-        document, latest = pair
-        if latest.sha256 == sha256 and latest.state not in ("failed", "canceled"):
-            return Accepted(document=_record(document, latest), created=False)
-        document.latest_version += 1
-    version = VersionRow(
-        document_id=document.id,
-        version=document.latest_version,
-        state="queued",
-        sha256=sha256,
-        bytes=bytes,
-        actor=actor,
-    )
-    session.add(version)
-    audit(
-        session,
-        actor,
-        "document.upload",
-        knowledge_base_id,
-        document.id,
-        name=name,
-        version=version.version,
-        sha256=sha256,
-    )
-    await session.flush()
-    return Accepted(document=_record(document, version), created=True)
-
-
-def _latest() -> Select[DocumentRow, VersionRow]:
-    return (
-        select(DocumentRow, VersionRow)
-        .join(
-            VersionRow,
-            (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
-        )
-        .where(DocumentRow.deleted_at.is_(None))
-    )
-
-
-def _record(document: DocumentRow, version: VersionRow) -> Document:
-    return Document(
-        id=document.id,
-        knowledge_base_id=document.knowledge_base_id,
-        name=document.name,
-        live_version=document.live_version,
-        version=version.version,
-        state=msgspec.convert(version.state, DocumentState),
-        sha256=version.sha256,
-        bytes=version.bytes,
-        media_type=version.media_type or "",
-        pages=version.pages,
-        chunks=version.chunks or 0,
-        chunks_key=version.chunks_key,
-        reason=msgspec.convert(version.reason, Reason) if version.reason else None,
-        actor=version.actor,
-        created_at=document.created_at,
-        updated_at=version.updated_at,
-    )

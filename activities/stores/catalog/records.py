@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from activities.contracts import AnswerMode, Chunking, Citation, Source
+from activities.contracts import AnswerMode, BatchState, Chunking, Citation, Source
 from activities.errors import Reason
 
 DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
@@ -68,6 +68,67 @@ class Document(Record, frozen=True):
     actor: str
     created_at: datetime
     updated_at: datetime
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    attempt: int = 1
+    waiting_for: str | None = None
+    next_attempt_at: datetime | None = None
+    eta_seconds: float | None = None
+    batch_id: str | None = None
+
+
+class Upload(Record, frozen=True):
+    """Stored bytes that are to become the next version of the document ``name``."""
+
+    knowledge_base_id: str
+    name: str
+    sha256: str
+    bytes: int
+    actor: str
+    batch_id: str | None = None
+
+
+class Note(Record, frozen=True):
+    """How far a version's run was at a time, as its worker saw it (columns of ``versions``)."""
+
+    document_id: str
+    version: int
+    at: datetime
+    state: DocumentState
+    stage: str
+    done: int = 0
+    total: int | None = None
+    attempt: int = 1
+    waiting_for: str | None = None
+    reason: Reason | None = None
+    next_attempt_at: datetime | None = None
+    eta_seconds: float | None = None
+
+
+class Batch(Record, frozen=True):
+    id: str
+    knowledge_base_id: str
+    name: str
+    state: BatchState
+    closed: bool
+    parallelism: int
+    archive_sha256: str | None
+    skipped: list[str]
+    reason: Reason | None
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class Tally(Record, frozen=True):
+    """How a batch's documents are doing: by state, how many finished in the last minute, what some wait for."""
+
+    counts: dict[str, int]
+    finished_lately: int
+    waiting_for: str | None
+    reason: Reason | None
 
 
 class Accepted(Record, frozen=True):

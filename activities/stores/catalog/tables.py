@@ -131,6 +131,15 @@ class VersionRow(Table):
     """One uploaded content of a document, and what has become of it."""
 
     __tablename__ = "versions"
+    __table_args__ = (
+        Index("ix_versions_batch_id_state", "batch_id", "state"),
+        Index(
+            "ix_versions_undispatched",
+            "created_at",
+            sqlite_where=text("dispatched_at IS NULL"),
+            postgresql_where=text("dispatched_at IS NULL"),
+        ),
+    )
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -147,6 +156,51 @@ class VersionRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     published_at: Mapped[datetime | None]
+    # how far its run is, as workers last noted it (activities.board)
+    stage: Mapped[str] = mapped_column(String(16), default="")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    attempt: Mapped[int] = mapped_column(default=1)
+    waiting_for: Mapped[str | None] = mapped_column(String(32))
+    next_attempt_at: Mapped[datetime | None]
+    eta_seconds: Mapped[float | None]
+    # who starts its run, and how
+    dispatched_at: Mapped[datetime | None]
+    batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id"))
+    batch_page: Mapped[str | None] = mapped_column(String(80))
+    retry_from: Mapped[str | None] = mapped_column(String(16))
+    supersedes: Mapped[int | None]
+
+
+class BatchRow(Table):
+    """Documents that were added together. ``closed`` when no more are coming; an archive is unpacked into it."""
+
+    __tablename__ = "batches"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    state: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    closed: Mapped[bool] = mapped_column(default=False)
+    parallelism: Mapped[int]
+    archive_sha256: Mapped[str | None] = mapped_column(String(64))
+    skipped: Mapped[list[Any] | None]
+    reason: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    dispatched_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class IdempotencyRow(Table):
+    """An answer that was given to an upload with an ``Idempotency-Key``: the same key gets the same answer."""
+
+    __tablename__ = "idempotency_keys"
+    actor: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
 class QuestionRow(Table):

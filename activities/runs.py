@@ -1,0 +1,54 @@
+"""Stopping runs: deletion begins only when nothing is left that could still write."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import Stopped, StopRunsInput, batch_workflow_id, ingest_id
+from activities.heartbeat import heartbeating, report
+from activities.stores.catalog import Catalog
+
+#: Seconds between two looks at a run that is stopping.
+LOOK_SECONDS = 0.2
+
+
+class RunActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    @activity.defn(name="stop_runs")
+    @heartbeating
+    async def stop_runs(self, job: StopRunsInput) -> Stopped:
+        """Cancel the runs of a document, or of a knowledge base with its batches, and wait for their end."""
+        client = activity.client()
+        stopped = 0
+        if job.document_id is None:  # first, so that they start no more documents
+            for batch in await self._catalog.batches.active(job.knowledge_base_id):
+                stopped += await _stop(client, batch_workflow_id(batch))
+        documents = await self._catalog.documents.unfinished(job.knowledge_base_id, job.document_id)
+        for done, (document, version) in enumerate(documents):
+            report(done, len(documents))
+            stopped += await _stop(client, ingest_id(document, version))
+        return Stopped(runs=stopped)
+
+
+async def _stop(client: Client, workflow_id: str) -> bool:
+    """Whether it ran; it does not any more."""
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+            return False
+        await handle.cancel()
+        while (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:  # noqa: ASYNC110 - it is elsewhere
+            await asyncio.sleep(LOOK_SECONDS)
+    except RPCError as exc:
+        if exc.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True

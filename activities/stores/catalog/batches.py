@@ -1,0 +1,248 @@
+"""Batches: documents that were added together, and which of them are to be started next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import delete, func, null, select, tuple_, update
+
+from activities.contracts import BatchState, Dispatch
+from activities.errors import Canceled, NotFound, Reason
+from activities.stores.catalog.audit import audit
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.intake import dispatch, dispatches
+from activities.stores.catalog.records import PENDING, Batch, Tally
+from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+
+#: States of a batch whose workflow goes on.
+ACTIVE: tuple[BatchState, ...] = ("queued", "running", "paused")
+
+#: The time over which a batch's speed is measured.
+RATE_OVER = timedelta(seconds=60)
+
+#: Names of archive members that were left out, kept for the person who asks.
+MAX_SKIPPED = 100
+
+
+class Batches:
+    """What the catalogue knows of batches."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def create(
+        self,
+        knowledge_base_id: str,
+        name: str,
+        parallelism: int,
+        actor: str,
+        *,
+        closed: bool,
+        archive_sha256: str | None = None,
+    ) -> Batch:
+        """A new batch; documents join it by ``Upload.batch_id`` until it is closed. Raises NotFound."""
+        async with self._engine.write() as session:
+            knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
+            if knowledge_base is None or knowledge_base.deleted_at is not None:
+                raise NotFound(kind="knowledge base", id=knowledge_base_id)
+            row = BatchRow(
+                knowledge_base_id=knowledge_base_id,
+                name=name,
+                parallelism=parallelism,
+                actor=actor,
+                closed=closed,
+                archive_sha256=archive_sha256,
+            )
+            session.add(row)
+            await session.flush()
+            audit(session, actor, "batch.create", knowledge_base_id, row.id, name=name)
+        return _record(row)
+
+    async def get(self, id: str) -> Batch:
+        """Raises NotFound, also when its knowledge base is deleted."""
+        query = (
+            select(BatchRow)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
+            .where(BatchRow.id == id, KnowledgeBaseRow.deleted_at.is_(None))
+        )
+        async with self._engine.read() as session:
+            row = await session.scalar(query)
+        if row is None:
+            raise NotFound(kind="batch", id=id)
+        return _record(row)
+
+    async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Batch]:
+        """At most ``limit`` batches, newest first, those created before the batch ``after``."""
+        query = select(BatchRow).where(BatchRow.knowledge_base_id == knowledge_base_id)
+        query = query.where(BatchRow.id < after) if after else query
+        async with self._engine.read() as session:
+            return [_record(row) for row in await session.scalars(query.order_by(BatchRow.id.desc()).limit(limit))]
+
+    async def active(self, knowledge_base_id: str) -> list[str]:
+        """Ids of the batches of a knowledge base whose workflow goes on."""
+        query = select(BatchRow.id).where(BatchRow.knowledge_base_id == knowledge_base_id, BatchRow.state.in_(ACTIVE))
+        async with self._engine.read() as session:
+            return list(await session.scalars(query))
+
+    async def counts(self, id: str) -> dict[str, int]:
+        """Documents of the batch by state; those that were deleted since do not count."""
+        query = (
+            select(VersionRow.state, func.count())
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(VersionRow.batch_id == id, DocumentRow.deleted_at.is_(None))
+            .group_by(VersionRow.state)
+        )
+        async with self._engine.read() as session:
+            return {row[0]: row[1] for row in await session.execute(query)}
+
+    async def tally(self, id: str) -> Tally:
+        """How its documents are doing."""
+        counts = await self.counts(id)
+        since = now() - RATE_OVER
+        recent = select(func.count()).where(
+            VersionRow.batch_id == id, VersionRow.state.not_in(PENDING), VersionRow.updated_at > since
+        )
+        waiting = select(VersionRow.waiting_for, VersionRow.reason).where(
+            VersionRow.batch_id == id, VersionRow.state == "waiting"
+        )
+        async with self._engine.read() as session:
+            finished = await session.scalar(recent) or 0
+            row = (await session.execute(waiting.limit(1))).first()
+        return Tally(
+            counts=counts,
+            finished_lately=int(finished),
+            waiting_for=row[0] if row else None,
+            reason=msgspec.convert(row[1], Reason) if row and row[1] else None,
+        )
+
+    async def undispatched(self) -> list[Batch]:
+        """Batches that have something to do and no run yet."""
+        has_documents = select(VersionRow.version).where(VersionRow.batch_id == BatchRow.id).exists()
+        query = select(BatchRow).where(
+            BatchRow.state == "queued",
+            BatchRow.dispatched_at.is_(None),
+            BatchRow.archive_sha256.is_not(None) | has_documents,
+        )
+        async with self._engine.read() as session:
+            return [_record(row) for row in await session.scalars(query.limit(100))]
+
+    async def dispatched(self, id: str) -> None:
+        """Its run has started."""
+        async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(dispatched_at=now()))
+
+    async def discard(self, id: str) -> bool:
+        """Forget a batch that no document has joined; whether it was one."""
+        empty = ~select(VersionRow.version).where(VersionRow.batch_id == id).exists()
+        unused = BatchRow.archive_sha256.is_(None) & BatchRow.dispatched_at.is_(None)
+        async with self._engine.write() as session:
+            gone = await session.execute(delete(BatchRow).where(BatchRow.id == id, unused, empty))
+        return bool(gone.rowcount)  # type: ignore[attr-defined]
+
+    async def close(self, id: str) -> None:
+        """No more documents are coming."""
+        async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(closed=True, updated_at=now()))
+
+    async def settle(
+        self, id: str, state: BatchState, reason: Reason | None = None, parallelism: int | None = None
+    ) -> None:
+        """Note what its workflow is doing, and with how many documents at once."""
+        values: dict[str, object] = {"state": state, "reason": msgspec.to_builtins(reason) if reason else null()}
+        if parallelism is not None:
+            values["parallelism"] = parallelism
+        moment = now()
+        finished = moment if state not in ACTIVE else None
+        async with self._engine.write() as session:
+            await session.execute(
+                update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
+            )
+
+    async def skip(self, id: str, names: list[str]) -> None:
+        """Note which members of the archive were left out."""
+        async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=names[:MAX_SKIPPED]))
+
+    async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[Dispatch], bool]:
+        """The next queued documents of a batch, and whether it is closed. The same page is the same documents.
+
+        A page that is asked for again (its answer was lost) has what it had, less what has finished since.
+        """
+        async with self._engine.write() as session:
+            batch = await session.get(BatchRow, id)
+            closed = batch is None or batch.closed
+            query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
+            rows = list(await session.execute(query))
+            if not rows:
+                query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
+                query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
+                rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
+                keys = [(version.document_id, version.version) for _, version, _ in rows]
+                chosen = tuple_(VersionRow.document_id, VersionRow.version).in_(keys)
+                await session.execute(
+                    update(VersionRow).where(chosen).values(batch_page=page, dispatched_at=now()),
+                    execution_options={"synchronize_session": False},
+                )
+        return [dispatch(*row) for row in rows], closed
+
+    async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those of the (document, version) that are ready, failed, canceled or gone."""
+        query = select(VersionRow.document_id, VersionRow.version).where(
+            tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)), VersionRow.state.in_(PENDING)
+        )
+        async with self._engine.read() as session:
+            pending = {(document, version) for document, version in await session.execute(query)}
+        return [version for version in versions if version not in pending]
+
+    async def cancel_queued(self, id: str) -> int:
+        """Cancel the documents of a batch that have not begun; how many there were."""
+        reason = msgspec.to_builtins(Canceled().reason)
+        change = (
+            update(VersionRow)
+            .where(VersionRow.batch_id == id, VersionRow.state == "queued")
+            .values(state="canceled", reason=reason, updated_at=now())
+        )
+        async with self._engine.write() as session:
+            return int((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
+
+    async def requeue_failed(self, id: str) -> int:
+        """Put its failed and canceled documents, as far as no newer version came, back in line; how many."""
+        latest_version = (
+            select(DocumentRow.latest_version)
+            .where(DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None))
+            .scalar_subquery()
+        )
+        change = (
+            update(VersionRow)
+            .where(
+                VersionRow.batch_id == id,
+                VersionRow.state.in_(("failed", "canceled")),
+                VersionRow.version == latest_version,
+            )
+            .values(
+                state="queued", reason=null(), stage="", done=0, total=None, attempt=1, waiting_for=None,
+                batch_page=None, dispatched_at=None, supersedes=None, updated_at=now(),
+            )
+        )  # fmt: skip
+        async with self._engine.write() as session:
+            return int((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
+
+
+def _record(row: BatchRow) -> Batch:
+    return Batch(
+        id=row.id,
+        knowledge_base_id=row.knowledge_base_id,
+        name=row.name,
+        state=msgspec.convert(row.state, BatchState),
+        closed=row.closed,
+        parallelism=row.parallelism,
+        archive_sha256=row.archive_sha256,
+        skipped=list(row.skipped or []),
+        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        actor=row.actor,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,278 @@
+"""Taking uploads in, many in one transaction, and the outbox: what was accepted and has no run yet.
+
+A version's run is started from its row, after the transaction that accepted it. So an upload is answered as
+soon as it is durable, and whatever happens before its run has started, the row is found and it is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Select, delete, func, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.contracts import Chunking, Dispatch
+from activities.errors import Canceled, ContentBeingRemoved, HoldfastError, NotFound, Superseded
+from activities.stores.catalog.audit import audit
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.records import PENDING, Accepted, Upload
+from activities.stores.catalog.rows import document_record, latest
+from activities.stores.catalog.tables import (
+    ContentRow,
+    DocumentRow,
+    IdempotencyRow,
+    KnowledgeBaseRow,
+    VersionRow,
+    new_id,
+    now,
+)
+
+#: Tries at a transaction that met another writer of the same names (PostgreSQL only).
+TRIES = 4
+
+#: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.
+ALONE = "alone"
+
+
+class Intake:
+    """What the catalogue does for uploads on their way to a run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def accept(self, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
+        """Take each upload in as the next version of the document of its name; all in one transaction.
+
+        Content that the latest version already has, and that did not fail, makes no new version. A pending
+        older version is superseded. In the place of an upload that is refused stands its error: NotFound
+        (the knowledge base is gone) or ContentBeingRemoved (for some seconds after the last document with
+        this content was deleted); the others are accepted nevertheless.
+        """
+        for _ in range(TRIES - 1):
+            try:
+                async with self._engine.write() as session:
+                    return await _accept(session, uploads)
+            except IntegrityError:
+                continue  # somebody else created the same name or content in this moment; now it is there
+        async with self._engine.write() as session:
+            return await _accept(session, uploads)
+
+    async def undispatched(self, limit: int) -> list[Dispatch]:
+        """Queued versions that have no run yet, oldest first; those that their batch will start are left to it."""
+        mine = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == ALONE)
+        query = dispatches().where(mine, VersionRow.dispatched_at.is_(None))
+        async with self._engine.read() as session:
+            rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
+            return [dispatch(*row) for row in rows]
+
+    async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
+        """The runs of these (document, version) have started."""
+        wanted = tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions))
+        async with self._engine.write() as session:
+            await session.execute(update(VersionRow).where(wanted).values(dispatched_at=now()))
+
+    async def retry(self, document_id: str, version: int, from_step: str | None) -> bool:
+        """Put a failed or canceled version back in line, if it is still the latest one; whether it was."""
+        async with self._engine.write() as session:
+            document = await session.get(DocumentRow, document_id, with_for_update=True)
+            row = await session.get(VersionRow, (document_id, version))
+            if document is None or row is None or document.deleted_at is not None or document.latest_version != version:
+                return False
+            if row.state not in ("failed", "canceled"):
+                return False
+            row.state, row.reason, row.retry_from = "queued", None, from_step
+            row.stage, row.done, row.total, row.attempt = "", 0, None, 1
+            row.waiting_for = row.eta_seconds = row.next_attempt_at = None
+            row.dispatched_at, row.batch_page = None, ALONE
+        return True
+
+    async def hold(self, document_id: str, version: int) -> bool:
+        """Pause a version that has no run yet; whether it was one."""
+        return await self._change(document_id, version, "queued", state="paused")
+
+    async def release(self, document_id: str, version: int) -> bool:
+        """Let a version go on that was paused before it had a run; whether it was one."""
+        return await self._change(document_id, version, "paused", state="queued", batch_page=ALONE)
+
+    async def cancel(self, document_id: str, version: int) -> bool:
+        """Cancel a version that has no run yet; whether it was one."""
+        reason = msgspec.to_builtins(Canceled().reason)
+        return await self._change(document_id, version, "queued", state="canceled", reason=reason) or (
+            await self._change(document_id, version, "paused", state="canceled", reason=reason)
+        )
+
+    async def _change(self, document_id: str, version: int, before: str, **values: object) -> bool:
+        change = update(VersionRow).where(
+            VersionRow.document_id == document_id,
+            VersionRow.version == version,
+            VersionRow.state == before,
+            VersionRow.dispatched_at.is_(None),
+        )
+        async with self._engine.write() as session:
+            return bool((await session.execute(change.values(**values, updated_at=now()))).rowcount)  # type: ignore[attr-defined]
+
+    async def pending(self) -> dict[str, int]:
+        """Versions that are accepted and not finished, by who uploaded them."""
+        query = select(VersionRow.actor, func.count()).where(VersionRow.state.in_(PENDING)).group_by(VersionRow.actor)
+        async with self._engine.read() as session:
+            return {row[0]: row[1] for row in await session.execute(query)}
+
+    async def answer_of(self, actor: str, key: str) -> tuple[str, dict[str, object]] | None:
+        """The fingerprint of the request that came with this Idempotency-Key, and its answer."""
+        async with self._engine.read() as session:
+            row = await session.get(IdempotencyRow, (actor, key))
+        return (row.fingerprint, row.answer) if row else None
+
+    async def keep_answer(self, actor: str, key: str, fingerprint: str, answer: dict[str, object]) -> None:
+        """Keep an answer for retries of its request."""
+        try:
+            async with self._engine.write() as session:
+                session.add(IdempotencyRow(actor=actor, key=key, fingerprint=fingerprint, answer=answer))
+        except IntegrityError:
+            return  # the same request came twice at once, and both did the same
+
+    async def forget_answers(self, before: datetime) -> None:
+        """Drop the idempotency keys that are too old to be tried again."""
+        async with self._engine.write() as session:
+            await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
+
+
+def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+    """Queued versions of documents that are not deleted, with all that ``dispatch`` needs."""
+    return (
+        select(DocumentRow, VersionRow, KnowledgeBaseRow)
+        .join(VersionRow, VersionRow.document_id == DocumentRow.id)
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .where(VersionRow.state == "queued", DocumentRow.deleted_at.is_(None))
+    )
+
+
+def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow) -> Dispatch:
+    """What a run has to know."""
+    return Dispatch(
+        knowledge_base_id=knowledge_base.id,
+        knowledge_base=knowledge_base.name,
+        document_id=document.id,
+        document_name=document.name,
+        version=version.version,
+        sha256=version.sha256,
+        bytes=version.bytes,
+        chunking=Chunking(max_tokens=knowledge_base.max_tokens, overlap_tokens=knowledge_base.overlap_tokens),
+        actor=version.actor,
+        batch_id=version.batch_id,
+        retry_from=version.retry_from,
+        supersedes=version.supersedes,
+    )
+
+
+async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
+    """Set by set, so that fifty uploads cost hardly more than one."""
+    contents = await _contents(session, {upload.sha256 for upload in uploads})
+    alive = await _alive(session, {upload.knowledge_base_id for upload in uploads})
+    known = await _known(session, uploads)
+    documents: list[DocumentRow] = []
+    versions: list[VersionRow] = []
+    answers: list[Accepted | HoldfastError] = []
+    for upload in uploads:
+        if upload.knowledge_base_id not in alive:
+            answers.append(NotFound(kind="knowledge base", id=upload.knowledge_base_id))
+            continue
+        if contents[upload.sha256].removing_by is not None:
+            answers.append(ContentBeingRemoved())
+            continue
+        key = (upload.knowledge_base_id, upload.name)
+        pair = known.get(key)
+        if pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled"):
+            answers.append(Accepted(document=document_record(*pair), created=False))
+            continue
+        pair = known[key] = _next_version(upload, pair)
+        documents += [pair[0]] if pair[0].latest_version == 1 else []
+        versions.append(pair[1])
+        _note(session, upload, pair[1])
+        answers.append(Accepted(document=document_record(*pair), created=True))
+    session.add_all(documents)
+    await session.flush()  # before the versions that refer to them
+    session.add_all(versions)
+    await session.flush()
+    return answers
+
+
+async def _contents(session: AsyncSession, hashes: set[str]) -> dict[str, ContentRow]:
+    """The locked rows of the contents (see ``contents``), made where there are none."""
+    query = select(ContentRow).where(ContentRow.sha256.in_(hashes)).order_by(ContentRow.sha256).with_for_update()
+    found = {row.sha256: row for row in await session.scalars(query)}
+    new = {sha256: ContentRow(sha256=sha256) for sha256 in sorted(hashes - found.keys())}
+    session.add_all(new.values())
+    await session.flush()  # an IntegrityError tells that somebody else claimed one in this moment
+    return found | new
+
+
+async def _alive(session: AsyncSession, ids: set[str]) -> set[str]:
+    query = select(KnowledgeBaseRow.id).where(KnowledgeBaseRow.id.in_(ids), KnowledgeBaseRow.deleted_at.is_(None))
+    return set(await session.scalars(query))
+
+
+async def _known(
+    session: AsyncSession, uploads: Sequence[Upload]
+) -> dict[tuple[str, str], tuple[DocumentRow, VersionRow]]:
+    names = sorted({(upload.knowledge_base_id, upload.name) for upload in uploads})
+    query = (
+        latest()
+        .where(tuple_(DocumentRow.knowledge_base_id, DocumentRow.name).in_(names))
+        .order_by(DocumentRow.id)
+        .with_for_update(of=DocumentRow)
+    )
+    return {(document.knowledge_base_id, document.name): (document, version) for document, version in
+            await session.execute(query)}  # fmt: skip
+
+
+def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -> tuple[DocumentRow, VersionRow]:
+    moment = now()
+    supersedes = None
+    if pair is None:
+        document = DocumentRow(
+            id=new_id(),
+            knowledge_base_id=upload.knowledge_base_id,
+            name=upload.name,
+            latest_version=1,
+            created_by=upload.actor,
+            created_at=moment,
+        )
+    else:
+        document, older = pair
+        document.latest_version += 1
+        if older.state in PENDING:
+            supersedes = older.version
+            older.state, older.reason = "canceled", {"code": Superseded.code}
+    version = VersionRow(
+        document_id=document.id,
+        version=document.latest_version,
+        state="queued",
+        sha256=upload.sha256,
+        bytes=upload.bytes,
+        actor=upload.actor,
+        batch_id=upload.batch_id,
+        supersedes=supersedes,
+        stage="",
+        done=0,
+        attempt=1,
+        created_at=moment,
+        updated_at=moment,
+    )
+    return document, version
+
+
+def _note(session: AsyncSession, upload: Upload, version: VersionRow) -> None:
+    audit(
+        session,
+        upload.actor,
+        "document.upload",
+        upload.knowledge_base_id,
+        version.document_id,
+        name=upload.name,
+        version=version.version,
+        sha256=upload.sha256,
+    )

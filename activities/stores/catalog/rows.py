@@ -1,0 +1,52 @@
+"""Rows of documents and versions, joined and turned into records."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Select, select
+
+from activities.errors import Reason
+from activities.stores.catalog.records import Document, DocumentState
+from activities.stores.catalog.tables import DocumentRow, VersionRow
+
+
+def latest() -> Select[DocumentRow, VersionRow]:
+    """Documents that are not deleted, each with its latest version."""
+    return (
+        select(DocumentRow, VersionRow)
+        .join(
+            VersionRow,
+            (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
+        )
+        .where(DocumentRow.deleted_at.is_(None))
+    )
+
+
+def document_record(document: DocumentRow, version: VersionRow) -> Document:
+    """A document with its latest version, as the catalogue answers it."""
+    return Document(
+        id=document.id,
+        knowledge_base_id=document.knowledge_base_id,
+        name=document.name,
+        live_version=document.live_version,
+        version=version.version,
+        state=msgspec.convert(version.state, DocumentState),
+        sha256=version.sha256,
+        bytes=version.bytes,
+        media_type=version.media_type or "",
+        pages=version.pages,
+        chunks=version.chunks or 0,
+        chunks_key=version.chunks_key,
+        reason=msgspec.convert(version.reason, Reason) if version.reason else None,
+        actor=version.actor,
+        created_at=document.created_at,
+        updated_at=version.updated_at,
+        stage=version.stage or "",
+        done=version.done or 0,
+        total=version.total,
+        attempt=version.attempt or 1,
+        waiting_for=version.waiting_for,
+        next_attempt_at=version.next_attempt_at,
+        eta_seconds=version.eta_seconds,
+        batch_id=version.batch_id,
+    )

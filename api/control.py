@@ -1,0 +1,86 @@
+"""Controlling jobs: each request reaches the run, or, where there is none yet or no more, the catalogue."""
+
+from __future__ import annotations
+
+from activities.contracts import batch_workflow_id, ingest_id
+from activities.errors import WrongState
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.batches import ACTIVE
+from activities.stores.catalog.records import PENDING, Batch, Document
+from api.dispatch import Dispatcher, batch_job
+from workflows.connect import Jobs
+
+
+class DocumentControl:
+    """Pause, resume, cancel and retry one document's latest version. Raises WrongState and DependencyErrors."""
+
+    def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
+        self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
+
+    async def pause(self, document: Document) -> Document:
+        """Hold it; pausing what is paused changes nothing."""
+        if document.state not in PENDING:
+            raise WrongState(state=document.state)
+        if not await self._catalog.intake.hold(document.id, document.version):
+            await self._signal(document, "pause")
+        return document
+
+    async def resume(self, document: Document) -> Document:
+        """Let it go on; resuming what is not paused changes nothing."""
+        if document.state not in PENDING:
+            raise WrongState(state=document.state)
+        if await self._catalog.intake.release(document.id, document.version):
+            self._dispatcher.hint()
+        else:
+            await self._signal(document, "resume")
+        return document
+
+    async def cancel(self, document: Document) -> Document:
+        """Stop it; canceling what is at its end changes nothing."""
+        await self._jobs.answers()
+        if document.state in PENDING and not await self._catalog.intake.cancel(document.id, document.version):
+            await self._jobs.cancel(ingest_id(document.id, document.version))
+        return document
+
+    async def retry(self, document: Document, from_step: str | None) -> Document:
+        """Send a running job back to a step; put a failed or canceled one back in line."""
+        if document.state in PENDING:
+            if not await self._jobs.retry(document.id, document.version, from_step):
+                raise WrongState(state=document.state)
+            return document
+        await self._jobs.answers()
+        if not await self._catalog.intake.retry(document.id, document.version, from_step):
+            raise WrongState(state=document.state)
+        self._dispatcher.hint()
+        return await self._catalog.documents.get(document.id)
+
+    async def _signal(self, document: Document, name: str) -> None:
+        if not await self._jobs.signal(ingest_id(document.id, document.version), name):
+            raise WrongState(state=document.state)
+
+
+class BatchControl:
+    """The same for a batch."""
+
+    def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
+        self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
+
+    async def signal(self, batch: Batch, name: str, *arguments: object) -> None:
+        """Tell a batch that goes on."""
+        if batch.state not in ACTIVE or not await self._jobs.signal(batch_workflow_id(batch.id), name, *arguments):
+            raise WrongState(state=batch.state)
+
+    async def close(self, batch: Batch) -> bool:
+        """No more documents are coming. False when none ever came: then the batch is forgotten."""
+        if await self._catalog.batches.discard(batch.id):
+            return False
+        await self._catalog.batches.close(batch.id)
+        self._dispatcher.hint(batch.id)
+        return True
+
+    async def retry_failed(self, batch: Batch) -> None:
+        """Start its failed and canceled documents again, also when the batch was at its end."""
+        knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
+        await self._catalog.batches.settle(batch.id, "running")
+        job = batch_job(batch, knowledge_base.name)
+        await self._jobs.batch(job, signal="retry_failed")

@@ -1,0 +1,151 @@
+"""What the HTTP API takes and gives for searches and questions (DESIGN §6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from activities.contracts import AnswerMode, Citation, SearchMode, Source
+from activities.errors import Language
+from activities.retrieve import Passage
+from activities.stores.catalog.records import Question
+from api.schemas import Request, Schema
+from workflows.contracts import question_id
+
+
+class CitationInfo(Citation, frozen=True, omit_defaults=False):
+    """A citation, with every field there."""
+
+    @classmethod
+    def whole(cls, citation: Citation) -> CitationInfo:
+        """The same citation."""
+        return cls(**msgspec.structs.asdict(citation))
+
+
+class SourceInfo(Source, frozen=True, omit_defaults=False):
+    """A source, with every field there."""
+
+    @classmethod
+    def whole(cls, source: Source) -> SourceInfo:
+        """The same source."""
+        return cls(**msgspec.structs.asdict(source))
+
+
+class SearchRequest(Request, frozen=True):
+    query: Annotated[str, Meta(min_length=1)]
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    mode: SearchMode = "hybrid"
+    documents: Annotated[list[str], Meta(max_length=100)] = []
+
+
+class SearchHit(Schema, frozen=True):
+    """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
+
+    document_id: str
+    document_name: str
+    version: int
+    chunk_id: str
+    page: int | None
+    section: str
+    text: str
+    score: float
+
+    @classmethod
+    def of(cls, passage: Passage) -> SearchHit:
+        """From retrieval."""
+        row = passage.row
+        return cls(
+            document_id=row.document_id,
+            document_name=passage.document_name,
+            version=row.version,
+            chunk_id=row.id,
+            page=row.page or None,
+            section=row.section,
+            text=row.text,
+            score=passage.score,
+        )
+
+
+class IndexState(Schema, frozen=True):
+    """``building`` while ``pending`` documents are accepted but not yet searchable."""
+
+    state: Literal["ready", "building"]
+    pending: int
+    eta_seconds: float | None = None
+
+
+class SearchResponse(Schema, frozen=True):
+    hits: list[SearchHit]
+    index: IndexState
+
+
+class AskRequest(Request, frozen=True):
+    question: Annotated[str, Meta(min_length=1)]
+    conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    mode: AnswerMode | None = None
+
+
+class QuestionAccepted(Schema, frozen=True):
+    id: str
+    conversation_id: str
+    state: str
+    workflow_id: str
+    status_url: str
+    events_url: str
+
+    @classmethod
+    def of(cls, question: Question) -> QuestionAccepted:
+        """From the catalogue."""
+        return cls(
+            id=question.id,
+            conversation_id=question.conversation_id,
+            state=question.state,
+            workflow_id=question_id(question.id),
+            status_url=f"/api/v1/questions/{question.id}",
+            events_url=f"/api/v1/questions/{question.id}/events",
+        )
+
+
+class QuestionInfo(Schema, frozen=True):
+    """A question and what came of it."""
+
+    id: str
+    conversation_id: str
+    question: str
+    mode: AnswerMode
+    state: str
+    answer: str | None
+    found: bool | None
+    citations: list[CitationInfo]
+    sources: list[SourceInfo]
+    reason: str | None
+    actor: str
+    created_at: datetime
+    finished_at: datetime | None
+    workflow_id: str
+    events_url: str
+
+    @classmethod
+    def of(cls, question: Question, language: Language) -> QuestionInfo:
+        """From the catalogue."""
+        job = QuestionAccepted.of(question)
+        return cls(
+            id=question.id,
+            conversation_id=question.conversation_id,
+            question=question.question,
+            mode=question.mode,
+            state=question.state,
+            answer=question.answer,
+            found=question.found,
+            citations=[CitationInfo.whole(citation) for citation in question.citations],
+            sources=[SourceInfo.whole(source) for source in question.sources],
+            reason=question.reason.render(language) if question.reason else None,
+            actor=question.actor,
+            created_at=question.created_at,
+            finished_at=question.finished_at,
+            workflow_id=job.workflow_id,
+            events_url=job.events_url,
+        )

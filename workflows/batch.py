@@ -1,0 +1,342 @@
+"""A batch: many documents, a few at a time, from the first to the last without anybody watching."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+from temporalio import workflow
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, ApplicationError, TemporalError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities import contracts as step
+    from activities import steps
+    from activities.contracts import BatchState, DocumentVersion, Queue, ingest_id
+    from activities.contracts import Priority as Urgency
+    from activities.errors import Reason
+    from activities.interceptor import reason_of
+    from workflows.contracts import (
+        BATCH_DOCUMENT_FINISHED,
+        BATCH_STAGES,
+        DOCUMENT,
+        KNOWLEDGE_BASE,
+        OWNER,
+        STAGE,
+        BatchJob,
+        BatchResult,
+        IngestJob,
+        JobState,
+    )
+    from workflows.ingest import IngestDocument
+    from workflows.policies import LONG_STEP, SHORT_STEP
+    from workflows.progress import Progress
+
+#: Documents that are asked for at once.
+PAGE = 16
+
+#: Documents after which a run continues as new, so that its history stays small.
+DOCUMENTS_OF_A_RUN = 200
+
+#: How often documents under way are looked up, in case their own word did not come (a run that was terminated).
+LOOK_AFTER = timedelta(seconds=30)
+
+#: How long a batch that was left open waits for the next document before it closes itself.
+OPEN_FOR = timedelta(minutes=15)
+
+
+@workflow.defn
+class IngestBatch:
+    """(unpack →) a sliding window of ``IngestDocument`` runs → settled. Documents may join until it is closed."""
+
+    @workflow.init
+    def __init__(self, job: BatchJob) -> None:
+        self._job = job
+        self._progress = Progress(BATCH_STAGES)
+        self._priority = Priority(priority_key=Urgency.BATCH, fairness_key=job.knowledge_base_id)
+        self._in_flight = {ingest_id(each.document_id, each.version): each for each in job.in_flight}
+        self._parallelism = job.parallelism
+        self._noted = job.parallelism
+        self._done, self._started, self._pages = job.done, 0, 0
+        self._paused, self._canceled, self._retry = job.paused, False, False
+        self._news = True  # documents may be there that were not asked for yet
+        self._closed = False
+        self._ahead = list(job.ahead)
+
+    @workflow.query
+    def state(self) -> JobState:
+        """Documents that came to an end; counts by state are the catalogue's."""
+        return msgspec.structs.replace(self._progress.state(), done=self._done)
+
+    @workflow.signal
+    def pause(self) -> None:
+        """Hold the documents under way and start no more."""
+        self._paused = True
+
+    @workflow.signal
+    def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """Stop the documents under way and cancel all that were not started; what is ready stays."""
+        self._canceled = True
+
+    @workflow.signal
+    def set_parallelism(self, documents: int) -> None:
+        """How many documents are under way at once."""
+        self._parallelism = max(1, documents)
+
+    @workflow.signal
+    def retry_failed(self) -> None:
+        """Start the failed and canceled documents again, with what was done kept."""
+        self._retry = True
+
+    @workflow.signal
+    def more(self) -> None:
+        """Documents have joined, or the batch was closed."""
+        self._news = True
+
+    @workflow.signal(name=BATCH_DOCUMENT_FINISHED)
+    def document_finished(self, which: DocumentVersion) -> None:
+        """A document's run is at its end."""
+        if self._in_flight.pop(ingest_id(which.document_id, which.version), None) is not None:
+            self._done += 1
+
+    @workflow.run
+    async def run(self, job: BatchJob) -> BatchResult:
+        """Raises ApplicationError when the archive cannot be used; a document that fails is its own matter."""
+        try:
+            await self._settle("paused" if self._paused else "running")
+            if job.archive_sha256 is not None:
+                await self._unpack(job, job.archive_sha256)
+            await self._ingest()
+        except asyncio.CancelledError:
+            self._canceled = True  # Temporal's own request does the same as our signal
+        if self._canceled:
+            await self._cancel()
+        state: BatchState = "canceled" if self._canceled else "ready"
+        await self._settle(state)
+        self._progress.finish(state)
+        return BatchResult(documents=self._done)
+
+    async def _ingest(self) -> None:
+        self._progress.enter("ingest")
+        while not self._canceled:
+            if self._retry:
+                await self._requeue()
+            elif self._paused:
+                await self._hold()
+            else:
+                await self._fill()
+                if self._is_over():
+                    return
+                if self._is_long() and not (self._retry or self._canceled):
+                    self._continue_as_new()
+                await self._wait()
+
+    def _is_long(self) -> bool:
+        return self._started >= DOCUMENTS_OF_A_RUN or workflow.info().is_continue_as_new_suggested()
+
+    async def _unpack(self, job: BatchJob, sha256: str) -> None:
+        self._progress.enter("unpack")
+        try:
+            await workflow.execute_activity(
+                steps.unpack,
+                step.UnpackInput(
+                    batch_id=job.batch_id, knowledge_base_id=job.knowledge_base_id, sha256=sha256, actor=job.actor
+                ),
+                task_queue=Queue.CPU,
+                priority=self._priority,
+                summary=f"Unpack {job.name}",
+                **LONG_STEP,
+            )
+        except ActivityError as exc:
+            reason = reason_of(exc)
+            await self._settle("failed", reason)
+            self._progress.finish("failed")
+            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+
+    async def _fill(self) -> None:
+        """Start documents until the window is full or there are none."""
+        if self._parallelism != self._noted:
+            await self._settle("running")
+        while not self._paused and not self._canceled:
+            room = max(0, self._parallelism - len(self._in_flight))
+            starting, self._ahead = self._ahead[:room], self._ahead[room:]
+            await asyncio.gather(*(self._start(document) for document in starting))
+            if not self._news or len(self._ahead) or len(self._in_flight) >= self._parallelism:
+                return
+            await self._look_ahead()
+
+    async def _look_ahead(self) -> None:
+        """The next documents, more than there is room for: one question for many."""
+        self._news = False
+        self._pages += 1
+        found = await workflow.execute_activity(
+            steps.next_documents,
+            step.NextDocumentsInput(
+                batch_id=self._job.batch_id, page=f"{workflow.info().run_id}:{self._pages}", limit=PAGE
+            ),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary=f"The next {PAGE} documents",
+            **SHORT_STEP,
+        )
+        self._news = self._news or len(found.documents) == PAGE
+        self._closed = found.closed
+        self._ahead += found.documents
+
+    async def _start(self, document: step.Dispatch) -> None:
+        id = ingest_id(document.document_id, document.version)
+        self._in_flight[id] = DocumentVersion(document_id=document.document_id, version=document.version)
+        self._started += 1
+        fields = {name: getattr(document, name) for name in step.Dispatch.__struct_fields__}
+        try:
+            await workflow.start_child_workflow(
+                IngestDocument.run,
+                IngestJob(**fields, priority=Urgency.BATCH),
+                id=id,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                static_summary=f"Index {document.document_name} v{document.version} into {document.knowledge_base}"[
+                    :200
+                ],
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(KNOWLEDGE_BASE, document.knowledge_base),
+                        SearchAttributePair(DOCUMENT, document.document_id),
+                        SearchAttributePair(OWNER, document.actor),
+                        SearchAttributePair(STAGE, "queued"),
+                    ]
+                ),
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it runs already: its word, or a look, tells when it is over
+
+    def _is_over(self) -> bool:
+        nothing_left = not (self._news or self._ahead or self._in_flight or self._retry)
+        return self._closed and nothing_left
+
+    async def _wait(self) -> None:
+        """Until there is something to do; now and then look for what went by unnoticed."""
+        under_way = bool(self._in_flight)
+        try:
+            await workflow.wait_condition(self._has_something_to_do, timeout=LOOK_AFTER if under_way else OPEN_FOR)
+        except TimeoutError:
+            if under_way:
+                await self._look()
+            else:
+                await self._close()
+
+    def _has_something_to_do(self) -> bool:
+        if self._paused or self._canceled or self._retry or self._is_over():
+            return True
+        room = len(self._in_flight) < self._parallelism
+        return (room and bool(self._news or self._ahead)) or self._parallelism != self._noted
+
+    async def _look(self) -> None:
+        """Drop documents from the window that the catalogue says are at their end."""
+        found = await workflow.execute_activity(
+            steps.finished_documents,
+            step.FinishedInput(versions=list(self._in_flight.values())),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary=f"Look after {len(self._in_flight)} documents",
+            **SHORT_STEP,
+        )
+        for each in found.versions:
+            self.document_finished(each)
+        self._news = True  # retried documents, and those whose signal was lost
+
+    async def _close(self) -> None:
+        await workflow.execute_activity(
+            steps.close_batch,
+            step.BatchInput(batch_id=self._job.batch_id),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary="Close: no document came for a while",
+            **SHORT_STEP,
+        )
+        self._news = True
+
+    async def _hold(self) -> None:
+        await self._signal_all("pause", self._in_flight)
+        self._progress.pause()
+        await self._settle("paused")
+        await workflow.wait_condition(lambda: not self._paused or self._canceled or self._retry)
+        if not self._paused:
+            await self._signal_all("resume", self._in_flight)
+            await self._settle("running")
+            self._progress.enter("ingest")
+
+    async def _requeue(self) -> None:
+        self._retry = False
+        await workflow.execute_activity(
+            steps.requeue_failed,
+            step.BatchInput(batch_id=self._job.batch_id),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary="Put failed documents back in line",
+            **SHORT_STEP,
+        )
+        self._news = True
+
+    async def _cancel(self) -> None:
+        """Nothing more starts; what is under way is stopped and waited for."""
+        self._ahead = []
+        await workflow.execute_activity(
+            steps.cancel_queued,
+            step.BatchInput(batch_id=self._job.batch_id),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary="Cancel what was not started",
+            **SHORT_STEP,
+        )
+        while self._in_flight:
+            for id in list(self._in_flight):
+                try:
+                    await workflow.get_external_workflow_handle(id).cancel()
+                except TemporalError:
+                    continue  # it has ended
+            try:
+                await workflow.wait_condition(lambda: not self._in_flight, timeout=LOOK_AFTER / 6)
+            except TimeoutError:
+                await self._look()
+
+    async def _signal_all(self, signal: str, ids: Iterable[str]) -> None:
+        for id in list(ids):
+            try:
+                await workflow.get_external_workflow_handle(id).signal(signal)
+            except TemporalError:
+                continue  # it has ended in this moment
+
+    async def _settle(self, state: BatchState, reason: Reason | None = None) -> None:
+        self._noted = self._parallelism
+        await workflow.execute_activity(
+            steps.settle_batch,
+            step.SettleBatchInput(
+                batch_id=self._job.batch_id, state=state, parallelism=self._parallelism, reason=reason
+            ),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary=f"The batch is {state}",
+            **SHORT_STEP,
+        )
+
+    def _continue_as_new(self) -> None:
+        workflow.continue_as_new(
+            msgspec.structs.replace(
+                self._job,
+                archive_sha256=None,
+                in_flight=list(self._in_flight.values()),
+                ahead=self._ahead,
+                done=self._done,
+                parallelism=self._parallelism,
+                paused=self._paused,
+            )
+        )
