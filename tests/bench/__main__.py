@@ -26,8 +26,8 @@ Options = argparse.Namespace
 Function = Callable[[Bench, Library, Options], Awaitable[list[Measure]]]
 
 QUICK = {
-    "characters": 40_000, "rounds": 1, "documents": 60, "pages": 60, "clients": 10, "megabytes": 50,
-    "watchers": 100, "seconds": 4.0, "questions": 4,
+    "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
+    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4,
 }  # fmt: skip
 """Sizes that show whether the benches work, and not how fast the platform is."""
 
@@ -41,7 +41,7 @@ async def _small(bench: Bench, library: Library, options: Options) -> list[Measu
 
 
 async def _upload(bench: Bench, library: Library, options: Options) -> list[Measure]:
-    return await upload.accepted(bench, options.clients, options.rounds)
+    return await upload.accepted(bench, options.clients, options.bursts)
 
 
 async def _edit(bench: Bench, library: Library, options: Options) -> list[Measure]:
@@ -81,14 +81,13 @@ BENCHES: dict[str, Function] = {
     "ingest-small": _small,
     "upload": _upload,
     "edit": _edit,
-    "readd": _readd,
     "memory": _memory,
     "watchers": _watchers,
     "ask": _ask,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"peers": _peers}
-"""Those that make an environment of their own first, with everything that the peers want."""
+ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers}
+"""Run only when named: `ingest-small` ends with the first, and the other makes an environment of its own."""
 
 ALL = BENCHES | ON_DEMAND
 
@@ -113,13 +112,19 @@ def arguments() -> Options:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
     names = ", ".join(ALL)
     add = parser.add_argument
-    add("--only", action="append", metavar="NAME", help=f"{names}; a beginning will do; repeatable (all but peers)")
+    add(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help=f"{names}; a beginning will do; repeatable (without: all up to {list(BENCHES)[-1]})",
+    )
     add("--quick", action="store_true", help="small sizes, to see whether everything works")
     add("--json", action="store_true", help="print a list of measures")
     add("--data", type=Path, metavar="DIR", help="take texts from the .txt and .md files in there")
     add("--file", type=Path, help="take texts from this .txt, .md or .docx file; it is the long document, and edited")
     add("--characters", type=int, help=f"length of the long document (the file's; {LONG:,} without one)")
-    add("--rounds", type=int, default=2, help="rounds of ingest-long, upload and peers (%(default)s)")
+    add("--rounds", type=int, default=2, help="rounds of ingest-long and peers (%(default)s)")
+    add("--bursts", type=int, default=5, help="rounds of uploads, idle and busy (%(default)s)")
     add("--documents", type=int, default=1000, help="small documents, added, and added again (%(default)s)")
     add("--pages", type=int, default=870, help="length of the edited document, without --file (%(default)s)")
     add("--clients", type=int, default=50, help="clients that upload at once (%(default)s)")

@@ -12,14 +12,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.bench import readd
 from tests.bench.instance import Bench
 from tests.bench.loop import Loop
 from tests.bench.measures import Measure, Spent, say
 from tests.bench.shelf import Document, Run, Shelf, history
 from tests.bench.texts import Library
 
-LOOP_SHARE = 0.2
-"""The loop does so much of the small documents in each turn: one after the other, their speed is the same."""
+LOOP_STEP = 9
+"""In each turn the loop does every 9th small document: one after the other, their speed is the same. An odd step,
+because made-up documents take turns in language."""
+
+LOOP_LEAST = 20
 
 Turn = Callable[[], Awaitable[Run]]
 
@@ -106,17 +110,21 @@ def _outside(run: Run) -> float:
 
 
 async def small_documents(bench: Bench, library: Library, count: int, rounds: int) -> list[Measure]:
-    """DESIGN §9, row 2: many small documents."""
+    """DESIGN §9, row 2: many small documents, and then the same files again."""
     shelf, loop = await Shelf.create(bench), Loop(bench)
-    documents = small(library, count)
-    some = documents[: max(1, round(LOOP_SHARE * count))]
+    documents = readd.small(library, count)
+    some = documents[:: min(LOOP_STEP, count // LOOP_LEAST | 1)]
     say(f"{count} small documents: {sum(document.characters for document in documents):,} characters")
     await warm(shelf, loop)
 
+    added: list[Document] = []
+
     async def platform() -> Run:
-        return (await shelf.add([document.fresh() for document in documents]))[0]
+        added[:] = [document.fresh() for document in documents]
+        return (await shelf.add(added))[0]
 
     pairs = await alternated(rounds, platform, lambda: loop.add([document.fresh() for document in some]))
+    again = await readd.again(bench, shelf, added, pairs[-1][0].seconds)
     await loop.drop()
     await shelf.drop()
     return [
@@ -128,12 +136,8 @@ async def small_documents(bench: Bench, library: Library, count: int, rounds: in
         ),
         Measure(
             name="small documents: platform",
-            values=[ours.speed * count / sum(each.characters for each in documents) for ours, _ in pairs],
+            values=[count / ours.seconds for ours, _ in pairs],
             unit="documents/s",
         ),
+        *again,
     ]
-
-
-def small(library: Library, count: int) -> list[Document]:
-    """So many small text files."""
-    return [Document.of(f"small-{number:04}.txt", text) for number, text in enumerate(library.small(count))]

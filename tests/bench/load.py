@@ -118,20 +118,23 @@ class Load:
         return {"ms": took, "status": status, "body": json.loads(body)}
 
     async def probe(self, seconds: float, pause: float, calls: list[Answer]) -> Answer:
-        """The calls in turn, one at a time, for so long: milliseconds by name."""
-        connection = await self._connected()
-        found: dict[str, list[float]] = {call["name"]: [] for call in calls}
-        statuses: Counter[int] = Counter()
-        requests = [(call["name"], self._request(call["method"], call["path"], call.get("body"))) for call in calls]
+        """Each call again and again on a connection of its own, for so long: milliseconds by name."""
         deadline = time.perf_counter() + seconds
-        while time.perf_counter() < deadline:
-            for name, request in requests:
+        statuses: Counter[int] = Counter()
+
+        async def again(call: Answer) -> list[float]:
+            connection, found = await self._connected(), []
+            request = self._request(call["method"], call["path"], call.get("body"))
+            while time.perf_counter() < deadline:
                 took, status, _ = await connection.send(request)
-                found[name].append(took)
+                found.append(took)
                 statuses[status] += 1
                 await asyncio.sleep(pause)
-        connection.close()
-        return {"ms": found, "statuses": statuses}
+            connection.close()
+            return found
+
+        found = await asyncio.gather(*map(again, calls))
+        return {"ms": {call["name"]: each for call, each in zip(calls, found, strict=True)}, "statuses": statuses}
 
     async def watch(self, path: str, count: int, timeout: float) -> Answer:
         """Open so many streams of events and keep them: how many were answered."""

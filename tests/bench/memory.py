@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from api.client import PREFIX
 from tests.bench.generator import Generator, generator
@@ -22,7 +22,7 @@ SAMPLE_SECONDS = 0.01
 CHILDREN_SECONDS = 1.0
 """Finding children means reading the whole table of processes."""
 
-AFTERWARDS_SECONDS = 3.0
+AFTERWARDS_SECONDS = 5.0
 """Watched on after the answer: the first step of the ingestion takes the file from the blob store."""
 
 MB = 1 << 20
@@ -88,15 +88,15 @@ class Samples(threading.Thread):
 
     def measures(self, name: str, seconds: float) -> list[Measure]:
         """One for each process."""
-        note = f"answered after {seconds:.1f} s; samples at most {self._longest_gap * 1000:.0f} ms apart"
-        children = f"largest parser child {self._children / MB:.0f} MB (limited by itself)"
+        took = f"answered after {seconds:.1f} s; samples at most {self._longest_gap * 1000:.0f} ms apart"
+        notes = {"api": took, "worker-cpu": f"its largest child, limited by itself: {self._children / MB:.0f} MB"}
         return [
             Measure(
                 name=f"{name}: memory of {process}",
                 values=[(self._peaks[process] - before) / MB],
                 unit="MB more",
                 target="≤ 64",
-                note=f"from {before / MB:.0f} MB; {note if process == 'api' else children if 'cpu' in process else ''}",
+                note="; ".join(filter(None, [f"from {before / MB:.0f} MB", notes.get(process)])),
             )
             for process, before in self._before.items()
         ]

@@ -40,7 +40,9 @@ async def peers(bench: Bench, library: Library, characters: int | None, rounds: 
     before, [job] = await shelf.add([document.fresh()])
     tokens = await _mean_tokens(bench, job)
     say(f"  platform: {before.speed:,.0f} characters/s, {before.chunks} chunks of {tokens:.0f} tokens")
-    ours, theirs, ratios = [before], defaultdict(list), defaultdict(list)
+    ours = [before]
+    theirs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    ratios: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="holdfast-peers-") as folder:
         file = Path(folder) / "book.txt"
         file.write_bytes(document.content)
@@ -61,7 +63,8 @@ async def peers(bench: Bench, library: Library, characters: int | None, rounds: 
 
 
 def _speed(found: dict[str, Any]) -> float:
-    return float(found["characters"]) / float(found["seconds"])
+    characters, seconds = float(found["characters"]), float(found["seconds"])
+    return characters / seconds
 
 
 def _ratio(title: str, ratios: list[float]) -> Measure:
@@ -106,7 +109,7 @@ async def _model(bench: Bench) -> Path:
 
 
 async def _mean_tokens(bench: Bench, job: dict[str, Any]) -> float:
-    chunks = [chunk["tokens"] async for chunk in bench.api.pages(f"/documents/{job['id']}/chunks", limit="1000")]
+    chunks = [int(chunk["tokens"]) async for chunk in bench.api.pages(f"/documents/{job['id']}/chunks", limit="1000")]
     return sum(chunks) / len(chunks)
 
 

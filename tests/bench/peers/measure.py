@@ -31,7 +31,7 @@ Index = Callable[[Path], list[str]]
 
 def splitter(size: int) -> Any:
     """LangChain's, as its documentation recommends for text; size in characters."""
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
+    from langchain_text_splitters import RecursiveCharacterTextSplitter  # type: ignore[import-not-found]
 
     return RecursiveCharacterTextSplitter(chunk_size=size, chunk_overlap=0)
 
@@ -48,9 +48,9 @@ def size_for(text: str, tokens: float, count: CountTokens) -> int:
 
 def langchain(model: str, prompt: str, size: int) -> Index:
     """TextLoader → RecursiveCharacterTextSplitter → HuggingFaceEmbeddings → FAISS."""
-    from langchain_community.document_loaders import TextLoader
-    from langchain_community.vectorstores import FAISS
-    from langchain_huggingface import HuggingFaceEmbeddings
+    from langchain_community.document_loaders import TextLoader  # type: ignore[import-not-found]
+    from langchain_community.vectorstores import FAISS  # type: ignore[import-not-found]
+    from langchain_huggingface import HuggingFaceEmbeddings  # type: ignore[import-not-found]
 
     encode = {"prompt": prompt, "normalize_embeddings": True}
     embeddings = HuggingFaceEmbeddings(model_name=model, model_kwargs={"device": "cpu"}, encode_kwargs=encode)
@@ -66,7 +66,7 @@ def langchain(model: str, prompt: str, size: int) -> Index:
 
 def txtai(model: str, prompt: str, size: int) -> Index:
     """txtai.Embeddings with its content store, over the same splitter's chunks."""
-    from txtai import Embeddings
+    from txtai import Embeddings  # type: ignore[import-not-found]
 
     loaded: dict[str, Any] = {}
 
