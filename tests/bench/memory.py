@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -18,9 +19,9 @@ from tests.bench.instance import Bench
 from tests.bench.measures import Measure, say
 from tests.bench.shelf import Document, Shelf
 
-SAMPLE_SECONDS = 0.01
-CHILDREN_SECONDS = 1.0
-"""Finding children means reading the whole table of processes."""
+SAMPLE_SECONDS = 0.005
+CHILDREN_SECONDS = 0.25
+"""Finding children means reading the whole table of processes: one parent's at a time."""
 
 AFTERWARDS_SECONDS = 5.0
 """Watched on after the answer: the first step of the ingestion takes the file from the blob store."""
@@ -72,6 +73,7 @@ class Samples(threading.Thread):
     def run(self) -> None:
         """Until `end`."""
         last = children = time.perf_counter()
+        parents = itertools.cycle(self._processes.values())
         while not self._ended.wait(SAMPLE_SECONDS):
             for name, process in self._processes.items():
                 self._peaks[name] = max(self._peaks[name], process.memory_info().rss)
@@ -79,7 +81,7 @@ class Samples(threading.Thread):
             self._longest_gap, last = max(self._longest_gap, now - last), now
             if now - children >= CHILDREN_SECONDS:
                 children = now
-                self._children = max(self._children, self._largest_child())
+                self._children = max(self._children, _largest_child(next(parents)))
 
     def end(self) -> None:
         """Stop looking."""
@@ -101,18 +103,16 @@ class Samples(threading.Thread):
             for process, before in self._before.items()
         ]
 
-    def _largest_child(self) -> int:
-        sizes = [0]
-        for process in self._processes.values():
-            for child in process.children(recursive=True):
-                try:
-                    sizes.append(child.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
-        return max(sizes)
-
     def __str__(self) -> str:
         return ", ".join(f"{name} +{(self._peaks[name] - size) / MB:.0f} MB" for name, size in self._before.items())
+
+
+def _largest_child(process: psutil.Process) -> int:
+    sizes = [0]
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            sizes.append(child.memory_info().rss)
+    return max(sizes)
 
 
 @contextmanager
