@@ -40,7 +40,7 @@ format: repair ## Put the code in its standard form
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup ## Measure what the design promises
+bench: setup ## Measure what the design promises (ARGS="--only upload --quick" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m tests.bench $(ARGS)
 

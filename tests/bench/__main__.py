@@ -13,25 +13,51 @@ import contextlib
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import ask, embed, ingest
+from tests.bench import ask, edit, embed, ingest, memory, readd, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
-from tests.bench.texts import Library
+from tests.bench.peers import compare
+from tests.bench.texts import LONG, Library
 
 Options = argparse.Namespace
 Function = Callable[[Bench, Library, Options], Awaitable[list[Measure]]]
-CHARACTERS = 400_000
+
+QUICK = {
+    "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
+    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4,
+}  # fmt: skip
+"""Sizes that show whether the benches work, and not how fast the platform is."""
 
 
 async def _long(bench: Bench, library: Library, options: Options) -> list[Measure]:
-    characters = options.characters or (None if options.file else CHARACTERS)
-    return await ingest.long_document(bench, library, characters, options.rounds)
+    return await ingest.long_document(bench, library, options.characters, options.rounds)
 
 
 async def _small(bench: Bench, library: Library, options: Options) -> list[Measure]:
-    return await ingest.small_documents(bench, library, options.documents, options.rounds)
+    return await ingest.small_documents(bench, library, options.documents, 1)
+
+
+async def _upload(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await upload.accepted(bench, options.clients, options.bursts)
+
+
+async def _edit(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await edit.paragraphs(bench, library, options.pages)
+
+
+async def _readd(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await readd.unchanged(bench, library, options.documents)
+
+
+async def _memory(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await memory.large_upload(bench, options.megabytes)
+
+
+async def _watchers(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await watchers.beside(bench, library, options.watchers, options.seconds)
 
 
 async def _ask(bench: Bench, library: Library, options: Options) -> list[Measure]:
@@ -46,7 +72,24 @@ async def _embed(bench: Bench, library: Library, options: Options) -> list[Measu
     return [Measure(name="embedding: Triton ÷ torch", values=[ratio], target=f"≥ {embed.TARGET}", note="median of 3")]
 
 
-BENCHES: dict[str, Function] = {"ingest-long": _long, "ingest-small": _small, "ask": _ask, "embed": _embed}
+async def _peers(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await compare.peers(bench, library, options.characters, options.rounds)
+
+
+BENCHES: dict[str, Function] = {
+    "ingest-long": _long,
+    "ingest-small": _small,
+    "upload": _upload,
+    "edit": _edit,
+    "memory": _memory,
+    "watchers": _watchers,
+    "ask": _ask,
+    "embed": _embed,
+}
+ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers}
+"""Run only when named: `ingest-small` ends with the first, and the other makes an environment of its own."""
+
+ALL = BENCHES | ON_DEMAND
 
 
 async def measure(instance: Instance, options: Options) -> list[Measure]:
@@ -54,30 +97,49 @@ async def measure(instance: Instance, options: Options) -> list[Measure]:
     library = Library(options.data, options.file)
     measures: list[Measure] = []
     async with opened(instance) as bench:
-        for name, function in BENCHES.items():
-            if not options.only or any(name.startswith(only) for only in options.only):
-                say(f"— {name} ({machine()})")
-                measures += await function(bench, library, options)
+        for name, function in _chosen(options.only).items():
+            say(f"— {name} ({machine()})")
+            measures += [replace(each, bench=name) for each in await function(bench, library, options)]
     return measures
+
+
+def _chosen(only: list[str] | None) -> dict[str, Function]:
+    return {name: each for name, each in ALL.items() if any(map(name.startswith, only))} if only else BENCHES
 
 
 def arguments() -> Options:
     """The command line's options."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
-    names = ", ".join(BENCHES)
-    parser.add_argument("--only", action="append", metavar="NAME", help=f"{names}; a beginning will do; repeatable")
-    parser.add_argument("--json", action="store_true", help="print a list of measures")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="take texts from the .txt and .md files in there")
-    parser.add_argument("--file", type=Path, help="take texts from this file; the whole of it is the long document")
-    parser.add_argument("--characters", type=int, help=f"length of the long document ({CHARACTERS:,} without --file)")
-    parser.add_argument("--documents", type=int, default=100, help="small documents (%(default)s)")
-    parser.add_argument("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds of ingestion (%(default)s)")
-    parser.add_argument("--url", help="measure the platform that runs there")
-    parser.add_argument("--key", default="", help="its API key")
+    names = ", ".join(ALL)
+    add = parser.add_argument
+    add(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help=f"{names}; a beginning will do; repeatable (without: all up to {list(BENCHES)[-1]})",
+    )
+    add("--quick", action="store_true", help="small sizes, to see whether everything works")
+    add("--json", action="store_true", help="print a list of measures")
+    add("--data", type=Path, metavar="DIR", help="take texts from the .txt and .md files in there")
+    add("--file", type=Path, help="take texts from this .txt, .md or .docx file; it is the long document, and edited")
+    add("--characters", type=int, help=f"length of the long document (the file's; {LONG:,} without one)")
+    add("--rounds", type=int, default=2, help="rounds of ingest-long and peers (%(default)s)")
+    add("--bursts", type=int, default=5, help="rounds of uploads, idle and busy (%(default)s)")
+    add("--documents", type=int, default=1000, help="small documents, added, and added again (%(default)s)")
+    add("--pages", type=int, default=870, help="length of the edited document, without --file (%(default)s)")
+    add("--clients", type=int, default=50, help="clients that upload at once (%(default)s)")
+    add("--megabytes", type=int, default=500, help="size of the large upload (%(default)s)")
+    add("--watchers", type=int, default=1000, help="watchers of one batch (%(default)s)")
+    add("--seconds", type=float, default=10, help="time of each round beside watchers (%(default)s)")
+    add("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
+    add("--url", help="measure the platform that runs there")
+    add("--key", default="", help="its API key")
     options = parser.parse_args()
-    if not all(any(name.startswith(only) for name in BENCHES) for only in options.only or []):
+    if options.only and not all(any(name.startswith(only) for name in ALL) for only in options.only):
         parser.error(f"--only: choose from {names}")
+    if options.quick:
+        given = {name for name in QUICK if getattr(options, name) != parser.get_default(name)}
+        vars(options).update({name: value for name, value in QUICK.items() if name not in given})
     return options
 
 

@@ -26,9 +26,9 @@ from activities.prompts import build_prompt, sampling
 from activities.retrieve import PASSAGES
 from activities.sentences import sentences
 from api.client import PREFIX
-from tests.bench.ingest import Document, Shelf
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say
+from tests.bench.shelf import Document, Shelf
 from tests.bench.texts import Library
 
 SEARCHES = 100
@@ -55,7 +55,7 @@ async def questions(bench: Bench, library: Library, count: int) -> list[Measure]
     """DESIGN §9, row 4, and beside it quoted answers and search."""
     shelf = await Shelf.create(bench)
     texts = library.small(100)
-    await shelf.add([Document(f"{number:03}.txt", text) for number, text in enumerate(texts)])
+    await shelf.add([Document.of(f"{number:03}.txt", text) for number, text in enumerate(texts)])
     english, chinese = asked_of(texts, _PLAIN), asked_of(texts, _CHINESE)
     if len(english) < DIFFERENT:
         raise SystemExit("the texts have too few plain English sentences to ask about")

@@ -47,13 +47,21 @@ class Bench:
     stores: Stores
     temporal: Client
     settings: Settings
+    target: Target
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of its parts by name; empty when `holdfast up` does not run them in the data folder."""
+        table = self.settings.data_dir / "run" / "stack.json"
+        parts = json.loads(table.read_text()) if table.is_file() else {}
+        return {name: int(part["pid"]) for name, part in parts.items()}
 
 
 @asynccontextmanager
 async def opened(instance: Instance) -> AsyncIterator[Bench]:
     """Connections to all of it."""
     async with Api(instance.target) as api, Stores.open(instance.settings) as stores:
-        yield Bench(api, stores, await connect(instance.settings.temporal), instance.settings)
+        temporal = await connect(instance.settings.temporal)
+        yield Bench(api, stores, temporal, instance.settings, instance.target)
 
 
 @contextmanager

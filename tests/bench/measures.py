@@ -4,43 +4,59 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+_TARGET = re.compile(r"([≥≤]?)\s*([\d.,]+)")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """Values of one quantity, one for each round; ``target`` is DESIGN §9's, empty where it has none."""
+    """Values of one quantity, one for each round.
+
+    ``target`` is DESIGN §9's (``≥ 0.9``, ``≤ 80 ms``, ``0``), empty where it has none; the median is held against it.
+    """
 
     name: str
     values: list[float]
     unit: str = ""
     target: str = ""
     note: str = ""
+    bench: str = ""
 
     @property
     def median(self) -> float:
         """What the table shows."""
         return statistics.median(self.values)
 
+    @property
+    def ok(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        found = _TARGET.match(self.target)
+        if not found:
+            return None
+        limit = float(found[2].replace(",", ""))
+        return self.median >= limit if found[1] == "≥" else self.median <= limit if found[1] else self.median == limit
+
     def document(self) -> dict[str, Any]:
         """For ``--json``."""
         summary = {"median": self.median, "min": min(self.values), "max": max(self.values), "n": len(self.values)}
-        return {**asdict(self), **summary}
+        return {**asdict(self), **summary, "ok": self.ok}
 
-    def cells(self) -> tuple[str, str, str, str]:
+    def cells(self) -> tuple[str, str, str, str, str, str]:
         """Its row of the table."""
-        spread = f"n={len(self.values)}"
-        if len(self.values) > 1:
-            spread += f", {number(min(self.values))}–{number(max(self.values))}"
+        spread = f"n={len(self.values)}, {number(min(self.values))}–{number(max(self.values))}"
         return (
+            self.bench,
             self.name,
             f"{number(self.median)} {self.unit}".strip(),
             self.target,
-            "; ".join(filter(None, [spread, self.note])),
+            {True: "ok", False: "NOT", None: ""}[self.ok],
+            "; ".join(filter(None, [spread if len(self.values) > 1 else "", self.note])),
         )
 
 
@@ -78,11 +94,12 @@ def milliseconds(values: Sequence[float]) -> list[float]:
 
 def table(measures: Sequence[Measure]) -> str:
     """One line for each measure, in columns."""
-    rows = [("measure", "median", "target", "rounds"), *(measure.cells() for measure in measures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = [("bench", "what", "measured", "target", "ok?", "rounds and notes"), *(each.cells() for each in measures)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = 2  # the figures' column
     return "\n".join(
-        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {target:<{widths[2]}}  {note}".rstrip()
-        for name, value, target, note in rows
+        "  ".join(f"{cell:{'>' if at == right else '<'}{widths[at]}}" for at, cell in enumerate(row)).rstrip()
+        for row in rows
     )
 
 

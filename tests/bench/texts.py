@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import docx
+
 SMALL = 4096
-"""Characters of a small document."""
+"""Bytes of a small document."""
+
+LONG = 300_000
+"""Characters of a made-up long document."""
+
+PAGE_PARAGRAPHS = 3
+CHAPTER_PAGES = 10
 
 SUBJECTS = """the annual leave request|the travel report|a signed contract|the visitor badge|the spare laptop
 the quarterly budget|an incident report|the parental leave|the night shift|the fire drill|a supplier invoice
@@ -65,45 +74,91 @@ def _chinese(dice: random.Random) -> str:
     return f"{subject}{verb}{people}，{ending.format(n=dice.randint(2, 9999))}。"
 
 
+def book(pages: int) -> bytes:
+    """A Word document: chapters of ten pages, every fourth one Chinese; the same for the same length."""
+    dice, document = random.Random(pages), docx.Document()
+    for page in range(pages):
+        chapter, within = divmod(page, CHAPTER_PAGES)
+        english = chapter % 4 != 3
+        if within == 0:
+            document.add_heading(f"Chapter {chapter + 1}" if english else f"第{chapter + 1}章", 1)
+        added = [document.add_paragraph(_paragraph(dice, english)) for _ in range(PAGE_PARAGRAPHS)]
+        added[0].paragraph_format.page_break_before = True
+    return _saved(document)
+
+
+def words_of(content: bytes) -> str:
+    """The text of a Word document's paragraphs."""
+    return "\n\n".join(paragraph.text for paragraph in docx.Document(io.BytesIO(content)).paragraphs if paragraph.text)
+
+
+def _saved(document: docx.document.Document) -> bytes:
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
 class Library:
     """Where the benches take their texts from."""
 
     def __init__(self, data: Path | None, file: Path | None) -> None:
         files = [file] if file else sorted([*data.rglob("*.txt"), *data.rglob("*.md")]) if data else []
-        texts = [path.read_text(encoding="utf-8", errors="replace") for path in files]
+        texts = map(_text, files)
         self._texts = sorted((text for text in texts if text.strip()), key=len, reverse=True)
+        self.file = file
         if (data or file) and not self._texts:
-            raise SystemExit(f"no text in {data or file}: a .txt or .md file is needed")
+            raise SystemExit(f"no text in {data or file}: a .txt, .md or .docx file is needed")
 
     def long(self, characters: int | None) -> str:
         """One long document of at most so many characters: the largest file, or a made-up text."""
         if self._texts:
             return self._texts[0][:characters]
-        return made_up(1, characters or 400_000)
+        return made_up(1, characters or LONG)
 
     def small(self, count: int) -> list[str]:
         """So many small documents, cut from the files, or made up."""
         if not self._texts:
-            return [made_up(1000 + number, SMALL) for number in range(count)]
+            return [next(_cut(made_up(1000 + number, SMALL))) for number in range(count)]
         pieces = [piece for text in self._texts for piece in _cut(text)]
         if len(pieces) < count:
-            raise SystemExit(f"the files have text for {len(pieces)} documents of {SMALL} characters, not for {count}")
+            raise SystemExit(f"the files have text for {len(pieces)} documents of {SMALL} bytes, not for {count}")
         return pieces[:count]
 
 
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return words_of(content) if path.suffix == ".docx" else content.decode("utf-8", errors="replace")
+
+
 def _cut(text: str) -> Iterator[str]:
-    whole = range(0, len(text) - SMALL + 1, SMALL)
-    return (text[start : start + SMALL] for start in whole)
+    content = text.encode()
+    whole = range(0, len(content) - SMALL + 1, SMALL)
+    return (content[start : start + SMALL].decode(errors="ignore") for start in whole)
 
 
-def edited(text: str, place: float) -> str:
-    """The text with one paragraph changed: the first one of some length after ``place`` (0–1)."""
-    paragraphs = text.split("\n\n")
+def edited(content: bytes, name: str, place: float) -> bytes:
+    """The document with some words put into one paragraph: the first one of some length after ``place`` (0–1)."""
+    news = f" [this was revised on {int(place * 100)} May] "
+    if not name.endswith(".docx"):
+        paragraphs = content.decode(errors="replace").split("\n\n")
+        at = _first_long(paragraphs, place)
+        paragraphs[at] = _with(paragraphs[at], news)
+        return "\n\n".join(paragraphs).encode()
+    document = docx.Document(io.BytesIO(content))
+    paragraph = document.paragraphs[_first_long([each.text for each in document.paragraphs], place)]
+    run = max(paragraph.runs, key=lambda run: len(run.text))
+    run.text = _with(run.text, news)
+    return _saved(document)
+
+
+def _first_long(paragraphs: list[str], place: float) -> int:
     at = int(place * len(paragraphs))
     while at < len(paragraphs) - 1 and len(paragraphs[at]) < 100:
         at += 1
-    words = paragraphs[at]
-    middle = words.find(" ", len(words) // 2)
-    middle = middle if middle >= 0 else len(words) // 2
-    paragraphs[at] = f"{words[:middle]} [this was revised on {int(place * 100)} May]{words[middle:]}"
-    return "\n\n".join(paragraphs)
+    return at
+
+
+def _with(text: str, news: str) -> str:
+    middle = text.find(" ", len(text) // 2)
+    middle = middle if middle >= 0 else len(text) // 2
+    return text[:middle] + news + text[middle:]

@@ -1,0 +1,91 @@
+"""The floor: the platform's own functions in a plain loop, without Temporal, catalogue, HTTP and files.
+
+The document is parsed in the process itself (the platform: in a child that a hostile file may kill), chunked,
+embedded through the same Triton with the same requests, and its rows are written to a collection of its own in
+the same Milvus.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from activities.chunk import chunk_document, counter, fitted
+from activities.contracts import Chunk, Chunking
+from activities.embed import embed_chunks
+from activities.index import BATCH, rows_of
+from activities.parse import parse_file
+from activities.stores.blobs import Blobs, digest
+from activities.stores.triton import Vectors
+from tests.bench.instance import Bench
+from tests.bench.measures import Spent
+from tests.bench.shelf import Document, Run
+
+
+class Loop:
+    """The same functions, one after the other."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._memory = Blobs("memory:///")
+        self._collection = f"bench_{uuid.uuid4().hex}"
+
+    async def add(self, documents: Sequence[Document]) -> Run:
+        """All documents, timed."""
+        spent, chunks = Spent(), 0
+        began = time.perf_counter()
+        for document in documents:
+            chunks += await self._one(document, spent)
+        return Run(time.perf_counter() - began, sum(document.characters for document in documents), chunks, spent)
+
+    async def drop(self) -> None:
+        """Remove the rows."""
+        await self._bench.stores.milvus.drop(self._collection)
+
+    async def _one(self, document: Document, spent: Spent) -> int:
+        triton, milvus = self._bench.stores.triton, self._bench.stores.milvus
+        card, tokenizer = await triton.card(), await triton.tokenizer()
+        with timed(spent, "parse"), tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "original"
+            path.write_bytes(document.content)
+            parsed = parse_file(path, document.name, self._bench.settings.parse, lambda done, total: None)
+        with timed(spent, "chunk"):
+            chunks = chunk_document(parsed, fitted(Chunking(), card, tokenizer), counter(tokenizer))
+        with timed(spent, "embed"):
+            vectors = await self._embed(chunks)
+        with timed(spent, "index"):
+            await milvus.create(self._collection, card.dimension)
+            rows = rows_of(uuid.uuid4().hex, 1, chunks)
+            for start in range(0, len(rows), BATCH):
+                await milvus.upsert(self._collection, rows[start : start + BATCH], vectors[start : start + BATCH])
+        return len(chunks)
+
+    async def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
+        """The platform's own requests: equal texts once, sorted by length, as many under way; nothing is kept."""
+        texts = {digest(chunk.text): chunk for chunk in chunks}
+        ordered = sorted(texts, key=lambda key: texts[key].tokens)
+        made = await embed_chunks(
+            self._bench.stores.triton,
+            self._memory,
+            uuid.uuid4().hex,
+            {key: texts[key].text for key in ordered},
+            self._bench.settings.embed,
+            len(chunks),
+        )
+        return np.stack([made[digest(chunk.text)] for chunk in chunks])
+
+
+@contextmanager
+def timed(spent: Spent, step: str) -> Iterator[None]:
+    """Count the block's time for ``step``."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent.add(step, time.perf_counter() - began)

@@ -1,0 +1,1 @@
+"""Other libraries on the same file with the same embedding model."""
