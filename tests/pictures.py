@@ -62,7 +62,7 @@ def drawn(*lines: tuple[int, int, str], size: tuple[int, int], font: int = 24) -
 
 def scanned_page(image: Image.Image, layer: bytes = b"") -> pypdf.PageObject:
     """A PDF page that is a picture, as scanners make it, with the text of another PDF's first page upon it."""
-    page = pypdf.PdfReader(io.BytesIO(encoded(image, "pdf", resolution=130))).pages[0]
+    page = pypdf.PdfWriter().add_page(pypdf.PdfReader(io.BytesIO(encoded(image, "pdf", resolution=130))).pages[0])
     if layer:
         page.merge_page(pypdf.PdfReader(io.BytesIO(layer)).pages[0])
     return page

@@ -14,12 +14,13 @@ from activities.contracts import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
 from activities.formats import FORMATS
 from activities.readers.layout import Line
+from activities.readers.ocr import recognise
 from activities.readers.ocr_layout import even_sizes, printed
 from activities.readers.partition import Progress, page_limit
 from activities.readers.printed import elements
 from activities.settings import ParseSettings
 
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "WEBP", "GIF", "HEIF")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "HEIF")
 _BYTES_PER_PIXEL = 16  # what decoding and converting may take at once
 _MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow itself speaks of a bomb
 _WORKING_PIXELS = 20_000_000  # more do not make text more readable
@@ -27,6 +28,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, Inde
 _LONGER_SIDE = 842.0  # points of a page, for a picture has no size of its own
 _LIGHT = 200  # mean brightness of what is drawn upon a dark background
 
+Image.init()  # `Image.open` knows formats only after that
 pi_heif.register_heif_opener(thumbnails=False)
 
 
@@ -35,11 +37,10 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     if limits.ocr == "off":
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
         raise UnsupportedFormat(found="image", supported=others)
-    from activities.readers.ocr import recognise  # noqa: PLC0415 — its library starts threads: never in the fork server
-
-    with _open(path, limits) as file:
+    with _open(path) as file:
         count = _pages(file)
         page_limit(count, limits)
+        _check_size(file, limits)
         pages: list[list[Line]] = []
         for number in range(count):
             pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
@@ -51,7 +52,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     return [Element(text=item.text, kind=item.kind, level=item.level) for item in found], None
 
 
-def _open(path: Path, limits: ParseSettings) -> Image.Image:
+def _open(path: Path) -> Image.Image:
     """The picture, not yet decoded."""
     try:
         with warnings.catch_warnings():
@@ -61,7 +62,6 @@ def _open(path: Path, limits: ParseSettings) -> Image.Image:
         raise DocumentTooLarge(detail=first_line(exc)) from exc
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
-    _check_size(file, limits)
     return file
 
 

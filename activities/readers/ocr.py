@@ -15,15 +15,18 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from activities.readers.ocr_boxes import Box, boxes
 from activities.readers.ocr_words import spaced
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 _DETECTOR, _RECOGNISER = "ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"
 _MOST_THREADS = 4  # more hardly help these small models
@@ -181,6 +184,8 @@ class _Engine:
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime  # noqa: PLC0415 — starts a thread, which would be lost if the fork server imported it
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads()

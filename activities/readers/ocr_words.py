@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 _CONTRAST = 0.35  # of the range between ink and paper
 _LEAST_GAP = 0.13  # of the line's height
 _WIDE_GAP, _WIDE_CONTRAST = 0.6, 0.15  # where nothing but paper may be
-_LETTERS_APART = 2.2  # gaps between letters, in their median
+_LETTERS_APART = 2.0  # gaps between letters, in their median
 _WORDS_APART = 0.6  # of the gap at the spaces that the model saw
 _NO_SPACE = re.compile(r"(?<=\w) (?=\.[a-z])|(?<=:) (?=//)")  # in addresses, where letters stand far apart
+_ZERO = re.compile(r"(?<=\d)[oO]+(?=\d|\b)")  # the letter, within a number
 _CLOSING, _OPENING = frozenset(",.;:!?)]}%\"'"), frozenset("([{\"'")
 
 
 def spaced(characters: Sequence[str], centres: NDArray[np.floating], line: NDArray[np.uint8]) -> str:
-    """The characters of a line as text; ``centres`` are their columns in the grey picture ``line``."""
-    paper = _paper(line)
-    gaps = [_widest(paper[int(centres[index]) : int(centres[index + 1]) + 1]) for index in range(len(characters) - 1)]
+    """The single characters of a line as text; ``centres`` are their columns in the grey picture ``line``."""
+    characters = _with_zeros("".join(characters))
+    paper = _paper(line, _CONTRAST)
+    gaps, clear = _gaps(paper, centres), _gaps(_paper(line, _WIDE_CONTRAST), centres)
     pairs = list(pairwise(characters))
-    letters = [gap for gap, (before, after) in zip(gaps, pairs, strict=True) if _latin(before) and _latin(after)]
+    letters = [gap for gap, (before, after) in zip(gaps, pairs, strict=True) if _are_letters(before, after)]
     limit, wide = _limit(letters, characters, paper, centres, line.shape[0]), _WIDE_GAP * line.shape[0]
     breaks = {
         index
@@ -37,7 +39,11 @@ def spaced(characters: Sequence[str], centres: NDArray[np.floating], line: NDArr
         or (clear[index] >= wide and before.isalnum() and after.isalnum())
     }
     text = "".join(f"{character} " if index in breaks else character for index, character in enumerate(characters))
-    return _NO_SPACE.sub("", " ".join(text.split()))
+    return _with_zeros(_NO_SPACE.sub("", " ".join(text.split())))
+
+
+def _with_zeros(text: str) -> str:
+    return _ZERO.sub(lambda match: "0" * len(match[0]), text)
 
 
 def _limit(
@@ -76,6 +82,11 @@ def _widest(paper: NDArray[np.bool_]) -> int:
     """The longest run of columns without ink."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], paper, [False]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+
+
+def _are_letters(before: str, after: str) -> bool:
+    """Two Latin characters of which one is a letter: digits stand as far apart as the widest of them."""
+    return _latin(before) and _latin(after) and (before.isalpha() or after.isalpha())
 
 
 def _latin(character: str) -> bool:

@@ -9,6 +9,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from activities.readers.layout import Line
+from activities.readers.ocr import recognise
 from activities.readers.ocr_layout import even_sizes, printed
 
 _DPI = 200
@@ -37,8 +38,6 @@ class Scans:
         image = _drawn(page)
         if image is None:
             return kept
-        from activities.readers.ocr import recognise  # noqa: PLC0415 — its library starts threads: never in the fork server
-
         added = _unknown(printed(recognise(image), number, max(page.get_size())), kept)
         self._recognised += added
         if _letters(added) >= _letters(kept):
