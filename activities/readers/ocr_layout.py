@@ -54,8 +54,8 @@ def printed(found: Recognised, page: int, longer_side: float) -> list[Line]:
     """The lines of a page in reading order; its longer side is given in points."""
     scale = longer_side / max(found.width, found.height)
     pieces = _level(found, scale)
-    ordered = _ordered([piece for piece in pieces if piece.upright])
     beside = sorted((piece for piece in pieces if not piece.upright), key=lambda piece: (-piece.left, piece.top))
+    ordered = _ordered([piece for piece in pieces if piece.upright and not _is_scrap(piece, beside)])
     return _mended([_line(piece, page, found.height * scale) for piece in [*ordered, *beside]])
 
 
@@ -118,6 +118,12 @@ def _level(found: Recognised, scale: float) -> list[Piece]:
             )
         )
     return pieces
+
+
+def _is_scrap(piece: Piece, beside: list[Piece]) -> bool:
+    """Whether it is a character or two of a line that runs up the margin, taken for a line of their own."""
+    middle = (piece.left + piece.right) / 2
+    return len(piece.text) < 3 and any(line.left < middle < line.right for line in beside)
 
 
 def _ordered(pieces: list[Piece]) -> list[Piece]:
