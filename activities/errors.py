@@ -161,8 +161,8 @@ class DamagedDocument(DocumentError):
 
 class NoText(DocumentError):
     code = "no-text"
-    en = "No text was found in the document. If it is scanned, run text recognition (OCR) first."
-    zh = "文档中没有找到文字。如果是扫描件，请先进行文字识别（OCR）。"
+    en = "No readable text was found. If it is a scan or a picture, upload a sharper one, or a version with text."
+    zh = "没有找到可读的文字。如果是扫描件或图片，请上传更清晰的版本，或带有文字的版本。"
 
 
 class DocumentTooLarge(DocumentError):

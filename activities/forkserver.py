@@ -170,7 +170,7 @@ def _restrict(limits: Limits) -> None:
         mapped = int(file.read().split()[0]) * _PAGE
     allowed = mapped + limits.memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-    seconds = int(limits.seconds) + 1
+    seconds = int(limits.seconds * (os.cpu_count() or 1)) + 1  # text recognition uses several cores at once
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

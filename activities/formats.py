@@ -21,6 +21,8 @@ from activities.readers.encoding import decode
 
 _HEAD_BYTES = 256 * 1024
 _SNIFF_CHARACTERS = 4096
+_IMAGE_HEADER_WITHIN = 64
+_TOLD_ALREADY = ("bmp",)  # what `filetype` sees in two letters
 _PDF_HEADER_WITHIN = 1024  # readers accept leading rubbish up to here, and real files have it
 
 
@@ -44,7 +46,17 @@ DOCX = Format(
 )
 PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf")
 
-FORMATS = (TXT, MD, HTML, DOCX, PDF)
+IMAGES = (
+    Format("png", "image/png", (".png",), "activities.readers.image"),
+    Format("jpg", "image/jpeg", (".jpg", ".jpeg"), "activities.readers.image"),
+    Format("tif", "image/tiff", (".tif", ".tiff"), "activities.readers.image"),
+    Format("bmp", "image/bmp", (".bmp",), "activities.readers.image"),
+    Format("webp", "image/webp", (".webp",), "activities.readers.image"),
+    Format("gif", "image/gif", (".gif",), "activities.readers.image"),
+    Format("heic", "image/heic", (".heic", ".heif"), "activities.readers.image"),
+)
+
+FORMATS = (TXT, MD, HTML, DOCX, PDF, *IMAGES)
 
 # Members that name the format of a zip archive, most specific first; the second field is what it is called.
 _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
@@ -60,6 +72,17 @@ _ZIP_MIMETYPES = {
     "application/vnd.oasis.opendocument.presentation": "odp",
 }
 _OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("Book", "xls"), ("PowerPoint Document", "ppt"))
+
+# Pictures begin with one of these; `filetype` would take a text that begins with “BM” for one.
+_IMAGE_HEADS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
+    (re.compile(rb"\xff\xd8\xff"), "jpg"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "tif"),
+    (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.S), "bmp"),
+    (re.compile(rb"RIFF....WEBP", re.S), "webp"),
+    (re.compile(rb"GIF8[79]a"), "gif"),
+    (re.compile(rb"\0\0\0.ftyp(?:.{4})*?(?:heic|heix|heim|heis)", re.S), "heic"),
+)
 
 _HTML_ROOT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
 _HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.I)
@@ -94,6 +117,9 @@ def detect(path: Path, name: str) -> Format:
 def _by_content(path: Path, head: bytes) -> Format | None:
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
         return PDF
+    image = next((name for magic, name in _IMAGE_HEADS if magic.match(head[:_IMAGE_HEADER_WITHIN])), None)
+    if image is not None:
+        return next(item for item in IMAGES if item.name == image)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _by_zip_member(path)
     if head.startswith(olefile.MAGIC):
@@ -133,7 +159,7 @@ def _ole_error(path: Path) -> Exception:
 def _by_text(head: bytes, name: str) -> Format:
     """Markdown, HTML or plain text; what does not decode as text is named by its magic bytes."""
     guess = filetype.guess(head)
-    if guess is not None:
+    if guess is not None and guess.extension not in _TOLD_ALREADY:
         raise _unsupported(guess.extension)
     text = decode(head, partial=True)
     if text is None:

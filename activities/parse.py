@@ -17,20 +17,21 @@ from activities.isolation import Limits, Progress, run_isolated
 from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs, digest, original_key
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raise it when the same bytes would now give other elements."""
 
 PARSER_FINGERPRINT = digest(
     str(PARSER_VERSION),
     *(version(package) for package in ("unstructured", "pypdfium2", "markdown-it-py", "python-docx")),
+    *(version(package) for package in ("rapidocr-onnxruntime", "onnxruntime", "pillow", "pi-heif")),
 )
 """What a parsed document was made by: a change means parsing again."""
 
 
-def parsed_key(sha256: str, name: str) -> str:
+def parsed_key(sha256: str, name: str, ocr: str = "auto") -> str:
     """Key of the parsed document; the name counts as far as it decides how text is read."""
-    kind = hint(name)
-    return f"parsed/{sha256}/{PARSER_FINGERPRINT}" + (f"-{kind}" if kind else "")
+    kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}"]
+    return "-".join([f"parsed/{sha256}/{PARSER_FINGERPRINT}", *(kind for kind in kinds if kind)])
 
 
 def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress) -> ParsedDocument:
@@ -57,7 +58,7 @@ class ParseActivities:
     @heartbeating
     async def parse(self, job: ParseInput) -> Parsed:
         """Parse a document once: a second time, and another document with the same bytes, load the result."""
-        key = parsed_key(job.sha256, job.document_name)
+        key = parsed_key(job.sha256, job.document_name, self._settings.ocr)
         try:
             document = None if job.fresh else await self._blobs.load(key, ParsedDocument)
         except KeyError:

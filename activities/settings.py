@@ -115,8 +115,8 @@ class WorkerSettings(Section, frozen=True):
 
 
 class ParseSettings(Section, frozen=True):
-    max_seconds: Positive = 1800
-    """Longest time that parsing one document may take."""
+    max_seconds: Positive = 7200
+    """Longest time that parsing one document may take; a scanned page takes some seconds of a core."""
     max_memory_mb: Positive = 4096
     """Memory that parsing one document may take, in MiB."""
     max_pages: Positive = 20_000
@@ -125,6 +125,8 @@ class ParseSettings(Section, frozen=True):
     """Files that one uploaded zip archive may hold."""
     max_expansion: Positive = 200
     """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
+    ocr: Literal["auto", "off"] = "auto"
+    """Text recognition: `auto` reads pictures, and pages of PDFs that have no text of their own."""
 
 
 class LogSettings(Section, frozen=True):

@@ -74,6 +74,16 @@ def found(tmp_path: Path, content: bytes, name: str) -> str:
         (b"\n\n" + PDF_BYTES, "scan", "pdf"),
         (word(), "letter.docx", "docx"),
         (word(), "letter.txt", "docx"),
+        (PNG_BYTES, "photo.txt", "png"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "scan.png", "jpg"),
+        (b"II*\0\x08\0\0\0", "fax", "tif"),
+        (b"MM\0*\0\0\0\x08", "fax.jpg", "tif"),
+        (b"BM" + bytes(12) + b"\x28\0\0\0", "old.bmp", "bmp"),
+        (b"BMW builds cars.", "cars.txt", "txt"),
+        (b"RIFF\x24\0\0\0WEBPVP8 ", "x.webp", "webp"),
+        (b"GIF89a\x01\0\x01\0", "x.gif", "gif"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "IMG_1.HEIC", "heic"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heic", "IMG_2.HEIC", "heic"),
     ],
 )
 def test_content_decides_and_extensions_choose_between_texts(
@@ -86,7 +96,7 @@ def test_content_decides_and_extensions_choose_between_texts(
 @pytest.mark.parametrize(
     ("content", "name", "kind"),
     [
-        (PNG_BYTES, "photo.txt", "png"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "voice.txt", "wav"),
         (b"MZ\x90\x00\x03\x00\x00\x00" + bytes(range(256)), "setup.txt", "exe"),
         (b"{\\rtf1\\ansi Hello}", "letter.txt", "rtf"),
         (archive(ppt__presentation_xml="<p/>"), "slides.docx", "pptx"),

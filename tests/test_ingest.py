@@ -14,6 +14,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import encrypted, long_text, simple_docx, simple_html, simple_pdf
+from tests.pictures import blank_picture, mixed_pdf, picture
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
@@ -27,6 +28,9 @@ VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。
         ("leave.html", simple_html("Leave", LEAVE), "carry over annual leave", None),
         ("leave.docx", simple_docx("Leave", LEAVE), "carry over annual leave", None),
         ("leave.pdf", simple_pdf("An unrelated first page about fire drills.", LEAVE), "carry over annual leave", 2),
+        ("leave.png", picture("png"), "carry over annual leave", None),
+        ("leave.jpg", picture("jpeg"), "carry over annual leave", None),
+        ("leave-scanned.pdf", mixed_pdf("A first page about fire drills."), "carry over annual leave", 2),
         ("签证.md", f"# 签证\n\n{VISA}\n".encode(), "签证费用谁承担", None),
     ],
 )
@@ -46,7 +50,9 @@ async def test_each_format_becomes_searchable(
     ("name", "content", "code"),
     [
         ("empty.txt", b"", "empty"),
-        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(200), "unsupported-format"),
+        ("voice.txt", b"RIFF\x24\0\0\0WAVEfmt " + bytes(200), "unsupported-format"),
+        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(200), "damaged"),
+        ("blank.png", blank_picture(), "no-text"),
         ("secret.pdf", encrypted(simple_pdf(LEAVE)), "encrypted"),
         ("cut.pdf", simple_pdf(LEAVE)[:200], "damaged"),
     ],

@@ -1,5 +1,7 @@
 """PDF: the text layer, read with pdfium, put back into paragraphs by where the lines stand on the page.
 
+Pages without a useful text layer are read by text recognition (``pdf_scan``), page by page.
+
 unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer; its text
 partitioning labels the paragraphs that we hand it, page by page.
 """
@@ -18,9 +20,10 @@ import pypdfium2.raw as pdfium
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, EncryptedDocument
-from activities.readers.layout import Line, Paragraph, divided_words, paragraphs, without_running_lines
-from activities.readers.partition import QUIET, Progress, element, page_limit, partition_text
-from activities.readers.text import LONE_BULLET
+from activities.readers import pdf_scan
+from activities.readers.layout import Line
+from activities.readers.partition import Progress, page_limit
+from activities.readers.printed import elements
 from activities.settings import ParseSettings
 
 _BOLD_WEIGHT = 600
@@ -44,13 +47,15 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             raise DamagedDocument(format="pdf", detail="it has no pages")
         page_limit(count, limits)
         pages = []
+        scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            pages.append(_lines(document, number))
+            pages.append(_lines(document, number, scans))
             progress(number + 1, count)
     finally:
         document.close()
-    found = paragraphs(divided_words(without_running_lines(pages)))
-    return _elements(found), count
+    if scans is not None:
+        scans.even_sizes(pages)
+    return elements(pages), count
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:
@@ -63,7 +68,7 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise DamagedDocument(format="pdf", detail=str(exc)) from exc
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None) -> list[Line]:
     """The lines of one page in reading order, with their boxes."""
     try:
         page = document[number]
@@ -81,7 +86,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
                 if line is not None:
                     lines.append(line)
             start += len(raw) + 2
-        return lines
+        return scans.completed(page, text_page, number + 1, lines) if scans is not None else lines
     finally:
         text_page.close()
         page.close()
@@ -136,22 +141,3 @@ def _is_bold(text_page: Any, index: int) -> bool:
     name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(text_page, index, name, len(name), flags)
     return _BOLD_NAME.search(name.value) is not None
-
-
-def _elements(found: list[Paragraph]) -> list[Element]:
-    """The paragraphs as elements, labelled page by page by unstructured's text partitioning."""
-    elements: list[Element] = []
-    by_page: dict[int, list[Paragraph]] = {}
-    for paragraph in found:
-        by_page.setdefault(paragraph.page, []).append(paragraph)
-    for page, everything in by_page.items():
-        group = [paragraph for paragraph in everything if not LONE_BULLET.fullmatch(paragraph.text)]
-        text = "\n".join(paragraph.text for paragraph in group)
-        labelled = partition_text(text=text, paragraph_grouper=False, metadata_page_number=page, **QUIET)
-        for paragraph, item in zip(group, labelled, strict=True):
-            mine = element(item)
-            if mine is not None and paragraph.level is not None:
-                elements.append(Element(text=paragraph.text, kind="title", page=page, level=paragraph.level))
-            elif mine is not None:
-                elements.append(Element(text=mine.text, kind="list" if mine.kind == "list" else "text", page=page))
-    return elements

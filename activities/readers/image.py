@@ -1,0 +1,125 @@
+"""Pictures: photographs, screenshots and scans, read by text recognition; a TIFF may have several pages."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pi_heif
+from PIL import Image, ImageOps
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
+from activities.formats import FORMATS
+from activities.readers.layout import Line
+from activities.readers.ocr import recognise
+from activities.readers.ocr_layout import even_sizes, printed
+from activities.readers.partition import Progress, page_limit
+from activities.readers.printed import elements
+from activities.settings import ParseSettings
+
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "HEIF")
+_BYTES_PER_PIXEL = 16  # what decoding and converting may take at once
+_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow itself speaks of a bomb
+_WORKING_PIXELS = 20_000_000  # more do not make text more readable
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError, struct.error)
+_LONGER_SIDE = 842.0  # points of a page, for a picture has no size of its own
+_LIGHT = 200  # mean brightness of what is drawn upon a dark background
+
+Image.init()  # `Image.open` knows formats only after that
+pi_heif.register_heif_opener(thumbnails=False)
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
+    """The elements of a picture; of a TIFF with several pages, each with its page."""
+    if limits.ocr == "off":
+        others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
+        raise UnsupportedFormat(found="image", supported=others)
+    with _open(path) as file:
+        count = _pages(file)
+        page_limit(count, limits)
+        _check_size(file, limits)
+        pages: list[list[Line]] = []
+        for number in range(count):
+            pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
+            progress(number + 1, count)
+    even_sizes([line for page in pages for line in page])
+    found = elements(pages)
+    if count > 1:
+        return found, count
+    return [Element(text=item.text, kind=item.kind, level=item.level) for item in found], None
+
+
+def _open(path: Path) -> Image.Image:
+    """The picture, not yet decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes, which are checked here, and about odd metadata
+            file = Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError as exc:
+        raise DocumentTooLarge(detail=first_line(exc)) from exc
+    except _DAMAGE as exc:
+        raise _damaged(exc) from exc
+    return file
+
+
+def _check_size(file: Image.Image, limits: ParseSettings) -> None:
+    allowed = min(_MOST_PIXELS, limits.max_memory_mb * 1024 * 1024 // _BYTES_PER_PIXEL)
+    if file.width * file.height > allowed:
+        raise DocumentTooLarge(detail=f"it has {file.width} × {file.height} pixels, more than {allowed}")
+
+
+def _pages(file: Image.Image) -> int:
+    """Pages of a TIFF; the frames of other formats are animations and thumbnails."""
+    if file.format != "TIFF":
+        return 1
+    try:
+        return int(getattr(file, "n_frames", 1))
+    except _DAMAGE as exc:
+        raise _damaged(exc) from exc
+
+
+def _page(file: Image.Image, number: int, limits: ParseSettings) -> Image.Image:
+    """One page upright, in RGB on an even background, and no larger than is of use."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if number:
+                file.seek(number)
+                _check_size(file, limits)
+            elif file.format == "JPEG":
+                file.draft("RGB", _working_size(file))
+            image = _opaque(ImageOps.exif_transpose(file))
+            size = _working_size(image)
+            return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    except Image.DecompressionBombError as exc:
+        raise DocumentTooLarge(detail=first_line(exc)) from exc
+    except _DAMAGE as exc:
+        raise _damaged(exc) from exc
+
+
+def _working_size(image: Image.Image) -> tuple[int, int]:
+    factor = min(1.0, (_WORKING_PIXELS / (image.width * image.height)) ** 0.5)
+    return max(1, round(image.width * factor)), max(1, round(image.height * factor))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """In RGB; what is transparent becomes white, or black behind light text."""
+    if image.mode.startswith(("I", "F")):  # more than 8 bits a channel
+        values = np.asarray(image, dtype=np.float32)
+        low, high = float(values.min()), float(values.max())
+        return Image.fromarray(((values - low) * (255 / max(high - low, 1.0))).astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    grey, alpha = np.asarray(layered.convert("L")), np.asarray(layered.getchannel("A"))
+    visible = grey[alpha > 127]
+    shade = 0 if visible.size and visible.mean() > _LIGHT else 255
+    background = Image.new("RGBA", layered.size, (shade, shade, shade, 255))
+    return Image.alpha_composite(background, layered).convert("RGB")
+
+
+def _damaged(exc: Exception) -> DamagedDocument:
+    return DamagedDocument(format="a picture", detail=first_line(exc))
