@@ -25,6 +25,9 @@ LOOK_SECONDS = 5.0
 #: Seconds between tries while a dependency is down.
 RETRY_SECONDS = 1.0
 
+#: Seconds between a hint and the look: those who upload at this moment are answered first.
+AFTER_SECONDS = 0.1
+
 #: Runs that are started in one go, and how many of them at once.
 GROUP, AT_ONCE = 100, 8
 
@@ -61,6 +64,7 @@ class Dispatcher:
                     await self._hinted.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(AFTER_SECONDS)
 
     async def once(self) -> bool:
         """Start what is there now; whether there may be more."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, WebSocket, delete, get, post, websocket
-from litestar.enums import RequestEncodingType
+from litestar.datastructures import UploadFile
 from litestar.exceptions import WebSocketDisconnect
-from litestar.params import Body, Parameter
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Parameter as OpenAPIParameter
+from litestar.params import Parameter
 from litestar.response import ServerSentEvent, Stream
 from litestar.response.sse import ServerSentEventMessage
 
@@ -32,7 +35,6 @@ from api.schemas import (
     JobStateInfo,
     Page,
     RetryRequest,
-    Upload,
     UploadAccepted,
 )
 from api.sse import EventStream, event_stream
@@ -45,29 +47,46 @@ from workflows.contracts import DeleteJob, JobState
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
-Form = Annotated[Upload, Body(media_type=RequestEncodingType.MULTI_PART)]
+
+
+@dataclass
+class UploadOperation(Operation):
+    """What an upload takes, for the API's reference: the handler reads the request itself, which is faster."""
+
+    def __post_init__(self) -> None:
+        """Called by Litestar when it writes the reference."""
+        files = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        form = Schema(type=OpenAPIType.OBJECT, properties={"files": files}, required=["files"])
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+        text = Schema(type=OpenAPIType.STRING)
+        self.parameters = [
+            *(self.parameters or []),
+            OpenAPIParameter(name="batch", param_in="query", schema=text, description="An open batch to add to."),
+            OpenAPIParameter(
+                name="Idempotency-Key",
+                param_in="header",
+                schema=text,
+                description="The same key with the same files gets the same answer.",
+            ),
+        ]
 
 
 class DocumentsOfKnowledgeBase(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}/documents"
     tags = ["Documents"]
 
-    @post(status_code=202, summary="Upload one or many files, or a zip archive of them", middleware=[UploadGate()])
-    async def upload(
-        self,
-        kb: str,
-        data: Form,
-        uploads: Uploads,
-        catalog: Catalog,
-        principal: Principal,
-        batch_id: Annotated[str | None, Parameter(query="batch", description="An open batch to add to.")] = None,
-        idempotency_key: Annotated[str | None, Parameter(header="Idempotency-Key", max_length=200)] = None,
-    ) -> UploadAccepted:
-        if not data.files:
+    @post(
+        status_code=202,
+        summary="Upload one or many files, or a zip archive of them",
+        middleware=[UploadGate()],
+        operation_class=UploadOperation,
+    )
+    async def upload(self, kb: str, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
+        files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
+        if not files:
             raise InvalidRequest(detail="the form has no `files`")
-        record = await catalog.knowledge_bases.get(kb)
-        batch = await catalog.batches.get(batch_id) if batch_id else None
-        return await uploads.accept(record, data.files, principal.subject, batch, idempotency_key)
+        batch, key = request.query_params.get("batch"), request.headers.get("idempotency-key")
+        return await uploads.accept(kb, files, request.user.subject, batch, key)
 
     @get(summary="List documents, newest first")
     async def index(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
-from litestar.datastructures import UploadFile
 from msgspec import Meta
 
 from activities.contracts import batch_workflow_id, ingest_id
@@ -95,12 +94,6 @@ class KnowledgeBaseInfo(Schema, frozen=True):
             created_at=record.created_at,
             updated_at=record.updated_at,
         )
-
-
-class Upload(msgspec.Struct):
-    """A multipart form with one or many ``files``."""
-
-    files: list[UploadFile]
 
 
 class DocumentJob(Schema, frozen=True):

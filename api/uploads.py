@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import structlog
+from async_lru import alru_cache
 from litestar.datastructures import UploadFile
 
 from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, WrongState
@@ -26,6 +27,9 @@ from workflows.connect import Jobs
 
 #: How long an upload waits for a removal of the same content, in seconds.
 REMOVAL_SECONDS = 5.0
+
+#: Seconds for which a knowledge base that was there is taken to be there.
+KNOWN_SECONDS = 1.0
 
 #: Uploads up to this many bytes are hashed at once; a thread would cost more than the hashing.
 SMALL = 1 << 18
@@ -64,12 +68,13 @@ class Commits:
 
 @dataclass(frozen=True)
 class _Stored:
-    """A file of an upload request whose bytes are in the blob store."""
+    """A file of an upload request whose bytes are in the blob store, perhaps since before."""
 
     name: str
     sha256: str
     bytes: int
     file: UploadFile
+    was_there: bool
 
 
 class Uploads:
@@ -81,9 +86,11 @@ class Uploads:
         self._blobs, self._catalog, self._jobs, self._dispatcher = blobs, catalog, jobs, dispatcher
         self._settings = settings
         self._commits = Commits(catalog.intake)
+        # What a burst of uploads would ask a hundred times; accepting looks again whether it is still there.
+        self._knowledge_base = alru_cache(ttl=KNOWN_SECONDS)(catalog.knowledge_bases.get)
 
     async def accept(
-        self, kb: KnowledgeBase, files: Sequence[UploadFile], actor: str, batch: Batch | None, key: str | None
+        self, kb_name: str, files: Sequence[UploadFile], actor: str, batch_id: str | None, key: str | None
     ) -> UploadAccepted:
         """The documents, in order of the files; many files are a batch, and so is a zip archive.
 
@@ -92,6 +99,8 @@ class Uploads:
         and DependencyErrors.
         """
         names = [clean_name(file.filename) for file in files]
+        kb = await self._knowledge_base(kb_name)
+        batch = await self._catalog.batches.get(batch_id) if batch_id else None
         if batch is not None and (batch.closed or batch.knowledge_base_id != kb.id):
             raise WrongState(state=batch.state)
         await self._jobs.answers()
@@ -130,8 +139,9 @@ class Uploads:
             for each in stored
         ]
         accepted = await self._claimed(uploads)
-        for each in stored:  # it may have been removed with another document before it was claimed
-            await self._put(each.sha256, each.file)
+        for each in stored:
+            if each.was_there:  # … and may have been removed with another document before it was claimed
+                await self._put(each.sha256, each.file)
         new = sum(each.created for each in accepted)
         if made is not None and not new:
             await self._catalog.batches.discard(made.id)
@@ -160,14 +170,18 @@ class Uploads:
             sha256, size = await asyncio.to_thread(_hash, file)
         else:
             sha256, size = _hash(file)
-        await self._put(sha256, file)
-        return _Stored(name, sha256, size, file)
+        return _Stored(name, sha256, size, file, was_there=not await self._put(sha256, file))
 
-    async def _put(self, sha256: str, file: UploadFile) -> None:
+    async def _put(self, sha256: str, file: UploadFile) -> bool:
+        """Whether the bytes were not there yet."""
+        file.file.seek(0)
         key = original_key(sha256)
-        if not await self._blobs.exists(key):
-            file.file.seek(0)
-            await self._blobs.put(key, file.file)
+        if not file.rolled_to_disk:
+            return await self._blobs.create(key, file.file.read())
+        if await self._blobs.exists(key):
+            return False
+        await self._blobs.put(key, file.file)
+        return True
 
     async def _claimed(self, uploads: list[Upload]) -> list[Accepted]:
         """Accept; while the same content is being removed elsewhere, wait a little for the end of it."""

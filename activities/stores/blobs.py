@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlparse
 
 import msgspec
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from activities.errors import BlobsUnavailable, first_line
@@ -98,6 +98,17 @@ class Blobs:
         with _translated(key):
             # A few pieces under way instead of obstore's twelve: an upload of any size costs about 20 MB.
             await obstore.put_async(self._store, key, data, chunk_size=5 << 20, max_concurrency=3)
+
+    async def create(self, key: str, data: bytes) -> bool:
+        """Store a blob unless there is one; whether there was none."""
+        try:
+            with _translated(key):
+                await obstore.put_async(self._store, key, data, mode="create", use_multipart=False)
+        except BlobsUnavailable as exc:
+            if isinstance(exc.__cause__, AlreadyExistsError):
+                return False
+            raise
+        return True
 
     async def load(self, key: str, kind: type[T]) -> T:
         """A msgpack blob as ``kind``."""
