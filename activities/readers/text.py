@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from activities.contracts import Element
 from activities.errors import UnsupportedFormat
-from activities.formats import supported
+from activities.formats import hint, supported
 from activities.readers.encoding import decode
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, partition_text
@@ -30,7 +30,7 @@ LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # what unstructured drops; the last
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
     """The paragraphs of a text file; headings only where they cannot be anything else."""
     text = decode_file(path)
-    prose = PurePosixPath(name.lower()).suffix in ("", ".txt", ".text")
+    prose = hint(name) == ""
     groups = paragraphs(text)
     progress(1, 2)
     elements = []
