@@ -42,11 +42,14 @@ class _State(msgspec.Struct):
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
     """The elements of an RTF file."""
-    plain = b"".join(_plain(path.read_bytes()))
-    progress(1, 2)
-    elements = markup(plain, "rtf", limits)
-    progress(2, 2)
+    elements = elements_of(path.read_bytes(), limits)
+    progress(1, 1)
     return elements, None
+
+
+def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
+    """The elements of an RTF text."""
+    return markup(b"".join(_plain(data)), "rtf", limits)
 
 
 def _plain(data: bytes) -> Iterator[bytes]:
