@@ -17,12 +17,24 @@ from activities.isolation import Limits, Progress, run_isolated
 from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs, digest, original_key
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raise it when the same bytes would now give other elements."""
 
 PARSER_FINGERPRINT = digest(
     str(PARSER_VERSION),
-    *(version(package) for package in ("unstructured", "pypdfium2", "markdown-it-py", "python-docx")),
+    *(
+        version(package)
+        for package in (
+            "unstructured",
+            "pypdfium2",
+            "markdown-it-py",
+            "python-docx",
+            "python-pptx",
+            "openpyxl",
+            "pypandoc-binary",
+            "lxml",
+        )
+    ),
 )
 """What a parsed document was made by: a change means parsing again."""
 

@@ -23,6 +23,7 @@ from api.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.dependencies import PROVIDERS, open_services
 from api.documents import DocumentController, DocumentsOfKnowledgeBase
 from api.errors import EXCEPTION_HANDLERS
+from api.formats import FormatController
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
 from api.questions import QuestionController, SearchController
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> Litestar:
             ),
             Metrics,
             HealthController,
+            FormatController,
             KnowledgeBaseController,
             DocumentsOfKnowledgeBase,
             DocumentController,

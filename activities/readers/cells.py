@@ -6,7 +6,7 @@ Dates are always written as ISO 8601: a sheet shows 3/4/2024 by the reader's own
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -33,24 +33,19 @@ class _Shape(msgspec.Struct, frozen=True):
 def shown(value: Any, number_format: str | None) -> str:
     """The text of a cell."""
     match value:
-        case None:
-            return ""
-        case str():
-            return value
         case bool():
-            return str(value).upper()
+            text = str(value).upper()
         case datetime():
-            return _moment(value, number_format or "")
-        case date():
-            return value.isoformat()
+            text = _moment(value, number_format or "")
         case time():
-            return value.isoformat("auto" if value.second else "minutes")
+            text = value.isoformat("auto" if value.second else "minutes")
         case timedelta():
-            return _duration(value)
+            text = _duration(value)
         case int() | float():
-            return _number(value, number_format or "General")
+            text = _number(value, number_format or "General")
         case _:
-            return str(value)
+            text = "" if value is None else str(value)  # a date is written as ISO 8601 already
+    return text
 
 
 def _moment(value: datetime, number_format: str) -> str:

@@ -42,13 +42,12 @@ def _mail(message: Message) -> Mail:
 def _collect(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
     kind = part.get_content_type()
     if kind == "message/rfc822" and part.is_multipart():
-        inner = part.get_payload(0)
-        subject = _words(inner.get("Subject")) if isinstance(inner, Message) else ""
-        attached.append(Attached(_name(part) or subject or kind, partial(_mail, inner)))
+        for inner in _children(part):
+            attached.append(Attached(_name(part) or _words(inner.get("Subject")) or kind, partial(_mail, inner)))
     elif kind == "multipart/alternative":
         _alternative(part, bodies, attached)
     elif part.is_multipart():
-        for child in part.get_payload():
+        for child in _children(part):
             _collect(child, bodies, attached)
     elif kind in ("text/plain", "text/html") and not _name(part) and part.get_content_disposition() != "attachment":
         bodies.append(Body("html" if kind == "text/html" else "plain", _text(part)))
@@ -62,12 +61,16 @@ def _collect(part: Message, bodies: list[Body], attached: list[Attached]) -> Non
 def _alternative(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
     """Versions of one text: the one that says most."""
     versions: list[Body] = []
-    for child in part.get_payload():
-        if isinstance(child, Message):
-            _collect(child, versions, attached)
+    for child in _children(part):
+        _collect(child, versions, attached)
     plain = "\n\n".join(body.text for body in versions if body.kind == "plain")
     html = "\n".join(body.text for body in versions if body.kind == "html")
     bodies += best(plain, html)
+
+
+def _children(part: Message) -> list[Message]:
+    inside = part.get_payload()
+    return [child for child in inside if isinstance(child, Message)] if isinstance(inside, list) else []
 
 
 def _text(part: Message) -> str:

@@ -63,7 +63,7 @@ def _html(content: bytes, kind: str, limits: ParseSettings) -> str:
             timeout=limits.max_seconds,
             check=False,
             pass_fds=(template,),
-            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 — a parser has one thread
+            preexec_fn=lambda: _die_with(parent),  # a parser has one thread
         )
     except subprocess.TimeoutExpired as exc:
         raise ParserTimedOut(seconds=limits.max_seconds) from exc

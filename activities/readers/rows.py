@@ -8,7 +8,7 @@ the words of the header are in each row. The rows stay apart, so that a passage 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 
 from activities.contracts import Element
@@ -40,7 +40,8 @@ def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
             names = yield from _block(block, names, level)
 
 
-def _block(block: Iterator[list[str]], before: list[str], level: int) -> Iterator[Element]:
+def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:
+    """The elements of rows that follow one another; returns the names of their columns."""
     captions: list[str] = []
     for row in block:
         if _width(row) > 1:

@@ -19,7 +19,7 @@ from activities.readers.partition import Progress
 from activities.settings import ParseSettings
 
 _TOKEN = re.compile(
-    rb"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.S
+    rb"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\[^a-zA-Z]|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.S
 )
 _CHARSETS = {
     0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "big5", 161: "cp1253",
@@ -61,7 +61,7 @@ def _plain(data: bytes) -> Iterator[bytes]:
     skip = 0
     pending = bytearray()
     for match in _TOKEN.finditer(data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00")):
-        escaped, word, number, sign, brace, text = match.groups()
+        escaped, word, number, brace, text = match.groups()
         state = states[-1]
         if escaped or text:
             raw = bytes.fromhex(escaped.decode()) if escaped else text
@@ -91,9 +91,7 @@ def _plain(data: bytes) -> Iterator[bytes]:
     yield b"}" * (len(states) - 1)
 
 
-def _control(
-    word: bytes, value: int, state: _State, fonts: dict[int, str], default: str, font: int
-) -> tuple[str, int]:
+def _control(word: bytes, value: int, state: _State, fonts: dict[int, str], default: str, font: int) -> tuple[str, int]:
     """What a control word changes; the default encoding and the font that is described, which it may change."""
     match word:
         case b"ansicpg":

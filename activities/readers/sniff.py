@@ -11,7 +11,9 @@ from typing import Any
 
 from activities.readers.encoding import decode
 
-_XML = re.compile(r"\s*(?:<\?xml\s|(?:<!--.*?-->\s*|<!DOCTYPE\s[^>\[]*(?:\[.*?\]\s*)?>\s*)*<[A-Za-z_][\w.:-]*[\s/>])", re.S)
+_XML = re.compile(
+    r"\s*(?:<\?xml\s|(?:<!--.*?-->\s*|<!DOCTYPE\s[^>\[]*(?:\[.*?\]\s*)?>\s*)*<[A-Za-z_][\w.:-]*[\s/>])", re.S
+)
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]")
 _MAIL_FIELDS = frozenset(
     ["from", "to", "cc", "date", "subject", "message-id", "mime-version", "received", "return-path", "delivered-to",
@@ -57,7 +59,7 @@ def is_xml(head: str, *, named: bool) -> bool:
 
 def is_mail(head: str, *, named: bool) -> bool:
     """Whether text begins with the header of a mail: any one when it is ``named`` so, else an unmistakable one."""
-    fields = []
+    fields: list[str] = []
     for line in head.removeprefix("\ufeff").split("\n"):
         if line[:1] in (" ", "\t") and fields:
             continue
