@@ -52,7 +52,7 @@ def _moment(value: datetime, number_format: str) -> str:
     bare = re.sub(r'"[^"]*"|\[[^\]]*\]', "", number_format).lower()
     if bare and "y" in bare and "d" not in bare and "h" not in bare:
         return f"{value:%Y-%m}" if "m" in bare else f"{value:%Y}"
-    if value.time() == time() and "h" not in bare:
+    if value.time() == time():  # many programs give every date a time, which is then midnight
         return value.date().isoformat()
     return value.isoformat(" ", "seconds" if value.second else "minutes")
 

@@ -80,7 +80,7 @@ def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
         return (before if _same_columns(before, first) else []), 0
     second = following[0]
     grouped = len(start) > 2 and _names_columns(second) and _width(first) < _width(second)
-    if grouped and _has_values_under(second, start[2]) and _columns(first) <= _columns(second):
+    if grouped and _has_values_under(second, start[2]):
         return _joined(first, second), 2
     if len(_columns(second) - _columns(first)) > 1:
         return [], 0
@@ -118,6 +118,7 @@ def _joined(groups: list[str], names: list[str]) -> list[str]:
     """A row of groups over the row of names, as merged cells show it: ``2024`` over ``Q1``, ``Q2``."""
     joined, group = [], ""
     for at, name in enumerate(names):
-        group = (groups[at] if at < len(groups) else "") or group
-        joined.append(f"{group} {name}" if group and name else name)
+        own = groups[at] if at < len(groups) else ""
+        group = own or group
+        joined.append(f"{group} {name}" if group and name else name or own)
     return joined
