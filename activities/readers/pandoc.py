@@ -26,7 +26,10 @@ _PR_SET_PDEATHSIG = 1
 _HEAP_EXHAUSTED = 251  # pandoc's exit status under +RTS -M
 _OPTIONS = ("--to=html5", "--wrap=none", "--sandbox", "--quiet", "--syntax-highlighting=none", "--standalone")
 # The heading that a document gives itself is metadata to pandoc; its own template would put it into a <header>.
-_TEMPLATE = "<html><body>$if(title)$<h1>$title$</h1>$endif$$for(author)$<p>$author$</p>$endfor$$body$</body></html>"
+_TEMPLATE = (
+    "<html><body>$if(title)$<h1>$title$</h1>$endif$$if(subtitle)$<h2>$subtitle$</h2>$endif$"
+    "$for(author)$<p>$author$</p>$endfor$$if(date)$<p>$date$</p>$endif$$abstract$$body$</body></html>"
+)
 
 _MARKS = (
     (re.compile(r'<a [^>]*class="footnote-ref"[^>]*><sup>(\d+)</sup></a>'), r" [\1]"),

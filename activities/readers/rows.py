@@ -79,7 +79,7 @@ def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
     if not following or not _names_columns(first):
         return (before if _same_columns(before, first) else []), 0
     second = following[0]
-    grouped = len(start) > 2 and _names_columns(second) and _width(first) < _width(second)
+    grouped = len(start) > 2 and _names_columns(second, distinct=False) and _width(first) < _width(second)
     if grouped and _has_values_under(second, start[2]):
         return _joined(first, second), 2
     if len(_columns(second) - _columns(first)) > 1:
@@ -89,7 +89,7 @@ def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
     return list(first), 1
 
 
-def _names_columns(row: list[str]) -> bool:
+def _names_columns(row: list[str], *, distinct: bool = True) -> bool:
     """Whether a row may be a header: short distinct words; years are names too, other numbers are values."""
     cells = [cell for cell in row if cell]
     words = [cell for cell in cells if not _VALUE.fullmatch(cell)]
@@ -97,7 +97,7 @@ def _names_columns(row: list[str]) -> bool:
         bool(words)
         and all(_YEAR.fullmatch(cell) for cell in cells if _VALUE.fullmatch(cell))
         and all(len(cell) <= _MAX_NAME and not _SENTENCE.search(cell) for cell in words)
-        and len(set(cells)) * 3 >= len(cells) * 2
+        and (not distinct or len(set(cells)) * 3 >= len(cells) * 2)
     )
 
 

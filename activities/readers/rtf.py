@@ -28,7 +28,6 @@ _CHARSETS = {
 }  # fmt: skip
 _CODEPAGES = {936: "gb18030", 950: "big5", 65001: "utf-8", 10000: "mac_roman"}
 _DROPPED = (b"pict", b"objdata", b"themedata", b"colorschememapping", b"datastore", b"bin")
-_REWRITTEN = {b"row": b"\\row \\trowd ", b"uc": b""}  # each row begins a table row; ``\\u`` has one fallback: a ``?``
 _MAX_DEPTH = 1000  # pandoc recurses
 
 
@@ -53,12 +52,12 @@ def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
 
 
 def _plain(data: bytes) -> Iterator[bytes]:
-    r"""The same document with all its text in ``\u`` escapes."""
+    r"""The same document with all its text in ``\u`` escapes, each with one fallback: a ``?``."""
     fonts: dict[int, str] = {}
     font = -1  # the one that the font table is describing
     states = [_State("cp1252")]
     default = "cp1252"
-    skip = 0
+    skip, row_ended = 0, False
     pending = bytearray()
     for match in _TOKEN.finditer(data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00")):
         escaped, word, number, brace, text = match.groups()
@@ -87,7 +86,10 @@ def _plain(data: bytes) -> Iterator[bytes]:
             skip = state.fallbacks if word == b"u" else 0
             default, font = _control(word, value, state, fonts, default, font)
         if not state.dropped or brace:
-            yield _REWRITTEN.get(word, match[0]) if word != b"u" else b"\\u%d?" % value
+            if row_ended and word in (b"intbl", b"cell"):
+                yield b"\\trowd "
+            row_ended = word == b"row" or (row_ended and word not in (b"trowd", b"intbl", b"cell"))
+            yield b"\\u%d ?" % value if word == b"u" else b"" if word == b"uc" else match[0]
     yield b"}" * (len(states) - 1)
 
 
@@ -129,5 +131,5 @@ def _escaped(raw: bytes, encoding: str) -> bytes:
         else:
             units = character.encode("utf-16-le")
             codes = (int.from_bytes(units[at : at + 2], "little", signed=True) for at in range(0, len(units), 2))
-            found += [f"\\u{code}?" for code in codes]
+            found += [f"\\u{code} ?" for code in codes]
     return "".join(found).encode("ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,9 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     """The rows of all sheets, each sheet under its name."""
     elements: list[Element] = []
     try:
-        with archive.opened(path, limits, "xlsx") as whole:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with archive.opened(path, limits, "xlsx") as whole, path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what openpyxl does not read: styles and forms
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             sheets = book.worksheets
             for number, sheet in enumerate(sheets, 1):
                 found = list(elements_of(_rows(sheet, _merged(whole, sheet)), level=2))
