@@ -56,6 +56,8 @@ def _object(record: dict[str, Any], level: int) -> Iterator[Element]:
     large: list[tuple[str, Any]] = []
     for key, value in record.items():
         try:
+            if _is_table(value):
+                raise _TooLarge
             pairs = list(_pairs(str(key), value, [0, 0]))
         except _TooLarge:
             large.append((str(key), value))
@@ -73,6 +75,11 @@ def _object(record: dict[str, Any], level: int) -> Iterator[Element]:
         if not isinstance(value, str):
             yield Element(text=key[:_MAX_NAME], kind="title", level=min(level, _DEEPEST))
             yield from elements_of(value, level + 1)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is a list of records: each can be quoted alone, even where all would fit in one row."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(item, dict) for item in value)
 
 
 def _list(items: list[Any], level: int) -> Iterator[Element]:

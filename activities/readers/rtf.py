@@ -100,7 +100,7 @@ class _Writer:
 
     def sign(self, token: bytes, brace: bytes | None) -> bytes:
         """A brace or a control sign."""
-        group = self._groups[-1]
+        group, self._star = self._groups[-1], b""
         if brace == b"{":
             if len(self._groups) > _MAX_DEPTH:
                 raise DamagedDocument(format="rtf", detail="its groups are nested too deeply")
