@@ -8,7 +8,11 @@ from typing import Literal
 
 import msgspec
 
-_TAGS = re.compile(r"<(style|script|head)\b.*?</\1>|<[^>]*>", re.I | re.S)
+_TAG = re.compile(r"<[^<>]*>")
+_HIDDEN_START, _HIDDEN_END = (
+    re.compile(r"<(?:style|script|head)\b", re.I),
+    re.compile(r"</(?:style|script|head)>", re.I),
+)
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -40,7 +44,11 @@ def best(plain: str, html: str) -> list[Body]:
 
     Markup of mails is layout more often than structure; but some programs leave a single sentence as plain text.
     """
-    stripped = _TAGS.sub("", html)
-    if len("".join(plain.split())) * 2 >= len("".join(stripped.split())) and "<table" not in html.lower():
+    if len("".join(plain.split())) * 2 >= len("".join(_visible(html).split())) and "<table" not in html.lower():
         return [Body("plain", plain)] if plain.strip() else []
     return [Body("html", html)]
+
+
+def _visible(html: str) -> str:
+    """About what a page shows; linear, whatever is in it."""
+    return _TAG.sub("", "".join(_HIDDEN_START.split(piece, maxsplit=1)[0] for piece in _HIDDEN_END.split(html)))
