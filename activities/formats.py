@@ -1,8 +1,8 @@
 """What kinds of files Holdfast reads, and how it tells them apart: by content, never by name alone.
 
-The extension only chooses between text-like formats (Markdown or plain text), because nothing in their
-bytes does. To add a format: one row in ``FORMATS`` with its reader module, and the rule in ``_by_content``
-or ``_by_zip_member`` that recognises it.
+The extension only chooses between text-like formats (Markdown, csv or plain text), because nothing in their
+bytes does. To add a format: one row in ``FORMATS`` with its reader module, and the rule in ``_by_content``,
+``_by_zip_member`` or ``_by_text`` that recognises it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import filetype
 import msgspec
 import olefile  # type: ignore[import-untyped]
 
-from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, UnsupportedFormat
+from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat
+from activities.readers import sniff
 from activities.readers.encoding import decode
 
 _HEAD_BYTES = 256 * 1024
@@ -33,30 +34,100 @@ class Format(msgspec.Struct, frozen=True):
     media_type: str
     extensions: tuple[str, ...]
     reader: str
+    en: str = ""
+    zh: str = ""
+
+    def title(self, language: Language = "en") -> str:
+        """What people call it."""
+        return (self.zh if language == "zh" else self.en) or self.name
 
 
-TXT = Format("txt", "text/plain", (".txt", ".text", ".log", ".csv"), "activities.readers.text")
-MD = Format("md", "text/markdown", (".md", ".markdown", ".mdown", ".mkd"), "activities.readers.markdown")
-HTML = Format("html", "text/html", (".html", ".htm", ".xhtml"), "activities.readers.html")
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_DELIMITED, _MAIL, _IMAGE = "activities.readers.delimited", "activities.readers.mail", "activities.readers.image"
+
+TXT = Format("txt", "text/plain", (".txt", ".text", ".log"), "activities.readers.text", "Plain text", "纯文本")
+MD = Format(
+    "md", "text/markdown", (".md", ".markdown", ".mdown", ".mkd"), "activities.readers.markdown", "Markdown", "Markdown"
+)
+HTML = Format("html", "text/html", (".html", ".htm", ".xhtml"), "activities.readers.html", "Web page", "网页")
 DOCX = Format(
     "docx",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    f"{_OFFICE}.wordprocessingml.document",
     (".docx",),
     "activities.readers.docx",
+    "Word document",
+    "Word 文档",
 )
-PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf")
+PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf", "PDF", "PDF")
+PPTX = Format(
+    "pptx",
+    f"{_OFFICE}.presentationml.presentation",
+    (".pptx", ".pptm", ".ppsx"),
+    "activities.readers.pptx",
+    "PowerPoint presentation",
+    "PowerPoint 演示文稿",
+)
+XLSX = Format(
+    "xlsx",
+    f"{_OFFICE}.spreadsheetml.sheet",
+    (".xlsx", ".xlsm"),
+    "activities.readers.xlsx",
+    "Excel workbook",
+    "Excel 工作簿",
+)
+CSV = Format("csv", "text/csv", (".csv",), _DELIMITED, "Comma-separated table", "逗号分隔表格")
+TSV = Format("tsv", "text/tab-separated-values", (".tsv", ".tab"), _DELIMITED, "Tab-separated table", "制表符分隔表格")
+EPUB = Format("epub", "application/epub+zip", (".epub",), "activities.readers.epub", "E-book (EPUB)", "电子书（EPUB）")
+ODT = Format(
+    "odt",
+    "application/vnd.oasis.opendocument.text",
+    (".odt",),
+    "activities.readers.odt",
+    "OpenDocument text",
+    "OpenDocument 文档",
+)
+RTF = Format("rtf", "application/rtf", (".rtf",), "activities.readers.rtf", "Rich text (RTF)", "富文本（RTF）")
+RST = Format("rst", "text/x-rst", (".rst", ".rest"), "activities.readers.rst", "reStructuredText", "reStructuredText")
+ORG = Format("org", "text/org", (".org",), "activities.readers.org", "Org", "Org")
+EML = Format("eml", "message/rfc822", (".eml",), _MAIL, "E-mail", "电子邮件")
+MSG = Format("msg", "application/vnd.ms-outlook", (".msg",), _MAIL, "Outlook e-mail", "Outlook 邮件")
+XML = Format("xml", "application/xml", (".xml",), "activities.readers.xml", "XML", "XML")
+JSON = Format("json", "application/json", (".json", ".jsonl", ".ndjson"), "activities.readers.json", "JSON", "JSON")
 
 IMAGES = (
-    Format("png", "image/png", (".png",), "activities.readers.image"),
-    Format("jpg", "image/jpeg", (".jpg", ".jpeg"), "activities.readers.image"),
-    Format("tif", "image/tiff", (".tif", ".tiff"), "activities.readers.image"),
-    Format("bmp", "image/bmp", (".bmp",), "activities.readers.image"),
-    Format("webp", "image/webp", (".webp",), "activities.readers.image"),
-    Format("gif", "image/gif", (".gif",), "activities.readers.image"),
-    Format("heic", "image/heic", (".heic", ".heif"), "activities.readers.image"),
+    Format("png", "image/png", (".png",), _IMAGE, "PNG picture", "PNG 图片"),
+    Format("jpg", "image/jpeg", (".jpg", ".jpeg"), _IMAGE, "JPEG picture", "JPEG 图片"),
+    Format("tif", "image/tiff", (".tif", ".tiff"), _IMAGE, "TIFF picture", "TIFF 图片"),
+    Format("bmp", "image/bmp", (".bmp",), _IMAGE, "Bitmap picture", "BMP 图片"),
+    Format("webp", "image/webp", (".webp",), _IMAGE, "WebP picture", "WebP 图片"),
+    Format("gif", "image/gif", (".gif",), _IMAGE, "GIF picture", "GIF 图片"),
+    Format("heic", "image/heic", (".heic", ".heif"), _IMAGE, "HEIC picture", "HEIC 图片"),
 )
 
-FORMATS = (TXT, MD, HTML, DOCX, PDF, *IMAGES)
+FORMATS = (
+    TXT,
+    MD,
+    HTML,
+    DOCX,
+    PDF,
+    PPTX,
+    XLSX,
+    CSV,
+    TSV,
+    EPUB,
+    ODT,
+    RTF,
+    RST,
+    ORG,
+    EML,
+    MSG,
+    XML,
+    JSON,
+    *IMAGES,
+)
+
+# Formats whose name counts: their bytes are text, and so are those of the others.
+_TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, XML, JSON)
 
 # Members that name the format of a zip archive, most specific first; the second field is what it is called.
 _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
@@ -96,9 +167,10 @@ def supported() -> str:
 def hint(name: str) -> str:
     """What a name says that content cannot: part of the key under which a parsed document is stored."""
     extension = PurePosixPath(name.lower()).suffix
-    if extension in MD.extensions or extension in HTML.extensions:
-        return "md" if extension in MD.extensions else "html"
-    return "" if extension in ("", ".txt", ".text", *DOCX.extensions, *PDF.extensions) else "plain"
+    named = _named(name)
+    if named in _TEXTUAL:
+        return named.name
+    return "" if extension != ".log" and (named is not None or not extension) else "plain"
 
 
 def detect(path: Path, name: str) -> Format:
@@ -111,7 +183,7 @@ def detect(path: Path, name: str) -> Format:
         head = file.read(_HEAD_BYTES)
     if not head.strip(b" \t\r\n\f\v\x00\xef\xbb\xbf\xff\xfe") and path.stat().st_size <= _HEAD_BYTES:
         raise EmptyDocument()
-    return _by_content(path, head) or _by_text(head, name)
+    return _by_content(path, head) or _by_text(path, head, name)
 
 
 def _by_content(path: Path, head: bytes) -> Format | None:
@@ -123,10 +195,8 @@ def _by_content(path: Path, head: bytes) -> Format | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _by_zip_member(path)
     if head.startswith(olefile.MAGIC):
-        raise _ole_error(path)
-    if head.lstrip().startswith(b"{\\rtf"):
-        raise _unsupported("rtf")
-    return None
+        return _by_ole_stream(path)
+    return RTF if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf") else None
 
 
 def _by_zip_member(path: Path) -> Format:
@@ -144,20 +214,22 @@ def _by_zip_member(path: Path) -> Format:
     raise _unsupported(found)
 
 
-def _ole_error(path: Path) -> Exception:
-    """Old Office files are unsupported; new ones are wrapped in OLE only when they are encrypted."""
+def _by_ole_stream(path: Path) -> Format:
+    """Outlook mails; old Office files are unsupported, and new ones are wrapped in OLE only when encrypted."""
     try:
         with olefile.OleFileIO(path) as container:
             if container.exists("EncryptedPackage"):
-                return EncryptedDocument()
+                raise EncryptedDocument()
+            if container.exists("__properties_version1.0"):
+                return MSG
             found = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
     except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile trusts what it reads
-        return DamagedDocument(format="doc", detail=str(exc))
-    return _unsupported(found)
+        raise DamagedDocument(format="doc", detail=str(exc)) from exc
+    raise _unsupported(found)
 
 
-def _by_text(head: bytes, name: str) -> Format:
-    """Markdown, HTML or plain text; what does not decode as text is named by its magic bytes."""
+def _by_text(path: Path, head: bytes, name: str) -> Format:
+    """The text-like formats; what does not decode as text is named by its magic bytes."""
     guess = filetype.guess(head)
     if guess is not None and guess.extension not in _TOLD_ALREADY:
         raise _unsupported(guess.extension)
@@ -166,12 +238,33 @@ def _by_text(head: bytes, name: str) -> Format:
         raise _unsupported("binary")
     if not text.strip() and len(head) < _HEAD_BYTES:
         raise EmptyDocument()
-    extension = PurePosixPath(name.lower()).suffix
+    named = _named(name)
     if _HTML_ROOT.match(text):
         return HTML
-    if extension in HTML.extensions and _HTML_TAG.search(text[:_SNIFF_CHARACTERS]):
+    if named is HTML and _HTML_TAG.search(text[:_SNIFF_CHARACTERS]):
         return HTML
-    return MD if extension in MD.extensions else TXT
+    if named in (MD, RST, ORG):
+        return named
+    return _by_structure(path, text, named) or TXT
+
+
+def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
+    """What has a structure of its own: the name may be silent or wrong."""
+    if sniff.is_json(path, text):
+        return JSON
+    if sniff.is_xml(text, named=named is XML):
+        return XML
+    if sniff.is_mail(text, named=named is EML):
+        return EML
+    if named in (CSV, TSV) and sniff.delimiter(text[: 16 * _SNIFF_CHARACTERS], "\t" if named is TSV else ","):
+        return named
+    return None
+
+
+def _named(name: str) -> Format | None:
+    """The format that a name promises."""
+    extension = PurePosixPath(name.lower()).suffix
+    return next((item for item in FORMATS if extension in item.extensions), None)
 
 
 def _unsupported(found: str) -> UnsupportedFormat:

@@ -22,8 +22,23 @@ PARSER_VERSION = 2
 
 PARSER_FINGERPRINT = digest(
     str(PARSER_VERSION),
-    *(version(package) for package in ("unstructured", "pypdfium2", "markdown-it-py", "python-docx")),
-    *(version(package) for package in ("rapidocr-onnxruntime", "onnxruntime", "pillow", "pi-heif")),
+    *(
+        version(package)
+        for package in (
+            "unstructured",
+            "pypdfium2",
+            "markdown-it-py",
+            "python-docx",
+            "python-pptx",
+            "openpyxl",
+            "pypandoc-binary",
+            "lxml",
+            "rapidocr-onnxruntime",
+            "onnxruntime",
+            "pillow",
+            "pi-heif",
+        )
+    ),
 )
 """What a parsed document was made by: a change means parsing again."""
 

@@ -24,6 +24,7 @@ from api.batches import BatchController, BatchesOfKnowledgeBase
 from api.dependencies import PROVIDERS, open_services
 from api.documents import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.errors import EXCEPTION_HANDLERS
+from api.formats import FormatController
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
 from api.questions import QuestionController, SearchController
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> Litestar:
             ),
             Metrics,
             HealthController,
+            FormatController,
             KnowledgeBaseController,
             DocumentsOfKnowledgeBase,
             DocumentController,

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from activities.contracts import batch_workflow_id, ingest_id
 from activities.errors import Language
+from activities.formats import Format
 from activities.stores.catalog.records import (
     PENDING,
     Batch,
@@ -44,6 +45,22 @@ class Page(Schema, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+class FormatInfo(Schema, frozen=True):
+    """A kind of file that can be read; ``extensions`` are its usual ones, each with its dot."""
+
+    name: str
+    media_type: str
+    extensions: list[str]
+    title: str
+
+    @classmethod
+    def of(cls, item: Format, language: Language) -> FormatInfo:
+        """From the table of formats, called as people call it in ``language``."""
+        return cls(
+            name=item.name, media_type=item.media_type, extensions=list(item.extensions), title=item.title(language)
+        )
 
 
 class ChunkingSettings(Request, frozen=True):

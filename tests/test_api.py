@@ -7,6 +7,7 @@ import secrets
 import httpx
 import pytest
 
+from activities.formats import FORMATS
 from tests.conftest import Platform, ready, upload
 
 LEAVE = "Employees may carry over five days of unused annual leave."
@@ -250,3 +251,16 @@ async def test_no_key_is_in_any_log(platform: Platform, api: httpx.AsyncClient) 
 async def test_the_data_folder_keeps_its_secret(platform: Platform) -> None:
     """Only the owner may read `local.env`."""
     assert (platform.settings.data_dir / "local.env").stat().st_mode & 0o077 == 0
+
+
+async def test_formats_are_listed_for_people(api: httpx.AsyncClient) -> None:
+    """What can be uploaded, as the code has it, with titles in the client's language."""
+    answer = (await api.get("/formats")).json()
+    assert answer["next_cursor"] is None
+    assert [item["name"] for item in answer["items"]] == [item.name for item in FORMATS]
+    sheet = next(item for item in answer["items"] if item["name"] == "xlsx")
+    assert sheet["title"] == "Excel workbook"
+    assert sheet["extensions"] == [".xlsx", ".xlsm"]
+    assert sheet["media_type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    chinese = (await api.get("/formats", headers={"Accept-Language": "zh-CN"})).json()
+    assert next(item for item in chinese["items"] if item["name"] == "xlsx")["title"] == "Excel 工作簿"

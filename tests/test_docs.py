@@ -96,10 +96,13 @@ def test_commands_in_the_text_exist(readme: str) -> None:
 
 @readmes
 def test_the_formats_are_those_that_are_read(readme: str) -> None:
-    """The table of formats has exactly the formats of the code, each with its extensions."""
-    rows = dict(re.findall(r"^\| `(\w+)` \| ((?:`\.\w+` )+)\| .+ \|$", readme, re.M))
-    listed = {name: tuple(re.findall(r"`(\.\w+)`", names)) for name, names in rows.items()}
-    assert listed == {item.name: item.extensions for item in FORMATS}
+    """The table of formats has exactly the formats of the code; those of one row stand with their extensions."""
+    rows = re.findall(r"^\| ((?:`\w+` )+)\| ((?:`\.\w+` )+)\| .+ \|$", readme, re.M)
+    listed = [tuple(re.findall(r"`(\w+)`", names)) for names, _ in rows]
+    assert sorted(name for names in listed for name in names) == sorted(item.name for item in FORMATS)
+    extensions = {item.name: item.extensions for item in FORMATS}
+    for names, (_, shown) in zip(listed, rows, strict=True):
+        assert tuple(re.findall(r"`(\.\w+)`", shown)) == tuple(it for name in names for it in extensions[name])
 
 
 @readmes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import docx
@@ -22,7 +23,7 @@ def archive(**members: str) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:
         for name, content in members.items():
-            file.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+            file.writestr(name.replace("__", "/").replace("_xml", ".xml").replace("_bin", ".bin"), content)
     return target.getvalue()
 
 
@@ -61,7 +62,30 @@ def found(tmp_path: Path, content: bytes, name: str) -> str:
         (b"Just text.", "notes.txt", "txt"),
         (b"# Title\n\nText", "notes.md", "md"),
         (b"# Title\n\nText", "notes.txt", "txt"),
-        (b"a,b\n1,2\n", "table.csv", "txt"),
+        (b"a,b\n1,2\n", "table.csv", "csv"),
+        (b"a,b\n1,2\n", "table.txt", "txt"),
+        (b"a\tb\n1\t2\n", "table.tsv", "tsv"),
+        (b"no table", "table.csv", "txt"),
+        (b"Title\n=====\n", "notes.rst", "rst"),
+        (b"* Title\n", "notes.org", "org"),
+        (b"{\\rtf1\\ansi Hello}", "letter.doc", "rtf"),
+        (b'{"a": [1, 2]}', "data.json", "json"),
+        (b'{"a": [1, 2]}', "data", "json"),
+        (b'{"a": [1, 2]}', "data.xml", "json"),
+        ('{"a": "年假"}'.encode("utf-16"), "data.json", "json"),
+        (b'{"a": 1}\n{"a": 2}\n', "data.ndjson", "json"),
+        (b'{"a": 1, truncated', "data.json", "txt"),
+        (b"[1] a footnote, not data", "notes.txt", "txt"),
+        (b"<?xml version='1.0'?><a>x</a>", "data", "xml"),
+        (b"<?xml version='1.0'?><a>x</a>", "data.json", "xml"),
+        (b"<a>x</a>", "data.xml", "xml"),
+        (b"a < b", "data.xml", "txt"),
+        (b"<?xml version='1.0'?><html><body>x</body></html>", "page.xml", "html"),
+        (archive(mimetype="application/epub+zip"), "book.zip", "epub"),
+        (archive(mimetype="application/vnd.oasis.opendocument.text"), "letter.docx", "odt"),
+        (archive(ppt__presentation_xml="<p/>"), "slides.docx", "pptx"),
+        (archive(xl__workbook_xml="<w/>"), "table.csv", "xlsx"),
+        (ole("__properties_version1.0"), "mail.eml", "msg"),
         (b"def f():\n    return 1\n", "code.py", "txt"),
         (b"2026-01-01 INFO started\n", "server.log", "txt"),
         (b"no extension at all", "README", "txt"),
@@ -98,10 +122,10 @@ def test_content_decides_and_extensions_choose_between_texts(
     [
         (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "voice.txt", "wav"),
         (b"MZ\x90\x00\x03\x00\x00\x00" + bytes(range(256)), "setup.txt", "exe"),
-        (b"{\\rtf1\\ansi Hello}", "letter.txt", "rtf"),
-        (archive(ppt__presentation_xml="<p/>"), "slides.docx", "pptx"),
-        (archive(xl__workbook_xml="<w/>"), "table.xlsx", "xlsx"),
-        (archive(mimetype="application/epub+zip"), "book.epub", "epub"),
+        (archive(mimetype="application/vnd.oasis.opendocument.spreadsheet"), "table.xlsx", "ods"),
+        (archive(xl__workbook_bin="x"), "table.xlsx", "xlsb"),
+        (ole("Workbook"), "table.xlsx", "xls"),
+        (ole("PowerPoint Document"), "slides.pptx", "ppt"),
         (archive(some__file="x"), "things.txt", "zip"),
         (bytes(range(256)) * 20, "data.txt", "binary"),
     ],
@@ -143,10 +167,24 @@ def test_protected_office_files_are_told_from_old_ones(tmp_path: Path) -> None:
     assert caught.value.reason.params["found"] == "doc"
 
 
+def test_every_format_has_names_for_people() -> None:
+    """Each has one name, a reader, extensions that no other has, and a title in both languages."""
+    assert len({item.name for item in FORMATS}) == len(FORMATS)
+    extensions = [extension for item in FORMATS for extension in item.extensions]
+    assert len(set(extensions)) == len(extensions)
+    for item in FORMATS:
+        assert callable(import_module(item.reader).read)
+        assert item.title("en")
+        assert item.title("zh")
+
+
 def test_hint_tells_only_what_content_cannot() -> None:
     """Names that lead to the same reading of the same bytes have the same hint."""
     assert hint("a.txt") == hint("b") == hint("c.PDF") == ""
-    assert len({hint("a.txt"), hint("a.md"), hint("a.html"), hint("a.py")}) == 4
+    assert (
+        len({hint(f"a.{kind}") for kind in ("txt", "md", "html", "py", "csv", "tsv", "rst", "org", "json", "eml")})
+        == 10
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,6 +201,9 @@ def test_hint_tells_only_what_content_cannot() -> None:
         ("你好 world", "utf-8-sig"),
         ("hello 世界", "utf-16"),
         ("hello 世界", "utf-32"),
+        ("hello 世界", "utf-32-be"),
+        ("员工请假须提前三天申请。", "utf-16-le"),
+        ("员工请假须提前三天申请。", "utf-16-be"),
         ("plain words", "utf-16-le"),
         ("café crème", "cp1252"),
         ("Müller wohnt in Köln – schön", "cp1252"),

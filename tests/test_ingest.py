@@ -13,7 +13,18 @@ from temporalio.client import Client
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
-from tests.documents import encrypted, long_text, simple_docx, simple_html, simple_pdf
+from tests.documents import (
+    by_pandoc,
+    encrypted,
+    long_text,
+    simple_docx,
+    simple_eml,
+    simple_html,
+    simple_msg,
+    simple_pdf,
+    simple_pptx,
+    simple_xlsx,
+)
 from tests.pictures import blank_picture, mixed_pdf, picture
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
@@ -31,6 +42,19 @@ VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。
         ("leave.png", picture("png"), "carry over annual leave", None),
         ("leave.jpg", picture("jpeg"), "carry over annual leave", None),
         ("leave-scanned.pdf", mixed_pdf("A first page about fire drills."), "carry over annual leave", 2),
+        ("leave.pptx", simple_pptx("Leave", LEAVE), "carry over annual leave", 2),
+        ("leave.xlsx", simple_xlsx(("Topic", "Rule"), ("Leave", LEAVE), ("Fire", 1)), "carry over annual leave", None),
+        ("leave.csv", f"Topic,Rule\nLeave,{LEAVE}\nFire,1\n".encode(), "carry over annual leave", None),
+        ("leave.tsv", f"Topic\tRule\nLeave\t{LEAVE}\nFire\t1\n".encode(), "carry over annual leave", None),
+        ("leave.epub", by_pandoc(f"# Leave\n\n{LEAVE}\n", "epub"), "carry over annual leave", None),
+        ("leave.odt", by_pandoc(f"# Leave\n\n{LEAVE}\n", "odt"), "carry over annual leave", None),
+        ("leave.rtf", by_pandoc(f"# Leave\n\n{LEAVE}\n", "rtf"), "carry over annual leave", None),
+        ("leave.rst", f"Leave\n=====\n\n{LEAVE}\n".encode(), "carry over annual leave", None),
+        ("leave.org", f"* Leave\n\n{LEAVE}\n".encode(), "carry over annual leave", None),
+        ("leave.eml", simple_eml("Leave", "Attached.", ("a.docx", simple_docx("Leave", LEAVE))), "annual leave", None),
+        ("leave.msg", simple_msg("Leave", LEAVE), "carry over annual leave", None),
+        ("leave.xml", f"<?xml version='1.0'?><rule><text>{LEAVE}</text></rule>".encode(), "annual leave", None),
+        ("leave.json", json.dumps([{"topic": "Leave", "rule": LEAVE}]).encode(), "carry over annual leave", None),
         ("签证.md", f"# 签证\n\n{VISA}\n".encode(), "签证费用谁承担", None),
     ],
 )

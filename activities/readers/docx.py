@@ -20,12 +20,12 @@ from docx.oxml.parser import parse_xml
 from lxml import etree
 
 from activities.contracts import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument
+from activities.errors import DamagedDocument
+from activities.readers import archive
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, found, page_limit, partition_docx
 from activities.settings import ParseSettings
 
-_FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
 _TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
 _DROPPED = ("del", "moveFrom")
 _HIDDEN_NAMES = (
@@ -57,23 +57,8 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 
 def _check(path: Path, limits: ParseSettings) -> bool:
     """Whether the document holds anything that has to be revealed. Raises for bombs and broken archives."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            unpacked = sum(member.file_size for member in members)
-            allowed = max(_FREE_BYTES, limits.max_expansion * path.stat().st_size)
-            if unpacked > allowed:
-                detail = f"it unpacks to {unpacked >> 20} MiB from {path.stat().st_size >> 10} KiB"
-                raise DocumentTooLarge(detail=detail)
-            if any(member.flag_bits & 1 for member in members):
-                raise EncryptedDocument()
-            parts = [
-                archive.read(part) for part in ("word/document.xml", "word/styles.xml") if part in archive.NameToInfo
-            ]
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as exc:
-        raise DamagedDocument(format="docx", detail=str(exc)) from exc
-    except zipfile.zlib.error as exc:  # type: ignore[attr-defined]
-        raise DamagedDocument(format="docx", detail=str(exc)) from exc
+    with archive.opened(path, limits, "docx") as whole:
+        parts = [whole.read(part) for part in ("word/document.xml", "word/styles.xml") if part in whole.NameToInfo]
     return _HIDDEN.search(parts[0]) is not None or _has_outline_styles(parts[1:])
 
 

@@ -48,10 +48,12 @@ def decode(data: bytes, *, partial: bool = False) -> str | None:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _checked(_decoded(data, encoding, partial, errors="replace"))
-    wide = _utf16_without_mark(data)
+    wide = _utf32_without_mark(data) or _utf16_without_mark(data)
     if wide:
         return _checked(_decoded(data, wide, partial, errors="replace"))
-    text = _decoded(data, "utf-8", partial)
+    text = _checked(_decoded(data, "utf-8", partial))
+    if text is None and (wide := _chinese_utf16(data)):
+        return _checked(_decoded(data, wide, partial, errors="replace"))
     if text is None and b"\x00" not in data[:_SAMPLE_BYTES]:
         guess = _eight_bit(data)
         text = _decoded(data, guess, partial, errors="replace") if guess else None
@@ -74,6 +76,28 @@ def _checked(text: str | None) -> str | None:
     if controls > _MAX_CONTROL_SHARE * len(sample):
         return None
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+
+
+def _utf32_without_mark(data: bytes) -> str | None:
+    """Code points end at 0x10FFFF, and nearly all are below 0x10000: one byte is always zero, the next mostly."""
+    sample = data[: min(len(data), _SAMPLE_BYTES) // 4 * 4]
+    count = len(sample) // 4
+    for encoding, first, second in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
+        if count and sample[first::4].count(0) == count and sample[second::4].count(0) > 0.9 * count:
+            return encoding
+    return None
+
+
+def _chinese_utf16(data: bytes) -> str | None:
+    """UTF-16 of Chinese text has few zeros; its characters are common ones, which no other reading gives."""
+    sample = data[: min(len(data), _SAMPLE_BYTES) // 2 * 2]
+    if not sample or len(data) % 2:
+        return None
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = sample.decode(encoding, "replace")
+        if sum(1 for character in text if character in _FREQUENT or character in _PUNCTUATION) > 0.4 * len(text):
+            return encoding
+    return None
 
 
 def _utf16_without_mark(data: bytes) -> str | None:

@@ -34,14 +34,14 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     return elements, None
 
 
-def elements_of(html: str) -> list[Element]:
-    """The elements of an HTML text."""
+def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
+    """The elements of an HTML text. ``page_title``: whether ``<title>`` heads a page without a main heading."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
         raise DamagedDocument(format="html", detail=str(exc)) from exc
-    title = _document_title(root)
+    title = _document_title(root) if page_title else None
     _tidy(root)
     text = lxml.html.tostring(root, encoding="unicode")
     elements = [title] if title else []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from activities.contracts import Element
 from activities.errors import UnsupportedFormat
-from activities.formats import supported
+from activities.formats import hint, supported
 from activities.readers.encoding import decode
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, partition_text
@@ -30,9 +30,15 @@ LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # what unstructured drops; the last
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
     """The paragraphs of a text file; headings only where they cannot be anything else."""
     text = decode_file(path)
-    prose = PurePosixPath(name.lower()).suffix in ("", ".txt", ".text")
-    groups = paragraphs(text)
     progress(1, 2)
+    elements = elements_of(text, prose=hint(name) == "")
+    progress(2, 2)
+    return elements, None
+
+
+def elements_of(text: str, *, prose: bool = True) -> list[Element]:
+    """The paragraphs of a text. In ``prose`` lines that stand alone may be headings; in code they are comments."""
+    groups = paragraphs(text)
     elements = []
     for item in partition_text(text="\n".join(groups), paragraph_grouper=False, **QUIET):
         mine = element(item)
@@ -41,8 +47,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     if prose and len(elements) == len(groups):
         alone = isolated(text, groups)
         elements = [_with_heading(mine, group, alone) for mine, group in zip(elements, groups, strict=True)]
-    progress(2, 2)
-    return elements, None
+    return elements
 
 
 def decode_file(path: Path) -> str:

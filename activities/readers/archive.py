@@ -1,0 +1,37 @@
+"""Zip archives, which most office formats are: refused before anything is unpacked when they are bombs."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument
+from activities.settings import ParseSettings
+
+_FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
+
+BROKEN = (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, NotImplementedError, RuntimeError)
+"""What reading a damaged archive raises; the last two are how zipfile says that it cannot unpack a member."""
+
+
+@contextmanager
+def opened(path: Path, limits: ParseSettings, format: str) -> Iterator[zipfile.ZipFile]:
+    """The archive at ``path``, a document of ``format``.
+
+    Raises DocumentTooLarge when it would unpack to more than ``limits.max_expansion`` times its size,
+    EncryptedDocument when members have a password, and DamagedDocument, also for what fails inside the block.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+            if unpacked > max(_FREE_BYTES, limits.max_expansion * packed):
+                raise DocumentTooLarge(detail=f"it unpacks to {unpacked >> 20} MiB from {packed >> 10} KiB")
+            if any(member.flag_bits & 1 for member in members):
+                raise EncryptedDocument()
+            yield archive
+    except BROKEN as exc:
+        raise DamagedDocument(format=format, detail=str(exc)) from exc

@@ -1,0 +1,30 @@
+"""JSON, one value or one on each line: records as rows, what is larger as sections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument, DocumentTooLarge
+from activities.readers.partition import Progress
+from activities.readers.records import MAX_DEPTH, depth, elements_of
+from activities.readers.sniff import json_value
+from activities.readers.text import decode_file
+from activities.settings import ParseSettings
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The records of a JSON file. Raises DocumentTooLarge for one that is nested beyond all reason."""
+    too_deep = DocumentTooLarge(detail=f"it is nested more than {MAX_DEPTH} levels deep")
+    try:
+        found = json_value(decode_file(path))
+    except RecursionError as exc:
+        raise too_deep from exc
+    if found is None:
+        raise DamagedDocument(format="json", detail="it ends early")
+    progress(1, 2)
+    if depth(found[0]) > MAX_DEPTH:
+        raise too_deep
+    elements = list(elements_of(found[0]))
+    progress(2, 2)
+    return elements, None

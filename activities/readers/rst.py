@@ -1,0 +1,25 @@
+"""reStructuredText, by way of pandoc; what a document would include from other files is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from activities.contracts import Element
+from activities.readers.pandoc import markup
+from activities.readers.partition import Progress
+from activities.readers.text import decode_file
+from activities.settings import ParseSettings
+
+# pandoc refuses a document that includes what it may not read: the directive and its options go.
+_INCLUDE = re.compile(r"^([ \t]*)\.\.[ \t]+(?:include|literalinclude)::.*(?:\n\1[ \t]+:.*)*", re.M)
+_FROM_FILE = re.compile(r"^[ \t]+:(?:file|url):.*\n?", re.M)
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The elements of a reStructuredText file."""
+    text = decode_file(path).replace("\r\n", "\n")
+    text = _FROM_FILE.sub("", _INCLUDE.sub("", text))
+    elements = markup(text.encode("utf-8", "replace"), "rst", limits)
+    progress(1, 1)
+    return elements, None

@@ -1,0 +1,196 @@
+r"""Rich text (.rtf), by way of pandoc, which knows neither code pages nor tables as old programs write them.
+
+RTF is ASCII: other letters are bytes of the code page of their font (``\'c4\'ea``) or ``\u24180``. Here all of
+them become the latter; every row of a table is told to be one; and embedded pictures are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from activities.contracts import Element
+from activities.errors import DamagedDocument
+from activities.readers.pandoc import markup
+from activities.readers.partition import Progress
+from activities.settings import ParseSettings
+
+_TOKEN = re.compile(
+    rb"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\[^a-zA-Z]|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.S
+)
+_CHARSETS = {
+    0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "big5", 161: "cp1253",
+    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
+    238: "cp1250",
+}  # fmt: skip
+_CODEPAGES = {936: "gb18030", 950: "big5", 65001: "utf-8", 10000: "mac_roman"}
+_DROPPED = (b"pict", b"objdata", b"themedata", b"colorschememapping", b"datastore", b"bin")
+_TABLE_END = b"\\u8288 ?\\par "  # an invisible paragraph: pandoc would put the table into the next footnote
+_DESTINATIONS = (b"footnote", b"field", b"fldinst", b"fldrslt", b"listtext", b"pntext", b"shp", b"shptxt", b"pict")
+_MAX_DEPTH = 1000  # pandoc recurses
+
+
+class _Group(msgspec.Struct):
+    """What a group inherits and ends with."""
+
+    encoding: str
+    fallbacks: int = 1  # bytes that stand behind a \u for readers without Unicode
+    dropped: bool = False
+    starred: bool = False  # a group that programs may ignore when they do not know it
+    kept: bool = True  # its braces are written
+    fresh: bool = False  # nothing of it has been read
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The elements of an RTF file."""
+    elements = elements_of(path.read_bytes(), limits)
+    progress(1, 1)
+    return elements, None
+
+
+def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
+    """The elements of an RTF text."""
+    return markup(b"".join(_plain(data)), "rtf", limits)
+
+
+def _plain(data: bytes) -> Iterator[bytes]:
+    r"""The same document with all its text in ``\u`` escapes, each with one fallback: a ``?``."""
+    writer = _Writer()
+    for match in _TOKEN.finditer(data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00")):
+        escaped, word, number, brace, text = match.groups()
+        if escaped or text:
+            writer.text(bytes.fromhex(escaped.decode()) if escaped else text)
+        elif not match[0].isspace():
+            yield writer.flushed()
+            yield writer.word(match[0], word, int(number or 0)) if word else writer.sign(match[0], brace)
+    yield writer.flushed() + writer.closed()
+
+
+class _Writer:
+    """What has to be remembered on the way through a document."""
+
+    def __init__(self) -> None:
+        self._groups = [_Group("cp1252")]
+        self._default = "cp1252"
+        self._fonts: dict[int, str] = {}
+        self._font = -1  # the one that the font table is describing
+        self._skip = 0  # bytes of a fallback that are still to come
+        self._pending = bytearray()  # a letter may be several bytes, each with an escape of its own
+        self._row_ended = self._in_table = False
+        self._star = b""  # the mark of a group that may be ignored
+
+    def text(self, raw: bytes) -> None:
+        """Some bytes of text."""
+        self._pending += raw[self._skip :]
+        self._skip = max(0, self._skip - len(raw))
+
+    def flushed(self) -> bytes:
+        """The text so far."""
+        group, raw = self._groups[-1], bytes(self._pending)
+        self._pending.clear()
+        self._skip = 0
+        if group.dropped:
+            return b""
+        after_table = self._row_ended and not group.starred and raw.strip()
+        self._row_ended = self._row_ended and not after_table
+        return (_TABLE_END if after_table else b"") + _escaped(raw, group.encoding)
+
+    def sign(self, token: bytes, brace: bytes | None) -> bytes:
+        """A brace or a control sign."""
+        group, self._star = self._groups[-1], b""
+        if brace == b"{":
+            if len(self._groups) > _MAX_DEPTH:
+                raise DamagedDocument(format="rtf", detail="its groups are nested too deeply")
+            self._groups.append(msgspec.structs.replace(group, kept=not self._in_table, fresh=True))
+            return b"{" if self._groups[-1].kept else b""
+        if brace == b"}":
+            return b"}" if len(self._groups) > 1 and self._groups.pop().kept else b""
+        if token != b"\\*":
+            return b"" if group.dropped else token
+        self._star, group.starred = token, True
+        return self._opened(group)
+
+    def word(self, token: bytes, word: bytes, value: int) -> bytes:
+        """A control word as pandoc understands it, which finds cells and rows only outside of groups."""
+        group = self._groups[-1]
+        opened = self._opened(group) if word in _DESTINATIONS else b""
+        star, self._star, group.fresh = self._star, b"", False
+        if word == b"footnote":  # which pandoc only knows without the star
+            star, group.starred = b"", False
+        token = star + token
+        self._remember(word, value)
+        if group.dropped or word == b"uc":
+            return opened
+        if word == b"u":
+            self._skip = group.fallbacks
+            return b"\\u%d ?" % value
+        token = opened + (token if token.endswith(b" ") else token + b" ")
+        return token if group.starred else self._table(word) + token
+
+    def _opened(self, group: _Group) -> bytes:
+        """The brace of a group in a table that turns out to be more than formatting."""
+        if group.kept or not group.fresh:
+            return b""
+        group.kept, group.fresh = True, False
+        return b"{"
+
+    def _table(self, word: bytes) -> bytes:
+        """What has to stand before a word of a table: the end of all groups, and the beginning of its row."""
+        if word not in (b"trowd", b"intbl", b"cell", b"row"):
+            return b""
+        begins = self._row_ended and word in (b"intbl", b"cell")
+        self._row_ended = word == b"row"
+        self._in_table = word != b"row"
+        if word not in (b"trowd", b"intbl"):
+            return b""
+        closing = b""
+        for group in self._groups[2:]:  # the first is that of the document
+            closing += b"}" if group.kept else b""
+            group.kept = False
+        return closing + (b"\\trowd " if begins else b"")
+
+    def closed(self) -> bytes:
+        """What is missing at the end of a document that was cut off."""
+        return b"}" * sum(group.kept for group in self._groups[1:])
+
+    def _remember(self, word: bytes, value: int) -> None:
+        group = self._groups[-1]
+        match word:
+            case b"ansicpg":
+                group.encoding = self._default = _known(_CODEPAGES.get(value, f"cp{value}"))
+            case b"f":
+                group.encoding, self._font = self._fonts.get(value, self._default), value
+            case b"plain":
+                group.encoding = self._default
+            case b"fcharset":
+                group.encoding = _CHARSETS.get(value, self._default) if value else self._default
+                self._fonts[self._font] = group.encoding
+            case b"uc":
+                group.fallbacks = value
+            case _ if word in _DROPPED:
+                group.dropped = True
+
+
+def _known(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+    except LookupError:
+        return "cp1252"
+    return encoding
+
+
+def _escaped(raw: bytes, encoding: str) -> bytes:
+    if raw.isascii():
+        return raw
+    found = []
+    for character in raw.decode(encoding, "replace"):
+        if character < "\x80":
+            found.append(character)
+        else:
+            units = character.encode("utf-16-le")
+            codes = (int.from_bytes(units[at : at + 2], "little", signed=True) for at in range(0, len(units), 2))
+            found += [f"\\u{code} ?" for code in codes]
+    return "".join(found).encode("ascii")

@@ -1,0 +1,94 @@
+"""What kind of text a text is, as far as its content says so. Each test is strict: doubt means plain text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from activities.readers.encoding import decode
+
+_XML = re.compile(
+    r"\s*(?:<\?xml\s|(?:<!--.*?-->\s*|<!DOCTYPE\s[^>\[]*(?:\[.*?\]\s*)?>\s*)*<[A-Za-z_][\w.:-]*[\s/>])", re.S
+)
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]")
+_MAIL_FIELDS = frozenset(
+    ["from", "to", "cc", "date", "subject", "message-id", "mime-version", "received", "return-path", "delivered-to",
+     "reply-to", "sender", "content-type", "content-transfer-encoding", "x-mailer", "in-reply-to", "references"]
+)  # fmt: skip
+_CERTAIN_FIELDS = frozenset(["message-id", "mime-version", "received", "return-path", "delivered-to"])
+_DELIMITERS = ",;\t|"
+_SAMPLE_ROWS = 50
+_MIN_REGULAR = 0.5  # share of the rows that have the usual number of cells; what stands above a table has fewer
+
+
+def json_value(text: str) -> tuple[Any] | None:
+    """The parsed object or array, or the list of a file with one value on each line; None for anything else.
+
+    Raises RecursionError for values that are nested too deeply to be read.
+    """
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return None
+    try:
+        return (json.loads(text.lstrip("\ufeff")),)
+    except ValueError:
+        pass
+    try:
+        return ([json.loads(line) for line in text.lstrip("\ufeff").split("\n") if line.strip()],)
+    except ValueError:
+        return None
+
+
+def is_json(path: Path, head: str) -> bool:
+    """Whether the whole file is JSON, or has one JSON value on each line."""
+    if not head.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return False
+    try:
+        return json_value(decode(path.read_bytes()) or "") is not None
+    except RecursionError:
+        return True
+
+
+def is_xml(head: str, *, named: bool) -> bool:
+    """Whether text is XML: by its declaration, or, when it is ``named`` so, by beginning with a tag."""
+    return head.lstrip().startswith("<?xml") or (named and _XML.match(head) is not None)
+
+
+def is_mail(head: str, *, named: bool) -> bool:
+    """Whether text begins with the header of a mail: any one when it is ``named`` so, else an unmistakable one."""
+    fields: list[str] = []
+    for line in head.removeprefix("\ufeff").split("\n"):
+        if line[:1] in (" ", "\t") and fields:
+            continue
+        field = _FIELD.match(line)
+        if field is None:
+            break
+        fields.append(field[1].lower())
+    known = _MAIL_FIELDS.intersection(fields)
+    return bool(known) if named else len(known) >= 3 and bool(known & _CERTAIN_FIELDS)
+
+
+def delimiter(head: str, preferred: str) -> str | None:
+    """What parts the cells of a table in a text; None when nothing does so regularly."""
+    scores = {mark: _regularity(head, mark) for mark in _DELIMITERS}
+    best = max(scores, key=lambda mark: (scores[mark], mark == preferred))
+    return (preferred if scores[preferred] >= _MIN_REGULAR else best) if scores[best] >= _MIN_REGULAR else None
+
+
+def _regularity(head: str, mark: str) -> float:
+    """Share of the rows that have the commonest number of cells, two or more; 0 when most have none."""
+    lines = head.splitlines()[:_SAMPLE_ROWS]
+    try:
+        widths = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if any(row))
+    except csv.Error:
+        return 0.0
+    rows = sum(widths.values())
+    width, most = max(((width, count) for width, count in widths.items() if width > 1), key=_by_count, default=(0, 0))
+    return most / rows if width else 0.0
+
+
+def _by_count(entry: tuple[int, int]) -> int:
+    return entry[1]
