@@ -32,7 +32,7 @@ class DocumentStatus:
     async def of(self, document_id: str, language: Language) -> JobState:
         """The state now, asked of Temporal while the job goes on. Raises NotFound and DependencyErrors."""
         document = await self._catalog.documents.get(document_id)
-        if document.state not in PENDING:
+        if document.state not in PENDING or document.state == "paused":
             return state_of(document, language)
         handle = self._jobs.handle(ingest_id(document.id, document.version))
         try:
