@@ -12,7 +12,7 @@ MODELS := .venv-triton/.models
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup repair up test lint format bench lock clean
+.PHONY: help setup repair up test lint format bench chaos lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -43,6 +43,10 @@ format: repair ## Put the code in its standard form
 bench: setup ## Measure what the design promises (ARGS="--only upload --quick" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m tests.bench $(ARGS)
+
+chaos: setup ## Kill processes at random during a mixed ingest, and audit (ARGS="--times 3")
+	@$(MAKE) --silent --no-print-directory $(DEV)
+	.venv/bin/python -m tests.chaos $(ARGS)
 
 lock: repair ## Resolve all dependencies anew into the lock files
 	@[ -x .venv/bin/python ] || { $(call venv,.venv); }

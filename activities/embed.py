@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import structlog
 from temporalio import activity
 
 from activities.contracts import Chunk, Embedded, EmbedInput
@@ -21,6 +22,8 @@ from activities.settings import EmbedSettings
 from activities.stores.blobs import Blobs, digest
 from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton, Vectors
+
+log = structlog.get_logger()
 
 #: Texts whose vectors are saved together: what a killed worker loses at most, once for each group under way.
 GROUP = 64
@@ -133,6 +136,7 @@ async def embed_chunks(
 
     async def group(members: list[str]) -> None:
         nonlocal done
+        log.debug("embedding", chunks=len(members))
         batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
         matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
         await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))

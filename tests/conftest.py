@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,11 +77,10 @@ def _environ(data: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """`holdfast up` in a folder of its own; stopped at the end, and its exit status checked."""
-    data = tmp_path_factory.mktemp("platform")
-    environ = _environ(data)
+@contextmanager
+def running_platform(data: Path, **more: str) -> Iterator[Platform]:
+    """`holdfast up` in a folder of its own, on free ports; stopped at the end, and its exit status checked."""
+    environ = _environ(data) | more
     log = data / "up.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -93,9 +93,19 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             pytest.fail(f"the platform did not start:\n{log.read_text()}")
         time.sleep(0.2)
     settings = load({name: value for name, value in environ.items() if name.startswith("HOLDFAST_")})
-    yield Platform(environ, settings, local_env.read(data)["HOLDFAST_API_KEY"], process.pid)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(40) == 0, log.read_text()
+    try:
+        yield Platform(environ, settings, local_env.read(data)["HOLDFAST_API_KEY"], process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(40)
+    assert status == 0, log.read_text()
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform that most tests share."""
+    with running_platform(tmp_path_factory.mktemp("platform")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

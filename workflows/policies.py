@@ -42,9 +42,9 @@ LONG_STEP = Policy(
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
 
-#: One transaction.
+#: One transaction. The time is also how long a worker that was killed in the middle of it is waited for.
 SHORT_STEP = Policy(
-    start_to_close_timeout=timedelta(seconds=30),
+    start_to_close_timeout=timedelta(seconds=20),
     retry_policy=PATIENT,
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,  # it commits or not, and we know which
 )

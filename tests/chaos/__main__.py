@@ -1,0 +1,54 @@
+"""``make chaos``: a long run, with as many kills, documents and repetitions as one likes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.invariants import audit
+from tests.chaos.run import Run
+from tests.conftest import running_platform
+
+
+def main() -> None:
+    """Exit status 1 when an invariant does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--times", type=int, default=1, help="runs, each with a fresh platform and the next seed")
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--settle", type=float, default=900, help="seconds until everything must be at its end")
+    arguments = parser.parse_args()
+    broken = False
+    for seed in range(arguments.seed, arguments.seed + arguments.times):
+        with tempfile.TemporaryDirectory(prefix="holdfast-chaos-") as folder:
+            broken = not one(Path(folder), arguments, seed) or broken
+    sys.exit(broken)
+
+
+def one(folder: Path, arguments: argparse.Namespace, seed: int) -> bool:
+    """One run; whether all invariants held."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:6.1f} s] {text}", flush=True)
+
+    say(f"seed {seed}: {arguments.documents} documents, {arguments.kills} kills")
+    with running_platform(folder, HOLDFAST_LOG_LEVEL="debug", HOLDFAST_LOG_FORMAT="json") as platform:
+        run = Run(platform, arguments.documents, arguments.kills, seed, say)
+        asyncio.run(run.go(arguments.settle))
+        say(f"at rest; killed: {', '.join(run.killed)}")
+        findings = asyncio.run(audit(run))
+    print(msgspec.json.format(msgspec.json.encode(findings)).decode())
+    say("all invariants hold" if not findings.broken else f"{len(findings.broken)} invariants are broken")
+    return not findings.broken
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What must hold when everything has come to rest, whatever was killed (DESIGN §7)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+
+import msgspec
+
+from activities.contracts import Chunk
+from activities.embed import GROUP
+from activities.stores.blobs import Blobs
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.records import Document
+from activities.stores.milvus import Milvus
+from tests.chaos.run import Run, Upload
+from workflows.connect import connect
+
+
+class Findings(msgspec.Struct):
+    """What a run came to; ``broken`` says which invariants do not hold."""
+
+    documents: int
+    states: dict[str, int]
+    rows: int
+    chunks_embedded: int
+    chunks_needed: int
+    broken: list[str] = []
+
+
+async def audit(run: Run) -> Findings:
+    """Look at every store."""
+    settings = run.platform.settings
+    catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
+    milvus = Milvus(settings.milvus.uri, settings.milvus.token)
+    try:
+        knowledge_base = await catalog.knowledge_bases.get("chaos")
+        documents = {each.id: each for each in await catalog.documents.page(knowledge_base.id, None, None, 100_000)}
+        findings = Findings(len(documents), dict(Counter(d.state for d in documents.values())), 0, 0, 0)
+        broken = findings.broken
+        for upload in run.accepted:
+            broken += _fate(upload, documents.get(upload.document_id), run)
+        broken += await _runs_left(run)
+        generation = await catalog.knowledge_bases.generation(knowledge_base.id)
+        findings.rows = await milvus.count(generation.collection)
+        live = sum(each.chunks for each in documents.values() if each.live_version is not None)
+        for each in documents.values():
+            rows = await milvus.count(generation.collection, each.id)
+            wanted = await _live_chunks(catalog, blobs, each)
+            if rows != wanted:
+                broken.append(f"{each.name}: {rows} rows in Milvus, {wanted} chunks in the catalogue")
+        if findings.rows != live and not broken:
+            broken.append(f"{findings.rows} rows in Milvus, {live} chunks in the catalogue: rows of nobody")
+        broken += await _orphans(catalog, blobs, documents)
+        findings.chunks_needed = await _chunks_made(blobs)
+        findings.chunks_embedded = await asyncio.to_thread(_embedded, run)
+        broken += _work_done_again(run, findings)
+        return findings
+    finally:
+        await milvus.close()
+        await catalog.close()
+
+
+def _fate(upload: Upload, document: Document | None, run: Run) -> list[str]:
+    """Accepted is not lost: ready, failed with a reason, replaced by a newer version, or deleted on request."""
+    name = upload.file.name
+    if upload.deleted:
+        return []
+    if document is None:
+        return [f"{name}: accepted, and not there any more"]
+    if document.version > upload.version:
+        return []
+    if document.state == "failed" and document.reason is None:
+        return [f"{name}: failed without a reason"]
+    expected = "ready" if upload.file.readable else "failed"
+    if document.state != expected:
+        return [f"{name}: {document.state} ({document.reason and document.reason.render()}), not {expected}"]
+    if document.state == "ready" and document.live_version != document.version:
+        return [f"{name}: ready, but version {document.live_version} is live"]
+    return []
+
+
+async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> int:
+    if document.live_version is None:
+        return 0
+    if document.live_version == document.version:
+        return document.chunks
+    older = (await catalog.documents.blobs(document.id))[document.live_version - 1]
+    return len(await blobs.load(older.chunks_key or "", list[Chunk]))
+
+
+async def _runs_left(run: Run) -> list[str]:
+    """Runs that go on although nothing is pending; batches and deletions get a moment for their last step."""
+    client = await connect(run.platform.settings.temporal)
+    deadline = time.monotonic() + 60
+    while True:
+        left = [
+            each.id
+            async for each in client.list_workflows("ExecutionStatus = 'Running'")
+            if not each.id.startswith(("reconcile", "temporal-sys"))
+        ]
+        if not left or time.monotonic() > deadline:
+            return [f"{id} still runs" for id in left]
+        await asyncio.sleep(1)
+
+
+async def _orphans(catalog: Catalog, blobs: Blobs, documents: dict[str, Document]) -> list[str]:
+    """Uploaded bytes that no document refers to."""
+    known = {version.sha256 for id in documents for version in await catalog.documents.blobs(id)}
+    stored = {key.split("/")[1] for key in await blobs.list("originals")}
+    return [f"blob {sha256} belongs to no document" for sha256 in stored - known]
+
+
+async def _chunks_made(blobs: Blobs) -> int:
+    """Distinct texts that had to be embedded, document by document; those of deleted ones are not counted."""
+    total = 0
+    for key in await blobs.list("chunks"):
+        total += len({chunk.text for chunk in await blobs.load(key, list[Chunk])})
+    return total
+
+
+def _embedded(run: Run) -> int:
+    """Chunks that were sent to the model, as the workers' logs have it (at level debug)."""
+    total = 0
+    for path in sorted((run.platform.settings.data_dir / "logs").glob("worker-bulk.log*")):
+        for line in path.read_text(errors="replace").splitlines():
+            if '"embedding"' in line:
+                total += int(json.loads(line)["chunks"])
+    return total
+
+
+def _work_done_again(run: Run, findings: Findings) -> list[str]:
+    """At most what was in flight when something was killed, and what deleted documents had cost."""
+    settings = run.platform.settings
+    in_flight = len(run.killed) * settings.worker.gpu_slots * 2 * GROUP
+    deleted = sum(len(upload.file.content) // 200 + 8 for upload in run.accepted if upload.deleted)
+    again = findings.chunks_embedded - findings.chunks_needed
+    if again > in_flight + deleted:
+        return [f"{again} chunks were embedded again, at most {in_flight} were in flight"]
+    return []
