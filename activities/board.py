@@ -17,6 +17,7 @@ from temporalio import activity
 
 from activities.errors import DependencyError, HoldfastError
 from activities.heartbeat import Progress
+from activities.interceptor import Listener
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import DocumentState, Note
 
@@ -37,22 +38,26 @@ log = structlog.get_logger()
 Version = tuple[str, int]
 
 
-class Board:
-    """An ``interceptor.Listener``; ``run`` writes until it is canceled."""
+class Board(Listener):
+    """Hears of a worker's activities; ``run`` writes until it is canceled."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._notes: dict[Version, Note] = {}
+        self._progress: dict[Version, Progress] = {}  # of the stages under way, over their attempts
+        self._waiting: set[Version] = set()  # for something that was down at the last attempt
         self._speeds: dict[Version, tuple[str, float, int]] = {}  # stage, when and at what count it began
 
     def begun(self) -> None:
-        """The running activity has begun a stage."""
-        if (version := _version()) is not None:
-            self._note(version, Progress(0))
+        """The running activity has begun a stage; after an outage it is still waiting until it shows progress."""
+        if (version := _version()) is not None and version not in self._waiting:
+            self._note(version, self._progress.get(version, Progress(0)))
 
     def progressed(self, progress: Progress) -> None:
         """How far the running activity is."""
         if (version := _version()) is not None:
+            self._progress[version] = progress
+            self._waiting.discard(version)
             self._note(version, progress, eta_seconds=self._eta(version, activity.info().activity_type, progress))
 
     def failed(self, error: Exception) -> None:
@@ -60,11 +65,11 @@ class Board:
         if (version := _version()) is None:
             return
         down = error.dependency if isinstance(error, DependencyError) else None
+        (self._waiting.add if down else self._waiting.discard)(version)
         pause = timedelta(seconds=min(LONGEST_PAUSE, 2.0 ** (activity.info().attempt - 1)))
-        before = self._notes.get(version)
         self._note(
             version,
-            Progress(before.done, before.total) if before else Progress(0),
+            self._progress.get(version, Progress(0)),
             state="waiting" if down else "running",
             waiting_for=down,
             reason=error.reason if isinstance(error, HoldfastError) else HoldfastError().reason,
@@ -75,7 +80,12 @@ class Board:
         """The running activity was canceled: what it said is of no interest any more."""
         if (version := _version()) is not None:
             self._notes.pop(version, None)
-            self._speeds.pop(version, None)
+            self._forget(version)
+
+    def done(self) -> None:
+        """The running activity has its result."""
+        if (version := _version()) is not None:
+            self._forget(version)
 
     async def run(self) -> None:
         """Write now and then; while the catalogue is down, the latest notes are kept."""
@@ -107,6 +117,11 @@ class Board:
             total=progress.total,
             **more,
         )
+
+    def _forget(self, version: Version) -> None:
+        self._speeds.pop(version, None)
+        self._progress.pop(version, None)
+        self._waiting.discard(version)
 
     def _eta(self, version: Version, stage: str, progress: Progress) -> float | None:
         """Seconds that are left of the stage at the speed seen in this attempt."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -46,6 +47,8 @@ class DocumentStatus:
                 raise
             return state_of(document, language)  # its run has not started yet
         pending = description.raw_description.pending_activities
+        if document.state == "waiting" and pending and pending[0].attempt > 1:
+            return state_of(document, language)  # also while the next attempt finds out whether it is back
         state = _with_activity(base, pending[0], language) if pending else base
         same_stage = document.stage == state.stage and state.state == "running"
         return msgspec.structs.replace(state, eta_seconds=document.eta_seconds) if same_stage else state
@@ -98,14 +101,11 @@ def _with_activity(base: JobState, pending: PendingActivityInfo, language: Langu
         progress = msgspec.json.decode(pending.heartbeat_details.payloads[0].data, type=Progress)
         changes |= {"done": progress.done, "total": progress.total}
     failure = pending.last_failure.application_failure_info
-    if pending.attempt > 1 and failure.type and not pending.HasField("last_started_time"):
-        changes["reason"] = _reason(failure.details.payloads, language)
-    if pending.attempt > 1 and failure.type in _DEPENDENCIES:
-        changes |= {
-            "state": "waiting",
-            "waiting_for": _DEPENDENCIES[failure.type],
-            "reason": _reason(failure.details.payloads, language),
-        }
+    if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED or not failure.type:
+        return msgspec.structs.replace(base, **changes)  # another attempt is under way
+    changes["reason"] = _reason(failure.details.payloads, language)
+    if failure.type in _DEPENDENCIES:
+        changes |= {"state": "waiting", "waiting_for": _DEPENDENCIES[failure.type]}
         if pending.HasField("scheduled_time"):
             changes["next_attempt_at"] = pending.scheduled_time.ToDatetime()
     return msgspec.structs.replace(base, **changes)

@@ -27,7 +27,7 @@ from activities.errors import (
     SettingsError,
     TritonUnavailable,
 )
-from activities.interceptor import UNFORESEEN_ATTEMPTS, reason_of, to_application_error
+from activities.interceptor import UNFORESEEN_FAILURES, cause_of, reason_of, to_application_error
 from api.errors import STATUS, status_of
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -147,7 +147,7 @@ def test_a_parameter_is_cut() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAMILY if issubclass(kind, DependencyError)])
-@pytest.mark.parametrize("attempt", [1, UNFORESEEN_ATTEMPTS, 10_000])
+@pytest.mark.parametrize("attempt", [1, UNFORESEEN_FAILURES, 10_000])
 def test_an_outage_is_waited_for(kind: type[DependencyError], attempt: int) -> None:
     """However often it was tried; the error says which dependency it is, and every dependency has its own name."""
     error = to_application_error(raised(kind), attempt)
@@ -170,9 +170,9 @@ def test_a_refusal_is_never_repeated(kind: type[HoldfastError]) -> None:
 
 def test_the_unforeseen_is_tried_a_few_times() -> None:
     """Later and later, and then it fails; the person is not told what the library said, the operator is."""
-    for attempt in range(1, UNFORESEEN_ATTEMPTS + 1):
+    for attempt in range(1, UNFORESEEN_FAILURES + 1):
         error = to_application_error(ZeroDivisionError("by 0"), attempt)
-        assert error.non_retryable == (attempt == UNFORESEEN_ATTEMPTS)
+        assert error.non_retryable == (attempt == UNFORESEEN_FAILURES)
         assert error.next_retry_delay == timedelta(seconds=attempt)
         assert (error.type, error.details[0]) == ("internal", HoldfastError().reason)
         assert error.message == "ZeroDivisionError: by 0"
@@ -206,3 +206,12 @@ def test_an_error_of_somebody_else_is_an_internal_one(details: tuple[object, ...
 def test_a_wrong_setting_is_not_a_request() -> None:
     """An operator's mistake is a 500 for a client, never a 400."""
     assert status_of(SettingsError(key="K", value="v", problem="p")) == 500
+
+
+def test_a_group_of_tasks_failed_of_what_is_down() -> None:
+    """An outage is waited for also when it comes out of several tasks at once, beside what came of it."""
+    down = TritonUnavailable(detail="gone")
+    group = ExceptionGroup("tasks", [KeyError("x"), ExceptionGroup("inner", [ValueError("y"), down])])
+    assert cause_of(group) is down
+    assert not to_application_error(cause_of(group), 99).non_retryable
+    assert isinstance(cause_of(ExceptionGroup("tasks", [KeyError("x")])), KeyError)

@@ -16,6 +16,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import msgspec
@@ -51,6 +52,9 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 #: Milvus Lite ends connections that ping more often than every five minutes (gRPC's own limit for servers).
 GRPC_OPTIONS = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_permit_without_calls": False}
+
+#: How long connecting may take, in seconds.
+CONNECT_SECONDS = 5.0
 
 OUTPUT_FIELDS = ["document_id", "version", "ordinal", "page", "section", "text"]
 
@@ -192,7 +196,7 @@ class Milvus:
             raise KeyError(collection) from exc
         except ParamError:
             raise
-        except (MilvusException, grpc.RpcError, ConnectionError, TimeoutError) as exc:
+        except (MilvusException, grpc.RpcError, OSError) as exc:
             if "collection not found" in str(exc) or getattr(exc, "code", None) == 100:
                 raise KeyError(collection) from exc
             self._client = None
@@ -201,10 +205,21 @@ class Milvus:
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting:
             if self._client is None:
-                client = AsyncMilvusClient(self._uri, token=self._token, timeout=5, grpc_options=GRPC_OPTIONS)
-                await client.list_collections(retry_times=0)
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await self._knock()
+                    client = AsyncMilvusClient(
+                        self._uri, token=self._token, timeout=CONNECT_SECONDS, grpc_options=GRPC_OPTIONS
+                    )
+                    await client.list_collections(retry_times=0)
                 self._client = client
             return self._client
+
+    async def _knock(self) -> None:
+        """Fail at once where nobody listens: the client would try for half a minute. Raises OSError."""
+        address = urlsplit(self._uri)
+        port = address.port or (443 if address.scheme == "https" else 19530)
+        _, writer = await asyncio.open_connection(address.hostname, port)
+        writer.close()
 
 
 def _filter(document_id: str | None, version: int | None) -> str:

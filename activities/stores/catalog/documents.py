@@ -131,6 +131,7 @@ class Documents:
             if document is None or version is None or document.deleted_at is not None or version.state == "canceled":
                 return Published(live=False, retired=[job.version])
             version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
+            version.waiting_for = version.next_attempt_at = version.eta_seconds = None
             version.parsed_key, version.chunks_key = job.parsed_key, job.chunks_key
             version.vectors_key = job.vectors_key
             if document.live_version is not None and document.live_version > job.version:
