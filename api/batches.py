@@ -69,11 +69,13 @@ class BatchController(Controller):
         seen, language = request.headers.get("last-event-id"), language_of(request)
 
         async def states() -> EventStream:
+            repeated = seen  # only the first one can be what the reader has; later ones are changes
             async for record, tally in batch_watches.changes(batch_id):
                 info = BatchInfo.of(record, tally, name, language)
                 mark = f"{info.done}.{info.total}.{info.state}"
-                if mark != seen:
+                if mark != repeated:
                     yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
+                repeated = None
 
         return event_stream(states())
 

@@ -108,11 +108,13 @@ class DocumentController(Controller):
         seen = request.headers.get("last-event-id")
 
         async def states() -> EventStream:
+            repeated = seen  # only the first one can be what the reader has; later ones are changes
             async for document in watches.changes(document_id):
                 state = state_of(document, language_of(request))
-                if (mark := state_id(state)) != seen:
+                if (mark := state_id(state)) != repeated:
                     body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
                     yield ServerSentEventMessage(data=body, event="state", id=mark)
+                repeated = None
 
         return event_stream(states())
 
