@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.client import Api
 
 FINISHED = frozenset({"ready", "failed", "canceled"})
+STATES = ("ready", "running", "waiting", "paused", "queued", "failed", "canceled")
 json_option = click.option("--json", "as_json", is_flag=True, help=say("help.json"))
 kb_option = click.option("--kb", required=True, metavar="NAME", help=say("help.in_kb"))
 
@@ -205,5 +206,6 @@ def follow_document(api: Api, document_id: str, state: dict[str, Any]) -> AsyncG
 
 def counted(counts: dict[str, int]) -> str:
     """``3 ready, 1 failed``: documents by state."""
-    states = [(state, count) for state, count in counts.items() if state != "total" and count]
-    return ", ".join(f"{count} {say_or(f'state.{state}', state)}" for state, count in states)
+    known = [state for state in STATES if counts.get(state)]
+    others = [state for state, count in counts.items() if count and state not in (*STATES, "total")]
+    return ", ".join(f"{counts[state]} {say_or(f'state.{state}', state)}" for state in (*known, *others))

@@ -277,7 +277,7 @@ def test_batches_are_listed(api: FakeApi, holdfast: Holdfast) -> None:
 def test_a_batch_is_shown(api: FakeApi, holdfast: Holdfast) -> None:
     """All that is known of it, its documents by state."""
     api.on("GET /api/v1/batches/b1", batch("running", running=4, ready=5))
-    assert "documents: 4 running, 5 ready" in holdfast("batch", "show", "b1").stdout
+    assert "documents: 5 ready, 4 running" in holdfast("batch", "show", "b1").stdout
 
 
 def test_a_batch_is_watched_to_its_end(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:

@@ -93,17 +93,33 @@ export class BatchCard {
     const fact = (key, params) => h('span', { text: [key, params] });
     this.facts.replaceChildren(...[
       fact('batch.done', { done: info.done, total: expected }),
-      !isOver(info.state) && info.rate_per_minute > 0 && fact('batch.rate', { n: info.rate_per_minute }),
+      !isOver(info.state) && info.rate_per_minute > 0 && fact('batch.rate', { n: Math.max(1, Math.round(info.rate_per_minute)) }),
       !isOver(info.state) && info.eta_seconds > 0 && fact('job.eta', { time: () => duration(info.eta_seconds) }),
       info.skipped.length > 0 && fact('batch.skipped', { n: info.skipped.length }),
       info.finished_at && fact('app.value', { value: () => moment(info.finished_at) }),
     ].filter(Boolean));
     const states = ORDER.filter((state) => info.documents[state]);
-    this.counts.replaceChildren(...states.map((state) =>
-      h('li', { class: 'count', data: { state } },
-        h('span', { text: STATES[state] }), h('b', { text: ['app.value', { value: info.documents[state] }] }))));
+    this.showCounts(states.map((state) => [state, info.documents[state]]));
     if (document.activeElement !== this.parallelism) this.parallelism.value = info.parallelism;
     showReason(this.reason, info);
+  }
+
+  /** Documents by state, each a button that shows them. One that is there already stays, with the focus. */
+  showCounts(counts) {
+    const items = counts.map(([state, n]) => {
+      const known = this.counts.querySelector(`li[data-state="${state}"]`);
+      if (known?.dataset.n === String(n)) return known;
+      const number = h('b', { text: ['app.value', { value: n }] });
+      const item = known || h('li', { data: { state } }, h('button', {
+        type: 'button', class: 'count', on: { click: () => this.actions.show(this, state) },
+      }));
+      item.dataset.n = n;
+      item.firstChild.replaceChildren(h('span', { text: STATES[state] }), number);
+      bindAttr(item.firstChild, 'aria-label', 'batch.show', { state: () => t(STATES[state]), n, name: () => this.name });
+      return item;
+    });
+    const same = items.length === this.counts.children.length && items.every((item, at) => item === this.counts.children[at]);
+    if (!same) this.counts.replaceChildren(...items);
   }
 
   showUpload() {
@@ -141,8 +157,6 @@ export class BatchCard {
       !over && ['documents.cancel', 'batch.cancel_named', control('cancel')],
       !info && this.isUploading && ['upload.cancel', 'batch.cancel_named', () => this.actions.stop(this)],
       failed > 0 && state !== 'paused' && ['batch.retry', 'batch.retry_named', control('retry-failed')],
-      info?.documents.failed > 0 && ['batch.show_failed', 'batch.show_failed_named', () => this.actions.show(this, 'failed')],
-      info?.total > 0 && ['batch.show', 'batch.show_named', () => this.actions.show(this, '')],
       upload?.isOver && upload.left.length > 0 && ['upload.retry', 'batch.again_named', () => this.actions.again(this)],
       over && !this.isUploading && ['upload.dismiss', 'batch.dismiss_named', () => this.actions.dismiss(this)],
     ].filter(Boolean);

@@ -14,7 +14,7 @@ const LOOK_MS = 15_000; // between two looks for batches that others have begun
 const ENDED_AT_MOST = 3;
 
 export class Batches {
-  /** `onMoved()`: documents have changed; `onShow({id, name, state})`: show the documents of a batch. */
+  /** `onMoved()`: documents have changed; `onShow({id, name, state})`: show the documents of a batch in that state. */
   constructor({ onMoved, onShow }) {
     Object.assign(this, { onMoved, onShow, kb: null, opened: 0 });
     this.cards = new Set();

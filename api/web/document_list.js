@@ -66,7 +66,8 @@ export class DocumentList {
         if (this.rows.has(item.id)) this.onItem(item, asked);
         left.delete(item.id);
       }
-      if (n === 0) this.onNew(page.items.filter(({ id }) => !ids.length || id > ids[0]));
+      const isNew = ({ id }) => !this.rows.has(id) && (!ids.length || id > ids[0]); // rows may have come meanwhile
+      if (n === 0) this.onNew(page.items.filter(isNew));
       const end = page.next_cursor ?? '';
       for (const id of [...left].filter((each) => each > end && (!cursor || each < cursor))) {
         left.delete(id);

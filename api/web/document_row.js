@@ -124,7 +124,7 @@ export class DocumentRow {
     this.mark(job.state);
     showState(this.pill, job.state);
     const over = isOver(job.state);
-    this.only(!over && this.steps.element);
+    this.only(!over && job.stage && this.steps.element);
     if (!over) {
       this.steps.show(job);
       showFacts(this.facts, job);

@@ -7,7 +7,7 @@ import { Batches } from './batches.js';
 import { DocumentList } from './document_list.js';
 import { DocumentRow } from './document_row.js';
 import { DropZone } from './drop_zone.js';
-import { isOver } from './job.js';
+import { STATES, isOver } from './job.js';
 import { Uploads } from './uploads.js';
 
 const PAGE = 50;
@@ -18,8 +18,9 @@ export class Documents {
   constructor(onChange) {
     this.onChange = onChange;
     this.rows = new Map();
+    this.deleted = new Set();
     this.kb = null;
-    this.filter = null; // {id, name, state} of the batch whose documents are shown, if not all are
+    this.filter = null; // {id, name, state}: the batch and the state of what is shown, if not all are
     this.opened = 0;
     this.uploads = new Uploads({
       onProgress: (job, sent, total) => job.row.showUpload(job.file, sent, total),
@@ -89,14 +90,14 @@ export class Documents {
     for (const id of ['docs-more', 'docs-empty', 'docs-filter']) $(id).hidden = true;
   }
 
-  /** Show the documents of one batch, in one state if that is given; or all again. */
+  /** Show those documents of one batch that are in one state; or all again. */
   async only(batch) {
     const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
     this.empty();
     this.filter = batch;
     $('docs').prepend(...uploading);
     $('docs-filter').hidden = !batch;
-    if (batch) bind($('docs-filter-text'), batch.state ? 'documents.only_failed' : 'documents.only', { name: batch.name });
+    if (batch) bind($('docs-filter-text'), 'documents.only', { name: batch.name, state: () => t(STATES[batch.state]) });
     await this.load();
     if (!batch) return;
     $('docs-filter').scrollIntoView({ block: 'nearest' });
@@ -199,7 +200,7 @@ export class Documents {
 
   /** Documents that others have added, or a batch that is being uploaded, newest first. */
   arrived(items) {
-    const rows = items.map((item) => {
+    const rows = items.filter(({ id }) => !this.deleted.has(id)).map((item) => {
       const row = this.row(item.name);
       this.show(row, item);
       return row.element;
@@ -288,6 +289,7 @@ export class Documents {
     if (!row) return;
     if (row.id) {
       this.rows.delete(row.id);
+      this.deleted.add(row.id); // a list that was asked for before still has it
     }
     const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
     row.element.remove();

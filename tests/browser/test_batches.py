@@ -21,10 +21,11 @@ WORDS = {
         "cancel": "Cancel {}",
         "retry": "Retry {}",
         "retry_failed": "Retry failed documents of the batch {}",
-        "show_failed": "Show failed documents of the batch {}",
+        "show_failed": "Failed 1: show these documents of {}",
         "show_all": "Show all documents",
         "done": "4 of 4 done",
         "at_once": "At once",
+        "again": "Trying again in",
     },
     "zh": {
         "ready": "就绪",
@@ -35,10 +36,11 @@ WORDS = {
         "cancel": "取消处理“{}”",
         "retry": "重试“{}”",
         "retry_failed": "重试失败项：批次“{}”",
-        "show_failed": "查看失败项：批次“{}”",
+        "show_failed": "失败 1：查看“{}”的这些文档",
         "show_all": "显示全部文档",
         "done": "已完成 4/4",
         "at_once": "同时处理",
+        "again": "后重试",
     },
 }
 
@@ -78,8 +80,8 @@ def test_many_files_are_one_batch(page: Page, platform: Platform, language: str)
     expect(card.locator(".batch-name")).to_have_text("tide-0.txt + 3")
     expect(card.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
     expect(card).to_contain_text(words["done"])
-    expect(card.locator('.count[data-state="ready"] b')).to_have_text("3")
-    expect(card.locator('.count[data-state="failed"] b')).to_have_text("1")
+    expect(card.locator('li[data-state="ready"] b')).to_have_text("3")
+    expect(card.locator('li[data-state="failed"] b')).to_have_text("1")
     expect(page.locator('.doc[data-state="ready"]')).to_have_count(3)
     expect(page.locator('.doc[data-state="failed"]')).to_have_count(1)
 
@@ -90,10 +92,10 @@ def test_many_files_are_one_batch(page: Page, platform: Platform, language: str)
 
     page.get_by_role("button", name=words["retry_failed"].format("tide-0.txt + 3")).click()
     expect(card.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
-    expect(card.locator('.count[data-state="failed"] b')).to_have_text("1", timeout=READY_MS)
+    expect(card.locator('li[data-state="failed"] b')).to_have_text("1", timeout=READY_MS)
 
     page.reload()
-    expect(card.locator('.count[data-state="ready"] b')).to_have_text("3")
+    expect(card.locator('li[data-state="ready"] b')).to_have_text("3")
     page.locator("#files").set_input_files(files)
     again = page.locator(".batch").first
     expect(again.locator(".batch-sending")).to_contain_text("3")
@@ -136,7 +138,7 @@ def test_a_batch_is_paused_resumed_and_canceled(page: Page, platform: Platform, 
     page.locator("#files").set_input_files(file("log-books.zip", archive.getvalue()))
     card = page.locator(".batch")
     expect(card.locator(".batch-name")).to_have_text("log-books.zip")
-    expect(card.locator('.count[data-state="running"]')).to_be_visible(timeout=READY_MS)
+    expect(card.locator('li[data-state="running"]')).to_be_visible(timeout=READY_MS)
     at_once = card.get_by_label(words["at_once"])
     at_once.fill("2")
     at_once.press("Enter")
@@ -148,5 +150,33 @@ def test_a_batch_is_paused_resumed_and_canceled(page: Page, platform: Platform, 
     expect(card).to_have_attribute("data-state", "running", timeout=READY_MS)
     card.locator(".doc-buttons button").nth(1).click()  # cancel
     expect(card.locator(".pill")).to_have_text(words["canceled"], timeout=READY_MS)
-    expect(card.locator('.count[data-state="canceled"] b')).to_have_text("3")
+    expect(card.locator('li[data-state="canceled"] b')).to_have_text("3")
     expect(page.locator('.doc[data-state="canceled"]')).to_have_count(3)
+
+
+@languages
+def test_a_busy_server_is_waited_for(page: Page, platform: Platform, language: str) -> None:
+    """An upload that is answered with 429 says so in the server's words, and goes on by itself, also in a batch."""
+    words = enter(page, platform, language)
+    refusals = [0, 0, 0]
+
+    def busy(route: Any) -> None:
+        if route.request.method != "POST" or not refusals:
+            route.continue_()
+            return
+        refusals.pop()
+        body = {"title": "Too Many Requests", "detail": "Too many uploads at once.", "code": "too-many-uploads"}
+        route.fulfill(status=429, headers={"Retry-After": "1"}, json=body, content_type="application/problem+json")
+
+    page.route("**/documents*", busy)
+    page.locator("#files").set_input_files(file("pilot.txt", "The pilot boards at the outer buoy."))
+    row = page.locator(".doc").filter(has_text="pilot.txt")
+    expect(row.locator(".doc-reason")).to_contain_text("Too many uploads at once.")
+    expect(row.locator(".doc-reason")).to_contain_text(words["again"])
+    expect(row.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
+
+    refusals.append(0)
+    page.locator("#files").set_input_files([file(f"buoy-{n}.txt", f"Buoy {n} is green.") for n in range(2)])
+    card = page.locator(".batch")
+    expect(card.locator(".batch-sending")).to_contain_text("Too many uploads at once.")
+    expect(card.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
