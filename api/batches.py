@@ -16,7 +16,7 @@ from activities.stores.catalog.records import Principal
 from api.control import BatchControl
 from api.errors import language_of
 from api.schemas import BatchInfo, BatchRequest, JobAccepted, Page, ParallelismRequest, batch_job_accepted
-from api.sse import EventStream, event_stream
+from api.sse import EventStream, after, event_stream
 from api.watches import BatchWatches
 
 AnyRequest = Request[Any, Any, Any]
@@ -69,15 +69,12 @@ class BatchController(Controller):
         seen, language = request.headers.get("last-event-id"), language_of(request)
 
         async def states() -> EventStream:
-            repeated = seen  # only the first one can be what the reader has; later ones are changes
             async for record, tally in batch_watches.changes(batch_id):
                 info = BatchInfo.of(record, tally, name, language)
                 mark = f"{info.done}.{info.total}.{info.state}"
-                if mark != repeated:
-                    yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
-                repeated = None
+                yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
 
-        return event_stream(states())
+        return event_stream(after(seen, states()))
 
     @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
     async def pause(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:

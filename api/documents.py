@@ -35,7 +35,7 @@ from api.schemas import (
     Upload,
     UploadAccepted,
 )
-from api.sse import EventStream, event_stream
+from api.sse import EventStream, after, event_stream
 from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
 from api.watches import DocumentWatches
@@ -108,15 +108,12 @@ class DocumentController(Controller):
         seen = request.headers.get("last-event-id")
 
         async def states() -> EventStream:
-            repeated = seen  # only the first one can be what the reader has; later ones are changes
             async for document in watches.changes(document_id):
                 state = state_of(document, language_of(request))
-                if (mark := state_id(state)) != repeated:
-                    body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
-                    yield ServerSentEventMessage(data=body, event="state", id=mark)
-                repeated = None
+                body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
+                yield ServerSentEventMessage(data=body, event="state", id=state_id(state))
 
-        return event_stream(states())
+        return event_stream(after(seen, states()))
 
     @get("/chunks", summary="The passages of the document's live version")
     async def chunks(
