@@ -16,7 +16,7 @@ from activities.stores.catalog.records import Principal
 from api.control import BatchControl
 from api.errors import language_of
 from api.schemas import BatchInfo, BatchRequest, JobAccepted, Page, ParallelismRequest, batch_job_accepted
-from api.sse import EventStream, event_stream
+from api.sse import EventStream, after, event_stream
 from api.watches import BatchWatches
 
 AnyRequest = Request[Any, Any, Any]
@@ -72,10 +72,9 @@ class BatchController(Controller):
             async for record, tally in batch_watches.changes(batch_id):
                 info = BatchInfo.of(record, tally, name, language)
                 mark = f"{info.done}.{info.total}.{info.state}"
-                if mark != seen:
-                    yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
+                yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
 
-        return event_stream(states())
+        return event_stream(after(seen, states()))
 
     @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
     async def pause(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:

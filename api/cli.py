@@ -11,8 +11,9 @@ import click
 
 from api.cli_add import add
 from api.cli_admin import key_group, migrate
+from api.cli_batches import batch_group
 from api.cli_doctor import doctor
-from api.cli_documents import events, kb_group, ls, rm, status
+from api.cli_documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
 from api.cli_output import Output, json_option
 from api.cli_questions import ask, search
 from api.cli_texts import TEXTS, say
@@ -66,7 +67,9 @@ def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
     yield ""
 
 
-for command in (kb_group, add, ls, status, events, rm, ask, search, migrate, key_group, doctor):
+DOCUMENTS = (add, ls, status, events, pause, resume, cancel, retry, rm)
+
+for command in (kb_group, *DOCUMENTS, batch_group, ask, search, migrate, key_group, doctor):
     cli.add_command(command)
 
 

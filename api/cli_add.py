@@ -1,250 +1,246 @@
-"""`holdfast add`: upload files and watch them until they can be asked about."""
+"""`holdfast add`: upload files and watch them until they can be asked about.
+
+One file is a document, and is watched as such. Many files are one batch: it is opened, filled by several
+requests at once, closed, and watched as one, however many documents it has. A zip archive is a batch of its own.
+"""
 
 # ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
 
 from __future__ import annotations
 
 import asyncio
-import io
 import sys
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_output import FINISHED, Output, clean, follow, kb_option, reason_of, stage_of, talks_to_api
-from api.cli_texts import Problem, say, say_or
+from api.cli_batches import all_ready, failed_documents
+from api.cli_output import FINISHED, Output, at, follow, follow_document, kb_option, reason_of, talks_to_api
+from api.cli_progress import Display, display
+from api.cli_texts import Problem, say
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
+    from api.cli_uploads import File
     from api.client import Api
 
-REQUEST_FILES = 50
-REQUEST_BYTES = 64 * 1024 * 1024
-WATCHED_AT_ONCE = 8
-UPLOAD_TRIES = 5
-NOT_ABOUT_THE_FILE = (401, 403, 404)
-
-File = tuple[str, Path]
+#: Seconds that a batch may take to be closed after Ctrl-C; left open, it closes itself after a while.
+CLOSE_SECONDS = 5.0
 
 
 @click.command("add", help=say("help.add"))
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
 @kb_option
 @click.option("--wait/--no-wait", default=True, help=say("help.wait"))
+@click.option("--parallelism", type=click.IntRange(1, 64), help=say("help.parallelism"))
 @talks_to_api
-async def add(api: Api, out: Output, paths: tuple[Path, ...], kb: str, wait: bool) -> None:
-    """POST /knowledge-bases/{kb}/documents, then the documents' events; exit 1 if any failed."""
-    from api.client import files_in, segment
+async def add(api: Api, out: Output, paths: tuple[Path, ...], kb: str, wait: bool, parallelism: int | None) -> None:
+    """POST /knowledge-bases/{kb}/documents, then the batch's or the document's events; exit 1 if any failed."""
+    from api.client import files_in
 
     files = [file for path in paths for file in files_in(path)]
-    await api.call("GET", f"/knowledge-bases/{segment(kb)}")  # fails at once, and not after the first gigabyte
-    with _display(out, files) as display:
-        upload = Upload(api, kb, wait, display)
-        await upload.run(files)
-    documents = upload.documents
-    failed = sum(document["state"] in FINISHED - {"ready"} for document in documents)
-    ready = sum(document["state"] == "ready" for document in documents)
-    out.document({"documents": documents, "ready": ready, "failed": failed})
-    out.text(say("added", ready=ready, failed=failed) if wait else say("accepted", count=len(documents) - failed))
-    if failed:
+    await api.call("GET", at("knowledge-bases", kb))  # fails at once, and not after the first gigabyte
+    with display(out, sum(path.stat().st_size for _, path in files)) as shown:
+        adding = Adding(api, kb, shown, wait=wait, parallelism=parallelism)
+        try:
+            await adding.run(files, _name(paths))
+        except asyncio.CancelledError:
+            click.echo(adding.interrupted(len(files)), err=True)
+            raise
+    out.document(adding.summary())
+    out.text(adding.line())
+    if adding.failed or not all(map(all_ready, adding.infos.values())):
         sys.exit(1)
 
 
-@dataclass
-class Upload:
-    """One run of `add`; ``documents`` holds each file's outcome, in the order in which they are known."""
+class Adding:
+    """One run of `add`. Of a batch's documents only the failed ones are kept."""
 
-    api: Api
-    kb: str
-    wait: bool
-    display: Display
-    documents: list[dict[str, Any]] = field(default_factory=list)
+    def __init__(self, api: Api, kb: str, shown: Display, *, wait: bool, parallelism: int | None) -> None:
+        self.api, self.kb, self.shown, self.wait, self.parallelism = api, kb, shown, wait, parallelism
+        self.batch: str | None = None
+        self.mine: list[str] = []
+        """Batches that were made here."""
+        self.others: dict[str, None] = {}
+        """Batches in which some of these files are on their way already."""
+        self.infos: dict[str, dict[str, Any]] = {}
+        """The last state of each batch."""
+        self.singles: list[dict[str, Any]] = []
+        """Documents without a batch that are on their way."""
+        self.documents: list[dict[str, Any]] = []
+        """Outcomes: of all that have no batch, and of those that failed."""
+        self.sent = self.accepted = self.unchanged = 0
 
-    async def run(self, files: list[File]) -> None:
-        """Upload all; documents are watched while later ones are still on their way."""
-        slots = asyncio.Semaphore(WATCHED_AT_ONCE)
-        watchers = []
-        for group in _groups(files):
-            for document in await self._send(group):
-                if self.wait and document["state"] not in FINISHED:
-                    watchers.append(asyncio.create_task(self._watch(document, slots)))
-                else:
-                    self._finish(document)
+    async def run(self, files: list[File], name: str) -> None:
+        """Upload all, and watch; the batch is watched while later files are still on their way."""
+        from api.cli_uploads import groups
+
+        plain = [file for file in files if not _is_archive(file)]
+        if len(plain) > 1:
+            await self._open(name)
+        watcher = asyncio.create_task(self._watch_batch(self.batch)) if self.batch and self.wait else None
         try:
-            await asyncio.gather(*watchers)
+            try:
+                await self._upload(groups(plain), [[file] for file in files if _is_archive(file)])
+            finally:
+                await self._close()
+            if watcher is not None:
+                await watcher
+            await self._watch_others()
         finally:
-            for watcher in watchers:
+            if watcher is not None:
                 watcher.cancel()
 
-    async def _send(self, group: list[File]) -> list[dict[str, Any]]:
-        """Upload a group; if it is refused, each file by itself, so that one bad file stops no other."""
+    async def _open(self, name: str) -> None:
+        body = {"name": name} | ({"parallelism": self.parallelism} if self.parallelism else {})
+        made = await self.api.call("POST", f"{at('knowledge-bases', self.kb)}/batches", json=body)
+        self.batch = made["id"]
+        self.mine.append(made["id"])
+
+    async def _close(self) -> None:
+        """Say that no more files are coming, also when the upload was broken off."""
         from api.client import ApiError
 
+        if self.batch is not None:
+            with suppress(ApiError, Problem, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self.api.call("POST", f"{at('batches', self.batch)}/close")
+
+    async def _upload(self, plain: Iterable[list[File]], archives: Iterable[list[File]]) -> None:
+        from api.cli_uploads import AT_ONCE, Sender
+
+        sender = Sender(self.api, self.kb, self.shown)
+        requests = iter([*((group, self.batch) for group in plain), *((group, None) for group in archives)])
+
+        async def work() -> None:
+            for group, batch in requests:
+                answer = await sender.send(group, batch)
+                self.sent += len(group)
+                await self._take(answer, alone=batch is None)
+
+        workers = [asyncio.create_task(work()) for _ in range(AT_ONCE)]
         try:
-            answer = await self._send_once(group)
-        except ApiError as exc:
-            if exc.status in NOT_ABOUT_THE_FILE:
-                raise
-            if len(group) == 1:
-                return [{"name": group[0][0], "state": "failed", "reason": str(exc)}]
-            return [document for file in group for document in await self._send([file])]
-        return list(answer["documents"])
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
 
-    async def _send_once(self, group: list[File]) -> Any:
-        key = str(uuid.uuid4())  # the same for every try: what arrived is not taken twice
-        for attempt in range(1, UPLOAD_TRIES + 1):
-            try:
-                with ExitStack() as opened, self.display.upload() as count:
-                    files = [(name, opened.enter_context(_open(path, count))) for name, path in group]
-                    return await self.api.upload(self.kb, files, key)
-            except Problem as exc:
-                if attempt == UPLOAD_TRIES or exc.code not in ("unreachable", "connection-lost"):
-                    raise
-                await asyncio.sleep(attempt)
-        raise AssertionError("unreachable")
+    async def _take(self, answer: dict[str, Any], *, alone: bool) -> None:
+        for document in answer["documents"]:
+            if document["state"] == "failed":
+                self._finish(document)
+                continue
+            self.accepted += 1
+            under_way = document["state"] not in FINISHED
+            self.unchanged += bool(document.get("unchanged"))
+            if not under_way or not self.wait:
+                if alone:
+                    self._finish(document)
+            elif (batch := document.get("batch_id")) is None:
+                self.singles.append(document)
+            elif batch not in self.mine:
+                self.others[batch] = None
+        if alone and answer.get("batch_id"):
+            self.mine.append(answer["batch_id"])
+            self.accepted += 1
+            await self._speed_up(answer["batch_id"])
 
-    async def _watch(self, document: dict[str, Any], slots: asyncio.Semaphore) -> None:
-        async with slots:
-            with self.display.watch(document["name"]) as show:
-                async for state in follow(self.api, document["id"], document):
+    async def _speed_up(self, archive: str) -> None:
+        from api.client import ApiError
+
+        if self.parallelism is not None:
+            with suppress(ApiError):  # its run has not begun, or is over
+                path = f"{at('batches', archive)}/set-parallelism"
+                await self.api.call("POST", path, json={"parallelism": self.parallelism})
+
+    async def _watch_others(self) -> None:
+        if not self.wait:
+            return
+        for batch in [*self.mine, *self.others]:
+            if batch != self.batch:
+                await self._watch_batch(batch)
+        for document in self.singles:
+            with self.shown.watch(document["name"]) as show:
+                async for state in follow_document(self.api, document["id"], document):
                     show(state)
                     if state.get("state") in FINISHED:
                         document |= {"state": state["state"], "reason": reason_of(state)}
-        self._finish(document)
+            self._finish(document)
+
+    async def _watch_batch(self, batch: str) -> None:
+        from api.client import ApiError
+
+        info: dict[str, Any] = {}
+        try:
+            with self.shown.watch_batch() as show:
+                async for info in follow(self.api, at("batches", batch), {}):
+                    show(info)
+        except ApiError as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:  # nothing was new: the batch is forgotten
+                raise
+            self.mine.remove(batch)
+            return
+        self.infos[batch] = info
+        if reason_of(info):
+            self.shown.say(reason_of(info), "red")
+        async for document in failed_documents(self.api, info):
+            self._finish(document)
 
     def _finish(self, document: dict[str, Any]) -> None:
         self.documents.append(document)
-        self.display.finished(document)
+        self.shown.finished(document)
+
+    @property
+    def failed(self) -> int:
+        """Documents that failed or were canceled, and files that were refused."""
+        canceled: int = sum(info["documents"].get("canceled", 0) for info in self.infos.values())
+        alone: int = sum(document["state"] in FINISHED - {"ready"} for document in self.documents)
+        return canceled + alone
+
+    @property
+    def ready(self) -> int:
+        """Documents that are ready now and were not before, and files that went alone."""
+        batches: int = sum(self.infos[batch]["documents"].get("ready", 0) for batch in self.mine if batch in self.infos)
+        alone: int = sum(document["state"] == "ready" for document in self.documents)
+        return batches + alone
+
+    def summary(self) -> dict[str, Any]:
+        """The document that --json prints."""
+        return {
+            "documents": self.documents,
+            "accepted": self.accepted,
+            "unchanged": self.unchanged,
+            "ready": self.ready,
+            "failed": self.failed,
+            "batches": [self.infos.get(batch, {"id": batch}) for batch in self.mine],
+        }
+
+    def line(self) -> str:
+        """What came of it, for people."""
+        ready, failed = self.ready, self.failed
+        text = say("added", ready=ready, failed=failed) if self.wait else say("accepted", count=self.accepted)
+        text += say("of_them_unchanged", count=self.unchanged) if self.unchanged else ""
+        watch = [say("watch_it", command=f"holdfast batch watch {batch}") for batch in self.mine]
+        return "\n".join([text, *(watch if not self.wait else [])])
+
+    def interrupted(self, files: int) -> str:
+        """What a person has to know after Ctrl-C."""
+        lines = [say("interrupted", sent=self.accepted, total=files)]
+        commands = [f"holdfast batch watch {batch}" for batch in [*self.mine, *self.others]]
+        commands += [f"holdfast events {document['id']}" for document in self.singles]
+        lines += [say("watch_it", command=command) for command in commands[:5]]
+        if self.sent < files:
+            lines.append(say("add_again"))
+        return "\n".join(["", *lines])
 
 
-class Display:
-    """What `add` shows for programs and pipes: one line for each finished document."""
-
-    def __init__(self, out: Output) -> None:
-        self.out = out
-
-    @contextmanager
-    def upload(self) -> Iterator[Callable[[int], None]]:
-        """Around one request; the function is given the bytes that were read."""
-        yield lambda count: None
-
-    @contextmanager
-    def watch(self, name: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """Around the watching of one document; the function is given its states."""
-        yield lambda state: None
-
-    def finished(self, document: dict[str, Any]) -> None:
-        """A document's outcome is known."""
-        self.out.text(_outcome(document))
+def _name(paths: tuple[Path, ...]) -> str:
+    name = paths[0].resolve().name
+    return (name if len(paths) == 1 else f"{name} + {len(paths) - 1}")[:255]
 
 
-class Bars(Display):
-    """What `add` shows to a person: a bar for the upload, one for all documents, one for each under way."""
-
-    def __init__(self, out: Output, progress: Progress, files: list[File]) -> None:
-        super().__init__(out)
-        self.progress = progress
-        size = sum(path.stat().st_size for _, path in files)
-        self.sent = progress.add_task(say("uploading"), total=size or 1, note="")
-        self.done = progress.add_task(say("documents"), total=len(files), note="")
-
-    @contextmanager
-    def upload(self) -> Iterator[Callable[[int], None]]:
-        before = self.progress.tasks[self.sent].completed
-        try:
-            yield lambda count: self.progress.advance(self.sent, count)
-        except BaseException:
-            self.progress.update(self.sent, completed=before)
-            raise
-
-    @contextmanager
-    def watch(self, name: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-        task = self.progress.add_task(_short(clean(name)), total=None, note="")
-
-        def show(state: dict[str, Any]) -> None:
-            waits = state.get("waiting_for")
-            note = say("waiting_for", dependency=waits) if waits else stage_of(state)
-            count = state.get("stage_count") or 0
-            share = (state.get("done") or 0) / state["total"] if state.get("total") else 0
-            completed = max(0, (state.get("stage_number") or 1) - 1) + share
-            self.progress.update(task, total=count or None, completed=completed, note=note)
-
-        try:
-            yield show
-        finally:
-            self.progress.remove_task(task)
-
-    def finished(self, document: dict[str, Any]) -> None:
-        from rich.text import Text
-
-        self.progress.advance(self.done)
-        style = "green" if document["state"] == "ready" else "red" if document["state"] in FINISHED else ""
-        self.progress.console.print(Text(clean(_outcome(document)), style=style))
-
-
-@contextmanager
-def _display(out: Output, files: list[File]) -> Iterator[Display]:
-    if not out.live:
-        yield Display(out)
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[note]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, transient=True) as progress:
-        yield Bars(out, progress, files)
-
-
-class _Counted(io.FileIO):
-    """A file that tells how much of it was read."""
-
-    def __init__(self, path: Path, count: Callable[[int], None]) -> None:
-        super().__init__(path)
-        self._count = count
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(-1 if size is None else size)
-        self._count(len(data))
-        return data
-
-
-def _open(path: Path, count: Callable[[int], None]) -> Any:
-    try:
-        return _Counted(path, count)
-    except OSError as exc:
-        raise Problem("unreadable", path=path, detail=exc.strerror) from exc
-
-
-def _groups(files: list[File]) -> Iterator[list[File]]:
-    """Files for one request each: not too many, not too large; a large file goes alone."""
-    group: list[File] = []
-    size = 0
-    for name, path in files:
-        length = path.stat().st_size
-        if group and (len(group) == REQUEST_FILES or size + length > REQUEST_BYTES):
-            yield group
-            group, size = [], 0
-        group.append((name, path))
-        size += length
-    if group:
-        yield group
-
-
-def _outcome(document: dict[str, Any]) -> str:
-    state = say_or(f"state.{document['state']}", document["state"])
-    reason = reason_of(document)
-    return "  ".join(filter(None, (state, document["name"], document.get("id", ""), reason)))
-
-
-def _short(name: str, width: int = 32) -> str:
-    return name if len(name) <= width else f"…{name[1 - width :]}"
+def _is_archive(file: File) -> bool:
+    return file[0].lower().endswith(".zip")

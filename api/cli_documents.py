@@ -1,26 +1,28 @@
-"""`holdfast kb`, `ls`, `status`, `events`, `rm`: knowledge bases and the documents in them."""
-
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and the documents in them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_output import FINISHED, Output, clean, describe, follow, kb_option, reason_of, talks_to_api
+from api.cli_output import (
+    FINISHED,
+    Output,
+    at,
+    clean,
+    counted,
+    describe,
+    details,
+    follow_document,
+    kb_option,
+    talks_to_api,
+)
 from api.cli_texts import say, say_or
 
 if TYPE_CHECKING:
     from api.client import Api
-
-
-def _at(kind: str, name: str) -> str:
-    from api.client import segment
-
-    return f"/{kind}/{segment(name)}"
 
 
 # --- knowledge bases -------------------------------------------------------------------------------
@@ -53,7 +55,7 @@ async def kb_list(api: Api, out: Output) -> None:
     found = [item async for item in api.pages("/knowledge-bases")]
     out.document({"items": found})
     rows = [(kb["name"], kb.get("title"), _documents(kb)) for kb in found]
-    _table_or_nothing(out, ("name", "title", "documents"), rows)
+    out.table_or_nothing(("name", "title", "documents"), rows)
 
 
 @kb_group.command("show", help=say("help.kb.show"))
@@ -61,7 +63,7 @@ async def kb_list(api: Api, out: Output) -> None:
 @talks_to_api
 async def kb_show(api: Api, out: Output, name: str) -> None:
     """GET /knowledge-bases/{kb}."""
-    kb = await api.call("GET", _at("knowledge-bases", name))
+    kb = await api.call("GET", at("knowledge-bases", name))
     out.document(kb)
     for key, value in kb.items():
         out.text(f"{key}: {_documents(kb) if key == 'documents' else '' if value is None else value}")
@@ -75,16 +77,14 @@ async def kb_delete(api: Api, out: Output, name: str, yes: bool) -> None:
     """DELETE /knowledge-bases/{kb}; asks first if a person is there to answer."""
     if not yes and not out.json and sys.stdin.isatty():
         click.confirm(say("kb.sure", name=clean(name)), abort=True)
-    answer = await api.call("DELETE", _at("knowledge-bases", name))
+    answer = await api.call("DELETE", at("knowledge-bases", name))
     out.document(answer or {"name": name, "deleted": True})
     out.text(say("kb.deleted", name=name))
 
 
 def _documents(kb: dict[str, Any]) -> str:
     """``3 ready, 1 failed``: a knowledge base's documents by state."""
-    counts = kb.get("documents") or {}
-    states = [(state, count) for state, count in counts.items() if state != "total" and count]
-    return ", ".join(f"{count} {say_or(f'state.{state}', state)}" for state, count in states) or "0"
+    return counted(kb.get("documents") or {}) or "0"
 
 
 # --- documents -------------------------------------------------------------------------------------
@@ -93,11 +93,13 @@ def _documents(kb: dict[str, Any]) -> str:
 @click.command("ls", help=say("help.ls"))
 @kb_option
 @click.option("--state", help=say("help.state"))
+@click.option("--batch", metavar="ID", help=say("help.of_batch"))
 @talks_to_api
-async def ls(api: Api, out: Output, kb: str, state: str | None) -> None:
+async def ls(api: Api, out: Output, kb: str, state: str | None, batch: str | None) -> None:
     """GET /knowledge-bases/{kb}/documents, all pages."""
-    path = _at("knowledge-bases", kb) + "/documents"
-    found = [item async for item in api.pages(path, **({"state": state} if state else {}))]
+    path = at("knowledge-bases", kb) + "/documents"
+    only = {"state": state, "batch": batch}
+    found = [item async for item in api.pages(path, **{key: value for key, value in only.items() if value})]
     out.document({"items": found})
     rows = [
         (
@@ -108,18 +110,11 @@ async def ls(api: Api, out: Output, kb: str, state: str | None) -> None:
             doc.get("chunks"),
             doc.get("pages"),
             doc.get("bytes"),
-            reason_of(doc),
+            details(doc),
         )
         for doc in found
     ]
-    _table_or_nothing(out, ("id", "state", "name", "version", "chunks", "pages", "bytes", "reason"), rows)
-
-
-def _table_or_nothing(out: Output, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
-    if rows or not out.live:
-        out.table(columns, rows)
-    else:
-        out.text(say("nothing"))
+    out.table_or_nothing(("id", "state", "name", "version", "chunks", "pages", "bytes", "details"), rows)
 
 
 @click.command("status", help=say("help.status"))
@@ -127,7 +122,7 @@ def _table_or_nothing(out: Output, columns: tuple[str, ...], rows: Sequence[tupl
 @talks_to_api
 async def status(api: Api, out: Output, document_id: str) -> None:
     """GET /documents/{id}/status."""
-    state = await api.call("GET", _at("documents", document_id) + "/status")
+    state = await api.call("GET", at("documents", document_id) + "/status")
     out.document(state)
     out.text(describe(state))
 
@@ -138,7 +133,7 @@ async def status(api: Api, out: Output, document_id: str) -> None:
 async def events(api: Api, out: Output, document_id: str) -> None:
     """GET /documents/{id}/events until the document is finished; exit 1 if it is not ready then."""
     state: dict[str, Any] = {}
-    async for state in follow(api, document_id, {}):
+    async for state in follow_document(api, document_id, {}):
         out.line(state)
         out.text(describe(state))
     if state.get("state") in FINISHED - {"ready"}:
@@ -150,7 +145,51 @@ async def events(api: Api, out: Output, document_id: str) -> None:
 @talks_to_api
 async def rm(api: Api, out: Output, document_id: str) -> None:
     """DELETE /documents/{id}."""
-    job = await api.call("DELETE", _at("documents", document_id)) or {}
+    job = await api.call("DELETE", at("documents", document_id)) or {}
     out.document(job or {"id": document_id})
     state = str(job.get("state", ""))
     out.text(say("deleting", id=document_id, state=say_or(f"state.{state}", state)))
+
+
+# --- control ---------------------------------------------------------------------------------------
+
+STEPS = ("parse", "chunk", "embed", "index", "publish")
+
+
+@click.command("pause", help=say("help.pause"))
+@click.argument("document_id")
+@talks_to_api
+async def pause(api: Api, out: Output, document_id: str) -> None:
+    """POST /documents/{id}/pause."""
+    await _control(api, out, document_id, "pause")
+
+
+@click.command("resume", help=say("help.resume"))
+@click.argument("document_id")
+@talks_to_api
+async def resume(api: Api, out: Output, document_id: str) -> None:
+    """POST /documents/{id}/resume."""
+    await _control(api, out, document_id, "resume")
+
+
+@click.command("cancel", help=say("help.cancel"))
+@click.argument("document_id")
+@talks_to_api
+async def cancel(api: Api, out: Output, document_id: str) -> None:
+    """POST /documents/{id}/cancel."""
+    await _control(api, out, document_id, "cancel")
+
+
+@click.command("retry", help=say("help.retry"))
+@click.argument("document_id")
+@click.option("--from-step", type=click.Choice(STEPS), help=say("help.from_step"))
+@talks_to_api
+async def retry(api: Api, out: Output, document_id: str, from_step: str | None) -> None:
+    """POST /documents/{id}/retry."""
+    await _control(api, out, document_id, "retry", json={"from_step": from_step} if from_step else {})
+
+
+async def _control(api: Api, out: Output, document_id: str, action: str, **request: Any) -> None:
+    job = await api.call("POST", f"{at('documents', document_id)}/{action}", **request)
+    out.document(job)
+    out.text(say(f"asked.{action}", name=job["name"]))

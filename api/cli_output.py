@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from api.client import Api
 
 FINISHED = frozenset({"ready", "failed", "canceled"})
+STATES = ("ready", "running", "waiting", "paused", "queued", "failed", "canceled")
 json_option = click.option("--json", "as_json", is_flag=True, help=say("help.json"))
 kb_option = click.option("--kb", required=True, metavar="NAME", help=say("help.in_kb"))
 
@@ -67,6 +68,13 @@ class Output:
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         Console().print(table)
+
+    def table_or_nothing(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table; a person is told when it is empty."""
+        if rows or not self.live:
+            self.table(columns, rows)
+        else:
+            self.text(say("nothing"))
 
     @contextmanager
     def problems(self) -> Iterator[None]:
@@ -136,32 +144,68 @@ def stage_of(state: dict[str, Any]) -> str:
 def describe(state: dict[str, Any]) -> str:
     """A job's state in one line."""
     name = str(state.get("state", "?"))
-    parts = [say_or(f"state.{name}", name)]
-    if name not in FINISHED:
+    return " · ".join(filter(None, (say_or(f"state.{name}", name), details(state))))
+
+
+def details(state: dict[str, Any]) -> str:
+    """How far a job is while it goes on, and why it waits or failed."""
+    parts = []
+    if state.get("state") not in FINISHED:
         parts.append(stage_of(state))
         if state.get("waiting_for"):
             parts.append(say("waiting_for", dependency=state["waiting_for"]))
         if (state.get("attempt") or 1) > 1:
             parts.append(say("attempt", attempt=state["attempt"]))
-        if state.get("eta_seconds"):
-            parts.append(say("eta", seconds=float(state["eta_seconds"])))
+        parts.append(time_left(state))
     parts.append(reason_of(state))
     return " · ".join(filter(None, parts))
 
 
-async def follow(api: Api, document_id: str, state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield a document's states until it is finished; ``state`` is the one known so far."""
-    from api.client import PREFIX, segment
+def time_left(state: dict[str, Any]) -> str:
+    """About when a job will be done; empty if nobody knows."""
+    seconds = float(state.get("eta_seconds") or 0)
+    if seconds < 90:
+        return say("eta", seconds=seconds) if seconds else ""
+    return say("eta_minutes", minutes=seconds / 60) if seconds < 5400 else say("eta_hours", hours=seconds / 3600)
 
-    path = f"/documents/{segment(document_id)}"
+
+async def follow(
+    api: Api, job: str, state: dict[str, Any], look: str | None = None
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the states of a job until it is finished.
+
+    ``job`` is its path, ``state`` what is known so far, ``look`` the path of its state if that is another one.
+    """
+    from api.client import PREFIX
+
     while state.get("state") not in FINISHED:
-        async with aclosing(api.events(f"{PREFIX}{path}/events")) as events:
+        async with aclosing(api.events(f"{PREFIX}{job}/events")) as events:
             async for event in events:
                 if event.name == "state":
                     state = event.data
                     yield state
                     if state.get("state") in FINISHED:
                         return
-        state = await api.call("GET", f"{path}/status")  # the stream was closed early
+        state = await api.call("GET", look or job)  # the stream was closed early
         yield state
         await asyncio.sleep(0 if state.get("state") in FINISHED else 1)
+
+
+def at(kind: str, name: str) -> str:
+    """The path of one thing, whatever its name has in it."""
+    from api.client import segment
+
+    return f"/{kind}/{segment(name)}"
+
+
+def follow_document(api: Api, document_id: str, state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    """``follow`` for a document."""
+    path = at("documents", document_id)
+    return follow(api, path, state, f"{path}/status")
+
+
+def counted(counts: dict[str, int]) -> str:
+    """``3 ready, 1 failed``: documents by state."""
+    known = [state for state in STATES if counts.get(state)]
+    others = [state for state, count in counts.items() if count and state not in (*STATES, "total")]
+    return ", ".join(f"{counts[state]} {say_or(f'state.{state}', state)}" for state in (*known, *others))

@@ -25,11 +25,14 @@ RECONNECT_SECONDS = 30.0
 
 
 class ApiError(Exception):
-    """The API refused a request; the text is its own sentence (``detail`` of problem+json)."""
+    """The API refused a request; the text is its own sentence (``detail`` of problem+json).
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    ``retry_after`` is how many seconds it asks to wait before the next try, if it does.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
-        self.status, self.code = status, code
+        self.status, self.code, self.retry_after = status, code, retry_after
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,14 @@ class Api:
             if not cursor:
                 return
 
-    async def upload(self, kb: str, files: Sequence[tuple[str, BinaryIO]], idempotency_key: str) -> Any:
-        """Send (name, file) pairs in one request, read from disk as it goes."""
+    async def upload(
+        self, kb: str, files: Sequence[tuple[str, BinaryIO]], idempotency_key: str, batch: str | None = None
+    ) -> Any:
+        """Send (name, file) pairs in one request, into an open batch if one is given, read from disk as it goes."""
         return await self.call(
             "POST",
             f"/knowledge-bases/{segment(kb)}/documents",
+            params={"batch": batch} if batch else None,
             files=[("files", each) for each in files],
             headers={"Idempotency-Key": idempotency_key},
             timeout=httpx.Timeout(None, connect=5),
@@ -195,4 +201,6 @@ def _error(response: httpx.Response) -> ApiError:
     body = body if isinstance(body, dict) else {}
     fallback = f"HTTP {response.status_code} {response.reason_phrase}"
     detail = body.get("detail") or body.get("title") or fallback
-    return ApiError(response.status_code, str(body.get("code") or body.get("type") or ""), str(detail))
+    code = str(body.get("code") or body.get("type") or "")
+    seconds = response.headers.get("retry-after", "")
+    return ApiError(response.status_code, code, str(detail), float(seconds) if seconds.isdigit() else None)

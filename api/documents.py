@@ -37,7 +37,7 @@ from api.schemas import (
     RetryRequest,
     UploadAccepted,
 )
-from api.sse import EventStream, event_stream
+from api.sse import EventStream, after, event_stream
 from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
 from api.watches import DocumentWatches
@@ -129,11 +129,10 @@ class DocumentController(Controller):
         async def states() -> EventStream:
             async for document in watches.changes(document_id):
                 state = state_of(document, language_of(request))
-                if (mark := state_id(state)) != seen:
-                    body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
-                    yield ServerSentEventMessage(data=body, event="state", id=mark)
+                body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
+                yield ServerSentEventMessage(data=body, event="state", id=state_id(state))
 
-        return event_stream(states())
+        return event_stream(after(seen, states()))
 
     @get("/chunks", summary="The passages of the document's live version")
     async def chunks(

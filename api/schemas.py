@@ -114,7 +114,10 @@ class KnowledgeBaseInfo(Schema, frozen=True):
 
 
 class DocumentJob(Schema, frozen=True):
-    """An accepted document and where to watch it."""
+    """An accepted document and where to watch it.
+
+    ``unchanged``: this content was there or on its way already, and no work came of the upload.
+    """
 
     id: str
     name: str
@@ -123,9 +126,11 @@ class DocumentJob(Schema, frozen=True):
     workflow_id: str
     status_url: str
     events_url: str
+    batch_id: str | None = None
+    unchanged: bool = False
 
     @classmethod
-    def of(cls, document: Document) -> DocumentJob:
+    def of(cls, document: Document, *, unchanged: bool = False) -> DocumentJob:
         """From the catalogue."""
         return cls(
             id=document.id,
@@ -135,6 +140,8 @@ class DocumentJob(Schema, frozen=True):
             workflow_id=ingest_id(document.id, document.version),
             status_url=f"/api/v1/documents/{document.id}/status",
             events_url=f"/api/v1/documents/{document.id}/events",
+            batch_id=document.batch_id,
+            unchanged=unchanged,
         )
 
 

@@ -24,6 +24,17 @@ def event_stream(events: EventStream) -> ServerSentEvent:
     return ServerSentEvent(_kept_alive(events), headers=HEADERS)
 
 
+async def after(seen: str | None, events: EventStream) -> EventStream:
+    """The events without the first one, if that is the one that the reader has seen (its Last-Event-ID).
+
+    Only the first can be a repetition: a job that was paused and goes on comes back to a mark that it had.
+    """
+    async for message in events:
+        if seen is None or str(message.id) != seen:
+            yield message
+        seen = None
+
+
 async def _kept_alive(events: EventStream) -> EventStream:
     iterator = aiter(events)
     coming = asyncio.ensure_future(anext(iterator))

@@ -20,7 +20,7 @@ from activities.settings import ApiSettings
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.intake import Intake
-from activities.stores.catalog.records import Accepted, Batch, Document, KnowledgeBase, Upload
+from activities.stores.catalog.records import Accepted, Batch, KnowledgeBase, Upload
 from api.dispatch import Dispatcher
 from api.schemas import DocumentJob, UploadAccepted
 from workflows.connect import Jobs
@@ -149,8 +149,8 @@ class Uploads:
         if new:
             self._dispatcher.hint(batch.id if batch else None)
         log.info("accepted", documents=len(accepted), new=new, batch=batch.id if batch else None, actor=actor)
-        documents: list[Document] = [each.document for each in accepted]
-        return UploadAccepted.of([DocumentJob.of(document) for document in documents], batch.id if batch else None)
+        documents = [DocumentJob.of(each.document, unchanged=not each.created) for each in accepted]
+        return UploadAccepted.of(documents, batch.id if batch else None)
 
     async def _accept_archive(self, kb: KnowledgeBase, archive: _Stored, actor: str) -> UploadAccepted:
         batch = await self._catalog.batches.create(

@@ -39,6 +39,7 @@ class Reply:
     status: int = 200
     kind: str = "application/json"
     cut: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 Answer = Reply | Callable[[Request], Reply]
@@ -93,7 +94,8 @@ def serving() -> Iterator[FakeApi]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             reply = fake.reply(Request(self.command, self.path, self.headers, body))
             self.send_response(reply.status)
-            self.send_header("Content-Type", reply.kind)
+            for name, value in {"Content-Type": reply.kind, **reply.headers}.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) + reply.cut))
             self.end_headers()
             self.wfile.write(reply.body)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from api import cli_add
 from tests.fake_api import (
     CHINESE,
     ENGLISH,
     FakeApi,
     Holdfast,
     Reply,
-    Request,
     command_line,
     serving,
     sse,
@@ -90,6 +87,43 @@ def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
     assert json.loads(holdfast("rm", "d1", "--json").stdout) == job
 
 
+def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast) -> None:
+    """The last column has stage, count, what is waited for and why; --batch asks for one batch's."""
+    waiting = {"id": "d1", "name": "a.pdf", "version": 1, "state": "waiting", "stage": "embed", "stage_number": 3}
+    waiting |= {"stage_count": 5, "done": 2, "total": 9, "waiting_for": "triton", "reason": "Triton is down."}
+    api.on("GET /api/v1/knowledge-bases/hr/documents?batch=b1", {"items": [waiting]})
+    result = holdfast("ls", "--kb", "hr", "--batch", "b1")
+    assert result.stdout.rstrip("\n").split("\t")[-1] == "embedding 3/5, 2/9 · waits for triton · Triton is down."
+
+
+@pytest.mark.parametrize(
+    ("locale", "action", "sentence"),
+    [
+        (ENGLISH, "pause", "a.pdf is being paused."),
+        (ENGLISH, "resume", "a.pdf goes on."),
+        (CHINESE, "cancel", "正在取消 a.pdf。"),
+        (CHINESE, "retry", "正在重试 a.pdf。"),
+    ],
+)
+def test_a_document_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, action: str, sentence: str) -> None:
+    """Each command is one request; --json has its answer."""
+    job = {"id": "d1", "name": "a.pdf", "state": "running"}
+    api.on(f"POST /api/v1/documents/d1/{action}", job, 202)
+    assert holdfast(action, "d1", env={"LC_ALL": locale}).stdout == sentence + "\n"
+    assert json.loads(holdfast(action, "d1", "--json").stdout) == job
+
+
+def test_a_retry_may_begin_at_a_step(api: FakeApi, holdfast: Holdfast) -> None:
+    """--from-step is sent; a step that does not exist is wrong usage; a refusal is exit 1 with its sentence."""
+    api.on("POST /api/v1/documents/d1/retry", {"id": "d1", "name": "a.pdf"}, 202)
+    assert holdfast("retry", "d1", "--from-step", "embed").exit_code == 0
+    assert json.loads(api.requests[-1].body) == {"from_step": "embed"}
+    assert holdfast("retry", "d1", "--from-step", "guess").exit_code == 2
+    api.problem("POST /api/v1/documents/d1/retry", 409, "It is ready.")
+    result = holdfast("retry", "d1")
+    assert (result.exit_code, result.stderr) == (1, "It is ready.\n")
+
+
 def test_events_go_on_where_the_connection_broke(api: FakeApi, holdfast: Holdfast) -> None:
     """After a cut the stream is resumed by the last id; --json has one line for each state."""
     api.routes["GET /api/v1/documents/d1/events"] = [
@@ -110,109 +144,6 @@ def test_events_of_a_failed_document_exit_with_1(api: FakeApi, holdfast: Holdfas
     api.routes["GET /api/v1/documents/d1/events"] = sse(("state", {"state": "failed", "reason": "No text."}))
     result = holdfast("events", "d1")
     assert (result.exit_code, result.stdout) == (1, "failed · No text.\n")
-
-
-# --- add -------------------------------------------------------------------------------------------
-
-DOCUMENTS = "POST /api/v1/knowledge-bases/hr/documents"
-
-
-def accept(request: Request) -> Reply:
-    """Accept an upload: each document's id is its name."""
-    names = re.findall(rb'filename="([^"]*)"', request.body)
-    documents = [{"id": name.decode(), "name": name.decode(), "version": 1, "state": "queued"} for name in names]
-    return Reply(json.dumps({"documents": documents}).encode(), 202)
-
-
-@pytest.fixture
-def folder(api: FakeApi, tmp_path: Path) -> Path:
-    """A folder with two documents and a hidden file; the first becomes ready, the second fails."""
-    docs = tmp_path / "docs"
-    (docs / "sub").mkdir(parents=True)
-    (docs / "a.txt").write_text("alpha")
-    (docs / "sub" / "b.txt").write_text("beta")
-    (docs / ".hidden").write_text("no")
-    api.on("GET /api/v1/knowledge-bases/hr", {"name": "hr"})
-    api.routes[DOCUMENTS] = accept
-    running = ("state", {"state": "running", "stage": "parse", "stage_number": 1, "stage_count": 5})
-    api.routes["GET /api/v1/documents/a.txt/events"] = sse(running, ("state", {"state": "ready"}))
-    failed = {"state": "failed", "reason": "The file is empty."}
-    api.routes["GET /api/v1/documents/sub%2Fb.txt/events"] = sse(running, ("state", failed))
-    return docs
-
-
-def test_add_waits_and_tells_each_outcome(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """Folders are walked, hidden files left out, and one failure makes the exit code 1."""
-    result = holdfast("add", str(folder), "--kb", "hr")
-    assert result.exit_code == 1
-    assert sorted(result.stdout.splitlines()) == [
-        "1 ready, 1 failed",
-        "failed  sub/b.txt  sub/b.txt  The file is empty.",
-        "ready  a.txt  a.txt",
-    ]
-    (upload,) = api.asked(DOCUMENTS)
-    assert b"alpha" in upload.body
-    assert b"beta" in upload.body
-    assert upload.headers["Idempotency-Key"]
-
-
-def test_add_json_is_one_document(holdfast: Holdfast, folder: Path) -> None:
-    """--json has the final state of every document and the counts."""
-    result = holdfast("add", str(folder / "a.txt"), "--kb", "hr", "--json")
-    assert result.exit_code == 0
-    answer = json.loads(result.stdout)
-    assert (answer["ready"], answer["failed"]) == (1, 0)
-    assert [document["state"] for document in answer["documents"]] == ["ready"]
-
-
-def test_add_no_wait_returns_after_the_upload(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """Accepted is enough; nothing is watched."""
-    result = holdfast("add", str(folder), "--kb", "hr", "--no-wait")
-    assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "2 accepted"
-    assert not [each for each in api.requests if each.path.endswith("/events")]
-
-
-def test_one_refused_file_stops_no_other(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """When a request of several files is refused, each goes by itself and the bad one is named."""
-
-    def picky(request: Request) -> Reply:
-        if b"beta" not in request.body:
-            return accept(request)
-        return Reply(b'{"detail": "Files of this kind cannot be read."}', 415)
-
-    api.routes[DOCUMENTS] = picky
-    result = holdfast("add", str(folder), "--kb", "hr")
-    assert result.exit_code == 1
-    assert "ready  a.txt" in result.stdout
-    assert "failed  sub/b.txt  Files of this kind cannot be read." in result.stdout
-
-
-def test_an_upload_that_breaks_is_sent_again_under_its_key(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """The Idempotency-Key stays the same, so that nothing is taken twice."""
-    api.routes[DOCUMENTS] = [Reply(b"", 202, cut=True), accept]
-    assert holdfast("add", str(folder / "a.txt"), "--kb", "hr").exit_code == 0
-    keys = [each.headers["Idempotency-Key"] for each in api.asked(DOCUMENTS)]
-    assert len(keys) == 2
-    assert len(set(keys)) == 1
-
-
-def test_many_files_go_in_several_requests(
-    api: FakeApi, holdfast: Holdfast, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A request holds a limited number of files."""
-    monkeypatch.setattr(cli_add, "REQUEST_FILES", 1)
-    holdfast("add", str(folder), "--kb", "hr", "--no-wait")
-    assert len(api.asked(DOCUMENTS)) == 2
-
-
-@pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "no file or folder"), (CHINESE, "没有文件")])
-def test_a_path_that_is_not_there_is_named(holdfast: Holdfast, locale: str, word: str) -> None:
-    """Nothing is uploaded when a path is wrong."""
-    result = holdfast("add", "/no/such/file", "--kb", "hr", env={"LC_ALL": locale})
-    assert result.exit_code == 1
-    assert word in result.stderr
-    assert "/no/such/file" in result.stderr
 
 
 # --- questions -------------------------------------------------------------------------------------

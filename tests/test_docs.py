@@ -86,8 +86,8 @@ def test_every_command_is_there(readme: str) -> None:
 def test_commands_in_the_text_exist(readme: str) -> None:
     """Every `holdfast …` in code is a command; the options that it names are understood."""
     for code in CODE.findall(readme):
-        for line in re.findall(r"\bholdfast ((?:[a-z]+ ?)+[^`&\n]*)", code):
-            words = re.match(r"(?:[a-z]+ ?)+", line)
+        for line in re.findall(r"\bholdfast ((?:[a-z]+(?:-[a-z]+)* ?)+[^`&\n]*)", code):
+            words = re.match(r"(?:[a-z]+(?:-[a-z]+)* ?)+", line)
             command = command_at(words[0].split()[:2]) if words else None
             assert command is not None, line
             known = {option for parameter in command.params for option in parameter.opts}

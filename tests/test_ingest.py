@@ -105,6 +105,7 @@ async def test_the_same_content_again_is_no_new_work(api: httpx.AsyncClient, kb:
     (first,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     (again,) = await upload(api, kb, ("leave.txt", LEAVE.encode()))
     assert (again["id"], again["version"], again["state"]) == (first["id"], 1, "ready")
+    assert again["unchanged"]
 
 
 async def test_a_failed_file_can_be_uploaded_again(api: httpx.AsyncClient, kb: str) -> None:

@@ -20,7 +20,7 @@ FUNCTION_LINES = 60
 EDGES = {
     "activities/forkserver.py": "a reader may raise anything; that is a crash of the parser",
     "activities/interceptor.py": "the edge of every activity, where the retry is decided",
-    "api/cli_add.py": "a temporary is removed, whatever happened; the error goes on",
+    "api/cli_progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/generate/1/model.py": "the edge of a thread, where nobody else would see it",
 }
 

@@ -10,7 +10,7 @@ from litestar.response.sse import ServerSentEventMessage
 
 from activities.errors import InvalidRequest
 from api import sse
-from api.sse import EventStream, event_stream, last_offset
+from api.sse import EventStream, after, event_stream, last_offset
 
 
 def sent(events: EventStream) -> AsyncIterator[bytes]:
@@ -32,6 +32,21 @@ async def test_events_are_sent_as_they_are() -> None:
 
     pieces = [piece async for piece in sent(events())]
     assert pieces == [f"id: {n}\r\nevent: delta\r\ndata: piece {n}\r\n\r\n".encode() for n in (1, 2, 3)]
+
+
+async def test_only_the_first_event_can_be_a_repetition() -> None:
+    """A state that the reader has is not sent again; one that comes back after another state is."""
+
+    async def events(*numbers: int) -> EventStream:
+        for number in numbers:
+            yield message(number)
+
+    async def ids(seen: str | None, *numbers: int) -> list[object]:
+        return [each.id async for each in after(seen, events(*numbers))]
+
+    assert await ids("1", 1, 2, 1) == [2, 1]
+    assert await ids("1", 2, 1) == [2, 1]
+    assert await ids(None, 1, 2) == [1, 2]
 
 
 async def test_a_silent_stream_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:

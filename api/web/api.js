@@ -10,9 +10,9 @@ let memory = ''; // the key, where the browser stores nothing
 
 /** What went wrong: the server's sentence, or the key of one of ours. */
 export class Problem extends Error {
-  constructor({ status = 0, code = '', sentence = '', key = 'error.offline', params = {} }) {
+  constructor({ status = 0, code = '', sentence = '', key = 'error.offline', params = {}, retryAfter = null }) {
     super(sentence || t(key, params));
-    Object.assign(this, { status, code, sentence, key, params });
+    Object.assign(this, { status, code, sentence, key, params, retryAfter });
   }
 
   /** An element that shows it (ours follow a switch of language, the server's stay). */
@@ -25,9 +25,10 @@ export class Problem extends Error {
     return this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);
   }
 
-  static from(status, type, body) {
+  /** `header(name)` answers a header of the response; `retryAfter` is in seconds. */
+  static from(status, header, body) {
     let found = {};
-    if (/json/.test(type || '')) {
+    if (/json/.test(header('content-type') || '')) {
       try {
         found = JSON.parse(body) || {};
       } catch {
@@ -35,7 +36,9 @@ export class Problem extends Error {
       }
     }
     const sentence = [found.detail, found.title].find((text) => typeof text === 'string' && text.trim());
-    return new Problem({ status, code: found.code, sentence, key: 'error.status', params: { status: String(status) } });
+    const retryAfter = /^\d+$/.test(header('retry-after') || '') ? Number(header('retry-after')) : null;
+    const params = { status: String(status) };
+    return new Problem({ status, code: found.code, sentence, key: 'error.status', params, retryAfter });
   }
 }
 
@@ -102,7 +105,8 @@ async function send(path, options) {
     throw new Problem({});
   }
   if (response.ok) return response;
-  throw refused(Problem.from(response.status, response.headers.get('content-type'), await response.text().catch(() => '')), key);
+  const header = (name) => response.headers.get(name);
+  throw refused(Problem.from(response.status, header, await response.text().catch(() => '')), key);
 }
 
 /** One call; answers the decoded JSON (null for an empty body). */
@@ -127,30 +131,33 @@ export function open(path, last, signal) {
 }
 
 /**
- * Upload one file. `onProgress(sent, total)` follows the bytes. The same `idempotencyKey` on a second
- * try makes sure that the file is accepted once. Answers {done: Promise<documents>, abort()}.
+ * Upload files [{file, name}] in one request, into an open batch if one is given. `onProgress(sent, total)`
+ * follows the bytes. The same `key` (Idempotency-Key) on a second try makes sure that they are accepted once.
+ * Answers {done: Promise<{documents, batch_id}>, abort()}.
  */
-export function upload(kb, file, idempotencyKey, onProgress) {
+export function upload(kb, files, { key, batch, onProgress }) {
   const request = new XMLHttpRequest();
-  const key = session.key;
+  const signedIn = session.key;
   const done = new Promise((resolve, reject) => {
     request.upload.addEventListener('progress', (event) => onProgress(event.loaded, event.total));
     request.addEventListener('load', () => {
       if (request.status >= 200 && request.status < 300) {
-        resolve(JSON.parse(request.responseText).documents);
+        resolve(JSON.parse(request.responseText));
       } else {
-        reject(refused(Problem.from(request.status, request.getResponseHeader('content-type'), request.responseText), key));
+        const header = (name) => request.getResponseHeader(name);
+        reject(refused(Problem.from(request.status, header, request.responseText), signedIn));
       }
     });
     request.addEventListener('error', () => reject(new Problem({})));
     request.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
   });
-  request.open('POST', address(`/knowledge-bases/${encodeURIComponent(kb)}/documents`));
-  for (const [name, value] of Object.entries(headers({ Accept: 'application/json', 'Idempotency-Key': idempotencyKey }))) {
+  const query = batch ? `?batch=${encodeURIComponent(batch)}` : '';
+  request.open('POST', address(`/knowledge-bases/${encodeURIComponent(kb)}/documents${query}`));
+  for (const [name, value] of Object.entries(headers({ Accept: 'application/json', 'Idempotency-Key': key }))) {
     request.setRequestHeader(name, value);
   }
   const form = new FormData();
-  form.append('files', file, file.name);
+  for (const { file, name } of files) form.append('files', file, name);
   request.send(form);
   return { done, abort: () => request.abort() };
 }

@@ -1,7 +1,8 @@
 // The page's one composition root: which view is shown, and what the views share.
 //
-//   app ── sign_in, knowledge_bases, documents ── document_row, uploads, watcher ── job
-//     └── chat ── answer            all of them on: api, sse, dom, format, i18n
+//   app ── sign_in, knowledge_bases, documents ── document_row, document_list, drop_zone, uploads ── job
+//     └── chat ── answer             └── batches ── batch_card, batch_upload, watcher
+//   all of them on: api, sse, dom, format, i18n
 
 import { call, session } from './api.js';
 import { Chat } from './chat.js';

@@ -2,15 +2,38 @@
 
 import { announce, h } from './dom.js';
 import { bind, bindAttr, plain, t } from './i18n.js';
-import { bytes, moment } from './format.js';
+import { bytes, duration, moment } from './format.js';
 import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
 
+const PAUSE = ['documents.pause', 'pause'];
+const CANCEL = ['documents.cancel', 'cancel'];
+const RETRY = ['documents.retry', 'retry'];
+
+/** What can be done with a document in each state, besides deleting it. */
+const CONTROLS = {
+  queued: [PAUSE, CANCEL],
+  running: [PAUSE, CANCEL],
+  waiting: [PAUSE, CANCEL],
+  paused: [['documents.resume', 'resume'], CANCEL],
+  failed: [RETRY],
+  canceled: [RETRY],
+};
+
+const NAMED = {
+  pause: 'documents.pause_named',
+  resume: 'documents.resume_named',
+  cancel: 'documents.cancel_named',
+  retry: 'documents.retry_named',
+  remove: 'documents.delete_named',
+};
+
 export class DocumentRow {
-  /** `actions`: {remove(row), retry(row), cancel(row)}. */
+  /** `actions`: {remove(row), control(row, action)}, and of an upload {again(row), dismiss(row), stop(row)}. */
   constructor(name, actions) {
     this.item = { name };
     this.id = null;
     this.said = '';
+    this.touched = 0; // when it was last changed by something newer than the list may be
     this.actions = actions;
     this.name = h('span', { class: 'doc-name', title: name }, name);
     this.pill = h('span', { class: 'pill' });
@@ -21,8 +44,9 @@ export class DocumentRow {
     this.facts = h('p', { class: 'doc-facts', hidden: true });
     this.reason = h('p', { class: 'doc-reason', hidden: true });
     this.element = h('li', { class: 'doc' },
-      h('div', { class: 'doc-head' }, this.name, this.pill, this.buttons),
-      this.meta, this.bar, this.steps.element, this.facts, this.reason);
+      h('div', { class: 'doc-head' }, this.name, this.pill),
+      this.bar, this.steps.element, this.facts, this.reason,
+      h('div', { class: 'doc-foot' }, this.meta, this.buttons));
     this.only();
   }
 
@@ -42,7 +66,7 @@ export class DocumentRow {
       showShare(this.bar, label, sent, total, size);
       this.meta.replaceChildren(label);
     }
-    this.offer(['upload.cancel', 'cancel']);
+    this.offer(['upload.cancel', 'stop']);
   }
 
   showUploadFailed(file, problem) {
@@ -51,7 +75,13 @@ export class DocumentRow {
     this.mark('failed');
     bind(this.pill, 'upload.failed');
     this.reason.replaceChildren(problem.say());
-    this.offer(['upload.retry', 'retry'], ['upload.dismiss', 'dismiss']);
+    this.offer(['upload.retry', 'again'], ['upload.dismiss', 'dismiss']);
+  }
+
+  /** The server takes no uploads for some seconds; the file is sent again then. */
+  showBusy(problem, seconds) {
+    this.reason.replaceChildren(problem.say(), ' ', h('span', { text: ['upload.again_in', { time: () => duration(seconds) }] }));
+    this.reason.hidden = false;
   }
 
   /** A document as the list gives it. */
@@ -69,8 +99,21 @@ export class DocumentRow {
       [null, size > 0 && (() => bytes(size))],
       [null, when && (() => moment(when))],
     ]);
-    this.offer();
     this.showJob(this.item);
+  }
+
+  /** The same from the list, `asked` for at a time: what was known later than that stays. */
+  showListed(item, asked) {
+    const seen = JSON.stringify(item);
+    if (asked < this.touched || seen === this.seen || this.state === 'deleting') return;
+    this.showItem(item);
+    this.seen = seen;
+  }
+
+  /** Something newer than any list that is on its way is shown now. */
+  touch() {
+    this.touched = performance.now();
+    this.seen = null;
   }
 
   /** The job's state; it has stages only while it is under way. */
@@ -81,12 +124,13 @@ export class DocumentRow {
     this.mark(job.state);
     showState(this.pill, job.state);
     const over = isOver(job.state);
-    this.only(!over && this.steps.element);
+    this.only(!over && job.stage && this.steps.element);
     if (!over) {
       this.steps.show(job);
       showFacts(this.facts, job);
     }
     if (job.state !== 'ready') showReason(this.reason, job);
+    this.offer(...CONTROLS[job.state] || []);
     this.say(job);
   }
 
@@ -131,21 +175,24 @@ export class DocumentRow {
       key ? h('span', { text: [key, value] }) : h('span', { text: ['app.value', { value }] })));
   }
 
-  /** The row's buttons: given ones, or Delete. */
+  /** A request is under way: no second click until it is answered. */
+  act(isActing) {
+    for (const button of this.buttons.children) button.disabled = isActing;
+  }
+
+  /** The row's buttons: given ones, and Delete for what is a document. */
   offer(...given) {
-    const wanted = given.map(([, action]) => action).join() || 'remove';
+    const all = this.id && this.state !== 'uploading' ? [...given, ['documents.delete', 'remove']] : given;
+    const wanted = all.map(([, action]) => action).join();
     if (this.offered === wanted) return;
     this.offered = wanted;
-    const buttons = given.map(([key, action]) => h('button', {
-      type: 'button', class: 'quiet small', text: key, on: { click: () => this.actions[action](this) },
+    const focused = [...this.buttons.children].indexOf(document.activeElement);
+    this.buttons.replaceChildren(...all.map(([key, action]) => {
+      const click = () => (this.actions[action] ? this.actions[action](this) : this.actions.control(this, action));
+      const button = h('button', { type: 'button', class: 'quiet small', text: key, on: { click } });
+      if (NAMED[action]) bindAttr(button, 'aria-label', NAMED[action], { name: () => this.item.name });
+      return button;
     }));
-    if (!given.length) {
-      const button = h('button', {
-        type: 'button', class: 'quiet small', text: 'documents.delete', on: { click: () => this.actions.remove(this) },
-      });
-      bindAttr(button, 'aria-label', 'documents.delete_named', { name: () => this.item.name });
-      buttons.push(button);
-    }
-    this.buttons.replaceChildren(...buttons);
+    if (focused >= 0) (this.buttons.children[focused] || this.buttons.lastElementChild)?.focus();
   }
 }

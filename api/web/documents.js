@@ -3,61 +3,105 @@
 import { call } from './api.js';
 import { $, announce, notify } from './dom.js';
 import { bind, t } from './i18n.js';
+import { Batches } from './batches.js';
+import { DocumentList } from './document_list.js';
 import { DocumentRow } from './document_row.js';
-import { isOver } from './job.js';
-import { Uploads, droppedFiles } from './uploads.js';
-import { Watcher } from './watcher.js';
+import { DropZone } from './drop_zone.js';
+import { STATES, isOver } from './job.js';
+import { Uploads } from './uploads.js';
 
 const PAGE = 50;
+const ROWS_AT_MOST = 200; // what newer documents push out of the page comes back with "more"
 
 export class Documents {
   /** `onChange()` is called when the number of documents or of ready ones may have changed. */
   constructor(onChange) {
     this.onChange = onChange;
     this.rows = new Map();
+    this.deleted = new Set();
     this.kb = null;
+    this.filter = null; // {id, name, state}: the batch and the state of what is shown, if not all are
     this.opened = 0;
     this.uploads = new Uploads({
       onProgress: (job, sent, total) => job.row.showUpload(job.file, sent, total),
-      onAccepted: (job, documents) => this.accepted(job, documents),
+      onBusy: (job, problem, seconds) => job.row.showBusy(problem, seconds),
+      onAccepted: (job, answer) => this.accepted(job, answer),
       onFailed: (job, problem) => job.row.showUploadFailed(job.file, problem),
     });
     this.actions = {
       remove: (row) => this.remove(row),
-      retry: (row) => this.start(row.job),
+      control: (row, action) => this.control(row, action),
+      again: (row) => this.start(row.job),
       dismiss: (row) => this.drop(row),
-      cancel: (row) => {
+      stop: (row) => {
         this.uploads.cancel(row.job);
         this.drop(row);
       },
     };
-    this.takeFiles();
+    this.batches = new Batches({
+      onMoved: () => {
+        this.list.wake(300);
+        this.onChange();
+      },
+      onShow: (batch) => this.only(batch),
+    });
+    this.list = new DocumentList({
+      rows: this.rows,
+      query: () => ({ kb: this.kb, batch: this.filter?.id, state: this.filter?.state }),
+      isBusy: () => this.batches.active,
+      onItem: (item, asked) => this.listed(item, asked),
+      onNew: (items) => this.arrived(items),
+      onMissing: (id) => this.refresh(id),
+      onLink: (isUp) => this.link(isUp),
+    });
+    new DropZone({ onFiles: (found, folder) => this.add(found, folder), isOpen: () => this.kb });
     $('docs-more').addEventListener('click', () => this.load());
-    document.addEventListener('visibilitychange', () => (document.hidden ? this.watcher?.pause() : this.watcher?.resume()));
+    $('docs-all').addEventListener('click', () => this.only(null));
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.batches.pause();
+      else {
+        this.batches.resume();
+        if (this.kb) this.list.wake();
+      }
+    });
   }
 
   async open(kb) {
     this.close();
     this.kb = kb;
-    this.watcher = new Watcher({
-      onState: (id, job) => this.moved(id, job),
-      onLink: (id, isUp) => this.rows.get(id)?.showLink(isUp),
-      onLost: (id) => this.refresh(id),
-    });
-    await this.load();
+    await Promise.all([this.batches.open(kb), this.load()]);
   }
 
   close() {
-    this.opened += 1;
     this.uploads.close();
-    this.watcher?.close();
-    this.watcher = null;
+    this.batches.close();
+    this.kb = null;
+    this.filter = null;
+    this.empty();
+  }
+
+  /** Show no documents. */
+  empty() {
+    this.opened += 1;
+    this.list.stop();
     this.rows.clear();
     this.cursor = null;
-    this.kb = null;
     $('docs').replaceChildren();
-    $('docs-more').hidden = true;
-    $('docs-empty').hidden = true;
+    for (const id of ['docs-more', 'docs-empty', 'docs-filter']) $(id).hidden = true;
+  }
+
+  /** Show those documents of one batch that are in one state; or all again. */
+  async only(batch) {
+    const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
+    this.empty();
+    this.filter = batch;
+    $('docs').prepend(...uploading);
+    $('docs-filter').hidden = !batch;
+    if (batch) bind($('docs-filter-text'), 'documents.only', { name: batch.name, state: () => t(STATES[batch.state]) });
+    await this.load();
+    if (!batch) return;
+    $('docs-filter').scrollIntoView({ block: 'nearest' });
+    $('docs-all').focus();
   }
 
   /** The next page of the list. */
@@ -65,8 +109,7 @@ export class Documents {
     const visit = this.opened;
     $('docs-more').disabled = true;
     try {
-      const page = await call('GET', `/knowledge-bases/${encodeURIComponent(this.kb)}/documents`,
-        { query: { cursor: this.cursor, limit: String(PAGE) } });
+      const page = await this.list.page(this.cursor, PAGE);
       if (visit !== this.opened) return;
       this.cursor = page.next_cursor;
       for (const item of page.items) {
@@ -76,6 +119,7 @@ export class Documents {
         $('docs').append(row.element);
       }
       $('docs-more').hidden = !this.cursor;
+      this.list.wake(500);
     } catch (problem) {
       if (visit !== this.opened || problem.status === 401) return;
       notify(problem);
@@ -88,8 +132,10 @@ export class Documents {
   /** The server's sentences in the language that is now shown. */
   async relanguage() {
     if (!this.kb) return;
-    this.watcher.pause();
-    this.watcher.resume();
+    this.batches.look();
+    this.batches.pause();
+    this.batches.resume();
+    this.list.wake();
     for (const row of this.rows.values()) {
       if (row.state === 'failed') await this.refresh(row.id);
     }
@@ -101,12 +147,18 @@ export class Documents {
 
   show(row, item) {
     row.showItem(item);
+    row.touch();
     this.rows.set(item.id, row);
-    if (!isOver(item.state)) this.watcher.watch(item.id, item.events_url);
+    if (!isOver(item.state)) this.list.wake(300);
   }
 
-  add(files) {
-    const jobs = files.map((file) => ({ file, kb: this.kb, row: this.row(file.name) }));
+  /** Files to upload: one is a row, more are a batch; an archive becomes a batch on the server. */
+  add(found, folder) {
+    const isArchive = ({ name }) => /\.zip$/i.test(name);
+    const plain = found.filter((each) => !isArchive(each));
+    const alone = plain.length > 1 ? found.filter(isArchive) : found;
+    if (plain.length > 1) this.batches.upload(plain, folder || `${plain[0].name} + ${plain.length - 1}`);
+    const jobs = alone.map((each) => ({ ...each, kb: this.kb, row: this.row(each.name) }));
     for (const job of jobs) job.row.job = job;
     $('docs').prepend(...jobs.map((job) => job.row.element));
     this.count();
@@ -118,30 +170,84 @@ export class Documents {
     this.uploads.add(job);
   }
 
-  /** The upload has its 202: the row becomes the document's, or gives way to the row it already has. */
-  accepted(job, documents) {
+  /** The upload has its 202: the row becomes the document's, or gives way to the row or the batch it is now. */
+  accepted(job, { documents, batch_id: batch }) {
     if (job.kb !== this.kb) return;
-    announce(t('upload.done', { name: job.file.name }));
+    announce(t('upload.done', { name: job.name }));
     for (const given of documents) {
       const known = this.rows.get(given.id);
-      const unchanged = known && isOver(known.state) && known.item.version === given.version && given.state === 'ready';
       const row = known || job.row;
       if (known && known !== job.row) {
         job.row.element.replaceWith(known.element);
         known.item.reason = undefined;
       }
       this.show(row, { ...given, bytes: given.bytes ?? job.file.size });
-      if (unchanged) row.showHint('documents.unchanged');
-      else if (isOver(given.state)) this.refresh(given.id);
+      if (given.unchanged && isOver(given.state)) row.showHint('documents.unchanged');
+      if (isOver(given.state)) this.refresh(given.id);
     }
+    if (batch) this.batches.join(batch);
+    if (!documents.length) this.drop(job.row);
     this.onChange();
   }
 
-  moved(id, job) {
-    const row = this.rows.get(id);
-    if (!row) return;
-    row.showJob(job);
-    if (isOver(job.state)) this.refresh(id);
+  /** A document as the list has it now. */
+  listed(item, asked) {
+    const row = this.rows.get(item.id);
+    const before = row.state;
+    row.showListed(item, asked);
+    if (before !== row.state && isOver(row.state)) this.onChange();
+  }
+
+  /** Documents that others have added, or a batch that is being uploaded, newest first. */
+  arrived(items) {
+    const rows = items.filter(({ id }) => !this.deleted.has(id)).map((item) => {
+      const row = this.row(item.name);
+      this.show(row, item);
+      return row.element;
+    });
+    const first = [...$('docs').children].find((element) => element.dataset.id);
+    if (first) first.before(...rows);
+    else $('docs').append(...rows);
+    this.trim();
+    this.count();
+  }
+
+  /** The page does not grow with every batch: the oldest rows give way. */
+  trim() {
+    if (this.rows.size <= ROWS_AT_MOST) return;
+    const ids = [...this.rows.keys()].sort().reverse();
+    for (const id of ids.slice(ROWS_AT_MOST / 2)) {
+      this.rows.get(id).element.remove();
+      this.rows.delete(id);
+    }
+    this.cursor = ids[ROWS_AT_MOST / 2 - 1];
+    $('docs-more').hidden = false;
+  }
+
+  link(isUp) {
+    if (this.linked === isUp) return;
+    this.linked = isUp;
+    for (const row of this.rows.values()) row.showLink(isUp);
+  }
+
+  /** Pause, resume, cancel or retry one document. */
+  async control(row, action) {
+    row.act(true);
+    row.touched = Infinity; // until the answer, whatever the list says is older
+    try {
+      const job = await call('POST', `/documents/${encodeURIComponent(row.id)}/${action}`,
+        { body: action === 'retry' ? {} : undefined });
+      row.touch();
+      if (action === 'retry') row.showItem({ ...job, reason: null, waiting_for: null, stage: '', done: 0, total: null });
+    } catch (problem) {
+      row.touch();
+      notify(problem);
+      this.refresh(row.id);
+    } finally {
+      row.act(false);
+      this.list.wake(200);
+      this.onChange();
+    }
   }
 
   /** Ask for one document's facts (pages, passages, its reason in this language). */
@@ -182,8 +288,8 @@ export class Documents {
   drop(row) {
     if (!row) return;
     if (row.id) {
-      this.watcher?.unwatch(row.id);
       this.rows.delete(row.id);
+      this.deleted.add(row.id); // a list that was asked for before still has it
     }
     const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
     row.element.remove();
@@ -194,29 +300,6 @@ export class Documents {
 
   count() {
     $('docs-empty').hidden = $('docs').childElementCount > 0;
-  }
-
-  /** The button, and the whole page as a place to drop files on (so that none opens in the browser). */
-  takeFiles() {
-    $('pick').addEventListener('click', () => $('files').click());
-    $('files').addEventListener('change', () => {
-      this.add([...$('files').files]);
-      $('files').value = '';
-    });
-    let depth = 0;
-    const over = (on) => $('drop').classList.toggle('over', on);
-    const files = (event) => this.kb && [...(event.dataTransfer?.types || [])].includes('Files');
-    window.addEventListener('dragenter', (event) => files(event) && over((depth += 1) > 0));
-    window.addEventListener('dragleave', (event) => files(event) && over((depth -= 1) > 0));
-    window.addEventListener('dragover', (event) => files(event) && event.preventDefault());
-    window.addEventListener('drop', async (event) => {
-      if (!files(event)) return;
-      event.preventDefault();
-      over((depth = 0) > 0);
-      const found = await droppedFiles(event.dataTransfer).catch(() => []);
-      if (found.length) this.add(found);
-      else notify('documents.folder_empty');
-    });
   }
 }
 

@@ -29,6 +29,7 @@ const DEPENDENCIES = {
   catalog: 'dependency.catalog',
   temporal: 'dependency.temporal',
   blobs: 'dependency.blobs',
+  worker: 'dependency.worker',
   index: 'dependency.index',
 };
 

@@ -1,30 +1,92 @@
-// Uploads: a queue with two at a time, and the files of what was dropped, folders included.
+// Uploads: requests that are patient with a busy server, and a queue of single files, two at a time.
 
 import { randomKey, upload } from './api.js';
 
 const AT_ONCE = 2;
+const PAUSE_SECONDS = 5; // when the server asks for patience and does not say how long
+const DOWN_TRIES = 12; // of a request while something that the server needs is down
+const BROKEN_TRIES = 3; // of a request whose connection breaks
+
+const open = new Set(); // what the page must not be left for
+window.addEventListener('beforeunload', (event) => {
+  if (open.size) event.preventDefault();
+});
+
+/** Whether sending the same again can help, after so many tries. A busy server is waited for without limit. */
+function again(problem, tries) {
+  if (problem.status === 429) return true;
+  return tries < (problem.status === 503 ? DOWN_TRIES : problem.status === 0 ? BROKEN_TRIES : 0);
+}
+
+function pause(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}
+
+/** Do `attempt()` until it works or trying again is of no use; `onBusy(problem, seconds)` before each pause. */
+export async function patiently(attempt, { signal, onBusy }) {
+  const mark = {};
+  open.add(mark);
+  try {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (problem) {
+        if (signal.aborted || problem.name === 'AbortError' || !again(problem, tries)) throw problem;
+        const seconds = problem.retryAfter ?? PAUSE_SECONDS;
+        onBusy(problem, seconds);
+        await pause(seconds, signal);
+        if (signal.aborted) throw new DOMException('aborted', 'AbortError');
+      }
+    }
+  } finally {
+    open.delete(mark);
+  }
+}
+
+/** Send files in one request; answers what the server answers. */
+export function send(kb, files, { key, batch, signal, onProgress, onBusy }) {
+  const attempt = async () => {
+    const request = upload(kb, files, { key, batch, onProgress });
+    signal.addEventListener('abort', request.abort);
+    try {
+      return await request.done;
+    } finally {
+      signal.removeEventListener('abort', request.abort);
+    }
+  };
+  return patiently(attempt, { signal, onBusy });
+}
 
 export class Uploads {
-  /** Callbacks, each given the job {file, row, …}: onProgress(job, sent, total), onAccepted(job, documents), onFailed(job, problem). */
-  constructor({ onProgress, onAccepted, onFailed }) {
-    Object.assign(this, { onProgress, onAccepted, onFailed });
+  /**
+   * Callbacks, each given the job {file, name, row, …}: onProgress(job, sent, total), onBusy(job, problem, seconds),
+   * onAccepted(job, answer), onFailed(job, problem).
+   */
+  constructor(callbacks) {
+    Object.assign(this, callbacks);
     this.queue = [];
     this.running = new Set();
-    window.addEventListener('beforeunload', (event) => {
-      if (this.running.size || this.queue.length) event.preventDefault();
-    });
   }
 
   /** A second try of the same job keeps its idempotency key, so that the file is accepted once. */
   add(job) {
     job.key ??= randomKey();
+    job.control = new AbortController();
     this.queue.push(job);
+    open.add(job);
     this.next();
   }
 
   cancel(job) {
     this.queue = this.queue.filter((other) => other !== job);
-    job.request?.abort();
+    open.delete(job);
+    job.control.abort();
   }
 
   async next() {
@@ -33,39 +95,22 @@ export class Uploads {
     this.running.add(job);
     try {
       this.onProgress(job, 0, job.file.size);
-      job.request = upload(job.kb, job.file, job.key, (sent, total) => this.onProgress(job, sent, total));
-      this.onAccepted(job, await job.request.done);
+      this.onAccepted(job, await send(job.kb, [job], {
+        key: job.key,
+        signal: job.control.signal,
+        onProgress: (sent, total) => this.onProgress(job, sent, total),
+        onBusy: (problem, seconds) => this.onBusy(job, problem, seconds),
+      }));
     } catch (problem) {
       if (problem.name !== 'AbortError') this.onFailed(job, problem);
     } finally {
       this.running.delete(job);
+      open.delete(job);
       this.next();
     }
   }
 
   close() {
     for (const job of [...this.queue, ...this.running]) this.cancel(job);
-  }
-}
-
-/** The files of a drop. Folders are opened; hidden files in them are left out. */
-export async function droppedFiles(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
-  const found = [];
-  for (const entry of entries) await collect(entry, found, true);
-  return found;
-}
-
-async function collect(entry, found, named) {
-  if (entry.isFile) {
-    if (named || !entry.name.startsWith('.')) found.push(await new Promise((done, fail) => entry.file(done, fail)));
-    return;
-  }
-  const reader = entry.createReader();
-  for (;;) {
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail)); // at most 100 at a time
-    if (!some.length) return;
-    for (const inner of some) await collect(inner, found, false);
   }
 }

@@ -1,35 +1,34 @@
-// Follows the jobs of many documents with few connections: a browser opens six to one host over
-// HTTP/1.1, and a question or an upload must never wait for a free one. The first documents are
-// streamed; the rest are asked about in turn until a stream is free.
+// Follows batches with few connections: a browser opens six to one host over HTTP/1.1, and a question or an
+// upload must never wait for a free one. The first ones are streamed, one stream for a batch however many
+// documents it has; the rest are asked about in turn until a stream is free.
 
 import { call } from './api.js';
 import { follow } from './sse.js';
 import { isOver } from './job.js';
 
 const STREAMS = 2;
-const POLL_MS = 2000;
+const POLL_MS = 3000;
 const POLLED_AT_ONCE = 4;
 
+const path = (id) => `/batches/${encodeURIComponent(id)}`;
+
 export class Watcher {
-  /** `onState(id, job)` on each state, `onLink(id, isUp)`, `onLost(id, problem)` when it cannot be followed. */
+  /** `onState(id, info)` on each state, `onLink(id, isUp)`, `onLost(id, problem)` when it cannot be followed. */
   constructor({ onState, onLink, onLost }) {
     Object.assign(this, { onState, onLink, onLost });
     this.waiting = []; // ids without a stream, the next to be polled first
     this.streams = new Map(); // id → AbortController
-    this.urls = new Map(); // id → events_url
     this.paused = false;
     this.timer = setInterval(() => this.poll(), POLL_MS);
   }
 
-  watch(id, eventsUrl) {
-    this.unwatch(id);
-    this.urls.set(id, eventsUrl || `/documents/${encodeURIComponent(id)}/events`);
+  watch(id) {
+    if (this.waiting.includes(id) || this.streams.has(id)) return;
     this.waiting.push(id);
     this.fill();
   }
 
   unwatch(id) {
-    this.urls.delete(id);
     this.waiting = this.waiting.filter((other) => other !== id);
     this.streams.get(id)?.abort();
     this.streams.delete(id);
@@ -55,7 +54,6 @@ export class Watcher {
     clearInterval(this.timer);
     this.pause();
     this.waiting = [];
-    this.urls.clear();
   }
 
   fill() {
@@ -65,20 +63,24 @@ export class Watcher {
   async stream(id) {
     const control = new AbortController();
     this.streams.set(id, control);
+    let ended = false;
     try {
-      await follow(this.urls.get(id), {
+      await follow(`${path(id)}/events`, {
         signal: control.signal,
         onLink: (isUp) => this.onLink(id, isUp),
         onEvent: ({ event, data }) => {
-          if (event !== 'state' && event !== 'message') return false;
+          if (event !== 'state') return false;
+          ended = isOver(data.state);
+          if (ended) this.streams.delete(id);
           this.onState(id, data);
-          return isOver(data.state);
+          return ended;
         },
       });
     } catch (problem) {
       if (!control.signal.aborted) this.onLost(id, problem);
     }
-    if (this.streams.get(id) === control) this.unwatch(id);
+    if (this.streams.get(id) === control) this.streams.delete(id);
+    this.fill();
   }
 
   async poll() {
@@ -86,11 +88,11 @@ export class Watcher {
     this.polling = true;
     for (const id of this.waiting.slice(0, POLLED_AT_ONCE)) {
       try {
-        const job = await call('GET', `/documents/${encodeURIComponent(id)}/status`);
+        const info = await call('GET', path(id));
         if (!this.waiting.includes(id)) continue;
         this.waiting = [...this.waiting.filter((other) => other !== id), id];
-        this.onState(id, job);
-        if (isOver(job.state)) this.unwatch(id);
+        if (isOver(info.state)) this.unwatch(id);
+        this.onState(id, info);
       } catch (problem) {
         if (problem.passing !== false) break;
         this.unwatch(id);

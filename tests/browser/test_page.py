@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
-Browser, Page, expect = sync_api.Browser, sync_api.Page, sync_api.expect
-
-CHROMIUM = os.environ.get("HOLDFAST_TEST_CHROMIUM", "/usr/bin/chromium")
-READY_MS = 50_000
-STEP_MS = 15_000
+from tests.browser.walk import READY_MS, Page, Platform, create_knowledge_base, expect, overflow, sign_in
 
 HANDBOOK = """# Leave policy
 
@@ -32,69 +23,11 @@ A medical certificate is needed from the third day of absence.
 QUESTION = "How many days of unused annual leave may be carried over?"
 
 
-class Platform(Protocol):
-    url: str
-    key: str
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; absent, the walk is skipped, except in CI, where it must not pass unseen."""
-    if not Path(CHROMIUM).exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{CHROMIUM} is missing; the page cannot be tested")
-        pytest.skip(f"{CHROMIUM} is missing")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser, platform: Platform) -> Iterator[Page]:
-    """A fresh English desktop page; the test fails on a script error or a refusal by the security policy."""
-    context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(STEP_MS)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
-    )
-    opened.goto(platform.url)
-    yield opened
-    context.close()
-    assert errors == []
-
-
-def sign_in(page: Page, key: str) -> None:
-    page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Knowledge bases", exact=True)).to_be_visible()
-
-
-def create_knowledge_base(page: Page) -> str:
-    name = f"page-{uuid.uuid4().hex[:8]}"
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Create knowledge base").click()
-    expect(page).to_have_url(re.compile(rf"#/kb/{name}$"))
-    expect(page.get_by_role("button", name="Choose files")).to_be_visible()
-    return name
-
-
 def add_document(page: Page, name: str, text: str) -> None:
     page.locator("#files").set_input_files({"name": name, "mimeType": "text/markdown", "buffer": text.encode()})
     row = page.locator(".doc").filter(has_text=name)
     expect(row).to_have_count(1)
     expect(row.locator(".pill")).to_have_text("Ready", timeout=READY_MS)
-
-
-def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 def shown_texts(page: Page) -> list[str]:
