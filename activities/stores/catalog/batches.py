@@ -155,6 +155,8 @@ class Batches:
             values["parallelism"] = parallelism
         moment = now()
         finished = moment if state not in ACTIVE else None
+        if finished:
+            values["closed"] = True  # one that was canceled while it was open, too
         async with self._engine.write() as session:
             await session.execute(
                 update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
