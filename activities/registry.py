@@ -36,11 +36,14 @@ class Stores:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings) -> AsyncIterator[Stores]:
-        """Build the clients, none of which connects before it is used; close them at the end."""
+    async def open(cls, settings: Settings, *, interactive: bool = False) -> AsyncIterator[Stores]:
+        """Build the clients, none of which connects before it is used; close them at the end.
+
+        ``interactive`` is for processes in which people wait for every write.
+        """
         stores = cls(
             blobs=Blobs(settings.blobs_url),
-            catalog=Catalog(settings.catalog_url),
+            catalog=Catalog(settings.catalog_url, checkpoints=not interactive),
             milvus=Milvus(settings.milvus.uri, settings.milvus.token),
             triton=Triton(settings.triton.address),
         )

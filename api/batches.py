@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Controller, Request, get, post
 from litestar.params import Parameter
-from litestar.response import ServerSentEvent
-from litestar.response.sse import ServerSentEventMessage
+from litestar.response import Stream
 
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Principal
+from activities.stores.catalog.records import Batch, Principal, Tally
 from api.control import BatchControl
 from api.errors import language_of
 from api.schemas import BatchInfo, BatchRequest, JobAccepted, Page, ParallelismRequest, batch_job_accepted
-from api.sse import EventStream, after, event_stream
+from api.sse import Event, after, event_stream
 from api.watches import BatchWatches
 
 AnyRequest = Request[Any, Any, Any]
@@ -61,20 +59,17 @@ class BatchController(Controller):
         return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
     @get("/events", summary="Every change of the batch, as server-sent events; ends with the last one")
-    async def events(
-        self, batch_id: str, request: AnyRequest, catalog: Catalog, batch_watches: BatchWatches
-    ) -> ServerSentEvent:
+    async def events(self, batch_id: str, request: AnyRequest, catalog: Catalog, batch_watches: BatchWatches) -> Stream:
         batch = await catalog.batches.get(batch_id)
         name = (await catalog.knowledge_bases.by_id(batch.knowledge_base_id)).name
-        seen, language = request.headers.get("last-event-id"), language_of(request)
+        language = language_of(request)
 
-        async def states() -> EventStream:
-            async for record, tally in batch_watches.changes(batch_id):
-                info = BatchInfo.of(record, tally, name, language)
-                mark = f"{info.done}.{info.total}.{info.state}"
-                yield ServerSentEventMessage(data=msgspec.json.encode(info).decode(), event="state", id=mark)
+        def show(value: tuple[Batch, Tally]) -> Event:
+            info = BatchInfo.of(*value, name, language)
+            return Event("state", info, f"{info.done}.{info.total}.{info.state}")
 
-        return event_stream(after(seen, states()))
+        states = batch_watches.events(batch_id, language, show)
+        return event_stream(after(request.headers.get("last-event-id"), states))
 
     @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
     async def pause(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:

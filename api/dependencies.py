@@ -32,7 +32,7 @@ from workflows.connect import Jobs, connect
 async def open_services(app: Litestar) -> AsyncIterator[None]:
     """Build the services of the process; close them when it ends. Nothing has to be up for the API to start."""
     settings: Settings = app.state.settings
-    async with Stores.open(settings) as stores:
+    async with Stores.open(settings, interactive=True) as stores:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher = Dispatcher(catalog, jobs)
         app.state.update(

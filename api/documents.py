@@ -13,15 +13,14 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.openapi.spec import Parameter as OpenAPIParameter
 from litestar.params import Parameter
-from litestar.response import ServerSentEvent, Stream
-from litestar.response.sse import ServerSentEventMessage
+from litestar.response import Stream
 
 from activities.contracts import Chunk
 from activities.errors import InvalidRequest
 from activities.index import row_id
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import DocumentState, Principal
+from activities.stores.catalog.records import Document, DocumentState, Principal
 from api.auth import PROTOCOL
 from api.backpressure import UploadGate
 from api.content import content_response
@@ -37,7 +36,7 @@ from api.schemas import (
     RetryRequest,
     UploadAccepted,
 )
-from api.sse import EventStream, after, event_stream
+from api.sse import Event, after, event_stream
 from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
 from api.watches import DocumentWatches
@@ -120,19 +119,16 @@ class DocumentController(Controller):
         return JobStateInfo.whole(await status.of(document_id, language_of(request)))
 
     @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
-    async def events(
-        self, document_id: str, request: AnyRequest, catalog: Catalog, watches: DocumentWatches
-    ) -> ServerSentEvent:
+    async def events(self, document_id: str, request: AnyRequest, catalog: Catalog, watches: DocumentWatches) -> Stream:
         await catalog.documents.get(document_id)
-        seen = request.headers.get("last-event-id")
+        language = language_of(request)
 
-        async def states() -> EventStream:
-            async for document in watches.changes(document_id):
-                state = state_of(document, language_of(request))
-                body = msgspec.json.encode(JobStateInfo.whole(state)).decode()
-                yield ServerSentEventMessage(data=body, event="state", id=state_id(state))
+        def show(document: Document) -> Event:
+            state = state_of(document, language)
+            return Event("state", JobStateInfo.whole(state), state_id(state))
 
-        return event_stream(after(seen, states()))
+        states = watches.events(document_id, language, show)
+        return event_stream(after(request.headers.get("last-event-id"), states))
 
     @get("/chunks", summary="The passages of the document's live version")
     async def chunks(

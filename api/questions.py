@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Controller, Request, get, post
-from litestar.response import ServerSentEvent
-from litestar.response.sse import ServerSentEventMessage
+from litestar.response import Stream
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -32,7 +31,7 @@ from api.schemas_questions import (
     SearchResponse,
     SourceInfo,
 )
-from api.sse import EventStream, event_stream, last_offset
+from api.sse import Event, EventStream, event_stream, last_offset
 from workflows.connect import Jobs, translated
 from workflows.contracts import QuestionJob, question_id
 
@@ -93,7 +92,7 @@ class QuestionController(Controller):
         return QuestionInfo.of(await catalog.questions.get(id), language_of(request))
 
     @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
-    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> ServerSentEvent:
+    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> Stream:
         question = await catalog.questions.get(id)
         offset = last_offset(request.headers.get("last-event-id"))
         return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
@@ -148,7 +147,7 @@ async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
         yield ErrorEvent(reason=question.reason or HoldfastError().reason)
 
 
-def _message(event: QuestionEvent, id: int | None, language: Language) -> ServerSentEventMessage:
+def _message(event: QuestionEvent, id: int | None, language: Language) -> Event:
     """The event as the API's readers know it: its name is its tag, every field is there."""
     match event:
         case SourcesEvent():
@@ -161,4 +160,4 @@ def _message(event: QuestionEvent, id: int | None, language: Language) -> Server
         case _:
             body = msgspec.structs.asdict(event)
     name = str(type(event).__struct_config__.tag)
-    return ServerSentEventMessage(data=msgspec.json.encode(body).decode(), event=name, id=id)
+    return Event(name, body, id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cached_property
 
-from litestar.response import ServerSentEvent
-from litestar.response.sse import ServerSentEventMessage
+import msgspec
+from litestar.response import Stream
 
 from activities.errors import InvalidRequest
 
@@ -16,12 +18,30 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 #: Seconds of silence after which a comment is sent: proxies and readers take a silent stream for a dead one.
 KEEP_ALIVE_SECONDS = 15.0
 
-EventStream = AsyncIterator[ServerSentEventMessage]
+SIGN_OF_LIFE = b": alive\r\n\r\n"
 
 
-def event_stream(events: EventStream) -> ServerSentEvent:
+@dataclass(frozen=True)
+class Event:
+    """One event; ``body`` becomes JSON. Many readers of one event share its bytes."""
+
+    name: str
+    body: object
+    id: str | int | None = None
+
+    @cached_property
+    def wire(self) -> bytes:
+        """What goes over the line."""
+        id = f"id: {self.id}\r\n" if self.id is not None else ""
+        return f"{id}event: {self.name}\r\ndata: ".encode() + msgspec.json.encode(self.body) + b"\r\n\r\n"
+
+
+EventStream = AsyncIterator[Event]
+
+
+def event_stream(events: EventStream) -> Stream:
     """A response that sends the events as they come, and signs of life between them."""
-    return ServerSentEvent(_kept_alive(events), headers=HEADERS)
+    return Stream(_kept_alive(events), media_type="text/event-stream", headers=HEADERS)
 
 
 async def after(seen: str | None, events: EventStream) -> EventStream:
@@ -35,21 +55,21 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         seen = None
 
 
-async def _kept_alive(events: EventStream) -> EventStream:
+async def _kept_alive(events: EventStream) -> AsyncIterator[bytes]:
     iterator = aiter(events)
     coming = asyncio.ensure_future(anext(iterator))
     try:
         while True:
             done, _ = await asyncio.wait({coming}, timeout=KEEP_ALIVE_SECONDS)
             if not done:
-                yield ServerSentEventMessage(comment="alive", data=None)
+                yield SIGN_OF_LIFE
                 continue
             try:
                 message = coming.result()
             except StopAsyncIteration:
                 return
             coming = asyncio.ensure_future(anext(iterator))
-            yield message
+            yield message.wire
     finally:
         coming.cancel()
 

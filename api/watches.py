@@ -18,6 +18,7 @@ from activities.errors import DependencyError, NotFound
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.records import PENDING, Batch, Document, Tally
+from api.sse import Event, EventStream
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ class _Topic(Generic[T]):
     gone: bool = False
     readers: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    shown: dict[str, Event] = field(default_factory=dict)
 
 
 class Watches(Generic[T]):
@@ -84,6 +86,17 @@ class Watches(Generic[T]):
             if topic.readers == 0:
                 self._topics.pop(id, None)
 
+    async def events(self, id: str, kind: str, show: Callable[[T], Event]) -> EventStream:
+        """``changes`` as events. Readers of one ``kind`` (a language) share what ``show`` makes of a value."""
+        async for value in self.changes(id):
+            topic = self._topics[id]  # there is one as long as anybody reads
+            if topic.value is not value:
+                yield show(value)  # it has changed again since this reader was woken
+                continue
+            if kind not in topic.shown:
+                topic.shown[kind] = show(value)
+            yield topic.shown[kind]
+
     async def _run(self) -> None:
         """Look until nobody watches any more."""
         while self._topics:
@@ -109,7 +122,7 @@ class Watches(Generic[T]):
             if value is None:
                 topic.gone = True
             else:
-                topic.value = value
+                topic.value, topic.shown = value, {}
             await _wake(topic)
 
 

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from litestar.response.sse import ServerSentEventMessage
 
 from activities.errors import InvalidRequest
 from api import sse
-from api.sse import EventStream, after, event_stream, last_offset
+from api.sse import Event, EventStream, after, event_stream, last_offset
 
 
 def sent(events: EventStream) -> AsyncIterator[bytes]:
@@ -18,9 +17,9 @@ def sent(events: EventStream) -> AsyncIterator[bytes]:
     return aiter(event_stream(events).iterator)  # type: ignore[arg-type]
 
 
-def message(number: int) -> ServerSentEventMessage:
+def message(number: int) -> Event:
     """An event with its id."""
-    return ServerSentEventMessage(data=f"piece {number}", event="delta", id=number)
+    return Event("delta", f"piece {number}", number)
 
 
 async def test_events_are_sent_as_they_are() -> None:
@@ -31,7 +30,7 @@ async def test_events_are_sent_as_they_are() -> None:
             yield message(number)
 
     pieces = [piece async for piece in sent(events())]
-    assert pieces == [f"id: {n}\r\nevent: delta\r\ndata: piece {n}\r\n\r\n".encode() for n in (1, 2, 3)]
+    assert pieces == [f'id: {n}\r\nevent: delta\r\ndata: "piece {n}"\r\n\r\n'.encode() for n in (1, 2, 3)]
 
 
 async def test_only_the_first_event_can_be_a_repetition() -> None:
@@ -65,7 +64,7 @@ async def test_a_silent_stream_shows_signs_of_life(monkeypatch: pytest.MonkeyPat
         assert await anext(pieces) == b": alive\r\n\r\n"
     happened.set()
     rest = [piece async for piece in pieces]
-    assert [piece for piece in rest if piece != b": alive\r\n\r\n"] == [message(2).encode()]
+    assert [piece for piece in rest if piece != b": alive\r\n\r\n"] == [message(2).wire]
 
 
 async def test_a_lively_stream_has_no_comments() -> None:

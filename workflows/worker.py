@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -36,6 +37,9 @@ WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, A
 
 #: Contracts are the same objects inside and outside of the workflow sandbox.
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
+
+#: How much a worker that only indexes documents gives way to those that answer people (as `nice` counts).
+BACKGROUND = 5
 
 log = structlog.get_logger()
 
@@ -103,6 +107,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load()
     queues = arguments.queue or list(Queue.ALL)
+    if not {Queue.WORKFLOWS, Queue.ANSWER} & set(queues):
+        os.nice(BACKGROUND)
     telemetry.configure(settings.log, f"worker[{','.join(queues)}]")
     asyncio.run(run(queues, settings, arguments.ready_file))
 

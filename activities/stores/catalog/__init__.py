@@ -24,8 +24,8 @@ __all__ = ["Catalog", "alembic_config", "upgrade"]
 class Catalog:
     """All of the catalogue, by subject. Raises CatalogUnavailable while the database is down."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = Engine(url)
+    def __init__(self, url: str, *, checkpoints: bool = True) -> None:
+        self._engine = Engine(url, checkpoints=checkpoints)
         self.knowledge_bases = KnowledgeBases(self._engine)
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)

@@ -17,6 +17,9 @@ from activities.errors import CatalogUnavailable, first_line
 #: How long a writer waits for another on SQLite, in seconds.
 SQLITE_BUSY_SECONDS = 15
 
+#: Pages of the write-ahead log after which a commit moves them into the database (SQLite's own default).
+SQLITE_CHECKPOINT_PAGES = 1000
+
 #: PostgreSQL's classes of errors that an operator mends and work waits for: connection, resources, shutdown or
 #: start-up, sign-in, missing database.
 DOWN = ("08", "53", "57P", "28", "3D")
@@ -25,10 +28,11 @@ DOWN = ("08", "53", "57P", "28", "3D")
 class Engine:
     """Short transactions on the catalogue: ``read()`` sees one state, ``write()`` commits or changes nothing."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, checkpoints: bool = True) -> None:
+        """``checkpoints`` is False where somebody waits for the commit: another process moves SQLite's log then."""
         self._engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         if self._engine.dialect.name == "sqlite":
-            _prepare_sqlite(self._engine)
+            _prepare_sqlite(self._engine, checkpoints)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -75,7 +79,7 @@ def _sqlstate(exc: DBAPIError) -> str:
     return str(getattr(exc.orig, "sqlstate", None) or "")
 
 
-def _prepare_sqlite(engine: AsyncEngine) -> None:
+def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
     """Readers never wait for writers (WAL), and a writer takes its lock at once instead of failing midway."""
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -87,6 +91,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES if checkpoints else 0}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
