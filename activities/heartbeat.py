@@ -32,12 +32,14 @@ listener: ContextVar[Callable[[Progress], None] | None] = ContextVar("holdfast_p
 
 
 def report(done: int, total: int | None = None) -> None:
-    """Say how far the running activity is. Outside of an activity (a bench, a test) it does nothing."""
+    """Say how far the running activity is; the next beat carries it.
+
+    Outside of an activity (a bench, a test) it does nothing.
+    """
     holder = _latest.get()
     if holder is None:
         return
     holder[:] = [Progress(done, total)]
-    activity.heartbeat(holder[0])
     if (tell := listener.get()) is not None:
         tell(holder[0])
 
@@ -67,5 +69,5 @@ def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
 
 async def _beat(holder: list[Progress]) -> None:
     while True:
+        await asyncio.sleep(INTERVAL)  # first: a step of milliseconds needs no beat, and each costs the server a write
         activity.heartbeat(*holder)
-        await asyncio.sleep(INTERVAL)

@@ -223,6 +223,11 @@ def _started() -> _ForkServer:
         return _current[0]
 
 
+def warm() -> None:
+    """Start the fork server ahead of the first document: its imports take seconds."""
+    _started()
+
+
 def close(server: _ForkServer | None = None) -> None:
     """Stop the fork server (only if it is ``server``, when one is given), and wait for it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from temporalio import workflow
@@ -20,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import Reason
     from activities.interceptor import reason_of
     from workflows.contracts import (
-        BATCH_DOCUMENT_FINISHED,
         BATCH_STAGES,
         DOCUMENT,
         KNOWLEDGE_BASE,
@@ -41,8 +41,9 @@ PAGE = 16
 #: Documents after which a run continues as new, so that its history stays small.
 DOCUMENTS_OF_A_RUN = 200
 
-#: How often documents under way are looked up, in case their own word did not come (a run that was terminated).
-LOOK_AFTER = timedelta(seconds=30)
+#: How often documents under way are looked up in the catalogue: those that the run before this one has started,
+#: whose end it cannot be told, and, in case that anything else was missed, all of them.
+LOOK_SOON, LOOK_AFTER = timedelta(seconds=2), timedelta(seconds=30)
 
 #: How long a batch that was left open waits for the next document before it closes itself.
 OPEN_FOR = timedelta(minutes=15)
@@ -58,6 +59,7 @@ class IngestBatch:
         self._progress = Progress(BATCH_STAGES)
         self._priority = Priority(priority_key=Urgency.BATCH, fairness_key=job.knowledge_base_id)
         self._in_flight = {ingest_id(each.document_id, each.version): each for each in job.in_flight}
+        self._followed: set[str] = set()  # those of them whose end this run will be told
         self._parallelism = job.parallelism
         self._noted = job.parallelism
         self._done, self._started, self._pages = job.done, 0, 0
@@ -100,12 +102,6 @@ class IngestBatch:
     def more(self) -> None:
         """Documents have joined, or the batch was closed."""
         self._news = True
-
-    @workflow.signal(name=BATCH_DOCUMENT_FINISHED)
-    def document_finished(self, which: DocumentVersion) -> None:
-        """A document's run is at its end."""
-        if self._in_flight.pop(ingest_id(which.document_id, which.version), None) is not None:
-            self._done += 1
 
     @workflow.run
     async def run(self, job: BatchJob) -> BatchResult:
@@ -197,9 +193,9 @@ class IngestBatch:
         self._started += 1
         fields = {name: getattr(document, name) for name in step.Dispatch.__struct_fields__}
         try:
-            await workflow.start_child_workflow(
+            run = await workflow.start_child_workflow(
                 IngestDocument.run,
-                IngestJob(**fields, priority=Urgency.BATCH),
+                IngestJob(**fields, priority=Urgency.BATCH, quiet=True),
                 id=id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -216,7 +212,25 @@ class IngestBatch:
                 ),
             )
         except WorkflowAlreadyStartedError:
-            return  # it runs already: its word, or a look, tells when it is over
+            self._followed.discard(id)  # it runs already: a look tells when it is over
+            return
+        self._follow(id, run)
+
+    def _follow(self, id: str, run: asyncio.Future[Any]) -> None:
+        """Free its place in the window when a run ends, however it ends."""
+
+        def ended(done: asyncio.Future[Any]) -> None:
+            if not done.cancelled():
+                done.exception()  # why it failed is in the catalogue
+            self._finish(id)
+
+        self._followed.add(id)
+        run.add_done_callback(ended)
+
+    def _finish(self, id: str) -> None:
+        self._followed.discard(id)
+        if self._in_flight.pop(id, None) is not None:
+            self._done += 1
 
     def _is_over(self) -> bool:
         nothing_left = not (self._news or self._ahead or self._in_flight or self._retry)
@@ -225,8 +239,9 @@ class IngestBatch:
     async def _wait(self) -> None:
         """Until there is something to do; now and then look for what went by unnoticed."""
         under_way = bool(self._in_flight)
+        looking = LOOK_SOON if self._in_flight.keys() - self._followed else LOOK_AFTER
         try:
-            await workflow.wait_condition(self._has_something_to_do, timeout=LOOK_AFTER if under_way else OPEN_FOR)
+            await workflow.wait_condition(self._has_something_to_do, timeout=looking if under_way else OPEN_FOR)
         except TimeoutError:
             if under_way:
                 await self._look()
@@ -250,8 +265,8 @@ class IngestBatch:
             **SHORT_STEP,
         )
         for each in found.versions:
-            self.document_finished(each)
-        self._news = True  # retried documents, and those whose signal was lost
+            self._finish(ingest_id(each.document_id, each.version))
+        self._news = True  # documents that joined without our hearing of it
 
     async def _close(self) -> None:
         await workflow.execute_activity(
@@ -304,7 +319,7 @@ class IngestBatch:
                 except TemporalError:
                     continue  # it has ended
             try:
-                await workflow.wait_condition(lambda: not self._in_flight, timeout=LOOK_AFTER / 6)
+                await workflow.wait_condition(lambda: not self._in_flight, timeout=LOOK_SOON)
             except TimeoutError:
                 await self._look()
 

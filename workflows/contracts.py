@@ -26,9 +26,6 @@ DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documen
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 
-#: The signal with which a document tells its batch that it is ready, failed or canceled.
-BATCH_DOCUMENT_FINISHED = "document_finished"
-
 KNOWLEDGE_BASE = SearchAttributeKey.for_keyword("KnowledgeBase")
 DOCUMENT = SearchAttributeKey.for_keyword("Document")
 OWNER = SearchAttributeKey.for_keyword("Owner")
@@ -53,9 +50,14 @@ class JobState(Contract, frozen=True):
 
 
 class IngestJob(Dispatch, frozen=True):
-    """One version of one document, to be made retrievable, and how urgent that is."""
+    """One version of one document, to be made retrievable, and how urgent that is.
+
+    ``quiet`` keeps its stages out of the search attributes, each of which costs the server as much as a step:
+    thousands of documents of a batch are looked at in the batch.
+    """
 
     priority: int = Priority.UPLOAD
+    quiet: bool = False
 
 
 class IngestResult(Contract, frozen=True):

@@ -15,10 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
     from activities import steps
     from activities.contracts import Priority as Urgency
-    from activities.contracts import Queue, batch_workflow_id, ingest_id
+    from activities.contracts import Queue, ingest_id
     from activities.errors import Reason
     from activities.interceptor import reason_of
-    from workflows.contracts import BATCH_DOCUMENT_FINISHED, INGEST_STAGES, IngestJob, IngestResult, JobState
+    from workflows.contracts import INGEST_STAGES, IngestJob, IngestResult, JobState
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
     from workflows.progress import Progress
 
@@ -39,7 +39,7 @@ class IngestDocument:
     @workflow.init
     def __init__(self, job: IngestJob) -> None:
         self._job = job
-        self._progress = Progress(INGEST_STAGES)
+        self._progress = Progress(INGEST_STAGES, quiet=job.quiet)
         self._priority = Priority(priority_key=job.priority, fairness_key=job.knowledge_base_id)
         self._parsed: step.Parsed | None = None
         self._chunked: step.Chunked | None = None
@@ -92,12 +92,10 @@ class IngestDocument:
             self._finished = True
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
             await self._give_up(reason, canceled=canceled)
-            await self._tell_batch()
             if canceled and not self._canceled:
                 raise  # by Temporal's own request; after our signal the run has to fail, with this reason
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
         self._progress.finish("ready" if result.live else "canceled")
-        await self._tell_batch()
         return result
 
     async def _ingest(self, job: IngestJob) -> IngestResult:
@@ -172,16 +170,6 @@ class IngestDocument:
             await workflow.get_external_workflow_handle(ingest_id(self._job.document_id, version)).cancel()
         except TemporalError:
             return  # it has ended
-
-    async def _tell_batch(self) -> None:
-        if self._job.batch_id is None:
-            return
-        batch = workflow.get_external_workflow_handle(batch_workflow_id(self._job.batch_id))
-        done = step.DocumentVersion(document_id=self._job.document_id, version=self._job.version)
-        try:
-            await batch.signal(BATCH_DOCUMENT_FINISHED, done)
-        except TemporalError:
-            return  # the batch has ended: it was canceled, or this is a retry after it
 
     async def _note_hold(self, *, paused: bool) -> None:
         await workflow.execute_activity(

@@ -13,8 +13,9 @@ with workflow.unsafe.imports_passed_through():
 class Progress:
     """The part of ``JobState`` that a workflow itself knows; attempts and counts come from its activities."""
 
-    def __init__(self, stages: tuple[str, ...]) -> None:
-        self._stages = stages
+    def __init__(self, stages: tuple[str, ...], *, quiet: bool = False) -> None:
+        """``quiet``: only the end gets into the search attributes."""
+        self._stages, self._quiet = stages, quiet
         self._state: JobStateName = "queued"
         self._stage = ""
         self._updated_at: datetime | None = None
@@ -23,7 +24,8 @@ class Progress:
         """The workflow begins a stage."""
         self._set("running", stage)
         workflow.set_current_details(f"Stage {self._number()} of {len(self._stages)}: {stage}")
-        workflow.upsert_search_attributes([STAGE.value_set(stage)])
+        if not self._quiet:
+            workflow.upsert_search_attributes([STAGE.value_set(stage)])
 
     def finish(self, state: JobStateName) -> None:
         """The workflow ends as ``state``; the stage it was in stays visible."""

@@ -19,12 +19,11 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities import telemetry
+from activities import isolation, telemetry
 from activities.board import Board
 from activities.contracts import Queue
 from activities.errors import TemporalUnavailable
 from activities.interceptor import ActivityEdge
-from activities.isolation import close as close_isolation
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
 from workflows.answer import AnswerQuestion
@@ -81,13 +80,15 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
         board = Board(stores.catalog)
         writing = asyncio.create_task(board.run())
         running.callback(writing.cancel)
+        if Queue.CPU in queues:
+            isolation.warm()
         for queue in queues:
             await running.enter_async_context(worker(client, queue, stores, settings, board))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
         await stop.wait()
-    close_isolation()
+    isolation.close()
 
 
 async def _connected(settings: Settings) -> Client:
