@@ -127,6 +127,11 @@ class ParseSettings(Section, frozen=True):
     """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
 
 
+class ReconcileSettings(Section, frozen=True):
+    minutes: Annotated[int, Meta(ge=0)] = 60
+    """Minutes between two comparisons of catalogue, blobs, Milvus and Temporal that mend what disagrees; 0: none."""
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines that are written."""
@@ -153,6 +158,7 @@ class Settings(Section, frozen=True):
     generate: GenerateSettings = GenerateSettings()
     worker: WorkerSettings = WorkerSettings()
     parse: ParseSettings = ParseSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
 
     @property
