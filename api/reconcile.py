@@ -23,7 +23,15 @@ from api.errors import language_of
 from api.schemas import JobAccepted
 from api.schemas_reconcile import ReconcileInfo, ReconcileReportInfo, ReconcileRequest
 from workflows.connect import Jobs, translated
-from workflows.contracts import RECONCILE_STAGES, STAGE, JobState, ReconcileJob, ReconcileReport, reconcile_id
+from workflows.contracts import (
+    FINAL_STATES,
+    RECONCILE_STAGES,
+    STAGE,
+    JobState,
+    ReconcileJob,
+    ReconcileReport,
+    reconcile_id,
+)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -84,7 +92,9 @@ async def _state(
     match run.status:
         case WorkflowExecutionStatus.RUNNING:
             try:
-                return await handle.query("state", result_type=JobState, rpc_timeout=QUERY_TIMEOUT), None
+                state: JobState = await handle.query("state", result_type=JobState, rpc_timeout=QUERY_TIMEOUT)
+                # its report comes with its end, which is a moment after its last word
+                return (msgspec.structs.replace(state, state="running") if state.state in FINAL_STATES else state), None
             except RPCError:  # no worker answers: what the server knows
                 return msgspec.structs.replace(known, state="waiting", waiting_for="worker"), None
         case WorkflowExecutionStatus.COMPLETED:

@@ -30,6 +30,7 @@ from activities.stores.milvus import Milvus, Row
 from activities.stores.triton import Triton
 from tests.conftest import Platform, assert_eventually, finished, ready, upload
 from tests.documents import long_text
+from tests.test_replay import replayer
 from workflows.contracts import ReconcileJob, ReconcileReport, reconcile_id
 from workflows.reconcile import Reconcile
 from workflows.schedules import RECONCILE, schedule_reconcile
@@ -134,9 +135,9 @@ async def found(stores: Stores, kind: str) -> Finding:
     return await assert_eventually(check, step=0.5)
 
 
-def big(words: str = "") -> bytes:
+def big() -> bytes:
     """A document that takes some seconds, and is like no other."""
-    return f"{uuid.uuid4().hex} {words}\n\n{long_text(150)}".encode()
+    return uuid.uuid4().hex.encode() + b"\n\n" + long_text(30_000)
 
 
 # --- catalogue and Temporal ------------------------------------------------------------------------
@@ -301,7 +302,7 @@ async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stor
 
 async def test_missing_and_surplus_rows_are_written_anew(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
     """From the blobs, without the model; search finds the document again."""
-    lacking, surplus = await ready(api, kb, ("leave.txt", LEAVE.encode()), ("long.txt", long_text(20).encode()))
+    lacking, surplus = await ready(api, kb, ("leave.txt", LEAVE.encode()), ("long.txt", long_text(3000)))
     collection = await stores.collection(kb)
     await stores.milvus.delete(collection, lacking["id"], 1)
     await stores.insert(collection, surplus["id"], 1, ordinal=4711)
@@ -441,7 +442,9 @@ async def test_work_that_goes_on_is_not_disturbed(api: httpx.AsyncClient, stores
     assert await stores.reconcile() == {}
 
 
-async def test_it_is_started_watched_and_read_through_the_api(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+async def test_it_is_started_watched_and_read_through_the_api(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
     """A job like any other; its end is in the audit trail."""
     collection = await stores.collection(kb)
     await ready(api, kb, ("leave.txt", LEAVE.encode()))
@@ -459,6 +462,9 @@ async def test_it_is_started_watched_and_read_through_the_api(api: httpx.AsyncCl
     (finding,) = state["report"]["findings"]
     assert (finding["kind"], finding["count"], finding["mended"]) == ("rows_without_version", 1, 0)
     assert (state["found"], state["report"]["repair"], state["reason"]) == (1, False, None)
+    history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
+    assert len(history.events) < 80
+    await replayer().replay_workflow(history)
     ((actor, detail),) = stores.sql(
         "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]
     )

@@ -54,9 +54,8 @@ class Stalled:
             VersionRow.dispatched_at.is_(None),
             or_(
                 VersionRow.state == "paused",
-                VersionRow.batch_id.is_(None),
-                VersionRow.batch_page == ALONE,
-                BatchRow.state.in_(ACTIVE),
+                (VersionRow.state == "queued")
+                & (VersionRow.batch_id.is_(None) | (VersionRow.batch_page == ALONE) | BatchRow.state.in_(ACTIVE)),
             ),
         )
         query = _pending(before).where(
