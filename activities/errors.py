@@ -55,6 +55,7 @@ _ZH_WORDS = {
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
+    "reconciliation": "核对任务",
     "queued": "排队中",
     "running": "进行中",
     "waiting": "等待中",

@@ -13,6 +13,7 @@ from activities.heartbeat import heartbeating, report
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row
+from activities.stores.triton import Vectors
 
 #: Rows in one request to Milvus.
 BATCH = 500
@@ -39,6 +40,13 @@ def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row
     ]
 
 
+async def write_rows(milvus: Milvus, collection: str, rows: Sequence[Row], vectors: Vectors) -> None:
+    """Write rows in groups; those of the same ids are replaced."""
+    for start in range(0, len(rows), BATCH):
+        await milvus.upsert(collection, rows[start : start + BATCH], vectors[start : start + BATCH])
+        report(min(start + BATCH, len(rows)), len(rows))
+
+
 class IndexActivities:
     """Runs on the ``store`` queue."""
 
@@ -57,9 +65,7 @@ class IndexActivities:
         await self._milvus.create(collection, job.dimension)
         rows = rows_of(job.document_id, job.version, await self._blobs.load(job.chunks_key, list[Chunk]))
         vectors = (await self._blobs.load(job.vectors_key, VectorSet)).matrix()
-        for start in range(0, len(rows), BATCH):
-            await self._milvus.upsert(collection, rows[start : start + BATCH], vectors[start : start + BATCH])
-            report(min(start + BATCH, len(rows)), len(rows))
+        await write_rows(self._milvus, collection, rows, vectors)
         count = await self._milvus.count(collection, job.document_id, job.version)
         if count != len(rows):
             # rows of an attempt with other chunks: clear the version, the retry writes it anew

@@ -64,19 +64,20 @@ class PublishActivities:
         blobs = 0
         for sha256 in {version.sha256 for version in await self._catalog.documents.blobs(document_id)}:
             if await self._catalog.contents.begin_removal(sha256, document_id):
-                blobs += await self._remove_content(sha256)
+                blobs += await remove_content(self._blobs, sha256)
                 await self._catalog.contents.end_removal(sha256)
         await self._catalog.documents.remove(document_id)
         return blobs
 
-    async def _remove_content(self, sha256: str) -> int:
-        """Delete the uploaded bytes and all that was made of them: keys are derived, so nothing is missed."""
-        keys = [original_key(sha256)]
-        for parsed_key in await self._blobs.list(f"parsed/{sha256}"):
-            keys.append(parsed_key)
-            for chunks_key in await self._blobs.list(f"chunks/{digest(parsed_key)}"):
-                keys.append(chunks_key)
-                keys += await self._blobs.list(f"vectors/{digest(chunks_key)}")
-        for key in reversed(keys):
-            await self._blobs.delete(key)
-        return len(keys)
+
+async def remove_content(blobs: Blobs, sha256: str) -> int:
+    """Delete the uploaded bytes and all that was made of them: keys are derived, so nothing is missed."""
+    keys = [original_key(sha256)]
+    for parsed_key in await blobs.list(f"parsed/{sha256}"):
+        keys.append(parsed_key)
+        for chunks_key in await blobs.list(f"chunks/{digest(parsed_key)}"):
+            keys.append(chunks_key)
+            keys += await blobs.list(f"vectors/{digest(chunks_key)}")
+    for key in reversed(keys):
+        await blobs.delete(key)
+    return len(keys)

@@ -13,6 +13,9 @@ from activities.chunk import ChunkActivities
 from activities.contracts import Queue
 from activities.embed import EmbedActivities
 from activities.index import IndexActivities
+from activities.mend_blobs import MendBlobActivities
+from activities.mend_rows import MendRowActivities
+from activities.mend_runs import MendRunActivities
 from activities.parse import ParseActivities
 from activities.publish import PublishActivities
 from activities.retrieve import RetrieveActivities, Retriever
@@ -84,9 +87,27 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.settle_batch,
             batches.cancel_queued,
             batches.requeue_failed,
+            *_mending(stores),
         ]
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
         answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate)
         return [RetrieveActivities(retriever, stores.blobs).retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")
+
+
+def _mending(stores: Stores) -> list[Callable[..., Any]]:
+    """What `Reconcile` does, stage by stage."""
+    runs = MendRunActivities(stores.catalog, stores.milvus)
+    rows = MendRowActivities(stores.blobs, stores.milvus, stores.catalog)
+    blobs = MendBlobActivities(stores.blobs, stores.catalog)
+    return [
+        runs.mend_batches,
+        runs.mend_documents,
+        runs.mend_runs,
+        runs.mend_deletions,
+        rows.mend_collections,
+        rows.mend_rows,
+        blobs.mend_blobs,
+        blobs.record_reconcile,
+    ]

@@ -129,6 +129,11 @@ class ParseSettings(Section, frozen=True):
     """Text recognition: `auto` reads pictures, and pages of PDFs that have no text of their own."""
 
 
+class ReconcileSettings(Section, frozen=True):
+    minutes: Annotated[int, Meta(ge=0)] = 60
+    """Minutes between two comparisons of catalogue, blobs, Milvus and Temporal that mend what disagrees; 0: none."""
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines that are written."""
@@ -155,6 +160,7 @@ class Settings(Section, frozen=True):
     generate: GenerateSettings = GenerateSettings()
     worker: WorkerSettings = WorkerSettings()
     parse: ParseSettings = ParseSettings()
+    reconcile: ReconcileSettings = ReconcileSettings()
     log: LogSettings = LogSettings()
 
     @property

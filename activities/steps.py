@@ -43,6 +43,7 @@ from activities.contracts import (
     Unpacked,
     UnpackInput,
 )
+from activities.findings import Looked, LookInput, RecordReconcileInput
 
 
 @activity.defn(name="parse")
@@ -131,3 +132,35 @@ async def answer(job: AnswerInput) -> Answered: ...  # type: ignore[empty-body]
 
 @activity.defn(name="record_answer")
 async def record_answer(job: RecordAnswerInput) -> None: ...
+
+
+@activity.defn(name="mend_batches")
+async def mend_batches(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_documents")
+async def mend_documents(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_runs")
+async def mend_runs(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_deletions")
+async def mend_deletions(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_collections")
+async def mend_collections(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_rows")
+async def mend_rows(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_blobs")
+async def mend_blobs(job: LookInput) -> Looked: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_reconcile")
+async def record_reconcile(job: RecordReconcileInput) -> None: ...

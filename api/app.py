@@ -28,6 +28,7 @@ from api.formats import FormatController
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
 from api.questions import QuestionController, SearchController
+from api.reconcile import ReconcileController
 
 WEB = Path(__file__).parent / "web"
 
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             SearchController,
             QuestionController,
+            ReconcileController,
         ],
         dependencies=PROVIDERS,
         exception_handlers=EXCEPTION_HANDLERS,

@@ -39,10 +39,14 @@ class Finding(NamedTuple):
 
 
 @click.command("doctor", help=say("help.doctor"))
+@click.option("--repair", "mend", is_flag=True, help=say("help.repair"))
 @json_option
-def doctor(as_json: bool) -> None:
+def doctor(mend: bool, as_json: bool) -> None:
     """Print all findings; exit 1 if one of them is bad."""
     out = Output(as_json)
+    if mend:
+        _repair(out)
+        return
     findings = list(examine())
     healthy = all(finding.ok for finding in findings)
     out.document({"ok": healthy, "checks": [finding._asdict() for finding in findings]})
@@ -50,6 +54,19 @@ def doctor(as_json: bool) -> None:
     out.table(("check", "found", "do"), rows)
     if not healthy:
         sys.exit(1)
+
+
+def _repair(out: Output) -> None:
+    with out.problems():
+        from activities.settings import load
+        from api.cli_repair import repair
+        from api.client import Api, Target
+
+        async def talk() -> None:
+            async with Api(Target.of(load())) as api:
+                await repair(api, out)
+
+        asyncio.run(talk())
 
 
 def examine() -> Iterator[Finding]:

@@ -91,6 +91,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.subject": ("Who acts with the key.", "密钥的使用者。"),
     "help.role": ("What the key may do.", "密钥的权限角色。"),
     "help.doctor": ("Check the installation and say what to do.", "检查安装情况并给出建议。"),
+    "help.repair": (
+        "Compare catalogue, files, Milvus and Temporal instead, and mend what disagrees.",
+        "改为核对目录、文件、Milvus 和 Temporal，并修复不一致之处。",
+    ),
     # --- problems ---
     "unreachable": (
         "The platform does not answer at {url}; start it with `make up`.",
@@ -283,6 +287,35 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.part_down": ("not running, {restarts} restarts", "未运行，重启 {restarts} 次"),
     "doctor.version": ("version", "版本"),
     "doctor.installed": ("installed", "已安装"),
+    # --- doctor --repair ---
+    "repair.begins": ("Comparing …", "正在核对 …"),
+    "repair.batches": ("Batches without a run", "没有运行的批次"),
+    "repair.documents": ("Documents without a run", "没有运行的文档"),
+    "repair.runs": ("Runs without a document", "没有文档的运行"),
+    "repair.deletions": ("Deletions", "删除"),
+    "repair.collections": ("Milvus collections", "Milvus 集合"),
+    "repair.rows": ("Rows in Milvus", "Milvus 中的行"),
+    "repair.blobs": ("Files", "文件"),
+    "repair.record": ("Writing it down", "记录结果"),
+    "repair.nothing": ("Everything agrees.", "一切一致。"),
+    "repair.failed": ("The comparison did not come to its end: {reason}", "核对未能完成：{reason}"),
+    "finding.batches_without_run": ("batches without a run, started again", "没有运行的批次，已重新启动"),
+    "finding.documents_without_run": ("documents without a run, put back in line", "没有运行的文档，已重新排队"),
+    "finding.runs_without_document": ("runs without a document, canceled", "没有文档的运行，已取消"),
+    "finding.unfinished_deletions": ("deletions that had stopped, started again", "中断的删除，已重新启动"),
+    "finding.unknown_collections": ("Milvus collections of nothing, dropped", "无主的 Milvus 集合，已删除"),
+    "finding.foreign_collections": (
+        "Milvus collections of another installation, or of a lost catalogue: left alone",
+        "属于其他部署或已丢失目录的 Milvus 集合：未作改动",
+    ),
+    "finding.rows_without_version": ("rows of no live version, purged", "不属于任何生效版本的行，已清除"),
+    "finding.wrong_counts": ("documents with wrong rows, written anew", "行数不符的文档，已重新写入"),
+    "finding.stray_blobs": ("files that nobody refers to, removed", "无人引用的文件，已删除"),
+    "col.finding": ("finding", "发现"),
+    "col.count": ("found", "数量"),
+    "col.mended": ("mended", "已修复"),
+    "col.left": ("left", "剩余"),
+    "col.examples": ("examples", "示例"),
     "doctor.setup_do": ("run `make setup`", "请运行 `make setup`"),
 }
 

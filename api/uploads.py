@@ -161,6 +161,7 @@ class Uploads:
             closed=True,
             archive_sha256=archive.sha256,
         )
+        await self._put(archive.sha256, archive.file)  # it may have been removed before it was claimed
         self._dispatcher.hint(batch.id)
         log.info("archive accepted", batch=batch.id, bytes=archive.bytes, actor=actor)
         return UploadAccepted.of([], batch.id)

@@ -28,6 +28,7 @@ from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
 from workflows.delete import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
+from workflows.reconcile import Reconcile
 
 _DOWN = {
     RPCStatusCode.UNAVAILABLE,
@@ -91,13 +92,17 @@ class Jobs:
         await self.ping()
 
     async def ingest(self, job: contracts.IngestJob) -> str:
-        """Start an ingestion; the workflow's id."""
+        """Start an ingestion; the workflow's id.
+
+        That a version is in line is the catalogue's to say: also one whose run was at its end may be again.
+        """
         return await self._start(
             IngestDocument.run,
             job,
             ingest_id(job.document_id, job.version),
             f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
             _attributes(job.knowledge_base, job.actor, job.document_id),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )
 
     async def batch(self, job: contracts.BatchJob, signal: str | None = None) -> str:
@@ -172,6 +177,21 @@ class Jobs:
             _attributes(job.knowledge_base, job.actor),
         )
 
+    async def reconcile(self, job: contracts.ReconcileJob) -> str:
+        """Start a comparison; the workflow's id."""
+        return await self._start(
+            Reconcile.run,
+            job,
+            contracts.reconcile_id(job.reconcile_id),
+            f"Compare catalogue, blobs, Milvus and Temporal{', and mend what disagrees' if job.repair else ''}",
+            TypedSearchAttributes(
+                [
+                    SearchAttributePair(contracts.OWNER, job.actor),
+                    SearchAttributePair(contracts.STAGE, "queued"),
+                ]
+            ),
+        )
+
     async def cancel(self, workflow_id: str) -> None:
         """Ask a run to stop; a run that has ended, or never was, stays as it is."""
         async with translated():
@@ -185,7 +205,15 @@ class Jobs:
         """The handle of a run by its id."""
         return self.client.get_workflow_handle(workflow_id)
 
-    async def _start(self, run: Any, job: Any, id: str, summary: str, attributes: TypedSearchAttributes) -> str:
+    async def _start(
+        self,
+        run: Any,
+        job: Any,
+        id: str,
+        summary: str,
+        attributes: TypedSearchAttributes,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    ) -> str:
         async with translated():
             with suppress(WorkflowAlreadyStartedError):  # it ran already, to a good end
                 await self.client.start_workflow(
@@ -194,7 +222,7 @@ class Jobs:
                     id=id,
                     task_queue=Queue.WORKFLOWS,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_reuse_policy=reuse,
                     static_summary=summary[:200],
                     search_attributes=attributes,
                 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from temporalio.common import SearchAttributeKey
-
 from activities.contracts import (
     AnswerMode,
     Contract,
@@ -14,6 +12,15 @@ from activities.contracts import (
     DocumentVersion,
     Priority,
 )
+from activities.findings import Finding
+from activities.jobs import DOCUMENT as DOCUMENT
+from activities.jobs import KNOWLEDGE_BASE as KNOWLEDGE_BASE
+from activities.jobs import OWNER as OWNER
+from activities.jobs import STAGE as STAGE
+from activities.jobs import DeleteJob as DeleteJob
+from activities.jobs import DeleteKnowledgeBaseJob as DeleteKnowledgeBaseJob
+from activities.jobs import delete_id as delete_id
+from activities.jobs import delete_knowledge_base_id as delete_knowledge_base_id
 
 JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
 
@@ -25,11 +32,7 @@ DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
 DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
-
-KNOWLEDGE_BASE = SearchAttributeKey.for_keyword("KnowledgeBase")
-DOCUMENT = SearchAttributeKey.for_keyword("Document")
-OWNER = SearchAttributeKey.for_keyword("Owner")
-STAGE = SearchAttributeKey.for_keyword("Stage")
+RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
 
 
 class JobState(Contract, frozen=True):
@@ -92,24 +95,6 @@ class BatchResult(Contract, frozen=True):
     documents: int
 
 
-class DeleteJob(Contract, frozen=True):
-    """A document that was already taken out of every answer; what it left is purged."""
-
-    knowledge_base_id: str
-    knowledge_base: str
-    document_id: str
-    document_name: str
-    actor: str
-
-
-class DeleteKnowledgeBaseJob(Contract, frozen=True):
-    """A knowledge base that was already hidden; what it left is purged."""
-
-    knowledge_base_id: str
-    knowledge_base: str
-    actor: str
-
-
 class DeleteReceipt(Contract, frozen=True):
     """The proof of a purge: rows before, rows after (0), blobs that nobody else needed."""
 
@@ -129,16 +114,31 @@ class QuestionJob(Contract, frozen=True):
     actor: str
 
 
-def delete_id(document_id: str) -> str:
-    """Workflow id of a document's deletion."""
-    return f"delete/{document_id}"
-
-
-def delete_knowledge_base_id(knowledge_base_id: str) -> str:
-    """Workflow id of a knowledge base's deletion."""
-    return f"delete-kb/{knowledge_base_id}"
-
-
 def question_id(question_id: str) -> str:
     """Workflow id of a question."""
     return f"question/{question_id}"
+
+
+class ReconcileJob(Contract, frozen=True):
+    """Compare catalogue, blobs, Milvus and Temporal. ``repair`` mends what disagrees; without it, it is only counted.
+
+    What is younger than the grace is left alone. ``reconcile_id`` is empty when the schedule started it.
+    """
+
+    reconcile_id: str = ""
+    actor: str = "schedule"
+    repair: bool = True
+    grace_seconds: float = 300.0
+    blob_grace_seconds: float = 3600.0
+
+
+class ReconcileReport(Contract, frozen=True):
+    """What was found, by kind; kinds of which nothing was found are left out."""
+
+    repair: bool
+    findings: list[Finding] = []  # noqa: RUF012 - msgspec copies it
+
+
+def reconcile_id(id: str) -> str:
+    """Workflow id of a comparison."""
+    return f"reconcile/{id}"

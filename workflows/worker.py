@@ -31,8 +31,10 @@ from workflows.batch import IngestBatch
 from workflows.connect import connect
 from workflows.delete import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
+from workflows.reconcile import Reconcile
+from workflows.schedules import schedule_reconcile
 
-WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion]
+WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion, Reconcile]
 
 #: Contracts are the same objects inside and outside of the workflow sandbox.
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
@@ -84,6 +86,8 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
             isolation.warm()
         for queue in queues:
             await running.enter_async_context(worker(client, queue, stores, settings, board))
+        if Queue.WORKFLOWS in queues:
+            await _scheduled(client, settings)
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
@@ -95,6 +99,15 @@ async def _connected(settings: Settings) -> Client:
     while True:
         try:
             return await connect(settings.temporal)
+        except TemporalUnavailable:
+            await log.awarning("waiting for Temporal", address=settings.temporal.address)
+            await asyncio.sleep(1)
+
+
+async def _scheduled(client: Client, settings: Settings) -> None:
+    while True:
+        try:
+            return await schedule_reconcile(client, settings.reconcile.minutes)
         except TemporalUnavailable:
             await log.awarning("waiting for Temporal", address=settings.temporal.address)
             await asyncio.sleep(1)

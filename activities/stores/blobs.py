@@ -16,10 +16,11 @@ Errors of obstore become ``BlobsUnavailable`` (waited for) or ``KeyError`` (no s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, NamedTuple, TypeVar
 from urllib.parse import unquote, urlparse
 
 import msgspec
@@ -55,6 +56,13 @@ def _translated(key: str) -> Iterator[None]:
         raise KeyError(key) from exc
     except (BaseError, OSError) as exc:
         raise BlobsUnavailable(detail=first_line(exc)) from exc
+
+
+class Entry(NamedTuple):
+    """A blob in a listing."""
+
+    key: str
+    modified_at: datetime
 
 
 class Blobs:
@@ -136,6 +144,12 @@ class Blobs:
         """Keys under a prefix (a whole path segment)."""
         with _translated(prefix):
             return [meta["path"] async for batch in obstore.list(self._store, prefix=prefix) for meta in batch]
+
+    async def entries(self, prefix: str) -> AsyncIterator[Sequence[Entry]]:
+        """Key and age of all blobs under a prefix, some hundred at a time, in no order."""
+        with _translated(prefix):
+            async for batch in obstore.list(self._store, prefix=prefix, chunk_size=500):
+                yield [Entry(meta["path"], meta["last_modified"]) for meta in batch]
 
     async def delete(self, key: str) -> None:
         """Remove a blob; removing what is not there is fine."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,6 +50,12 @@ ANALYZER: dict[str, Any] = {
 
 #: An id as the catalogue makes them: nothing else can get into a filter.
 ID = re.compile(r"[0-9a-f]{32}")
+
+#: An id of a row as the index step makes them.
+ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
+
+#: Rows that one page of a scan has; Milvus allows 16,384.
+SCAN_PAGE = 10_000
 
 #: Milvus Lite ends connections that ping more often than every five minutes (gRPC's own limit for servers).
 GRPC_OPTIONS = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_permit_without_calls": False}
@@ -148,6 +155,36 @@ class Milvus:
         """Delete the rows of a document, or of one of its versions."""
         async with self._call(collection) as client:
             await client.delete(collection, filter=_filter(document_id, version), retry_times=0)
+
+    async def collections(self) -> list[str]:
+        """Names of all collections, also of other installations that share the server."""
+        async with self._call("") as client:
+            return list(await client.list_collections(retry_times=0))
+
+    async def versions(self, collection: str) -> AsyncIterator[dict[tuple[str, int], int]]:
+        """Rows counted by (document, version), page after page in the order of their ids, without their texts.
+
+        A version whose rows lie on two pages is counted on each. Rows of other makers than us, without an id
+        like ours, are passed over.
+        """
+        after = ""
+        while True:
+            async with self._call(collection) as client:
+                found = await client.query(
+                    collection,
+                    filter=f'id > "{after}"' if after else "",
+                    output_fields=["document_id", "version"],
+                    limit=SCAN_PAGE,
+                    consistency_level="Strong",
+                    iterator="True",  # a cluster then answers in the order of ids, as Milvus Lite always does
+                    reduce_stop_for_best="True",
+                    retry_times=0,
+                )
+            ours = [row for row in found if ROW_ID.fullmatch(row["id"])]
+            yield Counter((str(row["document_id"]), int(row["version"])) for row in ours)
+            if len(found) < SCAN_PAGE or not ours:
+                return
+            after = ours[-1]["id"]
 
     async def search_dense(
         self, collection: str, vector: Vectors, limit: int, document_ids: Sequence[str] = ()

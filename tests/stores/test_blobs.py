@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -209,3 +210,16 @@ def test_digests_tell_parts_apart() -> None:
     assert len({digest(), digest(""), digest("abc"), digest("a", "bc"), digest("ab", "c"), digest("bc", "a")}) == 6
     assert len(digest("文")) == 32
     assert original_key("f" * 64) == f"originals/{'f' * 64}"
+
+
+async def test_a_listing_tells_the_age(blobs: Blobs) -> None:
+    """Every blob under the prefix once, with the time at which it was stored; none where there is nothing."""
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    for number in range(3):
+        await blobs.put(f"chunks/{number}/x", b"text")
+    await blobs.put("originals/x", b"text")
+    entries = [entry async for page in blobs.entries("chunks") for entry in page]
+    assert {entry.key for entry in entries} == {"chunks/0/x", "chunks/1/x", "chunks/2/x"}
+    assert len(entries) == 3
+    assert all(before < entry.modified_at <= datetime.now(UTC) for entry in entries)
+    assert [page async for page in blobs.entries("missing")] == []

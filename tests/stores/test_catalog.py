@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -32,7 +32,7 @@ from activities.settings import CatalogSettings, Settings, load
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog, alembic_config, upgrade
 from activities.stores.catalog.keys import KEY_PREFIX, hash_key
-from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.records import KnowledgeBase, Note
 from activities.stores.catalog.tables import AuditRow, Table, new_id
 from api.processes import free_port
 
@@ -576,3 +576,45 @@ async def test_a_database_without_tables_is_an_outage(tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailable):
         await catalog.documents.get(MISSING)
     await catalog.close()
+
+
+# --- what is put back in line, and what is removed --------------------------------------------------
+
+
+async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_one(
+    catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A version that is back in line stays queued, or nobody would ever start it."""
+    id = await accepted(catalog, kb)
+    note = Note(document_id=id, version=1, at=datetime.now(UTC) + timedelta(hours=1), state="running", stage="embed")
+    await catalog.documents.note([note])
+    assert (await catalog.documents.get(id)).state == "queued"
+    await catalog.intake.dispatched([(id, 1)])
+    await catalog.documents.note([note])
+    assert (await catalog.documents.get(id)).state == "running"
+    (stalled,) = await catalog.stalled.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))
+    assert await catalog.stalled.put_back(stalled)
+    assert not await catalog.stalled.put_back(stalled)  # it is not as it was any more
+    await catalog.documents.note([note])
+    assert [each.document_id for each in await catalog.intake.undispatched(10)] == [id]
+    assert await catalog.stalled.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2)) == []
+
+
+async def test_a_content_is_removed_by_one_and_only_if_nobody_uses_it(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Who comes second, or uploads meanwhile, is refused; an archive that is unpacked is in use."""
+    assert await catalog.contents.begin_stray_removal(ONE, "a" * 32)
+    assert await catalog.contents.begin_stray_removal(ONE, "a" * 32)
+    assert not await catalog.contents.begin_stray_removal(ONE, "b" * 32)
+    with pytest.raises(ContentBeingRemoved):
+        await accepted(catalog, kb)
+    with pytest.raises(ContentBeingRemoved):
+        await catalog.batches.create(kb.id, "a.zip", 1, "ann", closed=True, archive_sha256=ONE)
+    await catalog.contents.end_removal(ONE)
+    id = await accepted(catalog, kb)
+    assert not await catalog.contents.begin_stray_removal(ONE, "a" * 32)
+    await catalog.documents.delete(id, "ann")
+    assert not await catalog.contents.begin_stray_removal(ONE, "a" * 32)  # its deletion takes it along
+    batch = await catalog.batches.create(kb.id, "a.zip", 1, "ann", closed=True, archive_sha256=TWO)
+    assert not await catalog.contents.begin_stray_removal(TWO, "a" * 32)
+    await catalog.batches.settle(batch.id, "ready")
+    assert await catalog.contents.begin_stray_removal(TWO, "a" * 32)

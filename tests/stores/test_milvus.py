@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
@@ -278,3 +279,26 @@ async def test_a_closed_client_connects_again(milvus: Milvus, collection: str) -
     for _ in range(2):
         await milvus.close()
     assert await milvus.count(collection) == 1
+
+
+async def test_rows_are_counted_by_version_over_many_pages(
+    milvus: Milvus, collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row of ours counts once, however the pages fall; what has another shape of id is passed over."""
+    monkeypatch.setattr("activities.stores.milvus.SCAN_PAGE", 2)
+    foreign = Row(id='"x" or 1', document_id="x", version=1, ordinal=0, page=0, section="", text="text")
+    for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO), [foreign]):
+        await milvus.upsert(collection, group, vectors(len(group)))
+    found: Counter[tuple[str, int]] = Counter()
+    async for page in milvus.versions(collection):
+        assert sum(page.values()) <= 2
+        found.update(page)
+    assert found == {(ONE, 1): 3, (ONE, 2): 2, (TWO, 1): 1}
+    assert collection in await milvus.collections()
+
+
+async def test_a_collection_that_is_not_there_has_no_versions(milvus: Milvus) -> None:
+    """That is said, and not taken for an empty one."""
+    with pytest.raises(KeyError):
+        async for _ in milvus.versions(MISSING):
+            pass

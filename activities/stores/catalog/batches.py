@@ -9,12 +9,12 @@ import msgspec
 from sqlalchemy import delete, func, null, select, tuple_, update
 
 from activities.contracts import BatchState, Dispatch
-from activities.errors import Canceled, NotFound, Reason
+from activities.errors import Canceled, ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import dispatch, dispatches
 from activities.stores.catalog.records import PENDING, Batch, Tally
-from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
 #: States of a batch whose workflow goes on.
 ACTIVE: tuple[BatchState, ...] = ("queued", "running", "paused")
@@ -42,11 +42,19 @@ class Batches:
         closed: bool,
         archive_sha256: str | None = None,
     ) -> Batch:
-        """A new batch; documents join it by ``Upload.batch_id`` until it is closed. Raises NotFound."""
+        """A new batch; documents join it by ``Upload.batch_id`` until it is closed.
+
+        Raises NotFound, and ContentBeingRemoved while the archive is (see ``contents``).
+        """
         async with self._engine.write() as session:
             knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
             if knowledge_base is None or knowledge_base.deleted_at is not None:
                 raise NotFound(kind="knowledge base", id=knowledge_base_id)
+            if archive_sha256 is not None:
+                content = await session.get(ContentRow, archive_sha256, with_for_update=True)
+                if content is not None and content.removing_by is not None:
+                    raise ContentBeingRemoved()
+                session.add_all([] if content else [ContentRow(sha256=archive_sha256)])
             row = BatchRow(
                 knowledge_base_id=knowledge_base_id,
                 name=name,

@@ -8,9 +8,11 @@ document uses it, and marks it first. So bytes that were accepted are never remo
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
+from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.tables import ContentRow, DocumentRow, VersionRow
+from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, VersionRow
 
 
 class Contents:
@@ -33,6 +35,26 @@ class Contents:
             if row.removing_by is None and await session.scalar(other.limit(1)) is not None:
                 return False
             row.removing_by = document_id
+        return True
+
+    async def begin_stray_removal(self, sha256: str, holder: str) -> bool:
+        """Whether blobs that nobody seemed to use may go: no document, and no archive that is unpacked, does."""
+        used = select(VersionRow.version).where(VersionRow.sha256 == sha256)
+        unpacked = select(BatchRow.id).where(BatchRow.archive_sha256 == sha256, BatchRow.state.in_(ACTIVE))
+        try:
+            async with self._engine.write() as session:
+                row = await session.get(ContentRow, sha256, with_for_update=True)
+                if row is None:  # nobody has it, and from here on nobody takes it in
+                    row = ContentRow(sha256=sha256)
+                    session.add(row)
+                    await session.flush()
+                if row.removing_by not in (None, holder):
+                    return False
+                if (await session.execute(used.limit(1))).first() or (await session.execute(unpacked.limit(1))).first():
+                    return False
+                row.removing_by = holder
+        except IntegrityError:
+            return False  # it was taken in at this very moment
         return True
 
     async def end_removal(self, sha256: str) -> None:

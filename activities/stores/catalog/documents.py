@@ -179,6 +179,7 @@ class Documents:
                         VersionRow.version == note.version,
                         VersionRow.state.in_(("queued", "running", "waiting")),
                         VersionRow.updated_at <= note.at,  # workers of different queues write at different times
+                        VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
                     )
                     .values(
                         state=note.state,

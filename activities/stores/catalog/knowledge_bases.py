@@ -118,13 +118,13 @@ class KnowledgeBases:
             row = await session.scalar(query)
         if row is None:
             raise NotFound(kind="knowledge base", id=knowledge_base_id)
-        return _generation(row)
+        return generation_record(row)
 
     async def generations(self, knowledge_base_id: str) -> list[Generation]:
         """All index generations, also of a knowledge base that is being deleted."""
         query = select(GenerationRow).where(GenerationRow.knowledge_base_id == knowledge_base_id)
         async with self._engine.read() as session:
-            return [_generation(row) for row in await session.scalars(query)]
+            return [generation_record(row) for row in await session.scalars(query)]
 
     async def claim_model(self, generation: Generation, model: str, fingerprint: str) -> Generation:
         """Bind a generation to the first embedding model that fills it; the answer says which one that is."""
@@ -136,7 +136,7 @@ class KnowledgeBases:
                 raise NotFound(kind="knowledge base", id=generation.knowledge_base_id)
             if row.model_fingerprint is None:
                 row.model, row.model_fingerprint = model, fingerprint
-        return _generation(row)
+        return generation_record(row)
 
 
 async def _live_row(session: AsyncSession, name: str) -> KnowledgeBaseRow:
@@ -161,7 +161,8 @@ def _record(row: KnowledgeBaseRow) -> KnowledgeBase:
     )
 
 
-def _generation(row: GenerationRow) -> Generation:
+def generation_record(row: GenerationRow) -> Generation:
+    """As the catalogue answers it."""
     return Generation(
         knowledge_base_id=row.knowledge_base_id,
         generation=row.generation,

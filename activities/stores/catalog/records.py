@@ -154,6 +154,63 @@ class VersionBlobs(Record, frozen=True):
     vectors_key: str | None
 
 
+class PendingVersion(Record, frozen=True):
+    """A version that should have a run; ``awaits_batch`` when the run of its batch may not have begun it yet."""
+
+    document_id: str
+    version: int
+    name: str
+    state: DocumentState
+    awaits_batch: bool
+    updated_at: datetime
+
+
+class StalledBatch(Record, frozen=True):
+    """A batch whose workflow should go on."""
+
+    id: str
+    name: str
+    updated_at: datetime
+
+
+class Standing(Record, frozen=True):
+    """What a version is; ``changed_at`` is also when its document was deleted, or another version went live."""
+
+    pending: bool
+    live: bool
+    deleted: bool
+    changed_at: datetime
+
+
+class LiveVersion(Record, frozen=True):
+    """A version that search may show, and what it was made of."""
+
+    document_id: str
+    version: int
+    name: str
+    chunks: int
+    sha256: str
+    parsed_key: str | None
+    chunks_key: str | None
+
+
+class DeletedDocument(Record, frozen=True):
+    id: str
+    name: str
+    knowledge_base_id: str
+    knowledge_base: str
+    deleted_by: str
+
+
+class DeletedKnowledgeBase(Record, frozen=True):
+    """A deleted knowledge base, whose row stays; ``has_documents`` when some were not removed yet."""
+
+    id: str
+    name: str
+    created_by: str
+    has_documents: bool
+
+
 class Question(Record, frozen=True):
     id: str
     knowledge_base_id: str

@@ -1,0 +1,99 @@
+"""Reconcile: catalogue, blobs, Milvus and Temporal are compared, and what disagrees is mended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import steps
+    from activities.contracts import Priority as Urgency
+    from activities.contracts import Queue
+    from activities.findings import Findings, Looked, LookInput, RecordReconcileInput
+    from activities.interceptor import reason_of
+    from workflows.contracts import RECONCILE_STAGES, JobState, ReconcileJob, ReconcileReport
+    from workflows.policies import MEND_STEP, SHORT_STEP
+    from workflows.progress import Progress
+
+Step = Callable[[LookInput], Coroutine[Any, Any, Looked]]
+
+#: Stage, its step, and what is said of it. Rows come after deletions, and blobs last: what is deleted needs none.
+LOOKS: tuple[tuple[str, Step, str], ...] = (
+    ("batches", steps.mend_batches, "Batches without a run"),
+    ("documents", steps.mend_documents, "Documents without a run"),
+    ("runs", steps.mend_runs, "Runs without a document"),
+    ("deletions", steps.mend_deletions, "Deletions that did not come to their end"),
+    ("collections", steps.mend_collections, "Collections that belong to no generation"),
+    ("rows", steps.mend_rows, "Rows that nobody has, and rows that are missing"),
+    ("blobs", steps.mend_blobs, "Files that nobody refers to"),
+)
+
+
+@workflow.defn
+class Reconcile:
+    """One stage for each thing that can disagree; each goes on in slices, so that 100,000 documents are no matter."""
+
+    @workflow.init
+    def __init__(self, job: ReconcileJob) -> None:
+        self._progress = Progress(RECONCILE_STAGES)
+        self._priority = Priority(priority_key=Urgency.REINDEX)
+        self._found = Findings()
+
+    @workflow.query
+    def state(self) -> JobState:
+        """Stage and state; ``done`` counts what was found so far."""
+        return msgspec.structs.replace(self._progress.state(), done=sum(each.count for each in self._found.list()))
+
+    @workflow.run
+    async def run(self, job: ReconcileJob) -> ReconcileReport:
+        """The report, as far as it is known; what could not be looked at for an unforeseen reason raises."""
+        try:
+            for stage, look, title in LOOKS:
+                self._progress.enter(stage)
+                await self._all(look, title, job)
+        except (ActivityError, asyncio.CancelledError) as exc:
+            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
+            self._progress.finish("canceled" if canceled else "failed")
+            if canceled:
+                raise
+            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+        self._progress.enter("record")
+        await self._record(job)
+        self._progress.finish("ready")
+        return ReconcileReport(repair=job.repair, findings=self._found.list())
+
+    async def _all(self, look: Step, title: str, job: ReconcileJob) -> None:
+        grace = job.blob_grace_seconds if look is steps.mend_blobs else job.grace_seconds
+        after: str | None = ""
+        while after is not None:
+            looked = await workflow.execute_activity(
+                look,
+                LookInput(repair=job.repair, grace_seconds=grace, after=after),
+                task_queue=Queue.STORE,
+                priority=self._priority,
+                summary=title,
+                **MEND_STEP,
+            )
+            self._found.merge(looked.findings)
+            after = looked.next
+
+    async def _record(self, job: ReconcileJob) -> None:
+        await workflow.execute_activity(
+            steps.record_reconcile,
+            RecordReconcileInput(
+                reconcile_id=job.reconcile_id or workflow.info().run_id.replace("-", ""),
+                actor=job.actor,
+                repair=job.repair,
+                findings=self._found.list(),
+            ),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary="Record what was found",
+            **SHORT_STEP,
+        )

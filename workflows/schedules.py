@@ -1,0 +1,79 @@
+"""What Temporal starts by itself: `Reconcile`, every so many minutes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import Queue
+from activities.jobs import OWNER, STAGE
+from workflows.connect import translated
+from workflows.contracts import ReconcileJob, reconcile_id
+from workflows.reconcile import Reconcile
+
+#: The schedule's id.
+RECONCILE = "reconcile"
+
+#: A start that was missed by longer than this is not made up for: the next one does the same.
+CATCH_UP = timedelta(minutes=10)
+
+
+async def schedule_reconcile(client: Client, minutes: int) -> None:
+    """Bring the schedule up to date: made, changed, or, with 0 minutes, removed. Many workers may do it at once.
+
+    A schedule that somebody has paused stays paused. Raises TemporalUnavailable.
+    """
+    async with translated():
+        if not minutes:
+            await _remove(client)
+            return
+        wanted = _schedule(minutes)
+        try:
+            await client.create_schedule(RECONCILE, wanted)
+        except ScheduleAlreadyRunningError:
+            await client.get_schedule_handle(RECONCILE).update(lambda found: _updated(found, wanted))
+
+
+def _schedule(minutes: int) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            Reconcile.run,
+            ReconcileJob(),
+            id=reconcile_id("scheduled"),  # Temporal adds the time
+            task_queue=Queue.WORKFLOWS,
+            static_summary="Compare catalogue, blobs, Milvus and Temporal, and mend what disagrees",
+            typed_search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(OWNER, "schedule"), SearchAttributePair(STAGE, "queued")]
+            ),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
+
+
+def _updated(found: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
+    schedule = found.description.schedule
+    schedule.action, schedule.spec, schedule.policy = wanted.action, wanted.spec, wanted.policy
+    return ScheduleUpdate(schedule=schedule)
+
+
+async def _remove(client: Client) -> None:
+    try:
+        await client.get_schedule_handle(RECONCILE).delete()
+    except RPCError as exc:
+        if exc.status is not RPCStatusCode.NOT_FOUND:
+            raise
