@@ -88,10 +88,14 @@ class EmbedActivities:
         known |= made
         hashes = [digest(chunk.text) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
-        for part in await self._blobs.list(prefix):
-            if part != key:
-                await self._blobs.delete(part)
+        if len(chunks) > GROUP:
+            await self._remove_parts(prefix, key)
         return _embedded(key, card, len(chunks), embedded=len(missing))
+
+    async def _remove_parts(self, prefix: str, whole: str) -> None:
+        for part in await self._blobs.list(prefix):
+            if part != whole:
+                await self._blobs.delete(part)
 
     async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
         """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
@@ -139,7 +143,8 @@ async def embed_chunks(
         log.debug("embedding", chunks=len(members))
         batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
         matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
-        await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
+        if len(texts) > GROUP:  # or else the whole is saved at once
+            await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
         made.update(zip(members, matrix, strict=True))
         done += len(members)
         report(done, total)

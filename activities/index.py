@@ -58,7 +58,8 @@ class IndexActivities:
     async def index(self, job: IndexInput) -> Indexed:
         """Write a version's rows into the live generation, and count them. They are not shown before publishing."""
         generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id)
-        generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
+        if generation.model_fingerprint is None:
+            generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
         if generation.model_fingerprint != job.model_fingerprint:
             raise ModelMismatch(indexed=generation.model, serving=job.model)
         collection = generation.collection

@@ -13,7 +13,7 @@ import pytest
 from temporalio import activity
 from temporalio.api.common.v1 import Payload
 
-from activities import contracts
+from activities import contracts, steps
 from activities.contracts import Answered, Chunk, Chunking, Citation, Contract, PurgeInput, Queue, Source
 from activities.converter import data_converter
 from activities.errors import Reason
@@ -116,8 +116,8 @@ def definition(function: Callable[..., Any]) -> tuple[str | None, list[type] | N
 
 SIGNATURES = {
     str(definition(function)[0]): definition(function)
-    for _, function in inspect.getmembers(contracts, inspect.isfunction)
-    if function.__module__ == contracts.__name__
+    for _, function in inspect.getmembers(steps, inspect.isfunction)
+    if function.__module__ == steps.__name__
 }
 
 

@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
 PAGE = 16
 
 #: Documents after which a run continues as new, so that its history stays small.
-DOCUMENTS_OF_A_RUN = 200
+DOCUMENTS_OF_A_RUN = 50
 
 #: How often documents under way are looked up in the catalogue: those that the run before this one has started,
 #: whose end it cannot be told, and, in case that anything else was missed, all of them.
