@@ -77,6 +77,14 @@ def _environ(data: Path) -> dict[str, str]:
     }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a running platform share one, in one process; the others may run in another beside it."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "platform" in fixtures or "chaos" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("platform"))
+
+
 @contextmanager
 def running_platform(data: Path, **more: str) -> Iterator[Platform]:
     """`holdfast up` in a folder of its own, on free ports; stopped at the end, and its exit status checked."""

@@ -196,7 +196,7 @@ async def test_failed_documents_of_a_batch_are_tried_again(api: httpx.AsyncClien
 async def test_parallelism_is_set_while_it_runs(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
     """The window grows at once, and the batch says so."""
     batch = (await api.post(f"/knowledge-bases/{kb}/batches", json={"parallelism": 1})).json()
-    await send(api, kb, [(f"long-{n}.txt", long_text(60_000 + n)) for n in range(4)], batch=batch["id"])
+    await send(api, kb, [(f"long-{n}.txt", long_text(30_000 + n)) for n in range(4)], batch=batch["id"])
     await batch_is(api, batch["id"], "running")
     assert (await api.post(f"/batches/{batch['id']}/set-parallelism", json={"parallelism": 4})).status_code == 202
 

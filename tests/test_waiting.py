@@ -30,7 +30,7 @@ def down(platform: Platform, part: str) -> Iterator[None]:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(("part", "characters"), [("triton", 151_111), ("milvus", 31_112)])
+@pytest.mark.parametrize(("part", "characters"), [("triton", 101_111), ("milvus", 31_112)])
 async def test_a_document_waits_for_what_is_down(
     api: httpx.AsyncClient, kb: str, platform: Platform, part: str, characters: int
 ) -> None:
