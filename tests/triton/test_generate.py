@@ -59,11 +59,15 @@ async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClie
     assert any(not piece.decode().isascii() for piece in got)
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("prompt", "seconds"), [(PROMPT, 0.0), ("a long prompt " * 1200, 0.5)], ids=["answering", "reading"]
 )
 async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt: str, seconds: float) -> None:
-    """Every slot has a long answer or a long prompt; cancelling lets the next question in at once."""
+    """Every slot has a long answer or a long prompt; cancelling lets the next question in.
+
+    Four answers of 2,000 tokens, or four prompts of 3,600, would keep it out for longer than the test may take.
+    """
     request = question(prompt, max_tokens=2000, ignore_eos=True)
     streams = [client.stream_infer(once(request)) for _ in range(SLOTS)]
     if seconds:
@@ -75,10 +79,7 @@ async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt:
             await anext(aiter(stream))
     for stream in streams:
         stream.cancel()
-    started = time.monotonic()
     assert await answer(client, question(PROMPT, max_tokens=3))
-    # Four answers of 2,000 tokens, or four prompts of 3,600, take far more than a minute.
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
