@@ -48,6 +48,10 @@ def batch_workflow_id(batch_id: str) -> str:
 
 
 AnswerMode = Literal["extractive", "generative"]
+
+#: Why quotes stand where text was to be written: the model does not write the language, or wrote what no source says.
+Fallback = Literal["language", "unsupported"]
+
 SearchMode = Literal["hybrid", "dense", "keyword"]
 
 
@@ -56,6 +60,19 @@ class Chunking(Contract, frozen=True):
 
     max_tokens: int = 350
     overlap_tokens: int = 0
+
+
+class AnswerSettings(Contract, frozen=True):
+    """How questions on a knowledge base are answered; what is None is as the platform's settings say.
+
+    ``instructions`` are added to the language model's own; ``max_tokens`` is the longest generated answer.
+    """
+
+    mode: AnswerMode | None = None
+    instructions: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
 
 
 # --- what blobs hold -------------------------------------------------------------------------------
@@ -334,6 +351,13 @@ class Finished(Contract, frozen=True):
 # --- questions -------------------------------------------------------------------------------------
 
 
+class Turn(Contract, frozen=True):
+    """An earlier question of a conversation, and its answer (``QuestionJob.history_key`` is a blob with a list)."""
+
+    question: str
+    answer: str
+
+
 class RetrieveInput(Contract, frozen=True):
     question_id: str
     knowledge_base_id: str
@@ -383,13 +407,19 @@ class AnswerInput(Contract, frozen=True):
 
 
 class Answered(Contract, frozen=True):
-    """``found`` is False when the documents do not hold the answer; the text then says so."""
+    """``found`` is False when the documents do not hold the answer; the text then says so.
+
+    ``fallback`` says why ``mode`` is not the one that was asked for; ``withheld`` counts written sentences that
+    no source supports, which are not shown.
+    """
 
     answer: str
     citations: list[Citation]
     mode: AnswerMode
     found: bool
     tokens: int = 0
+    fallback: Fallback | None = None
+    withheld: int = 0
 
 
 class RecordAnswerInput(Contract, frozen=True):

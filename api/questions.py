@@ -49,10 +49,9 @@ class SearchController(Controller):
         record = await catalog.knowledge_bases.get(kb)
         query = checked_question(data.query, settings)
         found = await retriever.search(record.id, query, data.limit, data.mode, await known(catalog, data.documents))
-        pending = await catalog.documents.pending(record.id)
         return SearchResponse(
             hits=[SearchHit.of(passage) for passage in found.passages],
-            index=IndexState(state="building" if pending else "ready", pending=pending),
+            index=IndexState.of(await catalog.documents.pending(record.id)),
         )
 
     @post("/questions", status_code=202, summary="Ask a question")
@@ -65,6 +64,7 @@ class SearchController(Controller):
             owner = await catalog.questions.conversation_owner(data.conversation_id)
             if owner != principal.subject:
                 raise NotFound(kind="conversation", id=data.conversation_id)
+        documents = await known(catalog, data.documents)
         mode = data.mode or default_mode(settings)
         question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
         job = QuestionJob(
@@ -74,13 +74,16 @@ class SearchController(Controller):
             question=text,
             mode=mode,
             actor=principal.subject,
+            conversation_id=data.conversation_id,
+            wait_for_index=data.wait_for_index,
+            documents=documents,
         )
         try:
             await jobs.answer(job)
         except HoldfastError:
             await catalog.questions.withdraw(question.id)
             raise
-        return QuestionAccepted.of(question)
+        return QuestionAccepted.of(question, IndexState.of(await catalog.documents.pending(record.id)))
 
 
 class QuestionController(Controller):
@@ -142,7 +145,14 @@ async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
     """The end of a stream whose history Temporal no longer keeps."""
     yield SourcesEvent(sources=question.sources)
     if question.answer is not None and question.found is not None:
-        yield DoneEvent(answer=question.answer, citations=question.citations, mode=question.mode, found=question.found)
+        yield DoneEvent(
+            answer=question.answer,
+            citations=question.citations,
+            mode=question.mode,
+            found=question.found,
+            fallback=question.fallback,
+            withheld=question.withheld,
+        )
     else:
         yield ErrorEvent(reason=question.reason or HoldfastError().reason)
 
@@ -154,7 +164,7 @@ def _message(event: QuestionEvent, id: int | None, language: Language) -> Event:
             body: object = {"sources": [SourceInfo.whole(source) for source in event.sources]}
         case DoneEvent():
             citations = [CitationInfo.whole(citation) for citation in event.citations]
-            body = {"answer": event.answer, "citations": citations, "mode": event.mode, "found": event.found}
+            body = msgspec.structs.asdict(event) | {"citations": citations}
         case ErrorEvent():
             body = {"code": event.reason.code, "message": event.reason.render(language)}
         case _:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from activities.contracts import AnswerMode, Citation, SearchMode, Source
+from activities.contracts import AnswerMode, Citation, Fallback, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
 from activities.stores.catalog.records import Question
@@ -76,6 +76,11 @@ class IndexState(Schema, frozen=True):
     pending: int
     eta_seconds: float | None = None
 
+    @classmethod
+    def of(cls, pending: int) -> IndexState:
+        """From the catalogue's count."""
+        return cls(state="building" if pending else "ready", pending=pending)
+
 
 class SearchResponse(Schema, frozen=True):
     hits: list[SearchHit]
@@ -86,6 +91,8 @@ class AskRequest(Request, frozen=True):
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
+    wait_for_index: bool = False
+    documents: Annotated[list[str], Meta(max_length=100)] = []
 
 
 class QuestionAccepted(Schema, frozen=True):
@@ -95,11 +102,13 @@ class QuestionAccepted(Schema, frozen=True):
     workflow_id: str
     status_url: str
     events_url: str
+    index: IndexState
 
     @classmethod
-    def of(cls, question: Question) -> QuestionAccepted:
+    def of(cls, question: Question, index: IndexState) -> QuestionAccepted:
         """From the catalogue."""
         return cls(
+            index=index,
             id=question.id,
             conversation_id=question.conversation_id,
             state=question.state,
@@ -127,11 +136,12 @@ class QuestionInfo(Schema, frozen=True):
     finished_at: datetime | None
     workflow_id: str
     events_url: str
+    fallback: Fallback | None
+    withheld: int
 
     @classmethod
     def of(cls, question: Question, language: Language) -> QuestionInfo:
         """From the catalogue."""
-        job = QuestionAccepted.of(question)
         return cls(
             id=question.id,
             conversation_id=question.conversation_id,
@@ -146,6 +156,8 @@ class QuestionInfo(Schema, frozen=True):
             actor=question.actor,
             created_at=question.created_at,
             finished_at=question.finished_at,
-            workflow_id=job.workflow_id,
-            events_url=job.events_url,
+            workflow_id=question_id(question.id),
+            events_url=f"/api/v1/questions/{question.id}/events",
+            fallback=question.fallback,
+            withheld=question.withheld,
         )

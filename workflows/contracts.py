@@ -104,7 +104,11 @@ class DeleteReceipt(Contract, frozen=True):
 
 
 class QuestionJob(Contract, frozen=True):
-    """One question, to be answered from one knowledge base."""
+    """One question, to be answered from one knowledge base, or from some of its documents.
+
+    ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
+    list of ``Turn`` that the client sent itself, which is the one that counts if it is there.
+    """
 
     question_id: str
     knowledge_base_id: str
@@ -112,6 +116,10 @@ class QuestionJob(Contract, frozen=True):
     question: str
     mode: AnswerMode
     actor: str
+    conversation_id: str | None = None
+    history_key: str | None = None
+    wait_for_index: bool = False
+    documents: list[str] = []  # noqa: RUF012 - msgspec copies it
 
 
 def question_id(question_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from activities.contracts import AnswerMode, BatchState, Chunking, Citation, Source
+from activities.contracts import AnswerMode, BatchState, Chunking, Citation, Fallback, Source
 from activities.errors import Reason
 
 DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
@@ -226,3 +226,5 @@ class Question(Record, frozen=True):
     actor: str
     created_at: datetime
     finished_at: datetime | None
+    fallback: Fallback | None = None
+    withheld: int = 0
