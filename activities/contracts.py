@@ -410,14 +410,34 @@ class SearchFilter(Contract, frozen=True, forbid_unknown_fields=True):
     tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
 
 
+class WaitInput(Contract, frozen=True):
+    """Whose documents of a knowledge base are waited for: those that were accepted before the question."""
+
+    question_id: str
+    knowledge_base_id: str
+    actor: str
+
+
+class Waited(Contract, frozen=True):
+    """``attempts`` is how often it was looked."""
+
+    attempts: int
+
+
 class RetrieveInput(Contract, frozen=True):
-    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base."""
+    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base.
+
+    In a conversation the question is first made to stand alone: ``follows`` says that there may be earlier turns
+    in the catalogue, ``history_key`` names a blob with them.
+    """
 
     question_id: str
     knowledge_base_id: str
     question: str
     documents: list[str] = []
     filter: SearchFilter | None = None
+    follows: bool = False
+    history_key: str | None = None
 
 
 class Source(Contract, frozen=True):
@@ -434,11 +454,20 @@ class Source(Contract, frozen=True):
 
 
 class Retrieved(Contract, frozen=True):
-    """``sources_key`` is the blob with the passages' texts, in the order of ``sources``."""
+    """``sources_key`` is the blob with the passages' texts, in the order of ``sources``.
+
+    ``standalone`` is what was searched for, where that is not the question itself; ``generation``, ``model`` and
+    ``model_fingerprint`` are those of the index; ``milliseconds`` by stage.
+    """
 
     sources_key: str
     sources: list[Source]
     similarity: float
+    standalone: str | None = None
+    generation: int | None = None
+    model: str | None = None
+    model_fingerprint: str | None = None
+    milliseconds: dict[str, int] = {}
 
 
 class Citation(Contract, frozen=True):
@@ -466,7 +495,8 @@ class Answered(Contract, frozen=True):
     """``found`` is False when the documents do not hold the answer; the text then says so.
 
     ``fallback`` says why ``mode`` is not the one that was asked for; ``withheld`` counts written sentences that
-    no source supports, which are not shown.
+    no source supports, which are not shown. ``model`` is the language model, if it was asked, and
+    ``prompt_version`` how; ``milliseconds`` by stage.
     """
 
     answer: str
@@ -476,6 +506,9 @@ class Answered(Contract, frozen=True):
     tokens: int = 0
     fallback: Fallback | None = None
     withheld: int = 0
+    model: str | None = None
+    prompt_version: str | None = None
+    milliseconds: dict[str, int] = {}
 
 
 class RecordAnswerInput(Contract, frozen=True):
@@ -484,3 +517,4 @@ class RecordAnswerInput(Contract, frozen=True):
     answered: Answered | None = None
     reason: Reason | None = None
     canceled: bool = False
+    milliseconds: dict[str, int] = {}

@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
-from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent
+from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
@@ -51,7 +51,7 @@ class SearchController(Controller):
         found = await retriever.search(record.id, query, data.limit, data.mode, await known(catalog, data.documents))
         return SearchResponse(
             hits=[SearchHit.of(passage) for passage in found.passages],
-            index=IndexState.of(await catalog.documents.pending(record.id)),
+            index=IndexState.of(await catalog.pending.of(record.id)),
         )
 
     @post("/questions", status_code=202, summary="Ask a question")
@@ -65,7 +65,7 @@ class SearchController(Controller):
             if owner != principal.subject:
                 raise NotFound(kind="conversation", id=data.conversation_id)
         documents = await known(catalog, data.documents)
-        mode = data.mode or default_mode(settings)
+        mode = data.mode or record.answers.mode or default_mode(settings)
         question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
         job = QuestionJob(
             question_id=question.id,
@@ -77,13 +77,14 @@ class SearchController(Controller):
             conversation_id=data.conversation_id,
             wait_for_index=data.wait_for_index,
             documents=documents,
+            filter=data.filter,
         )
         try:
             await jobs.answer(job)
         except HoldfastError:
             await catalog.questions.withdraw(question.id)
             raise
-        return QuestionAccepted.of(question, IndexState.of(await catalog.documents.pending(record.id)))
+        return QuestionAccepted.of(question, IndexState.of(await catalog.pending.of(record.id)))
 
 
 class QuestionController(Controller):
@@ -145,6 +146,8 @@ async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
     """The end of a stream whose history Temporal no longer keeps."""
     yield SourcesEvent(sources=question.sources)
     if question.answer is not None and question.found is not None:
+        yield ResetEvent()  # a reader that resumes may have a part of it
+        yield DeltaEvent(text=question.answer)
         yield DoneEvent(
             answer=question.answer,
             citations=question.citations,

@@ -11,7 +11,7 @@ from msgspec import Meta
 from activities.contracts import AnswerMode, Citation, Fallback, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
-from activities.stores.catalog.records import Question
+from activities.stores.catalog.records import PendingDocuments, Question
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -78,9 +78,10 @@ class IndexState(Schema, frozen=True):
     eta_seconds: float | None = None
 
     @classmethod
-    def of(cls, pending: int) -> IndexState:
-        """From the catalogue's count."""
-        return cls(state="building" if pending else "ready", pending=pending)
+    def of(cls, pending: PendingDocuments) -> IndexState:
+        """From the catalogue."""
+        state: Literal["ready", "building"] = "building" if pending.documents else "ready"
+        return cls(state=state, pending=pending.documents, eta_seconds=pending.eta_seconds)
 
 
 class SearchResponse(Schema, frozen=True):
@@ -94,6 +95,7 @@ class AskRequest(Request, frozen=True):
     mode: AnswerMode | None = None
     wait_for_index: bool = False
     documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
 
 
 class QuestionAccepted(Schema, frozen=True):

@@ -11,6 +11,7 @@ from activities.contracts import (
     Dispatch,
     DocumentVersion,
     Priority,
+    SearchFilter,
 )
 from activities.findings import Finding
 from activities.jobs import DOCUMENT as DOCUMENT
@@ -32,6 +33,7 @@ DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
 DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
+WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
 
 
@@ -120,6 +122,7 @@ class QuestionJob(Contract, frozen=True):
     history_key: str | None = None
     wait_for_index: bool = False
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
+    filter: SearchFilter | None = None
 
 
 def question_id(question_id: str) -> str:

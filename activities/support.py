@@ -1,0 +1,107 @@
+"""Support: written sentences are held against the sources, and what none of them says is withheld."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from activities.evidence import spans
+from activities.passage_vectors import PassageVectors
+from activities.stores.triton import ModelCard
+from activities.wording import is_han, topic_words
+
+#: A source supports a sentence that has this share of its words from it, or fewer when it is also this similar.
+SUPPORT_WORDS = 0.75
+SIMILAR_WORDS = 0.5
+SUPPORT_COSINE = 0.90
+
+#: A source in the other script has no words in common: this similar.
+OTHER_COSINE = 0.88
+
+#: Parts of the sources with the most words in common, which are compared by their vectors.
+COMPARED = 6
+
+MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+")
+_NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """A written sentence, and the part of a source that says the same: ``place`` is its place in the list."""
+
+    text: str
+    place: int
+    quote: str
+
+    @property
+    def shown(self) -> str:
+        """The sentence with the number of its source."""
+        return f"{self.text} [{self.place + 1}]"
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A sentence of a source, or two that follow one another."""
+
+    place: int
+    quote: str
+    words: set[str]
+    han: bool
+
+
+class Sources:
+    """The passages that a prompt quotes, ready to be compared with."""
+
+    def __init__(self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str]) -> None:
+        self._vectors, self._card, self._question = vectors, card, question
+        self._parts = [part for place, text in enumerate(used) for part in _parts_of(place, text)]
+
+    async def verify(self, written: str) -> Verified | None:
+        """The sentence with what supports it; None when nothing does."""
+        text = MARKER.sub("", written).strip()
+        words, han = topic_words(text), is_han(text)
+        if not words:
+            return None
+        same = [part for part in self._parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
+        same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
+        likely = [part for part in same[:COMPARED] if len(words & part.words) >= SIMILAR_WORDS * len(words)]
+        if likely and len(words & likely[0].words) >= SUPPORT_WORDS * len(words):
+            return Verified(text, likely[0].place, likely[0].quote)
+        others = [part for part in self._parts if part.han is not han and _same_numbers(text, part.quote)]
+        return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
+
+    async def _closest(self, text: str, parts: Sequence[_Part], least: float) -> Verified | None:
+        if not parts:
+            return None
+        mine, *theirs = await self._vectors.of(self._card, [text, *(part.quote for part in parts)])
+        cosines = np.stack(theirs) @ mine
+        best = int(np.argmax(cosines))
+        return Verified(text, parts[best].place, parts[best].quote) if float(cosines[best]) >= least else None
+
+
+def _parts_of(place: int, text: str) -> Iterator[_Part]:
+    """Each sentence, and each two of one line: a written sentence may say what two of them do."""
+    before: tuple[int, int] | None = None
+    for start, end in spans(text):
+        yield _part(place, text[start:end])
+        if before is not None and "\n" not in text[before[1] : start]:
+            yield _part(place, text[before[0] : end])
+        before = (start, end)
+
+
+def _part(place: int, quote: str) -> _Part:
+    return _Part(place, quote, topic_words(quote), is_han(quote))
+
+
+def _agrees(text: str, known: str) -> bool:
+    """Whether numbers and names of a sentence are known, and it denies what the source denies."""
+    names = all(name in known for name in _NAME.findall(text))
+    return names and _same_numbers(text, known) and bool(_NOT.search(text)) is bool(_NOT.search(known))
+
+
+def _same_numbers(text: str, known: str) -> bool:
+    return set(_NUMBER.findall(text)) <= set(_NUMBER.findall(known))
