@@ -33,6 +33,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
+from activities.wording import gives_what_is_asked
 from activities.writing import Shown, Tokens, Writing
 
 #: What is said when the documents do not hold the answer; the nearest passages are shown beside it.
@@ -45,7 +46,7 @@ NOT_FOUND = {
 BUNDLED = "bundled"
 
 #: A written answer must say something of what one of the best sentences says: true is not yet to the point.
-TO_THE_POINT = 3
+TO_THE_POINT = 2
 
 
 class Asked(NamedTuple):
@@ -134,7 +135,7 @@ class AnswerActivities:
             text = await writing.finish()
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
-        if _to_the_point(writing.verified, weighed):
+        if _to_the_point(asked.text, writing.verified, weighed):
             citations = _cited(writing.verified, asked.sources)
             answered = Answered(answer=text, citations=citations, mode="generative", found=True)
         else:
@@ -185,11 +186,13 @@ def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: 
     return Answered(answer=text, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _to_the_point(verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
-    """Whether a written sentence says what one of the best sentences says."""
-    best = {(sentence.source, sentence.text) for sentence in weighed[:TO_THE_POINT]}
+def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
+    """Whether a written sentence says what one of the best sentences says, and gives what was asked for."""
+    best = [(sentence.source, sentence.text) for sentence in weighed[:TO_THE_POINT]]
     return any(
-        one.place == place and (text in one.quote or one.quote in text) for one in verified for place, text in best
+        gives_what_is_asked(question, one.text)
+        and any(one.place == place and (text in one.quote or one.quote in text) for place, text in best)
+        for one in verified
     )
 
 

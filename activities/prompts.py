@@ -47,8 +47,11 @@ STOPS: dict[str, list[str]] = {
     "llama3": ["<|eot_id|>"],
     "gemma": ["<end_of_turn>"],
     "mistral": ["</s>"],
-    "plain": ["\nQuestion:"],
+    "plain": [],
 }
+
+#: Some models go on with a question of their own.
+NEXT_QUESTION = "\nQuestion:"
 
 #: Markers that a document could use to speak as somebody else; they are taken out of quoted text.
 _MARKERS = ("<|", "|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<s>", "</s>")
@@ -88,7 +91,7 @@ def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> d
         "temperature": own.temperature if own.temperature is not None else 0.0,
         "repetition_penalty": 1.1,  # small models fall into loops
         "max_tokens": own.max_tokens or settings.max_tokens,
-        "stop": STOPS[settings.prompt_format],
+        "stop": [*STOPS[settings.prompt_format], NEXT_QUESTION],
     }
     return chosen if own.top_p is None else {**chosen, "top_p": own.top_p}
 

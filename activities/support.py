@@ -26,6 +26,9 @@ COMPARED = 6
 
 MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 
+#: Words about the answer itself, which no source need have.
+_ABOUT_ANSWERS = topic_words("yes no answer question source sources text document documents according mentioned states")
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+")
 _NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
@@ -52,25 +55,32 @@ class _Part(msgspec.Struct, frozen=True):
     words: set[str]
     han: bool
 
+    def has(self, words: set[str], least: float) -> bool:
+        """Whether it has this share of the words."""
+        return len(words & self.words) >= least * len(words)
+
 
 class Sources:
     """The passages that a prompt quotes, ready to be compared with."""
 
     def __init__(self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str]) -> None:
         self._vectors, self._card, self._question = vectors, card, question
+        self._asked = topic_words(question)
         self._parts = [part for place, text in enumerate(used) for part in _parts_of(place, text)]
 
     async def verify(self, written: str) -> Verified | None:
         """The sentence with what supports it; None when nothing does."""
         text = MARKER.sub("", written).strip()
-        words, han = topic_words(text), is_han(text)
-        if not words:
-            return None
+        words, han = topic_words(text) - _ABOUT_ANSWERS, is_han(text)
+        new = words - self._asked
+        if not new or text.rstrip('"”’）)').endswith(("?", "？")):
+            return None  # it says nothing that the question does not say, or asks itself
         same = [part for part in self._parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
         same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
-        likely = [part for part in same[:COMPARED] if len(words & part.words) >= SIMILAR_WORDS * len(words)]
-        if likely and len(words & likely[0].words) >= SUPPORT_WORDS * len(words):
-            return Verified(text, likely[0].place, likely[0].quote)
+        likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
+        sure = next((part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)), None)
+        if sure is not None:
+            return Verified(text, sure.place, sure.quote)
         others = [part for part in self._parts if part.han is not han and _same_numbers(text, part.quote)]
         return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
 

@@ -57,10 +57,10 @@ def topic_words(text: str) -> set[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _STEM:
-            return word[: -len(ending)]
-    return word
+    ending = next((ending for ending in _ENDINGS if word.endswith(ending)), "")
+    if len(word) - len(ending) >= _STEM:
+        word = word.removesuffix(ending)
+    return word[:-1] + "i" if word.endswith("y") else word.removesuffix("e") if len(word) > _STEM else word
 
 
 def share(wanted: set[str], text: str) -> float:
