@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -80,11 +81,11 @@ class SearchController(Controller):
             filter=data.filter,
         )
         try:
-            await jobs.answer(job)
+            pending, _ = await asyncio.gather(catalog.pending.of(record.id), jobs.answer(job))
         except HoldfastError:
             await catalog.questions.withdraw(question.id)
             raise
-        return QuestionAccepted.of(question, IndexState.of(await catalog.pending.of(record.id)))
+        return QuestionAccepted.of(question, IndexState.of(pending))
 
 
 class QuestionController(Controller):

@@ -34,10 +34,17 @@ from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.schedules import schedule_reconcile
 
+#: Questions have their workflow where their steps are: a step that the same worker can do is begun at once, without
+#: another trip to the server. (The queue of all other workflows still serves those that began there.)
+ANSWERING = [AnswerQuestion]
+
 WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion, Reconcile]
 
 #: Contracts are the same objects inside and outside of the workflow sandbox.
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
+
+#: Beats of answers go through this often.
+PROMPTLY = timedelta(seconds=0.25)
 
 #: How much a worker that only indexes documents gives way to those that answer people (as `nice` counts).
 BACKGROUND = 5
@@ -59,9 +66,12 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, board
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
+    runner = SandboxedWorkflowRunner(restrictions=RESTRICTIONS)
     if queue == Queue.WORKFLOWS:
-        runner = SandboxedWorkflowRunner(restrictions=RESTRICTIONS)
         return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
+    if queue == Queue.ANSWER:
+        # Somebody waits for these: a canceled one is noticed by the next beat.
+        shared |= {"workflows": ANSWERING, "workflow_runner": runner, "max_heartbeat_throttle_interval": PROMPTLY}
     return Worker(
         client,
         task_queue=queue,

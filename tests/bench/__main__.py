@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import answers, ask, edit, embed, ingest, memory, readd, upload, watchers
+from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -27,7 +27,7 @@ Function = Callable[[Bench, Library, Options], Awaitable[list[Measure]]]
 
 QUICK = {
     "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
-    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4, "asked": 12, "written": 4,
+    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4, "beside": 6, "asked": 12, "written": 4,
 }  # fmt: skip
 """Sizes that show whether the benches work, and not how fast the platform is."""
 
@@ -64,6 +64,10 @@ async def _ask(bench: Bench, library: Library, options: Options) -> list[Measure
     return await ask.questions(bench, library, options.questions)
 
 
+async def _beside(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await beside.bulk(bench, library, options.beside)
+
+
 async def _answers(bench: Bench, library: Library, options: Options) -> list[Measure]:
     if options.answers is None:
         raise SystemExit("answers: --answers DIR says where the questions are")
@@ -90,6 +94,7 @@ BENCHES: dict[str, Function] = {
     "memory": _memory,
     "watchers": _watchers,
     "ask": _ask,
+    "beside": _beside,
     "embed": _embed,
 }
 ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers}
@@ -138,6 +143,7 @@ def arguments() -> Options:
     add("--watchers", type=int, default=1000, help="watchers of one batch (%(default)s)")
     add("--seconds", type=float, default=10, help="time of each round beside watchers (%(default)s)")
     add("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
+    add("--beside", type=int, default=40, help="questions beside a bulk ingest (%(default)s)")
     add("--answers", type=Path, metavar="DIR", help="SQuAD-style questions, a file for each language (en.json)")
     add("--asked", type=int, default=200, help="questions of each kind and language (%(default)s)")
     add("--written", type=int, default=100, help="of which the language model is asked so many (%(default)s)")
