@@ -32,9 +32,11 @@ FEW_PAIRS = 4
 CARRIED = 12
 
 _LEANS = re.compile(
-    r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|there|such|same|latter|former"
-    r"|one|ones|else|instead|too|also|both)\b|^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b"
-    r"|它|他们|她们|他的|她的|[他她](?=[是在有的曾何什怎])|这|那[个些种么里样]|其[中他]?|该|此|上述|前者|后者|同样|还有|另外|^那|^也|呢[？?]?\s*$",
+    r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|same|latter|former|else"
+    r"|instead|also)\b|(?<!\bis )(?<!\bare )(?<!\bwas )\bthere\b(?! (?:is|are|was|were)\b)"
+    r"|^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b"
+    r"|[它这此]|他们|她们|[他她](?=[是在有的曾何什怎会])|那[个些种么里样]|(?<!耳)其|(?<!应)该|上述|[前后]者|同样|还有|另外"
+    r"|^[那也]|呢[？?]?\s*$",
     re.I,
 )
 _LATIN = re.compile(r"[^\W_][\w'’-]*")
@@ -122,6 +124,6 @@ def _is_sound(written: str, question: str, turns: Sequence[Turn]) -> bool:
     """Whether a rewritten question says only what was said, and still asks what was asked."""
     words, asked = topic_words(written), topic_words(question)
     said = asked.union(*(topic_words(f"{turn.question} {turn.answer}") for turn in turns))
-    if not words or len(written) > REWRITE_CHARACTERS:
+    if not words or len(written) > REWRITE_CHARACTERS or (leans(question) and words <= asked):
         return False
     return len(words & said) >= SAID * len(words) and len(words & asked) * 2 >= len(asked)

@@ -19,7 +19,7 @@ SIMILAR_WORDS = 0.5
 SUPPORT_COSINE = 0.90
 
 #: A source in the other script has no words in common: this similar.
-OTHER_COSINE = 0.88
+OTHER_COSINE = 0.82
 
 #: Parts of the sources with the most words in common, which are compared by their vectors.
 COMPARED = 6
@@ -29,7 +29,24 @@ MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 #: Words about the answer itself, which no source need have.
 _ABOUT_ANSWERS = topic_words("yes no answer question source sources text document documents according mentioned states")
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+#: What numbers count: five weeks are not five days.
+_MEASURES = topic_words(
+    "seconds minutes hours days weeks months quarters years decades centuries percent dollars euros pounds yuan cents"
+    " meters metres feet miles kilometers kilometres grams kilograms tons liters litres times degrees people employees"
+)
+
+_NUMBER = re.compile(
+    r"\d+(?:[.,]\d+)*|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million"
+    r"|billion|half|twice)\b|[二两三四五六七八九十百千万亿半]+",
+    re.I,
+)
+_DIGITS = dict(
+    zip(
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+        map(str, range(2, 13)),
+        strict=True,
+    )
+) | dict(zip("二三四五六七八九十", map(str, range(2, 11)), strict=True))
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+")
 _NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
 
@@ -114,4 +131,10 @@ def _agrees(text: str, known: str) -> bool:
 
 
 def _same_numbers(text: str, known: str) -> bool:
-    return set(_NUMBER.findall(text)) <= set(_NUMBER.findall(known))
+    measures = topic_words(text) & _MEASURES if _NUMBER.search(text) else set()
+    return _numbers(text) <= _numbers(known) and (measures <= topic_words(known) or is_han(known))
+
+
+def _numbers(text: str) -> set[str]:
+    """The numbers of a text; small ones are the same in words and in digits."""
+    return {_DIGITS.get(number.lower(), number.lower()) for number in _NUMBER.findall(text)}
