@@ -33,8 +33,9 @@ from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
+from activities.tokens import Tokens
 from activities.wording import gives_what_is_asked
-from activities.writing import Shown, Tokens, Writing
+from activities.writing import Shown, Writing
 
 #: What is said when the documents do not hold the answer; the nearest passages are shown beside it.
 NOT_FOUND = {

@@ -13,8 +13,8 @@ from activities.errors import DependencyError, ModelError
 from activities.prompts import TURNS, build_rewrite, sampling
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
+from activities.tokens import Tokens
 from activities.wording import is_han, topic_words
-from activities.writing import Tokens
 
 #: Seconds that the language model may take, and tokens and characters that a rewritten question may have.
 REWRITE_SECONDS = 8.0

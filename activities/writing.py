@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from types import TracebackType
+from collections.abc import Callable
 
 from activities.events import DeltaEvent, QuestionEvent, ResetEvent
 from activities.sentences import sentences
@@ -31,40 +28,6 @@ class Shown:
         if len(text) > len(self.text):
             self._publish(DeltaEvent(text=text[len(self.text) :]))
         self.text = text
-
-
-class Tokens:
-    """Pieces of text that go on coming while nobody looks; leaving it stops the generation."""
-
-    def __init__(self, pieces: AsyncIterator[str]) -> None:
-        self._pieces = pieces
-        self._waiting: asyncio.Queue[str | None] = asyncio.Queue()
-        self.count = 0
-
-    async def __aenter__(self) -> Tokens:
-        self._reading = asyncio.create_task(self._read())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._reading.cancel()
-        await asyncio.wait({self._reading})
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Raises what the generation raised."""
-        while (piece := await self._waiting.get()) is not None:
-            self.count += 1
-            yield piece
-        await self._reading
-
-    async def _read(self) -> None:
-        try:
-            async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    self._waiting.put_nowait(piece)
-        finally:
-            self._waiting.put_nowait(None)
 
 
 class Writing:

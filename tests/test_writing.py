@@ -12,7 +12,8 @@ from activities.events import DeltaEvent, QuestionEvent, ResetEvent
 from activities.passage_vectors import PassageVectors
 from activities.stores.triton import Triton
 from activities.support import Sources
-from activities.writing import Shown, Tokens, Writing
+from activities.tokens import Tokens
+from activities.writing import Shown, Writing
 
 QUESTION = "How many days of unused leave can be carried over?"
 USED = [
