@@ -116,6 +116,7 @@ class AnswerActivities:
         """
         began, own = time.perf_counter(), asked.found.settings
         used = within_budget(await self._triton.tokenizer(), asked.found.texts, self._settings.context_tokens)
+        parameters = sampling(self._settings, own)
         prompt = build_prompt(asked.text, used, self._settings.prompt_format, own.instructions)
         common = common_words(asked.text, asked.found.texts)
         clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
@@ -123,7 +124,7 @@ class AnswerActivities:
         took: dict[str, int] = {}
         async with (
             asyncio.TaskGroup() as beside,
-            Tokens(self._triton.generate(prompt, sampling(self._settings, own))) as tokens,
+            Tokens(self._triton.generate(prompt, parameters)) as tokens,
         ):
             weighing = None if clear else beside.create_task(self._weighed(asked))
             if weighing is not None and not _answerable(asked, await weighing):
@@ -133,7 +134,7 @@ class AnswerActivities:
                 weighing = weighing or beside.create_task(self._weighed(asked))
                 await writing.add(piece)
                 report(tokens.count)
-            text = await writing.finish()
+            text = await writing.finish(cut=tokens.count >= int(str(parameters["max_tokens"])))
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
         if _to_the_point(asked.text, writing.verified, weighed):

@@ -6,17 +6,28 @@ Values in Temporal's history are references and counts, never document text: ``*
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
-from msgspec import Meta
-
+from activities.contents import Chunk as Chunk
+from activities.contents import Element as Element
+from activities.contents import ParsedDocument as ParsedDocument
+from activities.contract import Contract as Contract
 from activities.errors import Reason
-
-
-class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all contracts: immutable values; defaults are left out, so that histories stay small."""
+from activities.filters import SearchFilter as SearchFilter
+from activities.question_contracts import Answered as Answered
+from activities.question_contracts import AnswerInput as AnswerInput
+from activities.question_contracts import AnswerMode as AnswerMode
+from activities.question_contracts import AnswerSettings as AnswerSettings
+from activities.question_contracts import Citation as Citation
+from activities.question_contracts import Fallback as Fallback
+from activities.question_contracts import RecordAnswerInput as RecordAnswerInput
+from activities.question_contracts import Retrieved as Retrieved
+from activities.question_contracts import RetrieveInput as RetrieveInput
+from activities.question_contracts import SearchMode as SearchMode
+from activities.question_contracts import Source as Source
+from activities.question_contracts import Turn as Turn
+from activities.question_contracts import Waited as Waited
+from activities.question_contracts import WaitInput as WaitInput
 
 
 class Queue:
@@ -49,62 +60,11 @@ def batch_workflow_id(batch_id: str) -> str:
     return f"batch/{batch_id}"
 
 
-AnswerMode = Literal["extractive", "generative"]
-
-#: Why quotes stand where text was to be written: the model does not write the language, or wrote what no source says.
-Fallback = Literal["language", "unsupported"]
-
-SearchMode = Literal["hybrid", "dense", "keyword"]
-
-
 class Chunking(Contract, frozen=True):
     """How documents are cut, counted in tokens of the embedding model."""
 
     max_tokens: int = 350
     overlap_tokens: int = 0
-
-
-class AnswerSettings(Contract, frozen=True):
-    """How questions on a knowledge base are answered; what is None is as the platform's settings say.
-
-    ``instructions`` are added to the language model's own; ``max_tokens`` is the longest generated answer.
-    """
-
-    mode: AnswerMode | None = None
-    instructions: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-
-
-# --- what blobs hold -------------------------------------------------------------------------------
-
-
-class Element(Contract, frozen=True):
-    """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
-
-    text: str
-    kind: Literal["title", "text", "list", "table", "code"] = "text"
-    page: int | None = None
-    level: int | None = None
-
-
-class ParsedDocument(Contract, frozen=True):
-    """A document's elements in reading order. ``pages`` is None for formats without pages."""
-
-    elements: list[Element]
-    media_type: str
-    pages: int | None = None
-
-
-class Chunk(Contract, frozen=True):
-    """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
-
-    ordinal: int
-    text: str
-    tokens: int
-    page: int | None = None
-    section: str = ""
 
 
 # --- ingestion -------------------------------------------------------------------------------------
@@ -348,173 +308,3 @@ class Finished(Contract, frozen=True):
     """Those of the versions that are ready, failed, canceled or gone."""
 
     versions: list[DocumentVersion]
-
-
-# --- questions -------------------------------------------------------------------------------------
-
-
-class Turn(Contract, frozen=True):
-    """An earlier question of a conversation, and its answer (``QuestionJob.history_key`` is a blob with a list)."""
-
-    question: str
-    answer: str
-
-
-class PageRange(Contract, frozen=True, forbid_unknown_fields=True):
-    """Pages ``from`` … ``to``, both included; chunks of formats without pages are in no range."""
-
-    first: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="from")
-    last: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="to")
-
-
-class TimeRange(Contract, frozen=True, forbid_unknown_fields=True):
-    """Moments from ``since`` to before ``until``, ISO 8601, in UTC unless they say otherwise.
-
-    A date without a time stands for the whole day: ``until`` a date includes that day.
-    """
-
-    since: Annotated[str, Meta(max_length=40)] | None = None
-    until: Annotated[str, Meta(max_length=40)] | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for what is no date."""
-        self.bounds()
-
-    def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """The first moment, and the first one that is too late."""
-        return _moment(self.since, timedelta(0)), _moment(self.until, timedelta(days=1))
-
-
-def _moment(text: str | None, whole_day: timedelta) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        if len(text) <= len("2026-11-30"):
-            return datetime.combine(date.fromisoformat(text), time(), UTC) + whole_day
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as exc:
-        raise ValueError(f"not a date or time in ISO 8601: {text}") from exc
-
-
-class SearchFilter(Contract, frozen=True, forbid_unknown_fields=True):
-    """What passages must come from; all that is given must hold.
-
-    ``name`` is a pattern of the whole document name (``*`` any characters, ``?`` one; case does not count),
-    ``uploaded`` when the live version was, ``tags`` names tags that the document has, all of them.
-    """
-
-    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    pages: PageRange | None = None
-    uploaded: TimeRange | None = None
-    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
-
-
-class WaitInput(Contract, frozen=True):
-    """Whose documents of a knowledge base are waited for: those that were accepted before the question."""
-
-    question_id: str
-    knowledge_base_id: str
-    actor: str
-
-
-class Waited(Contract, frozen=True):
-    """``attempts`` is how often it was looked."""
-
-    attempts: int
-
-
-class RetrieveInput(Contract, frozen=True):
-    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base.
-
-    In a conversation the question is first made to stand alone: ``follows`` says that there may be earlier turns
-    in the catalogue, ``history_key`` names a blob with them.
-    """
-
-    question_id: str
-    knowledge_base_id: str
-    question: str
-    documents: list[str] = []
-    filter: SearchFilter | None = None
-    follows: bool = False
-    history_key: str | None = None
-
-
-class Source(Contract, frozen=True):
-    """A passage that an answer may quote; its text is looked up, never carried."""
-
-    n: int
-    document_id: str
-    document_name: str
-    version: int
-    chunk_id: str
-    score: float
-    page: int | None = None
-    section: str = ""
-
-
-class Retrieved(Contract, frozen=True):
-    """``sources_key`` is the blob with the passages' texts, in the order of ``sources``.
-
-    ``standalone`` is what was searched for, where that is not the question itself; ``generation``, ``model`` and
-    ``model_fingerprint`` are those of the index; ``milliseconds`` by stage.
-    """
-
-    sources_key: str
-    sources: list[Source]
-    similarity: float
-    standalone: str | None = None
-    generation: int | None = None
-    model: str | None = None
-    model_fingerprint: str | None = None
-    milliseconds: dict[str, int] = {}
-
-
-class Citation(Contract, frozen=True):
-    """One quote of an answer; ``n`` is the number that ``[n]`` in the answer refers to."""
-
-    n: int
-    document_id: str
-    document_name: str
-    quote: str
-    version: int = 0
-    chunk_id: str = ""
-    page: int | None = None
-    section: str = ""
-
-
-class AnswerInput(Contract, frozen=True):
-    question: str
-    mode: AnswerMode
-    sources_key: str
-    sources: list[Source]
-    similarity: float
-
-
-class Answered(Contract, frozen=True):
-    """``found`` is False when the documents do not hold the answer; the text then says so.
-
-    ``fallback`` says why ``mode`` is not the one that was asked for; ``withheld`` counts written sentences that
-    no source supports, which are not shown. ``model`` is the language model, if it was asked, and
-    ``prompt_version`` how; ``milliseconds`` by stage.
-    """
-
-    answer: str
-    citations: list[Citation]
-    mode: AnswerMode
-    found: bool
-    tokens: int = 0
-    fallback: Fallback | None = None
-    withheld: int = 0
-    model: str | None = None
-    prompt_version: str | None = None
-    milliseconds: dict[str, int] = {}
-
-
-class RecordAnswerInput(Contract, frozen=True):
-    question_id: str
-    retrieved: Retrieved | None = None
-    answered: Answered | None = None
-    reason: Reason | None = None
-    canceled: bool = False
-    milliseconds: dict[str, int] = {}

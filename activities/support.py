@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 
 import msgspec
 import numpy as np
@@ -20,6 +21,9 @@ SUPPORT_COSINE = 0.90
 
 #: A source in the other script has no words in common: this similar.
 OTHER_COSINE = 0.82
+
+#: Words of the question and of a sentence that are this much alike are two forms of one.
+SAME_WORD = 0.75
 
 #: Parts of the sources with the most words in common, which are compared by their vectors.
 COMPARED = 6
@@ -89,9 +93,9 @@ class Sources:
         """The sentence with what supports it; None when nothing does."""
         text = MARKER.sub("", written).strip()
         words, han = topic_words(text) - _ABOUT_ANSWERS, is_han(text)
-        new = words - self._asked
-        if not new or text.rstrip('"”’）)').endswith(("?", "？")):
-            return None  # it says nothing that the question does not say, or asks itself
+        new = {word for word in words if not self._was_asked(word)}
+        if not new or all(map(str.isdigit, words)) or text.rstrip('"”’）)').endswith(("?", "？")):
+            return None  # it says nothing that the question does not say, or a bare number, or asks itself
         same = [part for part in self._parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
         same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
         likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
@@ -100,6 +104,11 @@ class Sources:
             return Verified(text, sure.place, sure.quote)
         others = [part for part in self._parts if part.han is not han and _same_numbers(text, part.quote)]
         return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
+
+    def _was_asked(self, word: str) -> bool:
+        """Whether the question has the word, or another form of it (led, lead)."""
+        alike = (SequenceMatcher(None, word, asked).ratio() >= SAME_WORD for asked in self._asked if word.isascii())
+        return word in self._asked or any(alike)
 
     async def _closest(self, text: str, parts: Sequence[_Part], least: float) -> Verified | None:
         if not parts:

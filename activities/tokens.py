@@ -24,7 +24,7 @@ class Tokens:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._reading.cancel()
-        await asyncio.wait({self._reading})
+        await asyncio.gather(self._reading, return_exceptions=True)  # whoever still listened has its error
 
     async def __aiter__(self) -> AsyncIterator[str]:
         """Raises what the generation raised."""

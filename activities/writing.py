@@ -13,6 +13,9 @@ from activities.support import MARKER, Sources, Verified
 _OPEN_MARKER = re.compile(r"\s*\[[\d,\s]*$")
 
 
+_END = re.compile(r"[.。!！?？…:：][\"'”’」』）)\]》】]*\s*$")
+
+
 class Shown:
     """The text that a reader of the stream has now; what is published makes it the text that is ``set``."""
 
@@ -51,11 +54,14 @@ class Writing:
         live = _OPEN_MARKER.sub("", MARKER.sub("", self._rest)).strip()
         self._shown.set(self._joined(live) if live else self._kept)
 
-    async def finish(self) -> str:
-        """The text that was kept, after its last sentence."""
+    async def finish(self, *, cut: bool = False) -> str:
+        """The text that was kept, after its last sentence; ``cut`` when the text ended where its room did."""
         last, self._rest = self._rest, ""
         for sentence in sentences(last):
-            await self._check(sentence)
+            if not cut or _END.search(MARKER.sub("", sentence)):
+                await self._check(sentence)
+            else:
+                self.withheld += 1
         self._shown.set(self._kept)
         return self._kept
 
