@@ -129,6 +129,12 @@ async def first_token(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Meas
         Measure(
             name="question → first token: platform", values=milliseconds([run.at["delta"] for run in runs]), unit="ms"
         ),
+        Measure(
+            name="cancel → the language model stopped",
+            values=milliseconds([run.at["error"] - run.at["cancel"] for run in runs if "error" in run.at]) or [0.0],
+            unit="ms",
+            target="≤ 1,000 ms",
+        ),
         Measure(name="question → first token: direct", values=milliseconds(direct), unit="ms"),
     ]
 
@@ -180,6 +186,7 @@ async def ask(bench: Bench, shelf: Shelf, question: str, mode: str, *, stop: boo
             if event.name == "delta" and new:
                 asked.text = str(event.data["text"])
                 if stop:
+                    asked.at["cancel"] = time.perf_counter() - began
                     await bench.api.call("POST", f"/questions/{job['id']}/cancel")
             elif event.name == "done":
                 asked.found = bool(event.data["found"])
