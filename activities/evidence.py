@@ -233,15 +233,16 @@ def _says_the_same(one: Sentence, other: Sentence) -> bool:
 
 
 def quotes(chosen: Sequence[Sentence], texts: Sequence[str], sources: Sequence[Source]) -> list[Citation]:
-    """A citation for each sentence, or for two that follow one another; each quote stands so in its passage."""
+    """A citation for each sentence, or for two that follow one another in a line; each stands so in its passage."""
     found: list[Citation] = []
     before: Sentence | None = None
     for sentence in chosen:
-        source, start = sources[sentence.source], sentence.start
-        if before and before.source == sentence.source and before.position + 1 == sentence.position:
+        source, start, text = sources[sentence.source], sentence.start, texts[sentence.source]
+        neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
+        if before and neighbours and "\n" not in text[before.end : start]:
             start = before.start
             found.pop()
-        found.append(citation(source, texts[sentence.source][start : sentence.end]))
+        found.append(citation(source, text[start : sentence.end]))
         before = msgspec.structs.replace(sentence, start=start)
     return found
 

@@ -135,6 +135,9 @@ def test_neighbours_are_quoted_as_one() -> None:
         "Five days may be carried over.",
         "The rest is lost.",
     ]
+    rows = ["Team: Blues | Wins: 3\nTeam: Reds | Wins: 4"]
+    whole = quotes(sentences_of(rows, [source(1)]), rows, [source(1)])
+    assert [one.quote for one in whole] == rows[0].splitlines()
 
 
 def test_a_short_row_of_a_table_is_quoted_whole() -> None:

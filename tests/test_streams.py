@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -105,9 +106,21 @@ async def killed(platform: Platform, part: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
     async def another() -> bool:
-        return platform.pid_of(part) != pid
+        with suppress(TypeError):  # there is none just now
+            return platform.pid_of(part) != pid
+        return False
 
     await assert_eventually(another)
+    await assert_eventually(lambda: answers(platform))
+
+
+async def answers(platform: Platform) -> bool:
+    """Whether the API is ready again."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        try:
+            return (await client.get(f"{platform.url}/health/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 @pytest.mark.timeout(90 * RUNS)
