@@ -136,11 +136,14 @@ async def _messages(
         async with translated():
             async for at, event in subscribe(client, question_id(question.id), offset):
                 yield _message(event, at + 1, language)
+                if isinstance(event, DoneEvent | ErrorEvent):
+                    return
     except RPCError as exc:
         if exc.status is not RPCStatusCode.NOT_FOUND:
             raise
-        async for event in _recorded(await catalog.questions.get(question.id)):
-            yield _message(event, None, language)
+    # Temporal keeps it no longer, or the reader asked for what comes after its end.
+    async for event in _recorded(await catalog.questions.get(question.id)):
+        yield _message(event, None, language)
 
 
 async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:

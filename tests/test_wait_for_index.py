@@ -15,6 +15,9 @@ from tests.test_control import fresh_text, state_is
 from tests.test_streams import Reader, asked, followed, killed, recorded
 
 TRAVEL = b"Travel costs are refunded within ten working days after the trip has ended."
+MANY_READERS = 12
+"""More than Temporal lets wait for one run by default."""
+
 QUESTION = "When are travel costs refunded?"
 
 
@@ -54,6 +57,8 @@ async def test_a_parked_question_outlives_restarts_and_then_answers(
     assert (accepted["index"]["state"], accepted["index"]["pending"]) == ("building", 1)
     reader = Reader(accepted["events_url"])
     await waiting(reader, api)
+    for _ in range(MANY_READERS):
+        await waiting(Reader(accepted["events_url"]), api)
     assert await parked(temporal, accepted["workflow_id"])
     for part in ("api", "worker-interactive"):
         await killed(platform, part)
