@@ -28,7 +28,7 @@ SAME_WORD = 0.75
 #: Parts of the sources with the most words in common, which are compared by their vectors.
 COMPARED = 6
 
-MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
+MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
 
 #: Words about the answer itself, which no source need have.
 _ABOUT_ANSWERS = topic_words("yes no answer question source sources text document documents according mentioned states")
