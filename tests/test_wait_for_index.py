@@ -63,12 +63,16 @@ async def test_a_parked_question_outlives_restarts_and_then_answers(
     for part in ("api", "worker-interactive"):
         await killed(platform, part)
 
-    async def still() -> bool:
-        return await parked(temporal, accepted["workflow_id"])
+    run = temporal.get_workflow_handle(accepted["workflow_id"])
+    before = await run.describe()
 
-    await assert_eventually(still)
-    description = await temporal.get_workflow_handle(accepted["workflow_id"]).describe()
-    assert description.history_length < 40
+    async def looked() -> int | None:
+        now = await run.describe()
+        attempts = [each.raw_description.pending_activities[0].attempt for each in (before, now)]
+        return now.history_length if attempts[1] > attempts[0] + 1 else None
+
+    assert await assert_eventually(looked) == before.history_length
+    assert await parked(temporal, accepted["workflow_id"])
     assert (await api.post(f"/documents/{held}/resume")).status_code == 202
     await followed(api, reader, Random(0), 0)
     assert reader.last is not None
