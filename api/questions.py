@@ -79,6 +79,7 @@ class SearchController(Controller):
             wait_for_index=data.wait_for_index,
             documents=documents,
             filter=data.filter,
+            quiet=True,
         )
         try:
             pending, _ = await asyncio.gather(catalog.pending.of(record.id), jobs.answer(job))

@@ -33,7 +33,8 @@ class AnswerQuestion:
     def __init__(self, job: QuestionJob) -> None:
         self._job = job
         self._events = WorkflowStream().topic(TOPIC)
-        self._progress = Progress(WAITING_QUESTION_STAGES if job.wait_for_index else QUESTION_STAGES)
+        stages = WAITING_QUESTION_STAGES if job.wait_for_index else QUESTION_STAGES
+        self._progress = Progress(stages, quiet=job.quiet)
         self._milliseconds: dict[str, int] = {}
         self._priority = Priority(priority_key=Urgency.QUESTION, fairness_key=job.knowledge_base_id)
 

@@ -174,7 +174,7 @@ class Jobs:
             job,
             contracts.question_id(job.question_id),
             f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
-            _attributes(job.knowledge_base, job.actor),
+            _attributes(job.knowledge_base, job.actor, stage="running"),
             queue=Queue.ANSWER,
         )
 
@@ -231,11 +231,13 @@ class Jobs:
         return id
 
 
-def _attributes(knowledge_base: str, actor: str, document_id: str | None = None) -> TypedSearchAttributes:
+def _attributes(
+    knowledge_base: str, actor: str, document_id: str | None = None, stage: str = "queued"
+) -> TypedSearchAttributes:
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(contracts.KNOWLEDGE_BASE, knowledge_base),
         SearchAttributePair(contracts.OWNER, actor),
-        SearchAttributePair(contracts.STAGE, "queued"),
+        SearchAttributePair(contracts.STAGE, stage),
     ]
     if document_id is not None:
         pairs.append(SearchAttributePair(contracts.DOCUMENT, document_id))

@@ -109,7 +109,8 @@ class QuestionJob(Contract, frozen=True):
     """One question, to be answered from one knowledge base, or from some of its documents.
 
     ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
-    list of ``Turn`` that the client sent itself, which is the one that counts if it is there.
+    list of ``Turn`` that the client sent itself, which is the one that counts if it is there. ``quiet`` keeps stages
+    that take less than a second out of the search attributes.
     """
 
     question_id: str
@@ -123,6 +124,7 @@ class QuestionJob(Contract, frozen=True):
     wait_for_index: bool = False
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
     filter: SearchFilter | None = None
+    quiet: bool = False
 
 
 def question_id(question_id: str) -> str:

@@ -14,7 +14,7 @@ class Progress:
     """The part of ``JobState`` that a workflow itself knows; attempts and counts come from its activities."""
 
     def __init__(self, stages: tuple[str, ...], *, quiet: bool = False) -> None:
-        """``quiet``: only the end gets into the search attributes."""
+        """``quiet``: only waiting and the end get into the search attributes."""
         self._stages, self._quiet = stages, quiet
         self._state: JobStateName = "queued"
         self._stage = ""
@@ -22,9 +22,10 @@ class Progress:
 
     def enter(self, stage: str) -> None:
         """The workflow begins a stage."""
+        waited = self._state == "waiting"
         self._set("running", stage)
         workflow.set_current_details(f"Stage {self._number()} of {len(self._stages)}: {stage}")
-        if not self._quiet:
+        if waited or not self._quiet:
             workflow.upsert_search_attributes([STAGE.value_set(stage)])
 
     def wait(self, stage: str) -> None:
