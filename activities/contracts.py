@@ -113,12 +113,16 @@ class Dispatch(Contract, frozen=True):
 
 
 class ParseInput(Contract, frozen=True):
-    """``fresh`` makes the output anew even if it is there; likewise in the other steps."""
+    """``fresh`` makes the output anew even if it is there; likewise in the other steps.
+
+    With ``chunking`` the document is cut in the same go: for short ones, handing over costs more than the work.
+    """
 
     sha256: str
     document_name: str
     bytes: int
     fresh: bool = False
+    chunking: Chunking | None = None
 
 
 class Parsed(Contract, frozen=True):
@@ -127,6 +131,7 @@ class Parsed(Contract, frozen=True):
     characters: int
     media_type: str
     pages: int | None = None
+    chunked: Chunked | None = None
 
 
 class ChunkInput(Contract, frozen=True):
@@ -168,6 +173,8 @@ class Embedded(Contract, frozen=True):
 
 
 class IndexInput(Contract, frozen=True):
+    """With ``publish`` the version is published in the same go, after its rows were counted."""
+
     knowledge_base_id: str
     document_id: str
     version: int
@@ -176,10 +183,12 @@ class IndexInput(Contract, frozen=True):
     model: str
     model_fingerprint: str
     dimension: int
+    publish: PublishInput | None = None
 
 
 class Indexed(Contract, frozen=True):
     rows: int
+    published: Published | None = None
 
 
 class PublishInput(Contract, frozen=True):

@@ -61,16 +61,16 @@ class Stores:
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue."""
     if queue == Queue.CPU:
-        parsing = ParseActivities(stores.blobs, settings.parse)
         chunking = ChunkActivities(stores.blobs, stores.triton)
+        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
     if queue == Queue.GPU:
         return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed).embed]
     if queue == Queue.STORE:
-        indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog)
-        batches = BatchActivities(stores.catalog)
         publishing = PublishActivities(stores.blobs, stores.catalog)
+        indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
+        batches = BatchActivities(stores.catalog)
         return [
             indexing.index,
             indexing.purge_rows,

@@ -95,6 +95,9 @@ def local_url(settings: Settings) -> str:
     return msgspec.structs.replace(settings, url="").api_url
 
 
+#: Temporal collects garbage at this growth of its heap in percent: memory that is there for time that is not.
+TEMPORAL_GOGC = "400"
+
 # --- the parts -------------------------------------------------------------------------------------
 
 
@@ -116,7 +119,7 @@ def _temporal(settings: Settings) -> Part:
         argv += ["--dynamic-config-value", f"{key}={value}"]
     for name in SEARCH_ATTRIBUTES:
         argv += ["--search-attribute", f"{name}=Keyword"]
-    env = environment(settings, os.environ, ("data",))
+    env = {"GOGC": TEMPORAL_GOGC} | environment(settings, os.environ, ("data",))
     return Part(
         child=_child("temporal", argv, env, lambda: temporal_ready(settings)),
         address=settings.temporal.address,

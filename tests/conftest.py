@@ -184,6 +184,16 @@ async def ready(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> l
     return documents
 
 
+async def steps_of(temporal: Client, workflow_id: str) -> list[str]:
+    """The activities that a run has asked for, in order."""
+    history = await temporal.get_workflow_handle(workflow_id).fetch_history()
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+
+
 async def ask(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> list[tuple[str, dict[str, Any]]]:
     """Ask a question and return its events, in order."""
     accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": question, **fields})

@@ -14,6 +14,7 @@ from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, Retr
 from activities.embed import vector_set
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
 from activities.index import IndexActivities, rows_of
+from activities.publish import PublishActivities
 from activities.retrieve import (
     CANDIDATES,
     DENSE_WEIGHT,
@@ -143,7 +144,9 @@ class Library:
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
             dimension=card.dimension,
         )  # fmt: skip
-        indexed = await IndexActivities(self.blobs, self.milvus, self.catalog).index(job)
+        indexed = await IndexActivities(
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.blobs, self.catalog).publish
+        ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version
 

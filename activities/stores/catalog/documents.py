@@ -124,7 +124,10 @@ class Documents:
             return [(document, version) for document, version in await session.execute(query)]
 
     async def publish(self, job: PublishInput) -> Published:
-        """Make a version the live one, in one transaction; never goes back to an older version."""
+        """Make a version the live one, in one transaction; never goes back to an older version.
+
+        Publishing twice answers the same: ``retired`` is the version that was published before this one.
+        """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, job.document_id, with_for_update=True)
             version = await session.get(VersionRow, (job.document_id, job.version))
@@ -137,7 +140,12 @@ class Documents:
             if document.live_version is not None and document.live_version > job.version:
                 version.state, version.reason = "canceled", {"code": "superseded"}
                 return Published(live=False, retired=[job.version])
-            retired = document.live_version
+            before = select(func.max(VersionRow.version)).where(
+                VersionRow.document_id == job.document_id,
+                VersionRow.version < job.version,
+                VersionRow.published_at.is_not(None),
+            )
+            retired = await session.scalar(before)
             if version.published_at is None:
                 version.published_at = now()
                 audit(
@@ -150,7 +158,7 @@ class Documents:
                     chunks=job.chunks,
                 )
             document.live_version, version.state, version.reason = job.version, "ready", None
-        return Published(live=True, retired=[retired] if retired is not None and retired != job.version else [])
+        return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
         """Record that a version failed or was canceled; an earlier live version stays live.
