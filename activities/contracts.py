@@ -147,13 +147,17 @@ class Chunked(Contract, frozen=True):
 
 
 class EmbedInput(Contract, frozen=True):
-    """``slice_seconds`` is when the step gives its place to others, to go on behind them."""
+    """``slice_seconds`` is when the step gives its place to others, to go on behind them.
+
+    With ``index`` the rows are written in the same go; what it says of vectors and their model is filled in.
+    """
 
     document_id: str
     version: int
     chunks_key: str
     fresh: bool = False
     slice_seconds: float | None = None
+    index: IndexInput | None = None
 
 
 class Embedded(Contract, frozen=True):
@@ -170,6 +174,7 @@ class Embedded(Contract, frozen=True):
     embedded: int
     reused: int
     remaining: int = 0
+    indexed: Indexed | None = None
 
 
 class IndexInput(Contract, frozen=True):
@@ -179,11 +184,23 @@ class IndexInput(Contract, frozen=True):
     document_id: str
     version: int
     chunks_key: str
-    vectors_key: str
-    model: str
-    model_fingerprint: str
-    dimension: int
+    vectors_key: str = ""
+    model: str = ""
+    model_fingerprint: str = ""
+    dimension: int = 0
     publish: PublishInput | None = None
+
+    def of(self, embedded: Embedded) -> IndexInput:
+        """The same, with the vectors that were made."""
+        publish = self.publish and msgspec.structs.replace(self.publish, vectors_key=embedded.vectors_key)
+        return msgspec.structs.replace(
+            self,
+            vectors_key=embedded.vectors_key,
+            model=embedded.model,
+            model_fingerprint=embedded.model_fingerprint,
+            dimension=embedded.dimension,
+            publish=publish,
+        )
 
 
 class Indexed(Contract, frozen=True):
@@ -198,7 +215,7 @@ class PublishInput(Contract, frozen=True):
     media_type: str
     parsed_key: str
     chunks_key: str
-    vectors_key: str
+    vectors_key: str = ""
     pages: int | None = None
 
 

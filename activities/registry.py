@@ -65,11 +65,11 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
+    publishing = PublishActivities(stores.blobs, stores.catalog)
+    indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
     if queue == Queue.GPU:
-        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed).embed]
+        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
     if queue == Queue.STORE:
-        publishing = PublishActivities(stores.blobs, stores.catalog)
-        indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
         batches = BatchActivities(stores.catalog)
         return [
             indexing.index,

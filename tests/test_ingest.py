@@ -111,9 +111,9 @@ async def test_the_same_content_again_is_no_new_work(api: httpx.AsyncClient, kb:
 async def test_a_short_document_takes_neighbouring_steps_in_one_go(
     api: httpx.AsyncClient, temporal: Client, kb: str
 ) -> None:
-    """Three hand-overs between workers instead of five."""
+    """Two hand-overs between workers instead of five."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
-    assert await steps_of(temporal, document["workflow_id"]) == ["parse", "embed", "index"]
+    assert await steps_of(temporal, document["workflow_id"]) == ["parse", "embed"]
     assert (document["chunks"], document["live_version"]) == (1, 1)
 
 

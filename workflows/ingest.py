@@ -36,7 +36,7 @@ class _Again(Exception):
 class IngestDocument:
     """parse → chunk → embed → index → publish, and purge what the new version replaced.
 
-    Short documents are chunked by the parse step, and published by the index step.
+    Short documents are cut by the parse step, and their rows written and published by the embed step.
 
     Can be paused, resumed, canceled and sent back to a step while it runs; what is done stays done.
     """
@@ -113,9 +113,10 @@ class IngestDocument:
     async def _steps(self, job: IngestJob) -> IngestResult:
         parsed = self._parsed = await self._step("parse", lambda: self._parse(job), self._parsed)
         chunked = self._chunked = await self._step("chunk", lambda: self._chunk(job, parsed), self._chunked)
-        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, chunked), self._embedded)
-        publication = _publication(job, parsed, chunked, embedded)
-        indexed = await self._step("index", lambda: self._index(job, chunked, embedded, publication))
+        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, parsed, chunked), self._embedded)
+        index = _index_input(job, parsed, chunked).of(embedded)
+        indexed = await self._step("index", lambda: self._index(job, index, chunked, embedded), embedded.indexed)
+        publication = _publication(job, parsed, chunked, embedded.vectors_key)
         published = await self._step("publish", lambda: self._publish(job, publication), indexed.published)
         self._finished = True
         if published.retired:
@@ -219,7 +220,7 @@ class IngestDocument:
             **LONG_STEP,
         )
 
-    async def _embed(self, job: IngestJob, chunked: step.Chunked) -> step.Embedded:
+    async def _embed(self, job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.Embedded:
         """In slices when it is bulk work, so that a long document does not keep shorter ones waiting."""
         total = 0
         while True:
@@ -231,6 +232,7 @@ class IngestDocument:
                     chunks_key=chunked.chunks_key,
                     fresh="embed" in self._fresh,
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
+                    index=_index_input(job, parsed, chunked) if self._in_one_go(job) else None,
                 ),
                 task_queue=Queue.GPU,
                 priority=self._priority,
@@ -243,21 +245,11 @@ class IngestDocument:
                 return msgspec.structs.replace(embedded, embedded=total, reused=embedded.vectors - total)
 
     async def _index(
-        self, job: IngestJob, chunked: step.Chunked, embedded: step.Embedded, publication: step.PublishInput
+        self, job: IngestJob, index: step.IndexInput, chunked: step.Chunked, embedded: step.Embedded
     ) -> step.Indexed:
         return await workflow.execute_activity(
             steps.index,
-            step.IndexInput(
-                knowledge_base_id=job.knowledge_base_id,
-                document_id=job.document_id,
-                version=job.version,
-                chunks_key=chunked.chunks_key,
-                vectors_key=embedded.vectors_key,
-                model=embedded.model,
-                model_fingerprint=embedded.model_fingerprint,
-                dimension=embedded.dimension,
-                publish=publication if self._in_one_go(job) else None,
-            ),
+            msgspec.structs.replace(index, publish=None),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Write {chunked.chunks:,} rows ({embedded.embedded:,} embedded, {embedded.reused:,} reused)",
@@ -303,8 +295,19 @@ class IngestDocument:
         self._progress.finish("canceled" if canceled else "failed")
 
 
+def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.IndexInput:
+    """What the last steps have to know, before there are vectors."""
+    return step.IndexInput(
+        knowledge_base_id=job.knowledge_base_id,
+        document_id=job.document_id,
+        version=job.version,
+        chunks_key=chunked.chunks_key,
+        publish=_publication(job, parsed, chunked),
+    )
+
+
 def _publication(
-    job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, embedded: step.Embedded
+    job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, vectors_key: str = ""
 ) -> step.PublishInput:
     """What the catalogue has to know of the finished version."""
     return step.PublishInput(
@@ -315,7 +318,7 @@ def _publication(
         pages=parsed.pages,
         parsed_key=parsed.parsed_key,
         chunks_key=chunked.chunks_key,
-        vectors_key=embedded.vectors_key,
+        vectors_key=vectors_key,
     )
 
 
