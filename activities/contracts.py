@@ -6,9 +6,11 @@ Values in Temporal's history are references and counts, never document text: ``*
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from activities.errors import Reason
 
@@ -334,10 +336,64 @@ class Finished(Contract, frozen=True):
 # --- questions -------------------------------------------------------------------------------------
 
 
+class PageRange(Contract, frozen=True, forbid_unknown_fields=True):
+    """Pages ``from`` … ``to``, both included; chunks of formats without pages are in no range."""
+
+    first: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="from")
+    last: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="to")
+
+
+class TimeRange(Contract, frozen=True, forbid_unknown_fields=True):
+    """Moments from ``since`` to before ``until``, ISO 8601, in UTC unless they say otherwise.
+
+    A date without a time stands for the whole day: ``until`` a date includes that day.
+    """
+
+    since: Annotated[str, Meta(max_length=40)] | None = None
+    until: Annotated[str, Meta(max_length=40)] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no date."""
+        self.bounds()
+
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """The first moment, and the first one that is too late."""
+        return _moment(self.since, timedelta(0)), _moment(self.until, timedelta(days=1))
+
+
+def _moment(text: str | None, whole_day: timedelta) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        if len(text) <= len("2026-11-30"):
+            return datetime.combine(date.fromisoformat(text), time(), UTC) + whole_day
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as exc:
+        raise ValueError(f"not a date or time in ISO 8601: {text}") from exc
+
+
+class SearchFilter(Contract, frozen=True, forbid_unknown_fields=True):
+    """What passages must come from; all that is given must hold.
+
+    ``name`` is a pattern of the whole document name (``*`` any characters, ``?`` one; case does not count),
+    ``uploaded`` when the live version was, ``tags`` names tags that the document has, all of them.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    pages: PageRange | None = None
+    uploaded: TimeRange | None = None
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
+
+
 class RetrieveInput(Contract, frozen=True):
+    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base."""
+
     question_id: str
     knowledge_base_id: str
     question: str
+    documents: list[str] = []
+    filter: SearchFilter | None = None
 
 
 class Source(Contract, frozen=True):

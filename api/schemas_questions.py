@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from activities.contracts import AnswerMode, Citation, SearchMode, Source
+from activities.contracts import AnswerMode, Citation, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
 from activities.stores.catalog.records import Question
@@ -39,6 +39,7 @@ class SearchRequest(Request, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     mode: SearchMode = "hybrid"
     documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
 
 
 class SearchHit(Schema, frozen=True):
