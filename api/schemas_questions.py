@@ -11,7 +11,7 @@ from msgspec import Meta
 from activities.contracts import AnswerMode, Citation, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
-from activities.stores.catalog.records import Question
+from activities.stores.catalog.records import IndexProgress, Question
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -43,7 +43,10 @@ class SearchRequest(Request, frozen=True):
 
 
 class SearchHit(Schema, frozen=True):
-    """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
+    """A passage of a live document; ``score`` (0–1) orders the hits of one search.
+
+    ``duplicates`` is how many other passages say the same, word for word or almost, and were left out for it.
+    """
 
     document_id: str
     document_name: str
@@ -53,6 +56,7 @@ class SearchHit(Schema, frozen=True):
     section: str
     text: str
     score: float
+    duplicates: int
 
     @classmethod
     def of(cls, passage: Passage) -> SearchHit:
@@ -67,6 +71,7 @@ class SearchHit(Schema, frozen=True):
             section=row.section,
             text=row.text,
             score=passage.score,
+            duplicates=passage.duplicates,
         )
 
 
@@ -76,6 +81,12 @@ class IndexState(Schema, frozen=True):
     state: Literal["ready", "building"]
     pending: int
     eta_seconds: float | None = None
+
+    @classmethod
+    def of(cls, progress: IndexProgress) -> IndexState:
+        """From the catalogue."""
+        state: Literal["ready", "building"] = "building" if progress.pending else "ready"
+        return cls(state=state, pending=progress.pending, eta_seconds=progress.eta_seconds)
 
 
 class SearchResponse(Schema, frozen=True):

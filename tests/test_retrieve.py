@@ -16,96 +16,23 @@ from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, Triton
 from activities.index import IndexActivities, rows_of
 from activities.retrieve import (
     CANDIDATES,
-    DENSE_WEIGHT,
     PASSAGES,
     RetrieveActivities,
     Retriever,
     SourceTexts,
-    dense_weight,
-    fuse,
-    query_language,
 )
 from activities.settings import load
 from activities.stores.blobs import Blobs, digest
 from activities.stores.catalog import Catalog, upgrade
 from activities.stores.catalog.records import KnowledgeBase
-from activities.stores.milvus import Hit, Milvus, Row
-from activities.stores.triton import ModelCard, Triton
+from activities.stores.milvus import Milvus
+from activities.stores.triton import Triton
 from api.processes import free_port
 from tests.conftest import Platform
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
 BACKUP = "Backups of the database are encrypted and kept for ninety days."
-
-
-# --- pure functions --------------------------------------------------------------------------------
-
-
-def hit(id: str, score: float) -> Hit:
-    """A row that a search found."""
-    return Hit(row=Row(id=id, document_id=id, version=1, ordinal=0, page=0, section="", text=id), score=score)
-
-
-def card(*languages: str) -> ModelCard:
-    """A model of these languages."""
-    return ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8, languages=list(languages))
-
-
-def fused(dense: list[Hit], keyword: list[Hit], weight: float) -> dict[str, float]:
-    """Scores by id, in the order of the ranking."""
-    return {row.id: round(score, 6) for row, score in fuse(dense, keyword, weight)}
-
-
-def test_two_rankings_become_one() -> None:
-    """Cosines by their range, BM25 by its best, weighted and added; best first."""
-    dense, keyword = [hit("a", 0.9), hit("b", 0.8), hit("c", 0.5)], [hit("b", 8.0), hit("d", 2.0)]
-    scores = fused(dense, keyword, 0.5)
-    assert scores == {"b": 0.875, "a": 0.5, "d": 0.125, "c": 0.0}
-    assert list(scores) == ["b", "a", "d", "c"]
-
-
-@pytest.mark.parametrize(("weight", "first"), [(1.0, "a"), (0.0, "b")])
-def test_the_weight_decides_who_is_believed(weight: float, first: str) -> None:
-    """1 is the dense ranking, 0 that of the words; scores stay between 0 and 1."""
-    scores = fused([hit("a", 0.9), hit("b", 0.1)], [hit("b", 8.0), hit("a", 2.0)], weight)
-    assert next(iter(scores)) == first
-    assert all(0 <= score <= 1 for score in scores.values())
-
-
-def test_one_ranking_alone_is_kept() -> None:
-    """Without the other, or with all scores equal, the order is that of the one."""
-    assert fused([hit("a", 0.9), hit("b", 0.8)], [], 0.5) == {"a": 0.5, "b": 0.0}
-    assert fused([], [hit("a", 4.0), hit("b", 1.0)], 0.5) == {"a": 0.5, "b": 0.125}
-    assert fused([hit("a", 0.7)], [], 0.5) == {"a": 0.5}
-    assert fused([hit("b", 0.7), hit("a", 0.7)], [], 0.5) == {"a": 0.5, "b": 0.5}
-    assert fused([], [], 0.5) == {}
-
-
-def test_equal_scores_have_one_order() -> None:
-    """Whatever the order in which they came: the same question has the same answer."""
-    assert list(fused([], [hit("b", 1.0), hit("c", 1.0), hit("a", 1.0)], 0.0)) == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("How much leave?", "en"), ("¿Cuánto?", "en"), ("12345 !?", "en"), ("", "en"),
-        ("签证费用谁承担", "zh"), ("GPU 驱动怎么配置", "zh"), ("How do I 报销?", "zh"),
-        ("休暇は何日ですか", "ja"), ("カード", "ja"), ("휴가는 며칠입니까", "ko"), ("Сколько дней отпуска?", "ru"),
-    ],
-)  # fmt: skip
-def test_the_script_tells_the_language(text: str, language: str) -> None:
-    """Japanese and Korean before Chinese, since they may have its characters; Latin counts as English."""
-    assert query_language(text) == language
-
-
-def test_a_model_is_not_believed_in_a_language_it_does_not_know() -> None:
-    """Then words alone decide; a model that declares none is believed in all."""
-    assert dense_weight(card("en"), "annual leave") == DENSE_WEIGHT
-    assert dense_weight(card("en"), "年假") == 0.0
-    assert dense_weight(card("en", "zh"), "年假") == DENSE_WEIGHT
-    assert dense_weight(card(), "年假") == DENSE_WEIGHT
 
 
 # --- with real stores ------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from activities.stores.catalog.keys import Keys
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.references import References
+from activities.stores.catalog.searching import Searching
 from activities.stores.catalog.stalled import Stalled
 
 __all__ = ["Catalog", "alembic_config", "upgrade"]
@@ -37,6 +38,7 @@ class Catalog:
         self.keys = Keys(self._engine)
         self.stalled = Stalled(self._engine)
         self.references = References(self._engine)
+        self.searching = Searching(self._engine)
 
     async def ping(self) -> None:
         """Raise CatalogUnavailable unless the database answers."""
