@@ -6,17 +6,14 @@ Values in Temporal's history are references and counts, never document text: ``*
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
-from msgspec import Meta
-
+from activities.contents import Chunk as Chunk
+from activities.contents import Element as Element
+from activities.contents import ParsedDocument as ParsedDocument
+from activities.contract import Contract as Contract
 from activities.errors import Reason
-
-
-class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all contracts: immutable values; defaults are left out, so that histories stay small."""
+from activities.filters import SearchFilter as SearchFilter
 
 
 class Queue:
@@ -58,36 +55,6 @@ class Chunking(Contract, frozen=True):
 
     max_tokens: int = 350
     overlap_tokens: int = 0
-
-
-# --- what blobs hold -------------------------------------------------------------------------------
-
-
-class Element(Contract, frozen=True):
-    """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
-
-    text: str
-    kind: Literal["title", "text", "list", "table", "code"] = "text"
-    page: int | None = None
-    level: int | None = None
-
-
-class ParsedDocument(Contract, frozen=True):
-    """A document's elements in reading order. ``pages`` is None for formats without pages."""
-
-    elements: list[Element]
-    media_type: str
-    pages: int | None = None
-
-
-class Chunk(Contract, frozen=True):
-    """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
-
-    ordinal: int
-    text: str
-    tokens: int
-    page: int | None = None
-    section: str = ""
 
 
 # --- ingestion -------------------------------------------------------------------------------------
@@ -199,7 +166,7 @@ class Published(Contract, frozen=True):
     """``live`` is False when a newer version was already there; ``retired`` versions can be purged."""
 
     live: bool
-    retired: list[int] = []
+    retired: list[int] = []  # noqa: RUF012 - msgspec copies it
 
 
 class FailureRecorded(Contract, frozen=True):
@@ -336,63 +303,13 @@ class Finished(Contract, frozen=True):
 # --- questions -------------------------------------------------------------------------------------
 
 
-class PageRange(Contract, frozen=True, forbid_unknown_fields=True):
-    """Pages ``from`` … ``to``, both included; chunks of formats without pages are in no range."""
-
-    first: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="from")
-    last: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="to")
-
-
-class TimeRange(Contract, frozen=True, forbid_unknown_fields=True):
-    """Moments from ``since`` to before ``until``, ISO 8601, in UTC unless they say otherwise.
-
-    A date without a time stands for the whole day: ``until`` a date includes that day.
-    """
-
-    since: Annotated[str, Meta(max_length=40)] | None = None
-    until: Annotated[str, Meta(max_length=40)] | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for what is no date."""
-        self.bounds()
-
-    def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """The first moment, and the first one that is too late."""
-        return _moment(self.since, timedelta(0)), _moment(self.until, timedelta(days=1))
-
-
-def _moment(text: str | None, whole_day: timedelta) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        if len(text) <= len("2026-11-30"):
-            return datetime.combine(date.fromisoformat(text), time(), UTC) + whole_day
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as exc:
-        raise ValueError(f"not a date or time in ISO 8601: {text}") from exc
-
-
-class SearchFilter(Contract, frozen=True, forbid_unknown_fields=True):
-    """What passages must come from; all that is given must hold.
-
-    ``name`` is a pattern of the whole document name (``*`` any characters, ``?`` one; case does not count),
-    ``uploaded`` when the live version was, ``tags`` names tags that the document has, all of them.
-    """
-
-    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    pages: PageRange | None = None
-    uploaded: TimeRange | None = None
-    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
-
-
 class RetrieveInput(Contract, frozen=True):
     """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base."""
 
     question_id: str
     knowledge_base_id: str
     question: str
-    documents: list[str] = []
+    documents: list[str] = []  # noqa: RUF012
     filter: SearchFilter | None = None
 
 

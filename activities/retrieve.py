@@ -15,17 +15,12 @@ from temporalio import activity
 from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchMode, Source
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, fold, gaps
-from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
+from activities.ranking import dense_weight, fuse, keyword_trust, with_sentences
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
-
-__all__ = [
-    "CANDIDATES", "PASSAGES", "Found", "Passage", "RetrieveActivities", "Retriever", "SourceTexts", "query_language",
-    "source",
-]  # fmt: skip
 
 #: Candidates that each of the two searches brings; doubled while too few of them are live and different.
 CANDIDATES = 50
@@ -81,10 +76,9 @@ class Retriever:
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
-        Raises ModelMismatch, InvalidRequest and NotFound: a knowledge base or document that is not there.
+        Raises ModelMismatch, InvalidRequest (a tag that cannot be) and NotFound (the knowledge base is gone).
         """
         generation = await self._catalog.knowledge_bases.generation(knowledge_base_id)
-        await self._catalog.searching.known(knowledge_base_id, document_ids)
         if generation.model_fingerprint is None:
             return Found(passages=[])  # nothing was ever indexed
         (card, vector), scope = await asyncio.gather(

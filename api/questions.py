@@ -49,12 +49,13 @@ class SearchController(Controller):
     ) -> SearchResponse:
         record = await catalog.knowledge_bases.get(kb)
         query = checked_question(data.query, settings)
-        found, progress = await asyncio.gather(
+        await catalog.searching.known(record.id, data.documents)
+        found, pending = await asyncio.gather(
             retriever.search(record.id, query, data.limit, data.mode, data.documents, data.filter),
-            catalog.searching.progress(record.id),
+            catalog.pending.of(record.id),
         )
         hits = [SearchHit.of(passage) for passage in found.passages]
-        return SearchResponse(hits=hits, index=IndexState.of(progress))
+        return SearchResponse(hits=hits, index=IndexState.of(pending))
 
     @post("/questions", status_code=202, summary="Ask a question")
     async def ask(

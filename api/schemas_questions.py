@@ -11,7 +11,7 @@ from msgspec import Meta
 from activities.contracts import AnswerMode, Citation, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
-from activities.stores.catalog.records import IndexProgress, Question
+from activities.stores.catalog.records import PendingDocuments, Question
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -83,10 +83,10 @@ class IndexState(Schema, frozen=True):
     eta_seconds: float | None = None
 
     @classmethod
-    def of(cls, progress: IndexProgress) -> IndexState:
+    def of(cls, pending: PendingDocuments) -> IndexState:
         """From the catalogue."""
-        state: Literal["ready", "building"] = "building" if progress.pending else "ready"
-        return cls(state=state, pending=progress.pending, eta_seconds=progress.eta_seconds)
+        state: Literal["ready", "building"] = "building" if pending.documents else "ready"
+        return cls(state=state, pending=pending.documents, eta_seconds=pending.eta_seconds)
 
 
 class SearchResponse(Schema, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, func, null, select, update
+from sqlalchemy import delete, null, select, update
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
@@ -87,12 +87,6 @@ class Documents:
         )
         async with self._engine.read() as session:
             return await session.scalar(query.limit(1)) is not None
-
-    async def pending(self, knowledge_base_id: str) -> int:
-        """How many documents are accepted and not yet ready, failed or canceled."""
-        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
-        async with self._engine.read() as session:
-            return int(await session.scalar(select(func.count()).select_from(query.subquery())) or 0)
 
     async def blobs(self, document_id: str) -> list[VersionBlobs]:
         """The blobs of every version, also of a deleted document, oldest version first."""

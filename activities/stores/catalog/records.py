@@ -141,13 +141,6 @@ class Accepted(Record, frozen=True):
     created: bool
 
 
-class IndexProgress(Record, frozen=True):
-    """How many documents are accepted and not yet searchable, and when they will be, if their speed is known."""
-
-    pending: int
-    eta_seconds: float | None = None
-
-
 class LiveDocument(Record, frozen=True):
     """The name and the version of a document that search may show now."""
 
@@ -236,3 +229,10 @@ class Question(Record, frozen=True):
     actor: str
     created_at: datetime
     finished_at: datetime | None
+
+
+class PendingDocuments(Record, frozen=True):
+    """Documents that are accepted and not yet ready, failed or canceled; ``eta_seconds`` when it can be told."""
+
+    documents: int
+    eta_seconds: float | None = None

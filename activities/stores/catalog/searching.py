@@ -1,19 +1,17 @@
-"""What a search asks of the catalogue: which documents it may show, and how complete the index is."""
+"""What a search asks of the catalogue: which documents it may show."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from activities.contracts import SearchFilter, TimeRange
 from activities.errors import NotFound
 from activities.names import clean_tags
-from activities.stores.catalog.batches import RATE_OVER
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.records import PENDING, IndexProgress
-from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow, now
+from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
 
 
 class Searching:
@@ -58,28 +56,6 @@ class Searching:
             query = query.where(DocumentRow.id.in_(select(TagRow.document_id).where(TagRow.tag == tag)))
         async with self._engine.read() as session:
             return list(await session.scalars(query))
-
-    async def progress(self, knowledge_base_id: str) -> IndexProgress:
-        """How many documents are on their way into the index, and when they will be there.
-
-        By how many came to their end lately, or by the stage of the slowest that is under way, whichever is later.
-        """
-        latest = (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version)
-        mine = (DocumentRow.knowledge_base_id == knowledge_base_id) & DocumentRow.deleted_at.is_(None)
-        waiting = select(func.count(), func.max(VersionRow.eta_seconds), func.min(VersionRow.created_at))
-        waiting = waiting.select_from(VersionRow).join(DocumentRow, latest).where(mine, VersionRow.state.in_(PENDING))
-        moment = now()
-        recent = select(func.count()).select_from(VersionRow).join(DocumentRow, latest)
-        recent = recent.where(mine, VersionRow.state.not_in(PENDING), VersionRow.updated_at > moment - RATE_OVER)
-        async with self._engine.read() as session:
-            pending, slowest, since = (await session.execute(waiting)).one()
-            if not pending:
-                return IndexProgress(pending=0)
-            finished = await session.scalar(recent) or 0
-        over = min(RATE_OVER, max(moment - since, RATE_OVER / 60)).total_seconds()
-        estimates = [slowest, pending * over / finished if finished else None]
-        known = [seconds for seconds in estimates if seconds is not None]
-        return IndexProgress(pending=pending, eta_seconds=round(max(known), 1) if known else None)
 
 
 def _uploaded(query: Select[str], moments: TimeRange) -> Select[str]:
