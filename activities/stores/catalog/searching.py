@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Select, select
 
-from activities.contracts import SearchFilter, TimeRange
 from activities.errors import NotFound
+from activities.filters import SearchFilter, TimeRange
 from activities.names import clean_tags
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
