@@ -22,9 +22,14 @@ from activities.stores.catalog.records import Generation, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
 
-#: Candidates that each of the two searches brings; doubled while too few of them are live and different.
+#: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
 MAX_CANDIDATES = 1600
+
+#: More documents than this are not named to Milvus, which takes long to read that, but picked from what it finds;
+#: until there are this many candidates, among which still too few are wanted.
+NAMED = 500
+PICKED_CANDIDATES = 400
 
 #: Passages that a question is answered from, and of how many of the best ones what was cut off is looked up.
 PASSAGES = 8
@@ -49,7 +54,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked."""
+    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked.
+
+    Passages of other documents than ``wanted`` are left out; None wants all.
+    """
 
     generation: Generation
     text: str
@@ -57,6 +65,7 @@ class _Query(msgspec.Struct, frozen=True, kw_only=True):
     vector: Vectors | None
     weight: float
     scope: Scope
+    wanted: frozenset[str] | None
 
 
 class Retriever:
@@ -85,7 +94,12 @@ class Retriever:
             self._question(generation, query, mode), self._scope(knowledge_base_id, document_ids, filter)
         )
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
-        asked = _Query(generation=generation, text=query, mode=mode, vector=vector, weight=weight, scope=scope)
+        wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
+        if wanted is not None and len(wanted) > NAMED:
+            scope = msgspec.structs.replace(scope, document_ids=None)
+        asked = _Query(
+            generation=generation, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
+        )
         reranks = self._triton.reranks and mode == "hybrid"
         ranked, live, similarity = await self._ranked(asked, max(limit, RERANKED if reranks else 0))
         if reranks:
@@ -104,7 +118,10 @@ class Retriever:
         """
         there = {passage.row.id for passage in found.passages}
         wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
-        rows = await self._milvus.rows(found.collection, [id for ids in wanted.values() for id in ids])
+        try:
+            rows = await self._milvus.rows(found.collection, [id for ids in wanted.values() for id in ids])
+        except KeyError:
+            rows = {}  # the knowledge base was deleted in this moment
         passages: list[Passage] = []
         for passage in found.passages:
             passages.append(passage)
@@ -142,25 +159,25 @@ class Retriever:
         while True:
             dense, keyword = await self._candidates(query, candidates)
             exhausted = max(len(dense), len(keyword)) < candidates
-            live = await self._catalog.documents.live(hit.row.document_id for hit in (*dense, *keyword))
+            ids = {hit.row.document_id for hit in (*dense, *keyword)}
+            live = await self._catalog.documents.live(ids if query.wanted is None else ids & query.wanted)
             dense, keyword = _only_live(dense, live), _only_live(keyword, live)
             trust = keyword_trust(query.text, keyword)
             fused = fuse(dense, keyword, query.weight, trust)
             ranked = fold(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
-            if len(ranked) == limit or exhausted:
-                break
-            if candidates >= MAX_CANDIDATES:
-                if query.scope.document_ids is not None:
-                    break
-                # Very many rows are not live: then only what is live is looked at.
-                query = msgspec.structs.replace(query, scope=await self._live_scope(query))
-                continue
+            if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
+                return ranked, live, dense[0].score if dense else 0.0
+            if candidates >= PICKED_CANDIDATES and query.scope.document_ids is None:
+                query = await self._named(query)
             candidates *= 2
-        return ranked, live, dense[0].score if dense else 0.0
 
-    async def _live_scope(self, query: _Query) -> Scope:
-        ids = await self._catalog.searching.matching(query.generation.knowledge_base_id)
-        return msgspec.structs.replace(query.scope, document_ids=tuple(ids))
+    async def _named(self, query: _Query) -> _Query:
+        """The same, asked of all the documents by name that are wanted, or live at all."""
+        ids = query.wanted
+        if ids is None:
+            ids = frozenset(await self._catalog.searching.matching(query.generation.knowledge_base_id))
+        scope = msgspec.structs.replace(query.scope, document_ids=tuple(sorted(ids)))
+        return msgspec.structs.replace(query, scope=scope)
 
     async def _candidates(self, query: _Query, limit: int) -> tuple[list[Hit], list[Hit]]:
         collection = query.generation.collection

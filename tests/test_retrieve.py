@@ -268,17 +268,30 @@ async def test_a_filter_narrows_down_what_is_found(library: Library, mode: str) 
         assert await found(**nothing) == set(), nothing
 
 
-async def test_a_filter_that_half_of_many_documents_pass(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More documents than one filter of Milvus names are asked for in turns, and the best of all turns come first."""
+@pytest.mark.parametrize("named", [500, 2], ids=["named", "picked"])
+async def test_a_filter_that_many_documents_pass(library: Library, monkeypatch: pytest.MonkeyPatch, named: int) -> None:
+    """Whether they are named to Milvus, in several turns, or picked from what it finds: the same is found."""
     monkeypatch.setattr(milvus_store, "DOCUMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(retrieve_module, "NAMED", named)
     kept = [await library.add(f"kept-{n}.md", f"Annual leave, rule {n}.") for n in range(5)]
-    await library.add("other.md", "Unused annual leave.")
-    expected = (await library.found("annual leave rule 4", document_ids=kept))[0]
-    filter = SearchFilter(name="kept-*")
+    await library.add("other.md", "Unused annual leave, rule 4.")
     for mode in ("hybrid", "dense", "keyword"):
-        found = await library.found("annual leave rule 4", mode=mode, filter=filter)
+        found = await library.found("annual leave, rule 4", mode=mode, filter=SearchFilter(name="kept-*"))
         assert {document for document, _, _ in found} == set(kept)
-        assert found[0] == expected
+        assert found[0] == (kept[4], 1, "Annual leave, rule 4.")
+
+
+async def test_what_is_wanted_is_found_behind_very_much_that_is_not(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many better passages the filter leaves out: in the end, only what passes it is asked for."""
+    monkeypatch.setattr(retrieve_module, "NAMED", 0)
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    await library.add("other.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    for mode in ("hybrid", "dense", "keyword"):
+        found = await library.found("unused annual leave", mode=mode, filter=SearchFilter(name="kept*"))
+        assert [document for document, _, _ in found] == [kept]
 
 
 async def test_a_text_in_several_documents_is_one_passage(library: Library) -> None:
@@ -295,10 +308,10 @@ async def test_a_text_in_several_documents_is_one_passage(library: Library) -> N
 async def test_live_passages_are_found_behind_very_many_dead_ones(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the most candidates that are looked at, only what is live is asked for."""
-    monkeypatch.setattr(retrieve_module, "MAX_CANDIDATES", CANDIDATES)
+    """After some candidates, only what is live is asked for."""
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
     kept = await library.add("kept.md", "Some words about unused leave, in passing.")
-    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES + 10)))
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
     await library.catalog.documents.delete(gone, "ann")
     for mode in ("hybrid", "dense", "keyword"):
         assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
