@@ -22,7 +22,8 @@ from activities.evidence import (
 )
 from activities.heartbeat import heartbeating, report
 from activities.prompts import build_prompt, sampling
-from activities.retrieve import SourceTexts, query_language
+from activities.ranking import query_language
+from activities.retrieve import SourceTexts
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog

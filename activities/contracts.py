@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
+from activities.contents import Chunk as Chunk
+from activities.contents import Element as Element
+from activities.contents import ParsedDocument as ParsedDocument
+from activities.contract import Contract as Contract
 from activities.errors import Reason
-
-
-class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all contracts: immutable values; defaults are left out, so that histories stay small."""
+from activities.filters import SearchFilter as SearchFilter
 
 
 class Queue:
@@ -56,36 +55,6 @@ class Chunking(Contract, frozen=True):
 
     max_tokens: int = 350
     overlap_tokens: int = 0
-
-
-# --- what blobs hold -------------------------------------------------------------------------------
-
-
-class Element(Contract, frozen=True):
-    """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
-
-    text: str
-    kind: Literal["title", "text", "list", "table", "code"] = "text"
-    page: int | None = None
-    level: int | None = None
-
-
-class ParsedDocument(Contract, frozen=True):
-    """A document's elements in reading order. ``pages`` is None for formats without pages."""
-
-    elements: list[Element]
-    media_type: str
-    pages: int | None = None
-
-
-class Chunk(Contract, frozen=True):
-    """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
-
-    ordinal: int
-    text: str
-    tokens: int
-    page: int | None = None
-    section: str = ""
 
 
 # --- ingestion -------------------------------------------------------------------------------------
@@ -223,7 +192,7 @@ class Published(Contract, frozen=True):
     """``live`` is False when a newer version was already there; ``retired`` versions can be purged."""
 
     live: bool
-    retired: list[int] = []
+    retired: list[int] = []  # noqa: RUF012 - msgspec copies it
 
 
 class FailureRecorded(Contract, frozen=True):
@@ -361,9 +330,13 @@ class Finished(Contract, frozen=True):
 
 
 class RetrieveInput(Contract, frozen=True):
+    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base."""
+
     question_id: str
     knowledge_base_id: str
     question: str
+    documents: list[str] = []  # noqa: RUF012
+    filter: SearchFilter | None = None
 
 
 class Source(Contract, frozen=True):

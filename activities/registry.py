@@ -48,7 +48,7 @@ class Stores:
             blobs=Blobs(settings.blobs_url),
             catalog=Catalog(settings.catalog_url, checkpoints=not interactive),
             milvus=Milvus(settings.milvus.uri, settings.milvus.token),
-            triton=Triton(settings.triton.address),
+            triton=Triton(settings.triton.address, reranks=bool(settings.rerank.model)),
         )
         try:
             yield stores

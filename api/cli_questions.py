@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,50 @@ from api.cli_texts import say
 
 if TYPE_CHECKING:
     from api.client import Api, Event
+
+
+class Pages(click.ParamType[dict[str, int]]):
+    """``3``, ``3-5``, ``3-`` or ``-5``."""
+
+    name = "pages"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        """As the API takes it."""
+        if isinstance(value, dict):
+            return value
+        found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
+        if not found or not (found[1] or found[3]):
+            self.fail(say("no-pages", value=value), param, ctx)
+        last = found[3] if found[2] else found[1]
+        return {key: int(page) for key, page in (("from", found[1]), ("to", last)) if page}
+
+
+Command = Callable[..., Any]
+
+
+def filter_options(command: Command) -> Command:
+    """What passages must come from; ``filter_of`` makes of it what the API takes."""
+    for option in reversed(
+        [
+            click.option("--name", metavar="PATTERN", help=say("help.filter_name")),
+            click.option("--tag", "tags", multiple=True, help=say("help.filter_tag")),
+            click.option("--pages", type=Pages(), help=say("help.filter_pages")),
+            click.option("--since", metavar="DATE", help=say("help.filter_since")),
+            click.option("--until", metavar="DATE", help=say("help.filter_until")),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def filter_of(
+    name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
+) -> dict[str, Any]:
+    """``{"filter": …}``, or nothing when nothing narrows the search down."""
+    uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
+    fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
+    given = {key: value for key, value in fields.items() if value}
+    return {"filter": given} if given else {}
 
 
 @click.command("ask", help=say("help.ask"))
@@ -103,16 +149,18 @@ class Answer:
 @kb_option
 @click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), help=say("help.search_mode"))
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
+@filter_options
 @talks_to_api
-async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int) -> None:
+async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int, **narrowed: Any) -> None:
     """POST /knowledge-bases/{kb}/search."""
     from api.client import segment
 
-    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {})
+    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {}) | filter_of(**narrowed)
     found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
     out.document(found)
     for number, hit in enumerate(found["hits"], start=1):
-        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f})")
+        more = say("and-others", count=hit["duplicates"]) if hit.get("duplicates") else ""
+        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f}){more}")
         out.text(f"   {_one_line(hit['text'])}\n")
     if not found["hits"]:
         out.text(say("no-hits"))

@@ -114,13 +114,19 @@ class Api:
                 return
 
     async def upload(
-        self, kb: str, files: Sequence[tuple[str, BinaryIO]], idempotency_key: str, batch: str | None = None
+        self,
+        kb: str,
+        files: Sequence[tuple[str, BinaryIO]],
+        idempotency_key: str,
+        batch: str | None = None,
+        tags: Sequence[str] = (),
     ) -> Any:
         """Send (name, file) pairs in one request, into an open batch if one is given, read from disk as it goes."""
+        query: dict[str, Any] = ({"batch": batch} if batch else {}) | ({"tags": list(tags)} if tags else {})
         return await self.call(
             "POST",
             f"/knowledge-bases/{segment(kb)}/documents",
-            params={"batch": batch} if batch else None,
+            params=query or None,
             files=[("files", each) for each in files],
             headers={"Idempotency-Key": idempotency_key},
             timeout=httpx.Timeout(None, connect=5),

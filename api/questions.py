@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,12 +49,13 @@ class SearchController(Controller):
     ) -> SearchResponse:
         record = await catalog.knowledge_bases.get(kb)
         query = checked_question(data.query, settings)
-        found = await retriever.search(record.id, query, data.limit, data.mode, await known(catalog, data.documents))
-        pending = await catalog.documents.pending(record.id)
-        return SearchResponse(
-            hits=[SearchHit.of(passage) for passage in found.passages],
-            index=IndexState(state="building" if pending else "ready", pending=pending),
+        await catalog.searching.known(record.id, data.documents)
+        found, pending = await asyncio.gather(
+            retriever.search(record.id, query, data.limit, data.mode, data.documents, data.filter),
+            catalog.pending.of(record.id),
         )
+        hits = [SearchHit.of(passage) for passage in found.passages]
+        return SearchResponse(hits=hits, index=IndexState.of(pending))
 
     @post("/questions", status_code=202, summary="Ask a question")
     async def ask(
@@ -117,11 +119,6 @@ def checked_question(text: str, settings: Settings) -> str:
 def default_mode(settings: Settings) -> AnswerMode:
     """Quotes, until a language model is named that can be believed."""
     return "generative" if settings.generate.model else "extractive"
-
-
-async def known(catalog: Catalog, document_ids: list[str]) -> list[str]:
-    """The ids, if all of them are documents. Raises NotFound for the first that is not."""
-    return [(await catalog.documents.get(id)).id for id in document_ids]
 
 
 async def _messages(

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from activities.contracts import AnswerMode, Citation, SearchMode, Source
+from activities.contracts import AnswerMode, Citation, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
-from activities.stores.catalog.records import Question
+from activities.stores.catalog.records import PendingDocuments, Question
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -39,10 +39,14 @@ class SearchRequest(Request, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     mode: SearchMode = "hybrid"
     documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
 
 
 class SearchHit(Schema, frozen=True):
-    """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
+    """A passage of a live document; ``score`` (0–1) orders the hits of one search.
+
+    ``duplicates`` is how many other passages say the same, word for word or almost, and were left out for it.
+    """
 
     document_id: str
     document_name: str
@@ -52,6 +56,7 @@ class SearchHit(Schema, frozen=True):
     section: str
     text: str
     score: float
+    duplicates: int
 
     @classmethod
     def of(cls, passage: Passage) -> SearchHit:
@@ -66,6 +71,7 @@ class SearchHit(Schema, frozen=True):
             section=row.section,
             text=row.text,
             score=passage.score,
+            duplicates=passage.duplicates,
         )
 
 
@@ -75,6 +81,12 @@ class IndexState(Schema, frozen=True):
     state: Literal["ready", "building"]
     pending: int
     eta_seconds: float | None = None
+
+    @classmethod
+    def of(cls, pending: PendingDocuments) -> IndexState:
+        """From the catalogue."""
+        state: Literal["ready", "building"] = "building" if pending.documents else "ready"
+        return cls(state=state, pending=pending.documents, eta_seconds=pending.eta_seconds)
 
 
 class SearchResponse(Schema, frozen=True):

@@ -159,7 +159,7 @@ def _triton(settings: Settings) -> Part:
     argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
     # Nothing of ours uses Triton's HTTP port, so any will do.
     argv += ["--http-port", str(free_port()), "--metrics-port", str(metrics)]
-    env = environment(settings, os.environ, ("data", "triton", "embed", "generate"))
+    env = environment(settings, os.environ, ("data", "triton", "embed", "generate", "rerank"))
     return Part(
         child=_child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20),
         address=settings.triton.address,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,10 +158,12 @@ async def assert_eventually(check: Callable[[], Awaitable[T | None]], seconds: f
         await asyncio.sleep(step)
 
 
-async def upload(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
+async def upload(
+    api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes], tags: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Upload files and return the accepted documents."""
     form = [("files", (name, content, "application/octet-stream")) for name, content in files]
-    response = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
+    response = await api.post(f"/knowledge-bases/{kb}/documents", files=form, params={"tags": list(tags)})
     assert response.status_code == 202, response.text
     documents: list[dict[str, Any]] = response.json()["documents"]
     return documents

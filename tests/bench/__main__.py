@@ -18,7 +18,7 @@ from pathlib import Path
 
 from activities import telemetry
 from activities.settings import LogSettings
-from tests.bench import ask, edit, embed, ingest, memory, readd, upload, watchers
+from tests.bench import ask, edit, embed, ingest, memory, readd, search, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -66,6 +66,10 @@ async def _ask(bench: Bench, library: Library, options: Options) -> list[Measure
     return await ask.questions(bench, library, options.questions)
 
 
+async def _search(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await search.searches(bench, library, [1_000] if options.quick else [1_000, 10_000, 100_000])
+
+
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
     venv = ROOT / Path(triton.venv).expanduser()
@@ -86,6 +90,7 @@ BENCHES: dict[str, Function] = {
     "memory": _memory,
     "watchers": _watchers,
     "ask": _ask,
+    "search": _search,
     "embed": _embed,
 }
 ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers}

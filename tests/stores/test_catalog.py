@@ -179,7 +179,7 @@ async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb:
     third = await catalog.documents.page(kb.id, None, second[-1].id, 2)
     assert [document.id for document in first + second + third] == ids[::-1]
     assert [document.id for document in await catalog.documents.page(kb.id, "ready", None, 9)] == [ids[2]]
-    assert await catalog.documents.pending(kb.id) == 4
+    assert (await catalog.pending.of(kb.id)).documents == 4
     assert await catalog.knowledge_bases.counts([kb.id]) == {kb.id: {"queued": 4, "ready": 1}}
 
 

@@ -16,8 +16,10 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.keys import Keys
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
+from activities.stores.catalog.pending import Pending
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.references import References
+from activities.stores.catalog.searching import Searching
 from activities.stores.catalog.stalled import Stalled
 
 __all__ = ["Catalog", "alembic_config", "upgrade"]
@@ -34,9 +36,11 @@ class Catalog:
         self.batches = Batches(self._engine)
         self.contents = Contents(self._engine)
         self.questions = Questions(self._engine)
+        self.pending = Pending(self._engine)
         self.keys = Keys(self._engine)
         self.stalled = Stalled(self._engine)
         self.references = References(self._engine)
+        self.searching = Searching(self._engine)
 
     async def ping(self) -> None:
         """Raise CatalogUnavailable unless the database answers."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, func, null, select, update
+from sqlalchemy import delete, null, select, update
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
@@ -23,7 +23,7 @@ from activities.stores.catalog.records import (
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.rows import document_record, latest
+from activities.stores.catalog.rows import document_record, latest, set_tags
 from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.
@@ -87,12 +87,6 @@ class Documents:
         )
         async with self._engine.read() as session:
             return await session.scalar(query.limit(1)) is not None
-
-    async def pending(self, knowledge_base_id: str) -> int:
-        """How many documents are accepted and not yet ready, failed or canceled."""
-        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
-        async with self._engine.read() as session:
-            return int(await session.scalar(select(func.count()).select_from(query.subquery())) or 0)
 
     async def blobs(self, document_id: str) -> list[VersionBlobs]:
         """The blobs of every version, also of a deleted document, oldest version first."""
@@ -233,6 +227,16 @@ class Documents:
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
             audit(session, actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
         return document_record(document, pair[1])
+
+    async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
+        """Give a document these tags and no others (as ``clean_tags`` made them). Raises NotFound."""
+        async with self._engine.write() as session:
+            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
+            if pair is None:
+                raise NotFound(kind="document", id=document_id)
+            set_tags(pair[0], tags)
+            audit(session, actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
+        return document_record(pair[0], pair[1])
 
     async def deleted(self, knowledge_base_id: str) -> list[str]:
         """Ids of the documents of a knowledge base that are deleted but not yet removed."""

@@ -76,10 +76,11 @@ class Document(Record, frozen=True):
     next_attempt_at: datetime | None = None
     eta_seconds: float | None = None
     batch_id: str | None = None
+    tags: list[str] = []
 
 
 class Upload(Record, frozen=True):
-    """Stored bytes that are to become the next version of the document ``name``."""
+    """Stored bytes that are to become the next version of the document ``name``; ``tags`` None leaves its tags."""
 
     knowledge_base_id: str
     name: str
@@ -87,6 +88,7 @@ class Upload(Record, frozen=True):
     bytes: int
     actor: str
     batch_id: str | None = None
+    tags: list[str] | None = None
 
 
 class Note(Record, frozen=True):
@@ -114,6 +116,7 @@ class Batch(Record, frozen=True):
     closed: bool
     parallelism: int
     archive_sha256: str | None
+    tags: list[str] | None
     skipped: list[str]
     reason: Reason | None
     actor: str
@@ -226,3 +229,10 @@ class Question(Record, frozen=True):
     actor: str
     created_at: datetime
     finished_at: datetime | None
+
+
+class PendingDocuments(Record, frozen=True):
+    """Documents that are accepted and not yet ready, failed or canceled; ``eta_seconds`` when it can be told."""
+
+    documents: int
+    eta_seconds: float | None = None

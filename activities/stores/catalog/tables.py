@@ -8,7 +8,7 @@ from typing import Any
 import uuid_utils
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 
@@ -117,6 +117,17 @@ class DocumentRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_by: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+    tags: Mapped[list[TagRow]] = relationship(
+        lazy="raise", order_by="TagRow.tag", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class TagRow(Table):
+    """A word that people gave to a document, to find it by."""
+
+    __tablename__ = "document_tags"
+    document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class ContentRow(Table):
@@ -183,6 +194,7 @@ class BatchRow(Table):
     closed: Mapped[bool] = mapped_column(default=False)
     parallelism: Mapped[int]
     archive_sha256: Mapped[str | None] = mapped_column(String(64))
+    tags: Mapped[list[Any] | None]
     skipped: Mapped[list[Any] | None]
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
