@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
+import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
+import msgspec
 from temporalio import activity
+from tokenizers import Tokenizer
 
-from activities.contracts import Answered, AnswerInput, Citation, RecordAnswerInput, Source
-from activities.events import DeltaEvent, ResetEvent
+from activities.contracts import Answered, AnswerInput, AnswerMode, Citation, Fallback, RecordAnswerInput, Source
+from activities.events import ResetEvent
 from activities.evidence import (
     Sentence,
     choose,
     citation,
-    embed_passages,
+    common_words,
     is_answerable,
-    split_sentences,
+    is_clearly_answerable,
+    quotes,
     weigh,
-    words_of,
 )
 from activities.heartbeat import heartbeating, report
-from activities.prompts import build_prompt, sampling
+from activities.passage_vectors import PassageVectors
+from activities.prompts import PROMPT_VERSION, build_prompt, sampling
 from activities.ranking import query_language
 from activities.retrieve import SourceTexts
 from activities.settings import GenerateSettings
@@ -29,6 +33,10 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
+from activities.support import Sources, Verified
+from activities.tokens import Tokens
+from activities.wording import gives_what_is_asked
+from activities.writing import Shown, Writing
 
 #: What is said when the documents do not hold the answer; the nearest passages are shown beside it.
 NOT_FOUND = {
@@ -36,11 +44,22 @@ NOT_FOUND = {
     "zh": "文档中似乎没有这个问题的答案。最接近的段落列在来源中。",
 }
 
-#: A written sentence is supported by a source sentence that is this similar, or that has this share of its words.
-SUPPORT_COSINE = 0.90
-SUPPORT_WORDS = 0.6
+#: What a record calls the language model that comes with the platform.
+BUNDLED = "bundled"
 
-_MARKER = re.compile(r"\s*\[\d+\]")
+#: A written answer must say something of what one of the best sentences says: true is not yet to the point.
+TO_THE_POINT = 2
+
+
+class Asked(NamedTuple):
+    """A question with the passages that were found for it."""
+
+    text: str
+    language: str
+    similarity: float
+    found: SourceTexts
+    sources: list[Source]
+    card: ModelCard
 
 
 class AnswerActivities:
@@ -48,100 +67,142 @@ class AnswerActivities:
 
     def __init__(self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings) -> None:
         self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
+        self._vectors = PassageVectors(triton)
 
     @activity.defn(name="answer")
     @heartbeating
     async def answer(self, job: AnswerInput) -> Answered:
         """Answer from the passages, or say honestly that they do not hold the answer."""
         found = await self._blobs.load(job.sources_key, SourceTexts)
-        card = await self._triton.card()
-        language = query_language(job.question)
+        text = found.question or job.question
+        asked = Asked(text, query_language(text), job.similarity, found, job.sources, await self._triton.card())
         async with Publisher() as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
-            sentences: list[Sentence] = []
-            if found.vector:
-                sentences = await weigh(
-                    self._triton, card, job.question, found.question_vector(), found.texts, job.sources
-                )
-            if not is_answerable(card, language, job.similarity, sentences):
-                text = NOT_FOUND.get(language, NOT_FOUND["en"])
-                stream.publish(DeltaEvent(text=text))
-                nearest = [citation(job.sources[s.source], s.text) for s in choose(sentences)] if sentences else []
-                return Answered(answer=text, citations=nearest, mode=job.mode, found=False)
-            if job.mode == "generative" and self._writes(language):
-                return await self._generate(stream, job, found, card, sentences)
-            return _quote(stream, job.sources, sentences)
+            shown = Shown(stream.publish)
+            if job.mode == "extractive":
+                return await self._quoted(asked, shown)
+            if not self._settings.writes(asked.language):
+                return await self._quoted(asked, shown, "language")
+            return await self._written(asked, shown)
 
     @activity.defn(name="record_answer")
     async def record_answer(self, job: RecordAnswerInput) -> None:
         """Write down what came of the question."""
         await self._catalog.questions.record(job)
 
-    def _writes(self, language: str) -> bool:
-        """Whether the language model writes this language; otherwise the answer is quoted."""
-        languages = {code.strip() for code in self._settings.languages.split(",")}
-        return "*" in languages or language in languages
+    async def _quoted(self, asked: Asked, shown: Shown, fallback: Fallback | None = None) -> Answered:
+        """The sentences that answer, word for word."""
+        began = time.perf_counter()
+        weighed = await self._weighed(asked)
+        took = {"weigh": _since(began)}
+        if not _answerable(asked, weighed):
+            answered = _refused(asked, shown, weighed, "generative" if fallback else "extractive")
+        else:
+            answered = _quoting(asked, shown, weighed, fallback)
+        return msgspec.structs.replace(answered, milliseconds=took)
 
-    async def _generate(
-        self, stream: Publisher, job: AnswerInput, found: SourceTexts, card: ModelCard, sentences: list[Sentence]
-    ) -> Answered:
-        used = await self._within_budget(found.texts)
-        prompt = build_prompt(job.question, used, self._settings.prompt_format)
-        pieces: list[str] = []
-        async for piece in self._triton.generate(prompt, sampling(self._settings)):
-            pieces.append(piece)
-            stream.publish(DeltaEvent(text=piece))
-            report(len(pieces), self._settings.max_tokens)
-        text = "".join(pieces).strip()
-        citations = await self._support(card, text, used, job.sources)
-        if citations:
-            return Answered(answer=text, citations=citations, mode="generative", found=True, tokens=len(pieces))
-        # Nothing that was written is in a source: it is withheld, and the sources speak for themselves.
-        stream.publish(ResetEvent())
-        return _quote(stream, job.sources, sentences)
-
-    async def _within_budget(self, texts: Sequence[str]) -> list[str]:
-        """As many of the best passages as the prompt has room for; the first one always, cut if it must be."""
-        tokenizer = await self._triton.tokenizer()
-        left = self._settings.context_tokens
-        used: list[str] = []
-        for text in texts:
-            encoding = tokenizer.encode(text, add_special_tokens=False)
-            if len(encoding.ids) > left:
-                if not used:
-                    used.append(text[: encoding.offsets[left - 1][1]])
-                break
-            used.append(text)
-            left -= len(encoding.ids)
-        return used
-
-    async def _support(
-        self, card: ModelCard, text: str, used: Sequence[str], sources: Sequence[Source]
-    ) -> list[Citation]:
-        """For each written sentence the source sentence that says the same, if there is one."""
-        written = [_MARKER.sub("", sentence) for sentence in split_sentences(text)]
-        written = [sentence for sentence in written if words_of(sentence)]
-        quoted = [(n, sentence) for n, passage in enumerate(used) for sentence in split_sentences(passage)]
-        if not written or not quoted:
+    async def _weighed(self, asked: Asked) -> list[Sentence]:
+        if not asked.found.vector:
             return []
-        mine = await embed_passages(self._triton, card, written)
-        theirs = await embed_passages(self._triton, card, [sentence for _, sentence in quoted])
-        cited: dict[tuple[int, str], Citation] = {}
-        for sentence, cosines in zip(written, mine @ theirs.T, strict=True):
-            best = int(np.argmax(cosines))
-            words = words_of(sentence)
-            shared = len(words & words_of(quoted[best][1])) / len(words)
-            if (float(cosines[best]) >= SUPPORT_COSINE and shared >= SUPPORT_WORDS / 2) or shared >= SUPPORT_WORDS:
-                n, quote = quoted[best]
-                cited.setdefault((n, quote), citation(sources[n], quote))
-        return sorted(cited.values(), key=lambda one: one.n)
+        return await weigh(
+            self._vectors, asked.card, asked.text, asked.found.question_vector(), asked.found.texts, asked.sources
+        )
+
+    async def _written(self, asked: Asked, shown: Shown) -> Answered:
+        """What the language model writes, as far as the sources say the same.
+
+        It begins at once. Where the best passage alone tells that there is an answer, its first words are shown
+        before any sentence was weighed; otherwise they wait for that, or are never shown.
+        """
+        began, own = time.perf_counter(), asked.found.settings
+        used = within_budget(await self._triton.tokenizer(), asked.found.texts, self._settings.context_tokens)
+        parameters = sampling(self._settings, own)
+        prompt = build_prompt(asked.text, used, self._settings.prompt_format, own.instructions)
+        common = common_words(asked.text, asked.found.texts)
+        clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
+        writing = Writing(Sources(self._vectors, asked.card, asked.text, used), shown)
+        took: dict[str, int] = {}
+        async with (
+            asyncio.TaskGroup() as beside,
+            Tokens(self._triton.generate(prompt, parameters)) as tokens,
+        ):
+            weighing = None if clear else beside.create_task(self._weighed(asked))
+            if weighing is not None and not _answerable(asked, await weighing):
+                return _refused(asked, shown, await weighing, mode="generative")
+            async for piece in tokens:
+                took.setdefault("first_token", _since(began))
+                weighing = weighing or beside.create_task(self._weighed(asked))
+                await writing.add(piece)
+                report(tokens.count)
+            text = await writing.finish(cut=tokens.count >= int(str(parameters["max_tokens"])))
+            took["generate"] = _since(began)
+            weighed = await weighing if weighing else await self._weighed(asked)
+        if _to_the_point(asked.text, writing.verified, weighed):
+            citations = _cited(writing.verified, asked.sources)
+            answered = Answered(answer=text, citations=citations, mode="generative", found=True)
+        else:
+            answered = _quoting(asked, shown, weighed, "unsupported")
+        return msgspec.structs.replace(
+            answered,
+            tokens=tokens.count,
+            withheld=writing.withheld,
+            model=self._settings.model or BUNDLED,
+            prompt_version=PROMPT_VERSION,
+            milliseconds=took,
+        )
 
 
-def _quote(stream: Publisher, sources: Sequence[Source], sentences: Sequence[Sentence]) -> Answered:
-    """The extractive answer: the best sentences, word for word, each with the number of its source."""
-    citations = [citation(sources[sentence.source], sentence.text) for sentence in choose(sentences)]
-    pieces = [f"{one.quote} [{one.n}]" for one in citations]
-    for number, piece in enumerate(pieces):
-        stream.publish(DeltaEvent(text=piece if number == 0 else f"\n\n{piece}"))
-    return Answered(answer="\n\n".join(pieces), citations=citations, mode="extractive", found=True)
+def within_budget(tokenizer: Tokenizer, texts: Sequence[str], room: int) -> list[str]:
+    """As many of the best passages as ``room`` tokens hold; the first one always, cut if it must be."""
+    used: list[str] = []
+    for text in texts:
+        encoding = tokenizer.encode(text, add_special_tokens=False)
+        if len(encoding.ids) > room:
+            if not used:
+                used.append(text[: encoding.offsets[room - 1][1]])
+            break
+        used.append(text)
+        room -= len(encoding.ids)
+    return used
+
+
+def _answerable(asked: Asked, weighed: Sequence[Sentence]) -> bool:
+    common = common_words(asked.text, asked.found.texts)
+    return is_answerable(asked.card, asked.language, asked.text, asked.similarity, common, weighed)
+
+
+def _refused(asked: Asked, shown: Shown, weighed: Sequence[Sentence], mode: AnswerMode) -> Answered:
+    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
+    shown.set(NOT_FOUND.get(asked.language, NOT_FOUND["en"]))
+    nearest = quotes(choose(weighed), asked.found.texts, asked.sources)
+    return Answered(answer=shown.text, citations=nearest, mode=mode, found=False)
+
+
+def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: Fallback | None = None) -> Answered:
+    """The best sentences, word for word, each with the number of its source."""
+    citations = quotes(choose(weighed), asked.found.texts, asked.sources)
+    text = ""
+    for one in citations:
+        text += f"{chr(10) * 2 if text else ''}{one.quote} [{one.n}]"
+        shown.set(text)
+    return Answered(answer=text, citations=citations, mode="extractive", found=True, fallback=fallback)
+
+
+def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
+    """Whether a written sentence says what one of the best sentences says, and gives what was asked for."""
+    best = [(sentence.source, sentence.text) for sentence in weighed[:TO_THE_POINT]]
+    return any(
+        gives_what_is_asked(question, one.text)
+        and any(one.place == place and (text in one.quote or one.quote in text) for place, text in best)
+        for one in verified
+    )
+
+
+def _cited(verified: Sequence[Verified], sources: Sequence[Source]) -> list[Citation]:
+    cited = {(one.place, one.quote): citation(sources[one.place], one.quote) for one in verified}
+    return sorted(cited.values(), key=lambda one: one.n)
+
+
+def _since(began: float) -> int:
+    return round((time.perf_counter() - began) * 1000)

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from activities.contents import Chunk as Chunk
 from activities.contents import Element as Element
 from activities.contents import ParsedDocument as ParsedDocument
 from activities.contract import Contract as Contract
 from activities.errors import Reason
 from activities.filters import SearchFilter as SearchFilter
+from activities.question_contracts import Answered as Answered
+from activities.question_contracts import AnswerInput as AnswerInput
+from activities.question_contracts import AnswerMode as AnswerMode
+from activities.question_contracts import AnswerSettings as AnswerSettings
+from activities.question_contracts import Citation as Citation
+from activities.question_contracts import Fallback as Fallback
+from activities.question_contracts import RecordAnswerInput as RecordAnswerInput
+from activities.question_contracts import Retrieved as Retrieved
+from activities.question_contracts import RetrieveInput as RetrieveInput
+from activities.question_contracts import SearchMode as SearchMode
+from activities.question_contracts import Source as Source
+from activities.question_contracts import Turn as Turn
+from activities.question_contracts import Waited as Waited
+from activities.question_contracts import WaitInput as WaitInput
 
 
 class Queue:
@@ -44,10 +60,6 @@ def ingest_id(document_id: str, version: int) -> str:
 def batch_workflow_id(batch_id: str) -> str:
     """Workflow id of a batch."""
     return f"batch/{batch_id}"
-
-
-AnswerMode = Literal["extractive", "generative"]
-SearchMode = Literal["hybrid", "dense", "keyword"]
 
 
 class Chunking(Contract, frozen=True):
@@ -192,7 +204,7 @@ class Published(Contract, frozen=True):
     """``live`` is False when a newer version was already there; ``retired`` versions can be purged."""
 
     live: bool
-    retired: list[int] = []  # noqa: RUF012 - msgspec copies it
+    retired: list[int] = []
 
 
 class FailureRecorded(Contract, frozen=True):
@@ -324,76 +336,3 @@ class Finished(Contract, frozen=True):
     """Those of the versions that are ready, failed, canceled or gone."""
 
     versions: list[DocumentVersion]
-
-
-# --- questions -------------------------------------------------------------------------------------
-
-
-class RetrieveInput(Contract, frozen=True):
-    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base."""
-
-    question_id: str
-    knowledge_base_id: str
-    question: str
-    documents: list[str] = []  # noqa: RUF012
-    filter: SearchFilter | None = None
-
-
-class Source(Contract, frozen=True):
-    """A passage that an answer may quote; its text is looked up, never carried."""
-
-    n: int
-    document_id: str
-    document_name: str
-    version: int
-    chunk_id: str
-    score: float
-    page: int | None = None
-    section: str = ""
-
-
-class Retrieved(Contract, frozen=True):
-    """``sources_key`` is the blob with the passages' texts, in the order of ``sources``."""
-
-    sources_key: str
-    sources: list[Source]
-    similarity: float
-
-
-class Citation(Contract, frozen=True):
-    """One quote of an answer; ``n`` is the number that ``[n]`` in the answer refers to."""
-
-    n: int
-    document_id: str
-    document_name: str
-    quote: str
-    version: int = 0
-    chunk_id: str = ""
-    page: int | None = None
-    section: str = ""
-
-
-class AnswerInput(Contract, frozen=True):
-    question: str
-    mode: AnswerMode
-    sources_key: str
-    sources: list[Source]
-    similarity: float
-
-
-class Answered(Contract, frozen=True):
-    """``found`` is False when the documents do not hold the answer; the text then says so."""
-
-    answer: str
-    citations: list[Citation]
-    mode: AnswerMode
-    found: bool
-    tokens: int = 0
-
-
-class RecordAnswerInput(Contract, frozen=True):
-    question_id: str
-    retrieved: Retrieved | None = None
-    answered: Answered | None = None
-    reason: Reason | None = None
-    canceled: bool = False

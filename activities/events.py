@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from activities.contracts import AnswerMode, Citation, Contract, Source
+from typing import Literal
+
+from activities.contracts import AnswerMode, Citation, Contract, Fallback, Source
 from activities.errors import Reason
 
 
 class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
-    """The question has entered a stage: ``retrieve``, ``generate`` or ``record``."""
+    """The question has entered a stage: ``wait_for_index``, ``retrieve``, ``generate`` or ``record``.
+
+    While it waits for the index, ``pending`` documents are not ready, which may take ``eta_seconds``.
+    """
 
     stage: str
+    state: Literal["running", "waiting"] = "running"
+    pending: int | None = None
+    eta_seconds: float | None = None
 
 
 class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):
@@ -35,6 +43,8 @@ class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):
     citations: list[Citation]
     mode: AnswerMode
     found: bool
+    fallback: Fallback | None = None
+    withheld: int = 0
 
 
 class ErrorEvent(Contract, frozen=True, tag_field="event", tag="error"):

@@ -2,53 +2,109 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
 from activities.contracts import Citation, Source
+from activities.passage_vectors import PassageVectors
 from activities.sentences import sentences
-from activities.stores.triton import QUESTION_PRIORITY, ModelCard, Triton, Vectors
+from activities.stores.triton import ModelCard, Vectors
+from activities.wording import gives_what_is_asked, is_han, rare_shares, share, topic_words, words_of
 
 #: Passages whose sentences are weighed, and sentences that an answer quotes at most.
 PASSAGES = 3
 QUOTES = 2
 
-#: Weights of a sentence's score beside its cosine: its passage's rank score, and the question's words in it.
+#: Sentences that are embedded: those with the most words in common with the question, and as many as these of
+#: those in the other script, in which there can be none in common.
+SHORTLIST = 10
+OTHER_SCRIPT = 24
+
+#: The best sentences, which are looked at once more together with their neighbours, and how much that counts.
+LOOKED_AT_TWICE = 4
+NEIGHBOURS = 0.3
+
+#: Weights of a sentence's score beside its cosine: its passage's rank score, the question's words in it, those in
+#: it and its neighbours, and whether it has a number or a time when the question asks for one.
 PASSAGE_WEIGHT = 0.05
-WORD_WEIGHT = 0.2
+WORD_WEIGHT = 0.1
+NEAR_WEIGHT = 0.1
+ASKED_WEIGHT = 0.02
 
-#: Sentences in one request to Triton (the most that its `embed` model takes).
-REQUEST = 64
+#: Weight of the share of the question's words in a passage, when it is decided whether there is an answer at all.
+COMMON_WEIGHT = 0.1
 
-#: Words (pairs of characters in Chinese) that a quote has at least.
+#: The threshold of questions whose passages are in another script, and the share of a threshold that the best
+#: passage must reach alone to be clear.
+CROSS = "cross"
+CLEAR = 0.52
+
+#: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table.
 MIN_WORDS = 4
 
-#: A second quote must come this close to the first.
-CLOSE = 0.12
+#: Clauses that end in a semicolon are quoted together up to this many characters.
+WHOLE_SENTENCE = 240
 
-_WORD = re.compile(r"[a-z0-9]+")
-_HAN = re.compile(r"[\u3400-\u9fff]+")
+#: A second quote must come this close to the first, and say something else: not this share of the same words.
+CLOSE = 0.12
+SAME = 0.8
+
+#: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
+_ROW = re.compile(r"\S \| \S")
+_LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage."""
+    """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
+
+    ``start`` and ``end`` are offsets in the passage's text; ``before`` and ``after`` the sentences beside it.
+    """
 
     text: str
     source: int
     position: int
     cosine: float = 0.0
     score: float = 0.0
+    start: int = 0
+    end: int = 0
+    before: str = ""
+    after: str = ""
+
+    @property
+    def around(self) -> str:
+        """The sentence between its neighbours."""
+        space = "" if is_han(self.text) else " "
+        return space.join(part for part in (self.before, self.text, self.after) if part)
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a passage are, without the space around them.
+
+    A line never continues in the next; a table's row is one sentence, and so are clauses with semicolons.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    for line in text.splitlines(keepends=True):
+        begin, joins = at, False
+        for piece in [line] if _ROW.search(line) else sentences(line):
+            start, end = begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
+            begin += len(piece)
+            if start >= end:
+                continue
+            if joins and end - found[-1][0] <= WHOLE_SENTENCE:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((start, end))
+            joins = text[end - 1] in "；;"
+        at += len(line)
+    return found
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a passage without the space around them; a line never continues in the next."""
-    parts = (sentence.strip() for line in text.splitlines() for sentence in sentences(line))
-    return [part for part in parts if part]
+    """The texts of ``spans``."""
+    return [text[start:end] for start, end in spans(text)]
 
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
@@ -57,71 +113,138 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
         headings = set(sources[place].section.split(" › "))
-        for position, sentence in enumerate(split_sentences(text)):
+        places = spans(text)
+        parts = ["", *(text[start:end] for start, end in places), ""]
+        for position, (start, end) in enumerate(places):
+            before, sentence, after = parts[position : position + 3]
             if sentence not in seen and sentence not in headings and _says_something(sentence):
                 seen.add(sentence)
-                found.append(Sentence(sentence, place, position))
+                found.append(Sentence(sentence, place, position, start=start, end=end, before=before, after=after))
     return found
 
 
 def _says_something(sentence: str) -> bool:
-    """Not a label, a number or the caption of a list."""
-    return len(words_of(sentence)) >= MIN_WORDS
-
-
-async def embed_passages(triton: Triton, card: ModelCard, texts: Sequence[str]) -> Vectors:
-    """Vectors of a few short texts, shape (texts, dimension), ahead of bulk work.
-
-    One request after the other: side by side they only take the cores from one another (measured: 33
-    sentences in 5 requests at once 700 ms, in one request 240 ms).
-    """
-    prompt = card.prompts.get("passage", "")
-    starts = range(0, len(texts), REQUEST)
-    parts = [
-        await triton.embed([prompt + text for text in texts[start : start + REQUEST]], QUESTION_PRIORITY)
-        for start in starts
-    ]
-    return np.concatenate(parts)
+    """Not a mere label, a number or the caption of a list; few words do in a table, where they have a name."""
+    words = len(words_of(sentence))
+    return words >= MIN_WORDS or (words > 1 and bool(_ROW.search(sentence) or _LABELLED.match(sentence)))
 
 
 async def weigh(
-    triton: Triton, card: ModelCard, question: str, vector: Vectors, texts: Sequence[str], sources: Sequence[Source]
+    vectors: PassageVectors,
+    card: ModelCard,
+    question: str,
+    vector: Vectors,
+    texts: Sequence[str],
+    sources: Sequence[Source],
 ) -> list[Sentence]:
-    """Sentences with their scores, best first: cosine, plus the passage's rank, plus rare words in common."""
-    candidates = sentences_of(texts, sources)
-    if not candidates:
+    """The sentences of the passages that were looked at, with their scores, best first."""
+    scored = _shortlist(question, sentences_of(texts, sources), sources)
+    if not scored:
         return []
-    cosines = (await embed_passages(triton, card, [sentence.text for sentence in candidates])) @ vector
-    words = _shared_words(question, [sentence.text for sentence in candidates])
+    cosines = await vectors.of(card, [sentence.text for sentence in scored]) @ vector
     scored = [
-        msgspec.structs.replace(
-            sentence,
-            cosine=float(cosine),
-            score=float(cosine) + PASSAGE_WEIGHT * sources[sentence.source].score + WORD_WEIGHT * word,
-        )
-        for sentence, cosine, word in zip(candidates, cosines, words, strict=True)
+        msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
+        for sentence, cosine in zip(scored, cosines, strict=True)
     ]
-    return sorted(scored, key=lambda sentence: -sentence.score)
+    scored.sort(key=lambda sentence: -sentence.score)
+    best = scored[:LOOKED_AT_TWICE]
+    around = await vectors.of(card, [sentence.around for sentence in best]) @ vector
+    for at, (sentence, cosine) in enumerate(zip(best, around, strict=True)):
+        closer = NEIGHBOURS * (float(cosine) - sentence.cosine)
+        scored[at] = msgspec.structs.replace(sentence, score=sentence.score + closer)
+    # What was looked at once stays behind what was looked at twice: windows are closer to a question, or farther.
+    return sorted(scored[:LOOKED_AT_TWICE], key=lambda sentence: -sentence.score) + scored[LOOKED_AT_TWICE:]
 
 
-def is_answerable(card: ModelCard, language: str, similarity: float, weighed: Sequence[Sentence]) -> bool:
-    """Whether the documents seem to hold the answer at all: best passage plus best sentence, calibrated.
+def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Source]) -> list[Sentence]:
+    """What is worth a vector, scored by words alone."""
+    wanted, han = topic_words(question), is_han(question)
+    own = rare_shares(wanted, [sentence.text for sentence in found])
+    near = rare_shares(wanted, [sentence.around for sentence in found])
+    ranked: list[tuple[float, Sentence]] = []
+    others: list[Sentence] = []
+    for sentence, word, beside in zip(found, own, near, strict=True):
+        score = (
+            PASSAGE_WEIGHT * sources[sentence.source].score
+            + WORD_WEIGHT * word
+            + NEAR_WEIGHT * beside
+            + ASKED_WEIGHT * gives_what_is_asked(question, sentence.text)
+        )
+        scored = msgspec.structs.replace(sentence, score=score)
+        if is_han(sentence.text) is han:
+            ranked.append((0.3 * sources[sentence.source].score + word + beside, scored))
+        else:
+            others.append(scored)
+    ranked.sort(key=lambda pair: -pair[0])
+    return [sentence for _, sentence in ranked[:SHORTLIST]] + others[:OTHER_SCRIPT]
+
+
+def common_words(question: str, texts: Sequence[str]) -> float:
+    """The share (0–1) of the question's topic words that one of the first passages has."""
+    wanted = topic_words(question)
+    return max((share(wanted, text) for text in texts[:PASSAGES]), default=0.0)
+
+
+def is_answerable(
+    card: ModelCard, language: str, question: str, similarity: float, common: float, weighed: Sequence[Sentence]
+) -> bool:
+    """Whether the documents seem to hold the answer at all: best passage, best sentence and words in common.
 
     The thresholds belong to the embedding model, by the question's language (its card); a model without
-    any is given the benefit of the doubt. Measured on XQuAD at 5 % false refusals: 99 % of English and
-    97 % of Chinese questions whose documents are absent are recognised.
+    any is given the benefit of the doubt. Texts in another script share no words with the question, and have
+    a threshold of their own (``cross``).
     """
-    thresholds = card.found_threshold or {}
-    threshold = thresholds.get(language, thresholds.get("*"))
     if not weighed:
         return False
-    return threshold is None or similarity + max(sentence.cosine for sentence in weighed) >= threshold
+    best = max(weighed, key=lambda sentence: sentence.cosine)
+    cross = is_han(best.text) is not is_han(question)
+    threshold = _threshold(card, CROSS if cross else language)
+    if threshold is None:
+        return True
+    return similarity + best.cosine + (0.0 if cross else COMMON_WEIGHT * common) >= threshold
+
+
+def is_clearly_answerable(card: ModelCard, language: str, similarity: float, common: float) -> bool:
+    """Whether the best passage alone says so: then the first words of an answer need not wait for sentences."""
+    threshold = _threshold(card, language)
+    return threshold is not None and similarity + COMMON_WEIGHT * common >= CLEAR * threshold
+
+
+def _threshold(card: ModelCard, language: str) -> float | None:
+    thresholds = card.found_threshold or {}
+    return thresholds.get(language, thresholds.get("*"))
 
 
 def choose(weighed: Sequence[Sentence]) -> list[Sentence]:
-    """The sentences to quote, in reading order."""
-    chosen = [sentence for sentence in weighed[:QUOTES] if weighed[0].score - sentence.score <= CLOSE]
+    """The sentences to quote, in reading order; neighbours become one."""
+    chosen: list[Sentence] = []
+    for sentence in weighed:
+        close = weighed[0].score - sentence.score <= CLOSE
+        if close and not any(_says_the_same(sentence, other) for other in chosen):
+            chosen.append(sentence)
+        if len(chosen) == QUOTES:
+            break
     return sorted(chosen, key=lambda sentence: (sentence.source, sentence.position))
+
+
+def _says_the_same(one: Sentence, other: Sentence) -> bool:
+    mine, theirs = topic_words(one.text), topic_words(other.text)
+    return len(mine & theirs) >= SAME * len(mine | theirs)
+
+
+def quotes(chosen: Sequence[Sentence], texts: Sequence[str], sources: Sequence[Source]) -> list[Citation]:
+    """A citation for each sentence, or for two that follow one another in a line; each stands so in its passage."""
+    found: list[Citation] = []
+    before: Sentence | None = None
+    for sentence in chosen:
+        source, start, text = sources[sentence.source], sentence.start, texts[sentence.source]
+        neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
+        if before and neighbours and "\n" not in text[before.end : start]:
+            start = before.start
+            found.pop()
+        found.append(citation(source, text[start : sentence.end]))
+        before = msgspec.structs.replace(sentence, start=start)
+    return found
 
 
 def citation(source: Source, quote: str) -> Citation:
@@ -136,18 +259,3 @@ def citation(source: Source, quote: str) -> Citation:
         section=source.section,
         quote=quote,
     )
-
-
-def words_of(text: str) -> set[str]:
-    """Lower-case words, and pairs of neighbouring Chinese characters."""
-    pairs = {run[i : i + 2] for run in _HAN.findall(text) for i in range(max(1, len(run) - 1))}
-    return set(_WORD.findall(text.lower())) | pairs
-
-
-def _shared_words(question: str, texts: Sequence[str]) -> list[float]:
-    """For each text the share (0–1) of the question's words in it, rare ones counting more."""
-    sets = [words_of(text) for text in texts]
-    frequency = Counter(word for words in sets for word in words)
-    weights = {word: math.log(1 + len(sets) / (frequency[word] + 0.5)) for word in words_of(question)}
-    total = sum(weights.values()) or 1.0
-    return [sum(weight for word, weight in weights.items() if word in words) / total for words in sets]

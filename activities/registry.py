@@ -19,6 +19,7 @@ from activities.mend_runs import MendRunActivities
 from activities.parse import ParseActivities
 from activities.publish import PublishActivities
 from activities.retrieve import RetrieveActivities, Retriever
+from activities.rewrite import Rewriter
 from activities.runs import RunActivities
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
@@ -26,6 +27,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
 from activities.stores.triton import Triton
 from activities.unpack import UnpackActivities
+from activities.waiting import WaitActivities
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,11 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         ]
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
+        rewriter = Rewriter(stores.triton, settings.generate)
+        retrieving = RetrieveActivities(retriever, stores.blobs, stores.catalog, rewriter)
         answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate)
-        return [RetrieveActivities(retriever, stores.blobs).retrieve, answering.answer, answering.record_answer]
+        waiting = WaitActivities(stores.catalog)
+        return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")
 
 

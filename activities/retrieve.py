@@ -6,16 +6,19 @@ The same code answers ``/search`` in the API's process and the ``retrieve`` step
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from temporalio import activity
 
-from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchMode, Source
+from activities.contracts import AnswerSettings, Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, fold, gaps
-from activities.ranking import dense_weight, fuse, keyword_trust, with_sentences
+from activities.prompts import TURNS
+from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
+from activities.rewrite import Rewriter
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveDocument
@@ -230,10 +233,15 @@ def _gap_ids(row: Row, there: set[str]) -> Iterator[str]:
 
 
 class SourceTexts(msgspec.Struct, frozen=True):
-    """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector."""
+    """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
+
+    ``question`` is the one that was searched for, ``settings`` how the knowledge base wants its answers.
+    """
 
     texts: list[str]
     vector: bytes
+    question: str = ""
+    settings: AnswerSettings = AnswerSettings()
 
     def question_vector(self) -> Vectors:
         """Shape (dimension,), float32; empty when there was no dense search."""
@@ -243,23 +251,50 @@ class SourceTexts(msgspec.Struct, frozen=True):
 class RetrieveActivities:
     """Runs on the ``answer`` queue."""
 
-    def __init__(self, retriever: Retriever, blobs: Blobs) -> None:
-        self._retriever, self._blobs = retriever, blobs
+    def __init__(self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter) -> None:
+        self._retriever, self._blobs, self._catalog, self._rewriter = retriever, blobs, catalog, rewriter
 
     @activity.defn(name="retrieve")
     async def retrieve(self, job: RetrieveInput) -> Retrieved:
         """Find the passages that may answer, and keep their texts beside the question."""
-        found = await self._retriever.search(
-            job.knowledge_base_id, job.question, PASSAGES, document_ids=job.documents, filter=job.filter
+        began = time.perf_counter()
+        question = await self._standalone(job)
+        rewritten = time.perf_counter()
+        found, knowledge_base, generation = await asyncio.gather(
+            self._retriever.search(
+                job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
+            ),
+            self._catalog.knowledge_bases.by_id(job.knowledge_base_id),
+            self._catalog.knowledge_bases.generation(job.knowledge_base_id),
         )
         passages = await self._retriever.whole(found)
         key = f"questions/{job.question_id}/sources"
-        await self._blobs.save(key, SourceTexts([passage.row.text for passage in passages], found.vector))
+        texts = [passage.row.text for passage in passages]
+        await self._blobs.save(key, SourceTexts(texts, found.vector, question, knowledge_base.answers))
+        ended = time.perf_counter()
         return Retrieved(
             sources_key=key,
             similarity=round(found.similarity, 6),
             sources=[source(n, passage) for n, passage in enumerate(passages, 1)],
+            standalone=question if question != job.question else None,
+            generation=generation.generation,
+            model=generation.model,
+            model_fingerprint=generation.model_fingerprint,
+            milliseconds={
+                "rewrite": round((rewritten - began) * 1000),
+                "retrieve": round((ended - rewritten) * 1000),
+            },
         )
+
+    async def _standalone(self, job: RetrieveInput) -> str:
+        """The question as it is searched for: in a conversation with what it leans on."""
+        if job.history_key is not None:
+            turns = await self._blobs.load(job.history_key, list[Turn])
+        elif job.follows:
+            turns = await self._catalog.questions.turns(job.question_id, TURNS)
+        else:
+            return job.question
+        return await self._rewriter.rewrite(job.question, turns, query_language(job.question))
 
 
 def source(n: int, passage: Passage) -> Source:

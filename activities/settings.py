@@ -102,6 +102,11 @@ class GenerateSettings(Section, frozen=True):
     context_tokens: Positive = 900
     """Room for quoted sources in a prompt, in tokens of the embedding model."""
 
+    def writes(self, language: str) -> bool:
+        """Whether the language model writes a language (its ISO 639-1 code)."""
+        languages = {code.strip() for code in self.languages.split(",")}
+        return "*" in languages or language in languages
+
 
 class RerankSettings(Section, frozen=True):
     model: str = ""

@@ -42,6 +42,8 @@ from activities.contracts import (
     StopRunsInput,
     Unpacked,
     UnpackInput,
+    Waited,
+    WaitInput,
 )
 from activities.findings import Looked, LookInput, RecordReconcileInput
 
@@ -120,6 +122,10 @@ async def cancel_queued(job: BatchInput) -> BatchCount: ...  # type: ignore[empt
 
 @activity.defn(name="requeue_failed")
 async def requeue_failed(job: BatchInput) -> BatchCount: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="wait_for_index")
+async def wait_for_index(job: WaitInput) -> Waited: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="retrieve")

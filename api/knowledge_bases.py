@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, delete, get, patch, post
@@ -49,8 +49,9 @@ class KnowledgeBaseController(Controller):
     async def change(
         self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
     ) -> KnowledgeBaseInfo:
-        changes = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}
-        record = await catalog.knowledge_bases.update(kb, changes, principal.subject)
+        changes = given(data)
+        answers = changes.pop("answers", None)
+        record = await catalog.knowledge_bases.update(kb, changes, principal.subject, answers and given(answers))
         counts = await catalog.knowledge_bases.counts([record.id])
         return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
 
@@ -60,3 +61,8 @@ class KnowledgeBaseController(Controller):
         record = await catalog.knowledge_bases.delete(kb, principal.subject)
         job = DeleteKnowledgeBaseJob(knowledge_base_id=record.id, knowledge_base=record.name, actor=principal.subject)
         return JobAccepted(id=record.id, state="running", workflow_id=await jobs.delete_knowledge_base(job))
+
+
+def given(data: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a request that were given."""
+    return {name: value for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET}

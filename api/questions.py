@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
-from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent
+from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
@@ -67,7 +67,8 @@ class SearchController(Controller):
             owner = await catalog.questions.conversation_owner(data.conversation_id)
             if owner != principal.subject:
                 raise NotFound(kind="conversation", id=data.conversation_id)
-        mode = data.mode or default_mode(settings)
+        await catalog.searching.known(record.id, data.documents)
+        mode = data.mode or record.answers.mode or default_mode(settings)
         question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
         job = QuestionJob(
             question_id=question.id,
@@ -76,13 +77,17 @@ class SearchController(Controller):
             question=text,
             mode=mode,
             actor=principal.subject,
+            conversation_id=data.conversation_id,
+            wait_for_index=data.wait_for_index,
+            documents=data.documents,
+            filter=data.filter,
         )
         try:
-            await jobs.answer(job)
+            pending, _ = await asyncio.gather(catalog.pending.of(record.id), jobs.answer(job))
         except HoldfastError:
             await catalog.questions.withdraw(question.id)
             raise
-        return QuestionAccepted.of(question)
+        return QuestionAccepted.of(question, IndexState.of(pending))
 
 
 class QuestionController(Controller):
@@ -128,18 +133,30 @@ async def _messages(
         async with translated():
             async for at, event in subscribe(client, question_id(question.id), offset):
                 yield _message(event, at + 1, language)
+                if isinstance(event, DoneEvent | ErrorEvent):
+                    return
     except RPCError as exc:
         if exc.status is not RPCStatusCode.NOT_FOUND:
             raise
-        async for event in _recorded(await catalog.questions.get(question.id)):
-            yield _message(event, None, language)
+    # Temporal keeps it no longer, or the reader asked for what comes after its end.
+    async for event in _recorded(await catalog.questions.get(question.id)):
+        yield _message(event, None, language)
 
 
 async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
     """The end of a stream whose history Temporal no longer keeps."""
     yield SourcesEvent(sources=question.sources)
     if question.answer is not None and question.found is not None:
-        yield DoneEvent(answer=question.answer, citations=question.citations, mode=question.mode, found=question.found)
+        yield ResetEvent()  # a reader that resumes may have a part of it
+        yield DeltaEvent(text=question.answer)
+        yield DoneEvent(
+            answer=question.answer,
+            citations=question.citations,
+            mode=question.mode,
+            found=question.found,
+            fallback=question.fallback,
+            withheld=question.withheld,
+        )
     else:
         yield ErrorEvent(reason=question.reason or HoldfastError().reason)
 
@@ -151,7 +168,7 @@ def _message(event: QuestionEvent, id: int | None, language: Language) -> Event:
             body: object = {"sources": [SourceInfo.whole(source) for source in event.sources]}
         case DoneEvent():
             citations = [CitationInfo.whole(citation) for citation in event.citations]
-            body = {"answer": event.answer, "citations": citations, "mode": event.mode, "found": event.found}
+            body = msgspec.structs.asdict(event) | {"citations": citations}
         case ErrorEvent():
             body = {"code": event.reason.code, "message": event.reason.render(language)}
         case _:

@@ -8,7 +8,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from activities.contracts import batch_workflow_id, ingest_id
+from activities.contracts import AnswerMode, AnswerSettings, batch_workflow_id, ingest_id
 from activities.errors import Language
 from activities.formats import Format
 from activities.stores.catalog.records import (
@@ -77,11 +77,31 @@ class CreateKnowledgeBase(Request, frozen=True):
     chunking: ChunkingSettings = ChunkingSettings()
 
 
+class AnswerChanges(Request, frozen=True):
+    """How questions on a knowledge base are answered; null is as the platform's settings say."""
+
+    mode: AnswerMode | msgspec.UnsetType | None = msgspec.UNSET
+    instructions: Annotated[str, Meta(max_length=2000)] | msgspec.UnsetType | None = msgspec.UNSET
+    temperature: Annotated[float, Meta(ge=0, le=2)] | msgspec.UnsetType | None = msgspec.UNSET
+    top_p: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType | None = msgspec.UNSET
+    max_tokens: Annotated[int, Meta(ge=1, le=4096)] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class AnswersInfo(AnswerSettings, frozen=True, omit_defaults=False):
+    """How questions on a knowledge base are answered, with every field there."""
+
+    @classmethod
+    def whole(cls, settings: AnswerSettings) -> AnswersInfo:
+        """The same settings."""
+        return cls(**msgspec.structs.asdict(settings))
+
+
 class ChangeKnowledgeBase(Request, frozen=True):
     """Fields that are left out stay as they are."""
 
     title: Annotated[str, Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
     description: Annotated[str, Meta(max_length=4000)] | msgspec.UnsetType = msgspec.UNSET
+    answers: AnswerChanges | msgspec.UnsetType = msgspec.UNSET
 
 
 class KnowledgeBaseInfo(Schema, frozen=True):
@@ -95,6 +115,7 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     created_by: str
     created_at: datetime
     updated_at: datetime
+    answers: AnswersInfo
 
     @classmethod
     def of(cls, record: KnowledgeBase, counts: dict[str, int]) -> KnowledgeBaseInfo:
@@ -110,6 +131,7 @@ class KnowledgeBaseInfo(Schema, frozen=True):
             created_by=record.created_by,
             created_at=record.created_at,
             updated_at=record.updated_at,
+            answers=AnswersInfo.whole(record.answers),
         )
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from activities.contracts import AnswerMode, Citation, SearchFilter, SearchMode, Source
+from activities.contracts import AnswerMode, Citation, Fallback, SearchFilter, SearchMode, Source
 from activities.errors import Language
-from activities.retrieve import Passage
+from activities.passages import Passage
 from activities.stores.catalog.records import PendingDocuments, Question
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
@@ -98,6 +98,9 @@ class AskRequest(Request, frozen=True):
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
+    wait_for_index: bool = False
+    documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
 
 
 class QuestionAccepted(Schema, frozen=True):
@@ -107,11 +110,13 @@ class QuestionAccepted(Schema, frozen=True):
     workflow_id: str
     status_url: str
     events_url: str
+    index: IndexState
 
     @classmethod
-    def of(cls, question: Question) -> QuestionAccepted:
+    def of(cls, question: Question, index: IndexState) -> QuestionAccepted:
         """From the catalogue."""
         return cls(
+            index=index,
             id=question.id,
             conversation_id=question.conversation_id,
             state=question.state,
@@ -139,11 +144,12 @@ class QuestionInfo(Schema, frozen=True):
     finished_at: datetime | None
     workflow_id: str
     events_url: str
+    fallback: Fallback | None
+    withheld: int
 
     @classmethod
     def of(cls, question: Question, language: Language) -> QuestionInfo:
         """From the catalogue."""
-        job = QuestionAccepted.of(question)
         return cls(
             id=question.id,
             conversation_id=question.conversation_id,
@@ -158,6 +164,8 @@ class QuestionInfo(Schema, frozen=True):
             actor=question.actor,
             created_at=question.created_at,
             finished_at=question.finished_at,
-            workflow_id=job.workflow_id,
-            events_url=job.events_url,
+            workflow_id=question_id(question.id),
+            events_url=f"/api/v1/questions/{question.id}/events",
+            fallback=question.fallback,
+            withheld=question.withheld,
         )

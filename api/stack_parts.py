@@ -30,7 +30,7 @@ WORKERS = {
 SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
 
 # The first four make priority and fairness exact; the others lift limits that are meant for shared clusters
-# and would throttle one's own bulk work.
+# and would throttle one's own bulk work; the last two, how many may follow one question's stream.
 TEMPORAL_CONFIG = {
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -47,6 +47,8 @@ TEMPORAL_CONFIG = {
     "matching.persistenceMaxQPS": 100_000,
     "system.visibilityPersistenceMaxReadQPS": 100_000,
     "system.visibilityPersistenceMaxWriteQPS": 100_000,
+    "history.maxInFlightUpdates": 1_000,
+    "history.maxTotalUpdates": 100_000,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,18 +16,20 @@ from activities.evidence import (
     Sentence,
     choose,
     citation,
-    embed_passages,
+    common_words,
     is_answerable,
+    is_clearly_answerable,
+    quotes,
     sentences_of,
     split_sentences,
     weigh,
-    words_of,
 )
+from activities.passage_vectors import REQUEST, PassageVectors
 from activities.stores.triton import ModelCard, Triton
 
 CARD = ModelCard(
     model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8,
-    found_threshold={"en": 1.7, "zh": 1.6, "*": 1.8},
+    found_threshold={"en": 1.7, "zh": 1.6, "*": 1.8, "cross": 1.5},
 )  # fmt: skip
 
 
@@ -53,19 +56,24 @@ def source(n: int, section: str = "", score: float = 0.5) -> Source:
 
 
 def weighed(*scores: float, cosine: float = 0.8) -> list[Sentence]:
-    """Sentences of these scores, from the end of a passage to its beginning."""
-    return [Sentence(f"Sentence {n}.", 0, len(scores) - n, cosine, score) for n, score in enumerate(scores)]
+    """Sentences of these scores, from the end of a passage to its beginning, none beside the other."""
+    words = ["apples", "bridges", "candles", "drums", "engines", "forests", "gardens", "hammers", "islands"]
+    return [
+        Sentence(f"These are {words[n]}.", 0, 2 * (len(scores) - n), cosine, score) for n, score in enumerate(scores)
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("One is here. Two is there! Three? Yes.", ["One is here.", "Two is there!", "Three?", "Yes."]),
-        ("一句话。两句话！三句话？第四句；第五句", ["一句话。", "两句话！", "三句话？", "第四句；", "第五句"]),
+        ("一句话。两句话！三句话？第四句；第五句", ["一句话。", "两句话！", "三句话？", "第四句；第五句"]),
         ("他说：“好的。”然后走了。", ["他说：“好的。”", "然后走了。"]),
         ("Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May. Then he rests.",
          ["Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May.", "Then he rests."]),
         ("A line\nanother line", ["A line", "another line"]),
+        ("Team: Blues | Wins: 3. Last year | City: St. Louis. Yes\nNext row | Wins: 4",
+         ["Team: Blues | Wins: 3. Last year | City: St. Louis. Yes", "Next row | Wins: 4"]),
         ("使用 GPU 部署。See the manual. 完毕。", ["使用 GPU 部署。", "See the manual.", "完毕。"]),
         ("  \n\n \t", []),
         ("", []),
@@ -102,7 +110,43 @@ def test_quotes_are_in_reading_order() -> None:
         Sentence("First.", 0, 1, 0.84, 0.84),
     ]
     assert [sentence.text for sentence in choose(best)] == ["Early.", "Later."]
-    assert [sentence.position for sentence in choose(weighed(0.9, 0.89))] == [1, 2]
+    assert [sentence.position for sentence in choose(weighed(0.9, 0.89))] == [2, 4]
+
+
+def test_the_same_is_not_quoted_twice() -> None:
+    """Of two passages that say the same in almost the same words, the better one is quoted, and then another."""
+    best = [
+        Sentence("Unused leave may be carried over for five days.", 0, 0, 0.9, 0.9),
+        Sentence("Unused leave may be carried over for five days!", 1, 3, 0.9, 0.89),
+        Sentence("The rest of it is lost in April.", 2, 0, 0.85, 0.85),
+    ]
+    assert [sentence.source for sentence in choose(best)] == [0, 2]
+
+
+def test_neighbours_are_quoted_as_one() -> None:
+    """Two sentences that follow one another are one quote, which stands so in the passage; others are two."""
+    texts = ["Leave is short. Five days may be carried over.  The rest is lost. Nobody knows why."]
+    first, *_ = found = sentences_of(texts, [source(1)])
+    assert [one.quote for one in quotes(found[:2], texts, [source(1)])] == [
+        "Five days may be carried over.  The rest is lost."
+    ]
+    apart = [found[0], msgspec.structs.replace(found[1], position=first.position + 2)]
+    assert [one.quote for one in quotes(apart, texts, [source(1)])] == [
+        "Five days may be carried over.",
+        "The rest is lost.",
+    ]
+    rows = ["Team: Blues | Wins: 3\nTeam: Reds | Wins: 4"]
+    whole = quotes(sentences_of(rows, [source(1)]), rows, [source(1)])
+    assert [one.quote for one in whole] == rows[0].splitlines()
+
+
+def test_a_short_row_of_a_table_is_quoted_whole() -> None:
+    """It has few words, but each has a name; a lone label is still no quote."""
+    texts = ["Team: Blues | Wins: 3\nTotal:\nPrice: 300"]
+    assert [sentence.text for sentence in sentences_of(texts, [source(1)])] == [
+        "Team: Blues | Wins: 3",
+        "Price: 300",
+    ]
 
 
 def test_a_second_quote_must_come_close() -> None:
@@ -114,19 +158,39 @@ def test_a_second_quote_must_come_close() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "similarity", "answerable"),
+    ("language", "question", "similarity", "common", "answerable"),
     [
-        ("en", 0.91, True),
-        ("en", 0.89, False),
-        ("zh", 0.81, True),
-        ("zh", 0.79, False),
-        ("ru", 1.01, True),
-        ("ru", 0.99, False),
+        ("en", "How many?", 0.91, 0.0, True),
+        ("en", "How many?", 0.89, 0.0, False),
+        ("en", "How many?", 0.81, 1.0, True),
+        ("en", "How many?", 0.79, 1.0, False),
+        ("ru", "Сколько?", 1.01, 0.0, True),
+        ("ru", "Сколько?", 0.99, 0.0, False),
+        ("zh", "有多少？", 0.71, 0.0, True),
+        ("zh", "有多少？", 0.69, 1.0, False),
     ],
 )
-def test_the_threshold_belongs_to_the_language(language: str, similarity: float, answerable: bool) -> None:
-    """Best passage plus best sentence must reach it; other languages have a threshold of their own."""
-    assert is_answerable(CARD, language, similarity, weighed(0.1, 0.9, cosine=0.8)) is answerable
+def test_the_threshold_belongs_to_the_language(
+    language: str, question: str, similarity: float, common: float, answerable: bool
+) -> None:
+    """Best passage, best sentence and common words must reach it; a text in another script has its own, lower one."""
+    best = weighed(0.1, 0.9, cosine=0.8)
+    assert is_answerable(CARD, language, question, similarity, common, best) is answerable
+
+
+def test_the_best_passage_alone_may_be_clear() -> None:
+    """It must reach its share of the threshold; a model without a threshold is never clear."""
+    unknown = ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8)
+    assert is_clearly_answerable(CARD, "en", 0.85, 0.5)
+    assert not is_clearly_answerable(CARD, "en", 0.85, 0.2)
+    assert not is_clearly_answerable(unknown, "en", 1.0, 1.0)
+
+
+def test_common_words_are_those_of_one_passage() -> None:
+    """The best passage counts, whatever form its words have; a question without any word has none in common."""
+    texts = ["Unused days may be carried over.", "The lifts were inspected.", "", "Carrying over unused leave days."]
+    assert common_words("Which unused leave days are carried over?", texts) == pytest.approx(4 / 5)
+    assert common_words("?", texts) == common_words("Why leave?", []) == 0.0
 
 
 def test_without_a_threshold_the_model_is_believed() -> None:
@@ -135,19 +199,11 @@ def test_without_a_threshold_the_model_is_believed() -> None:
     english = ModelCard(
         model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8, found_threshold={"en": 1.9}
     )
-    assert is_answerable(unknown, "en", 0.0, weighed(0.1, cosine=0.0))
-    assert is_answerable(english, "zh", 0.0, weighed(0.1, cosine=0.0))
-    assert not is_answerable(english, "en", 0.0, weighed(0.1, cosine=0.0))
+    assert is_answerable(unknown, "en", "Why?", 0.0, 0.0, weighed(0.1, cosine=0.0))
+    assert is_answerable(english, "ru", "Почему?", 0.0, 0.0, weighed(0.1, cosine=0.0))
+    assert not is_answerable(english, "en", "Why?", 0.0, 0.0, weighed(0.1, cosine=0.0))
     for card in (CARD, unknown):
-        assert not is_answerable(card, "en", 2.0, [])
-
-
-def test_words_are_words_or_pairs_of_characters() -> None:
-    """Lower-case Latin words, and neighbouring characters of Chinese; a lone character is a word."""
-    assert words_of("The GPU-driver, v2!") == {"the", "gpu", "driver", "v2"}
-    assert words_of("年假五天") == {"年假", "假五", "五天"}
-    assert words_of("第 3 天") == {"第", "3", "天"}
-    assert words_of("!? …") == set()
+        assert not is_answerable(card, "en", "Why?", 2.0, 1.0, [])
 
 
 def test_a_citation_has_the_place_of_its_quote() -> None:
@@ -159,14 +215,18 @@ def test_a_citation_has_the_place_of_its_quote() -> None:
 
 
 async def test_passages_are_embedded_in_their_order(triton: Triton) -> None:
-    """More than one batch, of different lengths: each row is the vector of its own text, with the prompt."""
+    """More than one request, of different lengths, partly known: each row is the vector of its own text."""
     card = await triton.card()
-    texts = [f"Rule {n} is kept for {n} years. " * (1 + n % 3) for n in range(card.batch_size + 3)]
-    matrix = await embed_passages(triton, card, texts)
-    assert matrix.shape == (len(texts), card.dimension)
-    for n in (0, 1, len(texts) - 1):
-        (alone,) = await triton.embed([card.prompts.get("passage", "") + texts[n]])
-        assert float(alone @ matrix[n]) > 0.999
+    texts = [f"Rule {n} is kept for {n} years. " * (1 + n % 3) for n in range(REQUEST + 3)]
+    vectors = PassageVectors(triton)
+    await vectors.of(card, texts[5:9])
+    for _ in range(2):
+        matrix = await vectors.of(card, [*texts, texts[0]])
+        assert matrix.shape == (len(texts) + 1, card.dimension)
+        for n in (0, 1, 7, len(texts) - 1):
+            (alone,) = await triton.embed([card.prompts.get("passage", "") + texts[n]])
+            assert float(alone @ matrix[n]) > 0.999
+    assert (await vectors.of(card, [])).shape == (0, card.dimension)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +244,8 @@ async def test_the_sentence_that_answers_is_weighed_highest(triton: Triton, ques
         "Fire drills are in spring. Five days of unused annual leave may be carried over. Lifts are inspected.",
         "外籍员工的签证费用由公司承担。消防演习每年春天举行一次。",
     ]
-    found = await weigh(triton, card, question, vector, texts, [source(1), source(2)])
+    found = await weigh(PassageVectors(triton), card, question, vector, texts, [source(1), source(2)])
     assert found[0].text == answer
-    assert [sentence.score for sentence in found] == sorted((sentence.score for sentence in found), reverse=True)
     (alone,) = await triton.embed([card.prompts.get("passage", "") + answer])
     assert found[0].cosine == pytest.approx(float(alone @ vector), abs=1e-3)
 
@@ -195,6 +254,13 @@ async def test_no_sentences_weigh_nothing(triton: Triton) -> None:
     """Passages of headings and labels only are no evidence, and cost no embedding."""
     card = await triton.card()
     assert (
-        await weigh(triton, card, "Why?", np.zeros(card.dimension, np.float32), ["Title", ""], [source(1), source(2)])
+        await weigh(
+            PassageVectors(triton),
+            card,
+            "Why?",
+            np.zeros(card.dimension, np.float32),
+            ["Title", ""],
+            [source(1), source(2)],
+        )
         == []
     )

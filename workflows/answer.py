@@ -1,4 +1,7 @@
-"""Answering a question: retrieve → answer → record, with a durable stream of events for whoever listens."""
+"""Answering a question: (wait for the index →) retrieve → answer → record.
+
+A durable stream of events tells whoever listens.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent, StateEvent
     from activities.interceptor import reason_of
     from activities.streams import TOPIC, WorkflowStream
-    from workflows.contracts import QUESTION_STAGES, JobState, QuestionJob
-    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, SHORT_STEP
+    from workflows.contracts import QUESTION_STAGES, WAITING_QUESTION_STAGES, JobState, QuestionJob
+    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP
     from workflows.progress import Progress
 
 
@@ -30,7 +33,8 @@ class AnswerQuestion:
     def __init__(self, job: QuestionJob) -> None:
         self._job = job
         self._events = WorkflowStream().topic(TOPIC)
-        self._progress = Progress(QUESTION_STAGES)
+        self._progress = Progress(WAITING_QUESTION_STAGES if job.wait_for_index else QUESTION_STAGES)
+        self._milliseconds: dict[str, int] = {}
         self._priority = Priority(priority_key=Urgency.QUESTION, fairness_key=job.knowledge_base_id)
 
     @workflow.query
@@ -53,16 +57,31 @@ class AnswerQuestion:
             raise _failure(reason) from exc
         self._progress.finish("ready")
         self._publish(
-            DoneEvent(answer=answered.answer, citations=answered.citations, mode=answered.mode, found=answered.found)
+            DoneEvent(
+                answer=answered.answer,
+                citations=answered.citations,
+                mode=answered.mode,
+                found=answered.found,
+                fallback=answered.fallback,
+                withheld=answered.withheld,
+            )
         )
         return answered
 
     async def _answer(self, job: QuestionJob) -> step.Answered:
+        if job.wait_for_index:
+            await self._wait(job)
         self._enter("retrieve")
         retrieved = await workflow.execute_activity(
             steps.retrieve,
             step.RetrieveInput(
-                question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, question=job.question
+                question_id=job.question_id,
+                knowledge_base_id=job.knowledge_base_id,
+                question=job.question,
+                documents=job.documents,
+                filter=job.filter,
+                follows=job.conversation_id is not None,
+                history_key=job.history_key,
             ),
             task_queue=Queue.ANSWER,
             priority=self._priority,
@@ -86,8 +105,26 @@ class AnswerQuestion:
             **ANSWER_STEP,
         )
         self._enter("record")
-        await self._record(step.RecordAnswerInput(question_id=job.question_id, retrieved=retrieved, answered=answered))
+        await self._record(
+            step.RecordAnswerInput(
+                question_id=job.question_id, retrieved=retrieved, answered=answered, milliseconds=self._milliseconds
+            )
+        )
         return answered
+
+    async def _wait(self, job: QuestionJob) -> None:
+        """Until what the asker had brought before the question is searchable, or never will be."""
+        began = workflow.now()
+        self._progress.wait("wait_for_index")
+        await workflow.execute_activity(
+            steps.wait_for_index,
+            step.WaitInput(question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, actor=job.actor),
+            task_queue=Queue.ANSWER,
+            priority=self._priority,
+            summary=f"Wait for the documents of {job.actor}",
+            **WAIT_STEP,
+        )
+        self._milliseconds["wait_for_index"] = int((workflow.now() - began).total_seconds() * 1000)
 
     async def _record(self, record: step.RecordAnswerInput) -> None:
         await workflow.execute_activity(

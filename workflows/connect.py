@@ -175,6 +175,7 @@ class Jobs:
             contracts.question_id(job.question_id),
             f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
             _attributes(job.knowledge_base, job.actor),
+            queue=Queue.ANSWER,
         )
 
     async def reconcile(self, job: contracts.ReconcileJob) -> str:
@@ -213,6 +214,7 @@ class Jobs:
         summary: str,
         attributes: TypedSearchAttributes,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        queue: str = Queue.WORKFLOWS,
     ) -> str:
         async with translated():
             with suppress(WorkflowAlreadyStartedError):  # it ran already, to a good end
@@ -220,7 +222,7 @@ class Jobs:
                     run,
                     job,
                     id=id,
-                    task_queue=Queue.WORKFLOWS,
+                    task_queue=queue,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=reuse,
                     static_summary=summary[:200],

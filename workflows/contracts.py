@@ -11,6 +11,7 @@ from activities.contracts import (
     Dispatch,
     DocumentVersion,
     Priority,
+    SearchFilter,
 )
 from activities.findings import Finding
 from activities.jobs import DOCUMENT as DOCUMENT
@@ -32,6 +33,7 @@ DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
 DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
+WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
 
 
@@ -104,7 +106,11 @@ class DeleteReceipt(Contract, frozen=True):
 
 
 class QuestionJob(Contract, frozen=True):
-    """One question, to be answered from one knowledge base."""
+    """One question, to be answered from one knowledge base, or from some of its documents.
+
+    ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
+    list of ``Turn`` that the client sent itself, which is the one that counts if it is there.
+    """
 
     question_id: str
     knowledge_base_id: str
@@ -112,6 +118,11 @@ class QuestionJob(Contract, frozen=True):
     question: str
     mode: AnswerMode
     actor: str
+    conversation_id: str | None = None
+    history_key: str | None = None
+    wait_for_index: bool = False
+    documents: list[str] = []  # noqa: RUF012 - msgspec copies it
+    filter: SearchFilter | None = None
 
 
 def question_id(question_id: str) -> str:

@@ -52,6 +52,9 @@ SHORT_STEP = Policy(
 #: Somebody is waiting for the answer: a step that hangs is tried again soon.
 INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
+#: Looks whether what is waited for is there; when it looks again is the step's own to say.
+WAIT_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
+
 #: Generating a long answer; beats while it goes on.
 ANSWER_STEP = Policy(
     start_to_close_timeout=timedelta(minutes=10),

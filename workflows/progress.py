@@ -27,6 +27,12 @@ class Progress:
         if not self._quiet:
             workflow.upsert_search_attributes([STAGE.value_set(stage)])
 
+    def wait(self, stage: str) -> None:
+        """The workflow begins a stage in which it waits for others."""
+        self._set("waiting", stage)
+        workflow.set_current_details(f"waiting (stage: {stage})")
+        workflow.upsert_search_attributes([STAGE.value_set("waiting")])
+
     def finish(self, state: JobStateName) -> None:
         """The workflow ends as ``state``; the stage it was in stays visible."""
         self._set(state, self._stage)

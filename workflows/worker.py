@@ -33,7 +33,14 @@ from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.schedules import schedule_reconcile
 
+#: Questions have their workflow where their steps are: a step that the same worker can do is begun at once, without
+#: another trip to the server. (The queue of all other workflows still serves those that began there.)
+ANSWERING = [AnswerQuestion]
+
 WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion, Reconcile]
+
+#: Beats of answers go through this often.
+PROMPTLY = timedelta(seconds=0.25)
 
 #: How much a worker that only indexes documents gives way to those that answer people (as `nice` counts).
 BACKGROUND = 5
@@ -59,6 +66,14 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, board
         # The sandbox finds what is not deterministic and costs a third of a workflow's time: the replay test has it.
         runner = UnsandboxedWorkflowRunner()
         return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
+    if queue == Queue.ANSWER:
+        # Somebody waits for these. A sandbox is 10 ms of each; the tests that replay histories have one. And a
+        # canceled question is noticed by the next beat.
+        shared |= {
+            "workflows": ANSWERING,
+            "workflow_runner": UnsandboxedWorkflowRunner(),
+            "max_heartbeat_throttle_interval": PROMPTLY,
+        }
     return Worker(
         client,
         task_queue=queue,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from activities import telemetry
 from activities.settings import LogSettings
-from tests.bench import ask, edit, embed, ingest, memory, readd, search, upload, watchers
+from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, search, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -29,7 +29,7 @@ Function = Callable[[Bench, Library, Options], Awaitable[list[Measure]]]
 
 QUICK = {
     "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
-    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4,
+    "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4, "beside": 6, "asked": 12, "written": 4,
 }  # fmt: skip
 """Sizes that show whether the benches work, and not how fast the platform is."""
 
@@ -70,6 +70,16 @@ async def _search(bench: Bench, library: Library, options: Options) -> list[Meas
     return await search.searches(bench, library, [1_000] if options.quick else [1_000, 10_000, 100_000])
 
 
+async def _beside(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await beside.bulk(bench, library, options.beside)
+
+
+async def _answers(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    if options.answers is None:
+        raise SystemExit("answers: --answers DIR says where the questions are")
+    return await answers.believed(bench, options.answers, options.asked, options.written)
+
+
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
     venv = ROOT / Path(triton.venv).expanduser()
@@ -91,10 +101,11 @@ BENCHES: dict[str, Function] = {
     "watchers": _watchers,
     "ask": _ask,
     "search": _search,
+    "beside": _beside,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers}
-"""Run only when named: `ingest-small` ends with the first, and the other makes an environment of its own."""
+ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers}
+"""Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
 
 ALL = BENCHES | ON_DEMAND
 
@@ -139,6 +150,10 @@ def arguments() -> Options:
     add("--watchers", type=int, default=1000, help="watchers of one batch (%(default)s)")
     add("--seconds", type=float, default=10, help="time of each round beside watchers (%(default)s)")
     add("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
+    add("--beside", type=int, default=40, help="questions beside a bulk ingest (%(default)s)")
+    add("--answers", type=Path, metavar="DIR", help="SQuAD-style questions, a file for each language (en.json)")
+    add("--asked", type=int, default=200, help="questions of each kind and language (%(default)s)")
+    add("--written", type=int, default=100, help="of which the language model is asked so many (%(default)s)")
     add("--url", help="measure the platform that runs there")
     add("--key", default="", help="its API key")
     options = parser.parse_args()

@@ -21,7 +21,7 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from activities.answer import NOT_FOUND, AnswerActivities
+from activities.answer import NOT_FOUND, within_budget
 from activities.prompts import build_prompt, sampling
 from activities.retrieve import PASSAGES
 from activities.sentences import sentences
@@ -37,8 +37,8 @@ WARM_PIECES = 24
 SETTLE_SECONDS = 0.1
 """A generation that was cut off needs a token's time to notice."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9 ,;'\-]+\.")
-_CHINESE = re.compile(r"[\u4e00-\u9fff，、0-9]{10,60}。")
+PLAIN = re.compile(r"[A-Za-z0-9 ,;'\-]+\.")
+CHINESE = re.compile(r"[\u4e00-\u9fff，、0-9]{10,60}。")
 
 
 @dataclass
@@ -56,13 +56,13 @@ async def questions(bench: Bench, library: Library, count: int) -> list[Measure]
     shelf = await Shelf.create(bench)
     texts = library.small(100)
     await shelf.add([Document.of(f"{number:03}.txt", text) for number, text in enumerate(texts)])
-    english, chinese = asked_of(texts, _PLAIN), asked_of(texts, _CHINESE)
+    english, chinese = asked_of(texts, PLAIN), asked_of(texts, CHINESE)
     if len(english) < DIFFERENT:
         raise SystemExit("the texts have too few plain English sentences to ask about")
     say(f"questions: {len(texts)} documents, {count} questions")
     measures = await first_token(bench, shelf, [english[number % DIFFERENT] for number in range(count)])
-    measures += await quoted(bench, shelf, _mixed(english, chinese, count))
-    measures += await searches(bench, shelf, _mixed(english, chinese, SEARCHES))
+    measures += await quoted(bench, shelf, mixed(english, chinese, count))
+    measures += await searches(bench, shelf, mixed(english, chinese, SEARCHES))
     await shelf.drop()
     return measures
 
@@ -74,13 +74,14 @@ def asked_of(texts: list[str], kind: re.Pattern[str]) -> list[str]:
         whole = [sentence.strip() for sentence in sentences(" ".join(text.split()))]
         plain = [sentence for sentence in whole if kind.fullmatch(sentence) and 30 <= len(sentence.encode()) <= 200]
         found += [
-            f"Is it so that {sentence[:-1]}?" if kind is _PLAIN else f"{sentence[:-1]}，是这样吗？"
+            f"Is it so that {sentence[:-1]}?" if kind is PLAIN else f"{sentence[:-1]}，是这样吗？"
             for sentence in plain[2:4]
         ]
     return found
 
 
-def _mixed(english: list[str], chinese: list[str], count: int) -> list[str]:
+def mixed(english: list[str], chinese: list[str], count: int) -> list[str]:
+    """So many questions, in both languages in turn."""
     both = [question for pair in zip(english, chinese, strict=False) for question in pair] or english
     return [both[number % len(both)] for number in range(count)]
 
@@ -128,6 +129,12 @@ async def first_token(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Meas
         Measure(
             name="question → first token: platform", values=milliseconds([run.at["delta"] for run in runs]), unit="ms"
         ),
+        Measure(
+            name="cancel → the language model stopped",
+            values=milliseconds([run.at["error"] - run.at["cancel"] for run in runs if "error" in run.at]) or [0.0],
+            unit="ms",
+            target="≤ 1,000 ms",
+        ),
         Measure(name="question → first token: direct", values=milliseconds(direct), unit="ms"),
     ]
 
@@ -136,9 +143,9 @@ async def prompt_of(bench: Bench, shelf: Shelf, question: str) -> str:
     """The prompt that the platform builds for a question: same search, same budget, same template."""
     body = {"query": question, "limit": PASSAGES}
     found = await bench.api.call("POST", f"/knowledge-bases/{shelf.name}/search", json=body)
-    stores, settings = bench.stores, bench.settings.generate
-    answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings)
-    used = await answering._within_budget([hit["text"] for hit in found["hits"]])
+    settings = bench.settings.generate
+    texts = [hit["text"] for hit in found["hits"]]
+    used = within_budget(await bench.stores.triton.tokenizer(), texts, settings.context_tokens)
     return build_prompt(question, used, settings.prompt_format)
 
 
@@ -179,6 +186,7 @@ async def ask(bench: Bench, shelf: Shelf, question: str, mode: str, *, stop: boo
             if event.name == "delta" and new:
                 asked.text = str(event.data["text"])
                 if stop:
+                    asked.at["cancel"] = time.perf_counter() - began
                     await bench.api.call("POST", f"/questions/{job['id']}/cancel")
             elif event.name == "done":
                 asked.found = bool(event.data["found"])
@@ -199,6 +207,7 @@ async def quoted(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Measure]:
             name="quoted answer: question → complete, p50",
             values=milliseconds([run.at["done"] for run in runs]),
             unit="ms",
+            target="≤ 350 ms",
             note=f"{found}/{len(runs)} found",
         ),
         Measure(

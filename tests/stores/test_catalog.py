@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, func, inspect, select
 
 from activities.contracts import (
     Answered,
+    AnswerSettings,
     Chunking,
     Citation,
     PublishInput,
@@ -25,6 +26,7 @@ from activities.contracts import (
     RemoveInput,
     Retrieved,
     Source,
+    Turn,
 )
 from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason
 from activities.publish import PublishActivities
@@ -408,12 +410,25 @@ async def test_an_answer_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -
     assert (question.state, question.answer, question.finished_at) == ("running", None, None)
     source = Source(n=1, document_id=MISSING, document_name="a.pdf", version=1, chunk_id="a", score=0.5, page=3)
     citation = Citation(n=1, document_id=MISSING, document_name="a.pdf", quote="Five days.")
-    answered = Answered(answer="Five days. [1]", citations=[citation], mode="extractive", found=True, tokens=4)
-    retrieved = Retrieved(sources_key="k", sources=[source], similarity=0.9)
+    answered = Answered(
+        answer="Five days. [1]", citations=[citation], mode="extractive", found=True, tokens=4, fallback="unsupported",
+        withheld=2, model="m.gguf", prompt_version="2", milliseconds={"generate": 7},
+    )  # fmt: skip
+    retrieved = Retrieved(
+        sources_key="k", sources=[source], similarity=0.9, standalone="How long is leave?", generation=3, model="e5",
+        model_fingerprint="f", milliseconds={"retrieve": 5},
+    )  # fmt: skip
     await catalog.questions.record(RecordAnswerInput(question_id=question.id, retrieved=retrieved, answered=answered))
     recorded = await catalog.questions.get(question.id)
     assert (recorded.state, recorded.answer, recorded.found) == ("ready", "Five days. [1]", True)
     assert (recorded.mode, recorded.sources, recorded.citations) == ("extractive", [source], [citation])
+    assert (recorded.fallback, recorded.withheld) == ("unsupported", 2)
+    made = recorded.made
+    assert made is not None
+    assert (made.standalone, made.similarity, made.generation) == ("How long is leave?", 0.9, 3)
+    assert (made.embedding_model, made.embedding_fingerprint) == ("e5", "f")
+    assert (made.language_model, made.prompt_version, made.tokens) == ("m.gguf", "2", 4)
+    assert set(made.milliseconds) == {"retrieve", "generate", "total"}
     await catalog.questions.record(RecordAnswerInput(question_id=question.id, reason=Reason("internal")))
     assert await catalog.questions.get(question.id) == recorded
 
@@ -429,6 +444,41 @@ async def test_a_question_that_came_to_nothing_keeps_its_reason(
     recorded = await catalog.questions.get(question.id)
     assert (recorded.state, recorded.reason, recorded.answer) == (state, reason, None)
     assert recorded.finished_at is not None
+
+
+async def test_the_turns_of_a_conversation_are_what_was_answered_before(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Oldest first, the latest of them, as they were searched for; not what failed, came later or is elsewhere."""
+    first = await catalog.questions.create(kb.id, "One?", "extractive", None, "ann")
+    asked = [first] + [
+        await catalog.questions.create(kb.id, f"{word}?", "extractive", first.conversation_id, "ann")
+        for word in ("Two", "Three", "Four", "Five")
+    ]
+    await catalog.questions.create(kb.id, "Elsewhere?", "extractive", None, "ann")
+    for question in (asked[0], asked[1], asked[2], asked[4]):
+        retrieved = Retrieved(
+            sources_key="k", sources=[], similarity=0.0, standalone=question.question.replace("?", " of leave?")
+        )
+        answered = Answered(answer=f"{question.question} Yes.", citations=[], mode="extractive", found=True)
+        await catalog.questions.record(
+            RecordAnswerInput(question_id=question.id, retrieved=retrieved, answered=answered)
+        )
+    turns = await catalog.questions.turns(asked[3].id, 2)
+    assert turns == [
+        Turn(question="Two of leave?", answer="Two? Yes."),
+        Turn(question="Three of leave?", answer="Three? Yes."),
+    ]
+    assert await catalog.questions.turns(first.id, 4) == []
+    assert await catalog.questions.turns(MISSING, 4) == []
+
+
+async def test_a_knowledge_base_keeps_how_it_wants_its_answers(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """What is named changes, the rest stays; None takes a setting back."""
+    assert kb.answers == AnswerSettings()
+    await catalog.knowledge_bases.update(kb.name, {}, "ann", {"mode": "generative", "temperature": 0.5})
+    await catalog.knowledge_bases.update(kb.name, {"title": "T"}, "ann", {"instructions": "In verse.", "mode": None})
+    assert (await catalog.knowledge_bases.get(kb.name)).answers == AnswerSettings(
+        temperature=0.5, instructions="In verse."
+    )
 
 
 async def test_a_conversation_belongs_to_who_began_it(catalog: Catalog, kb: KnowledgeBase) -> None:

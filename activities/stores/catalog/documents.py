@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import delete, func, null, select, update
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Chunking
+from activities.contracts import AnswerSettings, Chunking
 from activities.errors import NameTaken, NotFound
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
@@ -64,13 +65,21 @@ class KnowledgeBases:
             rows = await session.scalars(query.order_by(KnowledgeBaseRow.name).limit(limit))
             return [_record(row) for row in rows]
 
-    async def update(self, name: str, changes: dict[str, object], actor: str) -> KnowledgeBase:
-        """Set ``title``, ``description``, ``max_tokens`` or ``overlap_tokens``. Raises NotFound."""
+    async def update(
+        self, name: str, changes: dict[str, object], actor: str, answers: dict[str, object] | None = None
+    ) -> KnowledgeBase:
+        """Set ``title``, ``description``, ``max_tokens``, ``overlap_tokens``, and those fields of ``answers``.
+
+        Raises NotFound.
+        """
         async with self._engine.write() as session:
             row = await _live_row(session, name)
             for field, value in changes.items():
                 setattr(row, field, value)
-            audit(session, actor, "knowledge_base.update", row.id, row.id, fields=sorted(changes))
+            if answers:
+                row.answers = {**(row.answers or {}), **answers}
+            fields = sorted([*changes, *(f"answers.{field}" for field in answers or ())])
+            audit(session, actor, "knowledge_base.update", row.id, row.id, fields=fields)
         return _record(row)
 
     async def delete(self, name: str, actor: str) -> KnowledgeBase:
@@ -158,6 +167,7 @@ def _record(row: KnowledgeBaseRow) -> KnowledgeBase:
         created_by=row.created_by,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        answers=msgspec.convert(row.answers or {}, AnswerSettings),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from activities.contracts import AnswerMode, BatchState, Chunking, Citation, Source
+from activities.contracts import AnswerMode, AnswerSettings, BatchState, Chunking, Citation, Fallback, Source
 from activities.errors import Reason
 
 DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
@@ -47,6 +47,7 @@ class KnowledgeBase(Record, frozen=True):
     created_by: str
     created_at: datetime
     updated_at: datetime
+    answers: AnswerSettings = AnswerSettings()
 
 
 class Document(Record, frozen=True):
@@ -214,6 +215,20 @@ class DeletedKnowledgeBase(Record, frozen=True):
     has_documents: bool
 
 
+class AnswerRecord(Record, frozen=True):
+    """How an answer came about; ``milliseconds`` by stage, ``standalone`` what was searched for in a conversation."""
+
+    standalone: str | None
+    similarity: float | None
+    generation: int | None
+    embedding_model: str | None
+    embedding_fingerprint: str | None
+    language_model: str | None
+    prompt_version: str | None
+    milliseconds: dict[str, int]
+    tokens: int
+
+
 class Question(Record, frozen=True):
     id: str
     knowledge_base_id: str
@@ -229,6 +244,9 @@ class Question(Record, frozen=True):
     actor: str
     created_at: datetime
     finished_at: datetime | None
+    fallback: Fallback | None = None
+    withheld: int = 0
+    made: AnswerRecord | None = None
 
 
 class PendingDocuments(Record, frozen=True):

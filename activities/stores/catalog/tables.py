@@ -76,6 +76,7 @@ class KnowledgeBaseRow(Table):
     max_tokens: Mapped[int]
     overlap_tokens: Mapped[int]
     generation: Mapped[int] = mapped_column(default=1)
+    answers: Mapped[dict[str, Any] | None]
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -166,7 +167,7 @@ class VersionRow(Table):
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-    published_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None] = mapped_column(index=True)
     # how far its run is, as workers last noted it (activities.board)
     stage: Mapped[str] = mapped_column(String(16), default="")
     done: Mapped[int] = mapped_column(default=0)
@@ -235,6 +236,16 @@ class QuestionRow(Table):
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
+    # how the answer came about
+    standalone: Mapped[str | None] = mapped_column(Text)
+    generation: Mapped[int | None]
+    embedding_model: Mapped[str | None] = mapped_column(String(300))
+    embedding_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    language_model: Mapped[str | None] = mapped_column(String(300))
+    prompt_version: Mapped[str | None] = mapped_column(String(16))
+    milliseconds: Mapped[dict[str, Any] | None]
+    fallback: Mapped[str | None] = mapped_column(String(16))
+    withheld: Mapped[int] = mapped_column(default=0)
 
 
 class AuditRow(Table):

@@ -1,0 +1,149 @@
+"""Support: written sentences are held against the sources, and what none of them says is withheld."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+import msgspec
+import numpy as np
+
+from activities.evidence import spans
+from activities.passage_vectors import PassageVectors
+from activities.stores.triton import ModelCard
+from activities.wording import is_han, topic_words
+
+#: A source supports a sentence that has this share of its words from it, or fewer when it is also this similar.
+SUPPORT_WORDS = 0.75
+SIMILAR_WORDS = 0.5
+SUPPORT_COSINE = 0.90
+
+#: A source in the other script has no words in common: this similar.
+OTHER_COSINE = 0.82
+
+#: Words of the question and of a sentence that are this much alike are two forms of one.
+SAME_WORD = 0.75
+
+#: Parts of the sources with the most words in common, which are compared by their vectors.
+COMPARED = 6
+
+MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
+
+#: Words about the answer itself, which no source need have.
+_ABOUT_ANSWERS = topic_words("yes no answer question source sources text document documents according mentioned states")
+
+#: What numbers count: five weeks are not five days.
+_MEASURES = topic_words(
+    "seconds minutes hours days weeks months quarters years decades centuries percent dollars euros pounds yuan cents"
+    " meters metres feet miles kilometers kilometres grams kilograms tons liters litres times degrees people employees"
+)
+
+_NUMBER = re.compile(
+    r"\d+(?:[.,]\d+)*|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million"
+    r"|billion|half|twice)\b|[二两三四五六七八九十百千万亿半]+",
+    re.I,
+)
+_DIGITS = dict(
+    zip(
+        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+        map(str, range(2, 13)),
+        strict=True,
+    )
+) | dict(zip("二三四五六七八九十", map(str, range(2, 11)), strict=True))
+_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+")
+_NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """A written sentence, and the part of a source that says the same: ``place`` is its place in the list."""
+
+    text: str
+    place: int
+    quote: str
+
+    @property
+    def shown(self) -> str:
+        """The sentence with the number of its source."""
+        return f"{self.text} [{self.place + 1}]"
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A sentence of a source, or two that follow one another."""
+
+    place: int
+    quote: str
+    words: set[str]
+    han: bool
+
+    def has(self, words: set[str], least: float) -> bool:
+        """Whether it has this share of the words."""
+        return len(words & self.words) >= least * len(words)
+
+
+class Sources:
+    """The passages that a prompt quotes, ready to be compared with."""
+
+    def __init__(self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str]) -> None:
+        self._vectors, self._card, self._question = vectors, card, question
+        self._asked = topic_words(question)
+        self._parts = [part for place, text in enumerate(used) for part in _parts_of(place, text)]
+
+    async def verify(self, written: str) -> Verified | None:
+        """The sentence with what supports it; None when nothing does."""
+        text = MARKER.sub("", written).strip()
+        words, han = topic_words(text) - _ABOUT_ANSWERS, is_han(text)
+        new = {word for word in words if not self._was_asked(word)}
+        if not new or all(map(str.isdigit, words)) or text.rstrip('"”’）)').endswith(("?", "？")):
+            return None  # it says nothing that the question does not say, or a bare number, or asks itself
+        same = [part for part in self._parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
+        same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
+        likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
+        sure = next((part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)), None)
+        if sure is not None:
+            return Verified(text, sure.place, sure.quote)
+        others = [part for part in self._parts if part.han is not han and _same_numbers(text, part.quote)]
+        return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
+
+    def _was_asked(self, word: str) -> bool:
+        """Whether the question has the word, or another form of it (led, lead)."""
+        alike = (SequenceMatcher(None, word, asked).ratio() >= SAME_WORD for asked in self._asked if word.isascii())
+        return word in self._asked or any(alike)
+
+    async def _closest(self, text: str, parts: Sequence[_Part], least: float) -> Verified | None:
+        if not parts:
+            return None
+        mine, *theirs = await self._vectors.of(self._card, [text, *(part.quote for part in parts)])
+        cosines = np.stack(theirs) @ mine
+        best = int(np.argmax(cosines))
+        return Verified(text, parts[best].place, parts[best].quote) if float(cosines[best]) >= least else None
+
+
+def _parts_of(place: int, text: str) -> Iterator[_Part]:
+    """Each sentence, and each two of one line: a written sentence may say what two of them do."""
+    before: tuple[int, int] | None = None
+    for start, end in spans(text):
+        yield _part(place, text[start:end])
+        if before is not None and "\n" not in text[before[1] : start]:
+            yield _part(place, text[before[0] : end])
+        before = (start, end)
+
+
+def _part(place: int, quote: str) -> _Part:
+    return _Part(place, quote, topic_words(quote), is_han(quote))
+
+
+def _agrees(text: str, known: str) -> bool:
+    """Whether numbers and names of a sentence are known, and it denies what the source denies."""
+    names = all(name in known for name in _NAME.findall(text))
+    return names and _same_numbers(text, known) and bool(_NOT.search(text)) is bool(_NOT.search(known))
+
+
+def _same_numbers(text: str, known: str) -> bool:
+    measures = topic_words(text) & _MEASURES if _NUMBER.search(text) else set()
+    return _numbers(text) <= _numbers(known) and (measures <= topic_words(known) or is_han(known))
+
+
+def _numbers(text: str) -> set[str]:
+    """The numbers of a text; small ones are the same in words and in digits."""
+    return {_DIGITS.get(number.lower(), number.lower()) for number in _NUMBER.findall(text)}

@@ -1,0 +1,152 @@
+"""Written answers: what a source says stays and gets its number, what none says is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+
+from activities.events import DeltaEvent, QuestionEvent, ResetEvent
+from activities.passage_vectors import PassageVectors
+from activities.stores.triton import Triton
+from activities.support import Sources
+from activities.tokens import Tokens
+from activities.writing import Shown, Writing
+
+QUESTION = "How many days of unused leave can be carried over?"
+USED = [
+    "Travel costs are refunded within ten working days after the trip has ended. Interns are not insured.",
+    "Employees may carry over five days of unused annual leave into the next calendar year. "
+    "The rest is lost on 31 March.\n外籍员工的签证费用由公司承担，每年最多报销一次。",
+]
+
+
+@pytest.fixture
+async def sources(triton_url: str) -> AsyncIterator[Sources]:
+    """The passages above, compared by the platform's embedding model."""
+    triton = Triton(triton_url)
+    yield Sources(PassageVectors(triton), await triton.card(), QUESTION, USED)
+    await triton.close()
+
+
+def seen(events: list[QuestionEvent]) -> str:
+    """What a reader of the stream has in the end."""
+    text = ""
+    for event in events:
+        match event:
+            case ResetEvent():
+                text = ""
+            case DeltaEvent():
+                text += event.text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("Employees may carry over five days of unused leave.", 1),
+        ("Five days can be carried over into the next year [1].", 1),
+        ("Up to five days of unused annual leave may be carried over, and the rest is lost on 31 March.", 1),
+        ("Travel costs are refunded within ten working days.", 0),
+        ("The company bears the visa costs of foreign employees, at most once a year.", 1),
+        ("签证费用由公司承担。", 1),
+        ("Employees may carry over six days of unused leave.", None),
+        ("Employees may carry over 5 weeks of unused leave.", None),
+        ("Employees may not carry over five days of unused leave.", None),
+        ("Interns are insured.", None),
+        ("Managers in Paris may carry over five days of unused leave.", None),
+        ("The lifts are inspected every spring by a contractor.", None),
+        ("How many days of unused leave can be carried over into the next calendar year?", None),
+        ("The answer is that unused leave can be carried over.", None),
+        ("签证费用由员工自己承担，不予报销。", None),
+        ("", None),
+    ],
+)
+async def test_a_sentence_is_supported_or_not(sources: Sources, written: str, place: int | None) -> None:
+    """By the source that says the same, in either language; other numbers, names or a denial are inventions."""
+    verified = await sources.verify(written)
+    assert (verified.place if verified else None) == place
+    if verified:
+        assert verified.quote in USED[verified.place]
+        assert verified.shown.endswith(f" [{verified.place + 1}]")
+
+
+TEXT = (
+    "Employees may carry over five days of unused leave. [2] Dr. Smith of Rome invented the wheel in 1822 [1]. "
+    "The rest is lost on 31 March [2].\n\nTravel costs are refunded within ten working days."
+)
+KEPT = (
+    "Employees may carry over five days of unused leave. [2] The rest is lost on 31 March. [2]\n\n"
+    "Travel costs are refunded within ten working days. [1]"
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_shown_is_what_is_kept(sources: Sources, seed: int) -> None:
+    """However the text is cut into pieces: numbers are the verified ones, and the invention is gone."""
+    dice, events = Random(seed), list[QuestionEvent]()
+    writing = Writing(sources, Shown(events.append))
+    at = 0
+    while at < len(TEXT):
+        step = dice.randint(1, 1 + 5 * seed)
+        await writing.add(TEXT[at : at + step])
+        at += step
+    assert await writing.finish() == KEPT == seen(events)
+    assert writing.withheld == 1
+    assert [one.place for one in writing.verified] == [1, 1, 0]
+    assert sum(isinstance(event, ResetEvent) for event in events) == 1  # only the invention was taken back
+
+
+async def test_words_are_shown_before_their_sentence_is_complete(sources: Sources) -> None:
+    """Nobody waits for a full stop; numbers in brackets are not shown before they are verified."""
+    events = list[QuestionEvent]()
+    writing = Writing(sources, Shown(events.append))
+    for piece in ("Employees may", " carry over", " five days of unused leave. [", "1"):
+        await writing.add(piece)
+        assert "[" not in seen(events)
+    assert seen(events) == "Employees may carry over five days of unused leave."
+    await writing.finish()
+    assert seen(events) == "Employees may carry over five days of unused leave. [2]"
+
+
+async def test_nothing_supported_leaves_nothing(sources: Sources) -> None:
+    """The text is empty in the end, and every sentence is counted."""
+    events = list[QuestionEvent]()
+    writing = Writing(sources, Shown(events.append))
+    await writing.add("The moon is made of cheese. Cows jump over it on Sundays.")
+    assert await writing.finish() == seen(events) == ""
+    assert writing.withheld == 2
+
+
+async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
+    """What was generated meanwhile is there at once; leaving early closes the generator; its error is raised."""
+    closed = []
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "word "
+                await asyncio.sleep(0)
+        finally:
+            closed.append(True)
+
+    async def fails() -> AsyncIterator[str]:
+        yield "word "
+        raise ConnectionError
+
+    async def few() -> AsyncIterator[str]:
+        for word in ("a", "b"):
+            yield word
+
+    async with Tokens(few()) as tokens:
+        assert [piece async for piece in tokens] == ["a", "b"]
+    assert tokens.count == 2
+    async with Tokens(fails()) as tokens:
+        with pytest.raises(ConnectionError):
+            _ = [piece async for piece in tokens]
+    async with Tokens(endless()) as tokens:
+        async for _ in tokens:
+            break
+    assert closed
