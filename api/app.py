@@ -19,8 +19,10 @@ from litestar.static_files import create_static_files_router
 
 from activities import telemetry
 from activities.settings import Settings, load
+from api.audit import AuditController
 from api.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.batches import BatchController, BatchesOfKnowledgeBase
+from api.conversations import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
 from api.documents import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.errors import EXCEPTION_HANDLERS
@@ -100,6 +102,9 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             SearchController,
             QuestionController,
+            ConversationsController,
+            ConversationController,
+            AuditController,
             ReconcileController,
         ],
         dependencies=PROVIDERS,

@@ -11,7 +11,7 @@ from msgspec import Meta
 from activities.contracts import AnswerMode, Citation, Fallback, SearchMode, Source
 from activities.errors import Language
 from activities.retrieve import Passage
-from activities.stores.catalog.records import Question
+from activities.stores.catalog.records import Feedback, Question, Rating
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -95,6 +95,23 @@ class AskRequest(Request, frozen=True):
     documents: Annotated[list[str], Meta(max_length=100)] = []
 
 
+class FeedbackRequest(Request, frozen=True):
+    rating: Rating
+    comment: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class FeedbackInfo(Schema, frozen=True):
+    """What the asker thought of the answer."""
+
+    rating: Rating
+    comment: str | None
+
+    @classmethod
+    def of(cls, feedback: Feedback | None) -> FeedbackInfo | None:
+        """From the catalogue."""
+        return cls(rating=feedback.rating, comment=feedback.comment) if feedback else None
+
+
 class QuestionAccepted(Schema, frozen=True):
     id: str
     conversation_id: str
@@ -138,6 +155,7 @@ class QuestionInfo(Schema, frozen=True):
     events_url: str
     fallback: Fallback | None
     withheld: int
+    feedback: FeedbackInfo | None
 
     @classmethod
     def of(cls, question: Question, language: Language) -> QuestionInfo:
@@ -160,4 +178,5 @@ class QuestionInfo(Schema, frozen=True):
             events_url=f"/api/v1/questions/{question.id}/events",
             fallback=question.fallback,
             withheld=question.withheld,
+            feedback=FeedbackInfo.of(question.feedback),
         )

@@ -79,5 +79,8 @@ def last_offset(last_event_id: str | None) -> int:
     if not last_event_id:
         return 0
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        raise InvalidRequest(detail=f"Last-Event-ID must be an id of this stream, not “{last_event_id[:40]}”")
+        shown = last_event_id[:40]
+        raise InvalidRequest(
+            detail=f"Last-Event-ID must be an id of this stream, not “{shown}” / “{shown}”不是此事件流的编号"
+        )
     return int(last_event_id)
