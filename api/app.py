@@ -29,6 +29,7 @@ from api.errors import EXCEPTION_HANDLERS
 from api.formats import FormatController
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
+from api.openai import OpenAIController
 from api.questions import QuestionController, SearchController
 from api.reconcile import ReconcileController
 
@@ -106,6 +107,7 @@ def create_app(settings: Settings) -> Litestar:
             ConversationController,
             AuditController,
             ReconcileController,
+            OpenAIController,
         ],
         dependencies=PROVIDERS,
         exception_handlers=EXCEPTION_HANDLERS,
@@ -118,7 +120,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=_openapi(),
         request_max_body_size=settings.api.max_upload_bytes,
         response_headers=SECURITY_HEADERS,
-        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -63,7 +64,9 @@ class SearchController(Controller):
         text = checked_question(data.question, settings)
         documents = await known(catalog, data.documents)
         mode = data.mode or default_mode(settings)
-        question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
+        question = await catalog.questions.create(
+            record.id, text, mode, data.conversation_id, principal.subject, listed=data.listed
+        )
         job = QuestionJob(
             question_id=question.id,
             knowledge_base_id=record.id,
@@ -75,7 +78,8 @@ class SearchController(Controller):
             wait_for_index=data.wait_for_index,
             documents=documents,
         )
-        await started(jobs, catalog, job)
+        async with withdrawn_unless_started(catalog, question.id):
+            await jobs.answer(job)
         return QuestionAccepted.of(question, IndexState.of(await catalog.documents.pending(record.id)))
 
 
@@ -121,12 +125,13 @@ async def own_question(catalog: Catalog, id: str, principal: Principal) -> Quest
     return question
 
 
-async def started(jobs: Jobs, catalog: Catalog, job: QuestionJob) -> None:
-    """Start answering a question that was noted; without a run there is no question either."""
+@asynccontextmanager
+async def withdrawn_unless_started(catalog: Catalog, question_id: str) -> AsyncIterator[None]:
+    """Around the start of a question that was noted; without a run there is no question either."""
     try:
-        await jobs.answer(job)
+        yield
     except HoldfastError:
-        await catalog.questions.withdraw(job.question_id)
+        await catalog.questions.withdraw(question_id)
         raise
 
 

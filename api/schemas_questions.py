@@ -88,11 +88,14 @@ class SearchResponse(Schema, frozen=True):
 
 
 class AskRequest(Request, frozen=True):
+    """``listed`` is False for questions whose conversation nobody wants to see in a list (an evaluation's)."""
+
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
     wait_for_index: bool = False
     documents: Annotated[list[str], Meta(max_length=100)] = []
+    listed: bool = True
 
 
 class FeedbackRequest(Request, frozen=True):

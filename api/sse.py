@@ -36,10 +36,22 @@ class Event:
         return f"{id}event: {self.name}\r\ndata: ".encode() + msgspec.json.encode(self.body) + b"\r\n\r\n"
 
 
+@dataclass(frozen=True)
+class Data:
+    """A nameless event, for clients that look at nothing but the data."""
+
+    body: bytes
+
+    @property
+    def wire(self) -> bytes:
+        """What goes over the line."""
+        return b"data: " + self.body + b"\n\n"
+
+
 EventStream = AsyncIterator[Event]
 
 
-def event_stream(events: EventStream) -> Stream:
+def event_stream(events: AsyncIterator[Event] | AsyncIterator[Data]) -> Stream:
     """A response that sends the events as they come, and signs of life between them."""
     return Stream(_kept_alive(events), media_type="text/event-stream", headers=HEADERS)
 
@@ -55,8 +67,8 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         seen = None
 
 
-async def _kept_alive(events: EventStream) -> AsyncIterator[bytes]:
-    iterator = aiter(events)
+async def _kept_alive(events: AsyncIterator[Event] | AsyncIterator[Data]) -> AsyncIterator[bytes]:
+    iterator: AsyncIterator[Event | Data] = aiter(events)
     coming = asyncio.ensure_future(anext(iterator))
     try:
         while True:

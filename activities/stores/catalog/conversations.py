@@ -18,7 +18,13 @@ from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, 
 
 #: What is left of a question when its conversation is deleted: nothing that anybody wrote, or that was quoted.
 #: Who asked, when, from which chunks, with which models, and how long it took stays for the audit trail.
-ERASED: dict[str, Any] = {"question": "", "answer": None, "citations": None, "feedback_comment": None}
+ERASED: dict[str, Any] = {
+    "question": "",
+    "standalone": None,
+    "answer": None,
+    "citations": None,
+    "feedback_comment": None,
+}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})")

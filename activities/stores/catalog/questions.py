@@ -159,7 +159,6 @@ def question_record(row: QuestionRow) -> Question:
         actor=row.actor,
         created_at=row.created_at,
         finished_at=row.finished_at,
-        tokens=row.tokens,
         feedback=_feedback(row),
     )
 

@@ -263,5 +263,4 @@ class Question(Record, frozen=True):
     finished_at: datetime | None
     fallback: Fallback | None = None
     withheld: int = 0
-    tokens: int = 0
     feedback: Feedback | None = None
