@@ -77,6 +77,9 @@ class Conversations:
         """
         async with self._engine.write() as session:
             row, _, _ = await _one(session, id, owner)
+            await session.refresh(row, with_for_update=True)  # no question comes in between
+            if row.deleted_at is not None:
+                raise NotFound(kind="conversation", id=id)
             row.deleted_at, row.deleted_by, row.title = now(), owner, ""
             questions = list(await session.scalars(select(QuestionRow).where(QuestionRow.conversation_id == id)))
             for question in questions:

@@ -56,22 +56,13 @@ class Questions:
 
     async def get(self, question_id: str) -> Question:
         """Raises NotFound, also when its conversation was deleted."""
-        query = (
-            select(QuestionRow)
-            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
-            .where(QuestionRow.id == question_id, ConversationRow.deleted_at.is_(None))
-        )
         async with self._engine.read() as session:
-            row = await session.scalar(query)
-        if row is None:
-            raise NotFound(kind="question", id=question_id)
-        return question_record(row)
+            return question_record(await _shown(session, question_id))
 
     async def rate(self, question_id: str, feedback: Feedback, actor: str) -> Question:
         """Note what somebody thinks of an answer, instead of what was noted before. Raises NotFound."""
-        await self.get(question_id)
         async with self._engine.write() as session:
-            row = await session.get_one(QuestionRow, question_id)
+            row = await _shown(session, question_id)
             row.feedback_rating, row.feedback_comment = feedback.rating, feedback.comment
             row.feedback_by, row.feedback_at = actor, now()
             audit(session, actor, "question.feedback", row.knowledge_base_id, row.id, rating=feedback.rating)
@@ -105,6 +96,15 @@ class Questions:
             row.reason = msgspec.to_builtins(job.reason) if job.reason else None
             row.state = "canceled" if job.canceled else "ready" if job.answered else "failed"
             row.finished_at = now()
+
+
+async def _shown(session: AsyncSession, id: str) -> QuestionRow:
+    """A question whose conversation was not deleted. Raises NotFound."""
+    query = select(QuestionRow).join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+    row = await session.scalar(query.where(QuestionRow.id == id, ConversationRow.deleted_at.is_(None)))
+    if row is None:
+        raise NotFound(kind="question", id=id)
+    return row
 
 
 async def _conversation(
