@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_output import Output, kb_option, talks_to_api
+from api.cli_output import Output, at, kb_option, talks_to_api
 from api.cli_texts import say
 
 if TYPE_CHECKING:
@@ -65,15 +65,23 @@ def filter_of(
 
 @click.command("ask", help=say("help.ask"))
 @click.argument("question")
-@kb_option
+@click.option("--kb", metavar="NAME", help=say("help.in_kb"))
+@click.option("--conversation", metavar="ID", help=say("help.ask_conversation"))
 @click.option("--mode", type=click.Choice(["extractive", "generative"]), help=say("help.mode"))
 @click.option("--stream/--no-stream", default=True, help=say("help.stream"))
 @talks_to_api
-async def ask(api: Api, out: Output, question: str, kb: str, mode: str | None, stream: bool) -> None:
+async def ask(
+    api: Api, out: Output, question: str, kb: str | None, conversation: str | None, mode: str | None, stream: bool
+) -> None:
     """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
     from api.client import PREFIX, segment
 
+    if kb is None and conversation is None:
+        raise click.UsageError(say("kb-or-conversation"))
+    if kb is None:
+        kb = str((await api.call("GET", at("conversations", str(conversation))))["knowledge_base"])
     body = {"question": question} | ({"mode": mode} if mode else {})
+    body |= {"conversation_id": conversation} if conversation else {}
     asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
     printer = Answer(out, stream)
     async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
@@ -83,6 +91,9 @@ async def ask(api: Api, out: Output, question: str, kb: str, mode: str | None, s
                 break
     if not printer.finish():
         sys.exit(1)
+    if out.live and asked.get("conversation_id"):
+        command = f"holdfast ask --conversation {asked['conversation_id']} …"
+        out.text(f"\n{say('go-on', command=command)}")
 
 
 class Answer:
@@ -131,17 +142,19 @@ class Answer:
                 self._out.text(f"\n\n{say('final')}")
             self._out.text(answer, newline=False)
         self._out.text("\n")
-        self._sources(self._done.get("citations") or [])
+        print_sources(self._out, self._done.get("citations") or [])
         return True
 
-    def _sources(self, citations: list[dict[str, Any]]) -> None:
-        if not citations:
-            return
-        self._out.text(say("sources"))
-        for citation in citations:
-            self._out.text(f"  [{citation['n']}] {_where(citation)}")
-            if citation.get("quote"):
-                self._out.text(f"      “{_one_line(citation['quote'])}”")
+
+def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
+    """Where each quote of an answer stands."""
+    if not citations:
+        return
+    out.text(say("sources"))
+    for citation in citations:
+        out.text(f"  [{citation['n']}] {_where(citation)}")
+        if citation.get("quote"):
+            out.text(f"      “{_one_line(citation['quote'])}”")
 
 
 @click.command("search", help=say("help.search"))

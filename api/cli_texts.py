@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 
 from activities.errors import Language
+from api.cli_texts_asking import ASKING
 
 TEXTS: dict[str, tuple[str, str]] = {
+    **ASKING,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

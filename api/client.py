@@ -93,6 +93,13 @@ class Api:
             raise _error(response)
         return _decode(response) if response.content else None
 
+    async def content(self, path: str, **request: Any) -> bytes:
+        """A file as it comes. Raises ApiError or Problem."""
+        response = await self.send("GET", PREFIX + path, **request)
+        if response.is_error:
+            raise _error(response)
+        return response.content
+
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer as it comes, whatever its status. Raises Problem if there is none."""
         try:

@@ -11,7 +11,7 @@ from msgspec import Meta
 from activities.contracts import AnswerMode, Citation, Fallback, SearchFilter, SearchMode, Source
 from activities.errors import Language
 from activities.passages import Passage
-from activities.stores.catalog.records import PendingDocuments, Question
+from activities.stores.catalog.records import Feedback, PendingDocuments, Question, Rating
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -95,12 +95,32 @@ class SearchResponse(Schema, frozen=True):
 
 
 class AskRequest(Request, frozen=True):
+    """``listed`` is False for questions whose conversation nobody wants to see in a list (an evaluation's)."""
+
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
     wait_for_index: bool = False
     documents: Annotated[list[str], Meta(max_length=100)] = []
     filter: SearchFilter | None = None
+    listed: bool = True
+
+
+class FeedbackRequest(Request, frozen=True):
+    rating: Rating
+    comment: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class FeedbackInfo(Schema, frozen=True):
+    """What the asker thought of the answer."""
+
+    rating: Rating
+    comment: str | None
+
+    @classmethod
+    def of(cls, feedback: Feedback | None) -> FeedbackInfo | None:
+        """From the catalogue."""
+        return cls(rating=feedback.rating, comment=feedback.comment) if feedback else None
 
 
 class QuestionAccepted(Schema, frozen=True):
@@ -146,6 +166,7 @@ class QuestionInfo(Schema, frozen=True):
     events_url: str
     fallback: Fallback | None
     withheld: int
+    feedback: FeedbackInfo | None
 
     @classmethod
     def of(cls, question: Question, language: Language) -> QuestionInfo:
@@ -168,4 +189,5 @@ class QuestionInfo(Schema, frozen=True):
             events_url=f"/api/v1/questions/{question.id}/events",
             fallback=question.fallback,
             withheld=question.withheld,
+            feedback=FeedbackInfo.of(question.feedback),
         )

@@ -481,17 +481,6 @@ async def test_a_knowledge_base_keeps_how_it_wants_its_answers(catalog: Catalog,
     )
 
 
-async def test_a_conversation_belongs_to_who_began_it(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Its owner is the actor of its first question; a withdrawn question leaves nothing."""
-    first = await catalog.questions.create(kb.id, "One?", "extractive", None, "ann")
-    await catalog.questions.create(kb.id, "Two?", "extractive", first.conversation_id, "bob")
-    assert await catalog.questions.conversation_owner(first.conversation_id) == "ann"
-    assert await catalog.questions.conversation_owner(MISSING) is None
-    await catalog.questions.withdraw(first.id)
-    with pytest.raises(NotFound):
-        await catalog.questions.get(first.id)
-
-
 async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Catalog) -> None:
     """The key finds its owner; no file of the database has it in clear."""
     key = await catalog.keys.create("ann", "admin")

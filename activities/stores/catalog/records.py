@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -229,6 +229,41 @@ class AnswerRecord(Record, frozen=True):
     tokens: int
 
 
+Rating = Literal["up", "down"]
+
+
+class Feedback(Record, frozen=True):
+    """What the asker thought of an answer."""
+
+    rating: Rating
+    comment: str | None = None
+
+
+class Conversation(Record, frozen=True):
+    """Questions that follow each other; ``updated_at`` is when the last one was asked."""
+
+    id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    title: str
+    questions: int
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class AuditEvent(Record, frozen=True):
+    """Who did what to which object; ``knowledge_base`` is its name, also when it was deleted."""
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    knowledge_base: str | None
+    object_id: str | None
+    detail: dict[str, Any]
+
+
 class Question(Record, frozen=True):
     id: str
     knowledge_base_id: str
@@ -247,6 +282,7 @@ class Question(Record, frozen=True):
     fallback: Fallback | None = None
     withheld: int = 0
     made: AnswerRecord | None = None
+    feedback: Feedback | None = None
 
 
 class PendingDocuments(Record, frozen=True):
