@@ -49,8 +49,7 @@ export class Passages {
   /** Show a document's passages from its beginning. */
   async whole(item) {
     const visit = this.open(item.name, [], null);
-    this.quotes = [];
-    this.item = item;
+    Object.assign(this, { quotes: [], item, step: ALL });
     const page = await this.page(0, ALL);
     if (visit !== this.visit || !page) return;
     this.busy(false);
@@ -63,7 +62,7 @@ export class Passages {
   open(name, place, pdfPage) {
     if (!this.panel.open) this.opener = document.activeElement;
     this.visit += 1;
-    Object.assign(this, { item: null, pdfPage, from: 0, to: 0, cursor: null });
+    Object.assign(this, { item: null, pdfPage, from: 0, to: 0, step: MORE });
     plain($('passages-name'), name);
     $('passages-name').title = name;
     $('passages-place').replaceChildren(...place);
@@ -133,8 +132,8 @@ export class Passages {
   /** Neighbours further away. */
   async more(before) {
     const { visit } = this;
-    const from = before ? Math.max(0, this.from - MORE) : this.to;
-    const page = await this.page(from, before ? this.from - from : this.item.chunks > ALL ? ALL : MORE);
+    const from = before ? Math.max(0, this.from - this.step) : this.to;
+    const page = await this.page(from, before ? this.from - from : this.step);
     if (!page || visit !== this.visit) return;
     const cards = page.items.map((item) => this.card(item, false));
     if (before) {

@@ -2,7 +2,6 @@
 
 export default {
   'app.title': ['Holdfast', 'Holdfast'],
-  'app.title_kb': ['{kb} · Holdfast', '{kb} · Holdfast'],
   'app.title_in_kb': ['{what} · {kb} · Holdfast', '{what} · {kb} · Holdfast'],
   'app.value': ['{value}', '{value}'],
 
