@@ -36,7 +36,7 @@ export class AnswerView {
       }, icon('again')),
       this.feedback.element);
     this.answer = h('div', { class: 'answer', role: 'group', 'aria-busy': 'true', labels: { 'aria-label': 'answer.label' } },
-      this.status, this.notice, this.text.element, this.notes, this.sources.element, this.tools, this.feedback.form);
+      this.status, this.text.element, this.notice, this.notes, this.sources.element, this.tools, this.feedback.form);
     this.element = h('li', { class: 'turn' },
       h('h2', { class: 'asked' }, h('span', { class: 'hidden-text', text: 'answer.you' }), ' ', h('span', {}, question)),
       this.answer);

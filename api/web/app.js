@@ -38,7 +38,7 @@ const conversations = new Conversations({
 const chat = new Chat({
   onConversation: (id) => {
     rename(conversationAddress(open, id));
-    conversations.mark(id);
+    mark();
     title();
   },
   onAsked: () => conversations.load(true),
@@ -117,18 +117,13 @@ async function place() {
   $('view-kb').dataset.panel = panel || 'ask';
   $('panel-documents').hidden = panel !== 'documents';
   $('panel-ask').hidden = panel === 'documents';
-  for (const [link, isHere] of [['side-documents', panel === 'documents'], ['side-new', panel !== 'documents' && !conversation]]) {
-    if (isHere) $(link).setAttribute('aria-current', 'page');
-    else $(link).removeAttribute('aria-current');
-  }
+  mark();
   if (panel === 'documents') {
-    conversations.mark(null);
     title();
     if (before !== panel) passages.close();
     $('documents-title').focus();
     return;
   }
-  conversations.mark(conversation);
   if (chat.kb === open && chat.id === conversation && $('turns').childElementCount) {
     title();
     chat.toEnd();
@@ -145,6 +140,16 @@ async function place() {
     notify(problem.status === 404 ? 'conversation.missing' : problem);
   }
   title();
+}
+
+/** Where we are, at the side. */
+function mark() {
+  const { panel, conversation } = here();
+  conversations.mark(conversation);
+  for (const [link, isHere] of [['side-documents', panel === 'documents'], ['side-new', panel !== 'documents' && !conversation]]) {
+    if (isHere) $(link).setAttribute('aria-current', 'page');
+    else $(link).removeAttribute('aria-current');
+  }
 }
 
 function title() {

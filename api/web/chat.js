@@ -131,6 +131,7 @@ export class Chat {
   finished(run) {
     if (!this.runs.delete(run)) return;
     this.composer.busy(this.running);
+    if (this.atEnd) requestAnimationFrame(() => this.toEnd()); // its last lines too
     this.onAsked();
   }
 

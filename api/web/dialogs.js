@@ -24,6 +24,7 @@ export async function askForText(title, label, value, { maxLength = 200, require
   bind($('prompt-label'), label);
   const input = $('prompt-text');
   Object.assign(input, { value, maxLength, required });
+  $('prompt-cancel').onclick = () => $('prompt').close('no'); // no submit button: Enter takes the first of those
   const answer = shown($('prompt'));
   input.select();
   return (await answer) ? input.value.trim() : null;

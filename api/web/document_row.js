@@ -2,7 +2,7 @@
 
 import { announce, h } from './dom.js';
 import { bind, bindAttr, plain, t } from './i18n.js';
-import { bytes, duration, moment } from './format.js';
+import { bytes, duration, shortMoment } from './format.js';
 import { menuButton } from './menu.js';
 import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
 
@@ -103,7 +103,7 @@ export class DocumentRow {
       pages: ['documents.pages', pages > 0 && { n: pages }],
       chunks: ['documents.chunks', chunks > 0 && { n: chunks }],
       bytes: ['app.value', size > 0 && { value: () => bytes(size) }],
-      updated: ['app.value', when && { value: () => moment(when) }],
+      updated: ['app.value', when && { value: () => shortMoment(when) }],
     });
     this.tags.replaceChildren(...(tags || []).map((tag) => h('li', {}, tag)));
     this.tags.hidden = !tags?.length;

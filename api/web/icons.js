@@ -21,7 +21,7 @@ export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   const path = document.createElementNS(SVG, 'path');
   svg.setAttribute('viewBox', '0 0 20 20');
-  svg.setAttribute('class', `drawn ${name}`);
+  svg.setAttribute('class', `drawn drawn-${name}`);
   svg.setAttribute('aria-hidden', 'true');
   path.setAttribute('d', PATHS[name]);
   svg.append(path);

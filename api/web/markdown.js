@@ -36,6 +36,7 @@ const CLEAN = {
   ALLOWED_TAGS: ['p', 'br', 'strong', 'em', 'del', 'code', 'pre', 'ul', 'ol', 'li', 'blockquote', 'h3', 'h4', 'h5', 'h6',
     'table', 'thead', 'tbody', 'tr', 'th', 'td', 'a', 'hr', 'cite'],
   ALLOWED_ATTR: ['href', 'start', 'align', 'data-n'],
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'data-n'], // the others must be addresses, of the kinds below
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
@@ -58,6 +59,7 @@ export class Markdown {
     this.blocks = []; // {raw, nodes}
     this.text = '';
     this.told = 0;
+    this.top = null;
   }
 
   /** More text, shown with the next frame. */
@@ -104,8 +106,13 @@ export class Markdown {
   }
 
   nodes(token) {
+    if (token.type === 'heading') {
+      this.top ??= token.depth; // the first heading is of the highest level, whatever it says
+      token.depth = 1 + Math.max(0, token.depth - this.top);
+    }
     const fragment = DOMPurify.sanitize(marked.parser([token]), CLEAN);
     for (const link of fragment.querySelectorAll('a')) {
+      if (!link.hasAttribute('href')) link.replaceWith(...link.childNodes);
       Object.assign(link, { target: '_blank', rel: 'noopener noreferrer nofollow', title: link.href });
     }
     for (const wide of fragment.querySelectorAll('table, pre')) {

@@ -34,7 +34,7 @@ export function menuButton(label, items) {
 }
 
 function open(button, label, items) {
-  if (!menu.isConnected) document.body.append(menu);
+  if (!menu.isConnected) document.querySelector('main').append(menu);
   menu.setAttribute('aria-label', button.getAttribute('aria-label'));
   menu.replaceChildren(...items.map(({ text, run, danger }) => h('button', {
     type: 'button', role: 'menuitem', tabindex: '-1', class: danger ? 'bad' : '', text,

@@ -33,6 +33,7 @@ export class Passages {
   /** Show a source of an answer; `first` is the quote to begin with, of `quotes`. */
   async cited({ source, quotes, first }) {
     const visit = this.open(source.document_name, placeOf(source, true), source.page);
+    this.place = source; // its section stands above
     this.quotes = quotes;
     const item = await this.document(source.document_id);
     if (visit !== this.visit) return;
@@ -49,7 +50,7 @@ export class Passages {
   /** Show a document's passages from its beginning. */
   async whole(item) {
     const visit = this.open(item.name, [], null);
-    Object.assign(this, { quotes: [], item, step: ALL });
+    Object.assign(this, { quotes: [], item, step: ALL, place: null });
     const page = await this.page(0, ALL);
     if (visit !== this.visit || !page) return;
     this.busy(false);
@@ -115,7 +116,7 @@ export class Passages {
 
   /** The first passages of the panel. */
   show({ items, next_cursor: next }, cited, first) {
-    const cards = items.map((item) => this.card(item, item.chunk_id === cited));
+    const cards = items.map((item, at) => this.card(item, item.chunk_id === cited, at ? items[at - 1] : this.place));
     $('passages-list').replaceChildren(...cards);
     this.from = items[0].ordinal;
     this.to = items.at(-1).ordinal + 1;
@@ -135,7 +136,7 @@ export class Passages {
     const from = before ? Math.max(0, this.from - this.step) : this.to;
     const page = await this.page(from, before ? this.from - from : this.step);
     if (!page || visit !== this.visit) return;
-    const cards = page.items.map((item) => this.card(item, false));
+    const cards = page.items.map((item, at) => this.card(item, false, at ? page.items[at - 1] : this.place));
     if (before) {
       const height = $('passages-body').scrollHeight;
       $('passages-list').prepend(...cards);
@@ -150,7 +151,9 @@ export class Passages {
     cards[0]?.focus({ preventScroll: true });
   }
 
-  card({ ordinal, text, page, section }, isCited) {
+  /** A passage; its section is named where it is not the one of the passage before. */
+  card({ ordinal, text, page, section }, isCited, before) {
+    const place = placeOf({ page, section: before?.section === section ? '' : section });
     const words = h('p', { class: 'passage-text' });
     let at = 0;
     for (const [from, to] of isCited ? rangesOf(text, this.quotes) : []) {
@@ -159,7 +162,7 @@ export class Passages {
     }
     words.append(text.slice(at));
     return h('li', { class: 'passage', tabindex: '-1', data: isCited ? { cited: 'true' } : {} },
-      h('p', { class: 'passage-place' }, h('span', {}, `#${ordinal + 1}`), ...placeOf({ page, section })), words);
+      h('p', { class: 'passage-place' }, h('span', {}, `#${ordinal + 1}`), ...place), words);
   }
 
   /** What the answer kept, when the document has moved on. */
