@@ -1,7 +1,7 @@
 // The page's one composition root: which place is shown, and what the places share.
 //
 //   app ── sign_in, knowledge_bases, settings, route
-//     ├── documents ── document_filter, document_row, document_list, drop_zone, uploads ── job
+//     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
 //     │     └── batches ── batch_card, batch_upload, watcher
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
@@ -136,8 +136,12 @@ async function place() {
     await chat.open(open, conversation);
   } catch (problem) {
     if (problem.status === 401) return;
-    if (problem.status === 404) location.replace(askAddress(open));
     notify(problem.status === 404 ? 'conversation.missing' : problem);
+    if (problem.status === 404) {
+      rename(askAddress(open));
+      mark();
+      await chat.open(open, null);
+    }
   }
   title();
 }

@@ -29,7 +29,6 @@ export class Composer {
     $('ask-building').hidden = !pending;
     if (!pending) $('ask-wait').checked = false;
     bind($('ask-building-text'), 'ask.building', { n: pending });
-    bind($('ask-wait-text'), 'ask.wait', { n: pending });
   }
 
   submit() {

@@ -4,7 +4,7 @@ import { call } from './api.js';
 import { $, announce, notify } from './dom.js';
 import { t } from './i18n.js';
 import { Batches } from './batches.js';
-import { askForText, confirmDelete } from './dialogs.js';
+import { DocumentActions } from './document_actions.js';
 import { DocumentFilter } from './document_filter.js';
 import { DocumentList } from './document_list.js';
 import { DocumentRow } from './document_row.js';
@@ -33,12 +33,21 @@ export class Documents {
       onAccepted: (job, answer) => this.accepted(job, answer),
       onFailed: (job, problem) => job.row.showUploadFailed(job.file, problem),
     });
+    const actions = new DocumentActions({
+      onChanged: () => {
+        this.list.wake(200);
+        onChange();
+      },
+      onStale: (row) => this.refresh(row.id),
+      onTags: (item) => this.filter.learn(item),
+      onGone: (row) => this.drop(row),
+    });
     this.actions = {
       show: (row) => onShow(row.item),
       original: (row) => openOriginal(row.item).catch(notify),
-      tags: (row) => this.tag(row),
-      remove: (row) => this.remove(row),
-      control: (row, action) => this.control(row, action),
+      tags: (row) => actions.tag(row),
+      remove: (row) => actions.remove(row),
+      control: (row, action) => actions.control(row, action),
       again: (row) => this.start(row.job),
       dismiss: (row) => this.drop(row),
       stop: (row) => {
@@ -254,26 +263,6 @@ export class Documents {
     for (const row of this.rows.values()) row.showLink(isUp);
   }
 
-  /** Pause, resume, cancel or retry one document. */
-  async control(row, action) {
-    row.act(true);
-    row.touched = Infinity; // until the answer, whatever the list says is older
-    try {
-      const job = await call('POST', `/documents/${encodeURIComponent(row.id)}/${action}`,
-        { body: action === 'retry' ? {} : undefined });
-      row.touch();
-      if (action === 'retry') row.showItem({ ...job, reason: null, waiting_for: null, stage: '', done: 0, total: null });
-    } catch (problem) {
-      row.touch();
-      notify(problem);
-      this.refresh(row.id);
-    } finally {
-      row.act(false);
-      this.list.wake(200);
-      this.onChange();
-    }
-  }
-
   /** Ask for one document's facts (pages, passages, its reason in this language). */
   async refresh(id) {
     const visit = this.opened;
@@ -288,42 +277,6 @@ export class Documents {
       if (visit === this.opened && problem.status === 404) this.drop(this.rows.get(id));
     }
     if (visit === this.opened) this.onChange();
-  }
-
-  /** Other tags, written with commas between them. */
-  async tag(row) {
-    const given = await askForText('documents.tags_title', 'documents.tags_label', (row.item.tags || []).join(', '),
-      { maxLength: 1000, required: false });
-    if (given === null) return;
-    const tags = [...new Set(given.split(/[,，、]/).map((tag) => tag.trim()).filter(Boolean))];
-    try {
-      const item = await call('PATCH', `/documents/${encodeURIComponent(row.id)}`, { body: { tags } });
-      row.touch();
-      row.showItem(item);
-      this.filter.learn(item);
-    } catch (problem) {
-      notify(problem);
-    }
-  }
-
-  async remove(row) {
-    const { name } = row.item;
-    if (!(await confirmDelete('documents.delete_title', ['documents.delete_text', { name }]))) return;
-    const before = { ...row.item };
-    row.showDeleting();
-    try {
-      await call('DELETE', `/documents/${encodeURIComponent(row.id)}`);
-      this.drop(row);
-      announce(t('documents.deleted', { name }));
-    } catch (problem) {
-      if (problem.status === 404) this.drop(row);
-      else {
-        row.mark(before.state);
-        row.offered = null;
-        row.showItem(before);
-        notify(problem);
-      }
-    }
   }
 
   drop(row) {

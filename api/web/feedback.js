@@ -6,15 +6,16 @@ import { bind, t } from './i18n.js';
 import { icon } from './icons.js';
 
 const LONGEST = 2000;
+const THUMBS = { up: 'feedback.up', down: 'feedback.down' };
 
 export class Feedback {
   /** `element` holds the thumbs, `form` the comment; both belong to the question `id`, once it is known. */
   constructor() {
     this.id = null;
     this.rating = null;
-    this.thumbs = ['up', 'down'].map((rating) => h('button', {
+    this.thumbs = Object.entries(THUMBS).map(([rating, label]) => h('button', {
       type: 'button', class: 'icon', 'aria-pressed': 'false', data: { rating },
-      labels: { 'aria-label': `feedback.${rating}`, title: `feedback.${rating}` },
+      labels: { 'aria-label': label, title: label },
       on: { click: () => this.rate(rating) },
     }, icon(rating)));
     this.element = h('span', { class: 'thumbs' }, ...this.thumbs);

@@ -22,7 +22,7 @@ export default {
     '请先添加文档，就绪后即可在这里提问。'],
   'ask.add_documents': ['Add documents', '添加文档'],
   'ask.building': ['{n} {n|document is|documents are} still being indexed.', '还有 {n} 个文档正在索引。'],
-  'ask.wait': ['Wait for {n|it|them} before answering', '等索引完成后再回答'],
+  'ask.wait': ['Answer when all are ready', '全部就绪后再回答'],
 
   'conversation.list': ['Conversations', '对话'],
   'conversation.new': ['New conversation', '新对话'],

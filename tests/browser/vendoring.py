@@ -39,7 +39,7 @@ def locked_packages(folder: Path) -> Path:
 
 
 def originals(modules: Path) -> dict[str, bytes]:
-    """File in this repository → its bytes in the locked package, without a pointer to a source map that is not there."""
+    """File in this repository → its bytes in the locked package, without its pointer to a source map."""
     found = {}
     for target, entry in manifest().items():
         content = (modules / entry["package"] / entry["from"]).read_bytes()
@@ -53,7 +53,9 @@ def main() -> int:
         wanted = originals(locked_packages(Path(folder)))
     if "--check" in sys.argv[1:]:
         wrong = [target for target, content in wanted.items() if (ROOT / target).read_bytes() != content]
-        print("\n".join(f"{target} is not the locked package's" for target in wrong) or f"{len(wanted)} files are equal")
+        print(
+            "\n".join(f"{target} is not the locked package's" for target in wrong) or f"{len(wanted)} files are equal"
+        )
         return 1 if wrong else 0
     package = json.loads((VENDOR / "package.json").read_text())
     for target, content in wanted.items():
