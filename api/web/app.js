@@ -30,7 +30,11 @@ const signIn = new SignIn(() => route());
 const chooser = new KnowledgeBases();
 const side = new Side();
 const passages = new Passages();
-const documents = new Documents({ onChange: () => recount(), onShow: (item) => passages.whole(item) });
+const documents = new Documents({
+  onChange: () => recount(),
+  onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // dropped beside a question
+  onShow: (item) => passages.whole(item),
+});
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -169,7 +173,8 @@ function tally(given) {
   bind($('documents-count'), 'kb.documents', { n: found.total });
   $('documents-count').hidden = !found.total;
   $('filters').hidden = !found.total;
-  bind($('side-count'), 'app.value', { value: found.total });
+  if (found.pending) bind($('side-count'), 'kb.pending', { n: found.pending });
+  else bind($('side-count'), 'app.value', { value: found.total });
   $('side-count').hidden = !found.total;
   chat.counts(found);
 }

@@ -19,8 +19,11 @@ const SEARCHES_AT_MOST = 20; // … before it is asked whether to go on
 const ROWS_AT_MOST = 200; // what newer documents push out of the page comes back with "more"
 
 export class Documents {
-  /** `onChange()` when the number of documents or of ready ones may have changed, `onShow(item)` to read a document. */
-  constructor({ onChange, onShow }) {
+  /**
+   * `onChange()` when the number of documents or of ready ones may have changed, `onAdd()` when files are given,
+   * `onShow(item)` to read a document.
+   */
+  constructor({ onChange, onAdd, onShow }) {
     this.onChange = onChange;
     this.rows = new Map();
     this.deleted = new Set();
@@ -71,7 +74,13 @@ export class Documents {
       onMissing: (id) => this.refresh(id),
       onLink: (isUp) => this.link(isUp),
     });
-    new DropZone({ onFiles: (found, folder) => this.add(found, folder), isOpen: () => this.kb });
+    new DropZone({
+      onFiles: (found, folder) => {
+        onAdd();
+        this.add(found, folder);
+      },
+      isOpen: () => this.kb,
+    });
     $('docs-more').addEventListener('click', () => this.load());
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.batches.pause();

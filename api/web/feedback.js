@@ -5,7 +5,7 @@ import { announce, h, notify } from './dom.js';
 import { bind, t } from './i18n.js';
 import { icon } from './icons.js';
 
-const LONGEST = 2000;
+const LONGEST = 4000;
 const THUMBS = { up: 'feedback.up', down: 'feedback.down' };
 
 export class Feedback {
