@@ -22,15 +22,15 @@ class Pending:
 
     async def of(self, knowledge_base_id: str) -> PendingDocuments:
         """All of a knowledge base. The time is by how many became ready lately, or else by the slowest's stage."""
-        mine = (DocumentRow.knowledge_base_id == knowledge_base_id) & (DocumentRow.id == VersionRow.document_id)
-        waiting = (
-            select(func.count(), func.max(VersionRow.eta_seconds))
-            .select_from(VersionRow)
-            .join(DocumentRow, mine)
-            .where(DocumentRow.deleted_at.is_(None), VersionRow.state.in_(PENDING))
+        # Of the few versions that are pending, not of all documents of the knowledge base: each search asks this.
+        home = select(DocumentRow.knowledge_base_id).where(
+            DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None)
         )
-        lately = select(func.count(), func.min(VersionRow.published_at)).join(DocumentRow, mine)
-        lately = lately.where(VersionRow.published_at > now() - LATELY)
+        mine = home.scalar_subquery() == knowledge_base_id
+        waiting = select(func.count(), func.max(VersionRow.eta_seconds)).where(VersionRow.state.in_(PENDING), mine)
+        lately = select(func.count(), func.min(VersionRow.published_at)).where(
+            VersionRow.published_at > now() - LATELY, mine
+        )
         async with self._engine.read() as session:
             count, eta = (await session.execute(waiting)).one()
             if not count:
