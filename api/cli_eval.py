@@ -150,8 +150,9 @@ def _compare(out: Output, a: dict[str, Any], b: dict[str, Any]) -> None:
         for key in keys
     ]
     out.table(("metric", "a", "b", "difference"), rows)
-    shared = len(_by_question(a).keys() & _by_question(b).keys())
-    if shared < max(len(a["items"]), len(b["items"])):
+    before, after = _by_question(a).keys(), _by_question(b).keys()
+    shared = len(before & after)
+    if shared < len(before | after):
         out.text(say("eval.other-questions", shared=shared))
     for what, key in (("search", "metric.search.mrr"), ("answers", "metric.answers.contain_expected")):
         better, worse = changed[what]["better"], changed[what]["worse"]
