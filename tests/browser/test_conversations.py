@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from tests.browser.test_page import HANDBOOK, QUESTION
 from tests.browser.walk import READY_MS, Page, Platform, add_document, ask, enter, expect, languages
@@ -58,8 +59,8 @@ def test_a_conversation_is_kept_renamed_exported_and_deleted(page: Page, platfor
         page.get_by_role("menuitem", name=words[action]).click()
 
     act(QUESTION[language], "rename")
-    page.get_by_label(words["title"]).fill("Leave 年假")
-    page.get_by_label(words["title"]).press("Enter")
+    page.get_by_label(words["title"], exact=True).fill("Leave 年假")
+    page.get_by_label(words["title"], exact=True).press("Enter")
     expect(item).to_have_text("Leave 年假")
     expect(page.get_by_role("heading", name="Leave 年假")).to_be_visible()
     with page.expect_download() as download:
@@ -117,8 +118,12 @@ def test_a_question_under_way_is_picked_up_after_a_reload(page: Page, platform: 
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     page.keyboard.press("Control+k")
-    held = []
-    page.route("**/api/v1/questions/*/events", held.append)  # the first answer does not reach the page
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:  # the first answer does not reach the page
+        held.append(route)
+
+    page.route("**/api/v1/questions/*/events", hold)
     page.locator("#question").fill(QUESTION["en"])
     page.locator("#question").press("Enter")
     expect(page).to_have_url(re.compile(r"/c/[0-9a-f]{32}$"))
