@@ -95,11 +95,12 @@ class OpenAIController(Controller):
                 history_key=await _history(stores.blobs, question.id, asked.turns),
                 wait_for_index=options.wait_for_index,
                 documents=options.documents,
+                filter=options.filter,
             )
             await jobs.answer(job)
         prompt = "\n".join(each.content for each in data.messages if isinstance(each.content, str))
         chat = Chat(jobs, catalog, question, record.name, tokenizer, prompt)
-        limit = settings.generate.max_tokens
+        limit = record.answers.max_tokens or settings.generate.max_tokens
         if not data.stream:
             return Response(await unless_gone(request, chat.completion(limit)))
         counted = data.stream_options is not None and data.stream_options.include_usage

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from activities.contracts import AnswerMode, Fallback
+from activities.contracts import AnswerMode, Fallback, SearchFilter
 from api.schemas import Request, Schema
 from api.schemas_questions import CitationInfo, SourceInfo
 
@@ -42,6 +42,7 @@ class ChatOptions(Request, frozen=True):
 
     mode: AnswerMode | None = None
     documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
     wait_for_index: bool = False
 
 
