@@ -46,9 +46,14 @@ class Platform:
         return self.settings.api_url
 
     def pid_of(self, name: str) -> int:
-        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it."""
-        table = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())
-        return int(table[name]["pid"])
+        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it.
+
+        Raises ProcessLookupError while there is none.
+        """
+        pid = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())[name]["pid"]
+        if pid is None:
+            raise ProcessLookupError(name)
+        return int(pid)
 
     def holdfast(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
