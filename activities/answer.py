@@ -26,7 +26,8 @@ from activities.evidence import (
 from activities.heartbeat import heartbeating, report
 from activities.passage_vectors import PassageVectors
 from activities.prompts import PROMPT_VERSION, build_prompt, sampling
-from activities.retrieve import SourceTexts, query_language
+from activities.ranking import query_language
+from activities.retrieve import SourceTexts
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog

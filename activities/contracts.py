@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from activities.contents import Chunk as Chunk
 from activities.contents import Element as Element
 from activities.contents import ParsedDocument as ParsedDocument
@@ -92,12 +94,16 @@ class Dispatch(Contract, frozen=True):
 
 
 class ParseInput(Contract, frozen=True):
-    """``fresh`` makes the output anew even if it is there; likewise in the other steps."""
+    """``fresh`` makes the output anew even if it is there; likewise in the other steps.
+
+    With ``chunking`` the document is cut in the same go: for short ones, handing over costs more than the work.
+    """
 
     sha256: str
     document_name: str
     bytes: int
     fresh: bool = False
+    chunking: Chunking | None = None
 
 
 class Parsed(Contract, frozen=True):
@@ -106,6 +112,7 @@ class Parsed(Contract, frozen=True):
     characters: int
     media_type: str
     pages: int | None = None
+    chunked: Chunked | None = None
 
 
 class ChunkInput(Contract, frozen=True):
@@ -121,13 +128,17 @@ class Chunked(Contract, frozen=True):
 
 
 class EmbedInput(Contract, frozen=True):
-    """``slice_seconds`` is when the step gives its place to others, to go on behind them."""
+    """``slice_seconds`` is when the step gives its place to others, to go on behind them.
+
+    With ``index`` the rows are written in the same go; what it says of vectors and their model is filled in.
+    """
 
     document_id: str
     version: int
     chunks_key: str
     fresh: bool = False
     slice_seconds: float | None = None
+    index: IndexInput | None = None
 
 
 class Embedded(Contract, frozen=True):
@@ -144,21 +155,38 @@ class Embedded(Contract, frozen=True):
     embedded: int
     reused: int
     remaining: int = 0
+    indexed: Indexed | None = None
 
 
 class IndexInput(Contract, frozen=True):
+    """With ``publish`` the version is published in the same go, after its rows were counted."""
+
     knowledge_base_id: str
     document_id: str
     version: int
     chunks_key: str
-    vectors_key: str
-    model: str
-    model_fingerprint: str
-    dimension: int
+    vectors_key: str = ""
+    model: str = ""
+    model_fingerprint: str = ""
+    dimension: int = 0
+    publish: PublishInput | None = None
+
+    def of(self, embedded: Embedded) -> IndexInput:
+        """The same, with the vectors that were made."""
+        publish = self.publish and msgspec.structs.replace(self.publish, vectors_key=embedded.vectors_key)
+        return msgspec.structs.replace(
+            self,
+            vectors_key=embedded.vectors_key,
+            model=embedded.model,
+            model_fingerprint=embedded.model_fingerprint,
+            dimension=embedded.dimension,
+            publish=publish,
+        )
 
 
 class Indexed(Contract, frozen=True):
     rows: int
+    published: Published | None = None
 
 
 class PublishInput(Contract, frozen=True):
@@ -168,7 +196,7 @@ class PublishInput(Contract, frozen=True):
     media_type: str
     parsed_key: str
     chunks_key: str
-    vectors_key: str
+    vectors_key: str = ""
     pages: int | None = None
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import numpy as np
 import structlog
 from temporalio import activity
 
-from activities.contracts import Chunk, Embedded, EmbedInput
+from activities.contracts import Chunk, Embedded, EmbedInput, Indexed, IndexInput
 from activities.heartbeat import heartbeating, report
 from activities.settings import EmbedSettings
 from activities.stores.blobs import Blobs, digest
@@ -54,13 +54,28 @@ def vectors_prefix(chunks_key: str, model_fingerprint: str) -> str:
 class EmbedActivities:
     """Runs on the ``gpu`` queue."""
 
-    def __init__(self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: EmbedSettings) -> None:
+    def __init__(
+        self,
+        blobs: Blobs,
+        triton: Triton,
+        catalog: Catalog,
+        settings: EmbedSettings,
+        index: Callable[[IndexInput], Awaitable[Indexed]],
+    ) -> None:
+        """``index`` is the step that follows, for documents whose rows are written in the same go."""
         self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
+        self._index = index
 
     @activity.defn(name="embed")
     @heartbeating
     async def embed(self, job: EmbedInput) -> Embedded:
         """Make the vectors that are missing. Progress: chunks that have their vector."""
+        embedded = await self._embed(job)
+        if job.index is None or embedded.remaining:
+            return embedded
+        return msgspec.structs.replace(embedded, indexed=await self._index(job.index.of(embedded)))
+
+    async def _embed(self, job: EmbedInput) -> Embedded:
         card = await self._triton.card()
         prefix = vectors_prefix(job.chunks_key, card.fingerprint)
         key = f"{prefix}/all"

@@ -55,6 +55,7 @@ _ZH_WORDS = {
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
+    "model": "模型",
     "reconciliation": "核对任务",
     "queued": "排队中",
     "running": "进行中",
@@ -314,6 +315,11 @@ class Canceled(HoldfastError):
     code = "canceled"
     en = "It was canceled before it was finished."
     zh = "任务在完成前被取消。"
+
+
+def error_of(reason: Reason) -> HoldfastError:
+    """The error that a stored reason was made from."""
+    return _BY_CODE.get(reason.code, HoldfastError)(**reason.params)
 
 
 _BY_CODE: dict[str, type[HoldfastError]] = {}

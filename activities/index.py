@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import activity
 
-from activities.contracts import Chunk, Indexed, IndexInput, KnowledgeBaseInput, Purged, PurgeInput
+from activities.contracts import (
+    Chunk,
+    Indexed,
+    IndexInput,
+    KnowledgeBaseInput,
+    Published,
+    PublishInput,
+    Purged,
+    PurgeInput,
+)
 from activities.embed import VectorSet
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.heartbeat import heartbeating, report
@@ -50,8 +59,15 @@ async def write_rows(milvus: Milvus, collection: str, rows: Sequence[Row], vecto
 class IndexActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
-        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+    def __init__(
+        self,
+        blobs: Blobs,
+        milvus: Milvus,
+        catalog: Catalog,
+        publish: Callable[[PublishInput], Awaitable[Published]],
+    ) -> None:
+        """``publish`` is the step that follows, for documents that are published in the same go."""
+        self._blobs, self._milvus, self._catalog, self._publish = blobs, milvus, catalog, publish
 
     @activity.defn(name="index")
     @heartbeating
@@ -72,7 +88,8 @@ class IndexActivities:
             # rows of an attempt with other chunks: clear the version, the retry writes it anew
             await self._milvus.delete(collection, job.document_id, job.version)
             raise MilvusUnavailable(detail=f"{count} rows are there, {len(rows)} were written")
-        return Indexed(rows=count)
+        published = None if job.publish is None else await self._publish(job.publish)
+        return Indexed(rows=count, published=published)
 
     @activity.defn(name="purge_rows")
     @heartbeating

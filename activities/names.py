@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
-from activities.errors import InvalidName
+from activities.errors import InvalidName, InvalidRequest
 
 #: Longest name of a document, in characters.
 MAX_NAME = 255
+
+#: Longest tag of a document, in characters, and how many tags it may have.
+MAX_TAG = 64
+MAX_TAGS = 20
 
 
 def clean_name(name: str) -> str:
@@ -25,3 +30,16 @@ def clean_name(name: str) -> str:
     if len(name) > MAX_NAME:
         raise InvalidName(name=shown, detail=f"it is longer than {MAX_NAME} characters / 超过 {MAX_NAME} 个字符")
     return name
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Tags as they are kept and compared: in order, each once, lower-case, single spaces. Raises InvalidRequest."""
+    found = {" ".join(unicodedata.normalize("NFC", tag).lower().split()) for tag in tags}
+    for tag in found:
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in tag):
+            raise InvalidRequest(detail="a tag contains control characters / 标签包含控制字符")
+        if not 1 <= len(tag) <= MAX_TAG:
+            raise InvalidRequest(detail=f"a tag has 1 to {MAX_TAG} characters / 标签应为 1 到 {MAX_TAG} 个字符")
+    if len(found) > MAX_TAGS:
+        raise InvalidRequest(detail=f"a document has at most {MAX_TAGS} tags / 文档最多 {MAX_TAGS} 个标签")
+    return sorted(found)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 from temporalio import activity
 
-from activities.contracts import Parsed, ParsedDocument, ParseInput
+from activities.contracts import Chunked, ChunkInput, Parsed, ParsedDocument, ParseInput
 from activities.errors import NoText, NotFound
 from activities.formats import detect, hint
 from activities.heartbeat import heartbeating, report
@@ -65,9 +66,13 @@ def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress)
 class ParseActivities:
     """The ``parse`` activity."""
 
-    def __init__(self, blobs: Blobs, settings: ParseSettings) -> None:
+    def __init__(
+        self, blobs: Blobs, settings: ParseSettings, chunk: Callable[[ChunkInput], Awaitable[Chunked]]
+    ) -> None:
+        """``chunk`` is the step that follows, for documents that are cut in the same go."""
         self._blobs = blobs
         self._settings = settings
+        self._chunk = chunk
 
     @activity.defn(name="parse")
     @heartbeating
@@ -81,12 +86,16 @@ class ParseActivities:
         if document is None:
             document = await self._parse(job)
             await self._blobs.save(key, document)
+        chunked = None
+        if job.chunking is not None:
+            chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=job.chunking, fresh=job.fresh))
         return Parsed(
             parsed_key=key,
             elements=len(document.elements),
             characters=sum(len(element.text) for element in document.elements),
             media_type=document.media_type,
             pages=document.pages,
+            chunked=chunked,
         )
 
     async def _parse(self, job: ParseInput) -> ParsedDocument:

@@ -50,7 +50,7 @@ class Stores:
             blobs=Blobs(settings.blobs_url),
             catalog=Catalog(settings.catalog_url, checkpoints=not interactive),
             milvus=Milvus(settings.milvus.uri, settings.milvus.token),
-            triton=Triton(settings.triton.address),
+            triton=Triton(settings.triton.address, reranks=bool(settings.rerank.model)),
         )
         try:
             yield stores
@@ -63,16 +63,16 @@ class Stores:
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue."""
     if queue == Queue.CPU:
-        parsing = ParseActivities(stores.blobs, settings.parse)
         chunking = ChunkActivities(stores.blobs, stores.triton)
+        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
+    publishing = PublishActivities(stores.blobs, stores.catalog)
+    indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
     if queue == Queue.GPU:
-        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed).embed]
+        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
     if queue == Queue.STORE:
-        indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog)
         batches = BatchActivities(stores.catalog)
-        publishing = PublishActivities(stores.blobs, stores.catalog)
         return [
             indexing.index,
             indexing.purge_rows,

@@ -1,4 +1,4 @@
-"""Retrieval: dense and BM25 candidates, fused, and only of what the catalogue says is live.
+"""Retrieval: dense and BM25 candidates, ranked as one, and only of what the catalogue says is live.
 
 The same code answers ``/search`` in the API's process and the ``retrieve`` step of a question.
 """
@@ -6,82 +6,69 @@ The same code answers ``/search`` in the API's process and the ``retrieve`` step
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from temporalio import activity
 
-from activities.contracts import AnswerSettings, Retrieved, RetrieveInput, SearchMode, Source, Turn
+from activities.contracts import AnswerSettings, Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
 from activities.errors import MilvusUnavailable, ModelMismatch
+from activities.passages import Passage, fold, gaps
 from activities.prompts import TURNS
+from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
 from activities.rewrite import Rewriter
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveDocument
-from activities.stores.milvus import Hit, Milvus, Row
+from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
 
-#: Candidates that each of the two searches brings; doubled while too few of them are live.
+#: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
 MAX_CANDIDATES = 1600
 
-#: Passages that a question is answered from.
+#: More documents than this are not named to Milvus, which takes long to read that, but picked from what it finds;
+#: until there are this many candidates, among which still too few are wanted.
+NAMED = 500
+PICKED_CANDIDATES = 400
+
+#: Passages that a question is answered from, and of how many of the best ones what was cut off is looked up.
 PASSAGES = 8
+WHOLE = 3
 
-#: Share of the dense score in the fused one, when the model knows the language of the query.
-DENSE_WEIGHT = 0.5
+#: Passages that the rerank model looks at, where there is one.
+RERANKED = 24
 
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
-
-
-class Passage(msgspec.Struct, frozen=True, kw_only=True):
-    """A retrieved chunk of a live document; ``score`` 0–1 orders the passages of one query."""
-
-    row: Row
-    document_name: str
-    score: float
+Ranking = list[tuple[Row, float, int]]
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search."""
+    """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search.
+
+    ``collection`` is the index they were found in.
+    """
 
     passages: list[Passage]
     similarity: float = 0.0
     vector: bytes = b""
+    collection: str = ""
 
 
-def query_language(text: str) -> str:
-    """ISO 639-1 code of the query's language as far as its script tells; Latin script counts as English."""
-    if _KANA_HANGUL.search(text):
-        return "ja" if re.search(r"[\u3040-\u30ff]", text) else "ko"
-    if _HAN.search(text):
-        return "zh"
-    return "ru" if _CYRILLIC.search(text) else "en"
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked.
 
+    Passages of other documents than ``wanted`` are left out; None wants all.
+    """
 
-def dense_weight(card: ModelCard, query: str) -> float:
-    """How far the dense score is trusted: not at all in a language that the model does not declare."""
-    known = not card.languages or query_language(query) in card.languages
-    return DENSE_WEIGHT if known else 0.0
-
-
-def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float) -> list[tuple[Row, float]]:
-    """One ranking out of two: min-max of the cosines, BM25 divided by its best, weighted and added."""
-    rows = {hit.row.id: hit.row for hit in (*dense, *keyword)}
-    scores = dict.fromkeys(rows, 0.0)
-    if dense:
-        low, high = dense[-1].score, dense[0].score
-        for hit in dense:
-            scores[hit.row.id] += weight * ((hit.score - low) / (high - low) if high > low else 1.0)
-    if keyword and keyword[0].score > 0:
-        for hit in keyword:
-            scores[hit.row.id] += (1 - weight) * hit.score / keyword[0].score
-    return sorted(((rows[id], score) for id, score in scores.items()), key=lambda pair: (-pair[1], pair[0].id))
+    generation: Generation
+    text: str
+    mode: SearchMode
+    vector: Vectors | None
+    weight: float
+    scope: Scope
+    wanted: frozenset[str] | None
 
 
 class Retriever:
@@ -97,31 +84,56 @@ class Retriever:
         limit: int = 10,
         mode: SearchMode = "hybrid",
         document_ids: Sequence[str] = (),
+        filter: SearchFilter | None = None,
     ) -> Found:
-        """At most ``limit`` passages of live documents. Raises ModelMismatch and NotFound."""
+        """At most ``limit`` different passages of live documents that pass ``filter``.
+
+        Raises ModelMismatch, InvalidRequest (a tag that cannot be) and NotFound (the knowledge base is gone).
+        """
         generation = await self._catalog.knowledge_bases.generation(knowledge_base_id)
         if generation.model_fingerprint is None:
             return Found(passages=[])  # nothing was ever indexed
-        card, vector = await self._question(generation, query, mode)
-        weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
-        candidates = max(CANDIDATES, 2 * limit)
-        while True:
-            dense, keyword = await self._candidates(generation, query, mode, vector, candidates, document_ids)
-            live = await self._catalog.documents.live(hit.row.document_id for hit in (*dense, *keyword))
-            dense_live, keyword_live = _only_live(dense, live), _only_live(keyword, live)
-            ranked = fuse(dense_live, keyword_live, weight)[:limit]
-            exhausted = max(len(dense), len(keyword)) < candidates
-            if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
-                break
-            candidates *= 2
-        return Found(
-            passages=[
-                Passage(row=row, document_name=live[row.document_id].name, score=round(score, 6))
-                for row, score in ranked
-            ],
-            similarity=dense_live[0].score if dense_live else 0.0,
-            vector=vector.tobytes() if vector is not None else b"",
+        (card, vector), scope = await asyncio.gather(
+            self._question(generation, query, mode), self._scope(knowledge_base_id, document_ids, filter)
         )
+        weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
+        wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
+        if wanted is not None and len(wanted) > NAMED:
+            scope = msgspec.structs.replace(scope, document_ids=None)
+        asked = _Query(
+            generation=generation, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
+        )
+        reranks = self._triton.reranks and mode == "hybrid"
+        ranked, live, similarity = await self._ranked(asked, max(limit, RERANKED if reranks else 0))
+        if reranks:
+            ranked = await self._rerank(query, ranked)
+        return Found(
+            passages=[_passage(row, live, score, others) for row, score, others in ranked[:limit]],
+            similarity=similarity,
+            vector=vector.tobytes() if vector is not None else b"",
+            collection=generation.collection,
+        )
+
+    async def whole(self, found: Found) -> list[Passage]:
+        """The passages, and beside the best of them those without which they cannot be understood (``gaps``).
+
+        What was cut off comes right behind, as a passage of its own, with its own chunk to be cited.
+        """
+        there = {passage.row.id for passage in found.passages}
+        wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
+        try:
+            rows = await self._milvus.rows(found.collection, [id for ids in wanted.values() for id in ids])
+        except KeyError:
+            rows = {}  # the knowledge base was deleted in this moment
+        passages: list[Passage] = []
+        for passage in found.passages:
+            passages.append(passage)
+            for row in (rows.pop(id, None) for id in wanted.get(passage.row.id, ())):
+                if row is not None and (row.page, row.section) == (passage.row.page, passage.row.section):
+                    passages.append(msgspec.structs.replace(passage, row=row, duplicates=0))
+        return passages
+
+    # --- candidates ----------------------------------------------------------------------------------
 
     async def _question(
         self, generation: Generation, query: str, mode: SearchMode
@@ -133,38 +145,91 @@ class Retriever:
             raise ModelMismatch(indexed=generation.model, serving=card.model)
         return card, await self._triton.embed_query(query)
 
-    async def _candidates(
-        self,
-        generation: Generation,
-        query: str,
-        mode: SearchMode,
-        vector: Vectors | None,
-        limit: int,
-        document_ids: Sequence[str],
-    ) -> tuple[list[Hit], list[Hit]]:
+    async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
+        """What may be found. A filter that no document passes leaves an empty list of them, not all."""
+        pages = filter.pages if filter is not None else None
+        first = last = None
+        if pages is not None and (pages.first or pages.last):
+            first, last = pages.first or 1, pages.last
+        ids: Sequence[str] | None = document_ids or None
+        if filter is not None and (filter.name is not None or filter.uploaded is not None or filter.tags):
+            ids = await self._catalog.searching.matching(knowledge_base_id, document_ids, filter)
+        return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
+
+    async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
+        """The ranking, its documents and the best cosine. Candidates grow until there are enough, or no more."""
+        candidates = max(CANDIDATES, 2 * limit)
+        while True:
+            dense, keyword = await self._candidates(query, candidates)
+            exhausted = max(len(dense), len(keyword)) < candidates
+            ids = {hit.row.document_id for hit in (*dense, *keyword)}
+            live = await self._catalog.documents.live(ids if query.wanted is None else ids & query.wanted)
+            dense, keyword = _only_live(dense, live), _only_live(keyword, live)
+            trust = keyword_trust(query.text, keyword)
+            fused = fuse(dense, keyword, query.weight, trust)
+            ranked = fold(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
+            if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
+                return ranked, live, dense[0].score if dense else 0.0
+            if candidates >= PICKED_CANDIDATES and query.scope.document_ids is None:
+                query = await self._named(query)
+            candidates *= 2
+
+    async def _named(self, query: _Query) -> _Query:
+        """The same, asked of all the documents by name that are wanted, or live at all."""
+        ids = query.wanted
+        if ids is None:
+            ids = frozenset(await self._catalog.searching.matching(query.generation.knowledge_base_id))
+        scope = msgspec.structs.replace(query.scope, document_ids=tuple(sorted(ids)))
+        return msgspec.structs.replace(query, scope=scope)
+
+    async def _candidates(self, query: _Query, limit: int) -> tuple[list[Hit], list[Hit]]:
+        collection = query.generation.collection
+
         async def dense() -> list[Hit]:
-            if vector is None:
+            if query.vector is None:
                 return []
-            return await self._milvus.search_dense(generation.collection, vector, limit, document_ids)
+            return await self._milvus.search_dense(collection, query.vector, limit, query.scope)
 
         async def keyword() -> list[Hit]:
-            if mode == "dense":
+            if query.mode == "dense":
                 return []
-            return await self._milvus.search_keyword(generation.collection, query, limit, document_ids)
+            return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
 
         try:
             found = await asyncio.gather(dense(), keyword())
         except KeyError as exc:
-            if not await self._catalog.documents.any_live(generation.knowledge_base_id):
+            if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
                 return [], []  # the first document is being indexed just now
             raise MilvusUnavailable(
                 detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base"
             ) from exc
         return found[0], found[1]
 
+    async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
+        """The best ones in the order of the rerank model, the others behind them in theirs."""
+        best, others = ranked[:RERANKED], ranked[RERANKED:]
+        if not best:
+            return []
+        scores = await self._triton.rerank(query, [row.text for row, _, _ in best])
+        scored = sorted(zip(best, scores, strict=True), key=lambda pair: -pair[1])
+        least = scored[-1][1]
+        return [(row, score, count) for (row, _, count), score in scored] + [
+            (row, score * least, count) for row, score, count in others
+        ]
+
 
 def _only_live(hits: Sequence[Hit], live: Mapping[str, LiveDocument]) -> list[Hit]:
     return [hit for hit in hits if hit.row.document_id in live and live[hit.row.document_id].version == hit.row.version]
+
+
+def _passage(row: Row, live: Mapping[str, LiveDocument], score: float, duplicates: int) -> Passage:
+    name = live[row.document_id].name
+    return Passage(row=row, document_name=name, score=round(score, 6), duplicates=duplicates)
+
+
+def _gap_ids(row: Row, there: set[str]) -> Iterator[str]:
+    prefix = row.id.rpartition(":")[0]
+    return (id for id in (f"{prefix}:{ordinal}" for ordinal in gaps(row)) if id not in there)
 
 
 class SourceTexts(msgspec.Struct, frozen=True):
@@ -196,18 +261,21 @@ class RetrieveActivities:
         question = await self._standalone(job)
         rewritten = time.perf_counter()
         found, knowledge_base, generation = await asyncio.gather(
-            self._retriever.search(job.knowledge_base_id, question, PASSAGES, document_ids=job.documents),
+            self._retriever.search(
+                job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
+            ),
             self._catalog.knowledge_bases.by_id(job.knowledge_base_id),
             self._catalog.knowledge_bases.generation(job.knowledge_base_id),
         )
+        passages = await self._retriever.whole(found)
         key = f"questions/{job.question_id}/sources"
-        texts = [passage.row.text for passage in found.passages]
+        texts = [passage.row.text for passage in passages]
         await self._blobs.save(key, SourceTexts(texts, found.vector, question, knowledge_base.answers))
         ended = time.perf_counter()
         return Retrieved(
             sources_key=key,
             similarity=round(found.similarity, 6),
-            sources=[source(n, passage) for n, passage in enumerate(found.passages, 1)],
+            sources=[source(n, passage) for n, passage in enumerate(passages, 1)],
             standalone=question if question != job.question else None,
             generation=generation.generation,
             model=generation.model,

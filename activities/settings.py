@@ -108,6 +108,11 @@ class GenerateSettings(Section, frozen=True):
         return "*" in languages or language in languages
 
 
+class RerankSettings(Section, frozen=True):
+    model: str = ""
+    """Rerank model (a CrossEncoder): a folder or a hub id, read by Triton; empty: passages are not ranked again."""
+
+
 class WorkerSettings(Section, frozen=True):
     cpu_slots: Positive = (os.cpu_count() or 2) + 2
     """Documents that one worker parses or chunks at once; more than cores, so that long ones leave room."""
@@ -163,6 +168,7 @@ class Settings(Section, frozen=True):
     blobs: BlobSettings = BlobSettings()
     embed: EmbedSettings = EmbedSettings()
     generate: GenerateSettings = GenerateSettings()
+    rerank: RerankSettings = RerankSettings()
     worker: WorkerSettings = WorkerSettings()
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()

@@ -22,12 +22,18 @@ from temporalio.contrib.workflow_streams import (
 
 from activities.events import DoneEvent, ErrorEvent, QuestionEvent
 
-__all__ = ["TOPIC", "Publisher", "WorkflowStream", "subscribe"]
+__all__ = ["TOPIC", "Publisher", "WorkflowStream", "length", "subscribe"]
 
 TOPIC = "events"
 
 #: Pieces of text that come within this time travel together: a history event each, not one for each token.
 BATCH_SECONDS = 0.1
+
+#: How long a worker may take to say how long a stream is.
+LENGTH_TIMEOUT = timedelta(seconds=2)
+
+#: ``WorkflowStreamClient.get_offset`` asks this, without a timeout.
+_LENGTH_QUERY = "__temporal_workflow_stream_offset"
 
 
 class Publisher:
@@ -65,6 +71,12 @@ class Publisher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
                     await self._closing.wait()
+
+
+async def length(client: Client, workflow_id: str) -> int:
+    """How many events a question's stream has now. Raises RPCError when there is no run, or no worker to ask."""
+    handle = client.get_workflow_handle(workflow_id)
+    return int(await handle.query(_LENGTH_QUERY, result_type=int, rpc_timeout=LENGTH_TIMEOUT))
 
 
 async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncIterator[tuple[int, QuestionEvent]]:

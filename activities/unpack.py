@@ -65,6 +65,7 @@ class UnpackActivities:
     async def _unpack(self, job: UnpackInput, archive: zipfile.ZipFile, size: int, target: Path) -> Unpacked:
         files, skipped = _files(archive, self._settings.max_archive_files)
         left = self._settings.max_expansion * size
+        tags = (await self._catalog.batches.get(job.batch_id)).tags
         group: list[Upload] = []
         for done, (name, member) in enumerate(files.items(), 1):
             sha256, length = await asyncio.to_thread(_extract, archive, member, target, left)
@@ -78,6 +79,7 @@ class UnpackActivities:
                     bytes=length,
                     actor=job.actor,
                     batch_id=job.batch_id,
+                    tags=tags,
                 )
             )
             if len(group) == GROUP or done == len(files):

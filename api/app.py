@@ -19,14 +19,17 @@ from litestar.static_files import create_static_files_router
 
 from activities import telemetry
 from activities.settings import Settings, load
+from api.audit import AuditController
 from api.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.batches import BatchController, BatchesOfKnowledgeBase
+from api.conversations import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
 from api.documents import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.errors import EXCEPTION_HANDLERS
 from api.formats import FormatController
 from api.health import HealthController
 from api.knowledge_bases import KnowledgeBaseController
+from api.openai import OpenAIController
 from api.questions import QuestionController, SearchController
 from api.reconcile import ReconcileController
 
@@ -100,7 +103,11 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             SearchController,
             QuestionController,
+            ConversationsController,
+            ConversationController,
+            AuditController,
             ReconcileController,
+            OpenAIController,
         ],
         dependencies=PROVIDERS,
         exception_handlers=EXCEPTION_HANDLERS,
@@ -113,7 +120,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=_openapi(),
         request_max_body_size=settings.api.max_upload_bytes,
         response_headers=SECURITY_HEADERS,
-        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$"]),
+        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
     return app

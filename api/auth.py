@@ -7,15 +7,19 @@ from typing import Any
 import structlog
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
 
-from activities.errors import Unauthenticated
+from activities.errors import Forbidden, Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
 
 #: The subject and role of the key that the first start makes.
 FIRST_SUBJECT = "admin"
 FIRST_ROLE = "admin"
+
+#: Roles that may read what others did and asked.
+AUDITORS = frozenset({"auditor", "admin"})
 
 #: Seconds for which a key that was found is taken as valid: a revoked one ends this long after.
 KEY_SECONDS = 1.0
@@ -46,6 +50,12 @@ def _key_of_subprotocol(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Browsers cannot set headers of a WebSocket; they offer the key as a subprotocol, never in the URL."""
     offered = connection.headers.get("sec-websocket-protocol", "").split(",")
     return next((each.strip().removeprefix(KEY_PROTOCOL) for each in offered if KEY_PROTOCOL in each), "")
+
+
+def for_auditors(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard of handlers. Raises Forbidden for everybody else."""
+    if connection.user.role not in AUDITORS:
+        raise Forbidden(role="auditor")
 
 
 async def first_key(settings: Settings) -> str | None:

@@ -12,8 +12,10 @@ import click
 from api.cli_add import add
 from api.cli_admin import key_group, migrate
 from api.cli_batches import batch_group
+from api.cli_conversations import conversation_group
 from api.cli_doctor import doctor
 from api.cli_documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
+from api.cli_eval import evaluate
 from api.cli_output import Output, json_option
 from api.cli_questions import ask, search
 from api.cli_texts import TEXTS, say
@@ -69,7 +71,18 @@ def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
 
 DOCUMENTS = (add, ls, status, events, pause, resume, cancel, retry, rm)
 
-for command in (kb_group, *DOCUMENTS, batch_group, ask, search, migrate, key_group, doctor):
+for command in (
+    kb_group,
+    *DOCUMENTS,
+    batch_group,
+    ask,
+    search,
+    conversation_group,
+    evaluate,
+    migrate,
+    key_group,
+    doctor,
+):
     cli.add_command(command)
 
 

@@ -36,15 +36,24 @@ CLOSE_SECONDS = 5.0
 @kb_option
 @click.option("--wait/--no-wait", default=True, help=say("help.wait"))
 @click.option("--parallelism", type=click.IntRange(1, 64), help=say("help.parallelism"))
+@click.option("--tag", "tags", multiple=True, help=say("help.tag"))
 @talks_to_api
-async def add(api: Api, out: Output, paths: tuple[Path, ...], kb: str, wait: bool, parallelism: int | None) -> None:
+async def add(
+    api: Api,
+    out: Output,
+    paths: tuple[Path, ...],
+    kb: str,
+    wait: bool,
+    parallelism: int | None,
+    tags: tuple[str, ...],
+) -> None:
     """POST /knowledge-bases/{kb}/documents, then the batch's or the document's events; exit 1 if any failed."""
     from api.client import files_in
 
     files = [file for path in paths for file in files_in(path)]
     await api.call("GET", at("knowledge-bases", kb))  # fails at once, and not after the first gigabyte
     with display(out, sum(path.stat().st_size for _, path in files)) as shown:
-        adding = Adding(api, kb, shown, wait=wait, parallelism=parallelism)
+        adding = Adding(api, kb, shown, wait=wait, parallelism=parallelism, tags=tags)
         try:
             await adding.run(files, _name(paths))
         except asyncio.CancelledError:
@@ -59,8 +68,11 @@ async def add(api: Api, out: Output, paths: tuple[Path, ...], kb: str, wait: boo
 class Adding:
     """One run of `add`. Of a batch's documents only the failed ones are kept."""
 
-    def __init__(self, api: Api, kb: str, shown: Display, *, wait: bool, parallelism: int | None) -> None:
-        self.api, self.kb, self.shown, self.wait, self.parallelism = api, kb, shown, wait, parallelism
+    def __init__(
+        self, api: Api, kb: str, shown: Display, *, wait: bool, parallelism: int | None, tags: tuple[str, ...] = ()
+    ) -> None:
+        self.api, self.kb, self.shown, self.wait = api, kb, shown, wait
+        self.parallelism, self.tags = parallelism, tags
         self.batch: str | None = None
         self.mine: list[str] = []
         """Batches that were made here."""
@@ -112,7 +124,7 @@ class Adding:
     async def _upload(self, plain: Iterable[list[File]], archives: Iterable[list[File]]) -> None:
         from api.cli_uploads import AT_ONCE, Sender
 
-        sender = Sender(self.api, self.kb, self.shown)
+        sender = Sender(self.api, self.kb, self.shown, self.tags)
         requests = iter([*((group, self.batch) for group in plain), *((group, None) for group in archives)])
 
         async def work() -> None:

@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -114,6 +115,14 @@ def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None
             asyncio.run(talk())
 
     return command
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write what a person asked for to a file. Raises Problem."""
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise Problem("unwritable", path=path, detail=exc.strerror or exc) from exc
 
 
 def clean(text: str) -> str:

@@ -4,30 +4,84 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_output import Output, kb_option, talks_to_api
+from api.cli_output import Output, at, kb_option, talks_to_api
 from api.cli_texts import say
 
 if TYPE_CHECKING:
     from api.client import Api, Event
 
 
+class Pages(click.ParamType[dict[str, int]]):
+    """``3``, ``3-5``, ``3-`` or ``-5``."""
+
+    name = "pages"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        """As the API takes it."""
+        if isinstance(value, dict):
+            return value
+        found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
+        if not found or not (found[1] or found[3]):
+            self.fail(say("no-pages", value=value), param, ctx)
+        last = found[3] if found[2] else found[1]
+        return {key: int(page) for key, page in (("from", found[1]), ("to", last)) if page}
+
+
+Command = Callable[..., Any]
+
+
+def filter_options(command: Command) -> Command:
+    """What passages must come from; ``filter_of`` makes of it what the API takes."""
+    for option in reversed(
+        [
+            click.option("--name", metavar="PATTERN", help=say("help.filter_name")),
+            click.option("--tag", "tags", multiple=True, help=say("help.filter_tag")),
+            click.option("--pages", type=Pages(), help=say("help.filter_pages")),
+            click.option("--since", metavar="DATE", help=say("help.filter_since")),
+            click.option("--until", metavar="DATE", help=say("help.filter_until")),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def filter_of(
+    name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
+) -> dict[str, Any]:
+    """``{"filter": …}``, or nothing when nothing narrows the search down."""
+    uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
+    fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
+    given = {key: value for key, value in fields.items() if value}
+    return {"filter": given} if given else {}
+
+
 @click.command("ask", help=say("help.ask"))
 @click.argument("question")
-@kb_option
+@click.option("--kb", metavar="NAME", help=say("help.in_kb"))
+@click.option("--conversation", metavar="ID", help=say("help.ask_conversation"))
 @click.option("--mode", type=click.Choice(["extractive", "generative"]), help=say("help.mode"))
 @click.option("--stream/--no-stream", default=True, help=say("help.stream"))
 @talks_to_api
-async def ask(api: Api, out: Output, question: str, kb: str, mode: str | None, stream: bool) -> None:
+async def ask(
+    api: Api, out: Output, question: str, kb: str | None, conversation: str | None, mode: str | None, stream: bool
+) -> None:
     """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
     from api.client import PREFIX, segment
 
+    if kb is None and conversation is None:
+        raise click.UsageError(say("kb-or-conversation"))
+    if kb is None:
+        kb = str((await api.call("GET", at("conversations", str(conversation))))["knowledge_base"])
     body = {"question": question} | ({"mode": mode} if mode else {})
+    body |= {"conversation_id": conversation} if conversation else {}
     asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
     printer = Answer(out, stream)
     async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
@@ -37,6 +91,9 @@ async def ask(api: Api, out: Output, question: str, kb: str, mode: str | None, s
                 break
     if not printer.finish():
         sys.exit(1)
+    if out.live and asked.get("conversation_id"):
+        command = f"holdfast ask --conversation {asked['conversation_id']} …"
+        out.text(f"\n{say('go-on', command=command)}")
 
 
 class Answer:
@@ -85,17 +142,19 @@ class Answer:
                 self._out.text(f"\n\n{say('final')}")
             self._out.text(answer, newline=False)
         self._out.text("\n")
-        self._sources(self._done.get("citations") or [])
+        print_sources(self._out, self._done.get("citations") or [])
         return True
 
-    def _sources(self, citations: list[dict[str, Any]]) -> None:
-        if not citations:
-            return
-        self._out.text(say("sources"))
-        for citation in citations:
-            self._out.text(f"  [{citation['n']}] {_where(citation)}")
-            if citation.get("quote"):
-                self._out.text(f"      “{_one_line(citation['quote'])}”")
+
+def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
+    """Where each quote of an answer stands."""
+    if not citations:
+        return
+    out.text(say("sources"))
+    for citation in citations:
+        out.text(f"  [{citation['n']}] {_where(citation)}")
+        if citation.get("quote"):
+            out.text(f"      “{_one_line(citation['quote'])}”")
 
 
 @click.command("search", help=say("help.search"))
@@ -103,16 +162,18 @@ class Answer:
 @kb_option
 @click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), help=say("help.search_mode"))
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
+@filter_options
 @talks_to_api
-async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int) -> None:
+async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int, **narrowed: Any) -> None:
     """POST /knowledge-bases/{kb}/search."""
     from api.client import segment
 
-    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {})
+    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {}) | filter_of(**narrowed)
     found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
     out.document(found)
     for number, hit in enumerate(found["hits"], start=1):
-        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f})")
+        more = say("and-others", count=hit["duplicates"]) if hit.get("duplicates") else ""
+        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f}){more}")
         out.text(f"   {_one_line(hit['text'])}\n")
     if not found["hits"]:
         out.text(say("no-hits"))

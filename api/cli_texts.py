@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 
 from activities.errors import Language
+from api.cli_texts_asking import ASKING
 
 TEXTS: dict[str, tuple[str, str]] = {
+    **ASKING,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",
@@ -79,6 +81,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.search": ("Find passages.", "检索段落。"),
     "help.search_mode": ("How to search.", "检索方式。"),
     "help.limit": ("At most this many.", "最多返回的数量。"),
+    "help.filter_name": (
+        "Only documents with such a name; * any characters, ? one.",
+        "仅限名称匹配的文档；* 任意字符，? 单个字符。",
+    ),
+    "help.filter_tag": (
+        "Only documents with this tag; repeatable: with all of them.",
+        "仅限带此标签的文档；可重复，须全部具备。",
+    ),
+    "help.filter_pages": ("Only these pages: 3, 3-5, 3- or -5.", "仅限这些页：3、3-5、3- 或 -5。"),
+    "help.filter_since": ("Only what was uploaded since then, e.g. 2026-11-30.", "仅限此后上传的内容，如 2026-11-30。"),
+    "help.filter_until": ("Only what was uploaded until then (that day included).", "仅限此前上传的内容（含当天）。"),
+    "help.tag": (
+        "Give the documents this tag, to find them by; repeatable. Tags that they had go.",
+        "为文档添加此标签，便于查找；可重复。原有标签会被替换。",
+    ),
     "help.migrate": (
         "Bring the catalogue's tables up to date (`holdfast up` does it by itself).",
         "将目录数据库的表更新到最新（`holdfast up` 会自动执行）。",
@@ -255,6 +272,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "final": ("[the answer, checked]", "[核对后的回答]"),
     "question-failed": ("The question could not be answered: {message}", "无法回答该问题：{message}"),
     "index-building": ("{pending} documents are still being indexed.", "还有 {pending} 个文档正在建立索引。"),
+    "and-others": ("  and {count} more that say the same", "  另有 {count} 处内容相同"),
+    "no-pages": ("“{value}” is no page or range of pages", "“{value}”不是页码或页码范围"),
     "no-hits": ("No passage was found.", "没有找到相关段落。"),
     # --- doctor ---
     "doctor.settings": ("settings", "设置"),

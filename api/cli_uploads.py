@@ -33,8 +33,8 @@ File = tuple[str, Path]
 class Sender:
     """Sends files into a knowledge base."""
 
-    def __init__(self, api: Api, kb: str, display: Display) -> None:
-        self._api, self._kb, self._display = api, kb, display
+    def __init__(self, api: Api, kb: str, display: Display, tags: Sequence[str] = ()) -> None:
+        self._api, self._kb, self._display, self._tags = api, kb, display, tags
 
     async def send(self, files: Sequence[File], batch: str | None) -> dict[str, Any]:
         """Upload some files; the API's answer.
@@ -61,7 +61,7 @@ class Sender:
             try:
                 with ExitStack() as opened, self._display.upload() as count:
                     parts = [(name, opened.enter_context(_open(path, count))) for name, path in files]
-                    return await self._api.upload(self._kb, parts, key, batch)
+                    return await self._api.upload(self._kb, parts, key, batch, self._tags)
             except Problem as exc:
                 broken += 1
                 if broken == BROKEN_TRIES or exc.code not in ("unreachable", "connection-lost"):

@@ -93,6 +93,13 @@ class Api:
             raise _error(response)
         return _decode(response) if response.content else None
 
+    async def content(self, path: str, **request: Any) -> bytes:
+        """A file as it comes. Raises ApiError or Problem."""
+        response = await self.send("GET", PREFIX + path, **request)
+        if response.is_error:
+            raise _error(response)
+        return response.content
+
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer as it comes, whatever its status. Raises Problem if there is none."""
         try:
@@ -114,13 +121,19 @@ class Api:
                 return
 
     async def upload(
-        self, kb: str, files: Sequence[tuple[str, BinaryIO]], idempotency_key: str, batch: str | None = None
+        self,
+        kb: str,
+        files: Sequence[tuple[str, BinaryIO]],
+        idempotency_key: str,
+        batch: str | None = None,
+        tags: Sequence[str] = (),
     ) -> Any:
         """Send (name, file) pairs in one request, into an open batch if one is given, read from disk as it goes."""
+        query: dict[str, Any] = ({"batch": batch} if batch else {}) | ({"tags": list(tags)} if tags else {})
         return await self.call(
             "POST",
             f"/knowledge-bases/{segment(kb)}/documents",
-            params={"batch": batch} if batch else None,
+            params=query or None,
             files=[("files", each) for each in files],
             headers={"Idempotency-Key": idempotency_key},
             timeout=httpx.Timeout(None, connect=5),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Controller, Request, Response, WebSocket, delete, get, post, websocket
+from litestar import Controller, Request, Response, WebSocket, delete, get, patch, post, websocket
 from litestar.datastructures import UploadFile
 from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
@@ -18,6 +18,7 @@ from litestar.response import Stream
 from activities.contracts import Chunk
 from activities.errors import InvalidRequest
 from activities.index import row_id
+from activities.names import clean_tags
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Document, DocumentState, Principal
@@ -27,6 +28,7 @@ from api.content import content_response
 from api.control import DocumentControl
 from api.errors import language_of
 from api.schemas import (
+    ChangeDocument,
     ChunkInfo,
     DocumentInfo,
     DocumentJob,
@@ -62,6 +64,12 @@ class UploadOperation(Operation):
             *(self.parameters or []),
             OpenAPIParameter(name="batch", param_in="query", schema=text, description="An open batch to add to."),
             OpenAPIParameter(
+                name="tags",
+                param_in="query",
+                schema=Schema(type=OpenAPIType.ARRAY, items=text),
+                description="A tag of the documents, repeatable; it takes the place of those that they had.",
+            ),
+            OpenAPIParameter(
                 name="Idempotency-Key",
                 param_in="header",
                 schema=text,
@@ -84,8 +92,9 @@ class DocumentsOfKnowledgeBase(Controller):
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
             raise InvalidRequest(detail="the form has no `files`")
-        batch, key = request.query_params.get("batch"), request.headers.get("idempotency-key")
-        return await uploads.accept(kb, files, request.user.subject, batch, key)
+        query, key = request.query_params, request.headers.get("idempotency-key")
+        tags = clean_tags(query.getall("tags")) if "tags" in query else None
+        return await uploads.accept(kb, files, request.user.subject, query.get("batch"), key, tags)
 
     @get(summary="List documents, newest first")
     async def index(
@@ -113,6 +122,13 @@ class DocumentController(Controller):
     @get(summary="Look at a document")
     async def show(self, document_id: str, request: AnyRequest, catalog: Catalog) -> DocumentInfo:
         return DocumentInfo.of(await catalog.documents.get(document_id), language_of(request))
+
+    @patch(summary="Change its tags")
+    async def change(
+        self, document_id: str, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> DocumentInfo:
+        document = await catalog.documents.tag(document_id, clean_tags(data.tags), principal.subject)
+        return DocumentInfo.of(document, language_of(request))
 
     @get("/status", summary="The state of the document's job now")
     async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:

@@ -21,6 +21,7 @@ from activities.errors import (
     Language,
     ModelError,
     NotFound,
+    QuestionTooLong,
     RequestError,
     TemporalUnavailable,
     TooManyRequests,
@@ -44,6 +45,17 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
+
+#: Below this, errors have OpenAI's shape, and a request is not a place for files.
+OPENAI_PREFIX = "/v1/"
+OPENAI_MAX_BODY_BYTES = 8 << 20
+
+#: What OpenAI calls the kinds of errors; the others are ``invalid_request_error`` and ``server_error``.
+_OPENAI_TYPES = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
 
 #: Seconds after which a client may try again when a dependency is down.
 RETRY_AFTER = 5
@@ -69,6 +81,8 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
         headers["Retry-After"] = error.reason.params["seconds"]
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    if request.url.path.startswith(OPENAI_PREFIX):
+        return Response(openai_error(error, language_of(request)), status_code=int(status), headers=headers)
     body = {
         "type": f"urn:holdfast:problem:{error.reason.code}",
         "title": status.phrase,
@@ -80,26 +94,55 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
     return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
 
 
+def openai_error(error: HoldfastError, language: Language) -> dict[str, Any]:
+    """One of our errors in the shape that OpenAI's clients read."""
+    params = error.reason.params
+    code, param = error.reason.code.replace("-", "_"), params.get("param")
+    if isinstance(error, NotFound) and params.get("kind") in ("knowledge base", "model"):
+        code, param = "model_not_found", "model"
+    elif isinstance(error, Unauthenticated):
+        code = "invalid_api_key"
+    elif isinstance(error, QuestionTooLong):
+        code, param = "context_length_exceeded", "messages"
+    return _openai_body(status_of(error), error.reason.render(language), param, code)
+
+
+def _openai_body(status: HTTPStatus, message: str, param: str | None, code: str) -> dict[str, Any]:
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    return {"error": {"message": message, "type": _OPENAI_TYPES.get(status, kind), "param": param, "code": code}}
+
+
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
     """What Litestar itself refuses: routing, decoding, validation, size."""
     if isinstance(exc, NotAuthorizedException):
         return problem(request, Unauthenticated())
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return problem(request, UploadTooLarge(limit=request.app.state.settings.api.max_upload_bytes))
+        return problem(request, UploadTooLarge(limit=_body_limit(request)))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
         return problem(request, InvalidRequest(detail=_what_is_wrong(exc)))
     status = HTTPStatus(exc.status_code)
+    code = status.name.lower().replace("_", "-")
+    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = HoldfastError().reason.render(language_of(request)) if failed else exc.detail
+    if request.url.path.startswith(OPENAI_PREFIX):
+        body = _openai_body(status, detail, None, code.replace("-", "_"))
+        return Response(body, status_code=int(status), headers=exc.headers)
     body = {
         "type": "about:blank",
         "title": status.phrase,
         "status": int(status),
-        "code": status.name.lower().replace("_", "-"),
-        "detail": exc.detail
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR
-        else HoldfastError().reason.render(language_of(request)),
+        "code": code,
+        "detail": detail,
         "instance": request.url.path,
     }
     return Response(body, status_code=int(status), headers=exc.headers, media_type="application/problem+json")
+
+
+def _body_limit(request: Request[Any, Any, Any]) -> int:
+    """How long the body of a request may be, where it went."""
+    if request.url.path.startswith(OPENAI_PREFIX):
+        return OPENAI_MAX_BODY_BYTES
+    return int(request.app.state.settings.api.max_upload_bytes)
 
 
 def temporal_problem(request: Request[Any, Any, Any], exc: RPCError) -> Response[dict[str, Any]]:

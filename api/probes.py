@@ -25,13 +25,14 @@ async def temporal_ready(settings: Settings) -> bool:
 
 
 async def triton_ready(settings: Settings) -> bool:
-    """Whether Triton serves both models."""
+    """Whether Triton serves all the models that it is asked for."""
     from tritonclient.grpc.aio import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
+    names = ["embed", "generate", *(["rerank"] if settings.rerank.model else [])]
     try:
         async with InferenceServerClient(settings.triton.address) as client:
-            models = [await client.is_model_ready(name) for name in ("embed", "generate")]
+            models = [await client.is_model_ready(name) for name in names]
     except InferenceServerException:
         return False
     return all(models)

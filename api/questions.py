@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -18,12 +19,13 @@ from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, 
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Principal, Question
-from activities.streams import subscribe
+from activities.stores.catalog.records import Feedback, Principal, Question
+from activities.streams import length, subscribe
 from api.errors import language_of
 from api.schemas_questions import (
     AskRequest,
     CitationInfo,
+    FeedbackRequest,
     IndexState,
     QuestionAccepted,
     QuestionInfo,
@@ -49,11 +51,13 @@ class SearchController(Controller):
     ) -> SearchResponse:
         record = await catalog.knowledge_bases.get(kb)
         query = checked_question(data.query, settings)
-        found = await retriever.search(record.id, query, data.limit, data.mode, await known(catalog, data.documents))
-        return SearchResponse(
-            hits=[SearchHit.of(passage) for passage in found.passages],
-            index=IndexState.of(await catalog.pending.of(record.id)),
+        await catalog.searching.known(record.id, data.documents)
+        found, pending = await asyncio.gather(
+            retriever.search(record.id, query, data.limit, data.mode, data.documents, data.filter),
+            catalog.pending.of(record.id),
         )
+        hits = [SearchHit.of(passage) for passage in found.passages]
+        return SearchResponse(hits=hits, index=IndexState.of(pending))
 
     @post("/questions", status_code=202, summary="Ask a question")
     async def ask(
@@ -61,13 +65,11 @@ class SearchController(Controller):
     ) -> QuestionAccepted:
         record = await catalog.knowledge_bases.get(kb)
         text = checked_question(data.question, settings)
-        if data.conversation_id is not None:
-            owner = await catalog.questions.conversation_owner(data.conversation_id)
-            if owner != principal.subject:
-                raise NotFound(kind="conversation", id=data.conversation_id)
-        documents = await known(catalog, data.documents)
+        await catalog.searching.known(record.id, data.documents)
         mode = data.mode or record.answers.mode or default_mode(settings)
-        question = await catalog.questions.create(record.id, text, mode, data.conversation_id, principal.subject)
+        question = await catalog.questions.create(
+            record.id, text, mode, data.conversation_id, principal.subject, listed=data.listed
+        )
         job = QuestionJob(
             question_id=question.id,
             knowledge_base_id=record.id,
@@ -77,15 +79,12 @@ class SearchController(Controller):
             actor=principal.subject,
             conversation_id=data.conversation_id,
             wait_for_index=data.wait_for_index,
-            documents=documents,
+            documents=data.documents,
             filter=data.filter,
             quiet=True,
         )
-        try:
+        async with withdrawn_unless_started(catalog, question.id):
             pending, _ = await asyncio.gather(catalog.pending.of(record.id), jobs.answer(job))
-        except HoldfastError:
-            await catalog.questions.withdraw(question.id)
-            raise
         return QuestionAccepted.of(question, IndexState.of(pending))
 
 
@@ -94,20 +93,51 @@ class QuestionController(Controller):
     tags = ["Search and questions"]
 
     @get(summary="A question and what came of it")
-    async def show(self, id: str, request: AnyRequest, catalog: Catalog) -> QuestionInfo:
-        return QuestionInfo.of(await catalog.questions.get(id), language_of(request))
+    async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> QuestionInfo:
+        return QuestionInfo.of(await own_question(catalog, id, principal), language_of(request))
 
     @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
-    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> Stream:
-        question = await catalog.questions.get(id)
+    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal) -> Stream:
+        question = await own_question(catalog, id, principal)
         offset = last_offset(request.headers.get("last-event-id"))
+        if offset:
+            await _within(jobs.client, question_id(id), offset)
         return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
 
     @post("/cancel", status_code=202, summary="Stop answering")
-    async def cancel(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> QuestionInfo:
-        question = await catalog.questions.get(id)
+    async def cancel(
+        self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
+    ) -> QuestionInfo:
+        question = await own_question(catalog, id, principal)
         await jobs.cancel(question_id(id))
         return QuestionInfo.of(question, language_of(request))
+
+    @post("/feedback", status_code=200, summary="Say what you think of the answer; the last word counts")
+    async def feedback(
+        self, id: str, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> QuestionInfo:
+        await own_question(catalog, id, principal)
+        feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
+        rated = await catalog.questions.rate(id, feedback, principal.subject)
+        return QuestionInfo.of(rated, language_of(request))
+
+
+async def own_question(catalog: Catalog, id: str, principal: Principal) -> Question:
+    """A question of the one who is calling. Raises NotFound."""
+    question = await catalog.questions.get(id)
+    if question.actor != principal.subject:
+        raise NotFound(kind="question", id=id)
+    return question
+
+
+@asynccontextmanager
+async def withdrawn_unless_started(catalog: Catalog, question_id: str) -> AsyncIterator[None]:
+    """Around the start of a question that was noted; without a run there is no question either."""
+    try:
+        yield
+    except HoldfastError:
+        await catalog.questions.withdraw(question_id)
+        raise
 
 
 def checked_question(text: str, settings: Settings) -> str:
@@ -125,9 +155,16 @@ def default_mode(settings: Settings) -> AnswerMode:
     return "generative" if settings.generate.model else "extractive"
 
 
-async def known(catalog: Catalog, document_ids: list[str]) -> list[str]:
-    """The ids, if all of them are documents. Raises NotFound for the first that is not."""
-    return [(await catalog.documents.get(id)).id for id in document_ids]
+async def _within(client: Client, workflow_id: str, offset: int) -> None:
+    """Raise InvalidRequest for an offset that no event of the stream can have had as its id."""
+    try:
+        events = await length(client, workflow_id)
+    except RPCError:  # no run any more, or no worker to ask: what there is, is sent
+        return
+    if offset > events:
+        raise InvalidRequest(
+            detail=f"Last-Event-ID {offset} is not an id of this stream / Last-Event-ID {offset} 不属于此事件流"
+        )
 
 
 async def _messages(

@@ -210,6 +210,12 @@ class ParallelismRequest(Request, frozen=True):
     parallelism: Annotated[int, Meta(ge=1, le=64)]
 
 
+class ChangeDocument(Request, frozen=True):
+    """``tags`` replaces all that the document has; they are kept in lower case."""
+
+    tags: Annotated[list[str], Meta(max_length=100)]
+
+
 class RetryRequest(Request, frozen=True):
     """``from_step`` is made anew with all that follows; without it, what is done is kept."""
 
@@ -321,6 +327,7 @@ class DocumentInfo(Schema, frozen=True):
     waiting_for: str | None
     eta_seconds: float | None
     batch_id: str | None
+    tags: list[str]
     workflow_id: str
     status_url: str
     events_url: str
@@ -353,6 +360,7 @@ class DocumentInfo(Schema, frozen=True):
             waiting_for=document.waiting_for,
             eta_seconds=document.eta_seconds,
             batch_id=document.batch_id,
+            tags=document.tags,
             workflow_id=job.workflow_id,
             status_url=job.status_url,
             events_url=job.events_url,

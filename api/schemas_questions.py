@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from activities.contracts import AnswerMode, Citation, Fallback, SearchFilter, SearchMode, Source
 from activities.errors import Language
-from activities.retrieve import Passage
-from activities.stores.catalog.records import PendingDocuments, Question
+from activities.passages import Passage
+from activities.stores.catalog.records import Feedback, PendingDocuments, Question, Rating
 from api.schemas import Request, Schema
 from workflows.contracts import question_id
 
@@ -43,7 +43,10 @@ class SearchRequest(Request, frozen=True):
 
 
 class SearchHit(Schema, frozen=True):
-    """A passage of a live document; ``score`` (0–1) orders the hits of one search."""
+    """A passage of a live document; ``score`` (0–1) orders the hits of one search.
+
+    ``duplicates`` is how many other passages say the same, word for word or almost, and were left out for it.
+    """
 
     document_id: str
     document_name: str
@@ -53,6 +56,7 @@ class SearchHit(Schema, frozen=True):
     section: str
     text: str
     score: float
+    duplicates: int
 
     @classmethod
     def of(cls, passage: Passage) -> SearchHit:
@@ -67,6 +71,7 @@ class SearchHit(Schema, frozen=True):
             section=row.section,
             text=row.text,
             score=passage.score,
+            duplicates=passage.duplicates,
         )
 
 
@@ -90,12 +95,32 @@ class SearchResponse(Schema, frozen=True):
 
 
 class AskRequest(Request, frozen=True):
+    """``listed`` is False for questions whose conversation nobody wants to see in a list (an evaluation's)."""
+
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
     mode: AnswerMode | None = None
     wait_for_index: bool = False
     documents: Annotated[list[str], Meta(max_length=100)] = []
     filter: SearchFilter | None = None
+    listed: bool = True
+
+
+class FeedbackRequest(Request, frozen=True):
+    rating: Rating
+    comment: Annotated[str, Meta(max_length=4000)] | None = None
+
+
+class FeedbackInfo(Schema, frozen=True):
+    """What the asker thought of the answer."""
+
+    rating: Rating
+    comment: str | None
+
+    @classmethod
+    def of(cls, feedback: Feedback | None) -> FeedbackInfo | None:
+        """From the catalogue."""
+        return cls(rating=feedback.rating, comment=feedback.comment) if feedback else None
 
 
 class QuestionAccepted(Schema, frozen=True):
@@ -141,6 +166,7 @@ class QuestionInfo(Schema, frozen=True):
     events_url: str
     fallback: Fallback | None
     withheld: int
+    feedback: FeedbackInfo | None
 
     @classmethod
     def of(cls, question: Question, language: Language) -> QuestionInfo:
@@ -163,4 +189,5 @@ class QuestionInfo(Schema, frozen=True):
             events_url=f"/api/v1/questions/{question.id}/events",
             fallback=question.fallback,
             withheld=question.withheld,
+            feedback=FeedbackInfo.of(question.feedback),
         )

@@ -36,10 +36,22 @@ class Event:
         return f"{id}event: {self.name}\r\ndata: ".encode() + msgspec.json.encode(self.body) + b"\r\n\r\n"
 
 
+@dataclass(frozen=True)
+class Data:
+    """A nameless event, for clients that look at nothing but the data."""
+
+    body: bytes
+
+    @property
+    def wire(self) -> bytes:
+        """What goes over the line."""
+        return b"data: " + self.body + b"\n\n"
+
+
 EventStream = AsyncIterator[Event]
 
 
-def event_stream(events: EventStream) -> Stream:
+def event_stream(events: AsyncIterator[Event] | AsyncIterator[Data]) -> Stream:
     """A response that sends the events as they come, and signs of life between them."""
     return Stream(_kept_alive(events), media_type="text/event-stream", headers=HEADERS)
 
@@ -55,8 +67,8 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         seen = None
 
 
-async def _kept_alive(events: EventStream) -> AsyncIterator[bytes]:
-    iterator = aiter(events)
+async def _kept_alive(events: AsyncIterator[Event] | AsyncIterator[Data]) -> AsyncIterator[bytes]:
+    iterator: AsyncIterator[Event | Data] = aiter(events)
     coming = asyncio.ensure_future(anext(iterator))
     try:
         while True:
@@ -79,5 +91,8 @@ def last_offset(last_event_id: str | None) -> int:
     if not last_event_id:
         return 0
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        raise InvalidRequest(detail=f"Last-Event-ID must be an id of this stream, not “{last_event_id[:40]}”")
+        shown = last_event_id[:40]
+        raise InvalidRequest(
+            detail=f"Last-Event-ID must be an id of this stream, not “{shown}” / “{shown}”不是此事件流的编号"
+        )
     return int(last_event_id)

@@ -97,6 +97,9 @@ def local_url(settings: Settings) -> str:
     return msgspec.structs.replace(settings, url="").api_url
 
 
+#: Temporal collects garbage at this growth of its heap in percent: memory that is there for time that is not.
+TEMPORAL_GOGC = "400"
+
 # --- the parts -------------------------------------------------------------------------------------
 
 
@@ -118,7 +121,7 @@ def _temporal(settings: Settings) -> Part:
         argv += ["--dynamic-config-value", f"{key}={value}"]
     for name in SEARCH_ATTRIBUTES:
         argv += ["--search-attribute", f"{name}=Keyword"]
-    env = environment(settings, os.environ, ("data",))
+    env = {"GOGC": TEMPORAL_GOGC} | environment(settings, os.environ, ("data",))
     return Part(
         child=_child("temporal", argv, env, lambda: temporal_ready(settings)),
         address=settings.temporal.address,
@@ -158,7 +161,7 @@ def _triton(settings: Settings) -> Part:
     argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
     # Nothing of ours uses Triton's HTTP port, so any will do.
     argv += ["--http-port", str(free_port()), "--metrics-port", str(metrics)]
-    env = environment(settings, os.environ, ("data", "triton", "embed", "generate"))
+    env = environment(settings, os.environ, ("data", "triton", "embed", "generate", "rerank"))
     return Part(
         child=_child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20),
         address=settings.triton.address,

@@ -90,13 +90,19 @@ class Uploads:
         self._knowledge_base = alru_cache(ttl=KNOWN_SECONDS)(catalog.knowledge_bases.get)
 
     async def accept(
-        self, kb_name: str, files: Sequence[UploadFile], actor: str, batch_id: str | None, key: str | None
+        self,
+        kb_name: str,
+        files: Sequence[UploadFile],
+        actor: str,
+        batch_id: str | None,
+        key: str | None,
+        tags: list[str] | None = None,
     ) -> UploadAccepted:
         """The documents, in order of the files; many files are a batch, and so is a zip archive.
 
         Names are checked before anything is stored, so that a request is refused as a whole. ``key`` is the
-        request's Idempotency-Key. Raises NotFound, InvalidName, KeyReused, WrongState (the batch is closed)
-        and DependencyErrors.
+        request's Idempotency-Key. ``tags`` take the place of those that the documents had. Raises NotFound,
+        InvalidName, KeyReused, WrongState (the batch is closed) and DependencyErrors.
         """
         names = [clean_name(file.filename) for file in files]
         kb = await self._knowledge_base(kb_name)
@@ -105,21 +111,22 @@ class Uploads:
             raise WrongState(state=batch.state)
         await self._jobs.answers()
         stored = [await self._store(name, file) for name, file in zip(names, files, strict=True)]
-        fingerprint = hashlib.sha256(repr((kb.id, [(each.name, each.sha256) for each in stored])).encode()).hexdigest()
+        asked = (kb.id, [(each.name, each.sha256) for each in stored], *([tags] if tags is not None else []))
+        fingerprint = hashlib.sha256(repr(asked).encode()).hexdigest()
         if key is not None and (before := await self._catalog.intake.answer_of(actor, key)) is not None:
             if before[0] != fingerprint:
                 raise KeyReused()
             return UploadAccepted.from_stored(before[1])
         if len(stored) == 1 and batch is None and await asyncio.to_thread(_is_archive, stored[0]):
-            answer = await self._accept_archive(kb, stored[0], actor)
+            answer = await self._accept_archive(kb, stored[0], actor, tags)
         else:
-            answer = await self._accept_files(kb, stored, actor, batch)
+            answer = await self._accept_files(kb, stored, actor, batch, tags)
         if key is not None:
             await self._catalog.intake.keep_answer(actor, key, fingerprint, answer.to_stored())
         return answer
 
     async def _accept_files(
-        self, kb: KnowledgeBase, stored: Sequence[_Stored], actor: str, batch: Batch | None
+        self, kb: KnowledgeBase, stored: Sequence[_Stored], actor: str, batch: Batch | None, tags: list[str] | None
     ) -> UploadAccepted:
         made = None
         if batch is None and len(stored) > 1:
@@ -135,6 +142,7 @@ class Uploads:
                 bytes=each.bytes,
                 actor=actor,
                 batch_id=batch.id if batch else None,
+                tags=tags,
             )
             for each in stored
         ]
@@ -152,7 +160,9 @@ class Uploads:
         documents = [DocumentJob.of(each.document, unchanged=not each.created) for each in accepted]
         return UploadAccepted.of(documents, batch.id if batch else None)
 
-    async def _accept_archive(self, kb: KnowledgeBase, archive: _Stored, actor: str) -> UploadAccepted:
+    async def _accept_archive(
+        self, kb: KnowledgeBase, archive: _Stored, actor: str, tags: list[str] | None
+    ) -> UploadAccepted:
         batch = await self._catalog.batches.create(
             kb.id,
             archive.name,
@@ -160,6 +170,7 @@ class Uploads:
             actor,
             closed=True,
             archive_sha256=archive.sha256,
+            tags=tags,
         )
         await self._put(archive.sha256, archive.file)  # it may have been removed before it was claimed
         self._dispatcher.hint(batch.id)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,14 @@ class Platform:
         return self.settings.api_url
 
     def pid_of(self, name: str) -> int:
-        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it."""
-        table = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())
-        return int(table[name]["pid"])
+        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it.
+
+        Raises ProcessLookupError while there is none.
+        """
+        pid = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())[name]["pid"]
+        if pid is None:
+            raise ProcessLookupError(name)
+        return int(pid)
 
     def holdfast(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
@@ -158,10 +163,12 @@ async def assert_eventually(check: Callable[[], Awaitable[T | None]], seconds: f
         await asyncio.sleep(step)
 
 
-async def upload(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> list[dict[str, Any]]:
+async def upload(
+    api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes], tags: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Upload files and return the accepted documents."""
     form = [("files", (name, content, "application/octet-stream")) for name, content in files]
-    response = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
+    response = await api.post(f"/knowledge-bases/{kb}/documents", files=form, params={"tags": list(tags)})
     assert response.status_code == 202, response.text
     documents: list[dict[str, Any]] = response.json()["documents"]
     return documents
@@ -182,6 +189,16 @@ async def ready(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> l
     documents = [await finished(api, each["id"]) for each in await upload(api, kb, *files)]
     assert [document["state"] for document in documents] == ["ready"] * len(files), documents
     return documents
+
+
+async def steps_of(temporal: Client, workflow_id: str) -> list[str]:
+    """The activities that a run has asked for, in order."""
+    history = await temporal.get_workflow_handle(workflow_id).fetch_history()
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
 
 
 async def ask(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> list[tuple[str, dict[str, Any]]]:

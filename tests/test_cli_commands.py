@@ -217,3 +217,37 @@ def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
     ]
     assert json.loads(api.requests[0].body) == {"query": "x", "limit": 4, "mode": "dense"}
     assert json.loads(holdfast("search", "x", "--kb", "hr", "--json").stdout) == answer
+
+
+def test_a_search_can_be_narrowed_down(api: FakeApi, holdfast: Holdfast) -> None:
+    """By name, tags, pages and date; equal passages are counted."""
+    hit = {"document_name": "a.pdf", "page": 2, "section": "", "text": "x", "score": 0.5, "duplicates": 2}
+    api.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [hit], "index": {"state": "ready", "pending": 0}})
+    options = ("--name", "*.pdf", "--tag", "a", "--tag", "b", "--since", "2026-11-01", "--until", "2026-11-30")
+    result = holdfast("search", "x", "--kb", "hr", *options, "--pages", "3-5")
+    assert "and 2 more" in result.stdout
+    assert json.loads(api.requests[0].body)["filter"] == {
+        "name": "*.pdf",
+        "tags": ["a", "b"],
+        "pages": {"from": 3, "to": 5},
+        "uploaded": {"since": "2026-11-01", "until": "2026-11-30"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [("3", {"from": 3, "to": 3}), ("3-", {"from": 3}), ("-5", {"to": 5}), ("3-5", {"from": 3, "to": 5})],
+)
+def test_pages_are_written_as_people_do(api: FakeApi, holdfast: Holdfast, pages: str, expected: dict[str, int]) -> None:
+    """One page, a range, or an open one."""
+    api.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [], "index": {"state": "ready", "pending": 0}})
+    assert holdfast("search", "x", "--kb", "hr", f"--pages={pages}").exit_code == 0
+    assert json.loads(api.requests[0].body)["filter"] == {"pages": expected}
+
+
+@pytest.mark.parametrize("pages", ["", "-", "x", "3-x", "3,5"])
+def test_pages_that_are_none_are_refused(api: FakeApi, holdfast: Holdfast, pages: str) -> None:
+    """As wrong usage, before anything is asked."""
+    result = holdfast("search", "x", "--kb", "hr", f"--pages={pages}")
+    assert result.exit_code == 2
+    assert api.requests == []

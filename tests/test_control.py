@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
-from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
+from tests.conftest import Platform, assert_eventually, events, finished, ready, steps_of, upload
 from tests.documents import long_text
 from workflows.contracts import IngestResult
 
@@ -146,12 +146,7 @@ async def test_a_running_document_goes_back_to_a_step(api: httpx.AsyncClient, kb
     retried = await api.post(f"/documents/{document['id']}/retry", json={"from_step": "parse"})
     assert retried.status_code == 202, retried.text
     assert (await finished(api, document["id"]))["state"] == "ready"
-    history = await temporal.get_workflow_handle(document["workflow_id"]).fetch_history()
-    steps = [
-        event.activity_task_scheduled_event_attributes.activity_type.name
-        for event in history.events
-        if event.HasField("activity_task_scheduled_event_attributes")
-    ]
+    steps = await steps_of(temporal, document["workflow_id"])
     assert steps == ["parse", "chunk", "embed", "parse", "chunk", "embed", "index", "publish"]
 
 

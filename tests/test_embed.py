@@ -11,7 +11,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities import heartbeat
-from activities.contracts import Chunk, Chunking, Embedded, EmbedInput, PublishInput
+from activities.contracts import Chunk, Chunking, Embedded, EmbedInput, Indexed, IndexInput, PublishInput
 from activities.embed import GROUP, EmbedActivities, VectorSet, vector_set, vectors_prefix
 from activities.errors import TritonUnavailable
 from activities.heartbeat import Progress
@@ -24,12 +24,17 @@ from api.processes import free_port
 KEY = "chunks/parsed/chunking"
 
 
+async def never_asked(job: IndexInput) -> Indexed:
+    """The step that follows, where it is not to be taken in the same go."""
+    raise AssertionError(job)
+
+
 class Step:
     """The embed step over blobs and a catalogue in a folder of their own, and one accepted document."""
 
     def __init__(self, blobs: Blobs, catalog: Catalog, triton: Triton, card: ModelCard, document_id: str) -> None:
         self.blobs, self.catalog, self.triton, self.card, self.document_id = blobs, catalog, triton, card, document_id
-        self.activities = EmbedActivities(blobs, triton, catalog, EmbedSettings())
+        self.activities = EmbedActivities(blobs, triton, catalog, EmbedSettings(), never_asked)
         self.progress: list[Progress] = []
 
     def prefix(self, key: str = KEY) -> str:
@@ -181,7 +186,7 @@ async def test_an_outage_keeps_what_was_made(step: Step, triton_url: str) -> Non
     part = f"{step.prefix()}/part-one"
     await step.blobs.save(part, vector_set([digest(texts[0])], step.marks(1)))
     gone = Triton(f"127.0.0.1:{free_port()}")
-    step.activities = EmbedActivities(step.blobs, gone, step.catalog, EmbedSettings())
+    step.activities = EmbedActivities(step.blobs, gone, step.catalog, EmbedSettings(), never_asked)
     with pytest.raises(TritonUnavailable):
         await step.run(texts)
     assert await step.blobs.list("vectors") == [part]

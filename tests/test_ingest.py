@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
-from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
+from tests.conftest import Platform, assert_eventually, events, finished, ready, steps_of, upload
 from tests.documents import (
     by_pandoc,
     encrypted,
@@ -106,6 +106,15 @@ async def test_the_same_content_again_is_no_new_work(api: httpx.AsyncClient, kb:
     (again,) = await upload(api, kb, ("leave.txt", LEAVE.encode()))
     assert (again["id"], again["version"], again["state"]) == (first["id"], 1, "ready")
     assert again["unchanged"]
+
+
+async def test_a_short_document_takes_neighbouring_steps_in_one_go(
+    api: httpx.AsyncClient, temporal: Client, kb: str
+) -> None:
+    """Two hand-overs between workers instead of five."""
+    (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    assert await steps_of(temporal, document["workflow_id"]) == ["parse", "embed"]
+    assert (document["chunks"], document["live_version"]) == (1, 1)
 
 
 async def test_a_failed_file_can_be_uploaded_again(api: httpx.AsyncClient, kb: str) -> None:

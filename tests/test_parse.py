@@ -17,7 +17,7 @@ from docx.oxml.parser import OxmlElement
 from temporalio.testing import ActivityEnvironment
 
 from activities import isolation
-from activities.contracts import Element, ParsedDocument, ParseInput
+from activities.contracts import Chunked, ChunkInput, Element, ParsedDocument, ParseInput
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, NoText, UnsupportedFormat
 from activities.parse import PARSER_FINGERPRINT, ParseActivities, parse_file, parsed_key
 from activities.settings import ParseSettings
@@ -389,7 +389,7 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
         content = "\n\n".join(CHINESE).encode()
         job = ParseInput(sha256=hashlib.sha256(content).hexdigest(), document_name="制度.txt", bytes=len(content))
         await blobs.put(original_key(job.sha256), content)
-        activities = ParseActivities(blobs, ParseSettings())
+        activities = ParseActivities(blobs, ParseSettings(), never_asked)
         first = await ActivityEnvironment().run(activities.parse, job)
         assert first.parsed_key == f"parsed/{job.sha256}/{PARSER_FINGERPRINT}"
         assert first.elements == len(CHINESE)
@@ -402,6 +402,11 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+async def never_asked(job: ChunkInput) -> Chunked:
+    """The step that follows, where it is not to be taken in the same go."""
+    raise AssertionError(job)
+
+
 @pytest.mark.usefixtures("fork_server")
 def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
     """A document that cannot be read leaves no blob, and its error names the reason."""
@@ -411,7 +416,7 @@ def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
         await blobs.put(original_key("0" * 64), b"%PDF-1.7 nothing more")
         job = ParseInput(sha256="0" * 64, document_name="a.pdf", bytes=21)
         with pytest.raises(DamagedDocument):
-            await ActivityEnvironment().run(ParseActivities(blobs, ParseSettings()).parse, job)
+            await ActivityEnvironment().run(ParseActivities(blobs, ParseSettings(), never_asked).parse, job)
         assert await blobs.list("parsed") == []
 
     asyncio.run(run())

@@ -119,6 +119,17 @@ async def test_a_stream_resumes_where_it_was_left(api: httpx.AsyncClient, handbo
         assert await events(api, accepted.json()["events_url"], str(position)) == whole[position:]
 
 
+@pytest.mark.parametrize("id", ["abc", "-1", "1 OR 1=1", "9" * 40, "999999999", "44"])
+async def test_an_id_of_another_stream_is_refused(api: httpx.AsyncClient, handbook: str, id: str) -> None:
+    """A broken `Last-Event-ID`, or one that no event of this stream has, is a 400 with a sentence, not silence."""
+    accepted = await api.post(f"/knowledge-bases/{handbook}/questions", json={"question": "What about travel costs?"})
+    url = accepted.json()["events_url"]
+    await events(api, url)
+    refused = await api.get(url.removeprefix("/api/v1"), headers={"Last-Event-ID": id})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid-request")
+    assert "Last-Event-ID" in refused.json()["detail"]
+
+
 async def test_a_question_is_recorded_with_who_asked(api: httpx.AsyncClient, temporal: Client, handbook: str) -> None:
     """The record has the answer, its citations, all sources with scores, and the actor; so has the run."""
     accepted = (

@@ -3,109 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput
+import activities.retrieve as retrieve_module
+import activities.stores.milvus as milvus_store
+from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput, SearchFilter
 from activities.embed import vector_set
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
 from activities.index import IndexActivities, rows_of
+from activities.publish import PublishActivities
 from activities.retrieve import (
     CANDIDATES,
-    DENSE_WEIGHT,
     PASSAGES,
     RetrieveActivities,
     Retriever,
     SourceTexts,
-    dense_weight,
-    fuse,
-    query_language,
 )
 from activities.settings import load
 from activities.stores.blobs import Blobs, digest
 from activities.stores.catalog import Catalog, upgrade
 from activities.stores.catalog.records import KnowledgeBase
-from activities.stores.milvus import Hit, Milvus, Row
-from activities.stores.triton import ModelCard, Triton
+from activities.stores.milvus import Milvus
+from activities.stores.triton import Triton
 from api.processes import free_port
 from tests.conftest import Platform
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
 BACKUP = "Backups of the database are encrypted and kept for ninety days."
-
-
-# --- pure functions --------------------------------------------------------------------------------
-
-
-def hit(id: str, score: float) -> Hit:
-    """A row that a search found."""
-    return Hit(row=Row(id=id, document_id=id, version=1, ordinal=0, page=0, section="", text=id), score=score)
-
-
-def card(*languages: str) -> ModelCard:
-    """A model of these languages."""
-    return ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8, languages=list(languages))
-
-
-def fused(dense: list[Hit], keyword: list[Hit], weight: float) -> dict[str, float]:
-    """Scores by id, in the order of the ranking."""
-    return {row.id: round(score, 6) for row, score in fuse(dense, keyword, weight)}
-
-
-def test_two_rankings_become_one() -> None:
-    """Cosines by their range, BM25 by its best, weighted and added; best first."""
-    dense, keyword = [hit("a", 0.9), hit("b", 0.8), hit("c", 0.5)], [hit("b", 8.0), hit("d", 2.0)]
-    scores = fused(dense, keyword, 0.5)
-    assert scores == {"b": 0.875, "a": 0.5, "d": 0.125, "c": 0.0}
-    assert list(scores) == ["b", "a", "d", "c"]
-
-
-@pytest.mark.parametrize(("weight", "first"), [(1.0, "a"), (0.0, "b")])
-def test_the_weight_decides_who_is_believed(weight: float, first: str) -> None:
-    """1 is the dense ranking, 0 that of the words; scores stay between 0 and 1."""
-    scores = fused([hit("a", 0.9), hit("b", 0.1)], [hit("b", 8.0), hit("a", 2.0)], weight)
-    assert next(iter(scores)) == first
-    assert all(0 <= score <= 1 for score in scores.values())
-
-
-def test_one_ranking_alone_is_kept() -> None:
-    """Without the other, or with all scores equal, the order is that of the one."""
-    assert fused([hit("a", 0.9), hit("b", 0.8)], [], 0.5) == {"a": 0.5, "b": 0.0}
-    assert fused([], [hit("a", 4.0), hit("b", 1.0)], 0.5) == {"a": 0.5, "b": 0.125}
-    assert fused([hit("a", 0.7)], [], 0.5) == {"a": 0.5}
-    assert fused([hit("b", 0.7), hit("a", 0.7)], [], 0.5) == {"a": 0.5, "b": 0.5}
-    assert fused([], [], 0.5) == {}
-
-
-def test_equal_scores_have_one_order() -> None:
-    """Whatever the order in which they came: the same question has the same answer."""
-    assert list(fused([], [hit("b", 1.0), hit("c", 1.0), hit("a", 1.0)], 0.0)) == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("How much leave?", "en"), ("¿Cuánto?", "en"), ("12345 !?", "en"), ("", "en"),
-        ("签证费用谁承担", "zh"), ("GPU 驱动怎么配置", "zh"), ("How do I 报销?", "zh"),
-        ("休暇は何日ですか", "ja"), ("カード", "ja"), ("휴가는 며칠입니까", "ko"), ("Сколько дней отпуска?", "ru"),
-    ],
-)  # fmt: skip
-def test_the_script_tells_the_language(text: str, language: str) -> None:
-    """Japanese and Korean before Chinese, since they may have its characters; Latin counts as English."""
-    assert query_language(text) == language
-
-
-def test_a_model_is_not_believed_in_a_language_it_does_not_know() -> None:
-    """Then words alone decide; a model that declares none is believed in all."""
-    assert dense_weight(card("en"), "annual leave") == DENSE_WEIGHT
-    assert dense_weight(card("en"), "年假") == 0.0
-    assert dense_weight(card("en", "zh"), "年假") == DENSE_WEIGHT
-    assert dense_weight(card(), "年假") == DENSE_WEIGHT
 
 
 # --- with real stores ------------------------------------------------------------------------------
@@ -126,12 +57,14 @@ class Library:
         """What is tested."""
         return Retriever(self.milvus, self.triton, self.catalog)
 
-    async def index(self, name: str, *texts: str, fingerprint: str | None = None) -> tuple[str, int]:
+    async def index(
+        self, name: str, *texts: str, fingerprint: str | None = None, paged: bool = True
+    ) -> tuple[str, int]:
         """Accept a version of a document and write its rows, as the index step does, without publishing it."""
         sha256 = (digest(*texts) * 2)[:64]
         document = (await self.catalog.documents.accept(self.kb.id, name, sha256, 1, "ann")).document
         card = await self.triton.card()
-        chunks = [Chunk(ordinal=n, text=text, tokens=9, page=n + 1) for n, text in enumerate(texts)]
+        chunks = [Chunk(ordinal=n, text=text, tokens=9, page=n + 1 if paged else None) for n, text in enumerate(texts)]
         prompt = card.prompts.get("passage", "")
         vectors = np.concatenate([await self.triton.embed([prompt + text for text in texts[i : i + 8]])
                                   for i in range(0, len(texts), 8)])  # fmt: skip
@@ -143,13 +76,15 @@ class Library:
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
             dimension=card.dimension,
         )  # fmt: skip
-        indexed = await IndexActivities(self.blobs, self.milvus, self.catalog).index(job)
+        indexed = await IndexActivities(
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.blobs, self.catalog).publish
+        ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version
 
-    async def add(self, name: str, *texts: str) -> str:
+    async def add(self, name: str, *texts: str, paged: bool = True) -> str:
         """The same, and published."""
-        id, version = await self.index(name, *texts)
+        id, version = await self.index(name, *texts, paged=paged)
         await self.publish(id, version)
         return id
 
@@ -299,3 +234,114 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     vector = await library.triton.embed_query(job.question)
     assert float(kept.question_vector() @ vector) > 0.999
     assert 0 < retrieved.similarity <= 1
+
+
+# --- filters ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_a_filter_narrows_down_what_is_found(library: Library, mode: str) -> None:
+    """By name, page, tags and documents, alone and together; what passes none of them finds nothing, not all."""
+    one = await library.add("hr/leave.md", LEAVE, VISA, BACKUP)
+    two = await library.add("it_backup.MD", BACKUP + " Daily.", LEAVE + " Always.")
+    await library.catalog.documents.tag(one, ["hr", "合同"], "ann")
+    await library.catalog.documents.tag(two, ["hr"], "ann")
+
+    async def found(documents: Sequence[str] = (), **fields: object) -> set[tuple[str, int]]:
+        filter = msgspec.convert(fields, SearchFilter)
+        passages = (
+            await library.retriever.search(library.kb.id, "annual leave 签证", 10, mode, documents, filter)  # type: ignore[arg-type]
+        ).passages
+        return {(passage.row.document_id, passage.row.page) for passage in passages}
+
+    assert {document for document, _ in await found()} == {one, two}
+    assert {document for document, _ in await found(name="*.md")} == {one, two}
+    assert {document for document, _ in await found(name="HR/*")} == {one}
+    assert {document for document, _ in await found(name="it?backup.md")} == {two}
+    assert {document for document, _ in await found(tags=["HR"])} == {one, two}
+    assert {document for document, _ in await found(tags=["hr", "合同"])} == {one}
+    assert await found(pages={"from": 2, "to": 2}) <= {(one, 2), (two, 2)}
+    assert (two, 2) in await found(pages={"from": 2})
+    assert {page for _, page in await found(pages={"to": 1})} <= {1}
+    assert await found(tags=["hr"], name="it*", pages={"from": 2}, documents=[one, two]) == {(two, 2)}
+    for nothing in (
+        {"name": "leave.md"}, {"name": "hr%"}, {"name": "it_backup_MD"}, {"tags": ["hr", "it"]}, {"tags": ["%"]},
+        {"pages": {"from": 9}}, {"uploaded": {"since": "2999-01-01"}}, {"documents": [one], "name": "it*"},
+    ):  # fmt: skip
+        assert await found(**nothing) == set(), nothing
+
+
+@pytest.mark.parametrize("named", [500, 2], ids=["named", "picked"])
+async def test_a_filter_that_many_documents_pass(library: Library, monkeypatch: pytest.MonkeyPatch, named: int) -> None:
+    """Whether they are named to Milvus, in several turns, or picked from what it finds: the same is found."""
+    monkeypatch.setattr(milvus_store, "DOCUMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(retrieve_module, "NAMED", named)
+    kept = [await library.add(f"kept-{n}.md", f"Annual leave, rule {n}.") for n in range(5)]
+    await library.add("other.md", "Unused annual leave, rule 4.")
+    for mode in ("hybrid", "dense", "keyword"):
+        found = await library.found("annual leave, rule 4", mode=mode, filter=SearchFilter(name="kept-*"))
+        assert {document for document, _, _ in found} == set(kept)
+        assert found[0] == (kept[4], 1, "Annual leave, rule 4.")
+
+
+async def test_what_is_wanted_is_found_behind_very_much_that_is_not(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many better passages the filter leaves out: in the end, only what passes it is asked for."""
+    monkeypatch.setattr(retrieve_module, "NAMED", 0)
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    await library.add("other.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    for mode in ("hybrid", "dense", "keyword"):
+        found = await library.found("unused annual leave", mode=mode, filter=SearchFilter(name="kept*"))
+        assert [document for document, _, _ in found] == [kept]
+
+
+async def test_a_text_in_several_documents_is_one_passage(library: Library) -> None:
+    """It says how many others say the same; deleting the shown one shows the next."""
+    ids = {await library.add(name, LEAVE, VISA) for name in ("a.md", "b.md", "c.md")}
+    passages = (await library.retriever.search(library.kb.id, "annual leave")).passages
+    assert [(passage.row.text, passage.duplicates) for passage in passages] == [(LEAVE, 2), (VISA, 2)]
+    await library.catalog.documents.delete(passages[0].row.document_id, "ann")
+    again = (await library.retriever.search(library.kb.id, "annual leave")).passages
+    assert [(passage.row.text, passage.duplicates) for passage in again] == [(LEAVE, 1), (VISA, 1)]
+    assert again[0].row.document_id in ids - {passages[0].row.document_id}
+
+
+async def test_live_passages_are_found_behind_very_many_dead_ones(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some candidates, only what is live is asked for."""
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    await library.catalog.documents.delete(gone, "ann")
+    for mode in ("hybrid", "dense", "keyword"):
+        assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
+
+
+async def test_an_english_question_finds_chinese_text(library: Library) -> None:
+    """Although other passages share a word with it, and the answer none."""
+    await library.add("a.md", LEAVE.replace("annual", "GPU"), VISA, "GPU 节点的驱动程序由运维部门统一安装和升级。")
+    for query in ("Who pays for the visa of foreign employees?", "Visa fee, page 2"):
+        assert (await library.found(query))[0][2] == VISA
+
+
+# --- what a question is answered from ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paged", [False, True])
+async def test_what_was_cut_is_looked_up_beside_it(library: Library, paged: bool) -> None:
+    """A passage that ends inside of a sentence brings the next chunk right behind it, cited as itself.
+
+    What is on another page is no part of it.
+    """
+    begin = f"{LEAVE} {LEAVE} {LEAVE} The days that were carried over expire"
+    rest = "at the end of March, without exception, in all offices."
+    other = f"{BACKUP} {BACKUP} {BACKUP} {BACKUP}"
+    id = await library.add("a.md", begin, rest, other, paged=paged)
+    found = await library.retriever.search(library.kb.id, "unused annual leave carried over", 1)
+    assert [passage.row.text for passage in found.passages] == [begin]
+    whole = await library.retriever.whole(found)
+    assert [passage.row.text for passage in whole] == ([begin] if paged else [begin, rest])
+    assert [passage.row.id for passage in whole] == [f"{id}:1:{ordinal}" for ordinal in range(len(whole))]

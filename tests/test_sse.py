@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import httpx
 import pytest
+import uvicorn
+from litestar import Litestar, get
+from litestar.response import Stream
 
 from activities.errors import InvalidRequest
 from api import sse
+from api.processes import free_port
 from api.sse import Event, EventStream, after, event_stream, last_offset
 
 
@@ -114,6 +120,56 @@ async def test_a_reader_that_leaves_ends_the_source(monkeypatch: pytest.MonkeyPa
     with pytest.raises(asyncio.CancelledError):
         await reader
     await ended.wait()
+
+
+async def test_a_reader_that_stops_reading_holds_up_nobody() -> None:
+    """The server makes no more events for it than its line takes, while others get theirs."""
+    made = {"slow": 0, "quick": 0}
+
+    async def events(reader: str) -> EventStream:
+        while True:
+            made[reader] += 1
+            yield Event("delta", "x" * 100_000, made[reader])
+            await asyncio.sleep(0)
+
+    @get("/slow", sync_to_thread=False)
+    def slow_stream() -> Stream:
+        return event_stream(events("slow"))
+
+    @get("/quick", sync_to_thread=False)
+    def quick_stream() -> Stream:
+        return event_stream(events("quick"))
+
+    async with served(Litestar([slow_stream, quick_stream])) as port:
+        slow, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        await slow.readline()  # and no more than that
+        before = -1
+        while made["slow"] != before:  # its line takes some megabytes
+            before = made["slow"]
+            await asyncio.sleep(0.2)
+        async with (
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            http.stream("GET", "/quick") as quick,
+        ):
+            lines = quick.aiter_lines()
+            while made["quick"] < 200:
+                await anext(lines)
+        assert made["slow"] == before
+        writer.close()
+
+
+@asynccontextmanager
+async def served(app: Litestar) -> AsyncIterator[int]:
+    """The app on a free port, as it is served in production."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield port
+    server.should_exit = True
+    await serving
 
 
 def test_a_stream_is_neither_buffered_nor_cached() -> None:

@@ -26,12 +26,14 @@ Progress = Callable[[str], None]
 
 def prepare(progress: Progress) -> None:
     """Make the backend folder, the models and the CPU export. Raises `sources.ModelUnavailableError`."""
-    steps = (
+    steps = [
         ("the python backend of tritonserver", _backend),
         ("embedding model", _embed_model),
         ("int8 export of the embedding model for the CPU", _embed_export),
         ("language model", _generate_model),
-    )
+    ]
+    if os.environ.get(sources.RERANK_VARIABLE):
+        steps.append(("rerank model", _rerank_model))
     for number, (title, step) in enumerate(steps, start=1):
         step(lambda what, n=number, t=title: progress(f"{n}/{len(steps)} {t}: {what}"))  # type: ignore[misc]
 
@@ -95,6 +97,10 @@ def _embed_export(progress: Progress) -> None:
 
 def _generate_model(progress: Progress) -> None:
     progress(f"{sources.generate_model().name} ready")
+
+
+def _rerank_model(progress: Progress) -> None:
+    progress(f"{sources.rerank_model().name} ready")
 
 
 @contextmanager

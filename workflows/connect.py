@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from async_lru import alru_cache
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributePair,
@@ -198,6 +200,18 @@ class Jobs:
         async with translated():
             try:
                 await self.handle(workflow_id).cancel()
+            except RPCError as exc:
+                if exc.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+    async def forget(self, workflow_id: str) -> None:
+        """Delete a run with its history, also while it goes on; one that never was is fine."""
+        request = DeleteWorkflowExecutionRequest(
+            namespace=self.client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
+        )
+        async with translated():
+            try:
+                await self.client.workflow_service.delete_workflow_execution(request)
             except RPCError as exc:
                 if exc.status is not RPCStatusCode.NOT_FOUND:
                     raise

@@ -24,6 +24,9 @@ with workflow.unsafe.imports_passed_through():
 
 T = TypeVar("T")
 
+#: Up to this many bytes a document is short: handing it from worker to worker costs more than the steps themselves.
+SHORT_BYTES = 1 << 16
+
 
 class _Again(Exception):
     """Somebody asked for a step that was done, or under way, to be made anew."""
@@ -32,6 +35,8 @@ class _Again(Exception):
 @workflow.defn
 class IngestDocument:
     """parse → chunk → embed → index → publish, and purge what the new version replaced.
+
+    Short documents are cut by the parse step, and their rows written and published by the embed step.
 
     Can be paused, resumed, canceled and sent back to a step while it runs; what is done stays done.
     """
@@ -108,9 +113,11 @@ class IngestDocument:
     async def _steps(self, job: IngestJob) -> IngestResult:
         parsed = self._parsed = await self._step("parse", lambda: self._parse(job), self._parsed)
         chunked = self._chunked = await self._step("chunk", lambda: self._chunk(job, parsed), self._chunked)
-        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, chunked), self._embedded)
-        await self._step("index", lambda: self._index(job, chunked, embedded))
-        published = await self._step("publish", lambda: self._publish(job, parsed, chunked, embedded))
+        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, parsed, chunked), self._embedded)
+        index = _index_input(job, parsed, chunked).of(embedded)
+        indexed = await self._step("index", lambda: self._index(job, index, chunked, embedded), embedded.indexed)
+        publication = _publication(job, parsed, chunked, embedded.vectors_key)
+        published = await self._step("publish", lambda: self._publish(job, publication), indexed.published)
         self._finished = True
         if published.retired:
             await self._purge(published.retired)
@@ -182,16 +189,26 @@ class IngestDocument:
         )
 
     async def _parse(self, job: IngestJob) -> step.Parsed:
-        return await workflow.execute_activity(
+        parsed = await workflow.execute_activity(
             steps.parse,
             step.ParseInput(
-                sha256=job.sha256, document_name=job.document_name, bytes=job.bytes, fresh="parse" in self._fresh
+                sha256=job.sha256,
+                document_name=job.document_name,
+                bytes=job.bytes,
+                fresh="parse" in self._fresh,
+                chunking=job.chunking if self._in_one_go(job) else None,
             ),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Read {job.document_name} ({job.bytes:,} bytes)",
             **LONG_STEP,
         )
+        self._chunked = parsed.chunked or self._chunked
+        return parsed
+
+    def _in_one_go(self, job: IngestJob) -> bool:
+        """A short document takes neighbouring steps together, unless one of them is to be made anew."""
+        return job.bytes <= SHORT_BYTES and not self._fresh
 
     async def _chunk(self, job: IngestJob, parsed: step.Parsed) -> step.Chunked:
         return await workflow.execute_activity(
@@ -203,7 +220,7 @@ class IngestDocument:
             **LONG_STEP,
         )
 
-    async def _embed(self, job: IngestJob, chunked: step.Chunked) -> step.Embedded:
+    async def _embed(self, job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.Embedded:
         """In slices when it is bulk work, so that a long document does not keep shorter ones waiting."""
         total = 0
         while True:
@@ -215,6 +232,7 @@ class IngestDocument:
                     chunks_key=chunked.chunks_key,
                     fresh="embed" in self._fresh,
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
+                    index=_index_input(job, parsed, chunked) if self._in_one_go(job) else None,
                 ),
                 task_queue=Queue.GPU,
                 priority=self._priority,
@@ -226,40 +244,22 @@ class IngestDocument:
             if not embedded.remaining:
                 return msgspec.structs.replace(embedded, embedded=total, reused=embedded.vectors - total)
 
-    async def _index(self, job: IngestJob, chunked: step.Chunked, embedded: step.Embedded) -> step.Indexed:
+    async def _index(
+        self, job: IngestJob, index: step.IndexInput, chunked: step.Chunked, embedded: step.Embedded
+    ) -> step.Indexed:
         return await workflow.execute_activity(
             steps.index,
-            step.IndexInput(
-                knowledge_base_id=job.knowledge_base_id,
-                document_id=job.document_id,
-                version=job.version,
-                chunks_key=chunked.chunks_key,
-                vectors_key=embedded.vectors_key,
-                model=embedded.model,
-                model_fingerprint=embedded.model_fingerprint,
-                dimension=embedded.dimension,
-            ),
+            msgspec.structs.replace(index, publish=None),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Write {chunked.chunks:,} rows ({embedded.embedded:,} embedded, {embedded.reused:,} reused)",
             **LONG_STEP,
         )
 
-    async def _publish(
-        self, job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, embedded: step.Embedded
-    ) -> step.Published:
+    async def _publish(self, job: IngestJob, publication: step.PublishInput) -> step.Published:
         return await workflow.execute_activity(
             steps.publish,
-            step.PublishInput(
-                document_id=job.document_id,
-                version=job.version,
-                chunks=chunked.chunks,
-                media_type=parsed.media_type,
-                pages=parsed.pages,
-                parsed_key=parsed.parsed_key,
-                chunks_key=chunked.chunks_key,
-                vectors_key=embedded.vectors_key,
-            ),
+            publication,
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Publish v{job.version} of {job.document_name}",
@@ -293,6 +293,33 @@ class IngestDocument:
         if recorded.purge:
             await self._purge([self._job.version])
         self._progress.finish("canceled" if canceled else "failed")
+
+
+def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.IndexInput:
+    """What the last steps have to know, before there are vectors."""
+    return step.IndexInput(
+        knowledge_base_id=job.knowledge_base_id,
+        document_id=job.document_id,
+        version=job.version,
+        chunks_key=chunked.chunks_key,
+        publish=_publication(job, parsed, chunked),
+    )
+
+
+def _publication(
+    job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, vectors_key: str = ""
+) -> step.PublishInput:
+    """What the catalogue has to know of the finished version."""
+    return step.PublishInput(
+        document_id=job.document_id,
+        version=job.version,
+        chunks=chunked.chunks,
+        media_type=parsed.media_type,
+        pages=parsed.pages,
+        parsed_key=parsed.parsed_key,
+        chunks_key=chunked.chunks_key,
+        vectors_key=vectors_key,
+    )
 
 
 def _from(stage: str | None) -> set[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +54,9 @@ ID = re.compile(r"[0-9a-f]{32}")
 #: An id of a row as the index step makes them.
 ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 
+#: Documents that one filter names.
+DOCUMENTS_AT_ONCE = 10_000
+
 #: Rows that one page of a scan has; Milvus allows 16,384.
 SCAN_PAGE = 10_000
 
@@ -76,6 +79,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     page: int
     section: str
     text: str
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows a search may find: of these documents (None: of all), on pages ``first_page`` … ``last_page``."""
+
+    document_ids: tuple[str, ...] | None = None
+    first_page: int | None = None
+    last_page: int | None = None
+
+
+EVERYTHING = Scope()
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,28 +200,41 @@ class Milvus:
                 return
             after = ours[-1]["id"]
 
-    async def search_dense(
-        self, collection: str, vector: Vectors, limit: int, document_ids: Sequence[str] = ()
-    ) -> list[Hit]:
-        """The nearest rows by cosine, best first; of these documents only, when any are named."""
-        return await self._search(collection, np.asarray(vector, np.float32), "dense", limit, document_ids)
+    async def rows(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
+        """Those of the rows that are there, by id."""
+        if not ids:
+            return {}
+        async with self._call(collection) as client:
+            found = await client.query(
+                collection,
+                filter=f"id in [{', '.join(_literal(id, ROW_ID) for id in ids)}]",
+                output_fields=OUTPUT_FIELDS,
+                retry_times=0,
+            )
+        return {row["id"]: msgspec.convert(row, Row) for row in found}
 
-    async def search_keyword(
-        self, collection: str, query: str, limit: int, document_ids: Sequence[str] = ()
-    ) -> list[Hit]:
-        """The best rows by BM25, best first; of these documents only, when any are named."""
+    async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """The nearest rows of ``scope`` by cosine, best first."""
+        return await self._search(collection, np.asarray(vector, np.float32), "dense", limit, scope)
+
+    async def search_keyword(self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """The best rows of ``scope`` by BM25, best first."""
         try:
-            return await self._search(collection, query, "sparse", limit, document_ids)
+            return await self._search(collection, query, "sparse", limit, scope)
         except MilvusUnavailable:
             # Milvus Lite cannot weigh words where there never was a row (its average length is 0 ÷ 0).
             if await self.count(collection) == 0:
                 return []
             raise
 
-    async def _search(
-        self, collection: str, query: Any, field: str, limit: int, document_ids: Sequence[str]
-    ) -> list[Hit]:
-        expression = f"document_id in [{', '.join(map(_literal, document_ids))}]" if document_ids else ""
+    async def _search(self, collection: str, query: Any, field: str, limit: int, scope: Scope) -> list[Hit]:
+        """Of many documents in turns, so that no expression grows beyond what a server takes."""
+        hits: list[Hit] = []
+        for expression in _expressions(scope):
+            hits += await self._search_once(collection, query, field, limit, expression)
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+
+    async def _search_once(self, collection: str, query: Any, field: str, limit: int, expression: str) -> list[Hit]:
         async with self._call(collection) as client:
             found = await client.search(
                 collection,
@@ -266,8 +293,20 @@ def _filter(document_id: str | None, version: int | None) -> str:
     return of_document if version is None else f"{of_document} and version == {int(version)}"
 
 
-def _literal(id: str) -> str:
-    if not ID.fullmatch(id):
+def _expressions(scope: Scope) -> Iterator[str]:
+    """The filters that make up a scope; no filter at all for no document at all."""
+    pages = [] if scope.first_page is None else [f"page >= {int(scope.first_page)}"]
+    pages += [] if scope.last_page is None else [f"page <= {int(scope.last_page)}"]
+    if scope.document_ids is None:
+        yield " and ".join(pages)
+        return
+    for start in range(0, len(scope.document_ids), DOCUMENTS_AT_ONCE):
+        some = scope.document_ids[start : start + DOCUMENTS_AT_ONCE]
+        yield " and ".join([f"document_id in [{', '.join(map(_literal, some))}]", *pages])
+
+
+def _literal(id: str, kind: re.Pattern[str] = ID) -> str:
+    if not kind.fullmatch(id):
         raise ValueError(f"not an id of the catalogue: {id[:40]!r}")
     return f'"{id}"'
 

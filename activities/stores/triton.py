@@ -30,6 +30,10 @@ EMBEDDING = "embedding"
 CARD = "card"
 TOKENIZER = "tokenizer"
 
+RERANK_MODEL = "rerank"
+QUERY = "query"
+SCORE = "score"
+
 GENERATE_MODEL = "generate"
 TEXT_INPUT = "text_input"
 STREAM = "stream"
@@ -40,7 +44,10 @@ TEXT_OUTPUT = "text_output"
 QUESTION_PRIORITY = 1
 BULK_PRIORITY = 2
 
-#: How long one embedding request may take, in seconds.
+#: Pairs in one request (the most that the `rerank` model takes).
+RERANK_BATCH = 64
+
+#: How long one embedding or rerank request may take, in seconds.
 EMBED_TIMEOUT = 120.0
 
 #: gRPC states that mean "not now" rather than "not this". Triton answers UNAVAILABLE for a model that is loading.
@@ -89,9 +96,10 @@ def _error(status: str, message: str | None) -> TritonUnavailable | ModelError:
 
 
 class Triton:
-    """A narrow, typed client. Make it inside of a running event loop."""
+    """A narrow, typed client. Make it inside of a running event loop. ``reranks`` when a rerank model is served."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, reranks: bool = False) -> None:
+        self.reranks = reranks
         options = [("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 500),
                    ("grpc.max_reconnect_backoff_ms", 3000)]  # fmt: skip
         self._client = InferenceServerClient(address, channel_args=options)
@@ -103,9 +111,9 @@ class Triton:
         await self._client.close()
 
     async def ping(self) -> None:
-        """Raise TritonUnavailable unless both models are ready."""
+        """Raise TritonUnavailable unless all models are ready; the rerank model only counts when there is one."""
         with _translated():
-            for model in (EMBED_MODEL, GENERATE_MODEL):
+            for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=f"the model “{model}” is not loaded")
 
@@ -137,6 +145,19 @@ class Triton:
         card = await self.card()
         vectors = await self.embed([card.prompts.get("query", "") + query], QUESTION_PRIORITY)
         return np.asarray(vectors[0], dtype=np.float32)
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each of the texts answers the query, from 0 to 1."""
+        scores: list[float] = []
+        for start in range(0, len(texts), RERANK_BATCH):
+            some = texts[start : start + RERANK_BATCH]
+            inputs = [_strings(QUERY, [query] * len(some)), _strings(TEXT, some)]
+            with _translated():
+                result = await self._client.infer(
+                    RERANK_MODEL, inputs, outputs=[InferRequestedOutput(SCORE)], client_timeout=EMBED_TIMEOUT
+                )
+            scores += result.as_numpy(SCORE).ravel().tolist()
+        return scores
 
     async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
         """Pieces of generated text as they come. Leaving the iterator stops the generation in Triton."""
@@ -178,9 +199,7 @@ class Triton:
         return bytes(result.as_numpy(output).ravel()[0])
 
     async def _infer(self, texts: Sequence[str], output: str, priority: int) -> Any:
-        tensor = InferInput(TEXT, [len(texts), 1], "BYTES")
-        data = np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1)
-        tensor.set_data_from_numpy(data)
+        tensor = _strings(TEXT, texts)
         try:
             with _translated():
                 return await self._client.infer(
@@ -193,3 +212,10 @@ class Triton:
         except TritonUnavailable:
             self._card = None  # another model may be there when it is back
             raise
+
+
+def _strings(name: str, texts: Sequence[str]) -> InferInput:
+    """An input of strings, shape (texts, 1)."""
+    tensor = InferInput(name, [len(texts), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1))
+    return tensor

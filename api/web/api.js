@@ -122,6 +122,11 @@ export async function call(method, path, { body, query, signal } = {}) {
   return text ? JSON.parse(text) : null;
 }
 
+/** What a path answers, as a Blob. */
+export async function download(path) {
+  return (await send(path, { headers: headers({}) })).blob();
+}
+
 /** Open an event stream after the event `last`; answers the response. */
 export function open(path, last, signal) {
   return send(path, {

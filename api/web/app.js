@@ -1,40 +1,62 @@
-// The page's one composition root: which view is shown, and what the views share.
+// The page's one composition root: which place is shown, and what the places share.
 //
-//   app ── sign_in, knowledge_bases, documents ── document_row, document_list, drop_zone, uploads ── job
-//     └── chat ── answer             └── batches ── batch_card, batch_upload, watcher
-//   all of them on: api, sse, dom, format, i18n
+//   app ── sign_in, knowledge_bases, settings, route
+//     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
+//     │     └── batches ── batch_card, batch_upload, watcher
+//     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
+//     ├── conversations ── menu, dialogs
+//     └── passages ── original, quotes
+//   all of them on: api, sse, dom, format, i18n, icons
 
 import { call, session } from './api.js';
 import { Chat } from './chat.js';
+import { Conversations } from './conversations.js';
 import { Documents } from './documents.js';
 import { $, clearAnnouncements, clearNotices, notify } from './dom.js';
-import { bind, language, onLanguage, plain, setLanguage, startLanguage, t } from './i18n.js';
+import { bind, onLanguage, plain, startLanguage, t } from './i18n.js';
+import { drawIcons } from './icons.js';
 import { KnowledgeBases, counts } from './knowledge_bases.js';
+import { Passages } from './passages.js';
+import { askAddress, conversationAddress, documentsAddress, here, rename } from './route.js';
+import { Settings } from './settings.js';
+import { Side } from './side.js';
 import { SignIn } from './sign_in.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
+const TALLY_MS = 400;
 
+drawIcons();
 const signIn = new SignIn(() => route());
 const chooser = new KnowledgeBases();
-const chat = new Chat();
-const documents = new Documents(() => recount());
-let here = null; // the name of the open knowledge base
+const side = new Side();
+const passages = new Passages();
+const documents = new Documents({
+  onChange: () => recount(),
+  onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // dropped beside a question
+  onShow: (item) => passages.whole(item),
+});
+const conversations = new Conversations({
+  onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
+  onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
+});
+const chat = new Chat({
+  onConversation: (id) => {
+    rename(conversationAddress(open, id));
+    mark();
+    title();
+  },
+  onAsked: () => conversations.load(true),
+  onPassage: (cited) => passages.cited(cited),
+});
+new Settings(() => signedOut(null));
+let open = null; // the name of the open knowledge base
 let recounting = 0;
 
 function show(view) {
   for (const other of VIEWS) $(other).hidden = other !== view;
   $('sign-out').hidden = view === 'view-sign-in';
-  $('where').hidden = view !== 'view-kb';
+  $('where').hidden = $('side-open').hidden = view !== 'view-kb';
   document.body.dataset.view = view;
-}
-
-function wanted() {
-  const name = /^#\/kb\/([^/?]+)/.exec(location.hash)?.[1];
-  try {
-    return name ? decodeURIComponent(name) : null;
-  } catch {
-    return null;
-  }
 }
 
 async function route() {
@@ -43,11 +65,12 @@ async function route() {
     signIn.open();
     return;
   }
-  const name = wanted();
-  if (name === here && name) return;
+  const wanted = here();
   clearNotices();
-  if (!name) await choose();
-  else await enter(name);
+  side.close();
+  if (!wanted.kb) await choose();
+  else if (wanted.kb !== open) await enter(wanted.kb);
+  else await place();
 }
 
 async function choose() {
@@ -58,70 +81,113 @@ async function choose() {
 }
 
 function leave() {
-  here = null;
+  open = null;
+  passages.close();
   documents.close();
-  chat.open(null);
+  conversations.close();
+  chat.close();
 }
 
 async function enter(name) {
   leave();
-  here = name;
+  open = name;
   plain($('where-name'), name);
   try {
     const kb = await call('GET', `/knowledge-bases/${encodeURIComponent(name)}`);
-    if (here !== name) return;
+    if (open !== name) return;
     plain($('where-name'), kb.title || kb.name);
-    plain($('desk-title'), kb.title || kb.name);
+    $('side-new').href = askAddress(name);
+    $('side-documents').href = $('ask-add').href = documentsAddress(name);
     tally(kb.documents);
-    panel(counts(kb.documents).ready ? 'ask' : 'documents');
     show('view-kb');
-    title();
-    chat.open(name);
-    await documents.open(name);
+    const listed = documents.open(name);
+    conversations.open(name);
+    if (!here().panel) rename(counts(kb.documents).ready ? askAddress(name) : documentsAddress(name));
+    await place();
+    await listed;
   } catch (problem) {
-    if (here !== name || problem.status === 401) return;
-    here = null;
+    if (open !== name || problem.status === 401) return;
+    leave();
+    if (problem.status === 404) rename('#/');
+    await choose();
+    notify(problem.status !== 404 || problem.sentence ? problem : ['error.kb_missing', { name }]);
+  }
+}
+
+/** Inside the open knowledge base: its documents, or a conversation. */
+async function place() {
+  const { panel, conversation } = here();
+  const before = $('view-kb').dataset.panel;
+  $('view-kb').dataset.panel = panel || 'ask';
+  $('panel-documents').hidden = panel !== 'documents';
+  $('panel-ask').hidden = panel === 'documents';
+  mark();
+  if (panel === 'documents') {
+    title();
+    if (before !== panel) passages.close();
+    $('documents-title').focus();
+    return;
+  }
+  if (chat.kb === open && chat.id === conversation && $('turns').childElementCount) {
+    title();
+    chat.toEnd();
+    return;
+  }
+  passages.close();
+  if (matchMedia('(pointer: fine)').matches) chat.composer.focus();
+  else $('ask-title').focus();
+  try {
+    await chat.open(open, conversation);
+  } catch (problem) {
+    if (problem.status === 401) return;
+    notify(problem.status === 404 ? 'conversation.missing' : problem);
     if (problem.status === 404) {
-      history.replaceState(null, '', '#/');
-      await choose();
-      notify(problem.sentence ? problem : ['error.kb_missing', { name }]);
-    } else {
-      show('view-choose');
-      await chooser.open();
-      notify(problem);
+      rename(askAddress(open));
+      mark();
+      await chat.open(open, null);
     }
+  }
+  title();
+}
+
+/** Where we are, at the side. */
+function mark() {
+  const { panel, conversation } = here();
+  conversations.mark(conversation);
+  for (const [link, isHere] of [['side-documents', panel === 'documents'], ['side-new', panel !== 'documents' && !conversation]]) {
+    if (isHere) $(link).setAttribute('aria-current', 'page');
+    else $(link).removeAttribute('aria-current');
   }
 }
 
 function title() {
-  document.title = here ? t('app.title_kb', { kb: $('where-name').textContent }) : t('app.title');
+  if (!open) document.title = t('app.title');
+  else {
+    const what = $(here().panel === 'documents' ? 'documents-title' : 'ask-title').textContent;
+    document.title = t('app.title_in_kb', { what, kb: $('where-name').textContent });
+  }
 }
 
 function tally(given) {
-  const { total, ready, failed, pending } = counts(given);
-  bind($('documents-count'), 'kb.documents', { n: total });
-  $('documents-count').hidden = !total;
-  chat.counts({ total, ready, failed, pending });
+  const found = counts(given);
+  bind($('documents-count'), 'kb.documents', { n: found.total });
+  $('documents-count').hidden = !found.total;
+  $('filters').hidden = !found.total;
+  if (found.pending) bind($('side-count'), 'kb.pending', { n: found.pending });
+  else bind($('side-count'), 'app.value', { value: found.total });
+  $('side-count').hidden = !found.total;
+  chat.counts(found);
 }
 
 /** The counts again, soon, once for many changes. */
 function recount() {
   clearTimeout(recounting);
-  const name = here;
+  const name = open;
   recounting = setTimeout(async () => {
-    if (!name || name !== here) return;
+    if (!name || name !== open) return;
     const kb = await call('GET', `/knowledge-bases/${encodeURIComponent(name)}`).catch(() => null);
-    if (kb && name === here) tally(kb.documents);
-  }, 400);
-}
-
-/** On a narrow screen one panel is shown at a time. */
-function panel(name) {
-  $('view-kb').dataset.panel = name;
-  for (const tab of document.querySelectorAll('.tabs [data-panel]')) {
-    if (tab.dataset.panel === name) tab.setAttribute('aria-current', 'true');
-    else tab.removeAttribute('aria-current');
-  }
+    if (kb && name === open) tally(kb.documents);
+  }, TALLY_MS);
 }
 
 function signedOut(problem) {
@@ -133,11 +199,20 @@ function signedOut(problem) {
   signIn.open(problem);
 }
 
-for (const tab of document.querySelectorAll('.tabs [data-panel]')) {
-  tab.addEventListener('click', () => panel(tab.dataset.panel));
+/** Ctrl or ⌘ with K leads to the question; Escape closes the passages, when nothing else is open. */
+function shortcut(event) {
+  if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && open) {
+    if (document.querySelector('dialog:modal')) return;
+    event.preventDefault();
+    if (here().panel === 'documents') location.hash = chat.id ? conversationAddress(open, chat.id) : askAddress(open);
+    $('panel-ask').hidden = false;
+    chat.composer.focus();
+  } else if (event.key === 'Escape' && !document.querySelector('dialog:modal, :popover-open')) {
+    if (!side.close()) passages.close();
+  }
 }
-$('sign-out').addEventListener('click', () => signedOut(null));
-$('language').addEventListener('click', () => setLanguage(language() === 'zh' ? 'en' : 'zh'));
+
+document.addEventListener('keydown', shortcut);
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
   $('main').focus();
@@ -147,11 +222,10 @@ session.onSignedOut((problem) => {
 });
 window.addEventListener('hashchange', () => route());
 onLanguage(() => {
-  const other = language() === 'zh' ? ['English', 'en'] : ['中文', 'zh-CN'];
-  [$('language').textContent, $('language').lang] = other;
   clearAnnouncements();
   title();
   documents.relanguage();
+  conversations.draw();
 });
 
 startLanguage();

@@ -114,7 +114,7 @@ export class BatchCard {
         type: 'button', class: 'count', on: { click: () => this.actions.show(this, state) },
       }));
       item.dataset.n = n;
-      item.firstChild.replaceChildren(h('span', { text: STATES[state] }), number);
+      item.firstChild.replaceChildren(h('span', { text: STATES[state] }), ' ', number);
       bindAttr(item.firstChild, 'aria-label', 'batch.show', { state: () => t(STATES[state]), n, name: () => this.name });
       return item;
     });

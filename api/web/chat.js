@@ -1,182 +1,152 @@
-// The Ask panel: one question at a time, its answer streamed; the conversation goes on in the page.
+// The conversation that is shown: its turns, the question under way, and what stands there before the first one.
 
 import { call } from './api.js';
-import { $, h } from './dom.js';
-import { bind } from './i18n.js';
+import { $ } from './dom.js';
+import { bind, plain } from './i18n.js';
 import { AnswerView } from './answer.js';
-import { dependency, sentence } from './job.js';
-import { follow } from './sse.js';
+import { Composer } from './composer.js';
+import { QuestionRun, isRunning, restore } from './question_run.js';
 
-const STOP_PATIENCE_MS = 4000;
-
-const STAGES = {
-  wait: 'answer.waiting_index',
-  wait_for_index: 'answer.waiting_index',
-  retrieve: 'answer.retrieving',
-  generate: 'answer.writing',
-  record: 'answer.checking',
-};
+const AT_END = 60; // pixels
 
 export class Chat {
-  constructor() {
-    this.kb = null;
-    this.running = null;
-    this.conversation = null;
-    $('ask-form').addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.submit();
+  /** `onConversation(id)` when a first question made one, `onAsked()` after each; `onPassage(cited)` opens a source. */
+  constructor({ onConversation, onAsked, onPassage }) {
+    Object.assign(this, { onConversation, onAsked, onPassage, kb: null, id: null, visit: 0 });
+    this.runs = new Set(); // questions that are listened to; more than one only after a reload
+    this.composer = new Composer({
+      onAsk: (asked) => this.ask(asked),
+      onStop: () => this.stop(),
     });
-    $('question').addEventListener('keydown', (event) => {
-      // Enter that ends an input method's composition (Chinese, Japanese) is not for us.
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-      event.preventDefault();
-      this.submit();
-    });
-    $('ask-stop').addEventListener('click', () => this.stop());
-    $('ask-clear').addEventListener('click', () => {
-      this.open(this.kb);
-      $('question').focus();
-    });
+    this.atEnd = true;
+    $('thread').addEventListener('scroll', () => this.scrolled());
+    // A reader who is at the end stays at the end while the answer grows.
+    new ResizeObserver(() => (this.running && this.atEnd ? this.toEnd() : this.scrolled())).observe($('turns'));
+    $('to-end').addEventListener('click', () => this.toEnd());
   }
 
-  open(kb) {
-    this.running?.control.abort();
-    this.kb = kb;
-    this.conversation = null;
+  /** Show nothing; a question that is under way goes on without us. */
+  close() {
+    this.visit += 1;
+    for (const run of this.runs) run.leave();
+    this.runs.clear();
+    this.id = null;
     $('turns').replaceChildren();
-    $('ask-clear').hidden = true;
-    this.busy(null);
+    this.composer.busy(false);
+    this.title(null);
     this.empty();
   }
 
+  /** Show a new conversation, or (with an id) one that the server keeps. Throws a Problem if it cannot be had. */
+  async open(kb, id) {
+    this.close();
+    this.kb = kb;
+    this.id = id;
+    $('turns').setAttribute('aria-busy', String(Boolean(id)));
+    this.empty();
+    if (!id) return;
+    const { visit } = this;
+    try {
+      const conversation = await call('GET', `/conversations/${encodeURIComponent(id)}`);
+      if (visit === this.visit) this.show(conversation);
+    } finally {
+      if (visit === this.visit) $('turns').setAttribute('aria-busy', 'false');
+    }
+  }
+
+  show(conversation) {
+    this.title(conversation.title);
+    for (const info of conversation.turns) {
+      const view = this.view(info.question, info.mode);
+      if (isRunning(info)) this.run(view, (run) => run.resume(info));
+      else restore(view, info);
+    }
+    this.empty();
+    this.toEnd();
+  }
+
+  title(title) {
+    if (title) plain($('ask-title'), title);
+    else bind($('ask-title'), 'conversation.new');
+    $('ask-title').title = title || '';
+  }
+
   /** What to say while nothing has been asked, by the counts of the knowledge base. */
-  counts({ total = 0, pending = 0, ready = 0 } = {}) {
-    this.known = { total, pending, ready };
+  counts({ total = 0, pending = 0 } = {}) {
+    this.total = total;
+    this.composer.building(pending);
     this.empty();
   }
 
   empty() {
-    const { total = 0, pending = 0 } = this.known || {};
-    $('ask-empty').hidden = $('turns').childElementCount > 0;
-    bind($('ask-empty-title'), total ? 'ask.empty_title' : 'ask.no_documents_title');
-    if (!total) bind($('ask-empty-help'), 'ask.no_documents_help');
-    else if (pending) bind($('ask-empty-help'), 'ask.still_indexing', { n: pending });
-    else bind($('ask-empty-help'), 'ask.empty_help');
+    $('ask-empty').hidden = $('turns').childElementCount > 0 || $('turns').getAttribute('aria-busy') === 'true';
+    bind($('ask-empty-title'), this.total ? 'ask.empty_title' : 'ask.no_documents_title');
+    bind($('ask-empty-help'), this.total ? 'ask.empty_help' : 'ask.no_documents_help');
+    $('ask-add').hidden = Boolean(this.total);
   }
 
-  submit() {
-    const question = $('question').value.trim();
-    if (!question || this.running) return;
-    $('question').value = '';
-    this.ask(question, new FormData($('ask-form')).get('mode'));
+  get running() {
+    return this.runs.size > 0;
   }
 
-  async ask(question, mode) {
-    const run = { control: new AbortController(), id: null };
-    const view = new AnswerView(question, () => !this.running && this.ask(question, mode));
-    run.view = view;
+  view(question, mode) {
+    const view = new AnswerView(question, {
+      again: (wait) => !this.running && this.ask({ question, mode, wait }),
+      passage: (cited) => this.onPassage(cited),
+    });
     $('turns').append(view.element);
+    return view;
+  }
+
+  ask({ question, mode, wait }) {
+    const view = this.view(question, mode);
+    const body = {
+      question,
+      ...(mode && { mode }),
+      ...(wait && { wait_for_index: true }),
+      ...(this.id && { conversation_id: this.id }),
+    };
     this.empty();
-    this.busy(run);
-    view.say('answer.starting');
+    const { visit } = this;
+    this.run(view, (run) => run.ask(this.kb, body, ({ conversation_id: id }) => {
+      if (visit !== this.visit) return;
+      if (this.id !== id) {
+        this.id = id;
+        this.title(question);
+        this.onConversation(id);
+      }
+      this.onAsked();
+    }));
+    this.toEnd();
+  }
+
+  async run(view, start) {
+    const run = new QuestionRun(view);
+    this.runs.add(run);
+    this.composer.busy(true);
+    await start(run);
+    this.finished(run);
+  }
+
+  finished(run) {
+    if (!this.runs.delete(run)) return;
+    this.composer.busy(this.running);
+    if (this.atEnd) requestAnimationFrame(() => this.toEnd()); // its last lines too
+    this.onAsked();
+  }
+
+  stop() {
+    for (const run of this.runs) run.stop(() => this.finished(run));
+  }
+
+  toEnd() {
     $('thread').scrollTop = $('thread').scrollHeight;
-    try {
-      const given = await call('POST', `/knowledge-bases/${encodeURIComponent(this.kb)}/questions`, {
-        body: { question, ...(mode && { mode }), ...(this.conversation && { conversation_id: this.conversation }) },
-        signal: run.control.signal,
-      });
-      run.id = given.id;
-      this.conversation = given.conversation_id;
-      await follow(given.events_url, {
-        signal: run.control.signal,
-        once: true,
-        onEvent: (event) => this.event(run, event),
-      });
-      if (!run.over) this.broken(run);
-    } catch (problem) {
-      this.broken(run, problem);
-    }
-    if (this.running === run) this.busy(null);
+    this.scrolled();
   }
 
-  /** One event of the stream; true when it was the last. */
-  event(run, { event, data }) {
-    const { view } = run;
-    const scroll = scrollAlong();
-    if (event === 'state') run.over = this.state(run, data);
-    else if (event === 'sources') view.showSources(data.sources || []);
-    else if (event === 'delta') {
-      view.say('answer.writing');
-      view.delta(data.text || '');
-    } else if (event === 'reset') view.reset();
-    else if (event === 'done') {
-      view.done(data);
-      run.over = true;
-    } else if (event === 'error') {
-      this.failed(run, data);
-      run.over = true;
-    }
-    scroll();
-    return run.over;
+  scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = $('thread');
+    this.atEnd = scrollHeight - scrollTop - clientHeight < AT_END;
+    $('to-end').hidden = this.atEnd;
   }
-
-  /** The stream ended without a last event: it was stopped here, refused, or broke off. */
-  broken(run, problem) {
-    const scroll = scrollAlong();
-    if (run.control.signal.aborted) run.view.canceled();
-    else run.view.failed(problem?.say ? problem.say() : h('span', { text: 'answer.interrupted' }));
-    scroll();
-  }
-
-  state(run, job) {
-    const { view } = run;
-    if (job.state === 'canceled') view.canceled();
-    else if (job.state === 'failed') this.failed(run, { message: sentence(job.reason) });
-    else if (run.stopping) view.say('answer.stopping');
-    else if (job.state === 'waiting' && job.waiting_for) {
-      view.say('job.waiting_for', { what: () => dependency(job.waiting_for) });
-    } else if (job.state === 'queued') view.say('answer.queued');
-    else if (job.state === 'running') view.say(STAGES[job.stage] || 'answer.retrieving');
-    return ['canceled', 'failed'].includes(job.state);
-  }
-
-  failed(run, { code, message, detail }) {
-    if (code === 'canceled') run.view.canceled();
-    else run.view.failed(message || detail ? h('span', {}, message || detail) : h('span', { text: 'answer.interrupted' }));
-  }
-
-  /** Ask the server to stop; should it not answer soon, stop listening. */
-  async stop() {
-    const run = this.running;
-    if (!run) return;
-    run.stopping = true;
-    run.view.say('answer.stopping');
-    $('ask-stop').disabled = true;
-    setTimeout(() => {
-      if (run.over) return;
-      run.control.abort();
-      run.view.canceled();
-      if (this.running === run) this.busy(null);
-    }, run.id ? STOP_PATIENCE_MS : 0);
-    if (run.id) await call('POST', `/questions/${encodeURIComponent(run.id)}/cancel`).catch(() => {});
-  }
-
-  busy(run) {
-    const hadFocus = [$('ask-stop'), $('ask-send')].includes(document.activeElement);
-    this.running = run;
-    $('ask-send').hidden = Boolean(run);
-    $('ask-stop').hidden = !run;
-    $('ask-stop').disabled = false;
-    $('ask-clear').hidden = Boolean(run) || !$('turns').childElementCount;
-    if (hadFocus) $('question').focus();
-  }
-}
-
-/** Call before a change, and what it answers after it: a reader who is at the end stays at the end. */
-function scrollAlong() {
-  const thread = $('thread');
-  const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
-  return () => {
-    if (atEnd) thread.scrollTop = thread.scrollHeight;
-  };
 }

@@ -2,7 +2,8 @@
 
 import { announce, h } from './dom.js';
 import { bind, bindAttr, plain, t } from './i18n.js';
-import { bytes, duration, moment } from './format.js';
+import { bytes, duration, shortMoment } from './format.js';
+import { menuButton } from './menu.js';
 import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
 
 const PAUSE = ['documents.pause', 'pause'];
@@ -24,18 +25,23 @@ const NAMED = {
   resume: 'documents.resume_named',
   cancel: 'documents.cancel_named',
   retry: 'documents.retry_named',
-  remove: 'documents.delete_named',
 };
 
+const COLUMNS = ['version', 'pages', 'chunks', 'bytes', 'updated'];
+
 export class DocumentRow {
-  /** `actions`: {remove(row), control(row, action)}, and of an upload {again(row), dismiss(row), stop(row)}. */
+  /**
+   * `actions`: {show(row), original(row), tags(row), remove(row), control(row, action)}, and of an upload {again(row),
+   * dismiss(row), stop(row)}.
+   */
   constructor(name, actions) {
     this.item = { name };
     this.id = null;
     this.said = '';
     this.touched = 0; // when it was last changed by something newer than the list may be
     this.actions = actions;
-    this.name = h('span', { class: 'doc-name', title: name }, name);
+    this.name = h('button', { type: 'button', class: 'doc-name', title: name, on: { click: () => this.id && actions.show(this) } }, name);
+    this.tags = h('ul', { class: 'doc-tags', hidden: true, labels: { 'aria-label': 'documents.tags' } });
     this.pill = h('span', { class: 'pill' });
     this.buttons = h('span', { class: 'doc-buttons' });
     this.meta = h('p', { class: 'doc-meta' });
@@ -44,9 +50,8 @@ export class DocumentRow {
     this.facts = h('p', { class: 'doc-facts', hidden: true });
     this.reason = h('p', { class: 'doc-reason', hidden: true });
     this.element = h('li', { class: 'doc' },
-      h('div', { class: 'doc-head' }, this.name, this.pill),
-      this.bar, this.steps.element, this.facts, this.reason,
-      h('div', { class: 'doc-foot' }, this.meta, this.buttons));
+      h('div', { class: 'doc-head' }, this.name, this.tags), this.pill, this.meta, this.buttons,
+      this.bar, this.steps.element, this.facts, this.reason);
     this.only();
   }
 
@@ -60,17 +65,18 @@ export class DocumentRow {
     const size = () => bytes(file.size);
     this.mark(sent === null ? 'queued' : 'uploading');
     bind(this.pill, sent === null ? 'upload.queued' : 'upload.progress');
-    if (sent === null) this.describe([[null, size]]);
+    if (sent === null) this.describe({ bytes: ['app.value', { value: size }] });
     else {
       const label = h('span');
       showShare(this.bar, label, sent, total, size);
       this.meta.replaceChildren(label);
+      label.className = 'share';
     }
     this.offer(['upload.cancel', 'stop']);
   }
 
   showUploadFailed(file, problem) {
-    this.describe([[null, () => bytes(file.size)]]);
+    this.describe({ bytes: ['app.value', { value: () => bytes(file.size) }] });
     this.only(this.reason);
     this.mark('failed');
     bind(this.pill, 'upload.failed');
@@ -91,14 +97,16 @@ export class DocumentRow {
     this.element.dataset.id = this.id;
     plain(this.name, this.item.name);
     this.name.title = this.item.name;
-    const { version, pages, chunks, bytes: size, updated_at: when } = this.item;
-    this.describe([
-      ['documents.version', version > 1 && { n: version }],
-      ['documents.pages', pages > 0 && { n: pages }],
-      ['documents.chunks', chunks > 0 && { n: chunks }],
-      [null, size > 0 && (() => bytes(size))],
-      [null, when && (() => moment(when))],
-    ]);
+    const { version, pages, chunks, bytes: size, updated_at: when, tags } = this.item;
+    this.describe({
+      version: ['documents.version', version > 1 && { n: version }],
+      pages: ['documents.pages', pages > 0 && { n: pages }],
+      chunks: ['documents.chunks', chunks > 0 && { n: chunks }],
+      bytes: ['app.value', size > 0 && { value: () => bytes(size) }],
+      updated: ['app.value', when && { value: () => shortMoment(when) }],
+    });
+    this.tags.replaceChildren(...(tags || []).map((tag) => h('li', {}, tag)));
+    this.tags.hidden = !tags?.length;
     this.showJob(this.item);
   }
 
@@ -170,9 +178,12 @@ export class DocumentRow {
     for (const other of [this.bar, this.steps.element, this.facts, this.reason]) other.hidden = other !== part;
   }
 
-  describe(parts) {
-    this.meta.replaceChildren(...parts.filter(([, value]) => value).map(([key, value]) =>
-      key ? h('span', { text: [key, value] }) : h('span', { text: ['app.value', { value }] })));
+  /** The facts, each in its column: {column: [key, params or nothing]}. */
+  describe(facts) {
+    this.meta.replaceChildren(...COLUMNS.map((column) => {
+      const [key, params] = facts[column] || [];
+      return h('span', { class: column, ...(params && { text: [key, params] }) });
+    }));
   }
 
   /** A request is under way: no second click until it is answered. */
@@ -180,19 +191,30 @@ export class DocumentRow {
     for (const button of this.buttons.children) button.disabled = isActing;
   }
 
-  /** The row's buttons: given ones, and Delete for what is a document. */
+  /** The row's buttons: given ones, and a menu for what is a document. */
   offer(...given) {
-    const all = this.id && this.state !== 'uploading' ? [...given, ['documents.delete', 'remove']] : given;
-    const wanted = all.map(([, action]) => action).join();
+    const isDocument = this.id && this.state !== 'uploading';
+    const wanted = [...given.map(([, action]) => action), isDocument].join();
     if (this.offered === wanted) return;
     this.offered = wanted;
     const focused = [...this.buttons.children].indexOf(document.activeElement);
-    this.buttons.replaceChildren(...all.map(([key, action]) => {
+    const buttons = given.map(([key, action]) => {
       const click = () => (this.actions[action] ? this.actions[action](this) : this.actions.control(this, action));
       const button = h('button', { type: 'button', class: 'quiet small', text: key, on: { click } });
       if (NAMED[action]) bindAttr(button, 'aria-label', NAMED[action], { name: () => this.item.name });
       return button;
-    }));
+    });
+    if (isDocument) buttons.push(menuButton(['documents.menu', { name: () => this.item.name }], () => this.menu()));
+    this.buttons.replaceChildren(...buttons);
     if (focused >= 0) (this.buttons.children[focused] || this.buttons.lastElementChild)?.focus();
+  }
+
+  menu() {
+    return [
+      { text: 'documents.show', run: () => this.actions.show(this) },
+      { text: 'documents.original', run: () => this.actions.original(this) },
+      { text: 'documents.edit_tags', run: () => this.actions.tags(this) },
+      { text: 'documents.delete', run: () => this.actions.remove(this), danger: true },
+    ];
   }
 }

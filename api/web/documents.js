@@ -2,25 +2,33 @@
 
 import { call } from './api.js';
 import { $, announce, notify } from './dom.js';
-import { bind, t } from './i18n.js';
+import { t } from './i18n.js';
 import { Batches } from './batches.js';
+import { DocumentActions } from './document_actions.js';
+import { DocumentFilter } from './document_filter.js';
 import { DocumentList } from './document_list.js';
 import { DocumentRow } from './document_row.js';
 import { DropZone } from './drop_zone.js';
-import { STATES, isOver } from './job.js';
+import { isOver } from './job.js';
+import { openOriginal } from './original.js';
 import { Uploads } from './uploads.js';
 
 const PAGE = 50;
+const SEARCHED = 200; // documents that are looked at with one request when names or tags are searched
+const SEARCHES_AT_MOST = 20; // … before it is asked whether to go on
 const ROWS_AT_MOST = 200; // what newer documents push out of the page comes back with "more"
 
 export class Documents {
-  /** `onChange()` is called when the number of documents or of ready ones may have changed. */
-  constructor(onChange) {
+  /**
+   * `onChange()` when the number of documents or of ready ones may have changed, `onAdd()` when files are given,
+   * `onShow(item)` to read a document.
+   */
+  constructor({ onChange, onAdd, onShow }) {
     this.onChange = onChange;
     this.rows = new Map();
     this.deleted = new Set();
     this.kb = null;
-    this.filter = null; // {id, name, state}: the batch and the state of what is shown, if not all are
+    this.filter = new DocumentFilter(() => this.refilter());
     this.opened = 0;
     this.uploads = new Uploads({
       onProgress: (job, sent, total) => job.row.showUpload(job.file, sent, total),
@@ -28,9 +36,21 @@ export class Documents {
       onAccepted: (job, answer) => this.accepted(job, answer),
       onFailed: (job, problem) => job.row.showUploadFailed(job.file, problem),
     });
+    const actions = new DocumentActions({
+      onChanged: () => {
+        this.list.wake(200);
+        onChange();
+      },
+      onStale: (row) => this.refresh(row.id),
+      onTags: (item) => this.filter.learn(item),
+      onGone: (row) => this.drop(row),
+    });
     this.actions = {
-      remove: (row) => this.remove(row),
-      control: (row, action) => this.control(row, action),
+      show: (row) => onShow(row.item),
+      original: (row) => openOriginal(row.item).catch(notify),
+      tags: (row) => actions.tag(row),
+      remove: (row) => actions.remove(row),
+      control: (row, action) => actions.control(row, action),
       again: (row) => this.start(row.job),
       dismiss: (row) => this.drop(row),
       stop: (row) => {
@@ -47,16 +67,21 @@ export class Documents {
     });
     this.list = new DocumentList({
       rows: this.rows,
-      query: () => ({ kb: this.kb, batch: this.filter?.id, state: this.filter?.state }),
+      query: () => ({ kb: this.kb, ...this.filter.query }),
       isBusy: () => this.batches.active,
       onItem: (item, asked) => this.listed(item, asked),
       onNew: (items) => this.arrived(items),
       onMissing: (id) => this.refresh(id),
       onLink: (isUp) => this.link(isUp),
     });
-    new DropZone({ onFiles: (found, folder) => this.add(found, folder), isOpen: () => this.kb });
+    new DropZone({
+      onFiles: (found, folder) => {
+        onAdd();
+        this.add(found, folder);
+      },
+      isOpen: () => this.kb,
+    });
     $('docs-more').addEventListener('click', () => this.load());
-    $('docs-all').addEventListener('click', () => this.only(null));
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.batches.pause();
       else {
@@ -76,7 +101,7 @@ export class Documents {
     this.uploads.close();
     this.batches.close();
     this.kb = null;
-    this.filter = null;
+    this.filter.clear();
     this.empty();
   }
 
@@ -87,36 +112,39 @@ export class Documents {
     this.rows.clear();
     this.cursor = null;
     $('docs').replaceChildren();
-    for (const id of ['docs-more', 'docs-empty', 'docs-filter']) $(id).hidden = true;
+    for (const id of ['docs-more', 'docs-empty', 'docs-none']) $(id).hidden = true;
   }
 
-  /** Show those documents of one batch that are in one state; or all again. */
+  /** Show those documents of one batch that are in one state. */
   async only(batch) {
-    const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
-    this.empty();
-    this.filter = batch;
-    $('docs').prepend(...uploading);
-    $('docs-filter').hidden = !batch;
-    if (batch) bind($('docs-filter-text'), 'documents.only', { name: batch.name, state: () => t(STATES[batch.state]) });
-    await this.load();
-    if (!batch) return;
-    $('docs-filter').scrollIntoView({ block: 'nearest' });
+    this.filter.reset();
+    this.filter.only(batch);
+    await this.refilter();
+    $('docs-batch').scrollIntoView({ block: 'nearest' });
     $('docs-all').focus();
   }
 
-  /** The next page of the list. */
+  /** Other documents are asked for; what is being uploaded stays. */
+  async refilter() {
+    const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
+    this.empty();
+    $('docs').prepend(...uploading);
+    await this.load();
+  }
+
+  /** The next page of the list; of a search, as many pages as it takes to find some. */
   async load() {
     const visit = this.opened;
     $('docs-more').disabled = true;
+    $('docs').setAttribute('aria-busy', 'true');
     try {
-      const page = await this.list.page(this.cursor, PAGE);
-      if (visit !== this.opened) return;
-      this.cursor = page.next_cursor;
-      for (const item of page.items) {
-        if (this.rows.has(item.id)) continue;
-        const row = this.row(item.name);
-        this.show(row, item);
-        $('docs').append(row.element);
+      let found = 0;
+      for (let n = 0; n < SEARCHES_AT_MOST && found < PAGE; n += 1) {
+        const page = await this.list.page(this.cursor, this.filter.isLocal ? SEARCHED : PAGE);
+        if (visit !== this.opened) return;
+        this.cursor = page.next_cursor;
+        found += this.append(page.items);
+        if (!this.cursor) break;
       }
       $('docs-more').hidden = !this.cursor;
       this.list.wake(500);
@@ -124,9 +152,26 @@ export class Documents {
       if (visit !== this.opened || problem.status === 401) return;
       notify(problem);
     } finally {
-      $('docs-more').disabled = false;
-      if (visit === this.opened) this.count();
+      if (visit === this.opened) {
+        $('docs-more').disabled = false;
+        $('docs').setAttribute('aria-busy', 'false');
+        this.count();
+      }
     }
+  }
+
+  /** Rows for those that are not there yet and are wanted; answers how many. */
+  append(items) {
+    const fresh = items.filter((item) => !this.rows.has(item.id) && this.filter.matches(item));
+    for (const item of fresh) $('docs').append(this.made(item).element);
+    items.forEach((item) => this.filter.learn(item));
+    return fresh.length;
+  }
+
+  made(item) {
+    const row = this.row(item.name);
+    this.show(row, item);
+    return row;
   }
 
   /** The server's sentences in the language that is now shown. */
@@ -200,11 +245,8 @@ export class Documents {
 
   /** Documents that others have added, or a batch that is being uploaded, newest first. */
   arrived(items) {
-    const rows = items.filter(({ id }) => !this.deleted.has(id)).map((item) => {
-      const row = this.row(item.name);
-      this.show(row, item);
-      return row.element;
-    });
+    const wanted = items.filter((item) => !this.deleted.has(item.id) && this.filter.matches(item));
+    const rows = wanted.map((item) => this.made(item).element);
     const first = [...$('docs').children].find((element) => element.dataset.id);
     if (first) first.before(...rows);
     else $('docs').append(...rows);
@@ -230,26 +272,6 @@ export class Documents {
     for (const row of this.rows.values()) row.showLink(isUp);
   }
 
-  /** Pause, resume, cancel or retry one document. */
-  async control(row, action) {
-    row.act(true);
-    row.touched = Infinity; // until the answer, whatever the list says is older
-    try {
-      const job = await call('POST', `/documents/${encodeURIComponent(row.id)}/${action}`,
-        { body: action === 'retry' ? {} : undefined });
-      row.touch();
-      if (action === 'retry') row.showItem({ ...job, reason: null, waiting_for: null, stage: '', done: 0, total: null });
-    } catch (problem) {
-      row.touch();
-      notify(problem);
-      this.refresh(row.id);
-    } finally {
-      row.act(false);
-      this.list.wake(200);
-      this.onChange();
-    }
-  }
-
   /** Ask for one document's facts (pages, passages, its reason in this language). */
   async refresh(id) {
     const visit = this.opened;
@@ -266,25 +288,6 @@ export class Documents {
     if (visit === this.opened) this.onChange();
   }
 
-  async remove(row) {
-    if (!(await confirmDelete(row.item.name))) return;
-    const before = { ...row.item };
-    row.showDeleting();
-    try {
-      await call('DELETE', `/documents/${encodeURIComponent(row.id)}`);
-      this.drop(row);
-      announce(t('documents.deleted', { name: row.item.name }));
-    } catch (problem) {
-      if (problem.status === 404) this.drop(row);
-      else {
-        row.mark(before.state);
-        row.offered = null;
-        row.showItem(before);
-        notify(problem);
-      }
-    }
-  }
-
   drop(row) {
     if (!row) return;
     if (row.id) {
@@ -299,16 +302,8 @@ export class Documents {
   }
 
   count() {
-    $('docs-empty').hidden = $('docs').childElementCount > 0;
+    const isEmpty = $('docs').childElementCount === 0;
+    $('docs-empty').hidden = !isEmpty || this.filter.isOn;
+    $('docs-none').hidden = !isEmpty || !this.filter.isOn;
   }
-}
-
-function confirmDelete(name) {
-  const dialog = $('confirm');
-  bind($('confirm-text'), 'documents.delete_text', { name });
-  dialog.returnValue = 'no';
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
-  });
 }

@@ -31,6 +31,7 @@ export function notify(error, kind = 'bad') {
       type: 'button', class: 'icon', labels: { 'aria-label': 'notice.dismiss' },
       on: { click: () => notice.remove() },
     }, '×'));
+  (document.querySelector('dialog:modal') || document.body).append($('notices')); // what is modal covers all else
   const same = [...$('notices').children].find((other) => other.textContent === notice.textContent);
   same?.remove();
   $('notices').append(notice);

@@ -30,7 +30,7 @@ export class DropZone {
   /** A file that is dropped anywhere is taken, so that none opens in the browser. */
   drops() {
     let depth = 0;
-    const over = (on) => $('drop').classList.toggle('over', on);
+    const over = (on) => document.body.classList.toggle('dropping', on);
     const files = (event) => this.isOpen() && [...(event.dataTransfer?.types || [])].includes('Files');
     window.addEventListener('dragenter', (event) => files(event) && over((depth += 1) > 0));
     window.addEventListener('dragleave', (event) => files(event) && over((depth -= 1) > 0));

@@ -30,6 +30,13 @@ export function duration(seconds) {
 
 export const percent = (share) => new Intl.NumberFormat(locale(), { style: 'percent' }).format(share);
 
+/** An ISO time → the time of day, or the date when it is another day: as short as it can be. */
+export function shortMoment(value) {
+  const date = new Date(value);
+  const today = date.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(locale(), today ? { timeStyle: 'short' } : { dateStyle: 'medium' }).format(date);
+}
+
 /** An ISO time or seconds since 1970 → the time of day, with the date when it is another day. */
 export function moment(value, timeStyle = 'short') {
   const date = new Date(typeof value === 'number' ? value * 1000 : value);

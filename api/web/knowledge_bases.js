@@ -2,6 +2,7 @@
 
 import { call } from './api.js';
 import { $, h, notify, problemLine } from './dom.js';
+import { kbAddress } from './route.js';
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -10,9 +11,6 @@ export function counts(documents = {}) {
   const { total = 0, ready = 0, failed = 0, canceled = 0 } = documents;
   return { total, ready, failed, pending: Math.max(0, total - ready - failed - canceled) };
 }
-
-/** The address of a knowledge base in this page. */
-export const address = (name) => `#/kb/${encodeURIComponent(name)}`;
 
 export class KnowledgeBases {
   constructor() {
@@ -60,7 +58,7 @@ export class KnowledgeBases {
     $('kb-submit').disabled = true;
     try {
       const made = await call('POST', '/knowledge-bases', { body: { name, ...(title && { title }) } });
-      location.hash = address(made.name);
+      location.hash = kbAddress(made.name);
     } catch (problem) {
       problemLine($('kb-problem'), problem);
       $('kb-name').focus();
@@ -72,7 +70,7 @@ export class KnowledgeBases {
 
 function card(kb) {
   const { total, failed, pending } = counts(kb.documents);
-  return h('li', {}, h('a', { class: 'kb', href: address(kb.name) },
+  return h('li', {}, h('a', { class: 'kb', href: kbAddress(kb.name) },
     h('span', { class: 'kb-title' }, kb.title || kb.name),
     kb.title && kb.title !== kb.name ? h('span', { class: 'kb-name' }, kb.name) : null,
     h('span', { class: 'kb-counts' },

@@ -16,7 +16,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, upload, watchers
+from activities import telemetry
+from activities.settings import LogSettings
+from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, search, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -64,6 +66,10 @@ async def _ask(bench: Bench, library: Library, options: Options) -> list[Measure
     return await ask.questions(bench, library, options.questions)
 
 
+async def _search(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await search.searches(bench, library, [1_000] if options.quick else [1_000, 10_000, 100_000])
+
+
 async def _beside(bench: Bench, library: Library, options: Options) -> list[Measure]:
     return await beside.bulk(bench, library, options.beside)
 
@@ -94,6 +100,7 @@ BENCHES: dict[str, Function] = {
     "memory": _memory,
     "watchers": _watchers,
     "ask": _ask,
+    "search": _search,
     "beside": _beside,
     "embed": _embed,
 }
@@ -161,6 +168,7 @@ def arguments() -> Options:
 def main() -> int:
     """Measure, and print one table. Says nothing by its exit code: figures are to be read."""
     options = arguments()
+    telemetry.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' own functions in here
     with contextlib.nullcontext(running(options.url, options.key)) if options.url else own() as instance:
         measures = asyncio.run(measure(instance, options))
     if options.json:

@@ -7,9 +7,8 @@ import zipfile
 from io import BytesIO
 from typing import Any
 
-import pytest
-
-from tests.browser.walk import READY_MS, Page, Platform, create_knowledge_base, expect, overflow, sign_in
+from tests.browser.walk import READY_MS, Page, Platform, expect, file, languages, overflow
+from tests.browser.walk import enter as enter_knowledge_base
 
 WORDS = {
     "en": {
@@ -44,20 +43,11 @@ WORDS = {
     },
 }
 
-languages = pytest.mark.parametrize("language", ["en", "zh"])
-
 
 def enter(page: Page, platform: Platform, language: str) -> dict[str, str]:
     """A new knowledge base, shown in a language; the words of the language."""
-    sign_in(page, platform.key)
-    create_knowledge_base(page)
-    if language == "zh":
-        page.get_by_role("button", name="中文").click()
+    enter_knowledge_base(page, platform, language)
     return WORDS[language]
-
-
-def file(name: str, text: str | bytes) -> dict[str, Any]:
-    return {"name": name, "mimeType": "text/plain", "buffer": text if isinstance(text, bytes) else text.encode()}
 
 
 def long_text() -> str:

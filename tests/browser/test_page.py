@@ -7,9 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.walk import READY_MS, Page, Platform, create_knowledge_base, expect, overflow, sign_in
+from tests.browser.walk import (
+    READY_MS,
+    Page,
+    Platform,
+    add_document,
+    ask,
+    enter,
+    expect,
+    file,
+    languages,
+    overflow,
+    sign_in,
+)
 
-HANDBOOK = """# Leave policy
+HANDBOOK = {
+    "en": """# Leave policy
 
 ## Carrying leave over
 
@@ -19,15 +32,27 @@ Carried-over leave lapses on 31 March, unless the line manager has agreed otherw
 ## Sick leave
 
 A medical certificate is needed from the third day of absence.
-"""
-QUESTION = "How many days of unused annual leave may be carried over?"
+""",
+    "zh": """# 休假制度
 
+## 年假结转
 
-def add_document(page: Page, name: str, text: str) -> None:
-    page.locator("#files").set_input_files({"name": name, "mimeType": "text/markdown", "buffer": text.encode()})
-    row = page.locator(".doc").filter(has_text=name)
-    expect(row).to_have_count(1)
-    expect(row.locator(".pill")).to_have_text("Ready", timeout=READY_MS)
+员工最多可将五天未休年假结转到下一个自然年度。
+结转的年假在三月三十一日失效，除非直属经理另有书面同意。
+
+## 病假
+
+缺勤满三天起需要提供医生证明。
+""",
+}
+QUESTION = {
+    "en": "How many days of unused annual leave may be carried over?",
+    "zh": "未休年假最多可以结转几天？",
+}
+WORDS = {
+    "en": {"open": "Open the original", "close": "Close the passage", "sources": "Sources", "version": "version 1"},
+    "zh": {"open": "打开原文件", "close": "关闭原文", "sources": "来源", "version": "第 1 版"},
+}
 
 
 def shown_texts(page: Page) -> list[str]:
@@ -46,31 +71,70 @@ def shown_texts(page: Page) -> list[str]:
     ]
 
 
-def test_a_person_signs_in_adds_a_document_and_asks_about_it(page: Page, platform: Platform) -> None:
-    """From the API key to an answer with its source, in English, then the same page in Chinese."""
-    sign_in(page, platform.key)
-    create_knowledge_base(page)
-    add_document(page, "leave-policy.md", HANDBOOK)
+@languages
+def test_a_person_adds_a_document_asks_about_it_and_reads_the_source(
+    page: Page, platform: Platform, language: str
+) -> None:
+    """Upload, watch, ask, open the citation: its quote is marked in its passage, and the file itself opens."""
+    words = WORDS[language]
+    enter(page, platform, language)
+    add_document(page, "leave-policy.md", HANDBOOK[language])
+    answer = ask(page, QUESTION[language])
+    expect(page).to_have_url(re.compile(r"/c/[0-9a-f]{32}$"))
+    expect(answer.locator(".answer-text")).to_contain_text(re.compile("five days|五天"))
+    expect(answer.get_by_role("heading", name=words["sources"])).to_be_visible()
+    expect(answer.locator(".source").first).to_contain_text("leave-policy.md")
 
-    page.get_by_label("Your question").fill(QUESTION)
-    page.get_by_label("Your question").press("Enter")
-    answer = page.locator(".answer")
-    expect(answer).to_have_attribute("data-how", "done", timeout=READY_MS)
-    expect(answer.locator(".answer-text")).to_contain_text(re.compile(r"\w{3,}"))
-    source = answer.locator(".source").first
-    expect(source).to_contain_text("leave-policy.md")
-    marker = answer.locator(".marker").first
-    if marker.count():
-        marker.click()
-        expect(answer.locator(".source.lit")).to_have_count(1)
+    chip = answer.locator(".chip").first
+    chip.click()
+    panel = page.get_by_role("dialog", name="leave-policy.md")
+    expect(panel.locator("[data-cited] mark").first).to_contain_text(re.compile("five days|五天"))
+    expect(panel).to_contain_text(words["version"])
+    with page.context.expect_page() as opened:
+        panel.get_by_role("button", name=words["open"]).click()
+    expect(opened.value.locator("body")).to_contain_text(HANDBOOK[language].splitlines()[0])
+    opened.value.close()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(chip).to_be_focused()
 
+
+def test_a_citation_of_a_version_that_was_replaced_says_so(page: Page, platform: Platform) -> None:
+    """The words are still there, as the answer kept them, and which version is live now."""
+    enter(page, platform)
+    add_document(page, "leave-policy.md", HANDBOOK["en"])
+    answer = ask(page, QUESTION["en"])
+    quote = answer.locator(".answer-text p").first.inner_text().splitlines()[0][:40]
+    page.get_by_role("link", name="Documents", exact=False).first.click()
+    row = page.locator(".doc").filter(has_text="leave-policy.md")
+    page.locator("#files").set_input_files(file("leave-policy.md", HANDBOOK["en"].replace("five", "seven")))
+    expect(row.locator(".version")).to_have_text("v2", timeout=READY_MS)
+    expect(row).to_have_attribute("data-state", "ready", timeout=READY_MS)
+    page.go_back()
+    answer.locator(".chip").first.click()
+    expect(page.locator("#passages-note")).to_contain_text("cites version 1")
+    expect(page.locator("#passages-note")).to_contain_text("version 2")
+    expect(page.locator("#passages mark").first).to_contain_text(quote)
+
+
+def test_every_text_of_a_view_is_chinese_after_the_switch(page: Page, platform: Platform) -> None:
+    """In the documents and beside an answer; the choice is remembered."""
+    enter(page, platform)
+    add_document(page, "leave-policy.md", HANDBOOK["en"])
+    page.locator("#files").set_input_files(file("cut-off.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Cat"))
+    row = page.locator(".doc").filter(has_text="cut-off.pdf")
+    expect(row).to_have_attribute("data-state", "failed", timeout=READY_MS)
+    expect(row.locator(".doc-reason")).to_have_text(re.compile(r"^[A-Z][^\u4e00-\u9fff]{10,}$"))
     page.get_by_role("button", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(page.get_by_role("heading", name="文档")).to_be_visible()
-    texts = shown_texts(page)
-    assert len(texts) > 10
-    dates_and_sizes = re.compile(r"^[\d\s.,:/-]*(?:[kMG]?B)?$")
-    assert [text for text in texts if not re.search(r"[\u4e00-\u9fff]", text) and not dates_and_sizes.match(text)] == []
+    expect(row.locator(".doc-reason")).to_have_text(re.compile(r"[\u4e00-\u9fff]{4,}"))
+    facts = re.compile(r"^[\d\s.,:/年月日-]*(?:[kMG]?B)?$|^leave-policy|^cut-off|^page-")
+    for _ in ("documents", "answer"):
+        texts = shown_texts(page)
+        assert len(texts) > 10
+        assert [text for text in texts if not re.search(r"[\u4e00-\u9fff]", text) and not facts.search(text)] == []
+        ask(page, QUESTION["en"]).locator(".chip").first.click()
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
@@ -83,48 +147,32 @@ def test_a_wrong_key_is_told_so_and_leads_nowhere(page: Page) -> None:
     expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_a_document_that_cannot_be_read_says_why(page: Page, platform: Platform) -> None:
-    """A cut-off PDF ends as failed, with a sentence, and in Chinese after the switch."""
+def test_a_person_signs_out(page: Page, platform: Platform) -> None:
+    """The way out is in the settings; the key is forgotten."""
     sign_in(page, platform.key)
-    create_knowledge_base(page)
-    cut_off = {"name": "cut-off.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n1 0 obj\n<< /Type /Cat"}
-    page.locator("#files").set_input_files(cut_off)
-    row = page.locator(".doc").filter(has_text="cut-off.pdf")
-    expect(row).to_have_attribute("data-state", "failed", timeout=READY_MS)
-    expect(row.locator(".doc-reason")).to_have_text(re.compile(r"^[A-Z][^\u4e00-\u9fff]{10,}$"))
-    page.get_by_role("button", name="中文").click()
-    expect(row.locator(".doc-reason")).to_have_text(re.compile(r"[\u4e00-\u9fff]{4,}"))
-
-
-def test_a_document_is_deleted_after_a_confirmation(page: Page, platform: Platform) -> None:
-    """Keep leaves it there; Delete takes it away, also after a reload."""
-    sign_in(page, platform.key)
-    create_knowledge_base(page)
-    add_document(page, "short-lived.txt", "The lighthouse keeper counts the ships that pass at night.")
-    delete = page.get_by_role("button", name="Delete short-lived.txt")
-    delete.click()
-    page.get_by_role("button", name="Keep it").click()
-    expect(page.locator(".doc")).to_have_count(1)
-    delete.click()
-    page.locator("#confirm").get_by_role("button", name="Delete").click()
-    expect(page.locator(".doc")).to_have_count(0)
-    expect(page.locator("#docs-empty")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("API key")).to_be_focused()
+    page.reload()
+    expect(page.get_by_label("API key")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_nothing_is_wider_than_a_phone(page: Page, platform: Platform, width: int, tmp_path: Path) -> None:
-    """Sign-in, choice, documents and questions each fit the screen, with a long file name too."""
+    """Sign-in, choice, documents, questions and passages each fit the screen, with a long file name too."""
     page.set_viewport_size({"width": width, "height": 800})
     assert overflow(page) <= 0
-    sign_in(page, platform.key)
+    enter(page, platform)
     assert overflow(page) <= 0
-    create_knowledge_base(page)
-    long_name = "a-very-long-file-name-" * 6 + ".txt"
-    add_document(page, long_name, HANDBOOK)
+    add_document(page, "a-very-long-file-name-" * 6 + ".txt", HANDBOOK["en"])
     assert overflow(page) <= 0
-    page.get_by_role("navigation").get_by_role("button", name="Ask").click()
-    page.get_by_label("Your question").fill(QUESTION)
-    page.get_by_role("button", name="Ask", exact=True).last.click()
-    expect(page.locator(".answer")).to_have_attribute("data-how", "done", timeout=READY_MS)
+    page.get_by_role("button", name="Conversations and documents").click()
+    page.get_by_role("link", name="New conversation").click()
+    answer = ask(page, QUESTION["en"])
     page.screenshot(path=str(tmp_path / f"phone-{width}.png"))
     assert overflow(page) <= 0
+    answer.locator(".chip").first.click()
+    expect(page.locator("#passages mark").first).to_be_visible()
+    assert overflow(page) <= 0
+    page.get_by_role("button", name="Close the passage").click()
+    expect(page.locator("#passages")).to_be_hidden()

@@ -1,10 +1,10 @@
-"""What every walk through the page begins with."""
+"""What every walk through the page begins with, in both languages."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -12,6 +12,8 @@ sync_api = pytest.importorskip("playwright.sync_api")
 Page, expect = sync_api.Page, sync_api.expect
 
 READY_MS = 50_000
+
+languages = pytest.mark.parametrize("language", ["en", "zh"])
 
 
 class Platform(Protocol):
@@ -26,12 +28,45 @@ def sign_in(page: Page, key: str) -> None:
 
 
 def create_knowledge_base(page: Page) -> str:
+    """A new one, whose documents are shown, as there are none."""
     name = f"page-{uuid.uuid4().hex[:8]}"
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create knowledge base").click()
-    expect(page).to_have_url(re.compile(rf"#/kb/{name}$"))
+    expect(page).to_have_url(re.compile(rf"#/kb/{name}/documents$"))
     expect(page.get_by_role("button", name="Choose files")).to_be_visible()
     return name
+
+
+def enter(page: Page, platform: Platform, language: str = "en") -> str:
+    """A new knowledge base, shown in a language; its name."""
+    sign_in(page, platform.key)
+    name = create_knowledge_base(page)
+    if language == "zh":
+        page.get_by_role("button", name="中文").click()
+    return name
+
+
+def file(name: str, text: str | bytes) -> dict[str, Any]:
+    return {"name": name, "mimeType": "text/plain", "buffer": text if isinstance(text, bytes) else text.encode()}
+
+
+def add_document(page: Page, name: str, text: str) -> None:
+    """Upload in the documents view, and wait until it is ready."""
+    page.locator("#files").set_input_files(file(name, text))
+    row = page.locator(".doc").filter(has_text=name)
+    expect(row).to_have_count(1)
+    expect(row).to_have_attribute("data-state", "ready", timeout=READY_MS)
+
+
+def ask(page: Page, question: str) -> Any:
+    """Ask in the conversation that is shown, and wait for the answer."""
+    page.keyboard.press("Control+k")
+    turns = page.locator(".turn").count()
+    page.locator("#question").fill(question)
+    page.locator("#question").press("Enter")
+    answer = page.locator(".answer").nth(turns)
+    expect(answer).to_have_attribute("data-how", "done", timeout=READY_MS)
+    return answer
 
 
 def overflow(page: Page) -> int:

@@ -7,12 +7,13 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import numpy as np
 import pytest
 
 from activities.errors import MilvusUnavailable
 from activities.stores.catalog.tables import new_id
-from activities.stores.milvus import MAX_TEXT_BYTES, Hit, Milvus, Row
+from activities.stores.milvus import MAX_TEXT_BYTES, Hit, Milvus, Row, Scope
 from activities.stores.triton import Vectors
 from api.processes import free_port
 from tests.conftest import Platform
@@ -193,12 +194,36 @@ async def test_a_search_can_be_of_some_documents_only(milvus: Milvus, collection
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     await milvus.upsert(collection, rows(TEXTS[:1], TWO), vectors(1))
     question = vectors(1)[0]
-    for wanted in ([TWO], [ONE], [ONE, TWO]):
-        assert {hit.row.document_id for hit in await milvus.search_dense(collection, question, 9, wanted)} == {*wanted}
-        found = await milvus.search_keyword(collection, "annual leave", 9, wanted)
-        assert {hit.row.document_id for hit in found} == {*wanted}
-    assert await milvus.search_dense(collection, question, 9, ["c" * 32]) == []
-    assert await milvus.search_keyword(collection, "annual leave", 9, ["c" * 32]) == []
+    for wanted in ((TWO,), (ONE,), (ONE, TWO), ("c" * 32,), ()):
+        scope = Scope(document_ids=wanted)
+        expected = {*wanted} & {ONE, TWO}
+        assert {hit.row.document_id for hit in await milvus.search_dense(collection, question, 9, scope)} == expected
+        found = await milvus.search_keyword(collection, "annual leave", 9, scope)
+        assert {hit.row.document_id for hit in found} == expected
+
+
+async def test_a_search_can_be_of_some_pages_only(milvus: Milvus, collection: str) -> None:
+    """From a page, up to a page, both included, also of some documents only."""
+    for document in (ONE, TWO):
+        paged = [msgspec.structs.replace(row, page=row.ordinal + 1) for row in rows(TEXTS[:4], document)]
+        await milvus.upsert(collection, paged, vectors(4))
+    for first, last, expected in ((2, 3, {2, 3}), (3, None, {3, 4}), (None, 2, {1, 2}), (9, None, set())):
+        for documents in (None, (TWO,)):
+            scope = Scope(document_ids=documents, first_page=first, last_page=last)
+            found = await milvus.search_dense(collection, vectors(1)[0], 9, scope)
+            assert {hit.row.page for hit in found} == expected
+            assert {hit.row.document_id for hit in found} <= {*(documents or (ONE, TWO))}
+
+
+async def test_rows_are_looked_up_by_their_ids(milvus: Milvus, collection: str) -> None:
+    """Those that are there; anything that is no id of a row is refused."""
+    await milvus.upsert(collection, written := rows(TEXTS[:3]), vectors(3))
+    wanted = [written[2].id, written[0].id, f"{TWO}:1:0"]
+    assert await milvus.rows(collection, wanted) == {row.id: row for row in (written[0], written[2])}
+    assert await milvus.rows(collection, []) == {}
+    for bad in ('" or id != "', f"{ONE}:1", f'{ONE}:1:0" or id != "'):
+        with pytest.raises(ValueError, match="not an id"):
+            await milvus.rows(collection, [bad])
 
 
 @pytest.mark.parametrize(
@@ -211,8 +236,8 @@ async def test_only_ids_of_the_catalogue_get_into_a_filter(milvus: Milvus, colle
         milvus.delete(collection, id),
         milvus.delete(collection, id, 1),
         milvus.count(collection, id),
-        milvus.search_dense(collection, vectors(1)[0], 1, [ONE, id]),
-        milvus.search_keyword(collection, "leave", 1, [id]),
+        milvus.search_dense(collection, vectors(1)[0], 1, Scope(document_ids=(ONE, id))),
+        milvus.search_keyword(collection, "leave", 1, Scope(document_ids=(id,))),
     ):
         with pytest.raises(ValueError, match="not an id of the catalogue"):
             await action

@@ -42,6 +42,12 @@ def test_embed_has_the_tensors_of_the_client() -> None:
     assert tensors(triton.EMBED_MODEL, "output") == {triton.EMBEDDING, triton.CARD, triton.TOKENIZER}
 
 
+def test_rerank_has_the_tensors_of_the_client() -> None:
+    """Likewise."""
+    assert tensors(triton.RERANK_MODEL, "input") == {triton.QUERY, triton.TEXT}
+    assert tensors(triton.RERANK_MODEL, "output") == {triton.SCORE}
+
+
 def test_generate_has_the_tensors_of_the_client_and_of_vllm() -> None:
     """The names are fixed by Triton's vLLM backend."""
     asked = {triton.TEXT_INPUT, triton.STREAM, triton.SAMPLING_PARAMETERS}

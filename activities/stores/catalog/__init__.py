@@ -11,6 +11,7 @@ from alembic.config import Config
 from activities.settings import Settings
 from activities.stores.catalog.batches import Batches
 from activities.stores.catalog.contents import Contents
+from activities.stores.catalog.conversations import Conversations
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
@@ -19,7 +20,9 @@ from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.pending import Pending
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.references import References
+from activities.stores.catalog.searching import Searching
 from activities.stores.catalog.stalled import Stalled
+from activities.stores.catalog.trail import Trail
 
 __all__ = ["Catalog", "alembic_config", "upgrade"]
 
@@ -34,11 +37,14 @@ class Catalog:
         self.documents = Documents(self._engine)
         self.batches = Batches(self._engine)
         self.contents = Contents(self._engine)
+        self.conversations = Conversations(self._engine)
         self.questions = Questions(self._engine)
         self.pending = Pending(self._engine)
+        self.trail = Trail(self._engine)
         self.keys = Keys(self._engine)
         self.stalled = Stalled(self._engine)
         self.references = References(self._engine)
+        self.searching = Searching(self._engine)
 
     async def ping(self) -> None:
         """Raise CatalogUnavailable unless the database answers."""

@@ -41,8 +41,9 @@ class Batches:
         *,
         closed: bool,
         archive_sha256: str | None = None,
+        tags: list[str] | None = None,
     ) -> Batch:
-        """A new batch; documents join it by ``Upload.batch_id`` until it is closed.
+        """A new batch; documents join it by ``Upload.batch_id`` until it is closed. Those of an archive get ``tags``.
 
         Raises NotFound, and ContentBeingRemoved while the archive is (see ``contents``).
         """
@@ -62,6 +63,7 @@ class Batches:
                 actor=actor,
                 closed=closed,
                 archive_sha256=archive_sha256,
+                tags=tags,
             )
             session.add(row)
             await session.flush()
@@ -249,6 +251,7 @@ def _record(row: BatchRow) -> Batch:
         closed=row.closed,
         parallelism=row.parallelism,
         archive_sha256=row.archive_sha256,
+        tags=row.tags,
         skipped=list(row.skipped or []),
         reason=msgspec.convert(row.reason, Reason) if row.reason else None,
         actor=row.actor,

@@ -23,7 +23,7 @@ from activities.stores.catalog.records import (
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.rows import document_record, latest
+from activities.stores.catalog.rows import document_record, latest, set_tags
 from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.
@@ -88,12 +88,6 @@ class Documents:
         async with self._engine.read() as session:
             return await session.scalar(query.limit(1)) is not None
 
-    async def pending(self, knowledge_base_id: str) -> int:
-        """How many documents are accepted and not yet ready, failed or canceled."""
-        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.state.in_(PENDING))
-        async with self._engine.read() as session:
-            return int(await session.scalar(select(func.count()).select_from(query.subquery())) or 0)
-
     async def blobs(self, document_id: str) -> list[VersionBlobs]:
         """The blobs of every version, also of a deleted document, oldest version first."""
         query = select(VersionRow).where(VersionRow.document_id == document_id).order_by(VersionRow.version)
@@ -124,7 +118,10 @@ class Documents:
             return [(document, version) for document, version in await session.execute(query)]
 
     async def publish(self, job: PublishInput) -> Published:
-        """Make a version the live one, in one transaction; never goes back to an older version."""
+        """Make a version the live one, in one transaction; never goes back to an older version.
+
+        Publishing twice answers the same: ``retired`` is the version that was published before this one.
+        """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, job.document_id, with_for_update=True)
             version = await session.get(VersionRow, (job.document_id, job.version))
@@ -137,7 +134,12 @@ class Documents:
             if document.live_version is not None and document.live_version > job.version:
                 version.state, version.reason = "canceled", {"code": "superseded"}
                 return Published(live=False, retired=[job.version])
-            retired = document.live_version
+            before = select(func.max(VersionRow.version)).where(
+                VersionRow.document_id == job.document_id,
+                VersionRow.version < job.version,
+                VersionRow.published_at.is_not(None),
+            )
+            retired = await session.scalar(before)
             if version.published_at is None:
                 version.published_at = now()
                 audit(
@@ -150,7 +152,7 @@ class Documents:
                     chunks=job.chunks,
                 )
             document.live_version, version.state, version.reason = job.version, "ready", None
-        return Published(live=True, retired=[retired] if retired is not None and retired != job.version else [])
+        return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
         """Record that a version failed or was canceled; an earlier live version stays live.
@@ -225,6 +227,16 @@ class Documents:
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
             audit(session, actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
         return document_record(document, pair[1])
+
+    async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
+        """Give a document these tags and no others (as ``clean_tags`` made them). Raises NotFound."""
+        async with self._engine.write() as session:
+            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
+            if pair is None:
+                raise NotFound(kind="document", id=document_id)
+            set_tags(pair[0], tags)
+            audit(session, actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
+        return document_record(pair[0], pair[1])
 
     async def deleted(self, knowledge_base_id: str) -> list[str]:
         """Ids of the documents of a knowledge base that are deleted but not yet removed."""

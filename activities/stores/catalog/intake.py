@@ -19,7 +19,7 @@ from activities.errors import Canceled, ContentBeingRemoved, HoldfastError, NotF
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import PENDING, Accepted, Upload
-from activities.stores.catalog.rows import document_record, latest
+from activities.stores.catalog.rows import document_record, latest, set_tags
 from activities.stores.catalog.tables import (
     ContentRow,
     DocumentRow,
@@ -186,9 +186,13 @@ async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Acce
         key = (upload.knowledge_base_id, upload.name)
         pair = known.get(key)
         if pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled"):
+            if upload.tags is not None:
+                set_tags(pair[0], upload.tags)
             answers.append(Accepted(document=document_record(*pair), created=False))
             continue
         pair = known[key] = _next_version(upload, pair)
+        if upload.tags is not None:
+            set_tags(pair[0], upload.tags)
         documents += [pair[0]] if pair[0].latest_version == 1 else []
         versions.append(pair[1])
         _note(session, upload, pair[1])
@@ -240,6 +244,7 @@ def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -
             latest_version=1,
             created_by=upload.actor,
             created_at=moment,
+            tags=[],
         )
     else:
         document, older = pair

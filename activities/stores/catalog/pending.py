@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import PENDING, PendingDocuments
@@ -49,8 +49,8 @@ class Pending:
     ) -> PendingDocuments:
         lately = (
             select(func.count(), func.min(VersionRow.published_at))
-            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
-            .where(DocumentRow.knowledge_base_id == knowledge_base_id, VersionRow.published_at > now() - LATELY)
+            .select_from(VersionRow)
+            .where(VersionRow.published_at > now() - LATELY, _of(knowledge_base_id))
         )
         async with self._engine.read() as session:
             count, eta = (await session.execute(versions)).one()
@@ -68,11 +68,14 @@ def _versions(knowledge_base_id: str) -> Select[int, float | None]:
     return (
         select(func.count(), func.max(VersionRow.eta_seconds))
         .select_from(VersionRow)
-        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
         .outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
-        .where(
-            DocumentRow.knowledge_base_id == knowledge_base_id,
-            DocumentRow.deleted_at.is_(None),
-            VersionRow.state.in_(PENDING),
-        )
+        .where(VersionRow.state.in_(PENDING), _of(knowledge_base_id))
     )
+
+
+def _of(knowledge_base_id: str) -> ColumnElement[bool]:
+    """Looks at the few versions in question, not at all documents of the knowledge base: each search asks this."""
+    home = select(DocumentRow.knowledge_base_id).where(
+        DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None)
+    )
+    return home.scalar_subquery() == knowledge_base_id

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import AnswerMode, Citation, Fallback, RecordAnswerInput, Source, Turn
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.records import AnswerRecord, Question, QuestionState
-from activities.stores.catalog.tables import QuestionRow, new_id, now
+from activities.stores.catalog.records import AnswerRecord, Feedback, Question, QuestionState, Rating
+from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
+
+#: Length of the title that a conversation gets from its first question.
+TITLE_CHARACTERS = 80
 
 
 class Questions:
@@ -20,38 +24,49 @@ class Questions:
         self._engine = engine
 
     async def create(
-        self, knowledge_base_id: str, question: str, mode: AnswerMode, conversation_id: str | None, actor: str
+        self,
+        knowledge_base_id: str,
+        question: str,
+        mode: AnswerMode,
+        conversation_id: str | None,
+        actor: str,
+        *,
+        listed: bool = True,
     ) -> Question:
-        """Note a question before it is answered."""
-        row = QuestionRow(
-            id=new_id(),
-            knowledge_base_id=knowledge_base_id,
-            conversation_id=conversation_id or new_id(),
-            question=question,
-            mode=mode,
-            state="running",
-            actor=actor,
-        )
+        """Note a question before it is answered, in a conversation that its first question begins.
+
+        Raises NotFound unless ``conversation_id`` is a conversation of ``actor`` on this knowledge base.
+        """
         async with self._engine.write() as session:
+            conversation = await _conversation(session, knowledge_base_id, question, conversation_id, actor, listed)
+            row = QuestionRow(
+                id=new_id(),
+                knowledge_base_id=knowledge_base_id,
+                conversation_id=conversation.id,
+                question=question,
+                mode=mode,
+                state="running",
+                actor=actor,
+                created_at=conversation.updated_at,
+            )
             session.add(row)
             await session.flush()
             audit(session, actor, "question.ask", knowledge_base_id, row.id, mode=mode)
-        return _record(row)
+        return question_record(row)
 
     async def get(self, question_id: str) -> Question:
-        """Raises NotFound."""
+        """Raises NotFound, also when its conversation was deleted."""
         async with self._engine.read() as session:
-            row = await session.get(QuestionRow, question_id)
-        if row is None:
-            raise NotFound(kind="question", id=question_id)
-        return _record(row)
+            return question_record(await _shown(session, question_id))
 
-    async def conversation_owner(self, conversation_id: str) -> str | None:
-        """Who asked the first question of a conversation; None when there is no such conversation."""
-        query = select(QuestionRow.actor).where(QuestionRow.conversation_id == conversation_id)
-        async with self._engine.read() as session:
-            owner: str | None = await session.scalar(query.order_by(QuestionRow.id).limit(1))
-            return owner
+    async def rate(self, question_id: str, feedback: Feedback, actor: str) -> Question:
+        """Note what somebody thinks of an answer, instead of what was noted before. Raises NotFound."""
+        async with self._engine.write() as session:
+            row = await _shown(session, question_id)
+            row.feedback_rating, row.feedback_comment = feedback.rating, feedback.comment
+            row.feedback_by, row.feedback_at = actor, now()
+            audit(session, actor, "question.feedback", row.knowledge_base_id, row.id, rating=feedback.rating)
+        return question_record(row)
 
     async def turns(self, question_id: str, limit: int) -> list[Turn]:
         """What was answered before a question in its conversation, oldest first; at most ``limit`` turns."""
@@ -68,11 +83,16 @@ class Questions:
         return [Turn(question=row.standalone or row.question, answer=row.answer or "") for row in reversed(rows)]
 
     async def withdraw(self, question_id: str) -> None:
-        """Forget a question for which no run could be started."""
+        """Forget a question for which no run could be started, and the conversation that it was to begin."""
         async with self._engine.write() as session:
             row = await session.get(QuestionRow, question_id)
-            if row is not None:
-                await session.delete(row)
+            if row is None:
+                return
+            await session.delete(row)
+            await session.flush()
+            others = select(QuestionRow.id).where(QuestionRow.conversation_id == row.conversation_id).limit(1)
+            if await session.scalar(others) is None:
+                await session.execute(delete(ConversationRow).where(ConversationRow.id == row.conversation_id))
 
     async def record(self, job: RecordAnswerInput) -> None:
         """Write down what came of a question; recording twice changes nothing."""
@@ -102,7 +122,52 @@ class Questions:
             row.state = "canceled" if job.canceled else "ready" if job.answered else "failed"
 
 
-def _record(row: QuestionRow) -> Question:
+async def _shown(session: AsyncSession, id: str) -> QuestionRow:
+    """A question whose conversation was not deleted. Raises NotFound."""
+    query = select(QuestionRow).join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+    row = await session.scalar(query.where(QuestionRow.id == id, ConversationRow.deleted_at.is_(None)))
+    if row is None:
+        raise NotFound(kind="question", id=id)
+    return row
+
+
+async def _conversation(
+    session: AsyncSession, knowledge_base_id: str, question: str, id: str | None, actor: str, listed: bool
+) -> ConversationRow:
+    """The conversation that goes on now, or begins."""
+    at = now()
+    if id is None:
+        row: ConversationRow | None = ConversationRow(
+            id=new_id(),
+            knowledge_base_id=knowledge_base_id,
+            title=title_of(question),
+            listed=listed,
+            actor=actor,
+            created_at=at,
+        )
+        session.add(row)
+    else:
+        row = await session.get(ConversationRow, id, with_for_update=True)
+    mine = row is not None and (row.knowledge_base_id, row.actor, row.deleted_at) == (knowledge_base_id, actor, None)
+    if row is None or not mine:
+        raise NotFound(kind="conversation", id=id)
+    row.updated_at = at
+    await session.flush()
+    return row
+
+
+def title_of(question: str) -> str:
+    """The beginning of a conversation's first question, in one line, cut between words."""
+    line = " ".join(question.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    head = line[: TITLE_CHARACTERS - 1]
+    words = head.rsplit(" ", 1)[0]
+    return f"{words if len(words) > TITLE_CHARACTERS // 2 else head}…"
+
+
+def question_record(row: QuestionRow) -> Question:
+    """As the catalogue answers it."""
     return Question(
         id=row.id,
         knowledge_base_id=row.knowledge_base_id,
@@ -131,4 +196,11 @@ def _record(row: QuestionRow) -> Question:
             milliseconds=row.milliseconds or {},
             tokens=row.tokens,
         ),
+        feedback=_feedback(row),
     )
+
+
+def _feedback(row: QuestionRow) -> Feedback | None:
+    if row.feedback_rating is None:
+        return None
+    return Feedback(rating=msgspec.convert(row.feedback_rating, Rating), comment=row.feedback_comment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -77,10 +77,11 @@ class Document(Record, frozen=True):
     next_attempt_at: datetime | None = None
     eta_seconds: float | None = None
     batch_id: str | None = None
+    tags: list[str] = []
 
 
 class Upload(Record, frozen=True):
-    """Stored bytes that are to become the next version of the document ``name``."""
+    """Stored bytes that are to become the next version of the document ``name``; ``tags`` None leaves its tags."""
 
     knowledge_base_id: str
     name: str
@@ -88,6 +89,7 @@ class Upload(Record, frozen=True):
     bytes: int
     actor: str
     batch_id: str | None = None
+    tags: list[str] | None = None
 
 
 class Note(Record, frozen=True):
@@ -115,6 +117,7 @@ class Batch(Record, frozen=True):
     closed: bool
     parallelism: int
     archive_sha256: str | None
+    tags: list[str] | None
     skipped: list[str]
     reason: Reason | None
     actor: str
@@ -226,6 +229,41 @@ class AnswerRecord(Record, frozen=True):
     tokens: int
 
 
+Rating = Literal["up", "down"]
+
+
+class Feedback(Record, frozen=True):
+    """What the asker thought of an answer."""
+
+    rating: Rating
+    comment: str | None = None
+
+
+class Conversation(Record, frozen=True):
+    """Questions that follow each other; ``updated_at`` is when the last one was asked."""
+
+    id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    title: str
+    questions: int
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class AuditEvent(Record, frozen=True):
+    """Who did what to which object; ``knowledge_base`` is its name, also when it was deleted."""
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    knowledge_base: str | None
+    object_id: str | None
+    detail: dict[str, Any]
+
+
 class Question(Record, frozen=True):
     id: str
     knowledge_base_id: str
@@ -244,6 +282,7 @@ class Question(Record, frozen=True):
     fallback: Fallback | None = None
     withheld: int = 0
     made: AnswerRecord | None = None
+    feedback: Feedback | None = None
 
 
 class PendingDocuments(Record, frozen=True):

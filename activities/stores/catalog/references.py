@@ -15,6 +15,7 @@ from activities.stores.catalog.records import Generation, LiveVersion
 from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
+    ConversationRow,
     DocumentRow,
     GenerationRow,
     KnowledgeBaseRow,
@@ -119,9 +120,14 @@ class References:
                 return parsed, chunks
 
     async def questions(self, ids: Collection[str]) -> set[str]:
-        """Those of the questions that are there."""
+        """Those of the questions that are there, in a conversation that was not deleted."""
+        query = (
+            select(QuestionRow.id)
+            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+            .where(QuestionRow.id.in_(list(ids)), ConversationRow.deleted_at.is_(None))
+        )
         async with self._engine.read() as session:
-            return set(await session.scalars(select(QuestionRow.id).where(QuestionRow.id.in_(list(ids)))))
+            return set(await session.scalars(query))
 
     async def abandoned_removals(self, holder: str) -> list[str]:
         """Contents whose removal was begun by nobody that is there any more (or by ``holder``), now ``holder``'s."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
 
 from activities.errors import Reason
 from activities.stores.catalog.records import Document, DocumentState
-from activities.stores.catalog.tables import DocumentRow, VersionRow
+from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
 
 
 def latest() -> Select[DocumentRow, VersionRow]:
@@ -19,6 +22,7 @@ def latest() -> Select[DocumentRow, VersionRow]:
             (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
         )
         .where(DocumentRow.deleted_at.is_(None))
+        .options(selectinload(DocumentRow.tags))
     )
 
 
@@ -49,4 +53,11 @@ def document_record(document: DocumentRow, version: VersionRow) -> Document:
         next_attempt_at=version.next_attempt_at,
         eta_seconds=version.eta_seconds,
         batch_id=version.batch_id,
+        tags=[row.tag for row in document.tags],
     )
+
+
+def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
+    """The document, as ``latest`` loads it, has these tags now and no others."""
+    kept = {row.tag: row for row in document.tags}
+    document.tags = [kept.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]

@@ -8,7 +8,7 @@ from typing import Any
 import uuid_utils
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 
@@ -23,10 +23,15 @@ def now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on every database (SQLite forgets the zone)."""
+    """Aware UTC times on every database (SQLite forgets the zone); a time without one is taken for UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
@@ -118,6 +123,17 @@ class DocumentRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_by: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+    tags: Mapped[list[TagRow]] = relationship(
+        lazy="raise", order_by="TagRow.tag", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class TagRow(Table):
+    """A word that people gave to a document, to find it by."""
+
+    __tablename__ = "document_tags"
+    document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class ContentRow(Table):
@@ -184,6 +200,7 @@ class BatchRow(Table):
     closed: Mapped[bool] = mapped_column(default=False)
     parallelism: Mapped[int]
     archive_sha256: Mapped[str | None] = mapped_column(String(64))
+    tags: Mapped[list[Any] | None]
     skipped: Mapped[list[Any] | None]
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
@@ -204,13 +221,29 @@ class IdempotencyRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
+class ConversationRow(Table):
+    """Questions that follow each other. Not ``listed`` when the client keeps its own list (the OpenAI API)."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_actor_updated_at", "actor", "updated_at"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    listed: Mapped[bool] = mapped_column(default=True)
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_by: Mapped[str | None] = mapped_column(String(200))
+    deleted_at: Mapped[datetime | None]
+
+
 class QuestionRow(Table):
     """A question, what it was answered with, and what the answer was."""
 
     __tablename__ = "questions"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
-    conversation_id: Mapped[str] = mapped_column(String(32), index=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
     question: Mapped[str] = mapped_column(Text)
     mode: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
@@ -234,6 +267,11 @@ class QuestionRow(Table):
     milliseconds: Mapped[dict[str, Any] | None]
     fallback: Mapped[str | None] = mapped_column(String(16))
     withheld: Mapped[int] = mapped_column(default=0)
+    # what the asker thought of the answer
+    feedback_rating: Mapped[str | None] = mapped_column(String(8))
+    feedback_comment: Mapped[str | None] = mapped_column(Text)
+    feedback_by: Mapped[str | None] = mapped_column(String(200))
+    feedback_at: Mapped[datetime | None]
 
 
 class AuditRow(Table):

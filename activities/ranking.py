@@ -1,0 +1,120 @@
+"""One ranking out of two: what cosines, BM25 and the words themselves say of passages, weighed by their worth.
+
+Cosines count by their range among the candidates, BM25 weights by the best of them. BM25 is believed as far as the
+best passages hold the query's words at all: a question in one language on documents in another finds hardly any of
+its words, and then cosines decide. Cosines are not believed in a language that the embedding model does not
+declare. What BM25 does not know is whether the words stand together: of the best passages, those with one sentence
+that holds many of the query's words come first.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from activities.sentences import sentences
+from activities.stores.milvus import Hit, Row
+from activities.stores.triton import ModelCard
+
+#: Share of the cosines when BM25 is fully believed, if the model knows the language of the query.
+DENSE_WEIGHT = 0.6
+
+#: Weight of the best sentence beside the two, and the passages that are looked at for it.
+SENTENCE_WEIGHT = 0.5
+LOOKED_AT = 12
+
+#: BM25 is fully believed when one of this many best passages holds this share of the query's words.
+BEST = 3
+ENOUGH_WORDS = 0.5
+
+#: Characters of a word that count: a coarse stem.
+STEM = 6
+
+#: Words that say nothing of what is asked: those that Milvus' English analyzer leaves out, and those that ask.
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and are as at be but by for if in into is it no not of on or such that the their then there these they"
+        " this to was will with what which who whom whose when where why how do does did",
+    )
+)
+
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"  # Thai, Kana, Han, Hangul
+_RUN = re.compile(f"[{_UNSPACED}]+")
+_WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
+
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+
+
+def query_language(text: str) -> str:
+    """ISO 639-1 code of the query's language as far as its script tells; Latin script counts as English."""
+    if _KANA_HANGUL.search(text):
+        return "ja" if re.search(r"[\u3040-\u30ff]", text) else "ko"
+    if _HAN.search(text):
+        return "zh"
+    return "ru" if _CYRILLIC.search(text) else "en"
+
+
+def terms(text: str) -> set[str]:
+    """The beginnings of the words, without stop words; of scripts without spaces, pairs of characters."""
+    text = text.lower()
+    found = {word[:STEM] for word in _WORD.findall(text) if word not in STOP_WORDS}
+    for run in _RUN.findall(text):
+        found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
+    return found
+
+
+def dense_weight(card: ModelCard, query: str) -> float:
+    """How far cosines are trusted: not at all in a language that the model does not declare."""
+    known = not card.languages or query_language(query) in card.languages
+    return DENSE_WEIGHT if known else 0.0
+
+
+def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
+    """How far BM25 is trusted, 0–1: by the share of the query's words that the best hits hold."""
+    wanted = terms(query)
+    held = max((len(wanted & terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
+    return min(1.0, held / len(wanted) / ENOUGH_WORDS) if wanted else 1.0
+
+
+def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: float = 1.0) -> list[tuple[Row, float]]:
+    """One ranking out of two, scores 0–1, best first; ``weight`` is the share of the cosines at full ``trust``."""
+    share = weight / (weight + (1 - weight) * trust) if weight else 0.0
+    rows = {hit.row.id: hit.row for hit in (*dense, *keyword)}
+    cosines = {hit.row.id: hit.score for hit in dense}
+    scores = dict.fromkeys(rows, 0.0)
+    if dense:
+        low, high = dense[-1].score, dense[0].score
+        for hit in dense:
+            scores[hit.row.id] += share * ((hit.score - low) / (high - low) if high > low else 1.0)
+    if keyword and keyword[0].score > 0:
+        for hit in keyword:
+            scores[hit.row.id] += (1 - share) * hit.score / keyword[0].score
+    order = sorted(scores, key=lambda row: (-scores[row], -cosines.get(row, -1.0), row))
+    return [(rows[id], scores[id]) for id in order]
+
+
+def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
+    """The ranking after a look at how much of the query the best sentence of each of the first passages holds."""
+    first = ranked[:LOOKED_AT]
+    wanted = terms(query)
+    parts = [_sentence_terms(row.text, wanted) for row, _ in first]
+    frequency = Counter(term for sentence_terms in parts for term in set().union(*sentence_terms))
+    weights = {term: math.log(1 + len(first) / (frequency[term] + 0.5)) for term in wanted}
+    total = sum(weights.values()) or 1.0
+    best = [max((sum(map(weights.__getitem__, held)) for held in found), default=0.0) / total for found in parts]
+    best += [0.0] * (len(ranked) - len(first))
+    scored = [
+        (row, (score + SENTENCE_WEIGHT * sentence) / (1 + SENTENCE_WEIGHT))
+        for (row, score), sentence in zip(ranked, best, strict=True)
+    ]
+    return sorted(scored, key=lambda pair: -pair[1])  # stable: equal ones stay in their order
+
+
+def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
+    """For each sentence of a passage the query's words in it."""
+    return [wanted & terms(sentence) for line in text.splitlines() for sentence in sentences(line)]

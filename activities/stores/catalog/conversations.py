@@ -1,0 +1,134 @@
+"""Conversations: questions that follow each other, which only the one who began them sees."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.errors import InvalidRequest, NotFound
+from activities.stores.catalog.audit import audit
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.questions import question_record
+from activities.stores.catalog.records import Conversation, Question
+from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, QuestionRow, now
+
+#: What is left of a question when its conversation is deleted: nothing that anybody wrote, or that was quoted.
+#: Who asked, when, from which chunks, with which models, and how long it took stays for the audit trail.
+ERASED: dict[str, Any] = {
+    "question": "",
+    "standalone": None,
+    "answer": None,
+    "citations": None,
+    "feedback_comment": None,
+}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})")
+
+
+class Conversations:
+    """What the catalogue knows of conversations. Whoever is not the owner finds none."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def page(self, owner: str, knowledge_base: str | None, cursor: str | None, limit: int) -> list[Conversation]:
+        """At most ``limit`` of them, those with the newest questions first. Raises InvalidRequest for a bad cursor."""
+        query = _owned(owner).where(ConversationRow.listed)
+        query = query.where(KnowledgeBaseRow.name == knowledge_base) if knowledge_base else query
+        if cursor:
+            at, id = _position(cursor)
+            query = query.where(
+                or_(ConversationRow.updated_at < at, and_(ConversationRow.updated_at == at, ConversationRow.id < id))
+            )
+        query = query.order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc()).limit(limit)
+        async with self._engine.read() as session:
+            return [_record(*row) for row in await session.execute(query)]
+
+    async def get(self, id: str, owner: str) -> Conversation:
+        """Raises NotFound."""
+        async with self._engine.read() as session:
+            return _record(*await _one(session, id, owner))
+
+    async def turns(self, id: str, owner: str) -> list[Question]:
+        """Its questions in their order. Raises NotFound."""
+        query = select(QuestionRow).where(QuestionRow.conversation_id == id).order_by(QuestionRow.id)
+        async with self._engine.read() as session:
+            await _one(session, id, owner)
+            return [question_record(row) for row in await session.scalars(query)]
+
+    async def rename(self, id: str, title: str, owner: str) -> Conversation:
+        """Give it another title. Raises NotFound."""
+        async with self._engine.write() as session:
+            row, name, questions = await _one(session, id, owner)
+            row.title = title
+            audit(session, owner, "conversation.rename", row.knowledge_base_id, id)
+        return _record(row, name, questions)
+
+    async def delete(self, id: str, owner: str) -> list[str]:
+        """Hide it, and erase what was asked and answered in it; the ids of its questions. Raises NotFound.
+
+        The rows stay, for the audit trail. A question that is being answered ends as canceled, so that the
+        end of its run writes nothing into it.
+        """
+        async with self._engine.write() as session:
+            row, _, _ = await _one(session, id, owner)
+            await session.refresh(row, with_for_update=True)  # no question comes in between
+            if row.deleted_at is not None:
+                raise NotFound(kind="conversation", id=id)
+            row.deleted_at, row.deleted_by, row.title = now(), owner, ""
+            questions = list(await session.scalars(select(QuestionRow).where(QuestionRow.conversation_id == id)))
+            for question in questions:
+                for name, nothing in ERASED.items():
+                    setattr(question, name, nothing)
+                if question.finished_at is None:
+                    question.state, question.finished_at = "canceled", row.deleted_at
+            audit(session, owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
+        return [question.id for question in questions]
+
+
+def cursor_after(conversation: Conversation) -> str:
+    """Where the page after the one that ends with this conversation begins."""
+    return f"{(conversation.updated_at - _EPOCH) // timedelta(microseconds=1)}-{conversation.id}"
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise InvalidRequest(detail="the cursor is not one of this list / 游标不属于此列表")
+    return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
+
+
+def _owned(owner: str) -> Select[ConversationRow, str, int]:
+    questions = (
+        select(func.count()).where(QuestionRow.conversation_id == ConversationRow.id).correlate(ConversationRow)
+    ).scalar_subquery()
+    return (
+        select(ConversationRow, KnowledgeBaseRow.name, questions)
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == ConversationRow.knowledge_base_id)
+        .where(ConversationRow.actor == owner, ConversationRow.deleted_at.is_(None))
+    )
+
+
+async def _one(session: AsyncSession, id: str, owner: str) -> tuple[ConversationRow, str, int]:
+    row = (await session.execute(_owned(owner).where(ConversationRow.id == id))).first()
+    if row is None:
+        raise NotFound(kind="conversation", id=id)
+    return row[0], row[1], row[2]
+
+
+def _record(row: ConversationRow, knowledge_base: str, questions: int) -> Conversation:
+    return Conversation(
+        id=row.id,
+        knowledge_base_id=row.knowledge_base_id,
+        knowledge_base=knowledge_base,
+        title=row.title,
+        questions=questions,
+        actor=row.actor,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

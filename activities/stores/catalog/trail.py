@@ -1,0 +1,121 @@
+"""Reading the audit trail: what was done, by whom, and the whole record of a question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from activities.errors import NotFound
+from activities.stores.catalog.audit import audit
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.records import AuditEvent
+from activities.stores.catalog.tables import AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow
+
+#: Events that an export reads at a time.
+PAGE = 1000
+
+
+class Trail:
+    """What the catalogue wrote down of what was done. Nothing here can be changed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def page(
+        self,
+        after: str | None,
+        limit: int,
+        *,
+        knowledge_base: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+    ) -> list[AuditEvent]:
+        """At most ``limit`` events, newest first, those before the event ``after``.
+
+        ``knowledge_base`` is a name; those that had it before and were deleted count too. ``action`` may be the
+        first part of one (``document`` for ``document.upload`` and the rest).
+        """
+        query = _chosen(knowledge_base, actor, action, since)
+        query = query.where(AuditRow.id < after) if after else query
+        async with self._engine.read() as session:
+            rows = await session.execute(query.order_by(AuditRow.id.desc()).limit(limit))
+            return [_event(row, name) for row, name in rows]
+
+    async def export(
+        self,
+        *,
+        knowledge_base: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+    ) -> AsyncIterator[list[AuditEvent]]:
+        """All events that ``page`` would give, oldest first, some hundred at a time."""
+        query = _chosen(knowledge_base, actor, action, since).order_by(AuditRow.id)
+        after = ""
+        while True:
+            async with self._engine.read() as session:
+                rows = await session.execute(query.where(AuditRow.id > after).limit(PAGE))
+                events = [_event(row, name) for row, name in rows]
+            if events:
+                yield events
+            if len(events) < PAGE:
+                return
+            after = events[-1].id
+
+    async def question(self, id: str) -> dict[str, Any]:
+        """Every column of a question's row by its name, and what its conversation was. Raises NotFound.
+
+        Also of a deleted conversation: what is erased then is null (``conversations.ERASED``).
+        """
+        query = (
+            select(QuestionRow, ConversationRow, KnowledgeBaseRow.name)
+            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == QuestionRow.knowledge_base_id)
+            .where(QuestionRow.id == id)
+        )
+        async with self._engine.read() as session:
+            found = (await session.execute(query)).first()
+        if found is None:
+            raise NotFound(kind="question", id=id)
+        row, conversation, knowledge_base = found
+        return {
+            **{name: getattr(row, name) for name in QuestionRow.__mapper__.column_attrs.keys()},  # noqa: SIM118
+            "knowledge_base": knowledge_base,
+            "deleted_at": conversation.deleted_at,
+            "deleted_by": conversation.deleted_by,
+        }
+
+    async def note(self, actor: str, action: str, object_id: str | None = None, **detail: object) -> None:
+        """Write down that somebody read what is not theirs."""
+        async with self._engine.write() as session:
+            audit(session, actor, action, None, object_id, **detail)
+
+
+def _chosen(
+    knowledge_base: str | None, actor: str | None, action: str | None, since: datetime | None
+) -> Select[AuditRow, str]:
+    query = select(AuditRow, KnowledgeBaseRow.name).outerjoin(
+        KnowledgeBaseRow, KnowledgeBaseRow.id == AuditRow.knowledge_base_id
+    )
+    query = query.where(KnowledgeBaseRow.name == knowledge_base) if knowledge_base else query
+    query = query.where(AuditRow.actor == actor) if actor else query
+    if action:
+        below = AuditRow.action.startswith(f"{action}.", autoescape=True)
+        query = query.where((AuditRow.action == action) | below)
+    return query.where(AuditRow.at >= since) if since else query
+
+
+def _event(row: AuditRow, knowledge_base: str | None) -> AuditEvent:
+    return AuditEvent(
+        id=row.id,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        knowledge_base=knowledge_base,
+        object_id=row.object_id,
+        detail=row.detail or {},
+    )

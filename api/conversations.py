@@ -1,0 +1,110 @@
+"""Conversations: list, look at, rename, delete, export. Only the one who began a conversation sees it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+import structlog
+from litestar import Controller, Request, Response, delete, get, patch
+from litestar.params import Parameter
+
+from activities.errors import DependencyError, InvalidRequest
+from activities.stores.blobs import Blobs
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.conversations import cursor_after
+from activities.stores.catalog.records import Principal
+from api.errors import language_of
+from api.schemas import Page
+from api.schemas_conversations import ConversationDetail, ConversationInfo, RenameConversation
+from api.transcripts import markdown
+from workflows.connect import Jobs
+from workflows.contracts import question_id
+
+AnyRequest = Request[Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+
+log = structlog.get_logger()
+
+
+class ConversationsController(Controller):
+    path = "/api/v1/conversations"
+    tags = ["Conversations"]
+
+    @get(summary="List your conversations, those with the newest questions first")
+    async def index(
+        self,
+        catalog: Catalog,
+        principal: Principal,
+        kb: str | None = None,
+        cursor: str | None = None,
+        limit: Limit = 50,
+    ) -> Page[ConversationInfo]:
+        found = await catalog.conversations.page(principal.subject, kb, cursor, limit)
+        return Page(
+            items=[ConversationInfo.of(conversation) for conversation in found],
+            next_cursor=cursor_after(found[-1]) if len(found) == limit else None,
+        )
+
+
+class ConversationController(Controller):
+    path = "/api/v1/conversations/{id:str}"
+    tags = ["Conversations"]
+
+    @get(summary="A conversation with its questions and answers")
+    async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> ConversationDetail:
+        return await _whole(id, request, catalog, principal)
+
+    @patch(summary="Give it another title")
+    async def rename(
+        self, id: str, data: RenameConversation, catalog: Catalog, principal: Principal
+    ) -> ConversationInfo:
+        title = " ".join(data.title.split())
+        if not title:
+            raise InvalidRequest(detail="the title is empty / 标题为空")
+        return ConversationInfo.of(await catalog.conversations.rename(id, title, principal.subject))
+
+    @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")
+    async def remove(self, id: str, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal) -> None:
+        await jobs.answers()
+        for question in await catalog.conversations.delete(id, principal.subject):
+            await _erase(question, blobs, jobs)
+
+    @get("/export", summary="A conversation with its sources, as a file")
+    async def export(
+        self,
+        id: str,
+        request: AnyRequest,
+        catalog: Catalog,
+        principal: Principal,
+        format: Literal["json", "markdown"] = "markdown",
+    ) -> Response[bytes]:
+        whole = await _whole(id, request, catalog, principal)
+        if format == "json":
+            return _file(msgspec.json.format(msgspec.json.encode(whole)), "application/json", f"{whole.id}.json")
+        text = markdown(whole, language_of(request))
+        return _file(text.encode(), "text/markdown; charset=utf-8", f"{whole.id}.md")
+
+
+async def _whole(id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> ConversationDetail:
+    conversation = await catalog.conversations.get(id, principal.subject)
+    turns = await catalog.conversations.turns(id, principal.subject)
+    return ConversationDetail.whole(conversation, turns, language_of(request))
+
+
+async def _erase(question: str, blobs: Blobs, jobs: Jobs) -> None:
+    """What a deleted question left outside of the catalogue: its run with its history, and its passages.
+
+    When one of them is down just now, `Reconcile` removes the blobs, and Temporal the history when its time is over.
+    """
+    try:
+        await jobs.forget(question_id(question))
+        for key in await blobs.list(f"questions/{question}"):
+            await blobs.delete(key)
+    except DependencyError as exc:
+        log.warning("a deleted question left something", question=question, reason=str(exc))
+
+
+def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:
+    headers = {"Content-Disposition": f'attachment; filename="conversation-{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=media_type, headers=headers)

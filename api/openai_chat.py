@@ -1,0 +1,223 @@
+"""One answer for a client of the OpenAI API: the events of a question's run become a completion, or its chunks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import msgspec
+from litestar.response import Stream
+from temporalio.service import RPCError
+from tokenizers import Tokenizer
+
+from activities.contracts import Source
+from activities.errors import Canceled, HoldfastError, Language, error_of
+from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.ranking import query_language
+from activities.stores.catalog import Catalog
+from activities.stores.catalog.records import Question
+from activities.streams import subscribe
+from api.errors import openai_error
+from api.schemas_openai import (
+    AnswerMessage,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Delta,
+    FinishReason,
+    Grounds,
+    Usage,
+)
+from api.schemas_questions import CitationInfo, SourceInfo
+from api.sse import Data, event_stream
+from workflows.connect import Jobs, translated
+from workflows.contracts import question_id
+
+#: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
+HOLD_SECONDS = 5.0
+
+#: What stands between text that was sent and the answer, when it turned out to be another one.
+CHECKED = {"en": "[the answer, checked]", "zh": "[核对后的回答]"}
+
+DONE = Data(b"[DONE]")
+
+#: The number of a source, after the sentence that stands on it.
+_MARKER = re.compile(r"\[\d+\]")
+
+
+class Sent:
+    """The text that a client of a stream has: it can grow, and nothing of it can be taken back.
+
+    So a sentence is sent when it was held against the sources, which is when the number of its source is there:
+    what the language model is just writing may turn out to be in none of them. An answer that starts over
+    (``reset``) repeats nothing; where it says something else, nothing more is sent until it is complete.
+    """
+
+    def __init__(self) -> None:
+        self.text, self._now = "", ""
+
+    def take(self, event: DeltaEvent | ResetEvent) -> str:
+        """What is to be sent now."""
+        if isinstance(event, ResetEvent):
+            self._now = ""
+            return ""
+        self._now += event.text
+        checked = max((marker.end() for marker in _MARKER.finditer(self._now)), default=0)
+        return self._grow(self._now[:checked])
+
+    def finish(self, answer: str, language: str) -> str:
+        """What is left to be sent, so that the client's text ends with the answer."""
+        if answer.startswith(self.text):
+            return self._grow(answer)
+        return f"\n\n{CHECKED.get(language, CHECKED['en'])}\n\n{answer}"
+
+    def _grow(self, whole: str) -> str:
+        if not whole.startswith(self.text):
+            return ""
+        piece, self.text = whole[len(self.text) :], whole
+        return piece
+
+
+class Chat:
+    """A question that is being answered. Whoever leaves before its end cancels it."""
+
+    def __init__(
+        self, jobs: Jobs, catalog: Catalog, question: Question, model: str, tokenizer: Tokenizer, prompt: str
+    ) -> None:
+        self._jobs, self._catalog, self._question = jobs, catalog, question
+        self._tokenizer, self._prompt = tokenizer, prompt
+        self._head = {"id": f"chatcmpl-{question.id}", "created": int(question.created_at.timestamp()), "model": model}
+        self._sources: list[Source] = []
+        self._begun = False
+
+    async def completion(self, limit: int | None) -> Completion:
+        """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
+        async for event in self._events():
+            if isinstance(event, DoneEvent):
+                usage = await self._usage(event)
+                message = AnswerMessage(content=event.answer, holdfast=self._grounds(event))
+                choice = Choice(message=message, finish_reason=_reason(event, usage, limit))
+                return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
+        raise HoldfastError()  # there is always one last event, or an error
+
+    async def stream(self, limit: int | None, include_usage: bool, language: Language) -> Stream:
+        """The answer as it comes. Raises what ended it before its first word."""
+        pieces = self._pieces(limit, include_usage, language)
+        first = asyncio.ensure_future(anext(pieces))
+        try:
+            await asyncio.wait({first}, timeout=HOLD_SECONDS)
+            if first.done():
+                first.result()  # raises what ended it
+            self._begun = True
+        finally:
+            if not self._begun:
+                first.cancel()
+        return event_stream(_after(first, pieces))
+
+    async def _events(self) -> AsyncIterator[QuestionEvent]:
+        """The run's events up to ``done``. Raises what the run failed of."""
+        ended = False
+        try:
+            async with translated():
+                async for _, event in subscribe(self._jobs.client, question_id(self._question.id)):
+                    ended = isinstance(event, DoneEvent | ErrorEvent)
+                    if isinstance(event, ErrorEvent):
+                        raise error_of(event.reason)
+                    if isinstance(event, SourcesEvent):
+                        self._sources = event.sources
+                    yield event
+            if not ended:
+                raise HoldfastError()
+        except RPCError as exc:  # its conversation was deleted while it was being answered
+            raise Canceled() from exc
+        finally:
+            if not ended:
+                self._leave()
+
+    async def _pieces(self, limit: int | None, include_usage: bool, language: Language) -> AsyncIterator[Data]:
+        sent = Sent()
+        text_language = query_language(self._question.question)
+        usage = None if include_usage else msgspec.UNSET
+        begun = False
+        try:
+            async for event in self._events():
+                match event:
+                    case DeltaEvent() | ResetEvent():
+                        text = sent.take(event)
+                    case DoneEvent():
+                        text = sent.finish(event.answer, text_language)
+                    case _:
+                        continue
+                if text:
+                    delta = Delta(content=text) if begun else Delta(role="assistant", content=text)
+                    yield self._chunk(delta, usage=usage)
+                    begun = True
+                if isinstance(event, DoneEvent):
+                    counted = await self._usage(event)
+                    reason = _reason(event, counted, limit)
+                    yield self._chunk(Delta(holdfast=self._grounds(event)), reason, usage)
+                    if include_usage:
+                        yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
+                    yield DONE
+        except HoldfastError as exc:
+            if not self._begun:
+                raise
+            yield _data(openai_error(exc, language))
+
+    def _chunk(
+        self, delta: Delta, reason: FinishReason | None = None, usage: msgspec.UnsetType | None = msgspec.UNSET
+    ) -> Data:
+        choice = ChunkChoice(delta=delta, finish_reason=reason)
+        return _data(Chunk(**self._head, choices=[choice], usage=usage))  # type: ignore[arg-type]
+
+    def _grounds(self, done: DoneEvent) -> Grounds:
+        return Grounds(
+            question_id=self._question.id,
+            conversation_id=self._question.conversation_id,
+            answer=done.answer,
+            found=done.found,
+            mode=done.mode,
+            fallback=done.fallback,
+            withheld=done.withheld,
+            citations=[CitationInfo.whole(citation) for citation in done.citations],
+            sources=[SourceInfo.whole(source) for source in self._sources],
+        )
+
+    async def _usage(self, done: DoneEvent) -> Usage:
+        encodings = await asyncio.to_thread(self._tokenizer.encode_batch, [self._prompt, done.answer])
+        written = 0
+        if done.mode == "generative":
+            written = (await self._catalog.trail.question(self._question.id))["tokens"]
+        prompt, answer = (len(encoding.ids) for encoding in encodings)
+        return Usage.of(prompt, written or answer)
+
+    def _leave(self) -> None:
+        """Cancel the run on the way out: whoever is being canceled cannot wait for that."""
+        leaving = asyncio.create_task(self._jobs.cancel(question_id(self._question.id)))
+        _leaving.add(leaving)
+        leaving.add_done_callback(_leaving.discard)
+
+
+#: Cancellations under way: nobody else holds them.
+_leaving: set[asyncio.Task[None]] = set()
+
+
+async def _after(first: asyncio.Future[Data], pieces: AsyncIterator[Data]) -> AsyncIterator[Data]:
+    try:
+        yield await first
+        async for piece in pieces:
+            yield piece
+    finally:
+        first.cancel()
+
+
+def _data(body: object) -> Data:
+    return Data(msgspec.json.encode(body))
+
+
+def _reason(done: DoneEvent, usage: Usage, limit: int | None) -> FinishReason:
+    """``length`` when a language model wrote as much as it was allowed to."""
+    cut = done.mode == "generative" and limit is not None and usage.completion_tokens >= limit
+    return "length" if cut else "stop"

@@ -1,0 +1,54 @@
+// Where a question is written: its text, the kind of answer, whether to wait for the index, and how to stop.
+
+import { $ } from './dom.js';
+import { bind } from './i18n.js';
+
+export class Composer {
+  /** `onAsk({question, mode, wait})`, `onStop()`. */
+  constructor({ onAsk, onStop }) {
+    this.onAsk = onAsk;
+    this.running = false;
+    $('ask-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    $('question').addEventListener('keydown', (event) => {
+      // Enter that ends an input method's composition (Chinese, Japanese) is not for us.
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.submit();
+    });
+    $('ask-stop').addEventListener('click', () => {
+      $('ask-stop').disabled = true;
+      onStop();
+    });
+  }
+
+  /** How many documents the index does not have yet. */
+  building(pending) {
+    $('ask-building').hidden = !pending;
+    if (!pending) $('ask-wait').checked = false;
+    bind($('ask-building-text'), 'ask.building', { n: pending });
+  }
+
+  submit() {
+    const question = $('question').value.trim();
+    if (!question || this.running) return;
+    $('question').value = '';
+    this.onAsk({ question, mode: new FormData($('ask-form')).get('mode'), wait: $('ask-wait').checked });
+  }
+
+  /** While a question is under way there is Stop where Ask was. */
+  busy(running) {
+    const hadFocus = [$('ask-stop'), $('ask-send')].includes(document.activeElement);
+    this.running = running;
+    $('ask-send').hidden = running;
+    $('ask-stop').hidden = !running;
+    $('ask-stop').disabled = false;
+    if (hadFocus) this.focus();
+  }
+
+  focus() {
+    $('question').focus();
+  }
+}

@@ -1,0 +1,139 @@
+// Markdown that streams in: parsed by marked, cleaned by DOMPurify, block by block, so that what stands stays.
+
+import DOMPurify from './vendor/purify.es.mjs';
+import { Marked } from './vendor/marked.esm.js';
+import { announce, h } from './dom.js';
+
+const CITED = /^\[(\d{1,3})\](?!\()/;
+const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+/** HTML in an answer is text like any other; pictures are not fetched; what makes text disappear is off. */
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  extensions: [{
+    name: 'citation',
+    level: 'inline',
+    start: (text) => text.match(/\[\d/)?.index,
+    tokenizer(text) {
+      const [raw, n] = CITED.exec(text) || [];
+      return raw && { type: 'citation', raw, n };
+    },
+    renderer: ({ n }) => `<cite data-n="${n}">[${n}]</cite>`,
+  }],
+  tokenizer: { html() {}, tag() {}, def() {}, code() {}, lheading() {} },
+  renderer: {
+    heading({ tokens, depth }) {
+      const tag = `h${Math.min(6, depth + 2)}`; // the question above is an h2
+      return `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`;
+    },
+    image: ({ text }) => escaped(text),
+    checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
+  },
+});
+
+const CLEAN = {
+  ALLOWED_TAGS: ['p', 'br', 'strong', 'em', 'del', 'code', 'pre', 'ul', 'ol', 'li', 'blockquote', 'h3', 'h4', 'h5', 'h6',
+    'table', 'thead', 'tbody', 'tr', 'th', 'td', 'a', 'hr', 'cite'],
+  ALLOWED_ATTR: ['href', 'start', 'align', 'data-n'],
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'data-n'], // the others must be addresses, of the kinds below
+  ALLOW_ARIA_ATTR: false,
+  ALLOW_DATA_ATTR: false,
+  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  RETURN_DOM_FRAGMENT: true,
+};
+
+export class Markdown {
+  /** `chip(n, block)` makes the element of a citation inside an element of the text, or null if n is not a source. */
+  constructor(chip) {
+    this.chip = chip;
+    this.element = h('div', { class: 'answer-text' });
+    this.silent = false; // an old answer is not read out
+    this.clear();
+  }
+
+  clear() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.element.replaceChildren();
+    this.blocks = []; // {raw, nodes}
+    this.text = '';
+    this.told = 0;
+    this.top = null;
+  }
+
+  /** More text, shown with the next frame. */
+  add(more) {
+    this.text += more.replace(/\r\n?/g, '\n');
+    this.tell(false);
+    this.frame ||= requestAnimationFrame(() => this.draw(this.text.replace(/\[\d{0,3}$/, ''))); // a chip cut in two waits
+  }
+
+  /** No more text follows. `whole`: the text that counts, if it is known. `stale`: what is shown needs drawing anew. */
+  end(whole = this.text, stale = false) {
+    const shown = this.blocks.reduce((sum, { raw }) => sum + raw.length, 0);
+    if (whole !== this.text) this.told = 0;
+    const redraw = stale || whole !== this.text || shown > whole.length;
+    this.text = whole;
+    if (redraw) this.redraw();
+    else this.draw(whole);
+    this.tell(true);
+  }
+
+  redraw() {
+    this.element.replaceChildren();
+    this.blocks = [];
+    this.draw(this.text);
+  }
+
+  /** Only the last block can still change; those before it are kept as they are. */
+  draw(text) {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    let kept = Math.max(0, this.blocks.findLastIndex(({ nodes }) => nodes.length));
+    const from = this.blocks.slice(0, kept).reduce((sum, { raw }) => sum + raw.length, 0);
+    const tokens = [...marked.lexer(text.slice(from))];
+    while (tokens.length && this.blocks[kept]?.raw === tokens[0].raw) {
+      tokens.shift();
+      kept += 1;
+    }
+    for (const { nodes } of this.blocks.splice(kept)) for (const node of nodes) node.remove();
+    for (const token of tokens) {
+      const nodes = this.nodes(token);
+      this.element.append(...nodes);
+      this.blocks.push({ raw: token.raw, nodes });
+    }
+  }
+
+  nodes(token) {
+    if (token.type === 'heading') {
+      this.top ??= token.depth; // the first heading is of the highest level, whatever it says
+      token.depth = 1 + Math.max(0, token.depth - this.top);
+    }
+    const fragment = DOMPurify.sanitize(marked.parser([token]), CLEAN);
+    for (const link of fragment.querySelectorAll('a')) {
+      if (!link.hasAttribute('href')) link.replaceWith(...link.childNodes);
+      Object.assign(link, { target: '_blank', rel: 'noopener noreferrer nofollow', title: link.href });
+    }
+    for (const wide of fragment.querySelectorAll('table, pre')) {
+      const frame = h('div', { class: 'scrolls', tabindex: '0', role: 'group', labels: { 'aria-label': 'answer.table' } });
+      wide.replaceWith(frame);
+      frame.append(wide);
+    }
+    for (const cite of fragment.querySelectorAll('cite')) {
+      const chip = this.chip(Number(cite.dataset.n), cite.closest('p, li, td, blockquote'));
+      cite.replaceWith(chip || cite.textContent);
+    }
+    return [...fragment.children];
+  }
+
+  /** Whole sentences go to people who listen. */
+  tell(whole) {
+    const rest = this.text.slice(this.told);
+    const end = whole ? rest.length : rest.search(/[.!?。！？\n](?=[^.!?。！？]*$)/) + 1;
+    if (end <= 0) return;
+    const sentence = rest.slice(0, end).replace(/\[\d{1,3}\]|[*_`#|]/g, '').trim();
+    this.told += end;
+    if (sentence && !this.silent) announce(sentence);
+  }
+}

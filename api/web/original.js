@@ -1,0 +1,58 @@
+// The file that was uploaded. It is fetched with the key, as no link can carry it, and shown in a tab of its own if
+// it cannot run there as a page of ours; anything else is saved.
+
+import { download } from './api.js';
+import { h } from './dom.js';
+
+const KEPT = 5;
+const SHOWN = /^(?:application\/pdf|image\/(?:png|jpeg|gif|webp|avif|bmp)|text\/(?:plain|markdown|csv|tab-separated-values))$/;
+const urls = new Map(); // document and version → URL of its bytes
+
+/** Whether a browser shows a file of this kind. */
+export const isShown = (mediaType) => SHOWN.test(mediaType || '');
+
+async function address({ id, version, media_type: mediaType }) {
+  const key = `${id}:${version}`;
+  if (!urls.has(key)) {
+    const bytes = await download(`/documents/${encodeURIComponent(id)}/content`);
+    const type = mediaType.startsWith('text/') ? `text/plain${await charset(bytes)}` : mediaType;
+    urls.set(key, URL.createObjectURL(new Blob([bytes], { type: isShown(mediaType) ? type : 'application/octet-stream' })));
+    const [oldest] = urls.keys();
+    if (urls.size > KEPT) {
+      URL.revokeObjectURL(urls.get(oldest));
+      urls.delete(oldest);
+    }
+  }
+  return urls.get(key);
+}
+
+/** UTF-8 if it is that; otherwise the browser has to guess. */
+async function charset(bytes) {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(await bytes.slice(0, 65_536).arrayBuffer(), { stream: true });
+    return '; charset=utf-8';
+  } catch {
+    return '';
+  }
+}
+
+/** Open a document {id, name, version, media_type}, a PDF at a page. Throws a Problem. */
+export async function openOriginal(item, page) {
+  // The tab is opened while the click still counts; the bytes come later.
+  const tab = isShown(item.media_type) ? window.open('', '_blank') : null;
+  try {
+    const url = await address(item);
+    if (tab && !tab.closed) tab.location.replace(page && item.media_type === 'application/pdf' ? `${url}#page=${page}` : url);
+    else save(url, item.name);
+  } catch (problem) {
+    tab?.close();
+    throw problem;
+  }
+}
+
+/** Save what an URL or a Blob holds under a name. */
+export function save(what, name) {
+  const url = typeof what === 'string' ? what : URL.createObjectURL(what);
+  h('a', { href: url, download: name.split('/').at(-1) }).click();
+  if (typeof what !== 'string') setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

@@ -1,0 +1,140 @@
+// One question under way: it is asked, or picked up again after a reload, and its events are followed into its view.
+
+import { call } from './api.js';
+import { h } from './dom.js';
+import { duration } from './format.js';
+import { t } from './i18n.js';
+import { dependency, isOver, sentence } from './job.js';
+import { follow } from './sse.js';
+
+const STOP_PATIENCE_MS = 4000;
+
+const STAGES = {
+  wait_for_index: 'answer.waiting_index',
+  retrieve: 'answer.retrieving',
+  generate: 'answer.writing',
+  record: 'answer.checking',
+};
+
+export class QuestionRun {
+  /** `view` is its AnswerView. */
+  constructor(view) {
+    this.view = view;
+    this.control = new AbortController();
+    this.id = null;
+    this.index = null;
+    this.over = false;
+  }
+
+  /** Ask; `onGiven(accepted)` is called when the server has it. Resolves when it is over. */
+  async ask(kb, body, onGiven) {
+    this.view.say('answer.starting');
+    try {
+      const given = await call('POST', `/knowledge-bases/${encodeURIComponent(kb)}/questions`, { body, signal: this.control.signal });
+      this.index = body.wait_for_index ? null : given.index;
+      onGiven(given);
+      if (this.stopping) call('POST', `/questions/${encodeURIComponent(given.id)}/cancel`).catch(() => {});
+      await this.follow(given);
+    } catch (problem) {
+      this.broken(problem);
+    }
+  }
+
+  /** Go on with a question that was asked before: {id, events_url}. */
+  async resume(info) {
+    this.view.say('answer.queued');
+    try {
+      await this.follow(info);
+    } catch (problem) {
+      this.broken(problem);
+    }
+  }
+
+  async follow({ id, events_url: events }) {
+    this.id = id;
+    this.view.known(id);
+    await follow(events, { signal: this.control.signal, once: true, onEvent: (event) => this.event(event) });
+    if (!this.over) this.broken();
+  }
+
+  /** One event of the stream; true when it was the last. */
+  event({ event, data }) {
+    const { view } = this;
+    if (event === 'state') this.over = this.state(data);
+    else if (event === 'sources') view.showSources(data.sources || []);
+    else if (event === 'delta') {
+      if (!this.stopping) view.say('answer.writing');
+      view.delta(data.text || '');
+    } else if (event === 'reset') view.reset();
+    else if (event === 'done') {
+      view.done(data, this.index);
+      this.over = true;
+    } else if (event === 'error') {
+      this.failed(data);
+      this.over = true;
+    }
+    return this.over;
+  }
+
+  /** The stream ended without a last event: it was stopped here, refused, or broke off. */
+  broken(problem) {
+    if (this.over) return;
+    this.over = true;
+    if (this.control.signal.aborted) this.view.canceled();
+    else this.view.failed(problem?.say ? problem.say() : h('span', { text: 'answer.interrupted' }));
+  }
+
+  state(job) {
+    const { view } = this;
+    if (job.state === 'canceled') view.canceled();
+    else if (job.state === 'failed') this.failed({ message: sentence(job.reason) });
+    else if (this.stopping) view.say('answer.stopping');
+    else if (job.stage === 'wait_for_index' && job.pending > 0) {
+      const left = () => (job.eta_seconds > 0 ? ` · ${t('job.eta', { time: duration(job.eta_seconds) })}` : '');
+      view.say('answer.waiting_documents', { n: job.pending, left });
+    } else if (job.state === 'waiting' && job.waiting_for) {
+      view.say('job.waiting_for', { what: () => dependency(job.waiting_for) });
+    } else if (job.state === 'queued') view.say('answer.queued');
+    else view.say(STAGES[job.stage] || 'answer.retrieving');
+    return ['canceled', 'failed'].includes(job.state);
+  }
+
+  failed({ code, message, detail }) {
+    if (code === 'canceled') this.view.canceled();
+    else this.view.failed(message || detail ? h('span', {}, message || detail) : h('span', { text: 'answer.interrupted' }));
+  }
+
+  /** Ask the server to stop; should it not answer soon, stop listening. Resolves when this is under way. */
+  async stop(onGivenUp) {
+    this.stopping = true;
+    this.view.say('answer.stopping');
+    setTimeout(() => {
+      if (this.over) return;
+      this.leave();
+      this.over = true;
+      this.view.canceled();
+      onGivenUp();
+    }, STOP_PATIENCE_MS);
+    if (this.id) await call('POST', `/questions/${encodeURIComponent(this.id)}/cancel`).catch(() => {});
+  }
+
+  /** Listen no more; the question itself goes on. */
+  leave() {
+    this.control.abort();
+  }
+}
+
+/** Show a question that is over, as the server keeps it. */
+export function restore(view, info) {
+  view.text.silent = true;
+  view.known(info.id);
+  view.showSources(info.sources || []);
+  view.feedback.show(info.feedback);
+  if (info.state === 'canceled') view.canceled();
+  else if (info.answer === null || info.answer === undefined) {
+    view.failed(info.reason ? h('span', {}, sentence(info.reason)) : h('span', { text: 'answer.interrupted' }));
+  } else view.done(info);
+}
+
+/** Whether a question as the server gives it is still being answered. */
+export const isRunning = (info) => !isOver(info.state);

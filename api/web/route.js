@@ -1,0 +1,30 @@
+// The page's addresses, all in the hash, so that reload, back and forward work:
+//   #/                    choose a knowledge base
+//   #/kb/NAME             a knowledge base: its questions, or its documents while none is ready
+//   #/kb/NAME/ask         a new conversation
+//   #/kb/NAME/c/ID        a conversation
+//   #/kb/NAME/documents   the documents
+
+const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|c\/([^/?]+)))?\/?$/;
+
+/** The address that is shown → {kb, panel: null | 'ask' | 'documents', conversation}; kb is null for the choice. */
+export function here() {
+  const [, kb, rest, conversation] = PLACE.exec(location.hash) || [];
+  try {
+    return {
+      kb: kb ? decodeURIComponent(kb) : null,
+      panel: rest ? (rest === 'documents' ? 'documents' : 'ask') : null,
+      conversation: conversation ? decodeURIComponent(conversation) : null,
+    };
+  } catch {
+    return { kb: null, panel: null, conversation: null };
+  }
+}
+
+export const kbAddress = (kb) => `#/kb/${encodeURIComponent(kb)}`;
+export const askAddress = (kb) => `${kbAddress(kb)}/ask`;
+export const documentsAddress = (kb) => `${kbAddress(kb)}/documents`;
+export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
+
+/** Show another address for the same place, without a step in the history. */
+export const rename = (address) => history.replaceState(null, '', address);

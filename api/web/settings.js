@@ -1,0 +1,39 @@
+// What a person sets for this device: light or dark, the language. And the way out.
+
+import { $ } from './dom.js';
+import { language, onLanguage, setLanguage } from './i18n.js';
+
+const STORED = 'holdfast.theme'; // read by theme.js
+
+export class Settings {
+  /** `onSignOut()` is called by the button. */
+  constructor(onSignOut) {
+    const root = document.documentElement;
+    for (const radio of $('settings').querySelectorAll('[name="theme"]')) {
+      radio.checked = radio.value === root.dataset.theme;
+      radio.addEventListener('change', () => this.theme(radio.value));
+    }
+    $('language').addEventListener('click', () => setLanguage(language() === 'zh' ? 'en' : 'zh'));
+    $('sign-out').addEventListener('click', () => {
+      $('settings').hidePopover();
+      onSignOut();
+    });
+    $('settings').addEventListener('toggle', (event) => {
+      $('settings-open').setAttribute('aria-expanded', String(event.newState === 'open'));
+    });
+    $('key-mod').textContent = /Mac|iP/.test(navigator.platform) ? '⌘' : 'Ctrl';
+    onLanguage(() => {
+      const other = language() === 'zh' ? ['English', 'en'] : ['中文', 'zh-CN'];
+      [$('language').textContent, $('language').lang] = other;
+    });
+  }
+
+  theme(wanted) {
+    document.documentElement.dataset.theme = wanted;
+    try {
+      localStorage.setItem(STORED, wanted);
+    } catch {
+      // Not remembered, then.
+    }
+  }
+}

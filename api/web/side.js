@@ -1,0 +1,34 @@
+// The conversations and the way to the documents: always there where there is room, a drawer where there is not.
+
+import { $ } from './dom.js';
+
+const NARROW = matchMedia('(max-width: 860px)');
+
+export class Side {
+  constructor() {
+    this.isOpen = false;
+    $('side-open').addEventListener('click', () => this.set(!this.isOpen));
+    $('side-scrim').addEventListener('click', () => this.close());
+    $('side').addEventListener('click', (event) => event.target.closest('a') && this.set(false));
+    NARROW.addEventListener('change', () => this.set(false));
+    this.set(false);
+  }
+
+  set(isOpen) {
+    this.isOpen = isOpen && NARROW.matches;
+    $('side').inert = NARROW.matches && !this.isOpen;
+    $('side').dataset.open = this.isOpen;
+    $('side-scrim').hidden = !this.isOpen;
+    for (const id of ['panel-ask', 'panel-documents']) $(id).inert = this.isOpen;
+    $('side-open').setAttribute('aria-expanded', String(this.isOpen));
+    if (this.isOpen) $('side-new').focus();
+  }
+
+  /** Whether it was open. */
+  close() {
+    const { isOpen } = this;
+    this.set(false);
+    if (isOpen) $('side-open').focus();
+    return isOpen;
+  }
+}

@@ -1,0 +1,122 @@
+"""The page for people who do not use a mouse, do not see, or need other colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.test_page import HANDBOOK, QUESTION
+from tests.browser.walk import READY_MS, Page, Platform, add_document, ask, enter, expect, file, sign_in
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+SERIOUS = ("serious", "critical")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong in what is shown, if it is serious: `rule: element`."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{each['id']}: {node['html']}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
+    """Sign-in, choice, documents, a menu, settings, a dialog, questions, an answer and its passage."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 850})
+    assert violations(page) == []
+    sign_in(page, platform.key)
+    assert violations(page) == []
+    page.reload()
+    name = page.get_by_label("Name", exact=True)
+    name.fill(f"axe-{scheme}-{width}")
+    name.press("Enter")
+    expect(page.locator("#docs-empty")).to_be_visible()
+    assert violations(page) == []
+    add_document(page, "leave-policy.md", HANDBOOK["en"])
+    page.locator("#files").set_input_files([file(f"cut-off-{n}.pdf", b"%PDF-1.7\n1 0 obj\n<< /Ty") for n in range(2)])
+    expect(page.locator('.doc[data-state="failed"]')).to_have_count(2, timeout=READY_MS)
+    assert violations(page) == []
+    page.get_by_role("button", name="Actions for leave-policy.md").click()
+    assert violations(page) == []
+    page.get_by_role("menuitem", name="Delete").click()
+    assert violations(page) == []
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Settings").click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#ask-empty")).to_be_visible()
+    assert violations(page) == []
+    answer = ask(page, QUESTION["en"])
+    assert violations(page) == []
+    answer.locator(".chip").first.click()
+    expect(page.locator("#passages mark").first).to_be_visible()
+    assert violations(page) == []
+    if width == 390:
+        page.get_by_role("button", name="Close the passage").click()
+        page.get_by_role("button", name="Conversations and documents").click()
+        expect(page.get_by_role("link", name="New conversation")).to_be_focused()
+        assert violations(page) == []
+
+
+def test_colours_follow_the_system_until_they_are_chosen(page: Page) -> None:
+    """Dark is dark at once after a reload too; System goes back to what the system says."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+
+    def choose(name: str) -> None:
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_role("radio", name=name).check(force=True)
+        page.keyboard.press("Escape")
+
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(ground)
+    assert dark != light
+    choose("Light")
+    page.reload()
+    assert page.evaluate(ground) == light
+    choose("System")
+    assert page.evaluate(ground) == dark
+
+
+def test_an_answer_is_reached_and_left_by_the_keyboard(page: Page, platform: Platform) -> None:
+    """The shortcut leads to the question; Tab to a visible chip; Enter opens its passage, Escape leads back."""
+    enter(page, platform)
+    add_document(page, "leave-policy.md", HANDBOOK["en"])
+    ask(page, QUESTION["en"])
+    expect(page.locator("#question")).to_be_focused()
+    chip = page.locator(".chip").first
+    page.locator("#thread").focus()
+    page.keyboard.press("Tab")
+    expect(chip).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator("#passages-name")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(chip).to_be_focused()
+
+
+def test_what_happens_is_told_to_people_who_listen(page: Page, platform: Platform) -> None:
+    """The upload, the states, the sentences of the answer and the quote go to a live region."""
+    enter(page, platform)
+    add_document(page, "leave-policy.md", HANDBOOK["en"])
+    told = page.get_by_role("log")
+    expect(told).to_contain_text("leave-policy.md: Ready")
+    ask(page, QUESTION["en"])
+    expect(told).to_contain_text("five days")
+    page.locator(".chip").first.click()
+    expect(told).to_contain_text("Cited passage: ")
+
+
+def test_the_page_holds_still_for_those_who_ask_for_it(page: Page, platform: Platform) -> None:
+    """With reduced motion nothing is animated."""
+    page.emulate_media(reduced_motion="reduce")
+    enter(page, platform)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("getComputedStyle(document.getElementById('side')).transitionDuration") in ("0s", "")
+    assert page.evaluate("document.getAnimations().length") == 0

@@ -1,0 +1,38 @@
+"""Vendored libraries are what the lock file says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.browser.vendoring import ROOT, VENDOR, manifest, sha256
+
+
+def test_every_vendored_file_is_listed() -> None:
+    """No library lies there of which nobody knows where it came from."""
+    folders = [VENDOR, ROOT / "tests" / "browser" / "vendor"]
+    found = {str(path.relative_to(ROOT)) for folder in folders for path in folder.iterdir()}
+    ours = {f"api/web/vendor/{name}" for name in ("package.json", "package-lock.json", ".npmrc")}
+    assert found == set(manifest()) | ours
+
+
+@pytest.mark.parametrize("target", manifest())
+def test_a_vendored_file_is_the_one_that_was_taken_from_its_package(target: str) -> None:
+    """Byte for byte; `python -m tests.browser.vendoring --check` asks the registry as well."""
+    assert sha256((ROOT / target).read_bytes()) == manifest()[target]["sha256"]
+
+
+def test_the_locked_versions_are_those_of_the_files() -> None:
+    """`package.json`, the lock and what the libraries say of themselves agree; the lock names no registry."""
+    package = json.loads((VENDOR / "package.json").read_text())
+    lock_text = (VENDOR / "package-lock.json").read_text()
+    lock = json.loads(lock_text)["packages"]
+    for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
+        assert lock[f"node_modules/{name}"]["version"] == version
+        assert lock[f"node_modules/{name}"]["integrity"].startswith("sha512-")
+        code = [target for target, entry in manifest().items() if entry["package"] == name and target.endswith("js")]
+        assert re.search(rf"\bv? ?{re.escape(version)}\b", (ROOT / code[0]).read_text()[:300])
+    assert "resolved" not in lock_text
+    assert "http" not in lock_text

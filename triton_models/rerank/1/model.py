@@ -1,0 +1,45 @@
+"""The Triton model `rerank`: how well texts answer queries (see ../config.pbtxt for the tensors)."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import sources
+from reranker import Reranker
+
+
+class TritonPythonModel:
+    """Answers each request on its own: one request has all the texts of its query."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Load the model: on the GPU that Triton chose, or on the CPU."""
+        on_gpu = args["model_instance_kind"] == "GPU" and sources.cuda_usable()
+        device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
+        self._reranker = Reranker(sources.rerank_model(), device)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """One response per request; a request that cannot be read fails alone."""
+        return [self._response(request) for request in requests]
+
+    def _response(self, request: Any) -> Any:
+        if request.is_cancelled():
+            error = pb_utils.TritonError("the client cancelled the request", pb_utils.TritonError.CANCELLED)
+            return pb_utils.InferenceResponse(error=error)
+        try:
+            queries, texts = (_strings(request, name) for name in ("query", "text"))
+        except UnicodeDecodeError as exc:
+            error = pb_utils.TritonError(f"text is not UTF-8: {exc}", pb_utils.TritonError.INVALID_ARG)
+            return pb_utils.InferenceResponse(error=error)
+        scores = self._reranker.score(list(zip(queries, texts, strict=True)))
+        tensor = pb_utils.Tensor("score", scores.reshape(-1, 1).astype(np.float32))
+        return pb_utils.InferenceResponse(output_tensors=[tensor])
+
+
+def _strings(request: Any, name: str) -> list[str]:
+    values = pb_utils.get_input_tensor_by_name(request, name).as_numpy().reshape(-1)
+    return [value.decode() for value in values]

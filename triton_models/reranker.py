@@ -1,0 +1,42 @@
+"""Pairs of query and text to scores: a CrossEncoder of sentence-transformers."""
+
+# ruff: noqa: PLC0415 -- heavy libraries are imported where they are needed
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sources import ModelUnavailableError
+
+BATCH = 8
+"""Pairs that are computed together."""
+
+MAX_TOKENS = 512
+"""What is longer, query and text together, is cut."""
+
+
+class Reranker:
+    """Loads the folder of a model with one score (`num_labels` 1), as rerank models have it."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        import torch
+        from sentence_transformers import CrossEncoder
+
+        kwargs = {"dtype": torch.float16} if device.startswith("cuda") else {}
+        self._model = CrossEncoder(str(folder), device=device, model_kwargs=kwargs)
+        if self._model.num_labels != 1:
+            raise ModelUnavailableError(
+                f"{folder.name} gives {self._model.num_labels} scores, not one: no rerank model"
+            )
+        self._model.max_length = min(self._model.max_length or MAX_TOKENS, MAX_TOKENS)
+        self._squash = torch.nn.Sigmoid()
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
+        """How well each text answers its query, from 0 to 1, shape [len(pairs)]."""
+        if not pairs:
+            return np.empty(0, np.float32)
+        scores = self._model.predict(
+            list(pairs), batch_size=BATCH, activation_fn=self._squash, show_progress_bar=False, convert_to_numpy=True
+        )
+        return np.asarray(scores, dtype=np.float32).reshape(-1)
