@@ -88,7 +88,7 @@ class Retriever:
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
-        Raises ModelMismatch, InvalidRequest (a tag that cannot be) and NotFound (the knowledge base is gone).
+        Raises ModelMismatch and NotFound (the knowledge base is gone).
         """
         generation = await self._catalog.knowledge_bases.generation(knowledge_base_id)
         if generation.model_fingerprint is None:

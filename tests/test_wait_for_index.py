@@ -98,13 +98,10 @@ async def test_a_question_that_does_not_wait_says_what_is_missing(api: httpx.Asy
 async def test_nobody_waits_for_the_documents_of_others(api: httpx.AsyncClient, kb: str, held: str, other: str) -> None:
     """Another user's question is answered at once, and so is one's own on a knowledge base where all is ready."""
     await ready(api, kb, ("travel.txt", TRAVEL))
-    answer = await api.post(
-        f"/knowledge-bases/{kb}/questions",
-        json={"question": QUESTION, "wait_for_index": True},
-        headers={"Authorization": f"Bearer {other}"},
-    )
-    reader = Reader(answer.json()["events_url"])
-    await reader.read(api, 10_000)
+    headers = {"Authorization": f"Bearer {other}"}
+    async with httpx.AsyncClient(base_url=api.base_url, headers=headers, timeout=60, trust_env=False) as eve:
+        reader = Reader((await asked(eve, kb, QUESTION, wait_for_index=True))["events_url"])
+        await reader.read(eve, 10_000)
     assert reader.last is not None
     assert reader.last[1]["found"] is True
 
