@@ -195,15 +195,15 @@ class Retriever:
                 return []
             return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
 
-        try:
-            found = await asyncio.gather(dense(), keyword())
-        except KeyError as exc:
-            if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
-                return [], []  # the first document is being indexed just now
-            raise MilvusUnavailable(
-                detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base"
-            ) from exc
-        return found[0], found[1]
+        for _ in range(2):  # the first document may become live after the first look
+            try:
+                found = await asyncio.gather(dense(), keyword())
+            except KeyError:
+                if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
+                    return [], []  # the first document is being indexed just now
+                continue
+            return found[0], found[1]
+        raise MilvusUnavailable(detail=f"the collection {collection} is missing; re-index the knowledge base")
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
         """The best ones in the order of the rerank model, the others behind them in theirs."""

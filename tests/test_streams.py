@@ -106,7 +106,7 @@ async def killed(platform: Platform, part: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
     async def another() -> bool:
-        with suppress(TypeError):  # there is none just now
+        with suppress(ProcessLookupError):  # there is none just now
             return platform.pid_of(part) != pid
         return False
 

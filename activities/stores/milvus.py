@@ -54,9 +54,6 @@ ID = re.compile(r"[0-9a-f]{32}")
 #: An id of a row as the index step makes them.
 ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 
-#: What Milvus says of a collection that somebody is making in this moment: it is there, and not complete.
-UNFINISHED = re.compile(r"index not found|collection not loaded")
-
 #: Documents that one filter names.
 DOCUMENTS_AT_ONCE = 10_000
 
@@ -250,13 +247,18 @@ class Milvus:
                     retry_times=0,
                 )
         except MilvusUnavailable as exc:
-            if UNFINISHED.search(str(exc)):
+            if not await self._is_complete(collection):
                 raise KeyError(collection) from exc
             raise
         return [
             Hit(row=msgspec.convert({"id": hit["id"], **hit["entity"]}, Row), score=float(hit["distance"]))
             for hit in (found[0] if found else [])
         ]
+
+    async def _is_complete(self, collection: str) -> bool:
+        """Whether it has its indexes; somebody may be making it in this moment."""
+        async with self._call(collection) as client:
+            return {"dense", "sparse"} <= set(await client.list_indexes(collection, retry_times=0))
 
     @asynccontextmanager
     async def _call(self, collection: str, seconds: float = TIMEOUT) -> AsyncIterator[AsyncMilvusClient]:
