@@ -8,6 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from activities.errors import InvalidRequest
+from activities.names import clean_tags
+
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Base: a field that is not understood is an error, since leaving it out would find more than was asked for."""
@@ -61,3 +64,10 @@ class SearchFilter(Filter, frozen=True):
     pages: PageRange | None = None
     uploaded: TimeRange | None = None
     tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for tags that no document can have."""
+        try:
+            clean_tags(self.tags)
+        except InvalidRequest as exc:
+            raise ValueError(str(exc)) from exc

@@ -85,7 +85,7 @@ class Retriever:
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
-        Raises ModelMismatch, InvalidRequest (a tag that cannot be) and NotFound (the knowledge base is gone).
+        Raises ModelMismatch and NotFound (the knowledge base is gone).
         """
         generation = await self._catalog.knowledge_bases.generation(knowledge_base_id)
         if generation.model_fingerprint is None:
@@ -194,12 +194,14 @@ class Retriever:
 
         try:
             found = await asyncio.gather(dense(), keyword())
-        except KeyError as exc:
+        except KeyError:
             if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
                 return [], []  # the first document is being indexed just now
-            raise MilvusUnavailable(
-                detail=f"the collection {exc.args[0]} is missing; re-index the knowledge base"
-            ) from exc
+            try:
+                found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
+            except KeyError as exc:
+                detail = f"the collection {exc.args[0]} is missing or not complete; re-index the knowledge base"
+                raise MilvusUnavailable(detail=detail) from exc
         return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:

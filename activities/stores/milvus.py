@@ -54,6 +54,9 @@ ID = re.compile(r"[0-9a-f]{32}")
 #: An id of a row as the index step makes them.
 ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 
+#: What a search hears of a collection that somebody is making in this moment, which takes several calls.
+UNFINISHED = re.compile(r"index not found|collection not loaded|invalid parameter")
+
 #: Documents that one filter names.
 DOCUMENTS_AT_ONCE = 10_000
 
@@ -235,16 +238,21 @@ class Milvus:
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
     async def _search_once(self, collection: str, query: Any, field: str, limit: int, expression: str) -> list[Hit]:
-        async with self._call(collection) as client:
-            found = await client.search(
-                collection,
-                [query],
-                anns_field=field,
-                limit=limit,
-                filter=expression,
-                output_fields=OUTPUT_FIELDS,
-                retry_times=0,
-            )
+        try:
+            async with self._call(collection) as client:
+                found = await client.search(
+                    collection,
+                    [query],
+                    anns_field=field,
+                    limit=limit,
+                    filter=expression,
+                    output_fields=OUTPUT_FIELDS,
+                    retry_times=0,
+                )
+        except MilvusUnavailable as exc:
+            if UNFINISHED.search(str(exc)):
+                raise KeyError(collection) from exc
+            raise
         return [
             Hit(row=msgspec.convert({"id": hit["id"], **hit["entity"]}, Row), score=float(hit["distance"]))
             for hit in (found[0] if found else [])

@@ -40,7 +40,7 @@ class Searching:
     ) -> list[str]:
         """Ids of the documents that are live and, where any are named, among ``document_ids``, and pass ``filter``.
 
-        ``filter.pages`` is not the catalogue's to know. Raises InvalidRequest for tags that cannot be.
+        ``filter.pages`` is not the catalogue's to know.
         """
         query = select(DocumentRow.id).where(
             DocumentRow.knowledge_base_id == knowledge_base_id,
