@@ -195,15 +195,17 @@ class Retriever:
                 return []
             return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
 
-        for _ in range(2):  # the first document may become live after the first look
+        try:
+            found = await asyncio.gather(dense(), keyword())
+        except KeyError:
+            if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
+                return [], []  # the first document is being indexed just now
             try:
-                found = await asyncio.gather(dense(), keyword())
-            except KeyError:
-                if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
-                    return [], []  # the first document is being indexed just now
-                continue
-            return found[0], found[1]
-        raise MilvusUnavailable(detail=f"the collection {collection} is missing; re-index the knowledge base")
+                found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
+            except KeyError as exc:
+                detail = f"the collection {exc.args[0]} is missing or not complete; re-index the knowledge base"
+                raise MilvusUnavailable(detail=detail) from exc
+        return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
         """The best ones in the order of the rerank model, the others behind them in theirs."""

@@ -54,6 +54,9 @@ ID = re.compile(r"[0-9a-f]{32}")
 #: An id of a row as the index step makes them.
 ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 
+#: What a search hears of a collection that somebody is making in this moment, which takes several calls.
+UNFINISHED = re.compile(r"index not found|collection not loaded|invalid parameter")
+
 #: Documents that one filter names.
 DOCUMENTS_AT_ONCE = 10_000
 
@@ -247,7 +250,7 @@ class Milvus:
                     retry_times=0,
                 )
         except MilvusUnavailable as exc:
-            if not await self._is_complete(collection):
+            if UNFINISHED.search(str(exc)):
                 raise KeyError(collection) from exc
             raise
         return [

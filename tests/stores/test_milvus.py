@@ -337,8 +337,10 @@ async def test_a_collection_that_is_being_made_is_not_there_yet(milvus: Milvus, 
     schema = client.create_schema(enable_dynamic_field=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=100)
     schema.add_field("dense", DataType.FLOAT_VECTOR, dim=DIMENSION)
+    schema.add_field("sparse", DataType.SPARSE_FLOAT_VECTOR)
     await client.create_collection(name, schema=schema)
-    with pytest.raises(KeyError):
-        await milvus.search_dense(name, vectors(1)[0], 1)
+    for search in (milvus.search_dense(name, vectors(1)[0], 1), milvus.search_keyword(name, "leave", 1)):
+        with pytest.raises(KeyError):
+            await search
     await client.drop_collection(name)
     await client.close()
