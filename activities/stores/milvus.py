@@ -258,11 +258,6 @@ class Milvus:
             for hit in (found[0] if found else [])
         ]
 
-    async def _is_complete(self, collection: str) -> bool:
-        """Whether it has its indexes; somebody may be making it in this moment."""
-        async with self._call(collection) as client:
-            return {"dense", "sparse"} <= set(await client.list_indexes(collection, retry_times=0))
-
     @asynccontextmanager
     async def _call(self, collection: str, seconds: float = TIMEOUT) -> AsyncIterator[AsyncMilvusClient]:
         """One call: connects when needed; the error table, most specific first; a lost connection is dropped."""
