@@ -57,6 +57,12 @@ ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 #: What a search hears of a collection that somebody is making in this moment, which takes several calls.
 UNFINISHED = re.compile(r"index not found|collection not loaded|invalid parameter")
 
+#: The indexes of a collection, each named as its field.
+INDEXES: dict[str, dict[str, str]] = {
+    "dense": {"index_type": "AUTOINDEX", "metric_type": "COSINE"},
+    "sparse": {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"},
+}
+
 #: Documents that one filter names.
 DOCUMENTS_AT_ONCE = 10_000
 
@@ -127,22 +133,27 @@ class Milvus:
             return bool(await client.has_collection(collection, retry_times=0))
 
     async def create(self, collection: str, dimension: int) -> None:
-        """Create a collection for vectors of ``dimension``; creating it again changes nothing."""
-        if await self.exists(collection):
-            return
+        """Create a collection for vectors of ``dimension``, and complete one whose making was cut off.
+
+        Returns when it can be searched; creating it again changes nothing.
+        """
         async with self._call(collection) as client:
-            schema = _schema(dimension)
-            index = client.prepare_index_params()
-            index.add_index("dense", index_type="AUTOINDEX", metric_type="COSINE")
-            index.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-            try:
-                await client.create_collection(
-                    collection, schema=schema, index_params=index, consistency_level="Strong", retry_times=0
-                )
-            except MilvusException:
-                if not await client.has_collection(collection, retry_times=0):
-                    raise
-                # another worker created it in the same moment
+            if not await client.has_collection(collection, retry_times=0):
+                try:
+                    await client.create_collection(
+                        collection, schema=_schema(dimension), consistency_level="Strong", retry_times=0
+                    )
+                except MilvusException:
+                    if not await client.has_collection(collection, retry_times=0):
+                        raise
+                    # another worker created it in the same moment
+            missing = INDEXES.keys() - set(await client.list_indexes(collection, retry_times=0))
+            if missing:
+                index = client.prepare_index_params()
+                for field in sorted(missing):
+                    index.add_index(field, **INDEXES[field])
+                await client.create_index(collection, index, retry_times=0)
+                await client.load_collection(collection, retry_times=0)
 
     async def drop(self, collection: str) -> None:
         """Drop a collection; dropping what is not there is fine."""
