@@ -239,7 +239,9 @@ class Milvus:
             # Milvus Lite cannot weigh words where there never was a row (its average length is 0 ÷ 0).
             if await self.count(collection) == 0:
                 return []
-            raise
+        return await self._search(
+            collection, query, "sparse", limit, scope
+        )  # the first row came meanwhile, or it fails
 
     async def _search(self, collection: str, query: Any, field: str, limit: int, scope: Scope) -> list[Hit]:
         """Of many documents in turns, so that no expression grows beyond what a server takes."""
