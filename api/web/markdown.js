@@ -116,7 +116,8 @@ export class Markdown {
       Object.assign(link, { target: '_blank', rel: 'noopener noreferrer nofollow', title: link.href });
     }
     for (const wide of fragment.querySelectorAll('table, pre')) {
-      const frame = h('div', { class: 'scrolls', tabindex: '0', role: 'group', labels: { 'aria-label': 'answer.table' } });
+      const label = wide.localName === 'pre' ? 'answer.code' : 'answer.table';
+      const frame = h('div', { class: 'scrolls', tabindex: '0', role: 'group', labels: { 'aria-label': label } });
       wide.replaceWith(frame);
       frame.append(wide);
     }

@@ -80,6 +80,7 @@ export default {
   'answer.copy': ['Copy', '复制'],
   'answer.copied': ['Copied', '已复制'],
   'answer.table': ['Table', '表格'],
+  'answer.code': ['Code', '代码'],
 
   'feedback.up': ['Helpful', '有帮助'],
   'feedback.down': ['Not helpful', '没有帮助'],

@@ -130,4 +130,4 @@ def test_a_question_under_way_is_picked_up_after_a_reload(page: Page, platform: 
         page.reload()
     assert "last-event-id" not in listened.value.headers
     expect(page.locator(".answer")).to_have_attribute("data-how", "done", timeout=READY_MS)
-    expect(page.locator(".answer-text")).to_have_text(text)
+    expect(page.locator(".answer-text")).to_have_text(text, use_inner_text=True)
