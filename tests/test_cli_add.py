@@ -319,3 +319,14 @@ def test_a_batch_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, wo
 def test_a_batch_runs_at_least_one_document_at_once(holdfast: Holdfast) -> None:
     """A parallelism that makes no sense is wrong usage."""
     assert holdfast("batch", "set-parallelism", "b1", "0").exit_code == 2
+
+
+def test_documents_can_be_given_tags(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """Each upload carries them all, into a batch or alone."""
+    tagged = "tags=hr&tags=%E5%90%88%E5%90%8C"
+    api.routes[f"{INTO_BATCH}&{tagged}"] = api.routes[f"{DOCUMENTS}?{tagged}"] = accept
+    options = ("--kb", "hr", "--tag", "hr", "--tag", "合同", "--no-wait")
+    assert holdfast("add", str(folder), *options).exit_code == 0
+    assert holdfast("add", str(folder / "a.txt"), *options).exit_code == 0
+    assert len(api.asked(f"{INTO_BATCH}&{tagged}")) == 1
+    assert len(api.asked(f"{DOCUMENTS}?{tagged}")) == 1
