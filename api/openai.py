@@ -94,6 +94,7 @@ class OpenAIController(Controller):
                 actor=principal.subject,
                 history_key=await _history(stores.blobs, question.id, asked.turns),
                 wait_for_index=options.wait_for_index,
+                quiet=True,
                 documents=options.documents,
                 filter=options.filter,
             )
