@@ -168,6 +168,7 @@ def test_nothing_is_wider_than_a_phone(page: Page, platform: Platform, width: in
     assert overflow(page) <= 0
     page.get_by_role("button", name="Conversations and documents").click()
     page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".turn")).to_have_count(0)
     answer = ask(page, QUESTION["en"])
     page.screenshot(path=str(tmp_path / f"phone-{width}.png"))
     assert overflow(page) <= 0
