@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
@@ -134,44 +134,56 @@ def _die_with(server: int) -> None:
 
 
 def _child(job: socket.socket) -> NoReturn:
-    """Run the request and write the answer; never returns."""
+    """Answer a request, and, as long as they are harmless, those that follow; never returns."""
     status = 0
     try:
         with job.makefile("rb") as stream:
-            _, length = FRAME.unpack(stream.read(FRAME.size))
-            request = stream.read(length)
-        answer = _answer(job, request)
-        job.sendall(FRAME.pack(answer[0], len(answer[1])))
-        job.sendall(answer[1])
+            while _serve_one(job, stream):
+                pass
     except (OSError, struct.error):  # the worker has gone
         status = 1
     finally:
         os._exit(status)
 
 
-def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes]:
+def _serve_one(job: socket.socket, stream: BinaryIO) -> bool:
+    """One request and its answer; whether the child may take another."""
+    head = stream.read(FRAME.size)
+    if not head:
+        return False
+    _, length = FRAME.unpack(head)
+    kind, answer, harmless = _answer(job, stream.read(length))
+    job.sendall(FRAME.pack(kind, len(answer)) + answer)
+    return harmless
+
+
+def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]:
     try:
-        function, args, limits = pickle.loads(request)  # noqa: S301 — from our own worker
+        function, args, limits, harmless = pickle.loads(request)  # noqa: S301 — from our own worker
         _restrict(limits)
         result = function(*args, _Reporter(job))
-        return b"R", msgspec.msgpack.encode(result)
+        return b"R", msgspec.msgpack.encode(result), harmless
     except HoldfastError as exc:
         failure = Failure(type(exc).__name__, exc.reason)
     except MemoryError:
         failure = Failure(MemoryError.__name__, Reason("memory"))
     except Exception as exc:  # noqa: BLE001 — the process edge: whatever a reader raises is a crash of the parser
         failure = Failure(ParserCrashed.__name__, ParserCrashed(detail=f"{type(exc).__name__}: {exc}").reason)
-    return b"E", msgspec.msgpack.encode(failure)
+    return b"E", msgspec.msgpack.encode(failure), False
 
 
 def _restrict(limits: Limits) -> None:
-    """Address space on top of what the process was forked with, CPU time, and no core files."""
+    """Address space on top of what is mapped, CPU time on top of what was used, and no core files."""
     with open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * _PAGE
+    _, most = resource.getrlimit(resource.RLIMIT_AS)  # of an earlier call: what that one left behind counts
     allowed = mapped + limits.memory_mb * 1024 * 1024
+    allowed = allowed if most == resource.RLIM_INFINITY else min(allowed, most)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-    seconds = int(limits.seconds * (os.cpu_count() or 1)) + 1  # text recognition uses several cores at once
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
+    _, last = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 1, last))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -12,6 +12,9 @@ about ten milliseconds for every document. (``multiprocessing``'s own fork serve
 module again in each child, which takes a second.) Whatever happens, the child dies: when its lease is
 closed, when the worker dies (the control socket closes), and when the server dies (``PR_SET_PDEATHSIG``).
 
+A fork costs several times what reading a page of plain text does. So calls that are said to be ``harmless`` may
+follow each other in one child; no other call ever shares one.
+
 Results cross as msgpack, decoded to the function's declared return type, never as pickle: a file that takes
 over a child must not run code in the worker.
 """
@@ -28,7 +31,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
 
 import msgspec
 
@@ -46,6 +49,7 @@ _FORK_SERVER = (
     "from activities.forkserver import serve; serve(sys.argv[2:])"
 )
 _LOST_AFTER = 2  # a fork server that dies is no document's fault, unless it happens again
+_CALLS_OF_A_CHILD = 50
 _NEAR_LIMIT = 0.8
 
 
@@ -74,18 +78,26 @@ class _ServerLost(Exception):
 
 
 async def run_isolated(
-    function: Callable[..., R], *args: Any, limits: Limits, on_progress: Progress | None = None
+    function: Callable[..., R],
+    *args: Any,
+    limits: Limits,
+    on_progress: Progress | None = None,
+    harmless: bool = False,
 ) -> R:
-    """``function(*args, progress)`` in a fresh child process; its arguments are pickled, its result is msgpack.
+    """``function(*args, progress)`` in a child process; its arguments are pickled, its result is msgpack.
 
-    ``on_progress`` is called on the event loop. Cancelling kills the child. Raises what the child raised of
-    our own errors; ParserTimedOut, DocumentTooLarge (memory) or ParserCrashed for everything else.
+    The child is a fresh one, or, for a ``harmless`` call (one that could not take a child over), one that has
+    done nothing but harmless calls. ``on_progress`` is called on the event loop. Cancelling kills the child.
+    Raises what the child raised of our own errors; ParserTimedOut, DocumentTooLarge (memory) or ParserCrashed
+    for everything else.
     """
-    request = pickle.dumps((function, args, limits))
+    call = _Call(
+        pickle.dumps((function, args, limits, harmless)), get_type_hints(function)["return"], limits, on_progress
+    )
     for attempt in range(_LOST_AFTER):
         server = await asyncio.to_thread(_started)
         try:
-            answer: R = await _run_once(server, request, get_type_hints(function)["return"], limits, on_progress)
+            answer: R = await _run(server, call, harmless=harmless)
             return answer
         except _ServerLost as exc:
             await asyncio.to_thread(close, server)
@@ -94,46 +106,85 @@ async def run_isolated(
     raise AssertionError("unreachable")
 
 
-async def _run_once(
-    server: _ForkServer, request: bytes, returns: Any, limits: Limits, on_progress: Progress | None
-) -> Any:
-    job, lease = server.fork()
-    with lease:  # leaving closes it, and the server kills what is left
-        reader, writer = await asyncio.open_unix_connection(sock=job)
+async def _run(server: _ForkServer, call: _Call, *, harmless: bool) -> Any:
+    kept = server.kept() if harmless else None
+    if kept is not None:
         try:
-            async with asyncio.timeout(limits.seconds) as timer:
-                return await _converse(reader, writer, lease, request, returns, limits, on_progress)
-        except TimeoutError as exc:
-            if timer.expired():
-                raise ParserTimedOut(seconds=f"{limits.seconds:g}") from exc
-            raise
-        finally:
-            writer.transport.abort()
+            return await _run_in(kept, server, call, harmless=harmless)
+        except (ParserCrashed, _ServerLost):
+            pass  # it may have been killed while it waited: a fresh one will tell
+    return await _run_in(server.fork(), server, call, harmless=harmless)
 
 
-async def _converse(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    lease: socket.socket,
-    request: bytes,
-    returns: Any,
-    limits: Limits,
-    on_progress: Progress | None,
-) -> Any:
+async def _run_in(child: _Child, server: _ForkServer, call: _Call, *, harmless: bool) -> Any:
+    keep = False
     try:
-        writer.write(FRAME.pack(b"Q", len(request)) + request)
-        await writer.drain()
-        while True:
-            kind, length = FRAME.unpack(await reader.readexactly(FRAME.size))
-            payload = await reader.readexactly(length)
-            if kind == b"P" and on_progress is not None:
-                on_progress(*msgspec.msgpack.decode(payload, type=tuple[int, int]))
-            elif kind == b"E":
-                raise _error(msgspec.msgpack.decode(payload, type=Failure), limits)
-            elif kind == b"R":
-                return msgspec.msgpack.decode(payload, type=returns)
-    except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeError) as exc:
-        raise await _cause_of_death(lease, limits) from exc
+        async with asyncio.timeout(call.limits.seconds) as timer:
+            answer = await child.answer(call)
+        keep = harmless
+        return answer
+    except TimeoutError as exc:
+        if timer.expired():
+            raise ParserTimedOut(seconds=f"{call.limits.seconds:g}") from exc
+        raise
+    finally:
+        if keep:
+            server.keep(child)
+        else:
+            child.end()
+
+
+class _Call(NamedTuple):
+    """A request, and what is to be done with its answer."""
+
+    request: bytes
+    returns: Any
+    limits: Limits
+    on_progress: Progress | None
+
+
+class _Child:
+    """The worker's end of one child process."""
+
+    def __init__(self, job: socket.socket, lease: socket.socket) -> None:
+        self._job, self._lease = job, lease
+        self.calls = 0
+        for each in (job, lease):
+            each.setblocking(False)
+
+    async def answer(self, call: _Call) -> Any:
+        """What the child makes of a call. Raises the reader's error, or what the child died of."""
+        self.calls += 1
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(self._job, FRAME.pack(b"Q", len(call.request)) + call.request)
+            while True:
+                kind, length = FRAME.unpack(await _receive(self._job, FRAME.size))
+                payload = await _receive(self._job, length)
+                if kind == b"P" and call.on_progress is not None:
+                    call.on_progress(*msgspec.msgpack.decode(payload, type=tuple[int, int]))
+                elif kind == b"E":
+                    raise _error(msgspec.msgpack.decode(payload, type=Failure), call.limits)
+                elif kind == b"R":
+                    return msgspec.msgpack.decode(payload, type=call.returns)
+        except (EOFError, ConnectionError) as exc:
+            raise await _cause_of_death(self._lease, call.limits) from exc
+
+    def end(self) -> None:
+        """Close the lease, and the server kills what is left."""
+        self._lease.close()
+        self._job.close()
+
+
+async def _receive(stream: socket.socket, length: int) -> bytearray:
+    """Exactly so many bytes. Raises EOFError when there are no more."""
+    loop, received, end = asyncio.get_running_loop(), bytearray(length), 0
+    while end < length:
+        count = await loop.sock_recv_into(stream, memoryview(received)[end:])
+        if not count:
+            raise EOFError
+        end += count
+    return received
 
 
 def _error(failure: Failure, limits: Limits) -> HoldfastError:
@@ -149,7 +200,6 @@ def _family(kind: type[HoldfastError]) -> list[type[HoldfastError]]:
 
 
 async def _cause_of_death(lease: socket.socket, limits: Limits) -> Exception:
-    lease.setblocking(False)
     try:
         raw = await asyncio.get_running_loop().sock_recv(lease, STATUS.size)
     except ConnectionError:
@@ -176,6 +226,7 @@ class _ForkServer:
     """The worker's end of its fork server. Starting takes milliseconds; the server imports on its own time."""
 
     def __init__(self) -> None:
+        self._kept: list[_Child] = []
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and code
@@ -190,8 +241,8 @@ class _ForkServer:
         """Whether the process runs."""
         return self._process.poll() is None
 
-    def fork(self) -> tuple[socket.socket, socket.socket]:
-        """A new child's job and lease sockets; does not wait for the child."""
+    def fork(self) -> _Child:
+        """A new child; does not wait for it."""
         job, child_job = socket.socketpair()
         lease, child_lease = socket.socketpair()
         with child_job, child_lease:
@@ -201,10 +252,23 @@ class _ForkServer:
                 job.close()
                 lease.close()
                 raise _ServerLost() from exc
-        return job, lease
+        return _Child(job, lease)
+
+    def keep(self, child: _Child) -> None:
+        """Let it wait for the next harmless call, unless it has had its share: whatever it gathered goes with it."""
+        if child.calls < _CALLS_OF_A_CHILD:
+            self._kept.append(child)
+        else:
+            child.end()
+
+    def kept(self) -> _Child | None:
+        """A child that waits for a harmless call."""
+        return self._kept.pop() if self._kept else None
 
     def close(self) -> None:
         """Stop the server and, with it, every child."""
+        for child in self._kept:
+            child.end()
         self._control.close()
         self._process.wait()
 

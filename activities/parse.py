@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -42,6 +44,25 @@ PARSER_FINGERPRINT = digest(
     ),
 )
 """What a parsed document was made by: a change means parsing again."""
+
+
+HARMLESS_BYTES = 1 << 16
+"""Longer files are not looked at: for them a process of their own costs little."""
+
+_NOT_HARMLESS = re.compile(rb"[<\0]|%PDF-|\{\\rtf|content-", re.IGNORECASE)
+
+
+def is_harmless(content: bytes) -> bool:
+    """Whether it is text that only Python code will read: no markup, no container and no mail with its parts.
+
+    A hostile file can take over a process through a bug in a library that is not memory-safe (lxml, pdfium, the
+    decoders of pictures). What goes to none of these may be read in one process with other documents.
+    """
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return _NOT_HARMLESS.search(content) is None
 
 
 def parsed_key(sha256: str, name: str, ocr: str = "auto") -> str:
@@ -107,5 +128,11 @@ class ParseActivities:
             except KeyError as exc:
                 raise NotFound(kind="document", id=job.document_name) from exc  # deleted before its run began
             return await run_isolated(
-                parse_file, path, job.document_name, self._settings, limits=limits, on_progress=report
+                parse_file,
+                path,
+                job.document_name,
+                self._settings,
+                limits=limits,
+                on_progress=report,
+                harmless=job.bytes <= HARMLESS_BYTES and is_harmless(await asyncio.to_thread(path.read_bytes)),
             )

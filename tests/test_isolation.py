@@ -21,6 +21,7 @@ from activities import isolation
 from activities.errors import (
     DocumentTooLarge,
     EncryptedDocument,
+    HoldfastError,
     ParserCrashed,
     ParserTimedOut,
     UnsupportedFormat,
@@ -46,6 +47,13 @@ def greet(name: str, progress: Progress) -> Answer:
     for step in range(3):
         progress(step + 1, 3)
     return Answer(f"你好 {name}", os.getpid())
+
+
+def busy(seconds: float, progress: Progress) -> int:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    return os.getpid()
 
 
 def refuse(progress: Progress) -> None:
@@ -119,6 +127,62 @@ def test_every_call_has_a_fresh_child() -> None:
     answers = asyncio.run(run())
     assert len({answer.pid for answer in answers}) == 8
     assert [answer.text for answer in answers] == [f"你好 {n}" for n in range(8)]
+
+
+def test_harmless_calls_follow_each_other_in_one_child() -> None:
+    """Only harmless calls share a process, and only until it has had its share of them."""
+
+    isolation.close()
+    async def run() -> tuple[list[int], int, int]:
+        harmless = [await run_isolated(greet, "a", limits=LIMITS, harmless=True) for _ in range(60)]
+        other = await run_isolated(greet, "b", limits=LIMITS)
+        last = await run_isolated(greet, "c", limits=LIMITS, harmless=True)
+        return [answer.pid for answer in harmless], other.pid, last.pid
+
+    pids, other, last = asyncio.run(run())
+    assert len(set(pids)) == 2
+    assert pids[:50] == [pids[0]] * 50
+    assert other not in pids
+    assert last == pids[-1]
+
+
+def test_a_child_that_failed_takes_no_other_call() -> None:
+    """An error, a crash or the end of its time ends a child, harmless or not, and the next call has a fresh one."""
+
+    async def run() -> set[int]:
+        pids = {(await run_isolated(greet, "a", limits=LIMITS, harmless=True)).pid}
+        for function in (refuse, stumble, crash):
+            with pytest.raises(HoldfastError):
+                await run_isolated(function, limits=LIMITS, harmless=True)
+            pids.add((await run_isolated(greet, "a", limits=LIMITS, harmless=True)).pid)
+        return pids
+
+    assert len(asyncio.run(run())) == 4
+
+
+def test_a_child_that_died_while_it_waited_fails_no_call() -> None:
+    """Whatever killed it had nothing to do with the next document."""
+
+    async def run() -> bool:
+        first = await run_isolated(greet, "a", limits=LIMITS, harmless=True)
+        os.kill(first.pid, signal.SIGKILL)
+        second = await run_isolated(greet, "a", limits=LIMITS, harmless=True)
+        return first.pid != second.pid
+
+    assert asyncio.run(run())
+
+
+def test_harmless_calls_have_limits_of_their_own() -> None:
+    """Memory stays limited in a child that has served before, and time begins anew with every call."""
+    brief = Limits(seconds=1, memory_mb=512)
+
+    async def run() -> set[int]:
+        pids = {(await run_isolated(busy, 0.7, limits=brief, harmless=True)) for _ in range(4 * (os.cpu_count() or 1))}
+        with pytest.raises(DocumentTooLarge):
+            await run_isolated(eat_bytes, limits=brief, harmless=True)
+        return pids
+
+    assert len(asyncio.run(run())) == 1
 
 
 def test_large_results_pass() -> None:

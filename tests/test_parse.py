@@ -19,7 +19,7 @@ from temporalio.testing import ActivityEnvironment
 from activities import isolation
 from activities.contracts import Chunked, ChunkInput, Element, ParsedDocument, ParseInput
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, NoText, UnsupportedFormat
-from activities.parse import PARSER_FINGERPRINT, ParseActivities, parse_file, parsed_key
+from activities.parse import PARSER_FINGERPRINT, ParseActivities, is_harmless, parse_file, parsed_key
 from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs, original_key
 from tests.documents import encrypted, page, pdf, word
@@ -348,6 +348,26 @@ def test_protected_broken_and_endless_pdfs_fail_with_their_reason(tmp_path: Path
 
 
 # --- all formats -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "harmless"),
+    [
+        ("Plain text.\n\n纯文本。".encode(), True),
+        (b"# Notes\n\n* an item", True),
+        (b"a,b\n1,2\n", True),
+        (b"<p>markup</p>", False),
+        (b"text, and much later <svg>", False),
+        (b"rubbish before\n%PDF-1.7", False),
+        (b"{\\rtf1 text}", False),
+        (b"From: a@b.c\nSubject: x\nContent-Type: multipart/mixed; boundary=x\n\n--x", False),
+        ("文本".encode("gb18030"), False),
+        (b"PK\x03\x04\x00", False),
+    ],
+)
+def test_only_text_without_markup_or_parts_is_harmless(content: bytes, harmless: bool) -> None:
+    """What a library that is not memory-safe would read has a process of its own."""
+    assert is_harmless(content) is harmless
 
 
 def test_progress_reaches_its_total(tmp_path: Path) -> None:
