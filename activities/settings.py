@@ -43,7 +43,7 @@ class ApiSettings(Section, frozen=True):
     """Documents that may be accepted and not finished; above, new uploads are told to come later."""
     max_pending_per_user: Positive = 50_000
     """The same for one user."""
-    batch_parallelism: Positive = 4
+    batch_parallelism: Positive = 8
     """Documents of one batch that are under way at once, unless the batch says otherwise."""
 
 

@@ -133,6 +133,7 @@ def test_harmless_calls_follow_each_other_in_one_child() -> None:
     """Only harmless calls share a process, and only until it has had its share of them."""
 
     isolation.close()
+
     async def run() -> tuple[list[int], int, int]:
         harmless = [await run_isolated(greet, "a", limits=LIMITS, harmless=True) for _ in range(60)]
         other = await run_isolated(greet, "b", limits=LIMITS)

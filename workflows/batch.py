@@ -38,6 +38,12 @@ with workflow.unsafe.imports_passed_through():
 #: Documents that are asked for at once.
 PAGE = 16
 
+#: Documents are started when this part of the window is free: several at once are less work than one by one.
+SHARE_TO_START = 2
+
+#: Patch: runs that began before documents were started several at once go on starting them one by one.
+START_SEVERAL = "start-several"
+
 #: Documents after which a run continues as new, so that its history stays small.
 DOCUMENTS_OF_A_RUN = 50
 
@@ -67,6 +73,7 @@ class IngestBatch:
         self._news = True  # documents may be there that were not asked for yet
         self._closed = False
         self._ahead = list(job.ahead)
+        self._several = True
 
     @workflow.query
     def state(self) -> JobState:
@@ -106,6 +113,7 @@ class IngestBatch:
     @workflow.run
     async def run(self, job: BatchJob) -> BatchResult:
         """Raises ApplicationError when the archive cannot be used; a document that fails is its own matter."""
+        self._several = workflow.patched(START_SEVERAL)
         try:
             await self._settle("paused" if self._paused else "running")
             if job.archive_sha256 is not None:
@@ -251,8 +259,9 @@ class IngestBatch:
     def _has_something_to_do(self) -> bool:
         if self._paused or self._canceled or self._retry or self._is_over():
             return True
-        room = len(self._in_flight) < self._parallelism
-        return (room and bool(self._news or self._ahead)) or self._parallelism != self._noted
+        room = self._parallelism - len(self._in_flight)
+        enough = room >= (max(1, self._parallelism // SHARE_TO_START) if self._several else 1)
+        return (enough and bool(self._news or self._ahead)) or self._parallelism != self._noted
 
     async def _look(self) -> None:
         """Drop documents from the window that the catalogue says are at their end."""
