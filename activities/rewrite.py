@@ -24,7 +24,8 @@ REWRITE_CHARACTERS = 400
 #: Share of a rewritten question's words that must have been said in the conversation: a model may invent.
 SAID = 0.7
 
-#: A question with so few topic words leans on what was said before (pairs of characters in Chinese).
+#: A question with so few topic words leans on what was said before (pairs of characters in Chinese), unless it is
+#: a whole sentence about a topic of its own.
 FEW_WORDS = 2
 FEW_PAIRS = 4
 
@@ -40,6 +41,11 @@ _LEANS = re.compile(
     re.I,
 )
 _LATIN = re.compile(r"[^\W_][\w'’-]*")
+_LATIN_NAMES = re.compile(r"[A-Za-z]{2,}")
+_QUANTITY = re.compile(r"\bhow (?:much|many|long|far|often|soon)\b", re.I)
+_SENTENCE = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)\b", re.I
+)
 _NAMES = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+(?:\s[A-Z][\w'’-]+)*")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
 
@@ -54,7 +60,12 @@ def leans(question: str) -> bool:
     """Whether a question can only be understood with what was said before: pronouns, ellipsis, very short."""
     if _LEANS.search(question):
         return True
-    return len(topic_words(question)) <= (FEW_PAIRS if is_han(question) else FEW_WORDS)
+    if is_han(question):
+        return len(topic_words(question)) <= FEW_PAIRS and not _LATIN_NAMES.search(question)
+    if _NAMES.search(question):
+        return False
+    topics = topic_words(_QUANTITY.sub(" ", question))
+    return len(topics) <= (FEW_WORDS - 1 if _SENTENCE.search(question) else FEW_WORDS)
 
 
 def standalone(question: str, turns: Sequence[Turn]) -> str:
