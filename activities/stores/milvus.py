@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,10 +162,23 @@ class Milvus:
                 await client.drop_collection(collection, retry_times=0)
 
     async def upsert(self, collection: str, rows: Sequence[Row], vectors: Vectors) -> None:
-        """Write rows with their vectors, shape (rows, dimension); rows of the same id are replaced."""
+        """Write rows with their vectors, shape (rows, dimension); rows of the same id are replaced.
+
+        Rows that are not there are inserted: for an upsert Milvus Lite goes through all rows of the collection.
+        """
+        if not rows:
+            return
         data = [msgspec.structs.asdict(row) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
         async with self._call(collection) as client:
-            await client.upsert(collection, data, retry_times=0)
+            found = await client.query(
+                collection,
+                filter=_ids_filter(row.id for row in rows),
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+                retry_times=0,
+            )
+            write = client.upsert if found[0]["count(*)"] else client.insert
+            await write(collection, data, retry_times=0)
 
     async def count(self, collection: str, document_id: str | None = None, version: int | None = None) -> int:
         """How many rows there are, of the whole collection, a document or one of its versions."""
@@ -221,7 +234,7 @@ class Milvus:
         async with self._call(collection) as client:
             found = await client.query(
                 collection,
-                filter=f"id in [{', '.join(_literal(id, ROW_ID) for id in ids)}]",
+                filter=_ids_filter(ids),
                 output_fields=OUTPUT_FIELDS,
                 retry_times=0,
             )
@@ -305,6 +318,11 @@ class Milvus:
         port = address.port or (443 if address.scheme == "https" else 19530)
         _, writer = await asyncio.open_connection(address.hostname, port)
         writer.close()
+
+
+def _ids_filter(ids: Iterable[str]) -> str:
+    """The rows of these ids."""
+    return f"id in [{', '.join(_literal(id, ROW_ID) for id in ids)}]"
 
 
 def _filter(document_id: str | None, version: int | None) -> str:

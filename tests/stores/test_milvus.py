@@ -133,6 +133,14 @@ async def test_rows_are_counted_and_deleted_by_document_and_version(milvus: Milv
     assert await counts() == [1, 0, 0, 0, 1]
 
 
+async def test_rows_that_are_partly_there_are_written_once(milvus: Milvus, collection: str) -> None:
+    """A writing that was cut off in the middle is completed, and nothing of it is there twice."""
+    await milvus.upsert(collection, rows(TEXTS[:2]), vectors(2))
+    await milvus.upsert(collection, rows(TEXTS[:4]), vectors(4))
+    assert await milvus.count(collection) == 4
+    assert sorted(ids(await milvus.search_dense(collection, vectors(1)[0], 9))) == [f"{ONE}:1:{n}" for n in range(4)]
+
+
 async def test_a_row_comes_back_as_it_was_written(milvus: Milvus, collection: str) -> None:
     """Every field, also the longest text that is allowed and one of many lines."""
     texts = ["x " * (MAX_TEXT_BYTES // 2), "文" * (MAX_TEXT_BYTES // 3), 'lines\n\twith "quotes" and \\ 🐉\n']
@@ -308,13 +316,16 @@ async def test_a_closed_client_connects_again(milvus: Milvus, collection: str) -
 
 
 async def test_rows_are_counted_by_version_over_many_pages(
-    milvus: Milvus, collection: str, monkeypatch: pytest.MonkeyPatch
+    milvus: Milvus, collection: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each row of ours counts once, however the pages fall; what has another shape of id is passed over."""
     monkeypatch.setattr("activities.stores.milvus.SCAN_PAGE", 2)
     foreign = Row(id='"x" or 1', document_id="x", version=1, ordinal=0, page=0, section="", text="text")
-    for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO), [foreign]):
+    for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO)):
         await milvus.upsert(collection, group, vectors(len(group)))
+    client = AsyncMilvusClient(platform.settings.milvus.uri, grpc_options=GRPC_OPTIONS)
+    await client.insert(collection, [msgspec.structs.asdict(foreign) | {"dense": vectors(1)[0]}])
+    await client.close()
     found: Counter[tuple[str, int]] = Counter()
     async for page in milvus.versions(collection):
         assert sum(page.values()) <= 2
