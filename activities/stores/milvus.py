@@ -115,6 +115,7 @@ class Milvus:
         self._uri, self._token = uri, token
         self._client: AsyncMilvusClient | None = None
         self._connecting = asyncio.Lock()
+        self._complete: set[str] = set()  # collections that were seen with all of their indexes
 
     async def close(self) -> None:
         """Close the connection."""
@@ -127,16 +128,13 @@ class Milvus:
         async with self._call("", 5.0) as client:
             await client.list_collections(retry_times=0)
 
-    async def exists(self, collection: str) -> bool:
-        """Whether there is such a collection."""
-        async with self._call(collection) as client:
-            return bool(await client.has_collection(collection, retry_times=0))
-
     async def create(self, collection: str, dimension: int) -> None:
         """Create a collection for vectors of ``dimension``, and complete one whose making was cut off.
 
         Returns when it can be searched; creating it again changes nothing.
         """
+        if collection in self._complete:
+            return
         async with self._call(collection) as client:
             if not await client.has_collection(collection, retry_times=0):
                 try:
@@ -154,9 +152,11 @@ class Milvus:
                     index.add_index(field, **INDEXES[field])
                 await client.create_index(collection, index, retry_times=0)
                 await client.load_collection(collection, retry_times=0)
+        self._complete.add(collection)
 
     async def drop(self, collection: str) -> None:
         """Drop a collection; dropping what is not there is fine."""
+        self._complete.discard(collection)
         async with self._call(collection) as client:
             if await client.has_collection(collection, retry_times=0):
                 await client.drop_collection(collection, retry_times=0)
@@ -291,13 +291,16 @@ class Milvus:
             async with asyncio.timeout(seconds):
                 yield await self._connected()
         except CollectionNotExistException as exc:
+            self._complete.discard(collection)
             raise KeyError(collection) from exc
         except ParamError:
             raise
         except (MilvusException, grpc.RpcError, OSError) as exc:
             if "collection not found" in str(exc) or getattr(exc, "code", None) == 100:
+                self._complete.discard(collection)
                 raise KeyError(collection) from exc
             self._client = None
+            self._complete.clear()  # it may come back with less than it had
             raise MilvusUnavailable(detail=first_line(exc)) from exc
 
     async def _connected(self) -> AsyncMilvusClient:

@@ -81,7 +81,7 @@ async def test_creating_a_collection_again_changes_nothing(milvus: Milvus, colle
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     await milvus.create(collection, DIMENSION)
     await asyncio.gather(*(milvus.create(collection, DIMENSION) for _ in range(3)))
-    assert await milvus.exists(collection)
+    assert collection in await milvus.collections()
     assert await milvus.count(collection) == 1
 
 
@@ -89,7 +89,7 @@ async def test_a_collection_created_by_several_at_once_is_there(milvus: Milvus) 
     """None of the creators fails."""
     name = f"kb_{new_id()}_g1"
     await asyncio.gather(*(milvus.create(name, DIMENSION) for _ in range(4)))
-    assert await milvus.exists(name)
+    assert name in await milvus.collections()
     await milvus.drop(name)
 
 
@@ -99,7 +99,7 @@ async def test_dropping_is_idempotent(milvus: Milvus) -> None:
     await milvus.create(name, DIMENSION)
     for _ in range(2):
         await milvus.drop(name)
-        assert not await milvus.exists(name)
+        assert name not in await milvus.collections()
 
 
 async def test_writing_twice_is_writing_once(milvus: Milvus, collection: str) -> None:
@@ -139,6 +139,20 @@ async def test_rows_that_are_partly_there_are_written_once(milvus: Milvus, colle
     await milvus.upsert(collection, rows(TEXTS[:4]), vectors(4))
     assert await milvus.count(collection) == 4
     assert sorted(ids(await milvus.search_dense(collection, vectors(1)[0], 9))) == [f"{ONE}:1:{n}" for n in range(4)]
+
+
+async def test_a_collection_that_another_client_dropped_is_made_again(
+    milvus: Milvus, collection: str, platform: Platform
+) -> None:
+    """What a client knows of a collection lasts until it hears otherwise."""
+    other = Milvus(platform.settings.milvus.uri)
+    await other.drop(collection)
+    await other.close()
+    with pytest.raises(KeyError):
+        await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    await milvus.create(collection, DIMENSION)
+    await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
+    assert await milvus.count(collection) == 1
 
 
 async def test_a_row_comes_back_as_it_was_written(milvus: Milvus, collection: str) -> None:
@@ -266,7 +280,7 @@ async def test_a_missing_collection_is_a_key_error(milvus: Milvus) -> None:
             await action
         assert caught.value.args == (MISSING,)
     await milvus.ping()
-    assert not await milvus.exists(MISSING)
+    assert MISSING not in await milvus.collections()
 
 
 async def test_rows_and_vectors_must_match(milvus: Milvus, collection: str) -> None:
@@ -281,7 +295,7 @@ async def test_a_milvus_that_is_down_is_an_outage() -> None:
     milvus = Milvus(f"http://127.0.0.1:{free_port()}")
     for action in (
         milvus.ping(),
-        milvus.exists(MISSING),
+        milvus.collections(),
         milvus.create(MISSING, DIMENSION),
         milvus.drop(MISSING),
         milvus.count(MISSING),
