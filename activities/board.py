@@ -91,7 +91,10 @@ class Board(Listener):
         """Write now and then; while the catalogue is down, the latest notes are kept."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
-            await self.write()
+            try:
+                await self.write()
+            except Exception:  # noqa: BLE001 - the edge of a task: what comes next must be written all the same
+                await log.aexception("progress is not written")
 
     async def write(self) -> None:
         """Write what is new."""

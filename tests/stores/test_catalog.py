@@ -620,6 +620,26 @@ async def test_a_database_without_tables_is_an_outage(tmp_path: Path) -> None:
 # --- what is put back in line, and what is removed --------------------------------------------------
 
 
+async def test_many_notes_are_written_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Those with a reason and those without, in any order."""
+    ids = [await accepted(catalog, kb, f"{n}.txt") for n in range(4)]
+    await catalog.intake.dispatched([(id, 1) for id in ids])
+    down = Reason("triton_unavailable", {"detail": "refused"})
+    for reasons in ([None, down, None, down], [down, None, None, None]):
+        await catalog.documents.note(
+            [
+                Note(
+                    document_id=id, version=1, at=datetime.now(UTC), state="waiting" if reason else "running",
+                    stage="embed", reason=reason, waiting_for="triton" if reason else None,
+                )
+                for id, reason in zip(ids, reasons, strict=True)
+            ]
+        )  # fmt: skip
+        found = [await catalog.documents.get(id) for id in ids]
+        assert [each.state for each in found] == ["waiting" if reason else "running" for reason in reasons]
+        assert [each.reason for each in found] == reasons
+
+
 async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_one(
     catalog: Catalog, kb: KnowledgeBase
 ) -> None:

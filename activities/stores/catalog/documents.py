@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, null, select, update
+from sqlalchemy import bindparam, delete, func, null, or_, select, update
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
@@ -37,7 +37,7 @@ _NOTE = (
     .where(
         VersionRow.document_id == bindparam("note_document_id"),
         VersionRow.version == bindparam("note_version"),
-        VersionRow.state.in_(("queued", "running", "waiting")),
+        or_(*(VersionRow.state == state for state in ("queued", "running", "waiting"))),  # a list has no fixed length
         VersionRow.updated_at <= bindparam("updated_at"),  # workers of different queues write at different times
         VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
     )
