@@ -34,7 +34,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
-from activities.tokens import HeadStarts, Request, Tokens
+from activities.tokens import Tokens
 from activities.wording import gives_what_is_asked
 from activities.writing import Shown, Writing
 
@@ -60,7 +60,6 @@ class Asked(NamedTuple):
     found: SourceTexts
     sources: list[Source]
     card: ModelCard
-    sources_key: str
 
 
 class AnswerActivities:
@@ -69,14 +68,6 @@ class AnswerActivities:
     def __init__(self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings) -> None:
         self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
         self._vectors = PassageVectors(triton)
-        self._head_starts = HeadStarts()
-
-    async def begin(self, question: str, mode: AnswerMode, sources_key: str, found: SourceTexts) -> None:
-        """Let the language model begin to write while the ``answer`` step is on its way to this worker."""
-        text = found.question or question
-        if mode == "generative" and found.texts and self._settings.writes(query_language(text)):
-            request, _ = await self._request(text, found)
-            self._head_starts.begin(sources_key, request, Tokens(self._triton.generate(*request)))
 
     @activity.defn(name="answer")
     @heartbeating
@@ -84,8 +75,7 @@ class AnswerActivities:
         """Answer from the passages, or say honestly that they do not hold the answer."""
         found = await self._blobs.load(job.sources_key, SourceTexts)
         text = found.question or job.question
-        card = await self._triton.card()
-        asked = Asked(text, query_language(text), job.similarity, found, job.sources, card, job.sources_key)
+        asked = Asked(text, query_language(text), job.similarity, found, job.sources, await self._triton.card())
         async with Publisher() as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
@@ -125,14 +115,18 @@ class AnswerActivities:
         It begins at once. Where the best passage alone tells that there is an answer, its first words are shown
         before any sentence was weighed; otherwise they wait for that, or are never shown.
         """
-        began = time.perf_counter()
-        request, used = await self._request(asked.text, asked.found)
-        tokens = self._head_starts.take(asked.sources_key, request) or Tokens(self._triton.generate(*request))
+        began, own = time.perf_counter(), asked.found.settings
+        used = within_budget(await self._triton.tokenizer(), asked.found.texts, self._settings.context_tokens)
+        parameters = sampling(self._settings, own)
+        prompt = build_prompt(asked.text, used, self._settings.prompt_format, own.instructions)
         common = common_words(asked.text, asked.found.texts)
         clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
         writing = Writing(Sources(self._vectors, asked.card, asked.text, used), shown)
         took: dict[str, int] = {}
-        async with asyncio.TaskGroup() as beside, tokens:
+        async with (
+            asyncio.TaskGroup() as beside,
+            Tokens(self._triton.generate(prompt, parameters)) as tokens,
+        ):
             weighing = None if clear else beside.create_task(self._weighed(asked))
             if weighing is not None and not _answerable(asked, await weighing):
                 return _refused(asked, shown, await weighing, mode="generative")
@@ -141,7 +135,7 @@ class AnswerActivities:
                 weighing = weighing or beside.create_task(self._weighed(asked))
                 await writing.add(piece)
                 report(tokens.count)
-            text = await writing.finish(cut=tokens.count >= int(str(request[1]["max_tokens"])))
+            text = await writing.finish(cut=tokens.count >= int(str(parameters["max_tokens"])))
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
         if _to_the_point(asked.text, writing.verified, weighed):
@@ -157,12 +151,6 @@ class AnswerActivities:
             prompt_version=PROMPT_VERSION,
             milliseconds=took,
         )
-
-    async def _request(self, question: str, found: SourceTexts) -> tuple[Request, list[str]]:
-        """What the language model is asked, and the passages that are in it."""
-        used = within_budget(await self._triton.tokenizer(), found.texts, self._settings.context_tokens)
-        prompt = build_prompt(question, used, self._settings.prompt_format, found.settings.instructions)
-        return (prompt, sampling(self._settings, found.settings)), used
 
 
 def within_budget(tokenizer: Tokenizer, texts: Sequence[str], room: int) -> list[str]:

@@ -94,8 +94,8 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
         rewriter = Rewriter(stores.triton, settings.generate)
+        retrieving = RetrieveActivities(retriever, stores.blobs, stores.catalog, rewriter)
         answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate)
-        retrieving = RetrieveActivities(retriever, stores.blobs, stores.catalog, rewriter, answering.begin)
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")

@@ -7,22 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from temporalio import activity
 
-from activities.contracts import (
-    AnswerMode,
-    AnswerSettings,
-    Retrieved,
-    RetrieveInput,
-    SearchFilter,
-    SearchMode,
-    Source,
-    Turn,
-)
+from activities.contracts import AnswerSettings, Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, fold, gaps
 from activities.prompts import TURNS
@@ -259,19 +250,11 @@ class SourceTexts(msgspec.Struct, frozen=True):
         return np.frombuffer(self.vector, np.float32)
 
 
-#: (question, mode, sources_key, texts) of an answer that can be begun.
-BeginAnswer = Callable[[str, AnswerMode, str, SourceTexts], Awaitable[None]]
-
-
 class RetrieveActivities:
     """Runs on the ``answer`` queue."""
 
-    def __init__(
-        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, begin: BeginAnswer
-    ) -> None:
-        """``begin`` is told what was found before anybody else is: whoever answers may begin."""
+    def __init__(self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter) -> None:
         self._retriever, self._blobs, self._catalog, self._rewriter = retriever, blobs, catalog, rewriter
-        self._begin = begin
 
     @activity.defn(name="retrieve")
     async def retrieve(self, job: RetrieveInput) -> Retrieved:
@@ -288,9 +271,8 @@ class RetrieveActivities:
         )
         passages = await self._retriever.whole(found)
         key = f"questions/{job.question_id}/sources"
-        texts = SourceTexts([passage.row.text for passage in passages], found.vector, question, knowledge_base.answers)
-        await self._begin(job.question, job.mode, key, texts)
-        await self._blobs.save(key, texts)
+        texts = [passage.row.text for passage in passages]
+        await self._blobs.save(key, SourceTexts(texts, found.vector, question, knowledge_base.answers))
         ended = time.perf_counter()
         return Retrieved(
             sources_key=key,

@@ -13,7 +13,7 @@ import pytest
 
 import activities.retrieve as retrieve_module
 import activities.stores.milvus as milvus_store
-from activities.contracts import AnswerMode, Chunk, Chunking, IndexInput, PublishInput, RetrieveInput, SearchFilter
+from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput, SearchFilter
 from activities.embed import vector_set
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
 from activities.index import IndexActivities, rows_of
@@ -224,20 +224,12 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
     id = await library.add("a.md", *texts)
     rewriter = Rewriter(library.triton, GenerateSettings())
-    begun = []
-
-    async def begin(question: str, mode: AnswerMode, sources_key: str, found: SourceTexts) -> None:
-        begun.append((question, mode, sources_key, found))
-
-    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, begin)
-    job = RetrieveInput(
-        question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule", mode="generative"
-    )
+    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter)
+    job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
     retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
     assert retrieved.sources == again.sources
     assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
     kept = await library.blobs.load(retrieved.sources_key, SourceTexts)
-    assert begun == [(job.question, "generative", retrieved.sources_key, kept)] * 2
     rows = {row.id: row for row in rows_of(id, 1, [Chunk(ordinal=n, text=t, tokens=1) for n, t in enumerate(texts)])}
     assert kept.texts == [rows[source.chunk_id].text for source in retrieved.sources]
     assert [source.page for source in retrieved.sources] == [rows[s.chunk_id].ordinal + 1 for s in retrieved.sources]

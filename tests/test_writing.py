@@ -12,7 +12,7 @@ from activities.events import DeltaEvent, QuestionEvent, ResetEvent
 from activities.passage_vectors import PassageVectors
 from activities.stores.triton import Triton
 from activities.support import Sources
-from activities.tokens import HeadStarts, Tokens
+from activities.tokens import Tokens
 from activities.writing import Shown, Writing
 
 QUESTION = "How many days of unused leave can be carried over?"
@@ -150,59 +150,3 @@ async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
         async for _ in tokens:
             break
     assert closed
-
-
-class Model:
-    """Generations that go on until they are stopped, and which of them were."""
-
-    def __init__(self) -> None:
-        self.stopped: list[str] = []
-
-    async def _endless(self, name: str) -> AsyncIterator[str]:
-        try:
-            while True:
-                yield name
-                await asyncio.sleep(0.001)
-        finally:
-            self.stopped.append(name)
-
-    def tokens(self, name: str) -> Tokens:
-        return Tokens(self._endless(name))
-
-
-async def first(tokens: Tokens) -> str:
-    """The first piece, and no more of it."""
-    async with tokens:
-        async for piece in tokens:
-            return piece
-    raise AssertionError("nothing came")
-
-
-async def test_a_head_start_is_taken_by_its_own_request_only() -> None:
-    """Once; what was begun for another prompt, or again, is stopped."""
-    model, begun = Model(), HeadStarts()
-    begun.begin("a", ("prompt", {}), model.tokens("one"))
-    taken = begun.take("a", ("prompt", {}))
-    assert taken is not None
-    assert begun.take("a", ("prompt", {})) is None
-    assert await first(taken) == "one"
-    begun.begin("a", ("prompt", {}), model.tokens("two"))
-    begun.begin("a", ("prompt", {}), model.tokens("three"))
-    await asyncio.sleep(0.05)
-    assert model.stopped == ["one", "two"]
-    assert begun.take("a", ("another prompt", {})) is None
-    await asyncio.sleep(0.05)
-    assert model.stopped == ["one", "two", "three"]
-
-
-async def test_a_head_start_that_nobody_takes_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its question was canceled, or is answered by another worker; one that was taken goes on."""
-    monkeypatch.setattr("activities.tokens.KEPT_SECONDS", 0.1)
-    model, begun = Model(), HeadStarts()
-    begun.begin("a", ("prompt", {}), model.tokens("left"))
-    begun.begin("b", ("prompt", {}), model.tokens("taken"))
-    taken = begun.take("b", ("prompt", {}))
-    assert taken is not None
-    await asyncio.sleep(0.4)
-    assert model.stopped == ["left"]
-    assert await first(taken) == "taken"

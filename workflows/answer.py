@@ -83,7 +83,6 @@ class AnswerQuestion:
                 filter=job.filter,
                 follows=job.conversation_id is not None,
                 history_key=job.history_key,
-                mode=job.mode,
             ),
             task_queue=Queue.ANSWER,
             priority=self._priority,
