@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from activities.settings import Settings
 from api import local_env, processes
 from api.cli_texts import Problem, say
-from api.stack_parts import Part, all_parts, local_url
+from api.stack_parts import SCRATCH, Part, all_parts, local_url
 from api.supervisor import ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
@@ -55,6 +56,8 @@ def _own(data: Path, tell: Tell) -> Iterator[None]:
             swept = processes.sweep(set(pids(state)), f"HOLDFAST_DATA={data}")
             if swept:
                 tell(say("up.swept", count=swept))
+            shutil.rmtree(data / SCRATCH, ignore_errors=True)
+            (data / SCRATCH).mkdir()
             yield
     except processes.AlreadyRunning as exc:
         raise Problem("running", data=data, pid=exc.pid) from exc

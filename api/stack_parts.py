@@ -52,6 +52,10 @@ TEMPORAL_CONFIG = {
 }
 
 
+#: Folder of temporary files in the data folder; emptied before anything is started.
+SCRATCH = "tmp"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """A part of the platform and what must hold before it can be started."""
@@ -79,7 +83,8 @@ def all_parts(settings: Settings) -> list[Part]:
 def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = ()) -> dict[str, str]:
     """The environment in which a child finds exactly these settings; ``sections`` limits it to some.
 
-    The data folder is always there, absolute: relative paths and the marker of leftovers depend on it.
+    The data folder is always there, absolute: relative paths and the marker of leftovers depend on it. Temporary
+    files go there too, where those that a killed process left behind are found (``SCRATCH``).
     """
     env = {key: value for key, value in base.items() if not key.startswith(PREFIX)}
     for name, path in variables().items():
@@ -89,7 +94,7 @@ def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str
         if value == "" or path[0] in ("url", "api_key") or (sections and path[0] not in sections):
             continue
         env[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return env | {"HOLDFAST_DATA": str(settings.data_dir)}
+    return env | {"HOLDFAST_DATA": str(settings.data_dir), "TMPDIR": str(settings.data_dir / SCRATCH)}
 
 
 def local_url(settings: Settings) -> str:

@@ -132,6 +132,7 @@ def test_children_find_the_same_settings(settings_env: dict[str, str]) -> None:
     settings = load(settings_env | {"HOLDFAST_LOG_FORMAT": "json", "HOLDFAST_CATALOG_URL": "postgresql://x"})
     child_env = environment(settings, {"PATH": "/bin", "HOLDFAST_DATA": "elsewhere"})
     assert child_env["PATH"] == "/bin"
+    assert child_env["TMPDIR"] == f"{settings.data_dir}/tmp"
     assert load(child_env) == settings
 
 
