@@ -26,7 +26,7 @@ up: setup ## Start the whole platform; Ctrl-C stops it (ARGS="--without triton" 
 
 test: setup ## Run the tests (ARGS="tests/test_cli.py -x" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV)
-	.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: repair ## Check style, types and which layer imports which
 	@$(MAKE) --silent --no-print-directory $(DEV)

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+# Tests start programs from processes that have gRPC's threads: its handlers of a fork have nothing to do there.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 import httpx
 import pytest
 from temporalio.client import Client
@@ -80,14 +83,6 @@ def _environ(data: Path) -> dict[str, str]:
         "HOLDFAST_GENERATE_MAX_TOKENS": "60",  # enough to see it stream
         "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
     }
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a running platform share one, in one process; the others may run in another beside it."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "platform" in fixtures or "chaos" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("platform"))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ FUNCTION_LINES = 60
 
 #: The edges of processes and threads: the only places that handle whatever may come, and why.
 EDGES = {
+    "activities/board.py": "the edge of a task that nobody waits for; what comes next must be written all the same",
     "activities/forkserver.py": "a reader may raise anything; that is a crash of the parser",
     "activities/interceptor.py": "the edge of every activity, where the retry is decided",
     "api/cli_progress.py": "a count is taken back, whatever happened; the error goes on",
@@ -25,7 +26,7 @@ EDGES = {
 }
 
 #: Those of them that may swallow what they caught instead of raising; they make another report of it.
-REPORTING = {"activities/forkserver.py", "triton_models/generate/1/model.py"}
+REPORTING = {"activities/board.py", "activities/forkserver.py", "triton_models/generate/1/model.py"}
 
 BROAD = {"Exception", "BaseException"}
 
