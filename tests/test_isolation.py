@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +40,8 @@ class Answer(msgspec.Struct):
 
 @pytest.fixture(autouse=True, scope="module")
 def fork_server() -> Iterator[None]:
-    """One fork server for the module, closed behind it."""
+    """One fork server for the module, that has made its imports, closed behind it."""
+    asyncio.run(run_isolated(greet, "a", limits=LIMITS))
     yield
     isolation.close()
 
@@ -49,11 +52,14 @@ def greet(name: str, progress: Progress) -> Answer:
     return Answer(f"你好 {name}", os.getpid())
 
 
-def busy(seconds: float, progress: Progress) -> int:
-    until = time.process_time() + seconds
+def allowance(progress: Progress) -> float:
+    """CPU seconds that the call may use; uses some of them."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_CPU)
+    left = soft - time.process_time()
+    until = time.process_time() + 0.6
     while time.process_time() < until:
         pass
-    return os.getpid()
+    return left
 
 
 def refuse(progress: Progress) -> None:
@@ -132,17 +138,15 @@ def test_every_call_has_a_fresh_child() -> None:
 def test_harmless_calls_follow_each_other_in_one_child() -> None:
     """Only harmless calls share a process, and only until it has had its share of them."""
 
-    isolation.close()
-
     async def run() -> tuple[list[int], int, int]:
-        harmless = [await run_isolated(greet, "a", limits=LIMITS, harmless=True) for _ in range(60)]
+        harmless = [await run_isolated(greet, "a", limits=LIMITS, harmless=True) for _ in range(110)]
         other = await run_isolated(greet, "b", limits=LIMITS)
         last = await run_isolated(greet, "c", limits=LIMITS, harmless=True)
         return [answer.pid for answer in harmless], other.pid, last.pid
 
     pids, other, last = asyncio.run(run())
-    assert len(set(pids)) == 2
-    assert pids[:50] == [pids[0]] * 50
+    assert len(set(pids)) in (2, 3)  # the first may have served before
+    assert max(Counter(pids).values()) == 50
     assert other not in pids
     assert last == pids[-1]
 
@@ -175,15 +179,14 @@ def test_a_child_that_died_while_it_waited_fails_no_call() -> None:
 
 def test_harmless_calls_have_limits_of_their_own() -> None:
     """Memory stays limited in a child that has served before, and time begins anew with every call."""
-    brief = Limits(seconds=1, memory_mb=512)
 
-    async def run() -> set[int]:
-        pids = {(await run_isolated(busy, 0.7, limits=brief, harmless=True)) for _ in range(4 * (os.cpu_count() or 1))}
+    async def run() -> list[float]:
+        allowed = [await run_isolated(allowance, limits=LIMITS, harmless=True) for _ in range(4)]
         with pytest.raises(DocumentTooLarge):
-            await run_isolated(eat_bytes, limits=brief, harmless=True)
-        return pids
+            await run_isolated(eat_bytes, limits=LIMITS, harmless=True)
+        return allowed
 
-    assert len(asyncio.run(run())) == 1
+    assert min(asyncio.run(run())) >= LIMITS.seconds * (os.cpu_count() or 1)
 
 
 def test_large_results_pass() -> None:

@@ -137,7 +137,7 @@ async def found(stores: Stores, kind: str) -> Finding:
 
 def big() -> bytes:
     """A document that takes some seconds, and is like no other."""
-    return uuid.uuid4().hex.encode() + b"\n\n" + long_text(100_000)
+    return uuid.uuid4().hex.encode() + b"\n\n" + long_text(30_000)
 
 
 # --- catalogue and Temporal ------------------------------------------------------------------------

@@ -162,7 +162,7 @@ class Documents:
                 VersionRow.version < job.version,
                 VersionRow.published_at.is_not(None),
             )
-            retired = await session.scalar(before)
+            retired = None if document.live_version is None else await session.scalar(before)
             if version.published_at is None:
                 version.published_at = now()
                 audit(
