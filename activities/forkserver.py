@@ -160,7 +160,7 @@ def _serve_one(job: socket.socket, stream: BinaryIO) -> bool:
 def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]:
     try:
         function, args, limits, harmless = pickle.loads(request)  # noqa: S301 — from our own worker
-        _restrict(limits)
+        _restrict(limits, last=not harmless)
         result = function(*args, _Reporter(job))
         return b"R", msgspec.msgpack.encode(result), harmless
     except HoldfastError as exc:
@@ -172,8 +172,11 @@ def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]:
     return b"E", msgspec.msgpack.encode(failure), False
 
 
-def _restrict(limits: Limits) -> None:
-    """Address space on top of what is mapped, CPU time on top of what was used, and no core files."""
+def _restrict(limits: Limits, *, last: bool) -> None:
+    """Address space on top of what is mapped, CPU time on top of what was used, and no core files.
+
+    The limit of CPU time that nothing can be done about is set with the ``last`` call: it could not be raised again.
+    """
     with open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * _PAGE
     _, most = resource.getrlimit(resource.RLIMIT_AS)  # of an earlier call: what that one left behind counts
@@ -181,9 +184,10 @@ def _restrict(limits: Limits) -> None:
     allowed = allowed if most == resource.RLIM_INFINITY else min(allowed, most)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
-    _, last = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 1, last))
+    more = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
+    seconds = int(used.ru_utime + used.ru_stime + more) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5 if last else hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

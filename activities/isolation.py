@@ -91,13 +91,12 @@ async def run_isolated(
     Raises what the child raised of our own errors; ParserTimedOut, DocumentTooLarge (memory) or ParserCrashed
     for everything else.
     """
-    call = _Call(
-        pickle.dumps((function, args, limits, harmless)), get_type_hints(function)["return"], limits, on_progress
-    )
+    request = pickle.dumps((function, args, limits, harmless))
+    call = _Call(request, get_type_hints(function)["return"], limits, on_progress, harmless)
     for attempt in range(_LOST_AFTER):
         server = await asyncio.to_thread(_started)
         try:
-            answer: R = await _run(server, call, harmless=harmless)
+            answer: R = await _run(server, call)
             return answer
         except _ServerLost as exc:
             await asyncio.to_thread(close, server)
@@ -106,22 +105,22 @@ async def run_isolated(
     raise AssertionError("unreachable")
 
 
-async def _run(server: _ForkServer, call: _Call, *, harmless: bool) -> Any:
-    kept = server.kept() if harmless else None
+async def _run(server: _ForkServer, call: _Call) -> Any:
+    kept = server.kept() if call.harmless else None
     if kept is not None:
         try:
-            return await _run_in(kept, server, call, harmless=harmless)
+            return await _run_in(kept, server, call)
         except (ParserCrashed, _ServerLost):
             pass  # it may have been killed while it waited: a fresh one will tell
-    return await _run_in(server.fork(), server, call, harmless=harmless)
+    return await _run_in(server.fork(), server, call)
 
 
-async def _run_in(child: _Child, server: _ForkServer, call: _Call, *, harmless: bool) -> Any:
+async def _run_in(child: _Child, server: _ForkServer, call: _Call) -> Any:
     keep = False
     try:
         async with asyncio.timeout(call.limits.seconds) as timer:
             answer = await child.answer(call)
-        keep = harmless
+        keep = call.harmless
         return answer
     except TimeoutError as exc:
         if timer.expired():
@@ -141,6 +140,7 @@ class _Call(NamedTuple):
     returns: Any
     limits: Limits
     on_progress: Progress | None
+    harmless: bool
 
 
 class _Child:

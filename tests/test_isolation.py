@@ -62,6 +62,10 @@ def allowance(progress: Progress) -> float:
     return left
 
 
+def cpu_limits(progress: Progress) -> tuple[int, int]:
+    return resource.getrlimit(resource.RLIMIT_CPU)
+
+
 def refuse(progress: Progress) -> None:
     raise UnsupportedFormat(found="png", supported="txt")
 
@@ -187,6 +191,13 @@ def test_harmless_calls_have_limits_of_their_own() -> None:
         return allowed
 
     assert min(asyncio.run(run())) >= LIMITS.seconds * (os.cpu_count() or 1)
+
+
+def test_cpu_time_has_an_end_that_a_child_cannot_put_off() -> None:
+    """A child that ignores the first signal is killed five CPU seconds later."""
+    soft, hard = asyncio.run(run_isolated(cpu_limits, limits=LIMITS))
+    assert soft >= LIMITS.seconds * (os.cpu_count() or 1)
+    assert hard == soft + 5
 
 
 def test_large_results_pass() -> None:

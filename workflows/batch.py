@@ -73,7 +73,7 @@ class IngestBatch:
         self._news = True  # documents may be there that were not asked for yet
         self._closed = False
         self._ahead = list(job.ahead)
-        self._several = True
+        self._several = workflow.patched(START_SEVERAL)
 
     @workflow.query
     def state(self) -> JobState:
@@ -113,7 +113,6 @@ class IngestBatch:
     @workflow.run
     async def run(self, job: BatchJob) -> BatchResult:
         """Raises ApplicationError when the archive cannot be used; a document that fails is its own matter."""
-        self._several = workflow.patched(START_SEVERAL)
         try:
             await self._settle("paused" if self._paused else "running")
             if job.archive_sha256 is not None:

@@ -172,7 +172,7 @@ class Milvus:
         async with self._call(collection) as client:
             found = await client.query(
                 collection,
-                filter=_ids_filter(row.id for row in rows),
+                filter=_one_of("id", (row.id for row in rows), ROW_ID),
                 output_fields=["count(*)"],
                 consistency_level="Strong",
                 retry_times=0,
@@ -234,7 +234,7 @@ class Milvus:
         async with self._call(collection) as client:
             found = await client.query(
                 collection,
-                filter=_ids_filter(ids),
+                filter=_one_of("id", ids, ROW_ID),
                 output_fields=OUTPUT_FIELDS,
                 retry_times=0,
             )
@@ -290,13 +290,10 @@ class Milvus:
         try:
             async with asyncio.timeout(seconds):
                 yield await self._connected()
-        except CollectionNotExistException as exc:
-            self._complete.discard(collection)
-            raise KeyError(collection) from exc
         except ParamError:
             raise
         except (MilvusException, grpc.RpcError, OSError) as exc:
-            if "collection not found" in str(exc) or getattr(exc, "code", None) == 100:
+            if _is_missing(exc):
                 self._complete.discard(collection)
                 raise KeyError(collection) from exc
             self._client = None
@@ -323,9 +320,15 @@ class Milvus:
         writer.close()
 
 
-def _ids_filter(ids: Iterable[str]) -> str:
-    """The rows of these ids."""
-    return f"id in [{', '.join(_literal(id, ROW_ID) for id in ids)}]"
+def _is_missing(exc: Exception) -> bool:
+    """Whether it says that there is no such collection; the client and the servers say it in different ways."""
+    told = isinstance(exc, CollectionNotExistException) or "collection not found" in str(exc)
+    return told or getattr(exc, "code", None) == 100
+
+
+def _one_of(field: str, ids: Iterable[str], kind: re.Pattern[str] = ID) -> str:
+    """The rows whose ``field`` is one of these ids."""
+    return f"{field} in [{', '.join(_literal(id, kind) for id in ids)}]"
 
 
 def _filter(document_id: str | None, version: int | None) -> str:
@@ -344,7 +347,7 @@ def _expressions(scope: Scope) -> Iterator[str]:
         return
     for start in range(0, len(scope.document_ids), DOCUMENTS_AT_ONCE):
         some = scope.document_ids[start : start + DOCUMENTS_AT_ONCE]
-        yield " and ".join([f"document_id in [{', '.join(map(_literal, some))}]", *pages])
+        yield " and ".join([_one_of("document_id", some), *pages])
 
 
 def _literal(id: str, kind: re.Pattern[str] = ID) -> str:

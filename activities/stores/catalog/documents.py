@@ -32,24 +32,12 @@ STILL_STOPPING = timedelta(minutes=10)
 
 
 #: Compiled once and sent for many notes at once: workers write these all the time.
-_NOTE = (
-    update(VersionRow)
-    .where(
-        VersionRow.document_id == bindparam("note_document_id"),
-        VersionRow.version == bindparam("note_version"),
-        or_(*(VersionRow.state == state for state in ("queued", "running", "waiting"))),  # a list has no fixed length
-        VersionRow.updated_at <= bindparam("updated_at"),  # workers of different queues write at different times
-        VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
-    )
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                *("state", "stage", "done", "total", "attempt"),
-                *("waiting_for", "reason", "next_attempt_at", "eta_seconds", "updated_at"),
-            )
-        }
-    )
+_NOTE = update(VersionRow).where(
+    VersionRow.document_id == bindparam("note_document_id"),
+    VersionRow.version == bindparam("note_version"),
+    or_(*(VersionRow.state == state for state in ("queued", "running", "waiting"))),  # a list has no fixed length
+    VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues write at different times
+    VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
 )
 
 
@@ -258,11 +246,19 @@ class Documents:
 
 
 def _noted(note: Note) -> dict[str, Any]:
-    """The parameters of ``_NOTE``."""
-    values = {name: getattr(note, name) for name in Note.__struct_fields__}
-    return values | {
-        "note_document_id": values.pop("document_id"),
-        "note_version": values.pop("version"),
-        "updated_at": values.pop("at"),
+    """The parameters of ``_NOTE``: whose note it is, and the columns that it sets."""
+    return {
+        "note_document_id": note.document_id,
+        "note_version": note.version,
+        "note_at": note.at,
+        "updated_at": note.at,
+        "state": note.state,
+        "stage": note.stage,
+        "done": note.done,
+        "total": note.total,
+        "attempt": note.attempt,
+        "waiting_for": note.waiting_for,
         "reason": msgspec.to_builtins(note.reason) if note.reason else null(),
+        "next_attempt_at": note.next_attempt_at,
+        "eta_seconds": note.eta_seconds,
     }
