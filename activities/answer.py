@@ -79,17 +79,20 @@ class AnswerActivities:
         async with Publisher() as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
-            shown = Shown(stream.publish)
-            if job.mode == "extractive":
-                return await self._quoted(asked, shown)
-            if not self._settings.writes(asked.language):
-                return await self._quoted(asked, shown, "language")
-            return await self._written(asked, shown)
+            answered = await self._answered(job.mode, asked, Shown(stream.publish))
+            return msgspec.structs.replace(answered, unsent=await stream.close())
 
     @activity.defn(name="record_answer")
     async def record_answer(self, job: RecordAnswerInput) -> None:
         """Write down what came of the question."""
         await self._catalog.questions.record(job)
+
+    async def _answered(self, mode: AnswerMode, asked: Asked, shown: Shown) -> Answered:
+        if mode == "extractive":
+            return await self._quoted(asked, shown)
+        if not self._settings.writes(asked.language):
+            return await self._quoted(asked, shown, "language")
+        return await self._written(asked, shown)
 
     async def _quoted(self, asked: Asked, shown: Shown, fallback: Fallback | None = None) -> Answered:
         """The sentences that answer, word for word."""
@@ -132,9 +135,10 @@ class AnswerActivities:
                 return _refused(asked, shown, await weighing, mode="generative")
             async for piece in tokens:
                 took.setdefault("first_token", _since(began))
-                weighing = weighing or beside.create_task(self._weighed(asked))
                 await writing.add(piece)
                 report(tokens.count)
+                if tokens.count > 1:  # the first words are on their way to the reader
+                    weighing = weighing or beside.create_task(self._weighed(asked))
             text = await writing.finish(cut=tokens.count >= int(str(parameters["max_tokens"])))
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)

@@ -6,6 +6,17 @@ from typing import Literal
 
 from activities.contracts import AnswerMode, Citation, Contract, Fallback, Source
 from activities.errors import Reason
+from activities.question_contracts import DeltaEvent, ResetEvent
+
+__all__ = [
+    "DeltaEvent",
+    "DoneEvent",
+    "ErrorEvent",
+    "QuestionEvent",
+    "ResetEvent",
+    "SourcesEvent",
+    "StateEvent",
+]
 
 
 class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
@@ -24,16 +35,6 @@ class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):
     """The passages that the answer will be drawn from, best first."""
 
     sources: list[Source]
-
-
-class DeltaEvent(Contract, frozen=True, tag_field="event", tag="delta"):
-    """The next piece of the answer's text."""
-
-    text: str
-
-
-class ResetEvent(Contract, frozen=True, tag_field="event", tag="reset"):
-    """Forget the text so far: the answer starts over."""
 
 
 class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):

@@ -117,12 +117,23 @@ class AnswerInput(Contract, frozen=True):
     similarity: float
 
 
+class DeltaEvent(Contract, frozen=True, tag_field="event", tag="delta"):
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+class ResetEvent(Contract, frozen=True, tag_field="event", tag="reset"):
+    """Forget the text so far: the answer starts over."""
+
+
 class Answered(Contract, frozen=True):
     """``found`` is False when the documents do not hold the answer; the text then says so.
 
     ``fallback`` says why ``mode`` is not the one that was asked for; ``withheld`` counts written sentences that
     no source supports, which are not shown. ``model`` is the language model, if it was asked, and
-    ``prompt_version`` how; ``milliseconds`` by stage.
+    ``prompt_version`` how; ``milliseconds`` by stage. ``unsent`` are the last events of the text, which the step
+    leaves to the workflow's stream.
     """
 
     answer: str
@@ -135,6 +146,7 @@ class Answered(Contract, frozen=True):
     model: str | None = None
     prompt_version: str | None = None
     milliseconds: dict[str, int] = {}
+    unsent: list[DeltaEvent | ResetEvent] = []
 
 
 class RecordAnswerInput(Contract, frozen=True):

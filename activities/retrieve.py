@@ -21,7 +21,7 @@ from activities.ranking import dense_weight, fuse, keyword_trust, query_language
 from activities.rewrite import Rewriter
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Generation, LiveDocument
+from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
 
@@ -47,13 +47,14 @@ Ranking = list[tuple[Row, float, int]]
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search.
 
-    ``collection`` is the index they were found in.
+    ``generation`` is the index they were found in, ``knowledge_base`` what it belongs to.
     """
 
     passages: list[Passage]
+    knowledge_base: KnowledgeBase
+    generation: Generation
     similarity: float = 0.0
     vector: bytes = b""
-    collection: str = ""
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,12 +91,15 @@ class Retriever:
 
         Raises ModelMismatch and NotFound (the knowledge base is gone).
         """
-        generation = await self._catalog.knowledge_bases.generation(knowledge_base_id)
-        if generation.model_fingerprint is None:
-            return Found(passages=[])  # nothing was ever indexed
-        (card, vector), scope = await asyncio.gather(
-            self._question(generation, query, mode), self._scope(knowledge_base_id, document_ids, filter)
+        (card, vector), (knowledge_base, generation), scope = await asyncio.gather(
+            self._embedded(query, mode),
+            self._catalog.knowledge_bases.searched(knowledge_base_id),
+            self._scope(knowledge_base_id, document_ids, filter),
         )
+        if generation.model_fingerprint is None:
+            return Found(passages=[], knowledge_base=knowledge_base, generation=generation)  # nothing was ever indexed
+        if card is not None and card.fingerprint != generation.model_fingerprint:
+            raise ModelMismatch(indexed=generation.model, serving=card.model)
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
         wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
         if wanted is not None and len(wanted) > NAMED:
@@ -111,7 +115,8 @@ class Retriever:
             passages=[_passage(row, live, score, others) for row, score, others in ranked[:limit]],
             similarity=similarity,
             vector=vector.tobytes() if vector is not None else b"",
-            collection=generation.collection,
+            knowledge_base=knowledge_base,
+            generation=generation,
         )
 
     async def whole(self, found: Found) -> list[Passage]:
@@ -122,7 +127,7 @@ class Retriever:
         there = {passage.row.id for passage in found.passages}
         wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
         try:
-            rows = await self._milvus.rows(found.collection, [id for ids in wanted.values() for id in ids])
+            rows = await self._milvus.rows(found.generation.collection, [id for ids in wanted.values() for id in ids])
         except KeyError:
             rows = {}  # the knowledge base was deleted in this moment
         passages: list[Passage] = []
@@ -135,15 +140,12 @@ class Retriever:
 
     # --- candidates ----------------------------------------------------------------------------------
 
-    async def _question(
-        self, generation: Generation, query: str, mode: SearchMode
-    ) -> tuple[ModelCard | None, Vectors | None]:
+    async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
+        """The embedding model and what it makes of the query; keyword search asks no model."""
         if mode == "keyword":
             return None, None
-        card = await self._triton.card()
-        if card.fingerprint != generation.model_fingerprint:
-            raise ModelMismatch(indexed=generation.model, serving=card.model)
-        return card, await self._triton.embed_query(query)
+        vector = await self._triton.embed_query(query)
+        return await self._triton.card(), vector
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
         """What may be found. A filter that no document passes leaves an empty list of them, not all."""
@@ -262,26 +264,22 @@ class RetrieveActivities:
         began = time.perf_counter()
         question = await self._standalone(job)
         rewritten = time.perf_counter()
-        found, knowledge_base, generation = await asyncio.gather(
-            self._retriever.search(
-                job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
-            ),
-            self._catalog.knowledge_bases.by_id(job.knowledge_base_id),
-            self._catalog.knowledge_bases.generation(job.knowledge_base_id),
+        found = await self._retriever.search(
+            job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
         )
         passages = await self._retriever.whole(found)
         key = f"questions/{job.question_id}/sources"
         texts = [passage.row.text for passage in passages]
-        await self._blobs.save(key, SourceTexts(texts, found.vector, question, knowledge_base.answers))
+        await self._blobs.save(key, SourceTexts(texts, found.vector, question, found.knowledge_base.answers))
         ended = time.perf_counter()
         return Retrieved(
             sources_key=key,
             similarity=round(found.similarity, 6),
             sources=[source(n, passage) for n, passage in enumerate(passages, 1)],
             standalone=question if question != job.question else None,
-            generation=generation.generation,
-            model=generation.model,
-            model_fingerprint=generation.model_fingerprint,
+            generation=found.generation.generation,
+            model=found.generation.model,
+            model_fingerprint=found.generation.model_fingerprint,
             milliseconds={
                 "rewrite": round((rewritten - began) * 1000),
                 "retrieve": round((ended - rewritten) * 1000),

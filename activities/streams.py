@@ -46,6 +46,7 @@ class Publisher:
     def __init__(self) -> None:
         self._client = WorkflowStreamClient.from_within_activity()
         self._topic: TopicHandle[QuestionEvent] = self._client.topic(TOPIC)
+        self._unsent: list[QuestionEvent] = []
         self._news, self._closing = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Publisher:
@@ -53,24 +54,41 @@ class Publisher:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._closing.set()
-        self._news.set()
-        await self._sender
-        await self._client.flush()
+        await self._stop()
+        await self._flush()
 
     def publish(self, event: QuestionEvent) -> None:
         """Add an event; sent within BATCH_SECONDS, in order, exactly once."""
-        self._topic.publish(event)
+        self._unsent.append(event)
         self._news.set()
+
+    async def close(self) -> list[QuestionEvent]:
+        """Send nothing more. The events that were not sent: the step's result can carry them, a signal less."""
+        await self._stop()
+        unsent, self._unsent = self._unsent, []
+        return unsent
+
+    async def _stop(self) -> None:
+        self._closing.set()
+        self._news.set()
+        await self._sender
 
     async def _send(self) -> None:
         while not self._closing.is_set():
             await self._news.wait()
+            if self._closing.is_set():
+                return
             self._news.clear()
-            await self._client.flush()
+            await self._flush()
             with suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
                     await self._closing.wait()
+
+    async def _flush(self) -> None:
+        for event in self._unsent:
+            self._topic.publish(event)
+        self._unsent.clear()
+        await self._client.flush()
 
 
 async def length(client: Client, workflow_id: str) -> int:
@@ -89,7 +107,7 @@ async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncI
         [TOPIC],
         offset,
         result_type=cast(type[QuestionEvent], QuestionEvent),  # a union of tagged Structs: msgspec knows which
-        poll_cooldown=timedelta(milliseconds=10),
+        poll_cooldown=timedelta(milliseconds=1),
     )
     async for item in items:
         yield item.offset, item.data

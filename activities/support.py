@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -85,9 +86,13 @@ class Sources:
     """The passages that a prompt quotes, ready to be compared with."""
 
     def __init__(self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str]) -> None:
-        self._vectors, self._card, self._question = vectors, card, question
+        self._vectors, self._card, self._question, self._used = vectors, card, question, used
         self._asked = topic_words(question)
-        self._parts = [part for place, text in enumerate(used) for part in _parts_of(place, text)]
+
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        """Made for the first sentence, not before it: until then somebody waits for the first word."""
+        return [part for place, text in enumerate(self._used) for part in _parts_of(place, text)]
 
     async def verify(self, written: str) -> Verified | None:
         """The sentence with what supports it; None when nothing does."""

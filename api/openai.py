@@ -95,6 +95,7 @@ class OpenAIController(Controller):
                 history_key=await _history(stores.blobs, question.id, asked.turns),
                 wait_for_index=options.wait_for_index,
                 quiet=True,
+                at_once=True,
                 documents=options.documents,
                 filter=options.filter,
             )

@@ -82,9 +82,10 @@ class SearchController(Controller):
             documents=data.documents,
             filter=data.filter,
             quiet=True,
+            at_once=True,
         )
         async with withdrawn_unless_started(catalog, question.id):
-            pending, _ = await asyncio.gather(catalog.pending.of(record.id), jobs.answer(job))
+            _, pending = await asyncio.gather(jobs.answer(job), catalog.pending.of(record.id))
         return QuestionAccepted.of(question, IndexState.of(pending))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Platform, assert_eventually, finished, upload
+from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import long_text
 from tests.test_control import embedding
 
@@ -56,6 +56,25 @@ async def test_a_document_waits_for_what_is_down(
     back = time.monotonic()
     assert (await finished(api, document["id"], seconds=90))["state"] == "ready"
     print(f"ready {time.monotonic() - back:.1f} s after {part} was let back")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("part", ["triton", "milvus"])
+async def test_a_question_waits_for_what_is_down(
+    api: httpx.AsyncClient, kb: str, platform: Platform, part: str
+) -> None:
+    """Its stream stays open, and the answer comes when it can; nobody has to ask again."""
+    await ready(api, kb, ("parking.txt", b"The parking garage opens at seven in the morning and closes at ten."))
+    with down(platform, part):
+        accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
+        assert accepted.status_code == 202, accepted.text
+        following = asyncio.create_task(events(api, accepted.json()["events_url"]))
+        await asyncio.sleep(5)
+        assert not following.done()
+        assert (await api.get(f"/questions/{accepted.json()['id']}")).json()["state"] == "running"
+    *_, (name, last) = await asyncio.wait_for(following, 90)
+    assert (name, last["found"]) == ("done", True), last
+    assert "at seven in the morning" in last["answer"]
 
 
 @pytest.mark.timeout(90)

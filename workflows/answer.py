@@ -6,14 +6,18 @@ A durable stream of events tells whoever listens.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
+from msgspec.structs import replace
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities import contracts as step
     from activities import steps
+    from activities.contract import Contract
     from activities.contracts import Priority as Urgency
     from activities.contracts import Queue
     from activities.errors import Reason
@@ -21,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.interceptor import reason_of
     from activities.streams import TOPIC, WorkflowStream
     from workflows.contracts import QUESTION_STAGES, WAITING_QUESTION_STAGES, JobState, QuestionJob
-    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP
+    from workflows.policies import ANSWER_STEP, AT_ONCE, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP, Policy
     from workflows.progress import Progress
 
 
@@ -73,7 +77,7 @@ class AnswerQuestion:
         if job.wait_for_index:
             await self._wait(job)
         self._enter("retrieve")
-        retrieved = await workflow.execute_activity(
+        retrieved: step.Retrieved = await self._step(
             steps.retrieve,
             step.RetrieveInput(
                 question_id=job.question_id,
@@ -84,10 +88,9 @@ class AnswerQuestion:
                 follows=job.conversation_id is not None,
                 history_key=job.history_key,
             ),
-            task_queue=Queue.ANSWER,
-            priority=self._priority,
-            summary=f"Search {job.knowledge_base}",
-            **INTERACTIVE_STEP,
+            f"Search {job.knowledge_base}",
+            INTERACTIVE_STEP,
+            at_once=job.conversation_id is None and job.history_key is None,  # or a language model rewrites it first
         )
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
@@ -105,6 +108,11 @@ class AnswerQuestion:
             summary=f"Answer from {len(retrieved.sources)} passages ({job.mode})",
             **ANSWER_STEP,
         )
+        if job.at_once and workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError  # the step was quicker, but nobody wants its answer any more
+        for event in answered.unsent:
+            self._publish(event)
+        answered = replace(answered, unsent=[])
         self._enter("record")
         await self._record(
             step.RecordAnswerInput(
@@ -128,13 +136,23 @@ class AnswerQuestion:
         self._milliseconds["wait_for_index"] = int((workflow.now() - began).total_seconds() * 1000)
 
     async def _record(self, record: step.RecordAnswerInput) -> None:
-        await workflow.execute_activity(
-            steps.record_answer,
-            record,
-            task_queue=Queue.ANSWER,
-            priority=self._priority,
-            summary="Record the answer",
-            **SHORT_STEP,
+        await self._step(steps.record_answer, record, "Record the answer", SHORT_STEP)
+
+    async def _step(
+        self, function: Callable[..., Any], argument: Contract, summary: str, policy: Policy, *, at_once: bool = True
+    ) -> Any:
+        """A step that is short ``at_once`` is done within the workflow's own task: some trips to the server less.
+
+        If it cannot be done there and then, it is a step of its own, which waits for what is down.
+        """
+        if at_once and self._job.at_once:
+            try:
+                return await workflow.execute_local_activity(function, argument, summary=summary, **AT_ONCE)
+            except FailureError as exc:
+                if is_cancelled_exception(exc):
+                    raise
+        return await workflow.execute_activity(
+            function, argument, task_queue=Queue.ANSWER, priority=self._priority, summary=summary, **policy
         )
 
     def _enter(self, stage: str) -> None:

@@ -110,7 +110,8 @@ class QuestionJob(Contract, frozen=True):
 
     ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
     list of ``Turn`` that the client sent itself, which is the one that counts if it is there. ``quiet`` keeps stages
-    that take less than a second out of the search attributes.
+    that take less than a second out of the search attributes, and ``at_once`` does short steps within the
+    workflow's own task (runs that began before there was this do not).
     """
 
     question_id: str
@@ -125,6 +126,7 @@ class QuestionJob(Contract, frozen=True):
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
     filter: SearchFilter | None = None
     quiet: bool = False
+    at_once: bool = False
 
 
 def question_id(question_id: str) -> str:

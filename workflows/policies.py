@@ -34,6 +34,14 @@ class Policy(TypedDict, total=False):
     cancellation_type: ActivityCancellationType
 
 
+class LocalPolicy(TypedDict):
+    """Keyword arguments of ``workflow.execute_local_activity``."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
 #: Steps whose time depends on the document: hours are fine as long as they beat.
 LONG_STEP = Policy(
     start_to_close_timeout=timedelta(hours=24),
@@ -51,6 +59,13 @@ SHORT_STEP = Policy(
 
 #: Somebody is waiting for the answer: a step that hangs is tried again soon.
 INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
+
+#: Within the workflow's task, which must not be held up: one attempt, and not for long.
+AT_ONCE = LocalPolicy(
+    start_to_close_timeout=timedelta(seconds=3),
+    retry_policy=RetryPolicy(maximum_attempts=1),
+    cancellation_type=ActivityCancellationType.TRY_CANCEL,
+)
 
 #: Looks whether what is waited for is there; when it looks again is the step's own to say.
 WAIT_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities import isolation, telemetry
 from activities.board import Board
 from activities.contracts import Queue
-from activities.errors import TemporalUnavailable
+from activities.errors import DependencyError, TemporalUnavailable
 from activities.interceptor import ActivityEdge
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
+from activities.stores.triton import Triton
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
 from workflows.connect import connect
@@ -96,6 +98,9 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
         running.callback(writing.cancel)
         if Queue.CPU in queues:
             isolation.warm()
+        if Queue.ANSWER in queues:
+            warming = asyncio.create_task(_warmed(stores.triton))
+            running.callback(warming.cancel)
         for queue in queues:
             await running.enter_async_context(worker(client, queue, stores, settings, board))
         if Queue.WORKFLOWS in queues:
@@ -113,6 +118,16 @@ async def _connected(settings: Settings) -> Client:
             return await connect(settings.temporal)
         except TemporalUnavailable:
             await log.awarning("waiting for Temporal", address=settings.temporal.address)
+            await asyncio.sleep(1)
+
+
+async def _warmed(triton: Triton) -> None:
+    """Fetches what describes the embedding model, as soon as it is served: the first question need not."""
+    while True:
+        try:
+            await triton.tokenizer()
+            return
+        except DependencyError:
             await asyncio.sleep(1)
 
 
@@ -136,7 +151,7 @@ def main() -> None:
     if not {Queue.WORKFLOWS, Queue.ANSWER} & set(queues):
         os.nice(BACKGROUND)
     telemetry.configure(settings.log, f"worker[{','.join(queues)}]")
-    asyncio.run(run(queues, settings, arguments.ready_file))
+    uvloop.run(run(queues, settings, arguments.ready_file))
 
 
 if __name__ == "__main__":

@@ -114,9 +114,13 @@ class KnowledgeBases:
 
     async def generation(self, knowledge_base_id: str) -> Generation:
         """The live index generation. Raises NotFound when the knowledge base is gone or being deleted."""
+        return (await self.searched(knowledge_base_id))[1]
+
+    async def searched(self, knowledge_base_id: str) -> tuple[KnowledgeBase, Generation]:
+        """A knowledge base and its live index generation. Raises NotFound when it is gone or being deleted."""
         query = (
-            select(GenerationRow)
-            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
+            select(KnowledgeBaseRow, GenerationRow)
+            .join(GenerationRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
             .where(
                 KnowledgeBaseRow.id == knowledge_base_id,
                 KnowledgeBaseRow.generation == GenerationRow.generation,
@@ -124,10 +128,10 @@ class KnowledgeBases:
             )
         )
         async with self._engine.read() as session:
-            row = await session.scalar(query)
+            row = (await session.execute(query)).first()
         if row is None:
             raise NotFound(kind="knowledge base", id=knowledge_base_id)
-        return generation_record(row)
+        return _record(row[0]), generation_record(row[1])
 
     async def generations(self, knowledge_base_id: str) -> list[Generation]:
         """All index generations, also of a knowledge base that is being deleted."""
