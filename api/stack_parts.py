@@ -30,7 +30,8 @@ WORKERS = {
 SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
 
 # The first four make priority and fairness exact; the others lift limits that are meant for shared clusters
-# and would throttle one's own bulk work; the last two, how many may follow one question's stream.
+# and would throttle one's own bulk work; after them, how soon the server notes that a run's end is dealt with: until
+# then its history is not deleted; the last two, how many may follow one question's stream.
 TEMPORAL_CONFIG = {
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -47,6 +48,7 @@ TEMPORAL_CONFIG = {
     "matching.persistenceMaxQPS": 100_000,
     "system.visibilityPersistenceMaxReadQPS": 100_000,
     "system.visibilityPersistenceMaxWriteQPS": 100_000,
+    "history.transferProcessorUpdateAckInterval": '"5s"',
     "history.maxInFlightUpdates": 1_000,
     "history.maxTotalUpdates": 100_000,
 }
