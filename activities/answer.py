@@ -47,9 +47,6 @@ NOT_FOUND = {
 #: What a record calls the language model that comes with the platform.
 BUNDLED = "bundled"
 
-#: A written answer must say something of what one of the best sentences says: true is not yet to the point.
-TO_THE_POINT = 2
-
 
 class Asked(NamedTuple):
     """A question with the passages that were found for it."""
@@ -194,12 +191,13 @@ def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: 
 
 
 def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
-    """Whether a written sentence says what one of the best sentences says, and gives what was asked for."""
-    best = [(sentence.source, sentence.text) for sentence in weighed[:TO_THE_POINT]]
+    """Whether a written sentence says what the best sentence says, and gives what was asked for: true is not enough."""
     return any(
         gives_what_is_asked(question, one.text)
-        and any(one.place == place and (text in one.quote or one.quote in text) for place, text in best)
+        and one.place == best.source
+        and (best.text in one.quote or one.quote in best.text)
         for one in verified
+        for best in weighed[:1]
     )
 
 

@@ -52,7 +52,7 @@ _DIGITS = dict(
         strict=True,
     )
 ) | dict(zip("二三四五六七八九十", map(str, range(2, 11)), strict=True))
-_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+")
+_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+|(?<=\b[A-Z]\.\s)[A-Z][\w'’-]+")
 _NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
 
 
@@ -70,16 +70,21 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A sentence of a source, or two that follow one another."""
+    """A sentence of a source, or two that follow one another (``halves`` are the words of each)."""
 
     place: int
     quote: str
     words: set[str]
     han: bool
+    halves: tuple[set[str], ...] = ()
 
     def has(self, words: set[str], least: float) -> bool:
         """Whether it has this share of the words."""
         return len(words & self.words) >= least * len(words)
+
+    def is_needed(self, new: set[str]) -> bool:
+        """False for two sentences of which one tells all that is new: the other one may be of something else."""
+        return not any(new & self.words <= half for half in self.halves)
 
 
 class Sources:
@@ -101,13 +106,15 @@ class Sources:
         new = {word for word in words if not self._was_asked(word)}
         if not new or all(map(str.isdigit, words)) or text.rstrip('"”’）)').endswith(("?", "？")):
             return None  # it says nothing that the question does not say, or a bare number, or asks itself
-        same = [part for part in self._parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
+        parts = [part for part in self._parts if part.is_needed(new)]
+        same = [part for part in parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
         same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
         likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
         sure = next((part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)), None)
         if sure is not None:
             return Verified(text, sure.place, sure.quote)
-        others = [part for part in self._parts if part.han is not han and _same_numbers(text, part.quote)]
+        likely = [part for part in likely if not part.halves]  # cosines of two are near to either
+        others = [part for part in parts if not part.halves and part.han is not han and _same_numbers(text, part.quote)]
         return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
 
     def _was_asked(self, word: str) -> bool:
@@ -126,16 +133,15 @@ class Sources:
 
 def _parts_of(place: int, text: str) -> Iterator[_Part]:
     """Each sentence, and each two of one line: a written sentence may say what two of them do."""
-    before: tuple[int, int] | None = None
+    before: tuple[int, _Part] | None = None
     for start, end in spans(text):
-        yield _part(place, text[start:end])
-        if before is not None and "\n" not in text[before[1] : start]:
-            yield _part(place, text[before[0] : end])
-        before = (start, end)
-
-
-def _part(place: int, quote: str) -> _Part:
-    return _Part(place, quote, topic_words(quote), is_han(quote))
+        quote = text[start:end]
+        one = _Part(place, quote, topic_words(quote), is_han(quote))
+        yield one
+        if before is not None and "\n" not in text[before[0] + len(before[1].quote) : start]:
+            whole, halves = text[before[0] : end], (before[1].words, one.words)
+            yield _Part(place, whole, halves[0] | halves[1], is_han(whole), halves)
+        before = (start, one)
 
 
 def _agrees(text: str, known: str) -> bool:
