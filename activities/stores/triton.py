@@ -105,6 +105,7 @@ class Triton:
         self._client = InferenceServerClient(address, channel_args=options)
         self._card: ModelCard | None = None
         self._tokenizer: tuple[str, Tokenizer] | None = None
+        self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -124,15 +125,19 @@ class Triton:
         return self._card
 
     async def tokenizer(self) -> Tokenizer:
-        """The embedding model's own tokenizer, for counting tokens; fetched once for each model."""
+        """The embedding model's own tokenizer, for counting tokens; fetched once for each model.
+
+        That of a model of many languages takes 300 MB: whoever asks meanwhile waits for the one that is on its way.
+        """
         card = await self.card()
-        if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
-            raw = await self._describe(TOKENIZER)
-            tokenizer = await asyncio.to_thread(Tokenizer.from_buffer, raw)
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-            self._tokenizer = (card.fingerprint, tokenizer)
-        return self._tokenizer[1]
+        async with self._fetching:
+            if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
+                raw = await self._describe(TOKENIZER)
+                tokenizer = await asyncio.to_thread(Tokenizer.from_buffer, raw)
+                tokenizer.no_truncation()
+                tokenizer.no_padding()
+                self._tokenizer = (card.fingerprint, tokenizer)
+            return self._tokenizer[1]
 
     async def embed(self, texts: Sequence[str], priority: int = BULK_PRIORITY) -> Vectors:
         """Vectors of the texts, shape (texts, dimension), float32, of length 1. Prompts are the caller's."""

@@ -52,6 +52,12 @@ async def test_the_tokenizer_counts_the_models_own_tokens(triton: Triton) -> Non
     assert await triton.tokenizer() is tokenizer
 
 
+async def test_many_at_once_share_one_tokenizer(triton: Triton) -> None:
+    """Documents that come together do not each build their own of 300 MB."""
+    first, *others = await asyncio.gather(*(triton.tokenizer() for _ in range(4)))
+    assert all(other is first for other in others)
+
+
 async def test_embeddings_have_length_one(triton: Triton) -> None:
     """One row for each text, in order, whatever else is in the request; also for empty and overlong texts."""
     card = await triton.card()
