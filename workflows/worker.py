@@ -75,6 +75,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, board
             "workflows": ANSWERING,
             "workflow_runner": UnsandboxedWorkflowRunner(),
             "max_heartbeat_throttle_interval": PROMPTLY,
+            "max_concurrent_local_activities": slots[queue],
         }
     return Worker(
         client,
