@@ -31,10 +31,11 @@ def down(platform: Platform, part: str) -> Iterator[None]:
 
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize(("part", "characters"), [("triton", 101_111), ("milvus", 31_112)])
-async def test_a_document_waits_for_what_is_down(
+async def test_documents_and_questions_wait_for_what_is_down(
     api: httpx.AsyncClient, kb: str, platform: Platform, part: str, characters: int
 ) -> None:
-    """Status, list and reason name it; nothing fails, however many attempts it takes."""
+    """Status, list and reason name it; nothing fails, however many attempts it takes; nobody has to ask again."""
+    await ready(api, kb, ("parking.txt", b"The parking garage opens at seven in the morning and closes at ten."))
     (document,) = await upload(api, kb, ("long.txt", long_text(characters)))
     if part == "triton":
         await embedding(api, document["id"], 64)
@@ -45,6 +46,8 @@ async def test_a_document_waits_for_what_is_down(
         return state if state["state"] == "waiting" and state["attempt"] >= 3 else None
 
     with down(platform, part):
+        accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
+        following = asyncio.create_task(events(api, accepted.json()["events_url"]))
         state = await assert_eventually(waits)
         assert state["waiting_for"] == part
         assert "Work waits and goes on" in state["reason"]
@@ -53,25 +56,11 @@ async def test_a_document_waits_for_what_is_down(
         await asyncio.sleep(1)
         listed = (await api.get(f"/knowledge-bases/{kb}/documents", params={"state": "waiting"})).json()["items"]
         assert [(item["id"], item["waiting_for"]) for item in listed] == [(document["id"], part)]
+        assert not following.done()
+        assert (await api.get(f"/questions/{accepted.json()['id']}")).json()["state"] == "running"
     back = time.monotonic()
     assert (await finished(api, document["id"], seconds=90))["state"] == "ready"
     print(f"ready {time.monotonic() - back:.1f} s after {part} was let back")
-
-
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("part", ["triton", "milvus"])
-async def test_a_question_waits_for_what_is_down(
-    api: httpx.AsyncClient, kb: str, platform: Platform, part: str
-) -> None:
-    """Its stream stays open, and the answer comes when it can; nobody has to ask again."""
-    await ready(api, kb, ("parking.txt", b"The parking garage opens at seven in the morning and closes at ten."))
-    with down(platform, part):
-        accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
-        assert accepted.status_code == 202, accepted.text
-        following = asyncio.create_task(events(api, accepted.json()["events_url"]))
-        await asyncio.sleep(4)  # longer than the attempt within the workflow's task
-        assert not following.done()
-        assert (await api.get(f"/questions/{accepted.json()['id']}")).json()["state"] == "running"
     *_, (name, last) = await asyncio.wait_for(following, 90)
     assert (name, last["found"]) == ("done", True), last
     assert "at seven in the morning" in last["answer"]
