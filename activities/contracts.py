@@ -21,8 +21,10 @@ from activities.question_contracts import AnswerInput as AnswerInput
 from activities.question_contracts import AnswerMode as AnswerMode
 from activities.question_contracts import AnswerSettings as AnswerSettings
 from activities.question_contracts import Citation as Citation
+from activities.question_contracts import DeltaEvent as DeltaEvent
 from activities.question_contracts import Fallback as Fallback
 from activities.question_contracts import RecordAnswerInput as RecordAnswerInput
+from activities.question_contracts import ResetEvent as ResetEvent
 from activities.question_contracts import Retrieved as Retrieved
 from activities.question_contracts import RetrieveInput as RetrieveInput
 from activities.question_contracts import SearchMode as SearchMode

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from activities.contracts import AnswerMode, Citation, Contract, Fallback, Source
+from activities.contracts import AnswerMode, Citation, Contract, DeltaEvent, Fallback, ResetEvent, Source
 from activities.errors import Reason
-from activities.question_contracts import DeltaEvent, ResetEvent
 
 __all__ = [
     "DeltaEvent",

@@ -74,7 +74,7 @@ class Publisher:
         await self._sender
 
     async def _send(self) -> None:
-        while not self._closing.is_set():
+        while True:
             await self._news.wait()
             if self._closing.is_set():
                 return

@@ -9,10 +9,11 @@ import argparse
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -22,11 +23,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities import isolation, telemetry
 from activities.board import Board
 from activities.contracts import Queue
-from activities.errors import DependencyError, TemporalUnavailable
+from activities.errors import DependencyError
 from activities.interceptor import ActivityEdge
 from activities.registry import Stores, activities_of
 from activities.settings import Settings, load
-from activities.stores.triton import Triton
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
 from workflows.connect import connect
@@ -48,6 +48,8 @@ PROMPTLY = timedelta(seconds=0.25)
 BACKGROUND = 5
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 def worker(client: Client, queue: str, stores: Stores, settings: Settings, board: Board) -> Worker:
@@ -91,7 +93,7 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await _connected(settings)
+    client = await _when_it_answers(lambda: connect(settings.temporal))
     async with AsyncExitStack() as running:
         stores = await running.enter_async_context(Stores.open(settings))
         board = Board(stores.catalog)
@@ -100,12 +102,13 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
         if Queue.CPU in queues:
             isolation.warm()
         if Queue.ANSWER in queues:
-            warming = asyncio.create_task(_warmed(stores.triton))
+            # What describes the embedding model is fetched now: the first question need not.
+            warming = asyncio.create_task(_when_it_answers(stores.triton.tokenizer))
             running.callback(warming.cancel)
         for queue in queues:
             await running.enter_async_context(worker(client, queue, stores, settings, board))
         if Queue.WORKFLOWS in queues:
-            await _scheduled(client, settings)
+            await _when_it_answers(lambda: schedule_reconcile(client, settings.reconcile.minutes))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
@@ -113,31 +116,13 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
     isolation.close()
 
 
-async def _connected(settings: Settings) -> Client:
+async def _when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
+    """What ``call`` returns, once what it depends on is there, however long that takes."""
     while True:
         try:
-            return await connect(settings.temporal)
-        except TemporalUnavailable:
-            await log.awarning("waiting for Temporal", address=settings.temporal.address)
-            await asyncio.sleep(1)
-
-
-async def _warmed(triton: Triton) -> None:
-    """Fetches what describes the embedding model, as soon as it is served: the first question need not."""
-    while True:
-        try:
-            await triton.tokenizer()
-            return
-        except DependencyError:
-            await asyncio.sleep(1)
-
-
-async def _scheduled(client: Client, settings: Settings) -> None:
-    while True:
-        try:
-            return await schedule_reconcile(client, settings.reconcile.minutes)
-        except TemporalUnavailable:
-            await log.awarning("waiting for Temporal", address=settings.temporal.address)
+            return await call()
+        except DependencyError as exc:
+            await log.awarning("waiting", dependency=exc.dependency, reason=str(exc))
             await asyncio.sleep(1)
 
 
