@@ -193,3 +193,20 @@ def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, st
         up.send_signal(signal.SIGINT)
         assert up.wait(DEADLINE) == 0
     assert not any(map(alive, pids))
+
+
+def test_a_worker_that_waits_for_temporal_can_be_stopped(settings_env: dict[str, str], tmp_path: Path) -> None:
+    """Nothing listens there: the worker says what it waits for, and ends when it is asked to."""
+    argv = [sys.executable, "-m", "workflows.worker", "--queue", "store"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
+    said = tmp_path / "worker.log"
+    with (
+        said.open("wb") as log,
+        subprocess.Popen(argv, env=env | settings_env, cwd=ROOT, stdout=log, stderr=log) as waiting,
+    ):
+        try:
+            asyncio.run(eventually(lambda: "temporal" in said.read_text()))
+            waiting.send_signal(signal.SIGTERM)
+            assert waiting.wait(DEADLINE) == 0
+        finally:
+            waiting.kill()

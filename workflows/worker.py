@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,6 +93,18 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    working = asyncio.create_task(_work(queues, settings, ready_file))
+    await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    isolation.close()
+
+
+async def _work(queues: list[str], settings: Settings, ready_file: Path | None) -> None:
+    """Work until cancelled, then bring what is under way to its end."""
     client = await _when_it_answers(lambda: connect(settings.temporal))
     async with AsyncExitStack() as running:
         stores = await running.enter_async_context(Stores.open(settings))
@@ -112,8 +124,7 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
-        await stop.wait()
-    isolation.close()
+        await asyncio.Event().wait()
 
 
 async def _when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
