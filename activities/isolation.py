@@ -233,7 +233,7 @@ class _ForkServer:
                 [sys.executable, "-c", _FORK_SERVER, json.dumps(sys.path), *PRELOAD],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C reaches the worker, which lets documents finish
+                process_group=0,  # Ctrl-C reaches the worker, which lets documents finish
             )
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from activities.stores.triton import QUESTION_PRIORITY, ModelCard, Triton, Vectors
+from activities.stores.triton import ModelCard, Triton, Vectors
 
 #: Texts in one request to Triton (the most that its `embed` model takes), and vectors that are remembered.
 REQUEST = 64
@@ -32,7 +32,7 @@ class PassageVectors:
         found: dict[str, Vectors] = {}
         for start in range(0, len(new), REQUEST):
             some = new[start : start + REQUEST]
-            vectors = await self._triton.embed([prompt + text for text in some], QUESTION_PRIORITY)
+            vectors = await self._triton.embed([prompt + text for text in some], urgent=True)
             found.update(zip(some, vectors, strict=True))
         rows = [found[text] if text in found else self._known[card.fingerprint, text] for text in texts]
         for text, row in found.items():

@@ -26,7 +26,7 @@ from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
-from activities.stores.triton import BULK_PRIORITY, QUESTION_PRIORITY, Vectors
+from activities.stores.triton import Vectors
 from api.errors import OPENAI_MAX_BODY_BYTES, language_of
 from api.openai_chat import Chat
 from api.openai_messages import said
@@ -170,9 +170,9 @@ async def _embeddings(data: EmbeddingRequest, stores: Stores) -> EmbeddingList:
     encodings = await asyncio.to_thread(tokenizer.encode_batch, texts)
     tokens = _counted([len(encoding.ids) for encoding in encodings], card.max_tokens)
     vectors: list[Vectors] = []
-    priority = QUESTION_PRIORITY if len(texts) == 1 else BULK_PRIORITY
+    urgent = len(texts) == 1  # the query of a search
     for start in range(0, len(texts), card.batch_size):
-        vectors += list(await stores.triton.embed(texts[start : start + card.batch_size], priority))
+        vectors += list(await stores.triton.embed(texts[start : start + card.batch_size], urgent=urgent))
     as_text = data.encoding_format == "base64"
     return EmbeddingList(
         data=[

@@ -1,7 +1,8 @@
 """Processes that a supervisor starts, on Linux: nothing that they start outlives them or the supervisor.
 
-Each runs in a session of its own, so that Ctrl-C in the terminal reaches the supervisor alone, and gets
-SIGTERM from the kernel when the supervisor is killed.
+Each runs in a process group of its own, so that Ctrl-C in the terminal reaches the supervisor alone, and gets
+SIGTERM from the kernel when the supervisor is killed. They all stay in the supervisor's session: Linux shares the
+cores out among sessions first, and would not ask which of them gives way to the others (`nice`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ async def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> async
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            process_group=0,
             preexec_fn=follow_supervisor,
         )
 
@@ -68,7 +69,7 @@ async def end(
 
 
 def kill_group(pid: int) -> None:
-    """Kill every process of the session that ``pid`` leads or led."""
+    """Kill every process of the group that ``pid`` leads or led."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
@@ -152,27 +153,27 @@ def only_one(path: Path) -> Iterator[None]:
         yield
 
 
-def leftovers(sessions: set[int], marker: str) -> list[int]:
-    """Processes of those sessions whose environment holds the line ``marker``, e.g. ``DATA=/srv/x``.
+def leftovers(groups: set[int], marker: str) -> list[int]:
+    """Processes of those groups whose environment holds the line ``marker``, e.g. ``DATA=/srv/x``.
 
-    A session id can belong to a stranger by now; the marker cannot.
+    A group id can belong to a stranger by now; the marker cannot.
     """
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):  # it ended meanwhile, or is another user's
-            ours = os.getsid(int(entry.name)) in sessions
+            ours = os.getpgid(int(entry.name)) in groups
             if ours and marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
 
 
-def sweep(sessions: set[int], marker: str, grace: float = 15.0) -> int:
+def sweep(groups: set[int], marker: str, grace: float = 15.0) -> int:
     """End what a killed supervisor left; returns how many had to be killed.
 
     They have had SIGTERM from the kernel and get ``grace`` seconds to finish by themselves.
     """
     deadline = time.monotonic() + grace
-    while (left := leftovers(sessions, marker)) and time.monotonic() < deadline:
+    while (left := leftovers(groups, marker)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid in left:
         with contextlib.suppress(ProcessLookupError):

@@ -246,6 +246,15 @@ async def test_helpers_are_not_asked_to_stop(lab: Lab) -> None:
 
 
 @pytest.mark.asyncio
+async def test_children_have_a_group_of_their_own_in_one_session(lab: Lab) -> None:
+    """Ctrl-C reaches none of them, and which of them gives way to which is for `nice` to say, not for the session."""
+    await lab.supervisor.start(lab.child("polite", FAMILY))
+    pid = lab.pid("polite") or 0
+    assert os.getpgid(pid) == pid
+    assert os.getsid(pid) == os.getsid(0)
+
+
+@pytest.mark.asyncio
 async def test_hurry_does_not_wait_for_stubborn_children(lab: Lab) -> None:
     """A second Ctrl-C ends the wait for a child that does not stop."""
     await lab.supervisor.start(lab.child("stubborn", FAMILY, stop=600))

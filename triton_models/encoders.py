@@ -3,6 +3,8 @@
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
 import os
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -14,6 +16,16 @@ from sources import EmbedModel, ModelUnavailableError
 Floats = npt.NDArray[np.float32]
 
 
+GIVE_WAY = 19
+"""How much a thread that is not in a hurry gives way to everything else on the machine (as `nice` counts)."""
+
+ANSWER_SECONDS = 0.15
+"""An answer takes about so long once its question has its vector: until then it has the cores to itself."""
+
+PAUSE_SECONDS = 0.2
+"""However many questions come, one of the other texts goes on this often."""
+
+
 class Encoder(Protocol):
     """What the Triton model needs of either."""
 
@@ -23,8 +35,11 @@ class Encoder(Protocol):
     batch_size: int
     """Texts that one request should carry."""
 
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Vectors [len(texts), dimension] in the order of the texts; long texts are cut."""
+    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
+        """Vectors [len(texts), dimension] in the order of the texts; long texts are cut.
+
+        May be called by many threads at once. What is urgent does not wait for what is not.
+        """
 
 
 class OnnxEncoder:
@@ -33,6 +48,8 @@ class OnnxEncoder:
     Each text runs alone on one core, as many at once as there are cores. On two cores that is as fast as
     batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend
     on nothing but the text: int8 activations share one scale per batch, so neighbours would shift it.
+    Urgent texts have threads of their own, to which the others leave the cores, and for a moment longer:
+    whoever waits for these vectors has more to do with them.
     """
 
     device = "cpu"
@@ -51,17 +68,30 @@ class OnnxEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
-        self._cores = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="encode")
+        self._urgent, self._others = lanes(len(os.sched_getaffinity(0)))
+        self._asked_at = -ANSWER_SECONDS
+        self._one_by_one = threading.Lock()
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
-    def encode(self, texts: Sequence[str]) -> Floats:
+    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
         """See `Encoder`."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
         # Longest first, so that no core is left with a long text at the end.
         order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
-        rows = self._cores.map(self._run, [tokens[i] for i in order])
+        if urgent:
+            self._asked_at = time.monotonic()
+        lane, run = (self._urgent, self._run) if urgent else (self._others, self._run_later)
+        rows = lane.map(run, [tokens[i] for i in order])
         vectors = dict(zip(order, rows, strict=True))
         return np.concatenate([vectors[i] for i in range(len(tokens))])
+
+    def _run_later(self, ids: list[int]) -> Floats:
+        """The same as `_run`, but after what is urgent."""
+        with self._one_by_one:
+            latest = time.monotonic() + PAUSE_SECONDS
+            while (pause := min(self._asked_at + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
+                time.sleep(pause)
+        return self._run(ids)
 
     def _run(self, ids: list[int]) -> Floats:
         """The vector [1, dimension] of one text's token ids."""
@@ -72,7 +102,7 @@ class OnnxEncoder:
 
 
 class TorchEncoder:
-    """sentence-transformers in float16 on a GPU."""
+    """sentence-transformers in float16 on a GPU, which takes one urgent request and one other at a time."""
 
     device = "cuda"
     precision = "float16"
@@ -85,11 +115,29 @@ class TorchEncoder:
         kwargs = {"dtype": torch.float16}
         self._model = SentenceTransformer(str(model.folder), device=f"cuda:{device_id}", model_kwargs=kwargs)
         self._model.max_seq_length = model.max_tokens
+        self._urgent, self._others = lanes(1)
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
-    def encode(self, texts: Sequence[str]) -> Floats:
+    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
         """See `Encoder`. The texts carry their prompts already, so none is added here."""
+        lane = self._urgent if urgent else self._others
+        return lane.submit(self._run, list(texts)).result()
+
+    def _run(self, texts: list[str]) -> Floats:
         vectors = self._model.encode(
-            list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
+            texts, prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def lanes(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    """So many threads for what is urgent, and as many for the rest, which give way to them."""
+    return (
+        ThreadPoolExecutor(threads, thread_name_prefix="urgent"),
+        ThreadPoolExecutor(threads, thread_name_prefix="other", initializer=give_way),
+    )
+
+
+def give_way() -> None:
+    """Lower the running thread's priority; on Linux each thread has one of its own."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVE_WAY)

@@ -45,7 +45,7 @@ WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, A
 PROMPTLY = timedelta(seconds=0.25)
 
 #: How much a worker that only indexes documents gives way to those that answer people (as `nice` counts).
-BACKGROUND = 5
+BACKGROUND = 10
 
 log = structlog.get_logger()
 

@@ -40,9 +40,8 @@ STREAM = "stream"
 SAMPLING_PARAMETERS = "sampling_parameters"
 TEXT_OUTPUT = "text_output"
 
-#: Triton's request priorities: a question's embedding goes before bulk batches.
-QUESTION_PRIORITY = 1
-BULK_PRIORITY = 2
+#: The request parameter with which a question's embedding goes before bulk work.
+URGENT = "urgent"
 
 #: Pairs in one request (the most that the `rerank` model takes).
 RERANK_BATCH = 64
@@ -139,16 +138,19 @@ class Triton:
                 self._tokenizer = (card.fingerprint, tokenizer)
             return self._tokenizer[1]
 
-    async def embed(self, texts: Sequence[str], priority: int = BULK_PRIORITY) -> Vectors:
-        """Vectors of the texts, shape (texts, dimension), float32, of length 1. Prompts are the caller's."""
-        result = await self._infer(texts, EMBEDDING, priority)
+    async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        """Vectors of the texts, shape (texts, dimension), float32, of length 1. Prompts are the caller's.
+
+        What somebody waits for is ``urgent``: bulk work makes room for it.
+        """
+        result = await self._infer(texts, EMBEDDING, urgent)
         vectors: Vectors = result.as_numpy(EMBEDDING)
         return vectors
 
     async def embed_query(self, query: str) -> Vectors:
         """The vector of a question, shape (dimension,), ahead of bulk work."""
         card = await self.card()
-        vectors = await self.embed([card.prompts.get("query", "") + query], QUESTION_PRIORITY)
+        vectors = await self.embed([card.prompts.get("query", "") + query], urgent=True)
         return np.asarray(vectors[0], dtype=np.float32)
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
@@ -200,10 +202,10 @@ class Triton:
             responses.cancel()
 
     async def _describe(self, output: str) -> bytes:
-        result = await self._infer([""], output, QUESTION_PRIORITY)
+        result = await self._infer([""], output, urgent=True)
         return bytes(result.as_numpy(output).ravel()[0])
 
-    async def _infer(self, texts: Sequence[str], output: str, priority: int) -> Any:
+    async def _infer(self, texts: Sequence[str], output: str, urgent: bool) -> Any:
         tensor = _strings(TEXT, texts)
         try:
             with _translated():
@@ -211,7 +213,7 @@ class Triton:
                     EMBED_MODEL,
                     [tensor],
                     outputs=[InferRequestedOutput(output)],
-                    priority=priority,
+                    parameters={URGENT: urgent},
                     client_timeout=EMBED_TIMEOUT,
                 )
         except TritonUnavailable:

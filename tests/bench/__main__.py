@@ -150,7 +150,7 @@ def arguments() -> Options:
     add("--watchers", type=int, default=1000, help="watchers of one batch (%(default)s)")
     add("--seconds", type=float, default=10, help="time of each round beside watchers (%(default)s)")
     add("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
-    add("--beside", type=int, default=40, help="questions beside a bulk ingest (%(default)s)")
+    add("--beside", type=int, default=100, help="questions beside a bulk ingest (%(default)s)")
     add("--answers", type=Path, metavar="DIR", help="SQuAD-style questions, a file for each language (en.json)")
     add("--asked", type=int, default=200, help="questions of each kind and language (%(default)s)")
     add("--written", type=int, default=100, help="of which the language model is asked so many (%(default)s)")

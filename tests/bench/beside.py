@@ -11,7 +11,7 @@ from tests.bench.shelf import Document, Shelf
 from tests.bench.texts import Library
 
 SLOWEST = 0.95
-BULK = 20
+BULK = 4
 """Documents that are added for each question, so that the ingest outlasts the questions."""
 
 
@@ -24,7 +24,7 @@ async def bulk(bench: Bench, library: Library, count: int) -> list[Measure]:
     await _times(bench, shelf, questions)  # what is looked at a second time is known already, on both sides
     idle = await _times(bench, shelf, questions)
     more = [Document.of(f"{number:05}.txt", text).fresh() for number, text in enumerate(library.small(BULK * count))]
-    jobs = await other.upload(more)
+    jobs = await other.upload_batch(more)
     say(f"    {len(more)} documents are on their way")
     busy = await _times(bench, shelf, questions)
     left = (await other.counts())["total"] - (await other.counts()).get("ready", 0)

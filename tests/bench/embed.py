@@ -3,7 +3,7 @@
     python tests/bench/embed.py --triton 127.0.0.1:8001 --data en.json zh.json
 
 Both sides embed the same paragraphs with the same model on the same machine, in turns: Triton over gRPC
-(requests of `batch_size` texts sorted by length, two in flight, bulk priority), and `encode()` with its
+(requests of `batch_size` texts sorted by length, two in flight, not urgent), and `encode()` with its
 default batch of 32 in a process of the model repository's environment. The result is the median ratio.
 It means something only on a quiet machine: other work slows the two sides by different factors. A load
 above the number of cores, or torch far below its usual speed, says that a run was disturbed.
@@ -27,7 +27,6 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_FLIGHT = 2
-BULK = 2
 TORCH_BATCH = 32
 TARGET = 1.6
 ENGLISH = "leave policy employee request answer within working days before after annual report of the"
@@ -80,17 +79,17 @@ class Triton:
     async def query_seconds(self, text: str) -> float:
         """One question on an idle server."""
         started = time.perf_counter()
-        await self._infer([text], "embedding", priority=1)
+        await self._infer([text], "embedding", urgent=True)
         return time.perf_counter() - started
 
-    async def _infer(self, texts: Sequence[str], output: str, priority: int = BULK) -> Any:
+    async def _infer(self, texts: Sequence[str], output: str, urgent: bool = False) -> Any:
         import numpy as np
         from tritonclient.grpc import InferInput, InferRequestedOutput
 
         tensor = InferInput("text", [len(texts), 1], "BYTES")
         tensor.set_data_from_numpy(np.array([[text.encode()] for text in texts], dtype=np.object_))
         outputs = [InferRequestedOutput(output)]
-        result = await self._client.infer("embed", [tensor], outputs=outputs, priority=priority)
+        result = await self._client.infer("embed", [tensor], outputs=outputs, parameters={"urgent": urgent})
         return result.as_numpy(output)
 
 

@@ -73,13 +73,20 @@ class Shelf:
         await bench.api.call("POST", "/knowledge-bases", json={"name": name})
         return cls(bench, name)
 
-    async def upload(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
+    async def upload_batch(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
+        """Send the files as `holdfast add` does, all in one batch; what the API answers for each."""
+        made = await self._bench.api.call("POST", f"/knowledge-bases/{self.name}/batches", json={"name": "bulk"})
+        jobs = await self.upload(documents, made["id"])
+        await self._bench.api.call("POST", f"/batches/{made['id']}/close")
+        return jobs
+
+    async def upload(self, documents: Sequence[Document], batch: str | None = None) -> list[dict[str, Any]]:
         """Send the files; what the API answers for each."""
         jobs: list[dict[str, Any]] = []
         for start in range(0, len(documents), FILES_IN_REQUEST):
             some = documents[start : start + FILES_IN_REQUEST]
             files = [(document.name, io.BytesIO(document.content)) for document in some]
-            answer = await self._bench.api.upload(self.name, files, uuid.uuid4().hex)
+            answer = await self._bench.api.upload(self.name, files, uuid.uuid4().hex, batch)
             jobs += answer["documents"]
         return jobs
 

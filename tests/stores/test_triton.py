@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from activities.errors import ModelError, TritonUnavailable
-from activities.stores.triton import BULK_PRIORITY, QUESTION_PRIORITY, Triton
+from activities.stores.triton import Triton
 from api.processes import free_port
 
 PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
@@ -67,7 +67,7 @@ async def test_embeddings_have_length_one(triton: Triton) -> None:
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
     for text, vector in zip(texts[:2], vectors[:2], strict=True):
-        alone = (await triton.embed([text], QUESTION_PRIORITY))[0]
+        alone = (await triton.embed([text], urgent=True))[0]
         assert float(alone @ vector) > 0.999
 
 
@@ -77,7 +77,7 @@ async def test_a_questions_vector_has_the_models_prompt(triton: Triton) -> None:
     question = "How much unused leave can I carry over?"
     vector = await triton.embed_query(question)
     assert vector.shape == (card.dimension,)
-    (same,) = await triton.embed([card.prompts["query"] + question], BULK_PRIORITY)
+    (same,) = await triton.embed([card.prompts["query"] + question])
     assert float(vector @ same) > 0.999
     passages = ["Five days of annual leave may be carried over.", "消防演习每年一次。", "The printer is on floor two."]
     cosines = await triton.embed([card.prompts["passage"] + text for text in passages]) @ vector

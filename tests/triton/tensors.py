@@ -27,12 +27,12 @@ def flag(name: str, value: bool) -> InferInput:
 
 
 async def embed(
-    client: InferenceServerClient, texts: Sequence[str | bytes], *, priority: int = 0
+    client: InferenceServerClient, texts: Sequence[str | bytes], *, urgent: bool = False
 ) -> npt.NDArray[np.float32]:
     """Vectors [len(texts), dimension]."""
     result = await client.infer(
         "embed", [strings("text", texts, batched=True)],
-        outputs=[InferRequestedOutput("embedding")], priority=priority,
+        outputs=[InferRequestedOutput("embedding")], parameters={"urgent": urgent},
     )  # fmt: skip
     vectors: npt.NDArray[np.float32] = result.as_numpy("embedding")
     return vectors

@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import numpy as np
-import pytest
 from tokenizers import Tokenizer
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -65,10 +64,29 @@ async def test_the_tokenizer_counts_as_the_model_does(client: InferenceServerCli
     assert "<unk>" not in encoding.tokens
 
 
-@pytest.mark.parametrize("priority", [1, 2])
-async def test_priorities_are_accepted(client: InferenceServerClient, priority: int) -> None:
-    """1 for questions, 2 for bulk."""
-    assert (await embed(client, ["query: hello"], priority=priority)).shape == (1, 384)
+async def test_what_is_urgent_waits_for_nothing(client: InferenceServerClient) -> None:
+    """A question is embedded before all of the long texts that came first, and these go on whatever is asked."""
+    long = [[f"passage: {n} {part} " + "word " * 400 for part in range(16)] for n in range(4)]
+    bulk = [asyncio.create_task(embed(client, texts)) for texts in long]
+    await asyncio.sleep(0.2)
+    question = await embed(client, ["query: hello"], urgent=True)
+    assert not any(task.done() for task in bulk)
+    while not any(task.done() for task in bulk):
+        assert (await embed(client, ["query: hello"], urgent=True) == question).all()
+    for texts, vectors in zip(long, await asyncio.gather(*bulk), strict=True):
+        assert vectors.shape == (len(texts), 384)
+
+
+def test_threads_for_what_is_not_urgent_give_way(triton_python: TritonPython) -> None:
+    """The scheduler is told: urgent texts need not wait for a core either."""
+    program = """
+import os, sys, threading
+sys.path.insert(0, "triton_models")
+import encoders
+print([lane.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+       for lane in encoders.lanes(1)])
+"""
+    assert json.loads(triton_python("-c", program)) == [0, 19]
 
 
 async def test_an_empty_text_has_a_vector(client: InferenceServerClient) -> None:

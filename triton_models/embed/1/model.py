@@ -11,11 +11,14 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import sources
-from encoders import Encoder, Floats, OnnxEncoder, TorchEncoder
+from encoders import Encoder, OnnxEncoder, TorchEncoder, lanes
+
+WAITING_REQUESTS = 64
+"""Requests of a kind, urgent or not, that are held by a thread."""
 
 
 class TritonPythonModel:
-    """Merges the texts of all waiting requests, and answers each request on its own."""
+    """Hands each request to a thread, so that an urgent one never waits for those that came before it."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model: on the GPU that Triton chose, or on the CPU."""
@@ -33,47 +36,51 @@ class TritonPythonModel:
                 precision=self._encoder.precision,
             )
         ).encode()
+        self._urgent, self._others = lanes(WAITING_REQUESTS)
 
-    def execute(self, requests: list[Any]) -> list[Any]:
-        """One response per request; a request that cannot be read fails alone."""
-        wanted: list[list[str] | pb_utils.TritonError] = [_texts(request) for request in requests]
-        batch = [
-            text
-            for request, texts in zip(requests, wanted, strict=True)
-            if isinstance(texts, list) and "embedding" in request.requested_output_names()
-            for text in texts
-        ]
-        vectors = self._encoder.encode(batch) if batch else np.empty((0, 0), np.float32)
-        responses, start = [], 0
-        for request, texts in zip(requests, wanted, strict=True):
-            if not isinstance(texts, list):
-                responses.append(pb_utils.InferenceResponse(error=texts))
-                continue
-            names = request.requested_output_names()
-            end = start + len(texts) if "embedding" in names else start
-            responses.append(self._response(names, len(texts), vectors[start:end]))
-            start = end
-        return responses
+    def execute(self, requests: list[Any]) -> None:
+        """Start the work; each response goes out through its request's own sender."""
+        for request in requests:
+            urgent = bool(json.loads(request.parameters() or "{}").get("urgent", False))
+            lane = self._urgent if urgent else self._others
+            lane.submit(self._serve, request, urgent, request.get_response_sender())
 
-    def _response(self, names: list[str], rows: int, vectors: Floats) -> Any:
+    def finalize(self) -> None:
+        """Stop taking new work; what is under way ends with the process."""
+        for lane in (self._urgent, self._others):
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def _serve(self, request: Any, urgent: bool, sender: Any) -> None:
+        """Answer one request; whatever goes wrong becomes its error."""
+        try:
+            response = self._answer(request, urgent, sender)
+        except UnicodeDecodeError as exc:
+            response = _failure(f"text is not UTF-8: {exc}", pb_utils.TritonError.INVALID_ARG)
+        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: nobody else would see it
+            response = _failure(f"embedding failed: {exc}", pb_utils.TritonError.INTERNAL)
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def _answer(self, request: Any, urgent: bool, sender: Any) -> Any:
         """The outputs that were asked for: embedding [rows, dimension], card and tokenizer [rows, 1]."""
+        if sender.is_cancelled():
+            return _failure("the client cancelled the request", pb_utils.TritonError.CANCELLED)
+        values = pb_utils.get_input_tensor_by_name(request, "text").as_numpy().reshape(-1)
+        texts = [value.decode() for value in values]
+        names = request.requested_output_names()
         tensors = []
         if "embedding" in names:
-            tensors.append(pb_utils.Tensor("embedding", vectors))
+            tensors.append(pb_utils.Tensor("embedding", self._encoder.encode(texts, urgent=urgent)))
         if "card" in names:
-            tensors.append(pb_utils.Tensor("card", np.full((rows, 1), self._card, dtype=np.object_)))
+            tensors.append(pb_utils.Tensor("card", _repeated(self._card, len(texts))))
         if "tokenizer" in names:
-            content = self._model.tokenizer.read_bytes()
-            tensors.append(pb_utils.Tensor("tokenizer", np.full((rows, 1), content, dtype=np.object_)))
+            tensors.append(pb_utils.Tensor("tokenizer", _repeated(self._model.tokenizer.read_bytes(), len(texts))))
         return pb_utils.InferenceResponse(output_tensors=tensors)
 
 
-def _texts(request: Any) -> "list[str] | pb_utils.TritonError":
-    """The texts of a request, or what is wrong with it."""
-    if request.is_cancelled():
-        return pb_utils.TritonError("the client cancelled the request", pb_utils.TritonError.CANCELLED)
-    values = pb_utils.get_input_tensor_by_name(request, "text").as_numpy().reshape(-1)
-    try:
-        return [value.decode() for value in values]
-    except UnicodeDecodeError as exc:
-        return pb_utils.TritonError(f"text is not UTF-8: {exc}", pb_utils.TritonError.INVALID_ARG)
+def _repeated(content: bytes, rows: int) -> Any:
+    """A string tensor, shape [rows, 1]."""
+    return np.full((rows, 1), content, dtype=np.object_)
+
+
+def _failure(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
