@@ -38,10 +38,14 @@ from activities.tokens import Tokens
 from activities.wording import gives_what_is_asked
 from activities.writing import Shown, Writing
 
-#: What is said when the documents do not hold the answer; the nearest passages are shown beside it.
+#: What is said when the documents do not hold the answer, and when there are passages near to it.
 NOT_FOUND = {
-    "en": "The documents do not seem to answer this question. The passages nearest to it are listed as sources.",
-    "zh": "文档中似乎没有这个问题的答案。最接近的段落列在来源中。",
+    "en": "The documents do not seem to answer this question.",
+    "zh": "文档中似乎没有这个问题的答案。",
+}
+NEAREST = {
+    "en": " The passages nearest to it are listed as sources.",
+    "zh": "最接近的段落列在来源中。",
 }
 
 #: What a record calls the language model that comes with the platform.
@@ -175,8 +179,9 @@ def _answerable(asked: Asked, weighed: Sequence[Sentence]) -> bool:
 
 def _refused(asked: Asked, shown: Shown, weighed: Sequence[Sentence], mode: AnswerMode) -> Answered:
     """That the documents do not hold the answer, in the question's language, with the nearest passages."""
-    shown.set(NOT_FOUND.get(asked.language, NOT_FOUND["en"]))
+    language = asked.language if asked.language in NOT_FOUND else "en"
     nearest = quotes(choose(weighed), asked.found.texts, asked.sources)
+    shown.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
     return Answered(answer=shown.text, citations=nearest, mode=mode, found=False)
 
 

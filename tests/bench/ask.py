@@ -104,7 +104,7 @@ async def first_token(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Meas
         else:
             ours = await ask(bench, shelf, question, "generative", stop=True)
             alone = await first_piece(bench, prompt)
-        if ours.text in NOT_FOUND.values():
+        if ours.text.startswith(tuple(NOT_FOUND.values())):
             declined += 1
             continue
         ours.same = ours.text.startswith(expected) or expected.startswith(ours.text)
