@@ -125,7 +125,8 @@ class AnswerActivities:
         prompt = build_prompt(asked.text, used, self._settings.prompt_format, own.instructions)
         common = common_words(asked.text, asked.found.texts)
         clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
-        writing = Writing(Sources(self._vectors, asked.card, asked.text, used), shown)
+        sources = Sources(self._vectors, asked.card, asked.text, used, rephrased=self._settings.rephrases)
+        writing = Writing(sources, shown)
         took: dict[str, int] = {}
         async with (
             asyncio.TaskGroup() as beside,

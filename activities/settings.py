@@ -107,6 +107,11 @@ class GenerateSettings(Section, frozen=True):
         languages = {code.strip() for code in self.languages.split(",")}
         return "*" in languages or language in languages
 
+    @property
+    def rephrases(self) -> bool:
+        """Whether what the language model says in words of its own is believed; the bundled one is too small."""
+        return bool(self.model)
+
 
 class RerankSettings(Section, frozen=True):
     model: str = ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -13,12 +14,15 @@ import numpy as np
 from activities.evidence import spans
 from activities.passage_vectors import PassageVectors
 from activities.stores.triton import ModelCard
-from activities.wording import is_han, topic_words
+from activities.wording import is_han, topic_sequence, topic_words
 
 #: A source supports a sentence that has this share of its words from it, or fewer when it is also this similar.
 SUPPORT_WORDS = 0.75
 SIMILAR_WORDS = 0.5
 SUPPORT_COSINE = 0.90
+
+#: The share of the words that a sentence adds to the question, when it must have them from one source.
+COPIED_WORDS = 0.9
 
 #: A source in the other script has no words in common: this similar.
 OTHER_COSINE = 0.82
@@ -32,7 +36,9 @@ COMPARED = 6
 MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
 
 #: Words about the answer itself, which no source need have.
-_ABOUT_ANSWERS = topic_words("yes no answer question source sources text document documents according mentioned states")
+_ABOUT_ANSWERS = topic_words(
+    "yes no correct answer question source sources text document documents according mentioned states"
+)
 
 #: What numbers count: five weeks are not five days.
 _MEASURES = topic_words(
@@ -90,8 +96,12 @@ class _Part(msgspec.Struct, frozen=True):
 class Sources:
     """The passages that a prompt quotes, ready to be compared with."""
 
-    def __init__(self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str]) -> None:
+    def __init__(
+        self, vectors: PassageVectors, card: ModelCard, question: str, used: Sequence[str], *, rephrased: bool = True
+    ) -> None:
+        """Unless sentences may be ``rephrased``, English ones must have a source's words as they stand there."""
         self._vectors, self._card, self._question, self._used = vectors, card, question, used
+        self._rephrased = rephrased
         self._asked = topic_words(question)
 
     @cached_property
@@ -110,12 +120,31 @@ class Sources:
         same = [part for part in parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
         same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
         likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
-        sure = next((part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)), None)
-        if sure is not None:
-            return Verified(text, sure.place, sure.quote)
-        likely = [part for part in likely if not part.halves]  # cosines of two are near to either
+        if han or self._rephrased:
+            sure = [part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)]
+            likely = [part for part in likely if not part.halves]  # cosines of two are near to either
+        else:
+            sure = [part for part in likely if part.has(new, COPIED_WORDS) and self._stands_in(text, part)]
+            likely = []
+        if sure:
+            return Verified(text, sure[0].place, sure[0].quote)
         others = [part for part in parts if not part.halves and part.han is not han and _same_numbers(text, part.quote)]
         return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
+
+    def _stands_in(self, text: str, part: _Part) -> bool:
+        """Whether words that are new are beside each other in the source too, and so is what “and” and “or” join.
+
+        A small model makes “between A and C” of “along A between B and C”, and “5 mm” of “5 and 7 mm”.
+        """
+        beside = {(one, two) for (one, _), (two, _) in pairwise(topic_sequence(part.quote))}
+        for (one, _), (two, joined) in pairwise(topic_sequence(text)):
+            pair = {one, two}
+            if (one, two) in beside or pair & _ABOUT_ANSWERS:
+                continue
+            new = {word for word in pair if not self._was_asked(word)}
+            if (joined and new) or (new == pair and pair & part.words):
+                return False
+        return True
 
     def _was_asked(self, word: str) -> bool:
         """Whether the question has the word, or another form of it (led, lead)."""

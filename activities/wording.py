@@ -19,6 +19,7 @@ _STOP = {
     *("where", "how", "why"),
 }
 
+_JOINS = {"and", "or"}
 _ENDINGS = ("ing", "ed", "es", "ly", "s")
 _STEM = 3
 """Letters that remain of a word at least, when its ending is taken off."""
@@ -54,6 +55,19 @@ def words_of(text: str) -> set[str]:
 def topic_words(text: str) -> set[str]:
     """``words_of`` without words that say nothing, English ones without their endings."""
     return {_stem(word) if word.isascii() else word for word in words_of(text) - _STOP}
+
+
+def topic_sequence(text: str) -> list[tuple[str, bool]]:
+    """English topic words one after the other, each with whether “and” or “or” joins it to the one before it."""
+    found: list[tuple[str, bool]] = []
+    joined = False
+    for word in map(str.lower, _WORD.findall(text)):
+        if word in _STOP:
+            joined = joined or word in _JOINS
+            continue
+        found.append((_stem(word), joined))
+        joined = False
+    return found
 
 
 def _stem(word: str) -> str:

@@ -24,11 +24,17 @@ USED = [
 
 
 @pytest.fixture
-async def sources(triton_url: str) -> AsyncIterator[Sources]:
+async def triton(triton_url: str) -> AsyncIterator[Triton]:
+    """The platform's embedding model."""
+    client = Triton(triton_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def sources(triton: Triton) -> Sources:
     """The passages above, compared by the platform's embedding model."""
-    triton = Triton(triton_url)
-    yield Sources(PassageVectors(triton), await triton.card(), QUESTION, USED)
-    await triton.close()
+    return Sources(PassageVectors(triton), await triton.card(), QUESTION, USED)
 
 
 def seen(events: list[QuestionEvent]) -> str:
@@ -153,3 +159,31 @@ async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
         async for _ in tokens:
             break
     assert closed
+
+
+STREETS = "Between which two streets along Harbour Road did the first houses stand?"
+LIGHT = "Which light does oxygen absorb?"
+ODD = [
+    "The first houses stood on the half mile of Harbour Road between Mill Street and Thorne Avenue.",
+    "Oxygen absorbs light of 687 and 760 nm.",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "written", "place"),
+    [
+        (STREETS, "The first houses stood between Mill Street and Thorne Avenue.", 0),
+        (STREETS, "The answer is: Mill Street and Thorne Avenue.", 0),
+        (STREETS, "The first houses stood between Harbour Road and Thorne Avenue.", None),
+        (LIGHT, "Oxygen absorbs light of 687 and 760 nm.", 1),
+        (LIGHT, "The answer is: 687 nm.", None),
+        (LIGHT, "Oxygen absorbs light of 687 and 760 nm and scatters violet.", None),
+    ],
+)
+async def test_what_must_be_copied_stands_so_in_a_source(
+    triton: Triton, question: str, written: str, place: int | None
+) -> None:
+    """A small model's sentences are believed when what they add to the question is a source's own wording."""
+    sources = Sources(PassageVectors(triton), await triton.card(), question, ODD, rephrased=False)
+    verified = await sources.verify(written)
+    assert (verified.place if verified else None) == place
