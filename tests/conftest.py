@@ -34,6 +34,12 @@ START_SECONDS = 180
 T = TypeVar("T")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with a long test come first: at the end, only short ones are left to be shared out."""
+    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @dataclass(frozen=True)
 class Platform:
     """A running platform and how to reach each part of it."""
