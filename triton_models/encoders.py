@@ -23,7 +23,7 @@ ANSWER_SECONDS = 0.15
 """An answer takes about so long once its question has its vector: until then it has the cores to itself."""
 
 PAUSE_SECONDS = 0.2
-"""However many questions come, one of the other texts goes on this often."""
+"""However many questions come, one of the other texts goes on this often, on machines with more than two cores more."""
 
 
 class Encoder(Protocol):
@@ -68,9 +68,10 @@ class OnnxEncoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
-        self._urgent, self._others = lanes(len(os.sched_getaffinity(0)))
+        cores = len(os.sched_getaffinity(0))
+        self._urgent, self._others = lanes(cores)
         self._asked_at = -ANSWER_SECONDS
-        self._one_by_one = threading.Lock()
+        self._meanwhile = threading.Semaphore(max(1, cores // 2))
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
@@ -87,7 +88,7 @@ class OnnxEncoder:
 
     def _run_later(self, ids: list[int]) -> Floats:
         """The same as `_run`, but after what is urgent."""
-        with self._one_by_one:
+        with self._meanwhile:
             latest = time.monotonic() + PAUSE_SECONDS
             while (pause := min(self._asked_at + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
                 time.sleep(pause)
