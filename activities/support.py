@@ -21,8 +21,10 @@ SUPPORT_WORDS = 0.75
 SIMILAR_WORDS = 0.5
 SUPPORT_COSINE = 0.90
 
-#: The share of the words that a sentence adds to the question, when it must have them from one source.
+#: When a sentence must be copied: the share of the words that it adds to the question, and of the question's own
+#: words, that its source has.
 COPIED_WORDS = 0.9
+ASKED_WORDS = 1 / 3
 
 #: A source in the other script has no words in common: this similar.
 OTHER_COSINE = 0.82
@@ -39,6 +41,9 @@ MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
 _ABOUT_ANSWERS = topic_words(
     "yes no correct answer question source sources text document documents according mentioned states"
 )
+
+#: Words that add nothing by themselves.
+_AUXILIARY = topic_words("can could may might must shall should will would also")
 
 #: What numbers count: five weeks are not five days.
 _MEASURES = topic_words(
@@ -114,7 +119,7 @@ class Sources:
         text = MARKER.sub("", written).strip()
         words, han = topic_words(text) - _ABOUT_ANSWERS, is_han(text)
         new = {word for word in words if not self._was_asked(word)}
-        if not new or all(map(str.isdigit, words)) or text.rstrip('"”’）)').endswith(("?", "？")):
+        if not new - _AUXILIARY or all(map(str.isdigit, words)) or text.rstrip('"”’）)').endswith(("?", "？")):
             return None  # it says nothing that the question does not say, or a bare number, or asks itself
         parts = [part for part in self._parts if part.is_needed(new)]
         same = [part for part in parts if part.han is han and _agrees(text, f"{part.quote}\n{self._question}")]
@@ -124,7 +129,8 @@ class Sources:
             sure = [part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)]
             likely = [part for part in likely if not part.halves]  # cosines of two are near to either
         else:
-            sure = [part for part in likely if part.has(new, COPIED_WORDS) and self._stands_in(text, part)]
+            sure = [part for part in likely if part.has(new, COPIED_WORDS) and part.has(self._asked, ASKED_WORDS)]
+            sure = [part for part in sure if self._stands_in(text, part)]
             likely = []
         if sure:
             return Verified(text, sure[0].place, sure[0].quote)

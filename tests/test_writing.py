@@ -166,6 +166,7 @@ LIGHT = "Which light does oxygen absorb?"
 ODD = [
     "The first houses stood on the half mile of Harbour Road between Mill Street and Thorne Avenue.",
     "Oxygen absorbs light of 687 and 760 nm.",
+    "Visitors would stay at an inn that was closed in 1950.",
 ]
 
 
@@ -177,7 +178,9 @@ ODD = [
         (STREETS, "The first houses stood between Harbour Road and Thorne Avenue.", None),
         (LIGHT, "Oxygen absorbs light of 687 and 760 nm.", 1),
         (LIGHT, "The answer is: 687 nm.", None),
+        (LIGHT, "The answer would be:", None),
         (LIGHT, "Oxygen absorbs light of 687 and 760 nm and scatters violet.", None),
+        (LIGHT, "Visitors would stay at an inn.", None),
     ],
 )
 async def test_what_must_be_copied_stands_so_in_a_source(
