@@ -22,11 +22,17 @@ EDGES = {
     "activities/forkserver.py": "a reader may raise anything; that is a crash of the parser",
     "activities/interceptor.py": "the edge of every activity, where the retry is decided",
     "api/cli_progress.py": "a count is taken back, whatever happened; the error goes on",
+    "triton_models/embed/1/model.py": "the edge of a thread, where nobody else would see it",
     "triton_models/generate/1/model.py": "the edge of a thread, where nobody else would see it",
 }
 
 #: Those of them that may swallow what they caught instead of raising; they make another report of it.
-REPORTING = {"activities/board.py", "activities/forkserver.py", "triton_models/generate/1/model.py"}
+REPORTING = {
+    "activities/board.py",
+    "activities/forkserver.py",
+    "triton_models/embed/1/model.py",
+    "triton_models/generate/1/model.py",
+}
 
 BROAD = {"Exception", "BaseException"}
 
