@@ -11,7 +11,8 @@ _END = re.compile(
 )
 _CLAUSE = re.compile(rf"[，,、；;：:][{_CLOSERS}]*\s*|[—–]+\s*|\s+-\s+")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"“])(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nos|Fig|Figs|Eq|Sec|Art|vs|al|etc|e\.g|i\.e|cf|approx|Inc|Ltd|Co"
+    r"(?:^|[\s(\[\"“])(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Capt|Lt|Rev|Gov|Sen|Mt|No|Nos|Fig|Figs|Eq|Sec|Art|vs?|al"
+    r"|etc|e\.g|i\.e|cf|approx|Inc|Ltd|Co"
     r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|[A-Z]|(?:[A-Z]\.)+[A-Z])\.\s+$"
 )
 

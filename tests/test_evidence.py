@@ -69,6 +69,8 @@ def weighed(*scores: float, cosine: float = 0.8) -> list[Sentence]:
         ("One is here. Two is there! Three? Yes.", ["One is here.", "Two is there!", "Three?", "Yes."]),
         ("一句话。两句话！三句话？第四句；第五句", ["一句话。", "两句话！", "三句话？", "第四句；第五句"]),
         ("他说：“好的。”然后走了。", ["他说：“好的。”", "然后走了。"]),
+        ("Brown v. Board of Education ended it. Gen. Lee had left.",
+         ["Brown v. Board of Education ended it.", "Gen. Lee had left."]),
         ("Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May. Then he rests.",
          ["Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May.", "Then he rests."]),
         ("A line\nanother line", ["A line", "another line"]),
