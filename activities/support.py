@@ -126,16 +126,16 @@ class Sources:
         same.sort(key=lambda part: (-len(words & part.words), len(part.quote)))
         likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
         if han or self._rephrased:
-            sure = [part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS)]
-            likely = [part for part in likely if not part.halves]  # cosines of two are near to either
+            sure = (part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS))
+            similar = [part for part in likely if not part.halves]  # cosines of two are near to either
         else:
-            sure = [part for part in likely if part.has(new, COPIED_WORDS) and part.has(self._asked, ASKED_WORDS)]
-            sure = [part for part in sure if self._stands_in(text, part)]
-            likely = []
-        if sure:
-            return Verified(text, sure[0].place, sure[0].quote)
+            known = (part for part in likely if part.has(new, COPIED_WORDS) and part.has(self._asked, ASKED_WORDS))
+            sure = (part for part in known if self._stands_in(text, part))
+            similar = []
+        if (part := next(sure, None)) is not None:
+            return Verified(text, part.place, part.quote)
         others = [part for part in parts if not part.halves and part.han is not han and _same_numbers(text, part.quote)]
-        return await self._closest(text, likely, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
+        return await self._closest(text, similar, SUPPORT_COSINE) or await self._closest(text, others, OTHER_COSINE)
 
     def _stands_in(self, text: str, part: _Part) -> bool:
         """Whether words that are new are beside each other in the source too, and so is what “and” and “or” join.

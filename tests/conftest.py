@@ -24,6 +24,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.settings import Settings, load
+from activities.stores.triton import Triton
 from api import local_env
 from api.processes import free_port
 from workflows.connect import connect
@@ -126,6 +127,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def triton_url(platform: Platform) -> str:
     """host:port of Triton's gRPC endpoint."""
     return platform.settings.triton.address
+
+
+@pytest.fixture
+async def triton(triton_url: str) -> AsyncIterator[Triton]:
+    """A client of the platform's Triton."""
+    client = Triton(triton_url)
+    yield client
+    await client.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import numpy as np
 import pytest
@@ -31,14 +29,6 @@ CARD = ModelCard(
     model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8,
     found_threshold={"en": 1.7, "zh": 1.6, "*": 1.8, "cross": 1.5},
 )  # fmt: skip
-
-
-@pytest.fixture
-async def triton(triton_url: str) -> AsyncIterator[Triton]:
-    """A client of the platform's Triton."""
-    triton = Triton(triton_url)
-    yield triton
-    await triton.close()
 
 
 def source(n: int, section: str = "", score: float = 0.5) -> Source:

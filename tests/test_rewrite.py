@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from activities.contracts import Turn
@@ -88,14 +86,6 @@ def test_the_latest_topic_counts() -> None:
     alone = standalone("And if it is late?", [LEAVE, travel])
     assert "travel" in alone
     assert "leave" not in alone
-
-
-@pytest.fixture
-async def triton(triton_url: str) -> AsyncIterator[Triton]:
-    """A client of the platform's Triton."""
-    triton = Triton(triton_url)
-    yield triton
-    await triton.close()
 
 
 async def test_a_model_may_rewrite_but_not_invent(triton: Triton) -> None:

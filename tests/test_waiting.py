@@ -47,6 +47,7 @@ async def test_documents_and_questions_wait_for_what_is_down(
 
     with down(platform, part):
         accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
+        assert accepted.status_code == 202, accepted.text
         following = asyncio.create_task(events(api, accepted.json()["events_url"]))
         state = await assert_eventually(waits)
         assert state["waiting_for"] == part

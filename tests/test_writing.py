@@ -24,14 +24,6 @@ USED = [
 
 
 @pytest.fixture
-async def triton(triton_url: str) -> AsyncIterator[Triton]:
-    """The platform's embedding model."""
-    client = Triton(triton_url)
-    yield client
-    await client.close()
-
-
-@pytest.fixture
 async def sources(triton: Triton) -> Sources:
     """The passages above, compared by the platform's embedding model."""
     return Sources(PassageVectors(triton), await triton.card(), QUESTION, USED)

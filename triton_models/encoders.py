@@ -23,7 +23,7 @@ ANSWER_SECONDS = 0.15
 """An answer takes about so long once its question has its vector: until then it has the cores to itself."""
 
 PAUSE_SECONDS = 0.2
-"""However many questions come, one of the other texts goes on this often, on machines with more than two cores more."""
+"""However many questions come, another text goes on this often, for every two cores."""
 
 
 class Encoder(Protocol):
@@ -116,18 +116,15 @@ class TorchEncoder:
         kwargs = {"dtype": torch.float16}
         self._model = SentenceTransformer(str(model.folder), device=f"cuda:{device_id}", model_kwargs=kwargs)
         self._model.max_seq_length = model.max_tokens
-        self._urgent, self._others = lanes(1)
+        self._turns = {True: threading.Lock(), False: threading.Lock()}
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
         """See `Encoder`. The texts carry their prompts already, so none is added here."""
-        lane = self._urgent if urgent else self._others
-        return lane.submit(self._run, list(texts)).result()
-
-    def _run(self, texts: list[str]) -> Floats:
-        vectors = self._model.encode(
-            texts, prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
-        )
+        with self._turns[urgent]:
+            vectors = self._model.encode(
+                list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
+            )
         return np.asarray(vectors, dtype=np.float32)
 
 

@@ -16,14 +16,6 @@ from api.processes import free_port
 PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
 
 
-@pytest.fixture
-async def triton(triton_url: str) -> AsyncIterator[Triton]:
-    """A client of the platform's Triton."""
-    triton = Triton(triton_url)
-    yield triton
-    await triton.close()
-
-
 async def test_both_models_are_ready(triton: Triton) -> None:
     """A running platform answers a ping."""
     await triton.ping()
