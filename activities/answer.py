@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 from temporalio import activity
-from tokenizers import Tokenizer
 
 from activities.contracts import Answered, AnswerInput, AnswerMode, Citation, Fallback, RecordAnswerInput, Source
+from activities.drafts import Drafts
 from activities.events import ResetEvent
 from activities.evidence import (
     Sentence,
@@ -25,16 +25,15 @@ from activities.evidence import (
 )
 from activities.heartbeat import heartbeating, report
 from activities.passage_vectors import PassageVectors
-from activities.prompts import PROMPT_VERSION, build_prompt, sampling
+from activities.passages import SourceTexts
+from activities.prompts import PROMPT_VERSION
 from activities.ranking import query_language
-from activities.retrieve import SourceTexts
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
-from activities.tokens import Tokens
 from activities.wording import gives_what_is_asked
 from activities.writing import Shown, Writing
 
@@ -66,8 +65,11 @@ class Asked(NamedTuple):
 class AnswerActivities:
     """Runs on the ``answer`` queue."""
 
-    def __init__(self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings) -> None:
-        self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
+    def __init__(
+        self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings, drafts: Drafts
+    ) -> None:
+        self._blobs, self._triton, self._catalog = blobs, triton, catalog
+        self._settings, self._drafts = settings, drafts
         self._vectors = PassageVectors(triton)
 
     @activity.defn(name="answer")
@@ -75,12 +77,12 @@ class AnswerActivities:
     async def answer(self, job: AnswerInput) -> Answered:
         """Answer from the passages, or say honestly that they do not hold the answer."""
         found = await self._blobs.load(job.sources_key, SourceTexts)
-        text = found.question or job.question
-        asked = Asked(text, query_language(text), job.similarity, found, job.sources, await self._triton.card())
+        language = query_language(found.question)
+        asked = Asked(found.question, language, job.similarity, found, job.sources, await self._triton.card())
         async with Publisher() as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
-            answered = await self._answered(job.mode, asked, Shown(stream.publish))
+            answered = await self._answered(job, asked, Shown(stream.publish))
             return msgspec.structs.replace(answered, unsent=await stream.close())
 
     @activity.defn(name="record_answer")
@@ -88,12 +90,12 @@ class AnswerActivities:
         """Write down what came of the question."""
         await self._catalog.questions.record(job)
 
-    async def _answered(self, mode: AnswerMode, asked: Asked, shown: Shown) -> Answered:
-        if mode == "extractive":
+    async def _answered(self, job: AnswerInput, asked: Asked, shown: Shown) -> Answered:
+        if job.mode == "extractive":
             return await self._quoted(asked, shown)
         if not self._settings.writes(asked.language):
             return await self._quoted(asked, shown, "language")
-        return await self._written(asked, shown)
+        return await self._written(job.sources_key, asked, shown)
 
     async def _quoted(self, asked: Asked, shown: Shown, fallback: Fallback | None = None) -> Answered:
         """The sentences that answer, word for word."""
@@ -113,25 +115,20 @@ class AnswerActivities:
             self._vectors, asked.card, asked.text, asked.found.question_vector(), asked.found.texts, asked.sources
         )
 
-    async def _written(self, asked: Asked, shown: Shown) -> Answered:
+    async def _written(self, sources_key: str, asked: Asked, shown: Shown) -> Answered:
         """What the language model writes, as far as the sources say the same.
 
         It begins at once. Where the best passage alone tells that there is an answer, its first words are shown
         before any sentence was weighed; otherwise they wait for that, or are never shown.
         """
-        began, own = time.perf_counter(), asked.found.settings
-        used = within_budget(await self._triton.tokenizer(), asked.found.texts, self._settings.context_tokens)
-        parameters = sampling(self._settings, own)
-        prompt = build_prompt(asked.text, used, self._settings.prompt_format, own.instructions)
+        began = time.perf_counter()
+        draft = await self._drafts.take(sources_key, asked.found)
         common = common_words(asked.text, asked.found.texts)
         clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
-        sources = Sources(self._vectors, asked.card, asked.text, used, rephrased=self._settings.rephrases)
+        sources = Sources(self._vectors, asked.card, asked.text, draft.used, rephrased=self._settings.rephrases)
         writing = Writing(sources, shown)
         took: dict[str, int] = {}
-        async with (
-            asyncio.TaskGroup() as beside,
-            Tokens(self._triton.generate(prompt, parameters)) as tokens,
-        ):
+        async with asyncio.TaskGroup() as beside, draft.tokens as tokens:
             weighing = None if clear else beside.create_task(self._weighed(asked))
             if weighing is not None and not _answerable(asked, await weighing):
                 return _refused(asked, shown, await weighing, mode="generative")
@@ -141,7 +138,7 @@ class AnswerActivities:
                 report(tokens.count)
                 if tokens.count > 1:  # the first words are on their way to the reader
                     weighing = weighing or beside.create_task(self._weighed(asked))
-            text = await writing.finish(cut=tokens.count >= int(str(parameters["max_tokens"])))
+            text = await writing.finish(cut=tokens.count >= draft.max_tokens)
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
         if _to_the_point(asked.text, writing.verified, weighed):
@@ -157,20 +154,6 @@ class AnswerActivities:
             prompt_version=PROMPT_VERSION,
             milliseconds=took,
         )
-
-
-def within_budget(tokenizer: Tokenizer, texts: Sequence[str], room: int) -> list[str]:
-    """As many of the best passages as ``room`` tokens hold; the first one always, cut if it must be."""
-    used: list[str] = []
-    for text in texts:
-        encoding = tokenizer.encode(text, add_special_tokens=False)
-        if len(encoding.ids) > room:
-            if not used:
-                used.append(text[: encoding.offsets[room - 1][1]])
-            break
-        used.append(text)
-        room -= len(encoding.ids)
-    return used
 
 
 def _answerable(asked: Asked, weighed: Sequence[Sentence]) -> bool:

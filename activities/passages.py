@@ -7,8 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
+from activities.contracts import AnswerSettings
 from activities.stores.milvus import Row
+from activities.stores.triton import Vectors
 
 #: Two texts are almost equal when they share this much of their words …
 ALIKE = 0.95
@@ -25,6 +28,22 @@ SHORT = 60
 
 _ENDS = re.compile(r"[.!?。！？…:：;；|)）\]】》”\"'’」』]\s*$")
 _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
+
+
+class SourceTexts(msgspec.Struct, frozen=True):
+    """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
+
+    ``question`` is the one that was searched for, ``settings`` how the knowledge base wants its answers.
+    """
+
+    texts: list[str]
+    vector: bytes
+    question: str
+    settings: AnswerSettings = AnswerSettings()
+
+    def question_vector(self) -> Vectors:
+        """Shape (dimension,), float32; empty when there was no dense search."""
+        return np.frombuffer(self.vector, np.float32)
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ class RetrieveInput(Contract, frozen=True):
     """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base.
 
     In a conversation the question is first made to stand alone: ``follows`` says that there may be earlier turns
-    in the catalogue, ``history_key`` names a blob with them.
+    in the catalogue, ``history_key`` names a blob with them. An answer by ``mode`` will be asked for next.
     """
 
     question_id: str
@@ -64,6 +64,7 @@ class RetrieveInput(Contract, frozen=True):
     filter: SearchFilter | None = None
     follows: bool = False
     history_key: str | None = None
+    mode: AnswerMode = "extractive"
 
 
 class Source(Contract, frozen=True):

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
-import numpy as np
 from temporalio import activity
 
-from activities.contracts import AnswerSettings, Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
+from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
+from activities.drafts import Drafts
 from activities.errors import MilvusUnavailable, ModelMismatch
-from activities.passages import Passage, fold, gaps
+from activities.passages import Passage, SourceTexts, fold, gaps
 from activities.prompts import TURNS
 from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
 from activities.rewrite import Rewriter
@@ -236,31 +236,21 @@ def _gap_ids(row: Row, there: set[str]) -> Iterator[str]:
     return (id for id in (f"{prefix}:{ordinal}" for ordinal in gaps(row)) if id not in there)
 
 
-class SourceTexts(msgspec.Struct, frozen=True):
-    """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
-
-    ``question`` is the one that was searched for, ``settings`` how the knowledge base wants its answers.
-    """
-
-    texts: list[str]
-    vector: bytes
-    question: str = ""
-    settings: AnswerSettings = AnswerSettings()
-
-    def question_vector(self) -> Vectors:
-        """Shape (dimension,), float32; empty when there was no dense search."""
-        return np.frombuffer(self.vector, np.float32)
-
-
 class RetrieveActivities:
     """Runs on the ``answer`` queue."""
 
-    def __init__(self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter) -> None:
-        self._retriever, self._blobs, self._catalog, self._rewriter = retriever, blobs, catalog, rewriter
+    def __init__(
+        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, drafts: Drafts
+    ) -> None:
+        self._retriever, self._blobs, self._catalog = retriever, blobs, catalog
+        self._rewriter, self._drafts = rewriter, drafts
 
     @activity.defn(name="retrieve")
     async def retrieve(self, job: RetrieveInput) -> Retrieved:
-        """Find the passages that may answer, and keep their texts beside the question."""
+        """Find the passages that may answer, and keep their texts beside the question.
+
+        Where the answer is to be written, the language model begins now.
+        """
         began = time.perf_counter()
         question = await self._standalone(job)
         rewritten = time.perf_counter()
@@ -270,7 +260,10 @@ class RetrieveActivities:
         passages = await self._retriever.whole(found)
         key = f"questions/{job.question_id}/sources"
         texts = [passage.row.text for passage in passages]
-        await self._blobs.save(key, SourceTexts(texts, found.vector, question, found.knowledge_base.answers))
+        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
+        if job.mode == "generative" and passages:
+            await self._drafts.begin(key, sources)
+        await self._blobs.save(key, sources)
         ended = time.perf_counter()
         return Retrieved(
             sources_key=key,

@@ -31,13 +31,15 @@ from workflows.connect import connect
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
+WAIT_SECONDS = 150
+"""What takes longer than this is taken for stuck, however busy the machine is."""
 
 T = TypeVar("T")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with a long test come first: at the end, only short ones are left to be shared out."""
-    long = {item.path for item in items if item.get_closest_marker("timeout")}
+    long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
 
 
@@ -94,12 +96,19 @@ def _environ(data: Path) -> dict[str, str]:
 
 @contextmanager
 def running_platform(data: Path, **more: str) -> Iterator[Platform]:
-    """`holdfast up` in a folder of its own, on free ports; stopped at the end, and its exit status checked."""
+    """`holdfast up` in a folder of its own, on free ports; stopped at the end, and its exit status checked.
+
+    In a session of its own too: what it does in the background gives way to its own answers, not to other tests.
+    """
     environ = _environ(data) | more
     log = data / "up.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "up", "--json"], env=environ, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "api.cli", "up", "--json"],
+            env=environ,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     deadline = time.monotonic() + START_SECONDS
     while '"web"' not in log.read_text():
@@ -162,7 +171,9 @@ async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
     await api.delete(f"/knowledge-bases/{name}")
 
 
-async def assert_eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 45, step: float = 0.2) -> T:
+async def assert_eventually(
+    check: Callable[[], Awaitable[T | None]], seconds: float = WAIT_SECONDS, step: float = 0.2
+) -> T:
     """Wait until ``check`` answers something true, and return it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -184,7 +195,7 @@ async def upload(
     return documents
 
 
-async def finished(api: httpx.AsyncClient, document_id: str, seconds: float = 45) -> dict[str, Any]:
+async def finished(api: httpx.AsyncClient, document_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
     """Wait until a document is ready, failed or canceled, and return it."""
 
     async def check() -> dict[str, Any] | None:

@@ -165,7 +165,7 @@ async def test_a_killed_worker_loses_nothing(platform: Platform, api: httpx.Asyn
 
     await assert_eventually(embedding, step=0.05)
     os.kill(platform.pid_of("worker-bulk"), signal.SIGKILL)
-    done = await finished(api, document["id"], seconds=55)
+    done = await finished(api, document["id"])
     assert done["state"] == "ready"
     assert await rows(platform, kb, document["id"]) == done["chunks"] > 10
 

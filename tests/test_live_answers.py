@@ -70,7 +70,8 @@ async def lives(platform: Platform) -> Lives:
     return Lives(rows)
 
 
-@pytest.mark.timeout(60 + 3 * QUESTIONS)
+@pytest.mark.long
+@pytest.mark.timeout(300 + 3 * QUESTIONS)
 async def test_no_citation_is_of_a_version_that_was_gone(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
     """Neither quotes nor sources; and the quote stands in the version that is cited."""
     for document in await upload(api, kb, *(policy(office, 5) for office in OFFICES)):

@@ -193,7 +193,7 @@ async def test_what_was_said_before_is_handed_on(client: AsyncOpenAI, handbook: 
     assert turns == [Turn(question="What about leave?", answer="Five days can be carried over.")]
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.long
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_leaves_cancels_its_question(
     client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, stream: bool
@@ -218,7 +218,7 @@ async def test_a_client_that_leaves_cancels_its_question(
     await assert_eventually(canceled)
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.long
 async def test_a_reader_that_leaves_in_the_middle_cancels_too(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
@@ -320,7 +320,7 @@ async def test_a_wrong_path_has_the_same_shape(platform: Platform, method: str, 
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.long
 async def test_without_triton_there_is_a_clear_error(
     client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, model: str
 ) -> None:
@@ -338,7 +338,7 @@ async def test_without_triton_there_is_a_clear_error(
     async def back() -> bool:
         return (await api.get(f"{platform.url}/health/ready")).status_code == 200
 
-    await assert_eventually(back, seconds=90)
+    await assert_eventually(back)
     assert (await ask(api, handbook, QUESTION))[-1][1]["found"]
 
 

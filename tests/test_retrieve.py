@@ -14,6 +14,7 @@ import pytest
 import activities.retrieve as retrieve_module
 import activities.stores.milvus as milvus_store
 from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput, SearchFilter
+from activities.drafts import Drafts
 from activities.embed import vector_set
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
 from activities.index import IndexActivities, rows_of
@@ -223,8 +224,9 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     """The step answers with references; the texts and the question's vector are a blob."""
     texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
     id = await library.add("a.md", *texts)
-    rewriter = Rewriter(library.triton, GenerateSettings())
-    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter)
+    settings = GenerateSettings()
+    rewriter, drafts = Rewriter(library.triton, settings), Drafts(library.triton, settings)
+    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, drafts)
     job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
     retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
     assert retrieved.sources == again.sources

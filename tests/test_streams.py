@@ -123,7 +123,8 @@ async def answers(platform: Platform) -> bool:
             return False
 
 
-@pytest.mark.timeout(90 * RUNS)
+@pytest.mark.long
+@pytest.mark.timeout(300 + 90 * RUNS)
 @pytest.mark.parametrize("mode", ["generative", "extractive"])
 async def test_a_cut_stream_ends_as_the_recorded_answer(
     api: httpx.AsyncClient, kb: str, platform: Platform, mode: str

@@ -47,7 +47,7 @@ async def parked(temporal: Client, workflow_id: str) -> bool:
     return attributes["Stage"] == "waiting" and state["state"] == "waiting" and state["stage"] == "wait_for_index"
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.long
 async def test_a_parked_question_outlives_restarts_and_then_answers(
     api: httpx.AsyncClient, kb: str, held: str, platform: Platform, temporal: Client
 ) -> None:

@@ -16,7 +16,7 @@ from sources import EmbedModel, ModelUnavailableError
 Floats = npt.NDArray[np.float32]
 
 
-GIVE_WAY = 19
+GIVE_WAY = 10
 """How much a thread that is not in a hurry gives way to everything else on the machine (as `nice` counts)."""
 
 ANSWER_SECONDS = 0.15

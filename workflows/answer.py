@@ -87,6 +87,7 @@ class AnswerQuestion:
                 filter=job.filter,
                 follows=job.conversation_id is not None,
                 history_key=job.history_key,
+                mode=job.mode,
             ),
             f"Search {job.knowledge_base}",
             INTERACTIVE_STEP,

@@ -21,7 +21,8 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from activities.answer import NOT_FOUND, within_budget
+from activities.answer import NOT_FOUND
+from activities.drafts import within_budget
 from activities.prompts import build_prompt, sampling
 from activities.retrieve import PASSAGES
 from activities.sentences import sentences

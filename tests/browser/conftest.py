@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.browser.walk import Platform
 
 CHROMIUM = os.environ.get("HOLDFAST_TEST_CHROMIUM", "/usr/bin/chromium")
-STEP_MS = 15_000
+STEP_MS = 30_000
 
 
 @pytest.fixture(scope="module")

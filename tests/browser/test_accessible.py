@@ -20,7 +20,7 @@ def violations(page: Page) -> list[str]:
     return [f"{each['id']}: {node['html']}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api")
 Page, expect = sync_api.Page, sync_api.expect
 
-READY_MS = 50_000
+READY_MS = 150_000
 
 languages = pytest.mark.parametrize("language", ["en", "zh"])
 

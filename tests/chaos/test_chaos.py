@@ -11,7 +11,7 @@ from tests.chaos.run import PARTS, Run
 from tests.conftest import running_platform
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.long
 async def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
     """Each kind of process is killed once while documents come in; afterwards everything adds up."""
     with running_platform(tmp_path, HOLDFAST_LOG_LEVEL="debug", HOLDFAST_LOG_FORMAT="json") as platform:

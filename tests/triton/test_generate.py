@@ -59,7 +59,7 @@ async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClie
     assert any(not piece.decode().isascii() for piece in got)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("prompt", "seconds"), [(PROMPT, 0.0), ("a long prompt " * 1200, 0.5)], ids=["answering", "reading"]
 )
