@@ -11,6 +11,7 @@ import click
 
 from api.cli_add import add
 from api.cli_admin import key_group, migrate
+from api.cli_audit import audit_group
 from api.cli_batches import batch_group
 from api.cli_conversations import conversation_group
 from api.cli_doctor import doctor
@@ -79,6 +80,7 @@ for command in (
     search,
     conversation_group,
     evaluate,
+    audit_group,
     migrate,
     key_group,
     doctor,

@@ -35,6 +35,43 @@ ASKING: dict[str, tuple[str, str]] = {
     ),
     "written": ("Written to {path}.", "已写入 {path}。"),
     "unwritable": ("{path} cannot be written ({detail}).", "无法写入 {path}（{detail}）。"),
+    # --- audit ---
+    "help.audit": (
+        "Look at what was done, by whom, and how a question was answered.",
+        "查看操作记录和问题的完整记录。",
+    ),
+    "help.audit.events": ("List what was done, newest first.", "列出操作记录，最新的在前。"),
+    "help.audit.question": (
+        "Show all that was written down of a question: passages, models, times.",
+        "查看问题的完整记录：段落、模型、耗时。",
+    ),
+    "help.audit.export": (
+        "Write the events, oldest first, one JSON document a line.",
+        "导出操作记录，最早的在前，每行一个 JSON 文档。",
+    ),
+    "help.audit.since": ("Only what came later (UTC).", "只含此时间之后的记录（UTC）。"),
+    "help.audit.action": (
+        "Only this action: document.upload, or document for all of that kind.",
+        "只含该操作：document.upload，或用 document 表示此类全部操作。",
+    ),
+    "help.audit.actor": ("Only what this person or key did.", "只含该用户或密钥的操作。"),
+    "col.at": ("time (UTC)", "时间（UTC）"),
+    "col.actor": ("by", "操作者"),
+    "col.action": ("action", "操作"),
+    "col.object": ("object", "对象"),
+    "col.detail": ("detail", "详情"),
+    "audit.asked": ("Question", "问题"),
+    "audit.searched": ("Searched as", "检索词"),
+    "audit.by": ("Asked by", "提问者"),
+    "audit.fallback": ("Quoted instead of written, because of", "改为引用原文的原因"),
+    "audit.withheld": ("Sentences withheld", "未采用的句子"),
+    "audit.index": ("Index generation", "索引代次"),
+    "audit.embedding": ("Embedding model", "向量模型"),
+    "audit.language_model": ("Language model", "语言模型"),
+    "audit.tokens": ("Tokens written", "生成的词元"),
+    "audit.times": ("Times", "耗时"),
+    "audit.feedback": ("Feedback", "反馈"),
+    "audit.passages": ("Passages that were found, with their scores", "检索到的段落及其得分"),
     # --- evaluations ---
     "help.eval": (
         "Measure search and answers with a set of questions (JSON, JSONL, CSV, SQuAD), or compare two runs.",

@@ -100,14 +100,29 @@ class Api:
             raise _error(response)
         return response.content
 
+    async def lines(self, path: str, **request: Any) -> AsyncGenerator[str, None]:
+        """A long text as it comes, line by line. Raises ApiError or Problem."""
+        try:
+            async with self._http.stream("GET", PREFIX + path, **request) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for line in response.aiter_lines():
+                    yield line
+        except httpx.TransportError as exc:
+            raise self._lost(exc) from exc
+
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer as it comes, whatever its status. Raises Problem if there is none."""
         try:
             return await self._http.request(method, path, **request)
-        except httpx.ConnectError as exc:
-            raise Problem("unreachable", url=self.url) from exc
         except httpx.TransportError as exc:
-            raise Problem("connection-lost", url=self.url, detail=str(exc) or type(exc).__name__) from exc
+            raise self._lost(exc) from exc
+
+    def _lost(self, error: httpx.TransportError) -> Problem:
+        if isinstance(error, httpx.ConnectError):
+            return Problem("unreachable", url=self.url)
+        return Problem("connection-lost", url=self.url, detail=str(error) or type(error).__name__)
 
     async def pages(self, path: str, **params: str) -> AsyncIterator[dict[str, Any]]:
         """The items of a list, over all its pages."""
