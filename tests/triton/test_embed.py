@@ -10,6 +10,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.triton.conftest import TritonPython
 from tests.triton.tensors import described, embed
+from workflows.worker import BACKGROUND
 
 TEXTS = [
     "query: how much paid leave do new employees get",
@@ -78,7 +79,7 @@ async def test_what_is_urgent_waits_for_nothing(client: InferenceServerClient) -
 
 
 def test_threads_for_what_is_not_urgent_give_way(triton_python: TritonPython) -> None:
-    """The scheduler is told: urgent texts need not wait for a core either."""
+    """The scheduler is told, as it is of bulk workers: urgent texts need not wait for a core either."""
     program = """
 import os, sys, threading
 sys.path.insert(0, "triton_models")
@@ -86,7 +87,7 @@ import encoders
 print([lane.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
        for lane in encoders.lanes(1)])
 """
-    assert json.loads(triton_python("-c", program)) == [0, 19]
+    assert json.loads(triton_python("-c", program)) == [0, BACKGROUND]
 
 
 async def test_an_empty_text_has_a_vector(client: InferenceServerClient) -> None:
