@@ -34,7 +34,7 @@ from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
-from activities.wording import gives_what_is_asked
+from activities.wording import gives_what_is_asked, tells_what_it_answers
 from activities.writing import Shown, Writing
 
 #: What is said when the documents do not hold the answer, and when there are passages near to it.
@@ -141,7 +141,10 @@ class AnswerActivities:
             text = await writing.finish(cut=tokens.count >= draft.max_tokens)
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
-        if _to_the_point(asked.text, writing.verified, weighed):
+        to_the_point = [one for one in writing.verified if _is_to_the_point(asked.text, one, weighed)]
+        if not self._settings.rephrases:  # a small model gladly answers something else
+            to_the_point = [one for one in to_the_point if tells_what_it_answers(asked.text, one.text)]
+        if to_the_point:
             citations = _cited(writing.verified, asked.sources)
             answered = Answered(answer=text, citations=citations, mode="generative", found=True)
         else:
@@ -179,14 +182,10 @@ def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: 
     return Answered(answer=text, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
+def _is_to_the_point(question: str, one: Verified, weighed: Sequence[Sentence]) -> bool:
     """Whether a written sentence says what the best sentence says, and gives what was asked for: true is not enough."""
-    return any(
-        gives_what_is_asked(question, one.text)
-        and one.place == best.source
-        and (best.text in one.quote or one.quote in best.text)
-        for one in verified
-        for best in weighed[:1]
+    return gives_what_is_asked(question, one.text) and any(
+        one.place == best.source and (best.text in one.quote or one.quote in best.text) for best in weighed[:1]
     )
 
 

@@ -19,6 +19,9 @@ _STOP = {
     *("where", "how", "why"),
 }
 
+RESTATED = 0.6
+"""A text that has this share of a question's words tells by itself what it answers."""
+
 _JOINS = {"and", "or"}
 _ENDINGS = ("ing", "ed", "es", "ly", "s")
 _STEM = 3
@@ -104,3 +107,8 @@ def gives_what_is_asked(question: str, text: str) -> bool:
     if _ASKS_NUMBER.search(question):
         return any(found not in question for found in _NUMERAL.findall(text))
     return True
+
+
+def tells_what_it_answers(question: str, text: str) -> bool:
+    """Whether a text has most of the question's words, or calls itself the answer."""
+    return share(topic_words(question), text) >= RESTATED or "answer" in words_of(text)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from activities.wording import gives_what_is_asked, is_han, rare_shares, share, topic_words, words_of
+from activities.wording import (
+    gives_what_is_asked,
+    is_han,
+    rare_shares,
+    share,
+    tells_what_it_answers,
+    topic_words,
+    words_of,
+)
 
 
 def test_words_are_words_or_pairs_of_characters() -> None:
@@ -64,3 +72,19 @@ def test_a_text_is_chinese_when_most_of_it_is(text: str, han: bool) -> None:
 def test_numbers_and_times_are_given_when_they_are_asked_for(question: str, text: str, gives: bool) -> None:
     """A number that the question itself has is no answer to it."""
     assert gives_what_is_asked(question, text) is gives
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "tells"),
+    [
+        ("Who runs the office in Paris?", "The office in Paris is run by Ann Smith.", True),
+        ("Who runs the office in Paris?", "The answer is: Ann Smith.", True),
+        ("Who runs the office in Paris?", "The offices are London and Rome.", False),
+        ("Who runs the office in Paris?", "Bob Miller (London)", False),
+        ("Which member of the board is a lawyer?", "The member of the board is Ann Smith.", True),
+        ("Which member of the board is also a retired lawyer?", "The member of the board is Ann Smith.", False),
+    ],
+)
+def test_an_answer_tells_what_it_answers(question: str, text: str, tells: bool) -> None:
+    """What a question narrows down to is not left out, or the text calls itself the answer."""
+    assert tells_what_it_answers(question, text) is tells
