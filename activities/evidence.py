@@ -51,6 +51,10 @@ WHOLE_SENTENCE = 240
 CLOSE = 0.12
 SAME = 0.8
 
+#: A sentence that speaks of what the one before it names. With that one it is the answer, when it is this far ahead.
+_REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
+AHEAD = 0.05
+
 #: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
 _ROW = re.compile(r"\S \| \S")
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
@@ -59,7 +63,8 @@ _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 class Sentence(msgspec.Struct, frozen=True):
     """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
 
-    ``start`` and ``end`` are offsets in the passage's text; ``before`` and ``after`` the sentences beside it.
+    ``start`` and ``end`` are offsets in the passage's text, ``lead`` is that of the sentence before it in its line;
+    ``before`` and ``after`` are the sentences beside it.
     """
 
     text: str
@@ -69,6 +74,7 @@ class Sentence(msgspec.Struct, frozen=True):
     score: float = 0.0
     start: int = 0
     end: int = 0
+    lead: int = 0
     before: str = ""
     after: str = ""
 
@@ -119,7 +125,11 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
             before, sentence, after = parts[position : position + 3]
             if sentence not in seen and sentence not in headings and _says_something(sentence):
                 seen.add(sentence)
-                found.append(Sentence(sentence, place, position, start=start, end=end, before=before, after=after))
+                lead = places[position - 1][0] if position else start
+                lead = start if "\n" in text[lead:start] else lead
+                found.append(
+                    Sentence(sentence, place, position, start=start, end=end, lead=lead, before=before, after=after)
+                )
     return found
 
 
@@ -216,8 +226,13 @@ def _threshold(card: ModelCard, language: str) -> float | None:
 
 
 def choose(weighed: Sequence[Sentence]) -> list[Sentence]:
-    """The sentences to quote, in reading order; neighbours become one."""
+    """The sentences to quote, in reading order; neighbours become one.
+
+    When the best one begins with “He” or “这”, and no other is close to it, it takes the one before it along.
+    """
     chosen: list[Sentence] = []
+    if weighed and _needs_its_lead(*weighed[:2]):
+        return [msgspec.structs.replace(weighed[0], start=weighed[0].lead)]
     for sentence in weighed:
         close = weighed[0].score - sentence.score <= CLOSE
         if close and not any(_says_the_same(sentence, other) for other in chosen):
@@ -225,6 +240,11 @@ def choose(weighed: Sequence[Sentence]) -> list[Sentence]:
         if len(chosen) == QUOTES:
             break
     return sorted(chosen, key=lambda sentence: (sentence.source, sentence.position))
+
+
+def _needs_its_lead(best: Sentence, second: Sentence | None = None) -> bool:
+    ahead = second is None or best.score - second.score >= AHEAD
+    return ahead and best.lead < best.start and bool(_REFERS_BACK.match(best.text))
 
 
 def _says_the_same(one: Sentence, other: Sentence) -> bool:

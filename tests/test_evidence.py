@@ -8,6 +8,7 @@ import pytest
 
 from activities.contracts import Source
 from activities.evidence import (
+    AHEAD,
     CLOSE,
     PASSAGES,
     QUOTES,
@@ -130,6 +131,25 @@ def test_neighbours_are_quoted_as_one() -> None:
     rows = ["Team: Blues | Wins: 3\nTeam: Reds | Wins: 4"]
     whole = quotes(sentences_of(rows, [source(1)]), rows, [source(1)])
     assert [one.quote for one in whole] == rows[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("Or not. Ann Smith is head. She also wrote the rules.", "Ann Smith is head. She also wrote the rules."),
+        ("没有。李雷负责办公室的工作。他还编写了全部规则。", "李雷负责办公室的工作。他还编写了全部规则。"),
+        ("Ann Smith runs the office.\nShe also wrote the rules.", "She also wrote the rules."),
+        ("She also wrote the rules.", "She also wrote the rules."),
+        ("Ann Smith runs the office. Sheds are for the rules of old.", "Sheds are for the rules of old."),
+    ],
+)  # fmt: skip
+def test_what_refers_back_is_quoted_with_what_it_refers_to(text: str, quote: str) -> None:
+    """“She” alone says nothing: the sentence before it in its line goes along, unless another one is close."""
+    found = sentences_of([text], [source(1)])
+    best = msgspec.structs.replace(found[-1], score=1.0)
+    assert [one.quote for one in quotes(choose([best]), [text], [source(1)])] == [quote]
+    close = [best, msgspec.structs.replace(found[0], text="Something else.", position=9, score=1.0 - AHEAD / 2)]
+    assert choose(close)[0] == best
 
 
 def test_a_short_row_of_a_table_is_quoted_whole() -> None:
