@@ -35,6 +35,7 @@ from activities.stores.milvus import Milvus
 from activities.stores.triton import Triton
 from api.processes import free_port
 from tests.conftest import Platform
+from tests.test_drafts import Watched
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
@@ -238,6 +239,27 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     vector = await library.triton.embed_query(job.question)
     assert float(kept.question_vector() @ vector) > 0.999
     assert 0 < retrieved.similarity <= 1
+
+
+async def test_writing_begins_with_the_passages(library: Library, triton_url: str) -> None:
+    """The step that follows takes over what is being written; quotes need none of it."""
+    await library.add("a.md", LEAVE)
+    watched = Watched(triton_url)
+    settings = GenerateSettings(max_tokens=4)
+    drafts = Drafts(watched, settings)
+    step = RetrieveActivities(
+        library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), drafts
+    )
+    job = RetrieveInput(question_id="w" * 32, knowledge_base_id=library.kb.id, question="How much annual leave?")
+    await step.retrieve(job)
+    await asyncio.sleep(0)
+    assert watched.begun == 0
+    retrieved = await step.retrieve(msgspec.structs.replace(job, mode="generative"))
+    draft = await drafts.take(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
+    async with draft.tokens as tokens:
+        assert [piece async for piece in tokens]
+    assert watched.begun == 1
+    await watched.close()
 
 
 # --- filters ---------------------------------------------------------------------------------------
