@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_output import Output, at, kb_option, talks_to_api
+from api.cli_output import Output, at, clean, kb_option, talks_to_api
 from api.cli_texts import say
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from api.client import Api, Event
 
 
@@ -83,13 +85,14 @@ async def ask(
     body = {"question": question} | ({"mode": mode} if mode else {})
     body |= {"conversation_id": conversation} if conversation else {}
     asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
-    printer = Answer(out, stream)
-    async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
-        async for event in events:
-            printer.take(event)
-            if event.name in ("done", "error"):
-                break
-    if not printer.finish():
+    answer = Answer(out, stream)
+    with answer.shown():
+        async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+            async for event in events:
+                answer.take(event)
+                if event.name in ("done", "error"):
+                    break
+    if not answer.finish():
         sys.exit(1)
     if out.live and asked.get("conversation_id"):
         command = f"holdfast ask --conversation {asked['conversation_id']} …"
@@ -97,29 +100,39 @@ async def ask(
 
 
 class Answer:
-    """Prints an answer as its events come.
+    """Shows an answer as its events come, and prints it when it is complete.
 
     What is streamed is provisional: `reset` starts it over, and `done` has the answer that was held against
-    its sources. It is printed (again) where it differs from what stands there.
+    its sources. A person sees it come, dimmed, until the answer takes its place; a pipe gets the answer alone.
     """
 
     def __init__(self, out: Output, stream: bool) -> None:
         self._out, self._stream = out, stream
-        self._printed = ""
+        self._coming = ""
+        self._live: Live | None = None
         self._done: dict[str, Any] | None = None
         self._error: dict[str, Any] | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While this lasts, a terminal shows what comes."""
+        if not (self._stream and self._out.live):
+            yield
+            return
+        from rich.live import Live
+
+        with Live(transient=True) as self._live:
+            yield
 
     def take(self, event: Event) -> None:
         """Handle one event."""
         if self._stream:
             self._out.line({"event": event.name, "id": event.id, "data": event.data})
         match event.name:
-            case "delta" if self._stream:
-                self._printed += event.data["text"]
-                self._out.text(event.data["text"], newline=False)
-            case "reset" if self._printed:
-                self._out.text(f"\n{say('again')}")
-                self._printed = ""
+            case "delta":
+                self._show(self._coming + event.data["text"])
+            case "reset":
+                self._show("")
             case "done":
                 self._done = event.data
             case "error":
@@ -136,14 +149,18 @@ class Answer:
             return False
         if not self._stream:
             self._out.document(self._done)
-        answer = str(self._done["answer"])
-        if self._printed.strip() != answer.strip():
-            if self._printed:
-                self._out.text(f"\n\n{say('final')}")
-            self._out.text(answer, newline=False)
-        self._out.text("\n")
+        self._out.text(f"{self._done['answer']}\n")
         print_sources(self._out, self._done.get("citations") or [])
         return True
+
+    def _show(self, coming: str) -> None:
+        self._coming = coming
+        if self._live is not None:
+            from rich.text import Text
+
+            console = self._live.console
+            lines = Text(clean(coming), style="dim").wrap(console, console.width)
+            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last ones that have room
 
 
 def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:

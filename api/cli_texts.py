@@ -75,8 +75,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.ask": ("Ask a question; the answer names its sources.", "提问；答案会注明来源。"),
     "help.mode": ("How the answer is made.", "回答方式。"),
     "help.stream": (
-        "Print the answer as it comes (default), or when it is complete.",
-        "边生成边输出（默认），或完成后再输出。",
+        "Show the answer as it comes (default), or when it is complete.",
+        "边生成边显示（默认），或完成后再显示。",
     ),
     "help.search": ("Find passages.", "检索段落。"),
     "help.search_mode": ("How to search.", "检索方式。"),
@@ -268,8 +268,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     # --- questions ---
     "sources": ("Sources", "来源"),
     "page": ("page {page}", "第 {page} 页"),
-    "again": ("[the answer starts again]", "[重新生成回答]"),
-    "final": ("[the answer, checked]", "[核对后的回答]"),
     "question-failed": ("The question could not be answered: {message}", "无法回答该问题：{message}"),
     "index-building": ("{pending} documents are still being indexed.", "还有 {pending} 个文档正在建立索引。"),
     "and-others": ("  and {count} more that say the same", "  另有 {count} 处内容相同"),

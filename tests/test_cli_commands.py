@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -170,20 +174,30 @@ def test_ask_prints_the_answer_and_its_sources(asked: FakeApi, holdfast: Holdfas
     assert json.loads(asked.requests[0].body) == {"question": "How long?", "mode": "generative"}
 
 
-def test_ask_ends_with_the_checked_answer(asked: FakeApi, holdfast: Holdfast) -> None:
-    """What was streamed and taken back is marked, and the last thing that stands there is the answer."""
-    asked.routes[EVENTS] = sse(
-        ("delta", {"text": "One"}), ("reset", {}), ("delta", {"text": "Three weeks."}), ("done", DONE)
-    )
+PROVISIONAL = sse(("delta", {"text": "One"}), ("reset", {}), ("delta", {"text": "Three weeks."}), ("done", DONE))
+
+
+def test_a_pipe_gets_the_checked_answer_alone(asked: FakeApi, holdfast: Holdfast) -> None:
+    """What was streamed and taken back is not part of it."""
+    asked.routes[EVENTS] = PROVISIONAL
     lines = holdfast("ask", "How long?", "--kb", "hr").stdout.splitlines()
-    assert lines[:6] == [
-        "One",
-        "[the answer starts again]",
-        "Three weeks.",
-        "",
-        "[the answer, checked]",
-        "Two weeks. [1]",
-    ]
+    assert lines[:3] == ["Two weeks. [1]", "", "Sources"]
+
+
+def test_a_terminal_shows_what_comes_until_the_answer_is_checked(asked: FakeApi, tmp_path: Path) -> None:
+    """Words appear as they are written, and are wiped before the answer is printed."""
+    asked.routes[EVENTS] = PROVISIONAL
+    reader, terminal = os.openpty()
+    environ = os.environ | {"HOLDFAST_URL": asked.url, "HOLDFAST_API_KEY": "k", "HOLDFAST_DATA": str(tmp_path)}
+    environ |= {"TERM": "xterm", "LC_ALL": ENGLISH, "COLUMNS": "80"}
+    command = [sys.executable, "-m", "api.cli", "ask", "How long?", "--kb", "hr"]
+    with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        assert process.wait(60) == 0
+    os.close(terminal)
+    with open(reader, "rb") as screen, suppress(OSError):  # a terminal that nobody writes to any more is an error
+        written = screen.read1(65536).decode()
+    places = [written.rfind(part) for part in ("Three weeks.", "\x1b[2K", "Two weeks. [1]", "leave.pdf")]
+    assert -1 < places[0] < places[1] < places[2] < places[3], written
 
 
 def test_ask_json_is_the_stream_or_one_document(asked: FakeApi, holdfast: Holdfast) -> None:
