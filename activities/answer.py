@@ -141,10 +141,10 @@ class AnswerActivities:
             text = await writing.finish(cut=tokens.count >= draft.max_tokens)
             took["generate"] = _since(began)
             weighed = await weighing if weighing else await self._weighed(asked)
-        to_the_point = [one for one in writing.verified if _is_to_the_point(asked.text, one, weighed)]
+        told = writing.verified
         if not self._settings.rephrases:  # a small model gladly answers something else
-            to_the_point = [one for one in to_the_point if tells_what_it_answers(asked.text, one.text)]
-        if to_the_point:
+            told = [one for one in told if tells_what_it_answers(asked.text, one.text)]
+        if _to_the_point(asked.text, told, weighed):
             citations = _cited(writing.verified, asked.sources)
             answered = Answered(answer=text, citations=citations, mode="generative", found=True)
         else:
@@ -182,10 +182,14 @@ def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: 
     return Answered(answer=text, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _is_to_the_point(question: str, one: Verified, weighed: Sequence[Sentence]) -> bool:
+def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
     """Whether a written sentence says what the best sentence says, and gives what was asked for: true is not enough."""
-    return gives_what_is_asked(question, one.text) and any(
-        one.place == best.source and (best.text in one.quote or one.quote in best.text) for best in weighed[:1]
+    return any(
+        gives_what_is_asked(question, one.text)
+        and one.place == best.source
+        and (best.text in one.quote or one.quote in best.text)
+        for one in verified
+        for best in weighed[:1]
     )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from activities.passages import SourceTexts
-from activities.prompts import build_prompt, sampling
+from activities.prompts import build_prompt, max_tokens, sampling
 from activities.ranking import query_language
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
@@ -61,8 +61,8 @@ class Drafts:
         used = within_budget(await self._triton.tokenizer(), found.texts, self._settings.context_tokens)
         prompt = build_prompt(found.question, used, self._settings.prompt_format, found.settings.instructions)
         parameters = sampling(self._settings, found.settings)
-        max_tokens = found.settings.max_tokens or self._settings.max_tokens
-        return Draft(found, used, max_tokens, Tokens(self._triton.generate(prompt, parameters)))
+        tokens = Tokens(self._triton.generate(prompt, parameters))
+        return Draft(found, used, max_tokens(self._settings, found.settings), tokens)
 
     def _forget(self, key: str, draft: Draft | None) -> None:
         if draft is not None and self._begun.get(key) is draft:

@@ -90,10 +90,15 @@ def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> d
     chosen: dict[str, object] = {
         "temperature": own.temperature if own.temperature is not None else 0.0,
         "repetition_penalty": 1.1,  # small models fall into loops
-        "max_tokens": own.max_tokens or settings.max_tokens,
+        "max_tokens": max_tokens(settings, own),
         "stop": [*STOPS[settings.prompt_format], NEXT_QUESTION],
     }
     return chosen if own.top_p is None else {**chosen, "top_p": own.top_p}
+
+
+def max_tokens(settings: GenerateSettings, own: AnswerSettings) -> int:
+    """How long an answer gets at most."""
+    return own.max_tokens or settings.max_tokens
 
 
 def _quoted(text: str) -> str:

@@ -27,6 +27,7 @@ from activities.settings import Settings, load
 from activities.stores.triton import Triton
 from api import local_env
 from api.processes import free_port
+from tests.fake_api import FakeApi, Holdfast, command_line, serving
 from workflows.connect import connect
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,6 +170,19 @@ async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
     assert (await api.post("/knowledge-bases", json={"name": name})).status_code == 201
     yield name
     await api.delete(f"/knowledge-bases/{name}")
+
+
+@pytest.fixture
+def api_fake() -> Iterator[FakeApi]:
+    """A server that plays the API."""
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
+    """The command line, which talks to ``api_fake``."""
+    return command_line(api_fake, tmp_path, monkeypatch)
 
 
 async def assert_eventually(

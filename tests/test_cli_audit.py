@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving
+from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply
 
 EVENT = {
     "id": "e1", "at": "2026-01-02T11:30:05Z", "actor": "ann", "action": "document.upload", "knowledge_base": "hr",
     "object_id": "d1", "detail": {"name": "休假.pdf"},
 }  # fmt: skip
-
-
-@pytest.fixture
-def api_fake() -> Iterator[FakeApi]:
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api_fake, tmp_path, monkeypatch)
 
 
 def test_events_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, sse
+from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
 
 INFO = {
     "id": "c1", "title": "How long?", "knowledge_base": "hr", "questions": 2,
@@ -19,17 +17,6 @@ INFO = {
 CITATION = {"n": 1, "document_name": "leave.pdf", "page": 3, "section": "Notice", "quote": "Two\nweeks."}
 TURN = {"question": "How long?", "answer": "Two weeks. [1]", "citations": [CITATION], "reason": None, "state": "ready"}
 FAILED = {"question": "Why?", "answer": None, "citations": [], "reason": "It was canceled.", "state": "canceled"}
-
-
-@pytest.fixture
-def api_fake() -> Iterator[FakeApi]:
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api_fake, tmp_path, monkeypatch)
 
 
 def test_conversations_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:

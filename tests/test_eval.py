@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,11 @@ from api.cli_texts import Problem
 from api.eval_set import Item, read_set
 from api.evaluation import Outcome, alike, contains, rank_of, summary
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, sse
+from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 TRAVEL = "Travel costs are refunded within ten working days after the trip has ended."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
-
-
-@pytest.fixture
-def api_fake() -> Iterator[FakeApi]:
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api_fake, tmp_path, monkeypatch)
 
 
 def written(tmp_path: Path, name: str, text: str | bytes) -> Path:
