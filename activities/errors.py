@@ -4,7 +4,7 @@
 
     HoldfastError
     ├── DependencyError            something we need is down: waited for, never a document's fault
-    │   ├── TemporalUnavailable
+    │   ├── TemporalUnavailable  TemporalRefused
     │   ├── TritonUnavailable
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable
@@ -101,6 +101,13 @@ class TemporalUnavailable(DependencyError):
     dependency = "temporal"
     en = "The workflow service (Temporal) does not answer; try again in a moment. Nothing was changed."
     zh = "工作流服务（Temporal）没有响应，请稍后重试。没有做任何更改。"
+
+
+class TemporalRefused(DependencyError):
+    code = "temporal-refused"
+    dependency = "temporal"
+    en = "The workflow service (Temporal) refuses: {detail}. An operator has to check its namespace and credentials."
+    zh = "工作流服务（Temporal）拒绝了请求：{detail}。请管理员检查其命名空间和凭据。"
 
 
 class TritonUnavailable(DependencyError):

@@ -17,10 +17,11 @@ from temporalio import activity
 from activities import jobs
 from activities.findings import Findings, Looked, LookInput, RecordReconcileInput
 from activities.heartbeat import heartbeating, report
-from activities.mend_runs import before, translated
+from activities.mend_runs import before
 from activities.publish import remove_content
 from activities.stores.blobs import Blobs, digest, original_key
 from activities.stores.catalog import Catalog
+from activities.temporal import translated
 
 #: SHA-256 of an uploaded content: the name of its blobs.
 CONTENT = re.compile(r"[0-9a-f]{64}")

@@ -16,11 +16,12 @@ from activities.errors import MilvusUnavailable
 from activities.findings import Findings, Looked, LookInput
 from activities.heartbeat import heartbeating, report
 from activities.index import rows_of, write_rows
-from activities.mend_runs import PAGE, Slice, before, is_running
+from activities.mend_runs import PAGE, Slice, before
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveVersion, Standing
 from activities.stores.milvus import ID, Milvus
+from activities.temporal import is_running
 
 #: A collection as ``knowledge_bases`` names it.
 COLLECTION = re.compile(r"kb_([0-9a-f]{32})_g\d+")
@@ -92,7 +93,7 @@ class MendRowActivities:
         while page := list(islice(each, PAGE)):
             standings = await self._catalog.stalled.standings(page)
             for key in page:
-                if _is_stray(standings.get(key), since) and not await is_running(ingest_id(*key)):
+                if _is_stray(standings.get(key), since) and not await is_running(activity.client(), ingest_id(*key)):
                     await self._purge_one(generation.collection, key, rows[key], since, repair, found)
 
     async def _purge_one(

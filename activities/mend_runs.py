@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.common import WorkflowIDReusePolicy
 
-from activities import jobs
-from activities.contracts import Queue, batch_workflow_id, ingest_id
-from activities.errors import TemporalUnavailable
+from activities import jobs, temporal
+from activities.contracts import batch_workflow_id, ingest_id
 from activities.findings import Findings, Looked, LookInput
 from activities.heartbeat import heartbeating, report
 from activities.stores.catalog import Catalog
@@ -92,9 +84,8 @@ class MendRunActivities:
                 if status is not WorkflowExecutionStatus.RUNNING:
                     await self._stalled.put_back(version, alone=False)
                 elif version.state == "paused":  # by its batch, which begins anew and knows nothing of it
-                    async with translated():
-                        run = activity.client().get_workflow_handle(ingest_id(version.document_id, version.version))
-                        await run.signal("resume")
+                    run = ingest_id(version.document_id, version.version)
+                    await temporal.signal(activity.client(), run, "resume")
             after = (page[-1].document_id, page[-1].version)
 
     @activity.defn(name="mend_documents")
@@ -123,7 +114,7 @@ class MendRunActivities:
         found, since, seen = Findings(), before(job.grace_seconds), 0
         query = f"WorkflowType IN ('{jobs.INGEST_DOCUMENT}', '{jobs.INGEST_BATCH}') AND ExecutionStatus = 'Running'"
         page: list[str] = []
-        async with translated():
+        async with temporal.translated():
             async for run in activity.client().list_workflows(query, page_size=PAGE):
                 page += [run.id] if _is_old(run, since) else []
                 if len(page) == PAGE:
@@ -159,8 +150,7 @@ class MendRunActivities:
         if LAST_STEPS & {each.activity_type.name for each in run.raw_description.pending_activities}:
             return False
         if repair:
-            async with translated():
-                await activity.client().get_workflow_handle(id).cancel()
+            await temporal.cancel(activity.client(), id)
         return True
 
     @activity.defn(name="mend_deletions")
@@ -208,30 +198,7 @@ class MendRunActivities:
 
     async def _described(self, id: str) -> WorkflowExecutionDescription | None:
         async with self._slots:
-            return await described(id)
-
-
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
-    """Temporal's errors: what is not there, or has ended, is passed over; anything else is an outage."""
-    try:
-        yield
-    except RPCError as exc:
-        if exc.status is not RPCStatusCode.NOT_FOUND:
-            raise TemporalUnavailable() from exc
-
-
-async def described(id: str) -> WorkflowExecutionDescription | None:
-    """The latest run of a workflow; None if there never was one."""
-    async with translated():
-        return await activity.client().get_workflow_handle(id).describe()
-    return None
-
-
-async def is_running(id: str) -> bool:
-    """Whether a workflow goes on."""
-    run = await described(id)
-    return run is not None and run.status is WorkflowExecutionStatus.RUNNING
+            return await temporal.describe(activity.client(), id)
 
 
 def _is_old(run: WorkflowExecution, since: datetime) -> bool:
@@ -251,41 +218,27 @@ async def _delete_document(client: Client, document: DeletedDocument) -> None:
         document_name=document.name,
         actor=document.deleted_by,
     )
-    summary = f"Delete {document.name} from {document.knowledge_base}"
-    pairs = [SearchAttributePair(jobs.DOCUMENT, document.id)]
-    await _start(client, jobs.DELETE_DOCUMENT, job, jobs.delete_id(document.id), summary, pairs)
+    await temporal.start(
+        client,
+        jobs.DELETE_DOCUMENT,
+        job,
+        jobs.delete_id(document.id),
+        f"Delete {document.name} from {document.knowledge_base}",
+        temporal.attributes(job.knowledge_base, job.actor, document.id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
 
 
 async def _delete_knowledge_base(client: Client, knowledge_base: DeletedKnowledgeBase) -> None:
     job = jobs.DeleteKnowledgeBaseJob(
         knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.created_by
     )
-    id = jobs.delete_knowledge_base_id(knowledge_base.id)
-    await _start(client, jobs.DELETE_KNOWLEDGE_BASE, job, id, f"Delete the knowledge base {knowledge_base.name}", [])
-
-
-async def _start(
-    client: Client,
-    kind: str,
-    job: jobs.DeleteJob | jobs.DeleteKnowledgeBaseJob,
-    id: str,
-    summary: str,
-    pairs: list[SearchAttributePair[str]],
-) -> None:
-    pairs = [
-        SearchAttributePair(jobs.KNOWLEDGE_BASE, job.knowledge_base),
-        SearchAttributePair(jobs.OWNER, job.actor),
-        SearchAttributePair(jobs.STAGE, "queued"),
-        *pairs,
-    ]
-    async with translated():
-        await client.start_workflow(
-            kind,
-            job,
-            id=id,
-            task_queue=Queue.WORKFLOWS,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=summary[:200],
-            search_attributes=TypedSearchAttributes(pairs),
-        )
+    await temporal.start(
+        client,
+        jobs.DELETE_KNOWLEDGE_BASE,
+        job,
+        jobs.delete_knowledge_base_id(knowledge_base.id),
+        f"Delete the knowledge base {knowledge_base.name}",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
+from activities import temporal
 from activities.contracts import Stopped, StopRunsInput, batch_workflow_id, ingest_id
 from activities.heartbeat import heartbeating, report
 from activities.stores.catalog import Catalog
@@ -40,15 +40,8 @@ class RunActivities:
 
 async def _stop(client: Client, workflow_id: str) -> bool:
     """Whether it ran; it does not any more."""
-    handle = client.get_workflow_handle(workflow_id)
-    try:
-        if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
-            return False
-        await handle.cancel()
-        while (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:  # noqa: ASYNC110 - it is elsewhere
-            await asyncio.sleep(LOOK_SECONDS)
-    except RPCError as exc:
-        if exc.status is not RPCStatusCode.NOT_FOUND:
-            raise
+    if not await temporal.is_running(client, workflow_id) or not await temporal.cancel(client, workflow_id):
         return False
+    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - it is elsewhere
+        await asyncio.sleep(LOOK_SECONDS)
     return True

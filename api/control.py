@@ -37,7 +37,7 @@ class DocumentControl:
 
     async def cancel(self, document: Document) -> Document:
         """Stop it; canceling what is at its end changes nothing."""
-        await self._jobs.answers()
+        await self._jobs.ensure_available()
         if document.state in PENDING and not await self._catalog.intake.cancel(document.id, document.version):
             await self._jobs.cancel(ingest_id(document.id, document.version))
         return document
@@ -48,7 +48,7 @@ class DocumentControl:
             if not await self._jobs.retry(document.id, document.version, from_step):
                 raise WrongState(state=document.state)
             return document
-        await self._jobs.answers()
+        await self._jobs.ensure_available()
         if not await self._catalog.intake.retry(document.id, document.version, from_step):
             raise WrongState(state=document.state)
         self._dispatcher.hint()

@@ -66,7 +66,7 @@ class ConversationController(Controller):
 
     @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")
     async def remove(self, id: str, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal) -> None:
-        await jobs.answers()
+        await jobs.ensure_available()
         for question in await catalog.conversations.delete(id, principal.subject):
             await _erase(question, blobs, jobs)
 

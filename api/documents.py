@@ -194,7 +194,7 @@ class DocumentController(Controller):
 
     @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
     async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
-        await jobs.answers()
+        await jobs.ensure_available()
         document = await catalog.documents.get(document_id)
         knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
         await catalog.documents.delete(document_id, principal.subject)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from litestar.response import Stream
-from temporalio.service import RPCError
 from tokenizers import Tokenizer
 
 from activities.contracts import Source
@@ -18,6 +17,7 @@ from activities.ranking import query_language
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Question
 from activities.streams import subscribe
+from activities.temporal import RunNotFound, translated
 from api.errors import openai_error
 from api.schemas_openai import (
     AnswerMessage,
@@ -32,7 +32,7 @@ from api.schemas_openai import (
 )
 from api.schemas_questions import CitationInfo, SourceInfo
 from api.sse import Data, event_stream
-from workflows.connect import Jobs, translated
+from workflows.connect import Jobs
 from workflows.contracts import question_id
 
 #: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
@@ -130,7 +130,7 @@ class Chat:
                     yield event
             if not ended:
                 raise HoldfastError()
-        except RPCError as exc:  # its conversation was deleted while it was being answered
+        except RunNotFound as exc:  # its conversation was deleted while it was being answered
             raise Canceled() from exc
         finally:
             if not ended:

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Controller, Request, get, post
 from litestar.response import Stream
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
@@ -21,6 +21,7 @@ from activities.settings import Settings
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Feedback, Principal, Question
 from activities.streams import length, subscribe
+from activities.temporal import RunNotFound, translated
 from api.errors import language_of
 from api.schemas_questions import (
     AskRequest,
@@ -35,7 +36,7 @@ from api.schemas_questions import (
     SourceInfo,
 )
 from api.sse import Event, EventStream, event_stream, last_offset
-from workflows.connect import Jobs, translated
+from workflows.connect import Jobs
 from workflows.contracts import QuestionJob, question_id
 
 AnyRequest = Request[Any, Any, Any]
@@ -177,10 +178,9 @@ async def _messages(
                 yield _message(event, at + 1, language)
                 if isinstance(event, DoneEvent | ErrorEvent):
                     return
-    except RPCError as exc:
-        if exc.status is not RPCStatusCode.NOT_FOUND:
-            raise
-    # Temporal keeps it no longer, or the reader asked for what comes after its end.
+    except RunNotFound:
+        pass  # Temporal keeps it no longer
+    # … or the reader asked for what comes after its end.
     async for event in _recorded(await catalog.questions.get(question.id)):
         yield _message(event, None, language)
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 from litestar import Controller, Request, get, post
-from temporalio.client import (
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-)
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
 
+from activities import temporal
 from activities.errors import Language, NotFound
 from activities.interceptor import reason_of
 from activities.stores.catalog.records import Principal
@@ -22,7 +16,7 @@ from activities.stores.catalog.tables import new_id
 from api.errors import language_of
 from api.schemas import JobAccepted
 from api.schemas_reconcile import ReconcileInfo, ReconcileReportInfo, ReconcileRequest
-from workflows.connect import Jobs, translated
+from workflows.connect import Jobs
 from workflows.contracts import (
     FINAL_STATES,
     RECONCILE_STAGES,
@@ -34,9 +28,6 @@ from workflows.contracts import (
 )
 
 AnyRequest = Request[Any, Any, Any]
-
-#: How long a worker may take to answer a query before the state is taken from the server alone.
-QUERY_TIMEOUT = timedelta(seconds=2)
 
 
 class ReconcileController(Controller):
@@ -53,21 +44,15 @@ class ReconcileController(Controller):
 
     @get("/{id:str}", summary="How far it is, and at the end what was found and mended")
     async def show(self, id: str, request: AnyRequest, jobs: Jobs) -> ReconcileInfo:
-        handle = jobs.handle(reconcile_id(id))
-        try:
-            async with translated():
-                run = await handle.describe()
-                return await _info(id, handle, run, language_of(request))
-        except RPCError as exc:
-            if exc.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            raise NotFound(kind="reconciliation", id=id) from exc
+        run = await temporal.describe(jobs.client, reconcile_id(id))
+        if run is None:
+            raise NotFound(kind="reconciliation", id=id)
+        async with temporal.translated():
+            return await _info(id, jobs, run, language_of(request))
 
 
-async def _info(
-    id: str, handle: WorkflowHandle[Any, Any], run: WorkflowExecutionDescription, language: Language
-) -> ReconcileInfo:
-    state, report = await _state(handle, run, language)
+async def _info(id: str, jobs: Jobs, run: WorkflowExecutionDescription, language: Language) -> ReconcileInfo:
+    state, report = await _state(jobs, run, language)
     return ReconcileInfo(
         id=id,
         state=state.state,
@@ -85,25 +70,24 @@ async def _info(
 
 
 async def _state(
-    handle: WorkflowHandle[Any, Any], run: WorkflowExecutionDescription, language: Language
+    jobs: Jobs, run: WorkflowExecutionDescription, language: Language
 ) -> tuple[JobState, ReconcileReport | None]:
     stage = run.typed_search_attributes.get(STAGE, "")
     known = JobState(state="running", stage=stage, stage_number=_number(stage))
     match run.status:
         case WorkflowExecutionStatus.RUNNING:
-            try:
-                state: JobState = await handle.query("state", result_type=JobState, rpc_timeout=QUERY_TIMEOUT)
-                # its report comes with its end, which is a moment after its last word
-                return (msgspec.structs.replace(state, state="running") if state.state in FINAL_STATES else state), None
-            except RPCError:  # no worker answers: what the server knows
+            state = await temporal.query(jobs.client, run.id, "state", JobState)
+            if state is None:  # no worker answers: what the server knows
                 return msgspec.structs.replace(known, state="waiting", waiting_for="worker"), None
+            # its report comes with its end, which is a moment after its last word
+            return (msgspec.structs.replace(state, state="running") if state.state in FINAL_STATES else state), None
         case WorkflowExecutionStatus.COMPLETED:
-            report = msgspec.convert(await handle.result(), ReconcileReport)
+            report = msgspec.convert(await jobs.handle(run.id).result(), ReconcileReport)
             found = sum(each.count for each in report.findings)
             return msgspec.structs.replace(known, state="ready", stage="", done=found), report
         case WorkflowExecutionStatus.FAILED:
             try:
-                await handle.result()
+                await jobs.handle(run.id).result()
             except WorkflowFailureError as exc:
                 reason = reason_of(exc.cause).render(language)
                 return msgspec.structs.replace(known, state="failed", reason=reason), None

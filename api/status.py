@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import msgspec
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
+from activities import temporal
 from activities.contracts import ingest_id
 from activities.errors import DependencyError, HoldfastError, Language, Reason
 from activities.heartbeat import Progress
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import PENDING, Document
-from workflows.connect import Jobs, translated
+from workflows.connect import Jobs
 from workflows.contracts import INGEST_STAGES, STAGE, JobState
-
-#: How long a worker may take to answer a query before the state is taken from the server alone.
-QUERY_TIMEOUT = timedelta(seconds=2)
 
 _DEPENDENCIES = {kind.code: kind.dependency for kind in DependencyError.__subclasses__()}
 
@@ -35,17 +30,12 @@ class DocumentStatus:
         document = await self._catalog.documents.get(document_id)
         if document.state not in PENDING or document.state == "paused":
             return state_of(document, language)
-        handle = self._jobs.handle(ingest_id(document.id, document.version))
-        try:
-            async with translated():
-                description = await handle.describe()
-                if description.status is not WorkflowExecutionStatus.RUNNING:
-                    return state_of(await self._catalog.documents.get(document_id), language)
-                base = await self._queried(description)
-        except RPCError as exc:
-            if exc.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        description = await temporal.describe(self._jobs.client, ingest_id(document.id, document.version))
+        if description is None:
             return state_of(document, language)  # its run has not started yet
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return state_of(await self._catalog.documents.get(document_id), language)
+        base = await self._queried(description)
         pending = description.raw_description.pending_activities
         if document.state == "waiting" and pending and pending[0].attempt > 1:
             return state_of(document, language)  # also while the next attempt finds out whether it is back
@@ -55,19 +45,17 @@ class DocumentStatus:
 
     async def _queried(self, description: WorkflowExecutionDescription) -> JobState:
         """The workflow's own ``state``; what the server knows when no worker answers."""
-        handle = self._jobs.handle(description.id)
-        try:
-            state: JobState = await handle.query("state", result_type=JobState, rpc_timeout=QUERY_TIMEOUT)
+        state = await temporal.query(self._jobs.client, description.id, "state", JobState)
+        if state is not None:
             return state
-        except RPCError:
-            stage = description.typed_search_attributes.get(STAGE, "queued")
-            return JobState(
-                state="waiting",
-                stage=stage,
-                stage_number=_number(stage),
-                stage_count=len(INGEST_STAGES),
-                waiting_for="worker",
-            )
+        stage = description.typed_search_attributes.get(STAGE, "queued")
+        return JobState(
+            state="waiting",
+            stage=stage,
+            stage_number=_number(stage),
+            stage_count=len(INGEST_STAGES),
+            waiting_for="worker",
+        )
 
 
 def state_of(document: Document, language: Language) -> JobState:

@@ -109,7 +109,7 @@ class Uploads:
         batch = await self._catalog.batches.get(batch_id) if batch_id else None
         if batch is not None and (batch.closed or batch.knowledge_base_id != kb.id):
             raise WrongState(state=batch.state)
-        await self._jobs.answers()
+        await self._jobs.ensure_available()
         stored = [await self._store(name, file) for name, file in zip(names, files, strict=True)]
         asked = (kb.id, [(each.name, each.sha256) for each in stored], *([tags] if tags is not None else []))
         fingerprint = hashlib.sha256(repr(asked).encode()).hexdigest()

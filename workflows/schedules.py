@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio.client import (
@@ -16,12 +17,9 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Queue
-from activities.jobs import OWNER, STAGE
-from workflows.connect import translated
+from activities.temporal import RunNotFound, attributes, translated
 from workflows.contracts import ReconcileJob, reconcile_id
 from workflows.reconcile import Reconcile
 
@@ -37,10 +35,12 @@ async def schedule_reconcile(client: Client, minutes: int) -> None:
 
     A schedule that somebody has paused stays paused. Raises TemporalUnavailable.
     """
+    if not minutes:
+        with suppress(RunNotFound):
+            async with translated():
+                await client.get_schedule_handle(RECONCILE).delete()
+        return
     async with translated():
-        if not minutes:
-            await _remove(client)
-            return
         wanted = _schedule(minutes)
         try:
             await client.create_schedule(RECONCILE, wanted)
@@ -56,9 +56,7 @@ def _schedule(minutes: int) -> Schedule:
             id=reconcile_id("scheduled"),  # Temporal adds the time
             task_queue=Queue.WORKFLOWS,
             static_summary="Compare catalogue, blobs, Milvus and Temporal, and mend what disagrees",
-            typed_search_attributes=TypedSearchAttributes(
-                [SearchAttributePair(OWNER, "schedule"), SearchAttributePair(STAGE, "queued")]
-            ),
+            typed_search_attributes=attributes(None, "schedule"),
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
@@ -69,11 +67,3 @@ def _updated(found: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
     schedule = found.description.schedule
     schedule.action, schedule.spec, schedule.policy = wanted.action, wanted.spec, wanted.policy
     return ScheduleUpdate(schedule=schedule)
-
-
-async def _remove(client: Client) -> None:
-    try:
-        await client.get_schedule_handle(RECONCILE).delete()
-    except RPCError as exc:
-        if exc.status is not RPCStatusCode.NOT_FOUND:
-            raise

@@ -1,0 +1,149 @@
+"""Calls to Temporal: every status of the server has one meaning, and what is not there is no outage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from temporalio.api.workflowservice.v1 import GetSystemInfoResponse
+from temporalio.client import Client
+from temporalio.service import RetryConfig, RPCStatusCode
+
+from activities import temporal
+from activities.errors import TemporalRefused, TemporalUnavailable
+from activities.jobs import DeleteJob
+from activities.settings import Settings, TemporalSettings
+from activities.temporal import ERRORS, RunNotFound
+from api.probes import temporal_ready
+from api.processes import free_port
+from api.stack_parts import SEARCH_ATTRIBUTES
+from tests.conftest import assert_eventually
+from workflows.connect import Jobs, connect
+
+#: Calls fail at once instead of trying for ten seconds.
+ONCE = RetryConfig(initial_interval_millis=1, max_retries=1, max_elapsed_time_millis=1)
+
+
+@pytest.fixture(scope="module")
+def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalSettings]:
+    """A Temporal server of its own, without workers."""
+    settings = TemporalSettings(address=f"127.0.0.1:{free_port()}")
+    argv = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless", "--log-level", "error"]
+    argv += [part for name in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")]
+    argv += ["--port", settings.address.rpartition(":")[2]]
+    log = tmp_path_factory.mktemp("temporal") / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+    yield settings
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+async def server(dev_server: TemporalSettings) -> TemporalSettings:
+    """The same, once it answers."""
+
+    async def answers() -> bool:
+        return await temporal_ready(Settings(temporal=dev_server))
+
+    await assert_eventually(answers)
+    return dev_server
+
+
+@pytest.fixture
+async def refusing() -> AsyncIterator[tuple[Client, list[grpc.StatusCode]]]:
+    """A client, and the status with which its server answers everything but the greeting."""
+    answers: list[grpc.StatusCode] = []
+
+    async def answer(request: bytes, context: Any) -> bytes:
+        await context.abort(answers[0], "the reason\nand more")
+        raise AssertionError
+
+    async def greet(request: bytes, context: Any) -> bytes:
+        return GetSystemInfoResponse().SerializeToString()
+
+    class Refuse(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, details: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(greet if details.method.endswith("GetSystemInfo") else answer)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Refuse(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield await Client.connect(f"127.0.0.1:{port}", retry_config=ONCE), answers
+    await server.stop(None)
+
+
+def test_the_error_table_is_complete() -> None:
+    """Every status that the SDK knows, but OK, has its meaning here."""
+    assert set(ERRORS) == set(RPCStatusCode) - {RPCStatusCode.OK}
+
+
+@pytest.mark.parametrize("status", list(ERRORS), ids=lambda status: status.name)
+async def test_each_status_is_translated(refusing: tuple[Client, list[grpc.StatusCode]], status: RPCStatusCode) -> None:
+    """What raises has the table's type; a refusal repeats the first line of the server's words."""
+    client, answers = refusing
+    answers.append(grpc.StatusCode[status.name])
+    with pytest.raises((TemporalUnavailable, TemporalRefused, RunNotFound)) as caught:
+        async with temporal.translated():
+            await client.get_workflow_handle("any").describe()
+    assert type(caught.value) is ERRORS[status]
+    if isinstance(caught.value, TemporalRefused):
+        assert caught.value.reason.params == {"detail": "the reason"}
+
+
+async def test_a_server_that_is_not_there_is_an_outage() -> None:
+    """Also at the first call of a client that connects late."""
+    nowhere = TemporalSettings(address=f"127.0.0.1:{free_port()}")
+    with pytest.raises(TemporalUnavailable):
+        await connect(nowhere)
+    with pytest.raises(TemporalUnavailable):
+        await temporal.is_running(await connect(nowhere, lazy=True), "any")
+    with pytest.raises(TemporalUnavailable):
+        await Jobs(await connect(nowhere, lazy=True)).ensure_available()
+
+
+async def test_what_is_not_there_is_no_outage(server: TemporalSettings) -> None:
+    """Describing, canceling, signalling and querying say so in their results."""
+    client = await connect(server)
+    assert await temporal.describe(client, "no/such") is None
+    assert not await temporal.is_running(client, "no/such")
+    assert not await temporal.cancel(client, "no/such")
+    assert not await temporal.signal(client, "no/such", "pause")
+    assert await temporal.query(client, "no/such", "state", dict) is None
+
+
+async def test_a_missing_namespace_is_not_a_missing_run(server: TemporalSettings) -> None:
+    """Otherwise all runs would be taken for ended when a namespace is misspelt."""
+    client = await connect(TemporalSettings(address=server.address, namespace="elsewhere"))
+    with pytest.raises(TemporalRefused, match="elsewhere"):
+        await temporal.describe(client, "any")
+
+
+async def test_a_start_begins_what_is_not_running_and_joins_what_is(server: TemporalSettings) -> None:
+    """The same id is the same run; a signal reaches it in either case, and a canceled one can begin anew."""
+    client = await connect(server)
+    job = DeleteJob(knowledge_base_id="k", knowledge_base="kb", document_id="d", document_name="a.txt", actor="ada")
+
+    async def start() -> str:
+        attributes = temporal.attributes(None, "ada")
+        return await temporal.start(
+            client, "DeleteDocument", job, "delete/d", "Delete" * 100, attributes, first_signal="more"
+        )
+
+    assert await start() == await start() == "delete/d"
+    run = await temporal.describe(client, "delete/d")
+    assert run is not None
+    assert run.typed_search_attributes == temporal.attributes(None, "ada")
+    signals = [event async for event in client.get_workflow_handle("delete/d").fetch_history_events()]
+    assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in signals) == 2
+    await client.get_workflow_handle("delete/d").terminate()
+    assert not await temporal.is_running(client, "delete/d")
+    assert not await temporal.signal(client, "delete/d", "more")
+    await start()
+    assert await temporal.cancel(client, "delete/d")
