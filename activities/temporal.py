@@ -5,7 +5,7 @@ For activities and for what starts jobs. Workflow definitions act through ``temp
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -105,11 +105,14 @@ async def is_running(client: Client, workflow_id: str) -> bool:
     return run is not None and run.status is WorkflowExecutionStatus.RUNNING
 
 
-async def cancel(client: Client, workflow_id: str) -> bool:
-    """Ask a run to stop; False when there is none. One that has ended stays as it is."""
+async def cancel(client: Client, workflow_id: str, actor: str = "") -> bool:
+    """Ask a run to stop; False when there is none. One that has ended stays as it is.
+
+    The request's reason in the history is ``by`` the actor.
+    """
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).cancel()
+            await client.get_workflow_handle(workflow_id).cancel(reason=f"by {actor}" if actor else "")
     except RunNotFound:
         return False
     return True
@@ -146,6 +149,7 @@ async def start(
     reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
     queue: str = Queue.WORKFLOWS,
     first_signal: str | None = None,
+    signal_arguments: Sequence[object] = (),
 ) -> str:
     """Start a workflow, by its run method or its type's name; its id.
 
@@ -162,6 +166,7 @@ async def start(
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=reuse,
                 start_signal=first_signal,
+                start_signal_args=signal_arguments,
                 static_summary=summary[:SUMMARY_BYTES],
                 search_attributes=attributes,
             )

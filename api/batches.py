@@ -72,35 +72,50 @@ class BatchController(Controller):
         return event_stream(after(request.headers.get("last-event-id"), states))
 
     @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
-    async def pause(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "pause")
+    async def pause(
+        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
+    ) -> JobAccepted:
+        await batch_control.signal(await catalog.batches.get(batch_id), "pause", principal.subject)
         return batch_job_accepted(batch_id, "paused")
 
     @post("/resume", status_code=202, summary="Go on")
-    async def resume(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "resume")
+    async def resume(
+        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
+    ) -> JobAccepted:
+        await batch_control.signal(await catalog.batches.get(batch_id), "resume", principal.subject)
         return batch_job_accepted(batch_id, "running")
 
     @post("/cancel", status_code=202, summary="Stop; what is ready stays")
-    async def cancel(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "cancel")
+    async def cancel(
+        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
+    ) -> JobAccepted:
+        await batch_control.signal(await catalog.batches.get(batch_id), "cancel", principal.subject)
         return batch_job_accepted(batch_id, "canceled")
 
     @post("/set-parallelism", status_code=202, summary="How many documents are under way at once")
     async def set_parallelism(
-        self, batch_id: str, data: ParallelismRequest, catalog: Catalog, batch_control: BatchControl
+        self,
+        batch_id: str,
+        data: ParallelismRequest,
+        catalog: Catalog,
+        batch_control: BatchControl,
+        principal: Principal,
     ) -> JobAccepted:
         batch = await catalog.batches.get(batch_id)
-        await batch_control.signal(batch, "set_parallelism", data.parallelism)
+        await batch_control.set_parallelism(batch, data.parallelism, principal.subject)
         return batch_job_accepted(batch_id, batch.state)
 
     @post("/retry-failed", status_code=202, summary="Start failed and canceled documents again")
-    async def retry_failed(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
-        await batch_control.retry_failed(await catalog.batches.get(batch_id))
+    async def retry_failed(
+        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
+    ) -> JobAccepted:
+        await batch_control.retry_failed(await catalog.batches.get(batch_id), principal.subject)
         return batch_job_accepted(batch_id, "running")
 
     @post("/close", status_code=202, summary="Say that no more documents are coming")
-    async def close(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
+    async def close(
+        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
+    ) -> JobAccepted:
         batch = await catalog.batches.get(batch_id)
-        went_on = await batch_control.close(batch)
+        went_on = await batch_control.close(batch, principal.subject)
         return batch_job_accepted(batch_id, batch.state if went_on else "ready")

@@ -17,46 +17,56 @@ class DocumentControl:
     def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
         self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
 
-    async def pause(self, document: Document) -> Document:
+    async def pause(self, document: Document, actor: str) -> Document:
         """Hold it; pausing what is paused changes nothing."""
         if document.state not in PENDING:
             raise WrongState(state=document.state)
-        if not await self._catalog.intake.hold(document.id, document.version):
-            await self._signal(document, "pause")
+        if not await self._catalog.intake.hold(document.id, document.version, actor):
+            await self._signal(document, "pause", actor)
         return document
 
-    async def resume(self, document: Document) -> Document:
+    async def resume(self, document: Document, actor: str) -> Document:
         """Let it go on; resuming what is not paused changes nothing."""
         if document.state not in PENDING:
             raise WrongState(state=document.state)
-        if await self._catalog.intake.release(document.id, document.version):
+        if await self._catalog.intake.release(document.id, document.version, actor):
             self._dispatcher.hint()
         else:
-            await self._signal(document, "resume")
+            await self._signal(document, "resume", actor)
         return document
 
-    async def cancel(self, document: Document) -> Document:
+    async def cancel(self, document: Document, actor: str) -> Document:
         """Stop it; canceling what is at its end changes nothing."""
         await self._jobs.ensure_available()
-        if document.state in PENDING and not await self._catalog.intake.cancel(document.id, document.version):
-            await self._jobs.cancel(ingest_id(document.id, document.version))
+        if document.state not in PENDING or await self._catalog.intake.cancel(document.id, document.version, actor):
+            return document
+        if await self._jobs.cancel(ingest_id(document.id, document.version), actor):
+            await self._audit(document, "cancel", actor)
         return document
 
-    async def retry(self, document: Document, from_step: str | None) -> Document:
+    async def retry(self, document: Document, from_step: str | None, actor: str) -> Document:
         """Send a running job back to a step; put a failed or canceled one back in line."""
         if document.state in PENDING:
-            if not await self._jobs.retry(document.id, document.version, from_step):
+            if not await self._jobs.retry(document.id, document.version, from_step, actor):
                 raise WrongState(state=document.state)
+            await self._audit(document, "retry", actor, **({"from_step": from_step} if from_step else {}))
             return document
         await self._jobs.ensure_available()
-        if not await self._catalog.intake.retry(document.id, document.version, from_step):
+        if not await self._catalog.intake.retry(document.id, document.version, from_step, actor):
             raise WrongState(state=document.state)
         self._dispatcher.hint()
         return await self._catalog.documents.get(document.id)
 
-    async def _signal(self, document: Document, name: str) -> None:
-        if not await self._jobs.signal(ingest_id(document.id, document.version), name):
+    async def _signal(self, document: Document, name: str, actor: str) -> None:
+        if not await self._jobs.signal(ingest_id(document.id, document.version), name, actor):
             raise WrongState(state=document.state)
+        await self._audit(document, name, actor)
+
+    async def _audit(self, document: Document, action: str, actor: str, **detail: object) -> None:
+        detail = {"version": document.version} | detail
+        await self._catalog.trail.control(
+            actor, f"document.{action}", document.knowledge_base_id, document.id, **detail
+        )
 
 
 class BatchControl:
@@ -65,22 +75,34 @@ class BatchControl:
     def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
         self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
 
-    async def signal(self, batch: Batch, name: str, *arguments: object) -> None:
-        """Tell a batch that goes on."""
-        if batch.state not in ACTIVE or not await self._jobs.signal(batch_workflow_id(batch.id), name, *arguments):
-            raise WrongState(state=batch.state)
+    async def signal(self, batch: Batch, name: str, actor: str) -> None:
+        """Tell a batch that goes on: ``pause``, ``resume`` or ``cancel``."""
+        await self._signal(batch, name, actor)
+        await self._audit(batch, name, actor)
 
-    async def close(self, batch: Batch) -> bool:
+    async def set_parallelism(self, batch: Batch, documents: int, actor: str) -> None:
+        """How many documents are under way at once."""
+        await self._signal(batch, "set_parallelism", documents, actor)
+        await self._audit(batch, "set-parallelism", actor, parallelism=documents)
+
+    async def close(self, batch: Batch, actor: str) -> bool:
         """No more documents are coming. False when none ever came: then the batch is forgotten."""
-        if await self._catalog.batches.discard(batch.id):
+        if await self._catalog.batches.discard(batch.id, closed_by=actor):
             return False
-        await self._catalog.batches.close(batch.id)
+        await self._catalog.batches.close(batch.id, actor)
         self._dispatcher.hint(batch.id)
         return True
 
-    async def retry_failed(self, batch: Batch) -> None:
+    async def retry_failed(self, batch: Batch, actor: str) -> None:
         """Start its failed and canceled documents again, also when the batch was at its end."""
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
         await self._catalog.batches.settle(batch.id, "running")
-        job = batch_job(batch, knowledge_base.name)
-        await self._jobs.batch(job, signal="retry_failed")
+        await self._jobs.batch(batch_job(batch, knowledge_base.name), "retry_failed", actor)
+        await self._audit(batch, "retry-failed", actor)
+
+    async def _signal(self, batch: Batch, name: str, *arguments: object) -> None:
+        if batch.state not in ACTIVE or not await self._jobs.signal(batch_workflow_id(batch.id), name, *arguments):
+            raise WrongState(state=batch.state)
+
+    async def _audit(self, batch: Batch, action: str, actor: str, **detail: object) -> None:
+        await self._catalog.trail.control(actor, f"batch.{action}", batch.knowledge_base_id, batch.id, **detail)

@@ -174,23 +174,34 @@ class DocumentController(Controller):
         return await content_response(blobs, key, document.name, request.headers.get("range"))
 
     @post("/pause", status_code=202, summary="Hold the indexing of the latest version")
-    async def pause(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
-        return DocumentJob.of(await control.pause(await catalog.documents.get(document_id)))
+    async def pause(
+        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
+    ) -> DocumentJob:
+        return DocumentJob.of(await control.pause(await catalog.documents.get(document_id), principal.subject))
 
     @post("/resume", status_code=202, summary="Go on where it was paused")
-    async def resume(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
-        return DocumentJob.of(await control.resume(await catalog.documents.get(document_id)))
+    async def resume(
+        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
+    ) -> DocumentJob:
+        return DocumentJob.of(await control.resume(await catalog.documents.get(document_id), principal.subject))
 
     @post("/cancel", status_code=202, summary="Stop indexing the latest version; an earlier one stays live")
-    async def cancel(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
-        return DocumentJob.of(await control.cancel(await catalog.documents.get(document_id)))
+    async def cancel(
+        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
+    ) -> DocumentJob:
+        return DocumentJob.of(await control.cancel(await catalog.documents.get(document_id), principal.subject))
 
     @post("/retry", status_code=202, summary="Try again, with what is done kept, or made anew from a step on")
     async def retry(
-        self, document_id: str, catalog: Catalog, control: DocumentControl, data: RetryRequest | None = None
+        self,
+        document_id: str,
+        catalog: Catalog,
+        control: DocumentControl,
+        principal: Principal,
+        data: RetryRequest | None = None,
     ) -> DocumentJob:
         document = await catalog.documents.get(document_id)
-        return DocumentJob.of(await control.retry(document, data.from_step if data else None))
+        return DocumentJob.of(await control.retry(document, data.from_step if data else None, principal.subject))
 
     @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
     async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:

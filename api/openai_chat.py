@@ -195,13 +195,13 @@ class Chat:
 
     def _leave(self) -> None:
         """Cancel the run on the way out: whoever is being canceled cannot wait for that."""
-        leaving = asyncio.create_task(self._jobs.cancel(question_id(self._question.id)))
+        leaving = asyncio.create_task(self._jobs.cancel(question_id(self._question.id), self._question.actor))
         _leaving.add(leaving)
         leaving.add_done_callback(_leaving.discard)
 
 
 #: Cancellations under way: nobody else holds them.
-_leaving: set[asyncio.Task[None]] = set()
+_leaving: set[asyncio.Task[bool]] = set()
 
 
 async def _after(first: asyncio.Future[Data], pieces: AsyncIterator[Data]) -> AsyncIterator[Data]:

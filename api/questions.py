@@ -111,7 +111,8 @@ class QuestionController(Controller):
         self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
     ) -> QuestionInfo:
         question = await own_question(catalog, id, principal)
-        await jobs.cancel(question_id(id))
+        if await jobs.cancel(question_id(id), principal.subject) and question.finished_at is None:
+            await catalog.trail.control(principal.subject, "question.cancel", question.knowledge_base_id, id)
         return QuestionInfo.of(question, language_of(request))
 
     @post("/feedback", status_code=200, summary="Say what you think of the answer; the last word counts")

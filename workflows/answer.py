@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.streams import TOPIC, WorkflowStream
     from workflows.contracts import QUESTION_STAGES, WAITING_QUESTION_STAGES, JobState, QuestionJob
     from workflows.policies import ANSWER_STEP, AT_ONCE, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP, Policy
-    from workflows.progress import Progress
+    from workflows.progress import Progress, canceled_by
 
 
 @workflow.defn
@@ -55,7 +55,7 @@ class AnswerQuestion:
         except (ActivityError, asyncio.CancelledError) as exc:
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
             await self._record(step.RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
-            self._progress.finish("canceled" if canceled else "failed")
+            self._progress.finish("canceled" if canceled else "failed", canceled_by() if canceled else "")
             self._publish(ErrorEvent(reason=reason))
             if canceled:
                 raise

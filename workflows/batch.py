@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.ingest import IngestDocument
     from workflows.policies import LONG_STEP, SHORT_STEP
-    from workflows.progress import Progress
+    from workflows.progress import Progress, by, canceled_by
 
 #: Documents that are asked for at once.
 PAGE = 16
@@ -70,6 +70,7 @@ class IngestBatch:
         self._noted = job.parallelism
         self._done, self._started, self._pages = job.done, 0, 0
         self._paused, self._canceled, self._retry = job.paused, False, False
+        self._paused_by, self._resumed_by, self._canceled_by = job.paused_by, "", ""  # actors
         self._news = True  # documents may be there that were not asked for yet
         self._closed = False
         self._ahead = list(job.ahead)
@@ -81,29 +82,32 @@ class IngestBatch:
         return msgspec.structs.replace(self._progress.state(), done=self._done)
 
     @workflow.signal
-    def pause(self) -> None:
+    def pause(self, actor: str = "") -> None:
         """Hold the documents under way and start no more."""
-        self._paused = True
+        self._paused, self._paused_by = True, actor
 
     @workflow.signal
-    def resume(self) -> None:
+    def resume(self, actor: str = "") -> None:
         """Go on."""
-        self._paused = False
+        self._paused, self._resumed_by = False, actor
 
     @workflow.signal
-    def cancel(self) -> None:
+    def cancel(self, actor: str = "") -> None:
         """Stop the documents under way and cancel all that were not started; what is ready stays."""
-        self._canceled = True
+        self._canceled, self._canceled_by = True, by(actor)
+        self._progress.note("cancel asked for", by(actor))
 
     @workflow.signal
-    def set_parallelism(self, documents: int) -> None:
+    def set_parallelism(self, documents: int, actor: str = "") -> None:
         """How many documents are under way at once."""
         self._parallelism = max(1, documents)
+        self._progress.note(f"{self._parallelism} at once, set", by(actor))
 
     @workflow.signal
-    def retry_failed(self) -> None:
+    def retry_failed(self, actor: str = "") -> None:
         """Start the failed and canceled documents again, with what was done kept."""
         self._retry = True
+        self._progress.note("failed documents tried again", by(actor))
 
     @workflow.signal
     def more(self) -> None:
@@ -120,11 +124,12 @@ class IngestBatch:
             await self._ingest()
         except asyncio.CancelledError:
             self._canceled = True  # Temporal's own request does the same as our signal
+            self._canceled_by = self._canceled_by or canceled_by()
         if self._canceled:
             await self._cancel()
         state: BatchState = "canceled" if self._canceled else "ready"
         await self._settle(state)
-        self._progress.finish(state)
+        self._progress.finish(state, self._canceled_by if self._canceled else "")
         return BatchResult(documents=self._done)
 
     async def _ingest(self) -> None:
@@ -288,12 +293,13 @@ class IngestBatch:
         self._news = True
 
     async def _hold(self) -> None:
-        await self._signal_all("pause", self._in_flight)
-        self._progress.pause()
+        await self._signal_all("pause", self._in_flight, self._paused_by)
+        self._progress.pause(by(self._paused_by))
         await self._settle("paused")
         await workflow.wait_condition(lambda: not self._paused or self._canceled or self._retry)
         if not self._paused:
-            await self._signal_all("resume", self._in_flight)
+            await self._signal_all("resume", self._in_flight, self._resumed_by)
+            self._progress.note("resumed", by(self._resumed_by))
             await self._settle("running")
             self._progress.enter("ingest")
 
@@ -323,7 +329,7 @@ class IngestBatch:
         while self._in_flight:
             for id in list(self._in_flight):
                 try:
-                    await workflow.get_external_workflow_handle(id).cancel()
+                    await workflow.get_external_workflow_handle(id).cancel(reason=self._canceled_by)
                 except TemporalError:
                     continue  # it has ended
             try:
@@ -331,10 +337,10 @@ class IngestBatch:
             except TimeoutError:
                 await self._look()
 
-    async def _signal_all(self, signal: str, ids: Iterable[str]) -> None:
+    async def _signal_all(self, signal: str, ids: Iterable[str], actor: str) -> None:
         for id in list(ids):
             try:
-                await workflow.get_external_workflow_handle(id).signal(signal)
+                await workflow.get_external_workflow_handle(id).signal(signal, args=[actor] if actor else [])
             except TemporalError:
                 continue  # it has ended in this moment
 
@@ -361,5 +367,6 @@ class IngestBatch:
                 done=self._done,
                 parallelism=self._parallelism,
                 paused=self._paused,
+                paused_by=self._paused_by,
             )
         )

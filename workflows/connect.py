@@ -78,7 +78,7 @@ class Jobs:
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )
 
-    async def batch(self, job: contracts.BatchJob, signal: str | None = None) -> str:
+    async def batch(self, job: contracts.BatchJob, signal: str | None = None, *arguments: object) -> str:
         """Start a batch, unless it runs; ``signal`` reaches it in either case. The workflow's id."""
         return await temporal.start(
             self.client,
@@ -89,18 +89,19 @@ class Jobs:
             temporal.attributes(job.knowledge_base, job.actor),
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             first_signal=signal,
+            signal_arguments=arguments,
         )
 
     async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
         """Send a signal to a run; False when there is none, or it has ended."""
         return await temporal.signal(self.client, workflow_id, name, *arguments)
 
-    async def retry(self, document_id: str, version: int, from_step: str | None) -> bool:
+    async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
         """Send a run back to a step; False when there is none, or it is at its end."""
         try:
             async with temporal.translated():
                 await self.handle(ingest_id(document_id, version)).execute_update(
-                    IngestDocument.retry, from_step, rpc_timeout=UPDATE_TIMEOUT
+                    IngestDocument.retry, args=[from_step, actor], rpc_timeout=UPDATE_TIMEOUT
                 )
         except (WorkflowUpdateFailedError, temporal.RunNotFound):
             return False
@@ -151,9 +152,9 @@ class Jobs:
             temporal.attributes(None, job.actor),
         )
 
-    async def cancel(self, workflow_id: str) -> None:
-        """Ask a run to stop; a run that has ended, or never was, stays as it is."""
-        await temporal.cancel(self.client, workflow_id)
+    async def cancel(self, workflow_id: str, actor: str = "") -> bool:
+        """Ask a run to stop; False when there is none. One that has ended stays as it is."""
+        return await temporal.cancel(self.client, workflow_id, actor)
 
     async def forget(self, workflow_id: str) -> None:
         """Delete a run with its history, also while it goes on; one that never was is fine."""

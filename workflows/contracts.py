@@ -89,6 +89,7 @@ class BatchJob(Contract, frozen=True):
     ahead: list[Dispatch] = []  # noqa: RUF012
     done: int = 0
     paused: bool = False
+    paused_by: str = ""
 
 
 class BatchResult(Contract, frozen=True):

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.interceptor import reason_of
     from workflows.contracts import INGEST_STAGES, IngestJob, IngestResult, JobState
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
-    from workflows.progress import Progress
+    from workflows.progress import Progress, by, canceled_by, said
 
 T = TypeVar("T")
 
@@ -51,6 +51,7 @@ class IngestDocument:
         self._embedded: step.Embedded | None = None
         self._fresh = _from(job.retry_from)
         self._paused = self._canceled = self._again = self._finished = False
+        self._paused_by = self._resumed_by = self._canceled_by = ""
 
     @workflow.query
     def state(self) -> JobState:
@@ -58,29 +59,30 @@ class IngestDocument:
         return self._progress.state()
 
     @workflow.signal
-    def pause(self) -> None:
+    def pause(self, actor: str = "") -> None:
         """Stop what is under way, and hold; finished steps and embedded batches are kept."""
-        self._paused = True
+        self._paused, self._paused_by = True, by(actor)
 
     @workflow.signal
-    def resume(self) -> None:
+    def resume(self, actor: str = "") -> None:
         """Go on where it was paused."""
-        self._paused = False
+        self._paused, self._resumed_by = False, by(actor)
 
     @workflow.signal
-    def cancel(self) -> None:
+    def cancel(self, actor: str = "") -> None:
         """Stop for good; an earlier version of the document stays live."""
-        self._canceled = True
+        self._canceled, self._canceled_by = True, by(actor)
 
     @workflow.update
-    def retry(self, from_step: str | None) -> JobState:
+    def retry(self, from_step: str | None, actor: str = "") -> JobState:
         """Try again now: the step under way, or everything from ``from_step`` on, made anew."""
         self._fresh |= _from(from_step)
-        self._paused, self._again = False, True
+        self._paused, self._again, self._resumed_by = False, True, by(actor)
+        self._progress.note(f"sent back to {from_step}" if from_step else "tried again", by(actor))
         return self._progress.state()
 
     @retry.validator
-    def _can_retry(self, from_step: str | None) -> None:
+    def _can_retry(self, from_step: str | None, actor: str = "") -> None:
         if from_step is not None and from_step not in INGEST_STAGES:
             raise ValueError(f"there is no step {from_step!r}")
         if self._finished or self._canceled:
@@ -154,10 +156,11 @@ class IngestDocument:
     async def _hold(self) -> None:
         """Where a run stands still while it is paused, and ends when it is canceled."""
         if self._paused and not self._canceled:
-            self._progress.pause()
+            self._progress.pause(self._paused_by)
             await self._note_hold(paused=True)
             await workflow.wait_condition(lambda: not self._paused or self._canceled)
             if not self._canceled:
+                self._progress.note("resumed", self._resumed_by)
                 await self._note_hold(paused=False)
         if self._canceled:
             raise asyncio.CancelledError
@@ -184,7 +187,7 @@ class IngestDocument:
             step.HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Pause" if paused else "Resume",
+            summary=said("Pause", self._paused_by) if paused else said("Resume", self._resumed_by),
             **SHORT_STEP,
         )
 
@@ -292,7 +295,10 @@ class IngestDocument:
         )
         if recorded.purge:
             await self._purge([self._job.version])
-        self._progress.finish("canceled" if canceled else "failed")
+        if canceled:
+            self._progress.finish("canceled", self._canceled_by or canceled_by())
+        else:
+            self._progress.finish("failed")
 
 
 def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.IndexInput:

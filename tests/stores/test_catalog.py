@@ -677,3 +677,24 @@ async def test_a_content_is_removed_by_one_and_only_if_nobody_uses_it(catalog: C
     assert not await catalog.contents.begin_stray_removal(TWO, "a" * 32)
     await catalog.batches.settle(batch.id, "ready")
     assert await catalog.contents.begin_stray_removal(TWO, "a" * 32)
+
+
+async def test_control_of_what_has_no_run_is_noted_with_the_change(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Hold, release, cancel and retry each write who did it, once, and nothing when nothing changed."""
+    id = await accepted(catalog, kb)
+    assert await catalog.intake.hold(id, 1, "ada")
+    assert not await catalog.intake.hold(id, 1, "bob")
+    assert await catalog.intake.release(id, 1, "ada")
+    assert not await catalog.intake.release(id, 1, "bob")
+    assert await catalog.intake.cancel(id, 1, "cyd")
+    assert not await catalog.intake.cancel(id, 1, "bob")
+    assert await catalog.intake.retry(id, 1, "embed", "dee")
+    assert not await catalog.intake.retry(id, 1, "embed", "bob")
+    events = [event for event in await catalog.trail.page(None, 100, action="document") if event.object_id == id]
+    assert [(event.actor, event.action, event.detail) for event in reversed(events)][1:] == [
+        ("ada", "document.pause", {"version": 1}),
+        ("ada", "document.resume", {"version": 1}),
+        ("cyd", "document.cancel", {"version": 1}),
+        ("dee", "document.retry", {"version": 1, "from_step": "embed"}),
+    ]
+    assert {event.knowledge_base for event in events} == {"handbook"}

@@ -143,18 +143,23 @@ class Batches:
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(dispatched_at=now()))
 
-    async def discard(self, id: str) -> bool:
-        """Forget a batch that no document has joined; whether it was one."""
+    async def discard(self, id: str, closed_by: str | None = None) -> bool:
+        """Forget a batch that no document has joined; whether it was one. ``closed_by`` is who closed it."""
         empty = ~select(VersionRow.version).where(VersionRow.batch_id == id).exists()
         unused = BatchRow.archive_sha256.is_(None) & BatchRow.dispatched_at.is_(None)
         async with self._engine.write() as session:
+            batch = await session.get(BatchRow, id)
             gone = await session.execute(delete(BatchRow).where(BatchRow.id == id, unused, empty))
+            if closed_by is not None and batch is not None and gone.rowcount:  # type: ignore[attr-defined]
+                audit(session, closed_by, "batch.close", batch.knowledge_base_id, id, documents=0)
         return bool(gone.rowcount)  # type: ignore[attr-defined]
 
-    async def close(self, id: str) -> None:
-        """No more documents are coming."""
+    async def close(self, id: str, actor: str | None = None) -> None:
+        """No more documents are coming, says ``actor``, or nobody when none came for a while."""
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(closed=True, updated_at=now()))
+            if actor is not None and (batch := await session.get(BatchRow, id)) is not None:
+                audit(session, actor, "batch.close", batch.knowledge_base_id, id)
 
     async def settle(
         self, id: str, state: BatchState, reason: Reason | None = None, parallelism: int | None = None

@@ -6,7 +6,7 @@ soon as it is durable, and whatever happens before its run has started, the row 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -74,7 +74,7 @@ class Intake:
         async with self._engine.write() as session:
             await session.execute(update(VersionRow).where(wanted).values(dispatched_at=now()))
 
-    async def retry(self, document_id: str, version: int, from_step: str | None) -> bool:
+    async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
         """Put a failed or canceled version back in line, if it is still the latest one; whether it was."""
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
@@ -87,32 +87,40 @@ class Intake:
             row.stage, row.done, row.total, row.attempt = "", 0, None, 1
             row.waiting_for = row.eta_seconds = row.next_attempt_at = None
             row.dispatched_at, row.batch_page = None, ALONE
+            detail = {"version": version} | ({"from_step": from_step} if from_step else {})
+            audit(session, actor, "document.retry", document.knowledge_base_id, document_id, **detail)
         return True
 
-    async def hold(self, document_id: str, version: int) -> bool:
+    async def hold(self, document_id: str, version: int, actor: str) -> bool:
         """Pause a version that has no run yet; whether it was one."""
-        return await self._change(document_id, version, "queued", state="paused")
+        return await self._change(document_id, version, actor, "document.pause", ("queued",), state="paused")
 
-    async def release(self, document_id: str, version: int) -> bool:
+    async def release(self, document_id: str, version: int, actor: str) -> bool:
         """Let a version go on that was paused before it had a run; whether it was one."""
-        return await self._change(document_id, version, "paused", state="queued", batch_page=ALONE)
+        values = {"state": "queued", "batch_page": ALONE}
+        return await self._change(document_id, version, actor, "document.resume", ("paused",), **values)
 
-    async def cancel(self, document_id: str, version: int) -> bool:
+    async def cancel(self, document_id: str, version: int, actor: str) -> bool:
         """Cancel a version that has no run yet; whether it was one."""
-        reason = msgspec.to_builtins(Canceled().reason)
-        return await self._change(document_id, version, "queued", state="canceled", reason=reason) or (
-            await self._change(document_id, version, "paused", state="canceled", reason=reason)
-        )
+        values = {"state": "canceled", "reason": msgspec.to_builtins(Canceled().reason)}
+        return await self._change(document_id, version, actor, "document.cancel", ("queued", "paused"), **values)
 
-    async def _change(self, document_id: str, version: int, before: str, **values: object) -> bool:
+    async def _change(
+        self, document_id: str, version: int, actor: str, action: str, before: Collection[str], **values: object
+    ) -> bool:
         change = update(VersionRow).where(
             VersionRow.document_id == document_id,
             VersionRow.version == version,
-            VersionRow.state == before,
+            VersionRow.state.in_(before),
             VersionRow.dispatched_at.is_(None),
         )
         async with self._engine.write() as session:
-            return bool((await session.execute(change.values(**values, updated_at=now()))).rowcount)  # type: ignore[attr-defined]
+            changed = await session.execute(change.values(**values, updated_at=now()))
+            document = await session.get(DocumentRow, document_id)
+            if not changed.rowcount or document is None:  # type: ignore[attr-defined]
+                return False
+            audit(session, actor, action, document.knowledge_base_id, document_id, version=version)
+        return True
 
     async def pending(self) -> dict[str, int]:
         """Versions that are accepted and not finished, by who uploaded them."""

@@ -94,6 +94,11 @@ class Trail:
         async with self._engine.write() as session:
             audit(session, actor, action, None, object_id, **detail)
 
+    async def control(self, actor: str, action: str, knowledge_base_id: str, object_id: str, **detail: object) -> None:
+        """Write down that a run was told something, once it was; what it does then changes the catalogue later."""
+        async with self._engine.write() as session:
+            audit(session, actor, action, knowledge_base_id, object_id, **detail)
+
 
 def _chosen(
     knowledge_base: str | None, actor: str | None, action: str | None, since: datetime | None
