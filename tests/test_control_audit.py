@@ -119,7 +119,7 @@ async def test_a_batch_names_who_controls_it(ada: httpx.AsyncClient, kb: str, te
     assert (await ada.post(f"{path}/retry-failed")).status_code == 202
     assert ("retry_failed", '"ada"') in await told(run)
     assert (await ada.post(f"{path}/cancel")).status_code in (202, 409)
-    assert [each for each in await trail(ada, kb, "batch", batch["id"])][:6] == [
+    assert (await trail(ada, kb, "batch", batch["id"]))[:6] == [
         ("ada", "batch.set-parallelism", {"parallelism": 2}),
         ("ada", "batch.close", {}),
         ("ada", "batch.pause", {}),
