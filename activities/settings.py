@@ -2,6 +2,9 @@
 
 A section's field is named by its environment variable: ``Settings.triton.address`` is
 ``HOLDFAST_TRITON_ADDRESS``. Nothing else in the code reads the environment.
+
+How a secured Temporal is reached (TLS, API key) is said in the variables that all of Temporal's own tools read
+(``TEMPORAL_API_KEY``, ``TEMPORAL_TLS_…``, ``TEMPORAL_CONFIG_FILE``): they are kept here, and read at the connection.
 """
 
 from __future__ import annotations
@@ -9,14 +12,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from activities.errors import SettingsError
+from activities.errors import SettingsError, first_line
+
+if TYPE_CHECKING:
+    from temporalio.envconfig import ClientConnectConfig
 
 PREFIX = "HOLDFAST_"
+
+#: The variables of Temporal's environment configuration, and the beginnings of the names of the others.
+TEMPORAL_VARIABLES = (
+    "TEMPORAL_ADDRESS",
+    "TEMPORAL_NAMESPACE",
+    "TEMPORAL_API_KEY",
+    "TEMPORAL_PROFILE",
+    "TEMPORAL_CONFIG_FILE",
+    "TEMPORAL_TLS",
+)
+TEMPORAL_PREFIXES = ("TEMPORAL_TLS_", "TEMPORAL_GRPC_META_")
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -47,6 +64,18 @@ class ApiSettings(Section, frozen=True):
     """Documents of one batch that are under way at once, unless the batch says otherwise."""
 
 
+class TemporalEnvironment(msgspec.Struct, frozen=True):
+    """Variables of Temporal's environment configuration. Some are secrets: only their names are ever shown."""
+
+    variables: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"TemporalEnvironment({', '.join(sorted(self.variables))})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("variables", sorted(self.variables))]
+
+
 class TemporalSettings(Section, frozen=True):
     address: str = "127.0.0.1:7233"
     """host:port of Temporal's frontend (gRPC)."""
@@ -54,6 +83,19 @@ class TemporalSettings(Section, frozen=True):
     """Temporal namespace in which all runs live."""
     ui_url: str = "http://127.0.0.1:8233"
     """Address of Temporal's Web UI; `holdfast up` serves it on this port."""
+    environment: TemporalEnvironment = TemporalEnvironment()
+    """What the variables of Temporal's own tools say; no setting of ours."""
+
+    def connection(self) -> ClientConnectConfig:
+        """Address, namespace, TLS, API key and metadata, as ``Client.connect`` takes them.
+
+        A HOLDFAST_ setting that is set wins over a TEMPORAL_ variable, and that over the profile of a configuration
+        file, which is read only when TEMPORAL_CONFIG_FILE or TEMPORAL_PROFILE names it. Certificates are read anew.
+        Raises SettingsError, without any value that may be a secret.
+        """
+        if not self.environment.variables:
+            return {"target_host": self.address, "namespace": self.namespace}
+        return {"target_host": self.address, "namespace": self.namespace, **_connection(self.environment.variables)}
 
 
 class TritonSettings(Section, frozen=True):
@@ -211,6 +253,8 @@ def variables(section: type[Section] = Settings, prefix: str = PREFIX) -> dict[s
     hints = get_type_hints(section)
     for field in msgspec.structs.fields(section):
         kind = hints[field.name]
+        if kind is TemporalEnvironment:
+            continue
         if isinstance(kind, type) and issubclass(kind, Section):
             inner = variables(kind, f"{prefix}{field.name.upper()}_")
             found |= {name: (field.name, *path) for name, path in inner.items()}
@@ -234,7 +278,42 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             node = node.setdefault(parent, {})
         node[field] = value
         _check(key, value, known[key])
-    return msgspec.convert(tree, Settings, strict=False)
+    settings = msgspec.convert(tree, Settings, strict=False)
+    return msgspec.structs.replace(settings, temporal=_with_environment(settings.temporal, environ))
+
+
+def is_temporal_variable(name: str) -> bool:
+    """Whether it belongs to Temporal's environment configuration."""
+    return name in TEMPORAL_VARIABLES or name.startswith(TEMPORAL_PREFIXES)
+
+
+def _with_environment(temporal: TemporalSettings, environ: Mapping[str, str]) -> TemporalSettings:
+    found = {name: value for name, value in environ.items() if is_temporal_variable(name) and value}
+    if found:
+        for name in ("ADDRESS", "NAMESPACE"):
+            if (ours := environ.get(f"{PREFIX}TEMPORAL_{name}")) is not None:
+                found[f"TEMPORAL_{name}"] = ours
+    return msgspec.structs.replace(temporal, environment=TemporalEnvironment(found))
+
+
+def _connection(variables: dict[str, str]) -> ClientConnectConfig:
+    from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415 - slow, and most have none
+
+    file = variables.get("TEMPORAL_CONFIG_FILE")
+    if file is not None and not Path(file).is_file():
+        raise SettingsError(key="TEMPORAL_CONFIG_FILE", value=file, problem="there is no such file")
+    named = file is not None or "TEMPORAL_PROFILE" in variables
+    try:
+        profile = ClientConfigProfile.load(override_env_vars=variables, disable_file=not named)
+    except RuntimeError as exc:  # its further lines quote the file, which may have secrets
+        problem = first_line(exc)
+        raise SettingsError(key="TEMPORAL_CONFIG_FILE", value=file or "…", problem=problem) from None
+    if "TEMPORAL_TLS" in variables and (profile.tls is None or profile.tls.disabled is None):
+        raise SettingsError(key="TEMPORAL_TLS", value=variables["TEMPORAL_TLS"], problem="it is neither true nor false")
+    try:
+        return profile.to_client_connect_config()
+    except OSError as exc:
+        raise SettingsError(key="TEMPORAL_TLS_…_PATH", value=str(exc.filename), problem=str(exc.strerror)) from exc
 
 
 def _check(key: str, value: str, path: tuple[str, ...]) -> None:

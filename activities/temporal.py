@@ -1,10 +1,11 @@
-"""Calls to Temporal: one error table; describing, canceling, signalling, querying and starting runs.
+"""Calls to Temporal: the connection, one error table; describing, canceling, signalling, querying and starting runs.
 
 For activities and for what starts jobs. Workflow definitions act through ``temporalio.workflow`` alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -19,12 +20,15 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import jobs
 from activities.contract import Contract
 from activities.contracts import Queue
+from activities.converter import data_converter
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
+from activities.settings import TemporalSettings
 
 T = TypeVar("T")
 
@@ -62,6 +66,20 @@ ERRORS: dict[RPCStatusCode, Translation] = {
 }
 
 
+#: What the SDK says when the server refuses its first call: a status in the shape of the Rust core.
+_GREETING = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
+
+
+async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
+    """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
+
+    Raises SettingsError, and, unless it is lazy, TemporalUnavailable and TemporalRefused.
+    """
+    config = settings.connection()
+    async with translated():
+        return await Client.connect(**config, data_converter=data_converter, lazy=lazy, runtime=runtime)
+
+
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
     """Around calls to Temporal: raises TemporalUnavailable, TemporalRefused and RunNotFound for what they raise."""
@@ -70,7 +88,7 @@ async def translated() -> AsyncIterator[None]:
     except RPCError as exc:
         raise error_of(exc) from exc
     except (RuntimeError, TimeoutError) as exc:
-        raise TemporalUnavailable() from exc  # the lazy client's first connection failed
+        raise _of_connection(exc) from exc
 
 
 def error_of(exc: RPCError) -> TemporalUnavailable | TemporalRefused | RunNotFound:
@@ -81,6 +99,15 @@ def error_of(exc: RPCError) -> TemporalUnavailable | TemporalRefused | RunNotFou
     if kind is RunNotFound and not _names_namespace(exc):
         return RunNotFound(first_line(exc))
     return TemporalRefused(detail=first_line(exc))
+
+
+def _of_connection(exc: RuntimeError | TimeoutError) -> TemporalUnavailable | TemporalRefused:
+    """What it means that there is no connection, at once or at a lazy client's first call."""
+    said = _GREETING.search(str(exc))
+    refused = {status.name.replace("_", "").lower() for status, kind in ERRORS.items() if kind is TemporalRefused}
+    if said is not None and said[1].lower() in refused:
+        return TemporalRefused(detail=said[2] or said[1])
+    return TemporalUnavailable()
 
 
 def _names_namespace(exc: RPCError) -> bool:

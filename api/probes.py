@@ -12,14 +12,15 @@ from activities.settings import Settings
 async def temporal_ready(settings: Settings) -> bool:
     """Whether Temporal's frontend answers and knows the namespace."""
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-    from temporalio.client import Client
-    from temporalio.service import RPCError
+
+    from activities import temporal
+    from activities.errors import DependencyError
 
     try:
-        client = await Client.connect(settings.temporal.address, namespace=settings.temporal.namespace)
-        request = DescribeNamespaceRequest(namespace=settings.temporal.namespace)
-        await client.workflow_service.describe_namespace(request)
-    except (RuntimeError, RPCError):  # the SDK raises RuntimeError when it cannot connect
+        client = await temporal.connect(settings.temporal)
+        async with temporal.translated():
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except (DependencyError, temporal.RunNotFound):
         return False
     return True
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from activities.settings import Settings
 from api import local_env, processes
 from api.cli_texts import Problem, say
-from api.stack_parts import SCRATCH, Part, all_parts, local_url
+from api.stack_parts import SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.supervisor import ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
@@ -32,6 +32,7 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     ``only`` and ``without`` name parts; ``tell`` is given each line of progress, ``ready`` the ``places`` and
     the seconds it took when all is up. Raises Problem.
     """
+    settings = of_this_machine(settings)
     parts = all_parts(settings)
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
@@ -187,11 +188,10 @@ async def keep_histories(settings: Settings) -> None:
     from google.protobuf.duration_pb2 import Duration
     from temporalio.api.namespace.v1 import NamespaceConfig
     from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
-    from temporalio.client import Client
 
-    client = await Client.connect(settings.temporal.address, namespace=settings.temporal.namespace)
+    from activities import temporal
+
+    client = await temporal.connect(settings.temporal)
     ttl = Duration(seconds=RETENTION_DAYS * 24 * 3600)
     config = NamespaceConfig(workflow_execution_retention_ttl=ttl)
-    await client.workflow_service.update_namespace(
-        UpdateNamespaceRequest(namespace=settings.temporal.namespace, config=config)
-    )
+    await client.workflow_service.update_namespace(UpdateNamespaceRequest(namespace=client.namespace, config=config))

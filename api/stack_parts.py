@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from activities.settings import PREFIX, Settings, variables
+from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
 from api.cli_texts import say
 from api.probes import http_ready, port_open, temporal_ready, triton_ready
 from api.processes import free_port
@@ -78,8 +78,25 @@ class Part:
 
 def all_parts(settings: Settings) -> list[Part]:
     """Every part, dependencies first."""
+    settings = of_this_machine(settings)
     workers = [_worker(settings, name, queues) for name, queues in WORKERS.items()]
     return [_temporal(settings), _milvus(settings), _triton(settings), *workers, _api(settings)]
+
+
+def of_this_machine(settings: Settings) -> Settings:
+    """Settings of ``holdfast up``: TEMPORAL_ variables say how to reach the Temporal of HOLDFAST_TEMPORAL_ADDRESS.
+
+    One on this machine is ours and needs nothing: what a shell has for another cluster, its address, its TLS or
+    its API key, must not reach it, nor anything that we start. Raises SettingsError.
+    """
+    host, _ = _split(settings.temporal.address)
+    if host in LOCAL_HOSTS or not settings.temporal.environment.variables:
+        found, namespace = {}, settings.temporal.namespace
+    else:
+        namespace = settings.temporal.connection()["namespace"]
+        found = settings.temporal.environment.variables | {"TEMPORAL_NAMESPACE": namespace}
+    temporal = msgspec.structs.replace(settings.temporal, namespace=namespace, environment=TemporalEnvironment(found))
+    return msgspec.structs.replace(settings, temporal=temporal)
 
 
 def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = ()) -> dict[str, str]:
@@ -88,7 +105,9 @@ def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str
     The data folder is always there, absolute: relative paths and the marker of leftovers depend on it. Temporary
     files go there too, where those that a killed process left behind are found (``SCRATCH``).
     """
-    env = {key: value for key, value in base.items() if not key.startswith(PREFIX)}
+    env = {key: value for key, value in base.items() if not key.startswith(PREFIX) and not is_temporal_variable(key)}
+    if not sections:
+        env |= settings.temporal.environment.variables
     for name, path in variables().items():
         value: object = settings
         for field in path:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from activities import settings as module
 from activities.errors import SettingsError
-from activities.settings import Section, Settings, load, variables
+from activities.settings import Section, Settings, TemporalEnvironment, load, variables
 
 
 def documented(source: str) -> dict[str, dict[str, str | None]]:
@@ -37,6 +39,8 @@ def test_every_setting_is_documented() -> None:
     checked = 0
     for section in Section.__subclasses__():
         for field in msgspec.structs.fields(section):
+            if field.type is TemporalEnvironment:
+                continue
             if not (isinstance(field.type, type) and issubclass(field.type, Section)):
                 doc = docs[section.__name__][field.name]
                 assert doc is not None, f"{section.__name__}.{field.name}"
@@ -162,7 +166,7 @@ except RuntimeError:
 @pytest.mark.parametrize("format", ["console", "json"])
 def test_a_crash_logs_no_secret(format: str) -> None:
     """The traceback of an unforeseen error has its lines, and no values of variables: settings, keys, documents."""
-    environ = {**os.environ, **SECRETS, "HOLDFAST_LOG_FORMAT": format}
+    environ = {**os.environ, **SECRETS, "TEMPORAL_API_KEY": "hush-hush", "HOLDFAST_LOG_FORMAT": format}
     done = subprocess.run(
         [sys.executable, "-c", CRASH], env=environ, capture_output=True, text=True, check=True, timeout=30
     )
@@ -176,3 +180,102 @@ def test_settings_cannot_be_changed() -> None:
     """No code can change a setting for another."""
     with pytest.raises(AttributeError):
         load({}).api.port = 1  # type: ignore[misc]
+
+
+# --- Temporal's own variables ----------------------------------------------------------------------
+
+PROFILES = """
+[profile.default]
+address = "default.example.org:7233"
+
+[profile.cloud]
+address = "cloud.example.org:7233"
+namespace = "ours.acct"
+api_key = "hush-hush"
+"""
+
+
+@pytest.fixture
+def profiles(tmp_path: Path) -> str:
+    """The path of a configuration file with two profiles."""
+    file = tmp_path / "temporal.toml"
+    file.write_text(PROFILES)
+    return str(file)
+
+
+def test_our_settings_win_over_temporals_variables_and_those_over_its_file(profiles: str) -> None:
+    """Address and namespace each come from the first place that names them; without any, from our defaults."""
+    environ = {"TEMPORAL_CONFIG_FILE": profiles}
+    where = [tuple(load(environ).temporal.connection().values())]
+    more = {
+        "TEMPORAL_PROFILE": "cloud",
+        "TEMPORAL_NAMESPACE": "variable",
+        "HOLDFAST_TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_ADDRESS": "variable.example.org:7233",
+        "HOLDFAST_TEMPORAL_ADDRESS": "127.0.0.1:7233",
+    }
+    for name, value in more.items():
+        environ[name] = value
+        connection = load(environ).temporal.connection()
+        where.append((connection["target_host"], connection["namespace"]))
+        assert connection["api_key"] == "hush-hush"
+    assert where == [
+        ("default.example.org:7233", "default"),
+        ("cloud.example.org:7233", "ours.acct"),
+        ("cloud.example.org:7233", "variable"),
+        ("cloud.example.org:7233", "default"),
+        ("variable.example.org:7233", "default"),
+        ("127.0.0.1:7233", "default"),
+    ]
+
+
+def test_a_file_that_nobody_named_is_not_read(tmp_path: Path) -> None:
+    """What a person has set up for Temporal's command line is no setting of a server."""
+    folder = tmp_path / ".config" / "temporalio"
+    folder.mkdir(parents=True)
+    (folder / "temporal.toml").write_text(PROFILES)
+    code = "from activities.settings import load; print(load().temporal.connection())"
+    environ = {"HOME": str(tmp_path), "TEMPORAL_GRPC_META_X": "y", "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert "127.0.0.1:7233" in done.stdout
+    environ["TEMPORAL_PROFILE"] = "cloud"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert "cloud.example.org:7233" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"TEMPORAL_CONFIG_FILE": "/no/such.toml"}, "TEMPORAL_CONFIG_FILE=/no/such.toml"),
+        ({"TEMPORAL_PROFILE": "misspelt"}, "misspelt"),
+        ({"TEMPORAL_TLS": "perhaps"}, "TEMPORAL_TLS=perhaps"),
+        ({"TEMPORAL_TLS_SERVER_CA_CERT_PATH": "/no/such.pem"}, "/no/such.pem"),
+        ({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/a", "TEMPORAL_TLS_CLIENT_CERT_DATA": "b"}, "TEMPORAL_TLS_CLIENT_CERT"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_connection_that_cannot_be_understood_is_named(profiles: str, more: dict[str, str], named: str) -> None:
+    """When it is made, and not before: most commands never connect. The API key is not shown."""
+    temporal = load({"TEMPORAL_CONFIG_FILE": profiles, "TEMPORAL_API_KEY": "hush-hush", **more}).temporal
+    with pytest.raises(SettingsError, match=re.escape(named)) as caught:
+        temporal.connection()
+    assert "hush" not in f"{caught.value} {caught.value.__cause__!r}"
+
+
+def test_a_broken_file_is_named_without_its_secrets(tmp_path: Path) -> None:
+    """The parser's words quote the line that it could not read, which may be the one with the API key."""
+    file = tmp_path / "temporal.toml"
+    file.write_text('[profile.default]\napi_key = "hush-hush\n')
+    with pytest.raises(SettingsError, match="line 2") as caught:
+        load({"TEMPORAL_CONFIG_FILE": str(file)}).temporal.connection()
+    assert str(file) in str(caught.value)
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_settings_show_no_value_of_temporals_variables() -> None:
+    """Their names are enough to see what is set."""
+    settings = load({"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_TLS_CLIENT_KEY_DATA": "hush-hush", "TEMPORAL_UI": "x"})
+    shown = f"{settings!r} {settings.temporal.environment} {list(settings.temporal.environment.__rich_repr__())}"
+    assert "hush" not in shown
+    assert "TEMPORAL_API_KEY" in shown
+    assert "TEMPORAL_UI" not in shown

@@ -21,7 +21,7 @@ from api import local_env, processes
 from api.cli_texts import Problem
 from api.stack import pids as pids_in
 from api.stack import places, run
-from api.stack_parts import Part, all_parts, environment
+from api.stack_parts import Part, all_parts, environment, of_this_machine
 from tests.test_supervisor import DEADLINE, ROOT, alive, eventually
 
 # --- files -----------------------------------------------------------------------------------------
@@ -148,6 +148,50 @@ def test_foreign_programs_get_no_secret(settings_env: dict[str, str], monkeypatc
             assert each.child.env["HOLDFAST_CATALOG_URL"] == "secret"
 
 
+#: What a shell has that works with another cluster.
+ANOTHER_CLUSTER = {
+    "TEMPORAL_ADDRESS": "another.example.org:7233",
+    "TEMPORAL_NAMESPACE": "another.namespace",
+    "TEMPORAL_API_KEY": "hush-hush",
+    "TEMPORAL_TLS": "true",
+    "TEMPORAL_TLS_CLIENT_CERT_PATH": "/no/such/certificate.pem",
+    "TEMPORAL_CONFIG_FILE": "/no/such/temporal.toml",
+    "TEMPORAL_PROFILE": "another",
+}
+
+
+def test_variables_of_another_cluster_do_not_reach_our_own_temporal(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the server nor anything that is started beside it is given one of them."""
+    for name, value in ANOTHER_CLUSTER.items():
+        monkeypatch.setenv(name, value)
+    settings = load(settings_env | ANOTHER_CLUSTER)
+    for each in all_parts(settings):
+        assert not ANOTHER_CLUSTER.keys() & each.child.env.keys(), each.child.name
+        assert not set(ANOTHER_CLUSTER.values()) & set(each.child.env.values()), each.child.name
+    worker = load(part(all_parts(settings), "worker-cpu").child.env)
+    ours = {"target_host": settings_env["HOLDFAST_TEMPORAL_ADDRESS"], "namespace": "default"}
+    assert worker.temporal.connection() == of_this_machine(settings).temporal.connection() == ours
+
+
+def test_a_temporal_elsewhere_is_reached_as_its_variables_say(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own processes connect with its API key, to its namespace; foreign programs are not given the key."""
+    cloud = {"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_NAMESPACE": "ours.acct", "TEMPORAL_ADDRESS": "else.where:1"}
+    for name, value in cloud.items():
+        monkeypatch.setenv(name, value)
+    address = "ours.acct.tmprl.example.org:7233"
+    parts = all_parts(load(settings_env | cloud | {"HOLDFAST_TEMPORAL_ADDRESS": address}))
+    assert not part(parts, "temporal").local
+    for name in ("worker-cpu", "api"):
+        connection = load(part(parts, name).child.env).temporal.connection()
+        assert connection == {"target_host": address, "namespace": "ours.acct", "api_key": "hush-hush", "tls": True}
+    for name in ("temporal", "milvus", "triton"):
+        assert "hush-hush" not in part(parts, name).child.env.values()
+
+
 def test_services_elsewhere_are_not_started(settings_env: dict[str, str]) -> None:
     """An address on another machine means: wait for it."""
     parts = all_parts(load(settings_env | {"HOLDFAST_TRITON_ADDRESS": "gpu.example.org:8001"}))
@@ -178,11 +222,14 @@ def test_places_name_the_key_file_and_never_the_key(settings_env: dict[str, str]
 
 
 def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, str]) -> None:
-    """`holdfast up` with the real servers: ready, again after `kill -9`, and nothing left after SIGINT."""
+    """`holdfast up` with the real servers: ready, again after `kill -9`, and nothing left after SIGINT.
+
+    Also in a shell that is set up for another Temporal.
+    """
     argv = [sys.executable, "-m", "api.cli", "up", "--json", "--only", "temporal", "--only", "milvus"]
     env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
     state = Path(settings_env["HOLDFAST_DATA"], "run", "stack.json")
-    with subprocess.Popen(argv, env=env | settings_env, cwd=ROOT, stdout=subprocess.PIPE) as up:
+    with subprocess.Popen(argv, env=env | ANOTHER_CLUSTER | settings_env, cwd=ROOT, stdout=subprocess.PIPE) as up:
         assert up.stdout is not None
         places_shown = json.loads(b"".join(iter(up.stdout.readline, b"}\n")) + b"}")
         assert places_shown["ui"] == settings_env["HOLDFAST_TEMPORAL_UI_URL"]

@@ -15,8 +15,6 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from activities import temporal
 from activities.contracts import Queue, batch_workflow_id, ingest_id
-from activities.converter import data_converter
-from activities.errors import TemporalUnavailable
 from activities.settings import TemporalSettings
 from workflows import contracts
 from workflows.answer import AnswerQuestion
@@ -36,15 +34,10 @@ UPDATE_TIMEOUT = timedelta(seconds=10)
 async def connect(settings: TemporalSettings, *, lazy: bool = False, metrics: str | None = None) -> Client:
     """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
 
-    Raises TemporalUnavailable when it is not lazy and Temporal does not answer.
+    ``metrics`` is the address on which the SDK serves its own. Raises as ``activities.temporal.connect``.
     """
     runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics))) if metrics else None
-    try:
-        return await Client.connect(
-            settings.address, namespace=settings.namespace, data_converter=data_converter, lazy=lazy, runtime=runtime
-        )
-    except RuntimeError as exc:
-        raise TemporalUnavailable() from exc
+    return await temporal.connect(settings, lazy=lazy, runtime=runtime)
 
 
 class Jobs:
