@@ -158,10 +158,11 @@ async def signal(client: Client, workflow_id: str, name: str, *arguments: object
 async def query(client: Client, workflow_id: str, name: str, answer: type[T]) -> T | None:
     """What a run answers to a query, within QUERY_TIMEOUT; None when there is no run, or no worker to ask."""
     handle = client.get_workflow_handle(workflow_id)
-    try:
-        found: T = await handle.query(name, result_type=answer, rpc_timeout=QUERY_TIMEOUT)
-    except RPCError:
-        return None
+    async with translated():
+        try:
+            found: T = await handle.query(name, result_type=answer, rpc_timeout=QUERY_TIMEOUT)
+        except RPCError:
+            return None
     return found
 
 

@@ -180,8 +180,8 @@ async def _messages(
                 if isinstance(event, DoneEvent | ErrorEvent):
                     return
     except RunNotFound:
-        pass  # Temporal keeps it no longer
-    # … or the reader asked for what comes after its end.
+        pass
+    # Temporal keeps it no longer, or the reader asked for what comes after its end.
     async for event in _recorded(await catalog.questions.get(question.id)):
         yield _message(event, None, language)
 

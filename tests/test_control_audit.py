@@ -15,6 +15,7 @@ from tests.conftest import Platform, assert_eventually, finished, upload
 from tests.test_batches import batch_is, send
 from tests.test_control import embedding, fresh_text, state_is
 from tests.test_conversations import somebody
+from tests.test_replay import replayer
 from workflows.contracts import question_id
 
 
@@ -57,7 +58,7 @@ async def told(run: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
 
 
 async def test_a_document_names_who_controls_it(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Pause, resume, retry and cancel of a run: the arguments, the details, one audit event each."""
+    """Pause, resume, retry and cancel of a run: the arguments, the details, one audit event each; all of it replays."""
     (document,) = await upload(ada, kb, ("long.txt", fresh_text()))
     path, run = f"/documents/{document['id']}", temporal.get_workflow_handle(document["workflow_id"])
     await embedding(ada, document["id"])
@@ -73,6 +74,7 @@ async def test_a_document_names_who_controls_it(ada: httpx.AsyncClient, kb: str,
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await state_is(ada, document["id"], "canceled")
     assert await details(run) == "canceled by ada (stage: embed)"
+    await replayer().replay_workflow(await run.fetch_history())
     said = [("pause", '"ada"'), ("resume", '"ada"'), ("retry", '"chunk","ada"'), ("cancel", "by ada")]
     assert await told(run) == said
     assert (await ada.post(f"{path}/cancel")).status_code == 202  # again: nothing is done, and nothing noted
@@ -114,6 +116,7 @@ async def test_a_batch_names_who_controls_it(ada: httpx.AsyncClient, kb: str, te
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await batch_is(ada, batch["id"], "canceled")
     assert await details(run) == "canceled by ada (stage: ingest)"
+    await replayer().replay_workflow(await run.fetch_history())
     controls = [("set_parallelism", '2,"ada"'), ("pause", '"ada"'), ("resume", '"ada"'), ("cancel", '"ada"')]
     assert [each for each in await told(run) if each[0] != "more"] == controls
     assert (await ada.post(f"{path}/retry-failed")).status_code == 202

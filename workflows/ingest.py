@@ -160,7 +160,8 @@ class IngestDocument:
             await self._note_hold(paused=True)
             await workflow.wait_condition(lambda: not self._paused or self._canceled)
             if not self._canceled:
-                self._progress.note("resumed", self._resumed_by)
+                if not self._again:
+                    self._progress.note("resumed", self._resumed_by)
                 await self._note_hold(paused=False)
         if self._canceled:
             raise asyncio.CancelledError
