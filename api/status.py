@@ -30,9 +30,8 @@ class DocumentStatus:
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs
 
-    async def of(self, document_id: str, language: Language) -> JobState:
+    async def of(self, document: Document, language: Language) -> JobState:
         """The state now, asked of Temporal while the job goes on. Raises NotFound and DependencyErrors."""
-        document = await self._catalog.documents.get(document_id)
         if document.state not in PENDING or document.state == "paused":
             return state_of(document, language)
         handle = self._jobs.handle(ingest_id(document.id, document.version))
@@ -40,7 +39,7 @@ class DocumentStatus:
             async with translated():
                 description = await handle.describe()
                 if description.status is not WorkflowExecutionStatus.RUNNING:
-                    return state_of(await self._catalog.documents.get(document_id), language)
+                    return state_of(await self._catalog.documents.get(document.id), language)
                 base = await self._queried(description)
         except RPCError as exc:
             if exc.status is not RPCStatusCode.NOT_FOUND:
