@@ -13,7 +13,7 @@
     │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can mend it
-    │   ├── InvalidRequest  InvalidName  QuestionTooLong  UploadTooLarge
+    │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
@@ -55,6 +55,7 @@ _ZH_WORDS = {
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
+    "key": "密钥",
     "model": "模型",
     "reconciliation": "核对任务",
     "queued": "排队中",
@@ -208,6 +209,12 @@ class InvalidName(RequestError):
     code = "invalid-name"
     en = "The name “{name}” cannot be used: {detail}."
     zh = "名称“{name}”不可用：{detail}。"
+
+
+class UnknownRole(RequestError):
+    code = "unknown-role"
+    en = "There is no role “{role}”. Choose one of: {known}."
+    zh = "没有角色“{role}”。请从以下角色中选择：{known}。"
 
 
 class QuestionTooLong(RequestError):

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import uvicorn
-from litestar import Litestar, get
+from litestar import Litestar, Router, get
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import ResponseHeader
 from litestar.middleware import DefineMiddleware
@@ -20,6 +20,7 @@ from litestar.static_files import create_static_files_router
 
 from activities import telemetry
 from activities.settings import Settings, load
+from api.access import OPTION, PUBLIC, authorize, needs
 from api.audit import AuditController
 from api.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.batches import BatchController, BatchesOfKnowledgeBase
@@ -46,7 +47,7 @@ SECURITY_HEADERS = [
 ]
 
 
-@get("/", include_in_schema=False)
+@get("/", access=PUBLIC, include_in_schema=False)
 async def page() -> File:
     """The web page."""
     return File(
@@ -58,9 +59,10 @@ async def page() -> File:
 
 
 class Metrics(PrometheusController):
-    """Prometheus metrics; needs a key like everything else."""
+    """Prometheus metrics, for operators."""
 
     path = "/metrics"
+    opt = {OPTION: needs("operator")}
     include_in_schema = False
 
 
@@ -69,7 +71,7 @@ def _openapi() -> OpenAPIConfig:
         title="Holdfast",
         version="0.1.0",
         description="Ask your documents. Uploads and questions are durable jobs; every job can be watched.",
-        path="/schema",
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         render_plugins=[
@@ -89,9 +91,12 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=[
             page,
-            create_static_files_router("/web", directories=[WEB], include_in_schema=False),
+            create_static_files_router("/web", directories=[WEB], include_in_schema=False, opt={OPTION: PUBLIC}),
             create_static_files_router(
-                "/schema-assets", directories=[str(files("swagger_ui") / "static")], include_in_schema=False
+                "/schema-assets",
+                directories=[str(files("swagger_ui") / "static")],
+                include_in_schema=False,
+                opt={OPTION: PUBLIC},
             ),
             Metrics,
             HealthController,
@@ -111,6 +116,7 @@ def create_app(settings: Settings) -> Litestar:
             OpenAIController,
         ],
         dependencies=PROVIDERS,
+        guards=[authorize],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,

@@ -15,7 +15,7 @@ from activities.contracts import Citation, Source
 from activities.errors import NotFound
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import AuditEvent, Principal
-from api.auth import AUDITORS, for_auditors
+from api.access import has, needs
 from api.schemas import Page
 from api.schemas_conversations import AuditEventInfo
 from api.schemas_questions import CitationInfo, SourceInfo
@@ -28,7 +28,7 @@ class AuditController(Controller):
     path = "/api/v1/audit"
     tags = ["Audit"]
 
-    @get("/events", guards=[for_auditors], summary="What was done, newest first")
+    @get("/events", access=needs("auditor"), summary="What was done, newest first")
     async def events(
         self,
         catalog: Catalog,
@@ -45,7 +45,7 @@ class AuditController(Controller):
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
-    @get("/export", guards=[for_auditors], summary="The same events, oldest first, one JSON document a line")
+    @get("/export", access=needs("auditor"), summary="The same events, oldest first, one JSON document a line")
     async def export(
         self,
         catalog: Catalog,
@@ -60,12 +60,16 @@ class AuditController(Controller):
         headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"}
         return Stream(_lines(pages), media_type="application/jsonl", headers=headers)
 
-    @get("/questions/{id:str}", summary="All that was written down of a question; auditors see those of others")
+    @get(
+        "/questions/{id:str}",
+        access=needs("reader"),
+        summary="All that was written down of a question; auditors see those of others",
+    )
     async def question(self, id: str, catalog: Catalog, principal: Principal) -> dict[str, Any]:
         """Every column of the question's row, by its name, with citations and sources whole."""
         record = await catalog.trail.question(id)
         mine = record["actor"] == principal.subject and record["deleted_at"] is None
-        if not mine and principal.role not in AUDITORS:
+        if not mine and not has(principal, "auditor"):
             raise NotFound(kind="question", id=id)
         if not mine:
             await catalog.trail.note(principal.subject, "audit.read", id)

@@ -7,10 +7,9 @@ from typing import Any
 import structlog
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
 
-from activities.errors import Forbidden, Unauthenticated
+from activities.errors import Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
 
@@ -18,16 +17,13 @@ from activities.stores.catalog import Catalog
 FIRST_SUBJECT = "admin"
 FIRST_ROLE = "admin"
 
-#: Roles that may read what others did and asked.
-AUDITORS = frozenset({"auditor", "admin"})
-
 #: Seconds for which a key that was found is taken as valid: a revoked one ends this long after.
 KEY_SECONDS = 1.0
 
 #: The WebSocket subprotocol that carries a key: ``holdfast.key.<key>``, offered beside ``holdfast``.
 PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
 
-#: Paths that need no key: they show nothing that is stored.
+#: Paths that need no key: they show nothing that is stored. Their routes are declared public (``api.access``).
 OPEN_PATHS = ["^/$", "^/web/", "^/health/", "^/schema"]
 
 
@@ -50,12 +46,6 @@ def _key_of_subprotocol(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Browsers cannot set headers of a WebSocket; they offer the key as a subprotocol, never in the URL."""
     offered = connection.headers.get("sec-websocket-protocol", "").split(",")
     return next((each.strip().removeprefix(KEY_PROTOCOL) for each in offered if KEY_PROTOCOL in each), "")
-
-
-def for_auditors(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """A guard of handlers. Raises Forbidden for everybody else."""
-    if connection.user.role not in AUDITORS:
-        raise Forbidden(role="auditor")
 
 
 async def first_key(settings: Settings) -> str | None:

@@ -10,7 +10,8 @@ from litestar.response import Stream
 
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Batch, Principal, Tally
+from activities.stores.catalog.records import Batch, KnowledgeBase, Principal, Tally
+from api.access import needs
 from api.control import BatchControl
 from api.errors import language_of
 from api.schemas import BatchInfo, BatchRequest, JobAccepted, Page, ParallelismRequest, batch_job_accepted
@@ -20,29 +21,37 @@ from api.watches import BatchWatches
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
 
+CONTROLS = needs("contributor", "batch", also=("operator",))
+
 
 class BatchesOfKnowledgeBase(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}/batches"
     tags = ["Batches"]
 
-    @post(summary="Open a batch, to upload documents into it with `?batch=`")
+    @post(
+        access=needs("contributor", "knowledge_base"),
+        summary="Open a batch, to upload documents into it with `?batch=`",
+    )
     async def create(
-        self, kb: str, data: BatchRequest, request: AnyRequest, catalog: Catalog, settings: Settings,
-        principal: Principal,
+        self, knowledge_base: KnowledgeBase, data: BatchRequest, request: AnyRequest, catalog: Catalog,
+        settings: Settings, principal: Principal,
     ) -> BatchInfo:  # fmt: skip
-        record = await catalog.knowledge_bases.get(kb)
         parallelism = data.parallelism or settings.api.batch_parallelism
-        batch = await catalog.batches.create(record.id, data.name, parallelism, principal.subject, closed=False)
-        return BatchInfo.of(batch, await catalog.batches.tally(batch.id), record.name, language_of(request))
+        batch = await catalog.batches.create(knowledge_base.id, data.name, parallelism, principal.subject, closed=False)
+        return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
-    @get(summary="List batches, newest first")
+    @get(access=needs("reader", "knowledge_base"), summary="List batches, newest first")
     async def index(
-        self, kb: str, request: AnyRequest, catalog: Catalog, cursor: str | None = None, limit: Limit = 20
+        self,
+        knowledge_base: KnowledgeBase,
+        request: AnyRequest,
+        catalog: Catalog,
+        cursor: str | None = None,
+        limit: Limit = 20,
     ) -> Page[BatchInfo]:
-        record = await catalog.knowledge_bases.get(kb)
-        found = await catalog.batches.page(record.id, cursor, limit)
+        found = await catalog.batches.page(knowledge_base.id, cursor, limit)
         items = [
-            BatchInfo.of(batch, await catalog.batches.tally(batch.id), record.name, language_of(request))
+            BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
             for batch in found
         ]
         return Page(items=items, next_cursor=found[-1].id if len(found) == limit else None)
@@ -52,70 +61,62 @@ class BatchController(Controller):
     path = "/api/v1/batches/{batch_id:str}"
     tags = ["Batches"]
 
-    @get(summary="Look at a batch: its documents by state, its speed, when it will be done")
-    async def show(self, batch_id: str, request: AnyRequest, catalog: Catalog) -> BatchInfo:
-        batch = await catalog.batches.get(batch_id)
-        knowledge_base = await catalog.knowledge_bases.by_id(batch.knowledge_base_id)
+    @get(
+        access=needs("reader", "batch"),
+        summary="Look at a batch: its documents by state, its speed, when it will be done",
+    )
+    async def show(
+        self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, catalog: Catalog
+    ) -> BatchInfo:
         return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
-    @get("/events", summary="Every change of the batch, as server-sent events; ends with the last one")
-    async def events(self, batch_id: str, request: AnyRequest, catalog: Catalog, batch_watches: BatchWatches) -> Stream:
-        batch = await catalog.batches.get(batch_id)
-        name = (await catalog.knowledge_bases.by_id(batch.knowledge_base_id)).name
+    @get(
+        "/events",
+        access=needs("reader", "batch"),
+        summary="Every change of the batch, as server-sent events; ends with the last one",
+    )
+    async def events(
+        self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, batch_watches: BatchWatches
+    ) -> Stream:
         language = language_of(request)
 
         def show(value: tuple[Batch, Tally]) -> Event:
-            info = BatchInfo.of(*value, name, language)
+            info = BatchInfo.of(*value, knowledge_base.name, language)
             return Event("state", info, f"{info.done}.{info.total}.{info.state}")
 
-        states = batch_watches.events(batch_id, language, show)
+        states = batch_watches.events(batch.id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
-    async def pause(
-        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
-    ) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "pause", principal.subject)
-        return batch_job_accepted(batch_id, "paused")
+    @post("/pause", status_code=202, access=CONTROLS, summary="Hold the documents under way and start no more")
+    async def pause(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
+        await batch_control.signal(batch, "pause", principal.subject)
+        return batch_job_accepted(batch.id, "paused")
 
-    @post("/resume", status_code=202, summary="Go on")
-    async def resume(
-        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
-    ) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "resume", principal.subject)
-        return batch_job_accepted(batch_id, "running")
+    @post("/resume", status_code=202, access=CONTROLS, summary="Go on")
+    async def resume(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
+        await batch_control.signal(batch, "resume", principal.subject)
+        return batch_job_accepted(batch.id, "running")
 
-    @post("/cancel", status_code=202, summary="Stop; what is ready stays")
-    async def cancel(
-        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
-    ) -> JobAccepted:
-        await batch_control.signal(await catalog.batches.get(batch_id), "cancel", principal.subject)
-        return batch_job_accepted(batch_id, "canceled")
+    @post("/cancel", status_code=202, access=CONTROLS, summary="Stop; what is ready stays")
+    async def cancel(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
+        await batch_control.signal(batch, "cancel", principal.subject)
+        return batch_job_accepted(batch.id, "canceled")
 
-    @post("/set-parallelism", status_code=202, summary="How many documents are under way at once")
+    @post("/set-parallelism", status_code=202, access=CONTROLS, summary="How many documents are under way at once")
     async def set_parallelism(
-        self,
-        batch_id: str,
-        data: ParallelismRequest,
-        catalog: Catalog,
-        batch_control: BatchControl,
-        principal: Principal,
+        self, batch: Batch, data: ParallelismRequest, batch_control: BatchControl, principal: Principal
     ) -> JobAccepted:
-        batch = await catalog.batches.get(batch_id)
         await batch_control.set_parallelism(batch, data.parallelism, principal.subject)
-        return batch_job_accepted(batch_id, batch.state)
+        return batch_job_accepted(batch.id, batch.state)
 
-    @post("/retry-failed", status_code=202, summary="Start failed and canceled documents again")
-    async def retry_failed(
-        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
-    ) -> JobAccepted:
-        await batch_control.retry_failed(await catalog.batches.get(batch_id), principal.subject)
-        return batch_job_accepted(batch_id, "running")
+    @post("/retry-failed", status_code=202, access=CONTROLS, summary="Start failed and canceled documents again")
+    async def retry_failed(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
+        await batch_control.retry_failed(batch, principal.subject)
+        return batch_job_accepted(batch.id, "running")
 
-    @post("/close", status_code=202, summary="Say that no more documents are coming")
-    async def close(
-        self, batch_id: str, catalog: Catalog, batch_control: BatchControl, principal: Principal
-    ) -> JobAccepted:
-        batch = await catalog.batches.get(batch_id)
+    @post(
+        "/close", status_code=202, access=needs("contributor", "batch"), summary="Say that no more documents are coming"
+    )
+    async def close(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         went_on = await batch_control.close(batch, principal.subject)
-        return batch_job_accepted(batch_id, batch.state if went_on else "ready")
+        return batch_job_accepted(batch.id, batch.state if went_on else "ready")

@@ -100,13 +100,24 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Bring the catalogue's tables up to date (`holdfast up` does it by itself).",
         "将目录数据库的表更新到最新（`holdfast up` 会自动执行）。",
     ),
-    "help.key": ("Make API keys, straight in the catalogue.", "直接在目录数据库中创建 API 密钥。"),
+    "help.key": (
+        "Make, list and revoke API keys, straight in the catalogue.",
+        "直接在目录数据库中创建、列出和吊销 API 密钥。",
+    ),
     "help.key.create": (
         "Make an API key and print it: the only time that it can be seen.",
         "创建 API 密钥并输出：密钥只显示这一次。",
     ),
+    "help.key.list": ("List all API keys, without their secrets.", "列出所有 API 密钥（不含密钥内容）。"),
+    "help.key.revoke": (
+        "End an API key for good; `key list` shows its id.",
+        "永久吊销 API 密钥；编号见 `key list`。",
+    ),
     "help.subject": ("Who acts with the key.", "密钥的使用者。"),
-    "help.role": ("What the key may do.", "密钥的权限角色。"),
+    "help.role": (
+        "What the key may do: reader, contributor or manager of knowledge bases; operator, auditor or admin of all.",
+        "密钥的角色：知识库的 reader、contributor 或 manager；整个平台的 operator、auditor 或 admin。",
+    ),
     "help.doctor": ("Check the installation and say what to do.", "检查安装情况并给出建议。"),
     "help.repair": (
         "Compare catalogue, files, Milvus and Temporal instead, and mend what disagrees.",
@@ -196,6 +207,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "part.api": ("API and web page", "接口与网页"),
     # --- administration ---
     "migrated": ("The catalogue is up to date.", "目录数据库已是最新。"),
+    "key.revoked": ("The key {id} of {subject} is revoked.", "{subject} 的密钥 {id} 已吊销。"),
+    "no-key": (
+        "There is no key {id}; `holdfast key list` shows all.",
+        "没有密钥 {id}；可用 `holdfast key list` 查看。",
+    ),
+    "col.subject": ("subject", "使用者"),
+    "col.role": ("role", "角色"),
+    "col.created": ("created (UTC)", "创建时间（UTC）"),
+    "col.revoked": ("revoked (UTC)", "吊销时间（UTC）"),
     # --- documents ---
     "accepted": ("{count} accepted", "已接受 {count} 个"),
     "uploading": ("Uploading", "上传中"),

@@ -13,7 +13,8 @@ from activities.errors import DependencyError, InvalidRequest
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.conversations import cursor_after
-from activities.stores.catalog.records import Principal
+from activities.stores.catalog.records import Conversation, Principal
+from api.access import needs
 from api.errors import language_of
 from api.schemas import Page
 from api.schemas_conversations import ConversationDetail, ConversationInfo, RenameConversation
@@ -31,7 +32,7 @@ class ConversationsController(Controller):
     path = "/api/v1/conversations"
     tags = ["Conversations"]
 
-    @get(summary="List your conversations, those with the newest questions first")
+    @get(access=needs("reader"), summary="List your conversations, those with the newest questions first")
     async def index(
         self,
         catalog: Catalog,
@@ -51,44 +52,48 @@ class ConversationController(Controller):
     path = "/api/v1/conversations/{id:str}"
     tags = ["Conversations"]
 
-    @get(summary="A conversation with its questions and answers")
-    async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> ConversationDetail:
-        return await _whole(id, request, catalog, principal)
+    @get(access=needs("reader", "conversation"), summary="A conversation with its questions and answers")
+    async def show(self, conversation: Conversation, request: AnyRequest, catalog: Catalog) -> ConversationDetail:
+        return await _whole(conversation, request, catalog)
 
-    @patch(summary="Give it another title")
+    @patch(access=needs("reader", "conversation"), summary="Give it another title")
     async def rename(
-        self, id: str, data: RenameConversation, catalog: Catalog, principal: Principal
+        self, conversation: Conversation, data: RenameConversation, catalog: Catalog, principal: Principal
     ) -> ConversationInfo:
         title = " ".join(data.title.split())
         if not title:
             raise InvalidRequest(detail="the title is empty / 标题为空")
-        return ConversationInfo.of(await catalog.conversations.rename(id, title, principal.subject))
+        return ConversationInfo.of(await catalog.conversations.rename(conversation.id, title, principal.subject))
 
-    @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")
-    async def remove(self, id: str, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal) -> None:
+    @delete(
+        status_code=204,
+        access=needs("reader", "conversation"),
+        summary="Delete it: what was asked and answered is erased, that it was there is kept",
+    )
+    async def remove(
+        self, conversation: Conversation, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal
+    ) -> None:
         await jobs.ensure_available()
-        for question in await catalog.conversations.delete(id, principal.subject):
+        for question in await catalog.conversations.delete(conversation.id, principal.subject):
             await _erase(question, blobs, jobs)
 
-    @get("/export", summary="A conversation with its sources, as a file")
+    @get("/export", access=needs("reader", "conversation"), summary="A conversation with its sources, as a file")
     async def export(
         self,
-        id: str,
+        conversation: Conversation,
         request: AnyRequest,
         catalog: Catalog,
-        principal: Principal,
         format: Literal["json", "markdown"] = "markdown",
     ) -> Response[bytes]:
-        whole = await _whole(id, request, catalog, principal)
+        whole = await _whole(conversation, request, catalog)
         if format == "json":
             return _file(msgspec.json.format(msgspec.json.encode(whole)), "application/json", f"{whole.id}.json")
         text = markdown(whole, language_of(request))
         return _file(text.encode(), "text/markdown; charset=utf-8", f"{whole.id}.md")
 
 
-async def _whole(id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> ConversationDetail:
-    conversation = await catalog.conversations.get(id, principal.subject)
-    turns = await catalog.conversations.turns(id, principal.subject)
+async def _whole(conversation: Conversation, request: AnyRequest, catalog: Catalog) -> ConversationDetail:
+    turns = await catalog.conversations.turns(conversation.id, conversation.actor)
     return ConversationDetail.whole(conversation, turns, language_of(request))
 
 

@@ -1,4 +1,4 @@
-"""What handlers can ask for by name: the stores and services of the process, and who is calling."""
+"""What handlers can ask for by name: stores and services of the process, who is calling, and authorised records."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Principal
+from api.access import RECORDS, Access
 from api.auth import KEY_SECONDS
 from api.backpressure import Admission
 from api.control import BatchControl, DocumentControl
@@ -41,6 +42,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "jobs": jobs,
                 "dispatcher": dispatcher,
                 "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.keys.find),
+                "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
                 "watches": DocumentWatches(catalog),
@@ -108,6 +110,10 @@ def _batch_control(state: State) -> BatchControl:
     return BatchControl(state.stores.catalog, state.jobs, state.dispatcher)
 
 
+def _access(state: State) -> Access:
+    return state.access  # type: ignore[no-any-return]
+
+
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     return request.user  # type: ignore[no-any-return]
 
@@ -126,7 +132,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "batch_control": _batch_control,
     "retriever": _retriever,
     "uploads": _uploads,
+    "access": _access,
     "principal": _principal,
 }
 
-PROVIDERS = {name: Provide(provider, sync_to_thread=False) for name, provider in _BY_NAME.items()}
+PROVIDERS = {name: Provide(provider, sync_to_thread=False) for name, provider in _BY_NAME.items()} | RECORDS

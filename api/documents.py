@@ -21,7 +21,8 @@ from activities.index import row_id
 from activities.names import clean_tags
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Document, DocumentState, Principal
+from activities.stores.catalog.records import Document, DocumentState, KnowledgeBase, Principal
+from api.access import needs
 from api.auth import PROTOCOL
 from api.backpressure import UploadGate
 from api.content import content_response
@@ -48,6 +49,9 @@ from workflows.contracts import DeleteJob, JobState
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+
+READS = needs("reader", "document")
+CONTROLS = needs("contributor", "document", also=("operator",))
 
 
 @dataclass
@@ -84,22 +88,23 @@ class DocumentsOfKnowledgeBase(Controller):
 
     @post(
         status_code=202,
+        access=needs("contributor", "knowledge_base", recent=True),
         summary="Upload one or many files, or a zip archive of them",
         middleware=[UploadGate()],
         operation_class=UploadOperation,
     )
-    async def upload(self, kb: str, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
+    async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
             raise InvalidRequest(detail="the form has no `files`")
         query, key = request.query_params, request.headers.get("idempotency-key")
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
-        return await uploads.accept(kb, files, request.user.subject, query.get("batch"), key, tags)
+        return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
 
-    @get(summary="List documents, newest first")
+    @get(access=needs("reader", "knowledge_base"), summary="List documents, newest first")
     async def index(
         self,
-        kb: str,
+        knowledge_base: KnowledgeBase,
         request: AnyRequest,
         catalog: Catalog,
         document_state: Annotated[DocumentState | None, Parameter(query="state")] = None,
@@ -107,8 +112,7 @@ class DocumentsOfKnowledgeBase(Controller):
         cursor: str | None = None,
         limit: Limit = 100,
     ) -> Page[DocumentInfo]:
-        record = await catalog.knowledge_bases.get(kb)
-        found = await catalog.documents.page(record.id, document_state, cursor, limit, batch_id)
+        found = await catalog.documents.page(knowledge_base.id, document_state, cursor, limit, batch_id)
         return Page(
             items=[DocumentInfo.of(document, language_of(request)) for document in found],
             next_cursor=found[-1].id if len(found) == limit else None,
@@ -119,38 +123,38 @@ class DocumentController(Controller):
     path = "/api/v1/documents/{document_id:str}"
     tags = ["Documents"]
 
-    @get(summary="Look at a document")
-    async def show(self, document_id: str, request: AnyRequest, catalog: Catalog) -> DocumentInfo:
-        return DocumentInfo.of(await catalog.documents.get(document_id), language_of(request))
-
-    @patch(summary="Change its tags")
-    async def change(
-        self, document_id: str, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
-    ) -> DocumentInfo:
-        document = await catalog.documents.tag(document_id, clean_tags(data.tags), principal.subject)
+    @get(access=READS, summary="Look at a document")
+    async def show(self, document: Document, request: AnyRequest) -> DocumentInfo:
         return DocumentInfo.of(document, language_of(request))
 
-    @get("/status", summary="The state of the document's job now")
-    async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
-        return JobStateInfo.whole(await status.of(document_id, language_of(request)))
+    @patch(access=needs("contributor", "document"), summary="Change its tags")
+    async def change(
+        self, document: Document, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> DocumentInfo:
+        tagged = await catalog.documents.tag(document.id, clean_tags(data.tags), principal.subject)
+        return DocumentInfo.of(tagged, language_of(request))
 
-    @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
-    async def events(self, document_id: str, request: AnyRequest, catalog: Catalog, watches: DocumentWatches) -> Stream:
-        await catalog.documents.get(document_id)
+    @get("/status", access=READS, summary="The state of the document's job now")
+    async def status_now(self, document: Document, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
+        return JobStateInfo.whole(await status.of(document, language_of(request)))
+
+    @get(
+        "/events",
+        access=READS,
+        summary="Every change of the job's state, as server-sent events; ends with the last one",
+    )
+    async def events(self, document: Document, request: AnyRequest, watches: DocumentWatches) -> Stream:
         language = language_of(request)
 
         def show(document: Document) -> Event:
             state = state_of(document, language)
             return Event("state", JobStateInfo.whole(state), state_id(state))
 
-        states = watches.events(document_id, language, show)
+        states = watches.events(document.id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @get("/chunks", summary="The passages of the document's live version")
-    async def chunks(
-        self, document_id: str, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
-    ) -> Page[ChunkInfo]:
-        document = await catalog.documents.get(document_id)
+    @get("/chunks", access=READS, summary="The passages of the document's live version")
+    async def chunks(self, document: Document, blobs: Blobs, cursor: int = 0, limit: Limit = 100) -> Page[ChunkInfo]:
         chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
         items = [
             ChunkInfo(
@@ -165,50 +169,49 @@ class DocumentController(Controller):
         ]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
-    @get("/content", summary="The uploaded bytes, also in ranges")
-    async def content(
-        self, document_id: str, request: AnyRequest, catalog: Catalog, blobs: Blobs
-    ) -> Stream | Response[bytes]:
-        document = await catalog.documents.get(document_id)
+    @get("/content", access=READS, summary="The uploaded bytes, also in ranges")
+    async def content(self, document: Document, request: AnyRequest, blobs: Blobs) -> Stream | Response[bytes]:
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))
 
-    @post("/pause", status_code=202, summary="Hold the indexing of the latest version")
-    async def pause(
-        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
-    ) -> DocumentJob:
-        return DocumentJob.of(await control.pause(await catalog.documents.get(document_id), principal.subject))
+    @post("/pause", status_code=202, access=CONTROLS, summary="Hold the indexing of the latest version")
+    async def pause(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.pause(document, principal.subject))
 
-    @post("/resume", status_code=202, summary="Go on where it was paused")
-    async def resume(
-        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
-    ) -> DocumentJob:
-        return DocumentJob.of(await control.resume(await catalog.documents.get(document_id), principal.subject))
+    @post("/resume", status_code=202, access=CONTROLS, summary="Go on where it was paused")
+    async def resume(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.resume(document, principal.subject))
 
-    @post("/cancel", status_code=202, summary="Stop indexing the latest version; an earlier one stays live")
-    async def cancel(
-        self, document_id: str, catalog: Catalog, control: DocumentControl, principal: Principal
-    ) -> DocumentJob:
-        return DocumentJob.of(await control.cancel(await catalog.documents.get(document_id), principal.subject))
+    @post(
+        "/cancel",
+        status_code=202,
+        access=CONTROLS,
+        summary="Stop indexing the latest version; an earlier one stays live",
+    )
+    async def cancel(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.cancel(document, principal.subject))
 
-    @post("/retry", status_code=202, summary="Try again, with what is done kept, or made anew from a step on")
+    @post(
+        "/retry",
+        status_code=202,
+        access=CONTROLS,
+        summary="Try again, with what is done kept, or made anew from a step on",
+    )
     async def retry(
-        self,
-        document_id: str,
-        catalog: Catalog,
-        control: DocumentControl,
-        principal: Principal,
-        data: RetryRequest | None = None,
+        self, document: Document, control: DocumentControl, principal: Principal, data: RetryRequest | None = None
     ) -> DocumentJob:
-        document = await catalog.documents.get(document_id)
         return DocumentJob.of(await control.retry(document, data.from_step if data else None, principal.subject))
 
-    @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
-    async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
+    @delete(
+        status_code=202,
+        access=needs("manager", "document"),
+        summary="Delete a document: at once from every answer, then all that it left",
+    )
+    async def remove(
+        self, document: Document, knowledge_base: KnowledgeBase, catalog: Catalog, jobs: Jobs, principal: Principal
+    ) -> JobAccepted:
         await jobs.ensure_available()
-        document = await catalog.documents.get(document_id)
-        knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
-        await catalog.documents.delete(document_id, principal.subject)
+        await catalog.documents.delete(document.id, principal.subject)
         job = DeleteJob(
             knowledge_base_id=knowledge_base.id,
             knowledge_base=knowledge_base.name,
@@ -219,14 +222,13 @@ class DocumentController(Controller):
         return JobAccepted(id=document.id, state="running", workflow_id=await jobs.delete(job))
 
 
-@websocket("/api/v1/documents/{document_id:str}/ws")
-async def document_socket(socket: AnySocket, document_id: str, catalog: Catalog, watches: DocumentWatches) -> None:
+@websocket("/api/v1/documents/{document_id:str}/ws", access=READS)
+async def document_socket(socket: AnySocket, document: Document, watches: DocumentWatches) -> None:
     """Every change of the job's state as a JSON text, then the close; the same states as ``/events``."""
-    await catalog.documents.get(document_id)
     await socket.accept(subprotocols=PROTOCOL if PROTOCOL in socket.headers.get("sec-websocket-protocol", "") else None)
     with suppress(WebSocketDisconnect):
-        async for document in watches.changes(document_id):
-            state = state_of(document, language_of(socket))
+        async for changed in watches.changes(document.id):
+            state = state_of(changed, language_of(socket))
             await socket.send_text(msgspec.json.encode(JobStateInfo.whole(state)).decode())
         await socket.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar import Controller, get
 
 from activities.formats import FORMATS
+from api.access import needs
 from api.documents import AnyRequest
 from api.errors import language_of
 from api.schemas import FormatInfo, Page
@@ -14,7 +15,7 @@ class FormatController(Controller):
     path = "/api/v1/formats"
     tags = ["Formats"]
 
-    @get(summary="List the formats that can be read")
+    @get(access=needs("reader"), summary="List the formats that can be read")
     async def index(self, request: AnyRequest) -> Page[FormatInfo]:
         """All of them on one page; titles are in the language of the client."""
         return Page(items=[FormatInfo.of(item, language_of(request)) for item in FORMATS])

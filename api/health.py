@@ -9,6 +9,7 @@ from litestar import Controller, Response, get
 
 from activities.errors import HoldfastError
 from activities.registry import Stores
+from api.access import PUBLIC
 from api.schemas import DependencyState, Readiness
 from workflows.connect import Jobs
 
@@ -20,11 +21,11 @@ class HealthController(Controller):
     path = "/health"
     tags = ["Operation"]
 
-    @get("/live", summary="The process answers")
+    @get("/live", access=PUBLIC, summary="The process answers")
     async def live(self) -> dict[str, bool]:
         return {"live": True}
 
-    @get("/ready", summary="All dependencies answer; 503 while one does not")
+    @get("/ready", access=PUBLIC, summary="All dependencies answer; 503 while one does not")
     async def ready(self, stores: Stores, jobs: Jobs) -> Response[Readiness]:
         pings: dict[str, Callable[[], Awaitable[None]]] = {
             "temporal": jobs.ping,

@@ -10,7 +10,8 @@ from litestar.params import Parameter
 
 from activities.contracts import Chunking
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Principal
+from activities.stores.catalog.records import KnowledgeBase, Principal
+from api.access import Access, needs
 from api.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, JobAccepted, KnowledgeBaseInfo, Page
 from workflows.connect import Jobs
 from workflows.contracts import DeleteKnowledgeBaseJob
@@ -22,7 +23,7 @@ class KnowledgeBaseController(Controller):
     path = "/api/v1/knowledge-bases"
     tags = ["Knowledge bases"]
 
-    @post(summary="Create a knowledge base")
+    @post(access=needs("manager"), summary="Create a knowledge base")
     async def create(self, data: CreateKnowledgeBase, catalog: Catalog, principal: Principal) -> KnowledgeBaseInfo:
         chunking = Chunking(max_tokens=data.chunking.max_tokens, overlap_tokens=data.chunking.overlap_tokens)
         created = await catalog.knowledge_bases.create(
@@ -30,35 +31,46 @@ class KnowledgeBaseController(Controller):
         )
         return KnowledgeBaseInfo.of(created, {})
 
-    @get(summary="List knowledge bases by name")
-    async def index(self, catalog: Catalog, cursor: str | None = None, limit: Limit = 100) -> Page[KnowledgeBaseInfo]:
+    @get(access=needs("reader"), summary="List knowledge bases by name")
+    async def index(
+        self, catalog: Catalog, access: Access, principal: Principal, cursor: str | None = None, limit: Limit = 100
+    ) -> Page[KnowledgeBaseInfo]:
         found = await catalog.knowledge_bases.page(cursor, limit)
-        counts = await catalog.knowledge_bases.counts([record.id for record in found])
+        shown = await access.readable(principal, found)
+        counts = await catalog.knowledge_bases.counts([record.id for record in shown])
         return Page(
-            items=[KnowledgeBaseInfo.of(record, counts.get(record.id, {})) for record in found],
+            items=[KnowledgeBaseInfo.of(record, counts.get(record.id, {})) for record in shown],
             next_cursor=found[-1].name if len(found) == limit else None,
         )
 
-    @get("/{kb:str}", summary="Look at a knowledge base")
-    async def show(self, kb: str, catalog: Catalog) -> KnowledgeBaseInfo:
-        record = await catalog.knowledge_bases.get(kb)
-        counts = await catalog.knowledge_bases.counts([record.id])
-        return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
+    @get("/{kb:str}", access=needs("reader", "knowledge_base"), summary="Look at a knowledge base")
+    async def show(self, knowledge_base: KnowledgeBase, catalog: Catalog) -> KnowledgeBaseInfo:
+        counts = await catalog.knowledge_bases.counts([knowledge_base.id])
+        return KnowledgeBaseInfo.of(knowledge_base, counts.get(knowledge_base.id, {}))
 
-    @patch("/{kb:str}", summary="Change a knowledge base")
+    @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Change a knowledge base")
     async def change(
-        self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
+        self, knowledge_base: KnowledgeBase, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
     ) -> KnowledgeBaseInfo:
         changes = given(data)
         answers = changes.pop("answers", None)
-        record = await catalog.knowledge_bases.update(kb, changes, principal.subject, answers and given(answers))
+        record = await catalog.knowledge_bases.update(
+            knowledge_base.name, changes, principal.subject, answers and given(answers)
+        )
         counts = await catalog.knowledge_bases.counts([record.id])
         return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
 
-    @delete("/{kb:str}", status_code=202, summary="Delete a knowledge base with all its documents")
-    async def remove(self, kb: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
+    @delete(
+        "/{kb:str}",
+        status_code=202,
+        access=needs("manager", "knowledge_base"),
+        summary="Delete a knowledge base with all its documents",
+    )
+    async def remove(
+        self, knowledge_base: KnowledgeBase, catalog: Catalog, jobs: Jobs, principal: Principal
+    ) -> JobAccepted:
         await jobs.ping()
-        record = await catalog.knowledge_bases.delete(kb, principal.subject)
+        record = await catalog.knowledge_bases.delete(knowledge_base.name, principal.subject)
         job = DeleteKnowledgeBaseJob(knowledge_base_id=record.id, knowledge_base=record.name, actor=principal.subject)
         return JobAccepted(id=record.id, state="running", workflow_id=await jobs.delete_knowledge_base(job))
 

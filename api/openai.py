@@ -27,6 +27,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.triton import Vectors
+from api.access import Access, needs
 from api.errors import OPENAI_MAX_BODY_BYTES, language_of
 from api.openai_chat import Chat
 from api.openai_messages import said
@@ -48,6 +49,8 @@ from workflows.contracts import QuestionJob
 AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
 
+ASKS = needs("reader", "knowledge_base", at="model")
+
 #: Texts of one request, and tokens of all of them: OpenAI's own limits.
 MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
@@ -60,6 +63,7 @@ class OpenAIController(Controller):
     @post(
         "/chat/completions",
         status_code=200,
+        access=needs("reader"),  # … and ASKS, of the knowledge base that the body names
         summary="Ask a knowledge base; `stream` sends the answer as it comes",
         responses={200: ResponseSpec(Completion, generate_examples=False)},
     )
@@ -68,6 +72,7 @@ class OpenAIController(Controller):
         data: ChatRequest,
         request: AnyRequest,
         catalog: Catalog,
+        access: Access,
         stores: Stores,
         jobs: Jobs,
         settings: Settings,
@@ -75,7 +80,7 @@ class OpenAIController(Controller):
     ) -> Response[Any]:
         if data.n not in (None, 1):
             raise InvalidRequest(detail="there is one answer: n must be 1 / 只有一个回答：n 必须为 1", param="n")
-        record = await catalog.knowledge_bases.get(data.model)
+        record = await access.named(principal, ASKS, data.model)
         asked = said(data.messages)
         text = checked_question(asked.question, settings)
         options = data.holdfast or ChatOptions()
@@ -108,18 +113,18 @@ class OpenAIController(Controller):
         counted = data.stream_options is not None and data.stream_options.include_usage
         return await unless_gone(request, chat.stream(limit, counted, language_of(request)))
 
-    @get("/models", summary="The knowledge bases that you may ask")
-    async def models(self, catalog: Catalog) -> ModelList:
+    @get("/models", access=needs("reader"), summary="The knowledge bases that you may ask")
+    async def models(self, catalog: Catalog, access: Access, principal: Principal) -> ModelList:
         found: list[KnowledgeBase] = []
         while page := await catalog.knowledge_bases.page(found[-1].name if found else None, 1000):
             found += page
-        return ModelList(data=[_model(record) for record in found])
+        return ModelList(data=[_model(record) for record in await access.readable(principal, found)])
 
-    @get("/models/{model:str}", summary="One of them")
-    async def model(self, model: str, catalog: Catalog) -> Model:
-        return _model(await catalog.knowledge_bases.get(model))
+    @get("/models/{model:str}", access=ASKS, summary="One of them")
+    async def model(self, knowledge_base: KnowledgeBase) -> Model:
+        return _model(knowledge_base)
 
-    @post("/embeddings", status_code=200, summary="Vectors of texts")
+    @post("/embeddings", status_code=200, access=needs("reader"), summary="Vectors of texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
         return await unless_gone(request, _embeddings(data, stores))
 

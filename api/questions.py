@@ -14,14 +14,15 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.contracts import AnswerMode
-from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
+from activities.errors import HoldfastError, InvalidRequest, Language, QuestionTooLong
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Feedback, Principal, Question
+from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal, Question
 from activities.streams import length, subscribe
 from activities.temporal import RunNotFound, translated
+from api.access import needs
 from api.errors import language_of
 from api.schemas_questions import (
     AskRequest,
@@ -41,16 +42,23 @@ from workflows.contracts import QuestionJob, question_id
 
 AnyRequest = Request[Any, Any, Any]
 
+OWN = needs("reader", "question")
+
 
 class SearchController(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}"
     tags = ["Search and questions"]
 
-    @post("/search", status_code=200, summary="Find passages")
+    @post("/search", status_code=200, access=needs("reader", "knowledge_base"), summary="Find passages")
     async def search(
-        self, kb: str, data: SearchRequest, catalog: Catalog, retriever: Retriever, settings: Settings
+        self,
+        knowledge_base: KnowledgeBase,
+        data: SearchRequest,
+        catalog: Catalog,
+        retriever: Retriever,
+        settings: Settings,
     ) -> SearchResponse:
-        record = await catalog.knowledge_bases.get(kb)
+        record = knowledge_base
         query = checked_question(data.query, settings)
         await catalog.searching.known(record.id, data.documents)
         found, pending = await asyncio.gather(
@@ -60,11 +68,17 @@ class SearchController(Controller):
         hits = [SearchHit.of(passage) for passage in found.passages]
         return SearchResponse(hits=hits, index=IndexState.of(pending))
 
-    @post("/questions", status_code=202, summary="Ask a question")
+    @post("/questions", status_code=202, access=needs("reader", "knowledge_base"), summary="Ask a question")
     async def ask(
-        self, kb: str, data: AskRequest, catalog: Catalog, jobs: Jobs, settings: Settings, principal: Principal
+        self,
+        knowledge_base: KnowledgeBase,
+        data: AskRequest,
+        catalog: Catalog,
+        jobs: Jobs,
+        settings: Settings,
+        principal: Principal,
     ) -> QuestionAccepted:
-        record = await catalog.knowledge_bases.get(kb)
+        record = knowledge_base
         text = checked_question(data.question, settings)
         await catalog.searching.known(record.id, data.documents)
         mode = data.mode or record.answers.mode or default_mode(settings)
@@ -94,43 +108,32 @@ class QuestionController(Controller):
     path = "/api/v1/questions/{id:str}"
     tags = ["Search and questions"]
 
-    @get(summary="A question and what came of it")
-    async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> QuestionInfo:
-        return QuestionInfo.of(await own_question(catalog, id, principal), language_of(request))
-
-    @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
-    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal) -> Stream:
-        question = await own_question(catalog, id, principal)
-        offset = last_offset(request.headers.get("last-event-id"))
-        if offset:
-            await _within(jobs.client, question_id(id), offset)
-        return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
-
-    @post("/cancel", status_code=202, summary="Stop answering")
-    async def cancel(
-        self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
-    ) -> QuestionInfo:
-        question = await own_question(catalog, id, principal)
-        if await jobs.cancel(question_id(id), principal.subject) and question.finished_at is None:
-            await catalog.trail.control(principal.subject, "question.cancel", question.knowledge_base_id, id)
+    @get(access=OWN, summary="A question and what came of it")
+    async def show(self, question: Question, request: AnyRequest) -> QuestionInfo:
         return QuestionInfo.of(question, language_of(request))
 
-    @post("/feedback", status_code=200, summary="Say what you think of the answer; the last word counts")
-    async def feedback(
-        self, id: str, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
+    @get("/events", access=OWN, summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
+    async def events(self, question: Question, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> Stream:
+        offset = last_offset(request.headers.get("last-event-id"))
+        if offset:
+            await _within(jobs.client, question_id(question.id), offset)
+        return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
+
+    @post("/cancel", status_code=202, access=OWN, summary="Stop answering")
+    async def cancel(
+        self, question: Question, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
     ) -> QuestionInfo:
-        await own_question(catalog, id, principal)
+        if await jobs.cancel(question_id(question.id), principal.subject) and question.finished_at is None:
+            await catalog.trail.control(principal.subject, "question.cancel", question.knowledge_base_id, question.id)
+        return QuestionInfo.of(question, language_of(request))
+
+    @post("/feedback", status_code=200, access=OWN, summary="Say what you think of the answer; the last word counts")
+    async def feedback(
+        self, question: Question, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> QuestionInfo:
         feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
-        rated = await catalog.questions.rate(id, feedback, principal.subject)
+        rated = await catalog.questions.rate(question.id, feedback, principal.subject)
         return QuestionInfo.of(rated, language_of(request))
-
-
-async def own_question(catalog: Catalog, id: str, principal: Principal) -> Question:
-    """A question of the one who is calling. Raises NotFound."""
-    question = await catalog.questions.get(id)
-    if question.actor != principal.subject:
-        raise NotFound(kind="question", id=id)
-    return question
 
 
 @asynccontextmanager

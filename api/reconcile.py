@@ -13,6 +13,7 @@ from activities.errors import Language, NotFound
 from activities.interceptor import reason_of
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.tables import new_id
+from api.access import needs
 from api.errors import language_of
 from api.schemas import JobAccepted
 from api.schemas_reconcile import ReconcileInfo, ReconcileReportInfo, ReconcileRequest
@@ -34,7 +35,11 @@ class ReconcileController(Controller):
     path = "/api/v1/reconcile"
     tags = ["Operation"]
 
-    @post(status_code=202, summary="Compare all stores, and mend what disagrees unless `repair` is false")
+    @post(
+        status_code=202,
+        access=needs("operator"),
+        summary="Compare all stores, and mend what disagrees unless `repair` is false",
+    )
     async def start(self, jobs: Jobs, principal: Principal, data: ReconcileRequest | None = None) -> JobAccepted:
         job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
         workflow_id = await jobs.reconcile(job)
@@ -42,7 +47,7 @@ class ReconcileController(Controller):
             id=job.reconcile_id, state="queued", workflow_id=workflow_id, status_url=f"{self.path}/{job.reconcile_id}"
         )
 
-    @get("/{id:str}", summary="How far it is, and at the end what was found and mended")
+    @get("/{id:str}", access=needs("operator"), summary="How far it is, and at the end what was found and mended")
     async def show(self, id: str, request: AnyRequest, jobs: Jobs) -> ReconcileInfo:
         run = await temporal.describe(jobs.client, reconcile_id(id))
         if run is None:

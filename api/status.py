@@ -25,16 +25,15 @@ class DocumentStatus:
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs
 
-    async def of(self, document_id: str, language: Language) -> JobState:
+    async def of(self, document: Document, language: Language) -> JobState:
         """The state now, asked of Temporal while the job goes on. Raises NotFound and DependencyErrors."""
-        document = await self._catalog.documents.get(document_id)
         if document.state not in PENDING or document.state == "paused":
             return state_of(document, language)
         description = await temporal.describe(self._jobs.client, ingest_id(document.id, document.version))
         if description is None:
             return state_of(document, language)  # its run has not started yet
         if description.status is not WorkflowExecutionStatus.RUNNING:
-            return state_of(await self._catalog.documents.get(document_id), language)
+            return state_of(await self._catalog.documents.get(document.id), language)
         base = await self._queried(description)
         pending = description.raw_description.pending_activities
         if document.state == "waiting" and pending and pending[0].attempt > 1:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import structlog
-from async_lru import alru_cache
 from litestar.datastructures import UploadFile
 
 from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, WrongState
@@ -27,9 +26,6 @@ from workflows.connect import Jobs
 
 #: How long an upload waits for a removal of the same content, in seconds.
 REMOVAL_SECONDS = 5.0
-
-#: Seconds for which a knowledge base that was there is taken to be there.
-KNOWN_SECONDS = 1.0
 
 #: Uploads up to this many bytes are hashed at once; a thread would cost more than the hashing.
 SMALL = 1 << 18
@@ -86,12 +82,10 @@ class Uploads:
         self._blobs, self._catalog, self._jobs, self._dispatcher = blobs, catalog, jobs, dispatcher
         self._settings = settings
         self._commits = Commits(catalog.intake)
-        # What a burst of uploads would ask a hundred times; accepting looks again whether it is still there.
-        self._knowledge_base = alru_cache(ttl=KNOWN_SECONDS)(catalog.knowledge_bases.get)
 
     async def accept(
         self,
-        kb_name: str,
+        kb: KnowledgeBase,
         files: Sequence[UploadFile],
         actor: str,
         batch_id: str | None,
@@ -101,11 +95,11 @@ class Uploads:
         """The documents, in order of the files; many files are a batch, and so is a zip archive.
 
         Names are checked before anything is stored, so that a request is refused as a whole. ``key`` is the
-        request's Idempotency-Key. ``tags`` take the place of those that the documents had. Raises NotFound,
-        InvalidName, KeyReused, WrongState (the batch is closed) and DependencyErrors.
+        request's Idempotency-Key. ``tags`` take the place of those that the documents had. ``kb`` may be a second
+        old: accepting looks again whether it is still there. Raises NotFound, InvalidName, KeyReused, WrongState
+        (the batch is closed) and DependencyErrors.
         """
         names = [clean_name(file.filename) for file in files]
-        kb = await self._knowledge_base(kb_name)
         batch = await self._catalog.batches.get(batch_id) if batch_id else None
         if batch is not None and (batch.closed or batch.knowledge_base_id != kb.id):
             raise WrongState(state=batch.state)

@@ -7,10 +7,12 @@ import secrets
 
 from sqlalchemy import func, select
 
+from activities.errors import NotFound, UnknownRole
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.records import Principal
-from activities.stores.catalog.tables import ApiKeyRow
+from activities.stores.catalog.records import ApiKey, Principal
+from activities.stores.catalog.roles import ROLES, role_named
+from activities.stores.catalog.tables import ApiKeyRow, now
 
 #: Every key starts like this, so that secret scanners can find one that leaked.
 KEY_PREFIX = "holdfast_"
@@ -28,7 +30,9 @@ class Keys:
         self._engine = engine
 
     async def create(self, subject: str, role: str) -> str:
-        """Make a key for ``subject`` and return it: the only time that it can be seen."""
+        """Make a key for ``subject`` and return it: the only time that it can be seen. Raises UnknownRole."""
+        if role not in ROLES:
+            raise UnknownRole(role=role, known=", ".join(ROLES))
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         row = ApiKeyRow(subject=subject, role=role, secret_sha256=hash_key(key))
         async with self._engine.write() as session:
@@ -42,10 +46,36 @@ class Keys:
         query = select(ApiKeyRow).where(ApiKeyRow.secret_sha256 == hash_key(key), ApiKeyRow.revoked_at.is_(None))
         async with self._engine.read() as session:
             row = await session.scalar(query)
-        return Principal(subject=row.subject, role=row.role, key_id=row.id) if row else None
+        return Principal(subject=row.subject, role=role_named(row.role), key_id=row.id) if row else None
+
+    async def all(self) -> list[ApiKey]:
+        """Every key, also revoked ones, oldest first."""
+        async with self._engine.read() as session:
+            return [_record(row) for row in await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.id))]
+
+    async def revoke(self, id: str, actor: str) -> ApiKey:
+        """End a key for good; revoking it again changes nothing. Raises NotFound."""
+        async with self._engine.write() as session:
+            row = await session.get(ApiKeyRow, id, with_for_update=True)
+            if row is None:
+                raise NotFound(kind="key", id=id)
+            if row.revoked_at is None:
+                row.revoked_at = now()
+                audit(session, actor, "key.revoke", None, row.id, subject=row.subject, role=row.role)
+        return _record(row)
 
     async def count(self) -> int:
         """How many keys are valid."""
         query = select(func.count()).select_from(ApiKeyRow).where(ApiKeyRow.revoked_at.is_(None))
         async with self._engine.read() as session:
             return int(await session.scalar(query) or 0)
+
+
+def _record(row: ApiKeyRow) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        subject=row.subject,
+        role=role_named(row.role),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from activities.contracts import AnswerMode, AnswerSettings, BatchState, Chunking, Citation, Fallback, Source
 from activities.errors import Reason
+from activities.stores.catalog.roles import Role
 
 DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
 QuestionState = Literal["running", "ready", "failed", "canceled"]
@@ -24,8 +25,18 @@ class Principal(Record, frozen=True):
     """Who a valid key belongs to."""
 
     subject: str
-    role: str
+    role: Role
     key_id: str
+
+
+class ApiKey(Record, frozen=True):
+    """A key without its secret; ``role`` is the one that counts, ``revoked_at`` when it ceased to be valid."""
+
+    id: str
+    subject: str
+    role: Role
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 class Generation(Record, frozen=True):
