@@ -10,6 +10,7 @@ from litestar import Controller, Request, Response, delete, get, patch
 from litestar.params import Parameter
 
 from activities.errors import DependencyError, InvalidRequest
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.conversations import cursor_after
@@ -61,7 +62,7 @@ class ConversationController(Controller):
     ) -> ConversationInfo:
         title = " ".join(data.title.split())
         if not title:
-            raise InvalidRequest(detail="the title is empty / 标题为空")
+            raise InvalidRequest(detail=Phrase.TITLE_EMPTY)
         return ConversationInfo.of(await catalog.conversations.rename(id, title, principal.subject))
 
     @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")

@@ -19,6 +19,7 @@ from activities.contracts import Chunk
 from activities.errors import InvalidRequest
 from activities.index import row_id
 from activities.names import clean_tags
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Document, DocumentState, Principal
@@ -91,7 +92,7 @@ class DocumentsOfKnowledgeBase(Controller):
     async def upload(self, kb: str, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
-            raise InvalidRequest(detail="the form has no `files`")
+            raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)
         query, key = request.query_params, request.headers.get("idempotency-key")
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
         return await uploads.accept(kb, files, request.user.subject, query.get("batch"), key, tags)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from litestar import Controller, Response, get
+from litestar import Controller, Request, Response, get
 
-from activities.errors import HoldfastError
+from activities.errors import HoldfastError, Language
+from activities.phrases import Phrase
 from activities.registry import Stores
+from api.errors import language_of
 from api.schemas import DependencyState, Readiness
 from workflows.connect import Jobs
 
@@ -25,7 +28,7 @@ class HealthController(Controller):
         return {"live": True}
 
     @get("/ready", summary="All dependencies answer; 503 while one does not")
-    async def ready(self, stores: Stores, jobs: Jobs) -> Response[Readiness]:
+    async def ready(self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs) -> Response[Readiness]:
         pings: dict[str, Callable[[], Awaitable[None]]] = {
             "temporal": jobs.ping,
             "catalog": stores.catalog.ping,
@@ -33,17 +36,20 @@ class HealthController(Controller):
             "milvus": stores.milvus.ping,
             "triton": stores.triton.ping,
         }
-        states = await asyncio.gather(*(_state(name, ping) for name, ping in pings.items()))
+        language = language_of(request)
+        states = await asyncio.gather(*(_state(name, ping, language) for name, ping in pings.items()))
         ready = all(state.ready for state in states)
         return Response(Readiness(ready=ready, dependencies=list(states)), status_code=200 if ready else 503)
 
 
-async def _state(name: str, ping: Callable[[], Awaitable[None]]) -> DependencyState:
+async def _state(name: str, ping: Callable[[], Awaitable[None]], language: Language) -> DependencyState:
     try:
         async with asyncio.timeout(PING_TIMEOUT):
             await ping()
     except TimeoutError:
-        return DependencyState(name=name, ready=False, detail=f"no answer within {PING_TIMEOUT} s")
+        return DependencyState(
+            name=name, ready=False, detail=Phrase.NO_ANSWER_WITHIN.render(language, seconds=PING_TIMEOUT)
+        )
     except HoldfastError as exc:
-        return DependencyState(name=name, ready=False, detail=str(exc))
+        return DependencyState(name=name, ready=False, detail=exc.reason.render(language))
     return DependencyState(name=name, ready=True)

@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.phrases import Phrase
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
@@ -145,7 +146,7 @@ def checked_question(text: str, settings: Settings) -> str:
     """The question without surrounding space. Raises QuestionTooLong and InvalidRequest."""
     text = text.strip()
     if not text:
-        raise InvalidRequest(detail="the question is empty / 问题为空")
+        raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
     if len(text) > settings.api.max_question_characters:
         raise QuestionTooLong(length=len(text), limit=settings.api.max_question_characters)
     return text
@@ -163,9 +164,7 @@ async def _within(client: Client, workflow_id: str, offset: int) -> None:
     except RPCError:  # no run any more, or no worker to ask: what there is, is sent
         return
     if offset > events:
-        raise InvalidRequest(
-            detail=f"Last-Event-ID {offset} is not an id of this stream / Last-Event-ID {offset} 不属于此事件流"
-        )
+        raise InvalidRequest(detail=Phrase.FOREIGN_EVENT_ID, value=offset)
 
 
 async def _messages(
