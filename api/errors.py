@@ -179,8 +179,11 @@ def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, said: str) -> 
 def _what_is_wrong(exc: HTTPException, language: Language) -> str:
     """The fields that do not fit, or else what is wrong with the body, in one language."""
     fields = [item for item in exc.extra if isinstance(item, dict)] if isinstance(exc.extra, list) else []
-    parts = [f"{item.get('key') or 'body'}: {explain(str(item.get('message'))).render(language)}" for item in fields]
-    return "; ".join(parts) or explain(exc.detail).render(language)
+    colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
+    parts = [
+        f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields
+    ]
+    return semicolon.join(parts) or explain(exc.detail).render(language)
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
