@@ -12,7 +12,8 @@ import asyncio
 import click
 
 from api.cli_output import Output, json_option
-from api.cli_texts import Problem, say
+from api.cli_texts import say
+from api.problem import Problem
 
 
 @click.command("migrate", help=say("help.migrate"))

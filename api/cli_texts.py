@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from activities.errors import Language
 from api.cli_texts_asking import ASKING
+from api.problem import Message, Problem
 
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
@@ -353,9 +354,7 @@ def say_or(key: str, fallback: str) -> str:
     return say(key) if key in TEXTS else fallback
 
 
-class Problem(Exception):
-    """A sentence for the person at the terminal; the command then ends with exit code 1."""
-
-    def __init__(self, key: str, /, **params: object) -> None:
-        super().__init__(say(key, **params))
-        self.code = key
+def text_of(it: Message | Problem) -> str:
+    """A message of the layers below in the terminal's language, and so are the messages in its parameters."""
+    shown = {name: text_of(each) if isinstance(each, Message) else each for name, each in it.params.items()}
+    return say(it.code, **shown)

@@ -97,6 +97,7 @@ ASKING: dict[str, tuple[str, str]] = {
     "eval.bad-line": ("{path}, line {line}: {problem}.", "{path} 第 {line} 行：{problem}。"),
     "eval.bad-item": ("{path}, question {number}: {problem}.", "{path} 第 {number} 个问题：{problem}。"),
     "eval.no-json": ("it is not JSON ({detail})", "不是 JSON（{detail}）"),
+    "eval.no-csv": ("it is not CSV ({detail})", "不是 CSV（{detail}）"),
     "eval.no-text": ("it is not text in UTF-8", "不是 UTF-8 文本"),
     "eval.no-questions": ("it has no questions", "其中没有问题"),
     "eval.no-columns": (

@@ -22,8 +22,10 @@ from activities.names import clean_name, clean_tags
 from activities.phrases import Bilingual, Phrase
 from activities.settings import load
 from activities.validation import explain
+from api.cli_texts import TEXTS, text_of
 from api.errors import EXCEPTION_HANDLERS
 from api.openai_messages import said
+from api.problem import Message, Problem
 from api.schemas_openai import ChatRequest
 from api.sse import last_offset
 
@@ -167,6 +169,56 @@ def test_every_phrase_is_used() -> None:
     """A phrase that nothing raises is not kept."""
     sources = " ".join(file.read_text() for file in FILES)
     assert [phrase.name for phrase in Phrase if not re.search(rf"Phrase\.{phrase.name}\b", sources)] == []
+
+
+# --- the command line ------------------------------------------------------------------------------
+
+
+def messages() -> Iterator[tuple[str, str, set[str]]]:
+    """(place, code or its constant beginning, parameters) of every message that the code makes."""
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("Problem", "Message", "_Bad"):
+                continue
+            code, names = node.args[0], {str(each.arg) for each in node.keywords}
+            if isinstance(code, ast.Name):  # passed on by the class itself
+                continue
+            if isinstance(code, ast.JoinedStr):
+                code = code.values[0]
+            assert isinstance(code, ast.Constant), ast.unparse(node)
+            yield f"{file.relative_to(ROOT)}:{node.lineno}", str(code.value), names
+
+
+def test_every_message_has_its_text() -> None:
+    """Each code that a lower layer raises or tells is in the command line's table, and its parameters are given."""
+    found = list(messages())
+    for place, code, given in found:
+        texts = [TEXTS[code]] if code in TEXTS else [texts for key, texts in TEXTS.items() if key.startswith(code)]
+        assert texts, f"{place}: {code}"
+        for text in (text for pair in texts for text in pair):
+            assert parameters(text) <= given, f"{place}: {code}"
+    assert len(found) > 40
+
+
+def test_the_command_lines_texts_are_there_in_both_languages() -> None:
+    """With the same parameters; the English ones have no Chinese."""
+    for key, (en, zh) in TEXTS.items():
+        assert parameters(en) == parameters(zh), key
+        assert not HAN.search(en), key
+        assert zh, key
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"), [("C.UTF-8", "set.csv: it has no questions."), ("zh_CN", "其中没有问题")]
+)
+def test_a_problem_is_told_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, locale: str, sentence: str
+) -> None:
+    """With the messages that stand in it."""
+    monkeypatch.setenv("LC_ALL", locale)
+    problem = Problem("eval.bad-file", path="set.csv", problem=Message("eval.no-questions"))
+    assert sentence in text_of(problem)
+    assert str(problem) == "eval.bad-file path=set.csv problem=eval.no-questions"
 
 
 # --- reasons ---------------------------------------------------------------------------------------
