@@ -68,7 +68,7 @@ def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
         version="0.1.0",
-        description="Ask your documents. Uploads and questions are durable jobs; every job can be watched.",
+        description="Ask questions of your documents. Uploads and questions are durable jobs with live progress.",
         path="/schema",
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),

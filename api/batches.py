@@ -18,14 +18,14 @@ from api.sse import Event, after, event_stream
 from api.watches import BatchWatches
 
 AnyRequest = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 
 class BatchesOfKnowledgeBase(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}/batches"
     tags = ["Batches"]
 
-    @post(summary="Open a batch, to upload documents into it with `?batch=`")
+    @post(summary="Open a batch; uploads join it with `?batch=`")
     async def create(
         self, kb: str, data: BatchRequest, request: AnyRequest, catalog: Catalog, settings: Settings,
         principal: Principal,
@@ -52,13 +52,13 @@ class BatchController(Controller):
     path = "/api/v1/batches/{batch_id:str}"
     tags = ["Batches"]
 
-    @get(summary="Look at a batch: its documents by state, its speed, when it will be done")
+    @get(summary="Get a batch: documents by state, rate, time left")
     async def show(self, batch_id: str, request: AnyRequest, catalog: Catalog) -> BatchInfo:
         batch = await catalog.batches.get(batch_id)
         knowledge_base = await catalog.knowledge_bases.by_id(batch.knowledge_base_id)
         return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
-    @get("/events", summary="Every change of the batch, as server-sent events; ends with the last one")
+    @get("/events", summary="Stream a batch's states as server-sent events until the batch ends")
     async def events(self, batch_id: str, request: AnyRequest, catalog: Catalog, batch_watches: BatchWatches) -> Stream:
         batch = await catalog.batches.get(batch_id)
         name = (await catalog.knowledge_bases.by_id(batch.knowledge_base_id)).name
@@ -71,22 +71,22 @@ class BatchController(Controller):
         states = batch_watches.events(batch_id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @post("/pause", status_code=202, summary="Hold the documents under way and start no more")
+    @post("/pause", status_code=202, summary="Pause a batch")
     async def pause(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
         await batch_control.signal(await catalog.batches.get(batch_id), "pause")
         return batch_job_accepted(batch_id, "paused")
 
-    @post("/resume", status_code=202, summary="Go on")
+    @post("/resume", status_code=202, summary="Resume a batch")
     async def resume(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
         await batch_control.signal(await catalog.batches.get(batch_id), "resume")
         return batch_job_accepted(batch_id, "running")
 
-    @post("/cancel", status_code=202, summary="Stop; what is ready stays")
+    @post("/cancel", status_code=202, summary="Cancel a batch; finished documents stay")
     async def cancel(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
         await batch_control.signal(await catalog.batches.get(batch_id), "cancel")
         return batch_job_accepted(batch_id, "canceled")
 
-    @post("/set-parallelism", status_code=202, summary="How many documents are under way at once")
+    @post("/set-parallelism", status_code=202, summary="Set how many documents of a batch are indexed at once")
     async def set_parallelism(
         self, batch_id: str, data: ParallelismRequest, catalog: Catalog, batch_control: BatchControl
     ) -> JobAccepted:
@@ -94,12 +94,12 @@ class BatchController(Controller):
         await batch_control.signal(batch, "set_parallelism", data.parallelism)
         return batch_job_accepted(batch_id, batch.state)
 
-    @post("/retry-failed", status_code=202, summary="Start failed and canceled documents again")
+    @post("/retry-failed", status_code=202, summary="Retry the failed and canceled documents of a batch")
     async def retry_failed(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
         await batch_control.retry_failed(await catalog.batches.get(batch_id))
         return batch_job_accepted(batch_id, "running")
 
-    @post("/close", status_code=202, summary="Say that no more documents are coming")
+    @post("/close", status_code=202, summary="Close a batch; it takes no more documents")
     async def close(self, batch_id: str, catalog: Catalog, batch_control: BatchControl) -> JobAccepted:
         batch = await catalog.batches.get(batch_id)
         went_on = await batch_control.close(batch)

@@ -23,7 +23,7 @@ from workflows.connect import Jobs
 from workflows.contracts import question_id
 
 AnyRequest = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class ConversationsController(Controller):
     path = "/api/v1/conversations"
     tags = ["Conversations"]
 
-    @get(summary="List your conversations, those with the newest questions first")
+    @get(summary="List your conversations, newest question first")
     async def index(
         self,
         catalog: Catalog,
@@ -52,11 +52,11 @@ class ConversationController(Controller):
     path = "/api/v1/conversations/{id:str}"
     tags = ["Conversations"]
 
-    @get(summary="A conversation with its questions and answers")
+    @get(summary="Get a conversation with its questions and answers")
     async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> ConversationDetail:
         return await _whole(id, request, catalog, principal)
 
-    @patch(summary="Give it another title")
+    @patch(summary="Rename a conversation")
     async def rename(
         self, id: str, data: RenameConversation, catalog: Catalog, principal: Principal
     ) -> ConversationInfo:
@@ -65,13 +65,13 @@ class ConversationController(Controller):
             raise InvalidRequest(detail=Phrase.TITLE_EMPTY)
         return ConversationInfo.of(await catalog.conversations.rename(id, title, principal.subject))
 
-    @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")
+    @delete(status_code=204, summary="Delete a conversation; its texts are erased, the audit record remains")
     async def remove(self, id: str, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal) -> None:
         await jobs.answers()
         for question in await catalog.conversations.delete(id, principal.subject):
             await _erase(question, blobs, jobs)
 
-    @get("/export", summary="A conversation with its sources, as a file")
+    @get("/export", summary="Download a conversation with its sources")
     async def export(
         self,
         id: str,

@@ -48,7 +48,7 @@ from workflows.contracts import DeleteJob, JobState
 
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 
 @dataclass
@@ -63,18 +63,20 @@ class UploadOperation(Operation):
         text = Schema(type=OpenAPIType.STRING)
         self.parameters = [
             *(self.parameters or []),
-            OpenAPIParameter(name="batch", param_in="query", schema=text, description="An open batch to add to."),
+            OpenAPIParameter(
+                name="batch", param_in="query", schema=text, description="Id of an open batch to add the documents to."
+            ),
             OpenAPIParameter(
                 name="tags",
                 param_in="query",
                 schema=Schema(type=OpenAPIType.ARRAY, items=text),
-                description="A tag of the documents, repeatable; it takes the place of those that they had.",
+                description="A tag for the documents; repeatable. The tags replace the earlier ones.",
             ),
             OpenAPIParameter(
                 name="Idempotency-Key",
                 param_in="header",
                 schema=text,
-                description="The same key with the same files gets the same answer.",
+                description="Repeating a request with the same key and files returns the first answer.",
             ),
         ]
 
@@ -120,22 +122,22 @@ class DocumentController(Controller):
     path = "/api/v1/documents/{document_id:str}"
     tags = ["Documents"]
 
-    @get(summary="Look at a document")
+    @get(summary="Get a document")
     async def show(self, document_id: str, request: AnyRequest, catalog: Catalog) -> DocumentInfo:
         return DocumentInfo.of(await catalog.documents.get(document_id), language_of(request))
 
-    @patch(summary="Change its tags")
+    @patch(summary="Replace a document's tags")
     async def change(
         self, document_id: str, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
     ) -> DocumentInfo:
         document = await catalog.documents.tag(document_id, clean_tags(data.tags), principal.subject)
         return DocumentInfo.of(document, language_of(request))
 
-    @get("/status", summary="The state of the document's job now")
+    @get("/status", summary="Get the state of a document's indexing job")
     async def status_now(self, document_id: str, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
         return JobStateInfo.whole(await status.of(document_id, language_of(request)))
 
-    @get("/events", summary="Every change of the job's state, as server-sent events; ends with the last one")
+    @get("/events", summary="Stream a document's job states as server-sent events until the job ends")
     async def events(self, document_id: str, request: AnyRequest, catalog: Catalog, watches: DocumentWatches) -> Stream:
         await catalog.documents.get(document_id)
         language = language_of(request)
@@ -147,7 +149,7 @@ class DocumentController(Controller):
         states = watches.events(document_id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @get("/chunks", summary="The passages of the document's live version")
+    @get("/chunks", summary="List the passages of a document's live version")
     async def chunks(
         self, document_id: str, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
     ) -> Page[ChunkInfo]:
@@ -166,7 +168,7 @@ class DocumentController(Controller):
         ]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
-    @get("/content", summary="The uploaded bytes, also in ranges")
+    @get("/content", summary="Download the uploaded file; supports ranges")
     async def content(
         self, document_id: str, request: AnyRequest, catalog: Catalog, blobs: Blobs
     ) -> Stream | Response[bytes]:
@@ -174,26 +176,26 @@ class DocumentController(Controller):
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))
 
-    @post("/pause", status_code=202, summary="Hold the indexing of the latest version")
+    @post("/pause", status_code=202, summary="Pause indexing")
     async def pause(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
         return DocumentJob.of(await control.pause(await catalog.documents.get(document_id)))
 
-    @post("/resume", status_code=202, summary="Go on where it was paused")
+    @post("/resume", status_code=202, summary="Resume indexing")
     async def resume(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
         return DocumentJob.of(await control.resume(await catalog.documents.get(document_id)))
 
-    @post("/cancel", status_code=202, summary="Stop indexing the latest version; an earlier one stays live")
+    @post("/cancel", status_code=202, summary="Cancel indexing; an earlier version stays live")
     async def cancel(self, document_id: str, catalog: Catalog, control: DocumentControl) -> DocumentJob:
         return DocumentJob.of(await control.cancel(await catalog.documents.get(document_id)))
 
-    @post("/retry", status_code=202, summary="Try again, with what is done kept, or made anew from a step on")
+    @post("/retry", status_code=202, summary="Retry indexing; completed steps are kept unless `from_step` redoes them")
     async def retry(
         self, document_id: str, catalog: Catalog, control: DocumentControl, data: RetryRequest | None = None
     ) -> DocumentJob:
         document = await catalog.documents.get(document_id)
         return DocumentJob.of(await control.retry(document, data.from_step if data else None))
 
-    @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
+    @delete(status_code=202, summary="Delete a document; it leaves all answers at once, and its data soon after")
     async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
         await jobs.answers()
         document = await catalog.documents.get(document_id)

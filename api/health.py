@@ -23,11 +23,11 @@ class HealthController(Controller):
     path = "/health"
     tags = ["Operation"]
 
-    @get("/live", summary="The process answers")
+    @get("/live", summary="Report that the process runs")
     async def live(self) -> dict[str, bool]:
         return {"live": True}
 
-    @get("/ready", summary="All dependencies answer; 503 while one does not")
+    @get("/ready", summary="Check all dependencies; 503 while one does not answer")
     async def ready(self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs) -> Response[Readiness]:
         pings: dict[str, Callable[[], Awaitable[None]]] = {
             "temporal": jobs.ping,

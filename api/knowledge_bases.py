@@ -15,7 +15,7 @@ from api.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, JobAccepted, K
 from workflows.connect import Jobs
 from workflows.contracts import DeleteKnowledgeBaseJob
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 
 class KnowledgeBaseController(Controller):
@@ -39,13 +39,13 @@ class KnowledgeBaseController(Controller):
             next_cursor=found[-1].name if len(found) == limit else None,
         )
 
-    @get("/{kb:str}", summary="Look at a knowledge base")
+    @get("/{kb:str}", summary="Get a knowledge base")
     async def show(self, kb: str, catalog: Catalog) -> KnowledgeBaseInfo:
         record = await catalog.knowledge_bases.get(kb)
         counts = await catalog.knowledge_bases.counts([record.id])
         return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
 
-    @patch("/{kb:str}", summary="Change a knowledge base")
+    @patch("/{kb:str}", summary="Update a knowledge base")
     async def change(
         self, kb: str, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
     ) -> KnowledgeBaseInfo:
@@ -55,7 +55,7 @@ class KnowledgeBaseController(Controller):
         counts = await catalog.knowledge_bases.counts([record.id])
         return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
 
-    @delete("/{kb:str}", status_code=202, summary="Delete a knowledge base with all its documents")
+    @delete("/{kb:str}", status_code=202, summary="Delete a knowledge base and all its documents")
     async def remove(self, kb: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
         await jobs.ping()
         record = await catalog.knowledge_bases.delete(kb, principal.subject)

@@ -61,7 +61,7 @@ class OpenAIController(Controller):
     @post(
         "/chat/completions",
         status_code=200,
-        summary="Ask a knowledge base; `stream` sends the answer as it comes",
+        summary="Ask a knowledge base; `stream` sends the answer as it is written",
         responses={200: ResponseSpec(Completion, generate_examples=False)},
     )
     async def chat(
@@ -109,18 +109,18 @@ class OpenAIController(Controller):
         counted = data.stream_options is not None and data.stream_options.include_usage
         return await unless_gone(request, chat.stream(limit, counted, language_of(request)))
 
-    @get("/models", summary="The knowledge bases that you may ask")
+    @get("/models", summary="List the knowledge bases as models")
     async def models(self, catalog: Catalog) -> ModelList:
         found: list[KnowledgeBase] = []
         while page := await catalog.knowledge_bases.page(found[-1].name if found else None, 1000):
             found += page
         return ModelList(data=[_model(record) for record in found])
 
-    @get("/models/{model:str}", summary="One of them")
+    @get("/models/{model:str}", summary="Get a knowledge base as a model")
     async def model(self, model: str, catalog: Catalog) -> Model:
         return _model(await catalog.knowledge_bases.get(model))
 
-    @post("/embeddings", status_code=200, summary="Vectors of texts")
+    @post("/embeddings", status_code=200, summary="Embed texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
         return await unless_gone(request, _embeddings(data, stores))
 

@@ -46,7 +46,7 @@ class SearchController(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}"
     tags = ["Search and questions"]
 
-    @post("/search", status_code=200, summary="Find passages")
+    @post("/search", status_code=200, summary="Search for passages")
     async def search(
         self, kb: str, data: SearchRequest, catalog: Catalog, retriever: Retriever, settings: Settings
     ) -> SearchResponse:
@@ -94,11 +94,11 @@ class QuestionController(Controller):
     path = "/api/v1/questions/{id:str}"
     tags = ["Search and questions"]
 
-    @get(summary="A question and what came of it")
+    @get(summary="Get a question and its answer")
     async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> QuestionInfo:
         return QuestionInfo.of(await own_question(catalog, id, principal), language_of(request))
 
-    @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
+    @get("/events", summary="Stream the answer as server-sent events; resumes after Last-Event-ID")
     async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal) -> Stream:
         question = await own_question(catalog, id, principal)
         offset = last_offset(request.headers.get("last-event-id"))
@@ -106,7 +106,7 @@ class QuestionController(Controller):
             await _within(jobs.client, question_id(id), offset)
         return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
 
-    @post("/cancel", status_code=202, summary="Stop answering")
+    @post("/cancel", status_code=202, summary="Cancel a question")
     async def cancel(
         self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
     ) -> QuestionInfo:
@@ -114,7 +114,7 @@ class QuestionController(Controller):
         await jobs.cancel(question_id(id))
         return QuestionInfo.of(question, language_of(request))
 
-    @post("/feedback", status_code=200, summary="Say what you think of the answer; the last word counts")
+    @post("/feedback", status_code=200, summary="Rate the answer; a later rating replaces an earlier one")
     async def feedback(
         self, id: str, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
     ) -> QuestionInfo:

@@ -43,7 +43,7 @@ class ReconcileController(Controller):
     path = "/api/v1/reconcile"
     tags = ["Operation"]
 
-    @post(status_code=202, summary="Compare all stores, and mend what disagrees unless `repair` is false")
+    @post(status_code=202, summary="Compare all stores; repair differences unless `repair` is false")
     async def start(self, jobs: Jobs, principal: Principal, data: ReconcileRequest | None = None) -> JobAccepted:
         job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
         workflow_id = await jobs.reconcile(job)
@@ -51,7 +51,7 @@ class ReconcileController(Controller):
             id=job.reconcile_id, state="queued", workflow_id=workflow_id, status_url=f"{self.path}/{job.reconcile_id}"
         )
 
-    @get("/{id:str}", summary="How far it is, and at the end what was found and mended")
+    @get("/{id:str}", summary="Get the progress of a comparison, and its report when it has finished")
     async def show(self, id: str, request: AnyRequest, jobs: Jobs) -> ReconcileInfo:
         handle = jobs.handle(reconcile_id(id))
         try:

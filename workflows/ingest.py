@@ -184,7 +184,7 @@ class IngestDocument:
             step.HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Pause" if paused else "Resume",
+            summary="Record the pause" if paused else "Record the resumption",
             **SHORT_STEP,
         )
 
@@ -216,7 +216,7 @@ class IngestDocument:
             step.ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
             task_queue=Queue.CPU,
             priority=self._priority,
-            summary=f"Cut {parsed.characters:,} characters into chunks",
+            summary=f"Split {parsed.characters:,} characters into chunks",
             **LONG_STEP,
         )
 
@@ -287,7 +287,7 @@ class IngestDocument:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"{'Canceled' if canceled else 'Failed'}: {reason.render()}",
+            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.render()}",
             **SHORT_STEP,
         )
         if recorded.purge:

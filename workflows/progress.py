@@ -31,19 +31,20 @@ class Progress:
     def wait(self, stage: str) -> None:
         """The workflow begins a stage in which it waits for others."""
         self._set("waiting", stage)
-        workflow.set_current_details(f"waiting (stage: {stage})")
+        workflow.set_current_details(f"Waiting in stage {stage}")
         workflow.upsert_search_attributes([STAGE.value_set("waiting")])
 
     def finish(self, state: JobStateName) -> None:
         """The workflow ends as ``state``; the stage it was in stays visible."""
         self._set(state, self._stage)
-        workflow.set_current_details(f"{state} (stage: {self._stage})")
+        workflow.set_current_details(f"{state.capitalize()} after stage {self._stage}")
         workflow.upsert_search_attributes([STAGE.value_set(state)])
 
     def pause(self) -> None:
         """The workflow holds before, or in the middle of, its stage."""
         self._set("paused", self._stage)
-        workflow.set_current_details(f"paused (stage: {self._stage or 'not begun'})")
+        where = f"in stage {self._stage}" if self._stage else "before the first stage"
+        workflow.set_current_details(f"Paused {where}")
         workflow.upsert_search_attributes([STAGE.value_set("paused")])
 
     def state(self) -> JobState:
