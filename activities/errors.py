@@ -22,16 +22,24 @@
     └── SettingsError              an operator can mend it
 
 Every class carries its sentence in English and in Chinese, with what the person can do. A reason is
-stored as ``Reason`` (code and parameters), so that it can be shown in either language later.
+stored as ``Reason`` (code and parameters), so that it can be shown in either language later. A parameter that is
+a text of ours is a ``Phrase``, which has both languages too.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 
-Language = Literal["en", "zh"]
+from activities import phrases
+from activities.phrases import Phrase
+
+Language = phrases.Language
+
+#: A parameter that is a phrase is stored twice: its English text, and its code under its name with this before it.
+_PHRASE = "@"
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,14 +49,24 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     params: dict[str, str] = {}
 
     def render(self, language: Language = "en") -> str:
-        """The sentence for a person."""
+        """The sentence for a person, all of it in one language."""
         kind = _BY_CODE.get(self.code, HoldfastError)
-        template = kind.zh if language == "zh" else kind.en
-        words = _ZH_WORDS if language == "zh" else {}
-        return template.format_map(_Params({name: words.get(value, value) for name, value in self.params.items()}))
+        return phrases.fill(kind.zh if language == "zh" else kind.en, self._shown(language))
+
+    def _shown(self, language: Language) -> dict[str, str]:
+        """The parameters as a person reads them: phrases and words in the language, names and numbers as they are."""
+        shown = dict(self.params)
+        if language == "zh":
+            shown |= {name: _ZH_WORDS.get(shown[name], shown[name]) for name in _WORDS if name in shown}
+        for name, value in self.params.items():
+            phrase = Phrase.of_code(value) if name.startswith(_PHRASE) else None
+            if phrase is not None:
+                shown[name.removeprefix(_PHRASE)] = phrase.render(language, **self.params)
+        return shown
 
 
 #: Parameters that are words, not names.
+_WORDS = ("kind", "state")
 _ZH_WORDS = {
     "knowledge base": "知识库",
     "document": "文档",
@@ -68,9 +86,14 @@ _ZH_WORDS = {
 }
 
 
-class _Params(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "?"
+def _stored(params: Mapping[str, object]) -> dict[str, str]:
+    """Parameters as a reason stores them, each cut to a length that a history can hold."""
+    stored = {name: str(value)[:300] for name, value in params.items()}
+    for name, value in params.items():
+        if isinstance(value, Phrase):
+            stored[name] = value.render("en", **stored)[:300]
+            stored[f"{_PHRASE}{name}"] = value.code
+    return stored
 
 
 class HoldfastError(Exception):
@@ -81,7 +104,7 @@ class HoldfastError(Exception):
     zh: ClassVar[str] = "Holdfast 内部出错，详情请查看日志。"
 
     def __init__(self, **params: object) -> None:
-        self.reason = Reason(self.code, {key: str(value)[:300] for key, value in params.items()})
+        self.reason = Reason(self.code, _stored(params))
         super().__init__(self.reason.render())
 
 

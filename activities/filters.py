@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from activities.errors import InvalidRequest
 from activities.names import clean_tags
+from activities.phrases import Phrase
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class TimeRange(Filter, frozen=True):
     until: Annotated[str, Meta(max_length=40)] | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what is no date."""
+        """Raises InvalidRequest for what is no date."""
         self.bounds()
 
     def bounds(self) -> tuple[datetime | None, datetime | None]:
@@ -50,7 +51,7 @@ def _moment(text: str | None, whole_day: timedelta) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as exc:
-        raise ValueError(f"not a date or time in ISO 8601: {text}") from exc
+        raise InvalidRequest(detail=Phrase.NOT_A_TIME, value=text) from exc
 
 
 class SearchFilter(Filter, frozen=True):
@@ -66,8 +67,5 @@ class SearchFilter(Filter, frozen=True):
     tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
 
     def __post_init__(self) -> None:
-        """Raises ValueError for tags that no document can have."""
-        try:
-            clean_tags(self.tags)
-        except InvalidRequest as exc:
-            raise ValueError(str(exc)) from exc
+        """Raises InvalidRequest for tags that no document can have."""
+        clean_tags(self.tags)

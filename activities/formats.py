@@ -17,6 +17,7 @@ import msgspec
 import olefile  # type: ignore[import-untyped]
 
 from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat
+from activities.phrases import Phrase
 from activities.readers import sniff
 from activities.readers.encoding import decode
 
@@ -205,7 +206,7 @@ def _by_zip_member(path: Path) -> Format:
             members = set(archive.namelist())
             mimetype = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in members else ""
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as exc:
-        raise DamagedDocument(format="docx or another zip archive", detail=str(exc)) from exc
+        raise DamagedDocument(format=Phrase.ZIP_BASED, detail=str(exc)) from exc
     found = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
     found = found or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
     for item in FORMATS:

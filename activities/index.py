@@ -19,6 +19,7 @@ from activities.contracts import (
 from activities.embed import VectorSet
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.heartbeat import heartbeating, report
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row
@@ -87,7 +88,7 @@ class IndexActivities:
         if count != len(rows):
             # rows of an attempt with other chunks: clear the version, the retry writes it anew
             await self._milvus.delete(collection, job.document_id, job.version)
-            raise MilvusUnavailable(detail=f"{count} rows are there, {len(rows)} were written")
+            raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
         published = None if job.publish is None else await self._publish(job.publish)
         return Indexed(rows=count, published=published)
 
@@ -105,7 +106,7 @@ class IndexActivities:
                 except KeyError:
                     continue  # nothing was ever indexed there
         if after:
-            raise MilvusUnavailable(detail=f"{after} rows are still there after deleting")
+            raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=after)
         return Purged(before=before, after=after)
 
     @activity.defn(name="drop_collections")

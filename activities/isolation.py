@@ -36,6 +36,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
 import msgspec
 
 from activities.errors import DocumentTooLarge, HoldfastError, ParserCrashed, ParserTimedOut, Reason
+from activities.phrases import Phrase
 
 R = TypeVar("R")
 
@@ -101,7 +102,7 @@ async def run_isolated(
         except _ServerLost as exc:
             await asyncio.to_thread(close, server)
             if attempt + 1 == _LOST_AFTER:
-                raise ParserCrashed(detail="its process disappeared") from exc
+                raise ParserCrashed(detail=Phrase.PROCESS_LOST) from exc
     raise AssertionError("unreachable")
 
 
@@ -209,17 +210,17 @@ async def _cause_of_death(lease: socket.socket, limits: Limits) -> Exception:
     status, peak_kib = STATUS.unpack(raw)
     number = status & 0x7F
     if number == 0:
-        return ParserCrashed(detail=f"it ended with status {status >> 8}")
+        return ParserCrashed(detail=Phrase.PROCESS_ENDED, status=status >> 8)
     if number == signal.SIGXCPU:
         return ParserTimedOut(seconds=f"{limits.seconds:g}")
     if peak_kib >= _NEAR_LIMIT * limits.memory_mb * 1024:
         return _too_large(limits)
     name = signal.Signals(number).name
-    return ParserCrashed(detail="the system killed it, probably for memory" if name == "SIGKILL" else name)
+    return ParserCrashed(detail=Phrase.PROCESS_KILLED if name == "SIGKILL" else name)
 
 
 def _too_large(limits: Limits) -> DocumentTooLarge:
-    return DocumentTooLarge(detail=f"reading it takes more than {limits.memory_mb} MiB of memory")
+    return DocumentTooLarge(detail=Phrase.MEMORY, limit=limits.memory_mb)
 
 
 class _ForkServer:

@@ -17,6 +17,7 @@ from activities.findings import Findings, Looked, LookInput
 from activities.heartbeat import heartbeating, report
 from activities.index import rows_of, write_rows
 from activities.mend_runs import PAGE, Slice, before
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveVersion, Standing
@@ -113,7 +114,7 @@ class MendRowActivities:
             return  # it was retried in this moment
         await self._milvus.delete(collection, document_id, version)
         if left := await self._milvus.count(collection, document_id, version):
-            raise MilvusUnavailable(detail=f"{left} rows are still there after deleting")
+            raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
         found.add("rows_without_version", example, mended=True)
 
     # --- rows that a live version lacks ---------------------------------------------------------------
@@ -161,7 +162,7 @@ class MendRowActivities:
             await self._milvus.delete(generation.collection, live.document_id, live.version)  # there are too many
             await write_rows(self._milvus, generation.collection, rows, matrix)
             if await self._count(generation.collection, live) != len(rows):
-                raise MilvusUnavailable(detail=f"{len(rows)} rows were written, and are not there")
+                raise MilvusUnavailable(detail=Phrase.ROWS_LOST, rows=len(rows))
         now = await self._catalog.references.live_version(live.document_id)
         if now is None or now.version != live.version:  # replaced meanwhile: its rows may have been purged before
             await self._milvus.delete(generation.collection, live.document_id, live.version)

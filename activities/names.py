@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from activities.errors import InvalidName, InvalidRequest
+from activities.phrases import Phrase
 
 #: Longest name of a document, in characters.
 MAX_NAME = 255
@@ -23,12 +24,12 @@ def clean_name(name: str) -> str:
     shown = name[:60]
     name = unicodedata.normalize("NFC", name).replace("\\", "/")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise InvalidName(name=shown, detail="it contains control characters / 包含控制字符")
+        raise InvalidName(name=shown, detail=Phrase.CONTROL_CHARACTERS)
     name = "/".join(part.strip() for part in name.split("/") if part.strip() not in ("", ".", ".."))
     if not name:
-        raise InvalidName(name=shown, detail="it is empty / 名称为空")
+        raise InvalidName(name=shown, detail=Phrase.NAME_EMPTY)
     if len(name) > MAX_NAME:
-        raise InvalidName(name=shown, detail=f"it is longer than {MAX_NAME} characters / 超过 {MAX_NAME} 个字符")
+        raise InvalidName(name=shown, detail=Phrase.NAME_TOO_LONG, limit=MAX_NAME)
     return name
 
 
@@ -37,9 +38,9 @@ def clean_tags(tags: Iterable[str]) -> list[str]:
     found = {" ".join(unicodedata.normalize("NFC", tag).lower().split()) for tag in tags}
     for tag in found:
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in tag):
-            raise InvalidRequest(detail="a tag contains control characters / 标签包含控制字符")
+            raise InvalidRequest(detail=Phrase.TAG_CONTROL_CHARACTERS)
         if not 1 <= len(tag) <= MAX_TAG:
-            raise InvalidRequest(detail=f"a tag has 1 to {MAX_TAG} characters / 标签应为 1 到 {MAX_TAG} 个字符")
+            raise InvalidRequest(detail=Phrase.TAG_LENGTH, limit=MAX_TAG)
     if len(found) > MAX_TAGS:
-        raise InvalidRequest(detail=f"a document has at most {MAX_TAGS} tags / 文档最多 {MAX_TAGS} 个标签")
+        raise InvalidRequest(detail=Phrase.TOO_MANY_TAGS, limit=MAX_TAGS)
     return sorted(found)

@@ -16,6 +16,7 @@ from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchM
 from activities.drafts import Drafts
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, SourceTexts, fold, gaps
+from activities.phrases import Phrase
 from activities.prompts import TURNS
 from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
 from activities.rewrite import Rewriter
@@ -205,8 +206,7 @@ class Retriever:
             try:
                 found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
             except KeyError as exc:
-                detail = f"the collection {exc.args[0]} is missing or not complete; re-index the knowledge base"
-                raise MilvusUnavailable(detail=detail) from exc
+                raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:

@@ -18,6 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from activities.errors import SettingsError, first_line
+from activities.phrases import Phrase
+from activities.validation import explain
 
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConnectConfig
@@ -271,7 +273,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         if not key.startswith(PREFIX):
             continue
         if key not in known:
-            raise SettingsError(key=key, value="…", problem="there is no such setting")
+            raise SettingsError(key=key, value="…", problem=Phrase.NO_SUCH_SETTING)
         *parents, field = known[key]
         node = tree
         for parent in parents:
@@ -324,5 +326,5 @@ def _check(key: str, value: str, path: tuple[str, ...]) -> None:
         msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as exc:
         secret = path[-1] in ("token", "api_key") or path == ("catalog", "url")
-        problem = str(exc).split(" - at ")[0]
-        raise SettingsError(key=key, value="…" if secret else value, problem=problem) from exc
+        phrase, params, _ = explain(str(exc))
+        raise SettingsError(key=key, value="…" if secret else value, problem=phrase, **params) from exc

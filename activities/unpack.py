@@ -29,6 +29,7 @@ from activities.errors import (
 )
 from activities.heartbeat import heartbeating, report
 from activities.names import clean_name
+from activities.phrases import Phrase
 from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
@@ -129,7 +130,7 @@ def _files(archive: zipfile.ZipFile, limit: int) -> tuple[dict[str, zipfile.ZipI
             continue
         files[cleaned] = member
         if len(files) > limit:
-            raise DocumentTooLarge(detail=f"more than {limit} files")
+            raise DocumentTooLarge(detail=Phrase.TOO_MANY_FILES, limit=limit)
     return files, skipped
 
 
@@ -157,7 +158,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, li
         for piece in _pieces(source):
             length += len(piece)
             if length > limit:
-                raise DocumentTooLarge(detail="it unpacks to far more than its own size")
+                raise DocumentTooLarge(detail=Phrase.EXPANDS_FAR)
             whole.update(piece)
             file.write(piece)
     return whole.hexdigest(), length

@@ -70,7 +70,7 @@ def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
         version="0.1.0",
-        description="Ask your documents. Uploads and questions are durable jobs; every job can be watched.",
+        description="Ask questions of your documents. Uploads and questions are durable jobs with live progress.",
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),

@@ -20,15 +20,18 @@ from api.schemas import Page
 from api.schemas_conversations import AuditEventInfo
 from api.schemas_questions import CitationInfo, SourceInfo
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
-Action = Annotated[str | None, Parameter(description="`document.upload`, or `document` for all of that kind.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
+Action = Annotated[
+    str | None,
+    Parameter(description="An action such as `document.upload`, or `document` for all actions on documents."),
+]
 
 
 class AuditController(Controller):
     path = "/api/v1/audit"
     tags = ["Audit"]
 
-    @get("/events", access=needs("auditor"), summary="What was done, newest first")
+    @get("/events", access=needs("auditor"), summary="List audit events, newest first")
     async def events(
         self,
         catalog: Catalog,
@@ -45,7 +48,7 @@ class AuditController(Controller):
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
-    @get("/export", access=needs("auditor"), summary="The same events, oldest first, one JSON document a line")
+    @get("/export", access=needs("auditor"), summary="Export audit events as JSON Lines, oldest first")
     async def export(
         self,
         catalog: Catalog,
@@ -63,7 +66,7 @@ class AuditController(Controller):
     @get(
         "/questions/{id:str}",
         access=needs("reader"),
-        summary="All that was written down of a question; auditors see those of others",
+        summary="Get the full record of a question; auditors see those of other users",
     )
     async def question(self, id: str, catalog: Catalog, principal: Principal) -> dict[str, Any]:
         """Every column of the question's row, by its name, with citations and sources whole."""

@@ -19,7 +19,7 @@ from api.sse import Event, after, event_stream
 from api.watches import BatchWatches
 
 AnyRequest = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 CONTROLS = needs("contributor", "batch", also=("operator",))
 
@@ -30,7 +30,7 @@ class BatchesOfKnowledgeBase(Controller):
 
     @post(
         access=needs("contributor", "knowledge_base"),
-        summary="Open a batch, to upload documents into it with `?batch=`",
+        summary="Open a batch; uploads join it with `?batch=`",
     )
     async def create(
         self, knowledge_base: KnowledgeBase, data: BatchRequest, request: AnyRequest, catalog: Catalog,
@@ -63,7 +63,7 @@ class BatchController(Controller):
 
     @get(
         access=needs("reader", "batch"),
-        summary="Look at a batch: its documents by state, its speed, when it will be done",
+        summary="Get a batch: documents by state, rate, time left",
     )
     async def show(
         self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, catalog: Catalog
@@ -73,7 +73,7 @@ class BatchController(Controller):
     @get(
         "/events",
         access=needs("reader", "batch"),
-        summary="Every change of the batch, as server-sent events; ends with the last one",
+        summary="Stream a batch's states as server-sent events until the batch ends",
     )
     async def events(
         self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, batch_watches: BatchWatches
@@ -87,35 +87,45 @@ class BatchController(Controller):
         states = batch_watches.events(batch.id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @post("/pause", status_code=202, access=CONTROLS, summary="Hold the documents under way and start no more")
+    @post("/pause", status_code=202, access=CONTROLS, summary="Pause a batch")
     async def pause(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "pause", principal.subject)
         return batch_job_accepted(batch.id, "paused")
 
-    @post("/resume", status_code=202, access=CONTROLS, summary="Go on")
+    @post("/resume", status_code=202, access=CONTROLS, summary="Resume a batch")
     async def resume(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "resume", principal.subject)
         return batch_job_accepted(batch.id, "running")
 
-    @post("/cancel", status_code=202, access=CONTROLS, summary="Stop; what is ready stays")
+    @post("/cancel", status_code=202, access=CONTROLS, summary="Cancel a batch; finished documents stay")
     async def cancel(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "cancel", principal.subject)
         return batch_job_accepted(batch.id, "canceled")
 
-    @post("/set-parallelism", status_code=202, access=CONTROLS, summary="How many documents are under way at once")
+    @post(
+        "/set-parallelism",
+        status_code=202,
+        access=CONTROLS,
+        summary="Set how many documents of a batch are indexed at once",
+    )
     async def set_parallelism(
         self, batch: Batch, data: ParallelismRequest, batch_control: BatchControl, principal: Principal
     ) -> JobAccepted:
         await batch_control.set_parallelism(batch, data.parallelism, principal.subject)
         return batch_job_accepted(batch.id, batch.state)
 
-    @post("/retry-failed", status_code=202, access=CONTROLS, summary="Start failed and canceled documents again")
+    @post(
+        "/retry-failed", status_code=202, access=CONTROLS, summary="Retry the failed and canceled documents of a batch"
+    )
     async def retry_failed(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.retry_failed(batch, principal.subject)
         return batch_job_accepted(batch.id, "running")
 
     @post(
-        "/close", status_code=202, access=needs("contributor", "batch"), summary="Say that no more documents are coming"
+        "/close",
+        status_code=202,
+        access=needs("contributor", "batch"),
+        summary="Close a batch; it takes no more documents",
     )
     async def close(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         went_on = await batch_control.close(batch, principal.subject)

@@ -19,7 +19,8 @@ from api.cli_documents import cancel, events, kb_group, ls, pause, resume, retry
 from api.cli_eval import evaluate
 from api.cli_output import Output, json_option
 from api.cli_questions import ask, search
-from api.cli_texts import TEXTS, say
+from api.cli_texts import TEXTS, say, text_of
+from api.problem import Message
 
 PARTS = [key.removeprefix("part.") for key in TEXTS if key.startswith("part.")]
 
@@ -40,8 +41,8 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
         raise click.UsageError(say("only-without"))
     out = Output(as_json)
 
-    def tell(line: str) -> None:
-        click.echo(line, err=as_json)
+    def tell(message: Message) -> None:
+        click.echo(text_of(message), err=as_json)
 
     def ready(places: dict[str, str], seconds: float) -> None:
         out.document(places)

@@ -21,7 +21,8 @@ import click
 from api.cli_batches import all_ready, failed_documents
 from api.cli_output import FINISHED, Output, at, follow, follow_document, kb_option, reason_of, talks_to_api
 from api.cli_progress import Display, display
-from api.cli_texts import Problem, say
+from api.cli_texts import say
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from api.cli_uploads import File

@@ -17,7 +17,8 @@ import click
 import msgspec
 
 from api.cli_output import Output, json_option
-from api.cli_texts import Problem, language, say
+from api.cli_texts import language, say
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from activities.stores.catalog.keys import Keys
@@ -29,7 +30,7 @@ T = TypeVar("T")
 ACTOR = "command line"
 
 
-class RoleName(click.ParamType):
+class RoleName(click.ParamType[str]):
     """The name of a role; any other one is wrong usage."""
 
     name = "role"

@@ -13,7 +13,8 @@ import click
 
 from api.cli_output import Output, at, talks_to_api
 from api.cli_questions import print_sources
-from api.cli_texts import Problem, say, say_or
+from api.cli_texts import say, say_or
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from api.client import Api

@@ -19,7 +19,8 @@ import click
 
 from activities.errors import SettingsError
 from api.cli_output import Output, json_option
-from api.cli_texts import Problem, language, say
+from api.cli_texts import language, say, text_of
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from activities.settings import Settings
@@ -63,7 +64,7 @@ def _repair(out: Output) -> None:
         from api.client import Api, Target
 
         async def talk() -> None:
-            async with Api(Target.of(load())) as api:
+            async with Api(Target.of(load()), language()) as api:
                 await repair(api, out)
 
         asyncio.run(talk())
@@ -126,12 +127,12 @@ async def _api(settings: Settings, target: Target) -> list[Finding]:
     from api.client import Api, ApiError
 
     title = say("doctor.live")
-    async with Api(target) as api:
+    async with Api(target, language()) as api:
         try:
             live = await api.send("GET", "/health/live")
             ready = await api.send("GET", "/health/ready")
         except Problem as exc:
-            return [Finding(title, False, str(exc), say("doctor.live_do"))]
+            return [Finding(title, False, text_of(exc), say("doctor.live_do"))]
         if live.is_error:
             return [Finding(title, False, f"HTTP {live.status_code}", say("doctor.live_do"))]
         findings = [Finding(title, True, say("doctor.live_ok", url=target.url))]
@@ -144,7 +145,7 @@ async def _api(settings: Settings, target: Target) -> list[Finding]:
                 do = say("doctor.key_refused_do") if refused else ""
                 findings.append(Finding(say("doctor.key"), False, str(exc), do))
             except Problem as exc:
-                findings.append(Finding(title, False, str(exc)))
+                findings.append(Finding(title, False, text_of(exc)))
     return findings
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from api.cli_output import Output, at, talks_to_api, write_file
-from api.cli_texts import TEXTS, Problem, say
+from api.cli_texts import TEXTS, say
+from api.problem import Message, Problem
 
 if TYPE_CHECKING:
     from api.client import Api
@@ -127,9 +128,9 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as exc:
         raise Problem("unreadable", path=path, detail=exc.strerror or exc) from exc
     except ValueError as exc:
-        raise Problem("eval.bad-file", path=path, problem=say("eval.no-result")) from exc
+        raise Problem("eval.bad-file", path=path, problem=Message("eval.no-result")) from exc
     if not isinstance(value, dict) or value.get("holdfast_eval") != 1:
-        raise Problem("eval.bad-file", path=path, problem=say("eval.no-result"))
+        raise Problem("eval.bad-file", path=path, problem=Message("eval.no-result"))
     return value
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli_texts import Problem, language, say, say_or
+from api.cli_texts import language, say, say_or, text_of
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from api.client import Api
@@ -85,7 +86,9 @@ class Output:
 
         try:
             yield
-        except (Problem, ApiError) as exc:
+        except Problem as exc:
+            self.fail(exc.code, text_of(exc))
+        except ApiError as exc:
             self.fail(exc.code, str(exc))
         except HoldfastError as exc:
             self.fail(exc.code, exc.reason.render(language()))
@@ -109,7 +112,7 @@ def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None
             from api.client import Api, Target
 
             async def talk() -> None:
-                async with Api(Target.of(load())) as api:
+                async with Api(Target.of(load()), language()) as api:
                     await function(api, out, **options)
 
             asyncio.run(talk())

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from api.cli_output import FINISHED, Output
-from api.cli_texts import Problem, say, say_or
+from api.cli_texts import say, say_or
+from api.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

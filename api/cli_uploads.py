@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from api.cli_progress import Display
-from api.cli_texts import Problem
 from api.client import Api, ApiError
+from api.problem import Problem
 
 REQUEST_FILES = 50
 REQUEST_BYTES = 64 * 1024 * 1024

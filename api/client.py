@@ -15,9 +15,10 @@ from urllib.parse import quote, urlsplit
 import httpx
 from httpx_sse import SSEError, aconnect_sse
 
+from activities.errors import Language
 from activities.settings import Settings
 from api import local_env
-from api.cli_texts import Problem, language
+from api.problem import Problem
 
 PREFIX = "/api/v1"
 RECONNECT_SECONDS = 30.0
@@ -64,10 +65,10 @@ class Target:
 
 
 class Api:
-    """A connection to the API; use it with ``async with``."""
+    """A connection to the API; use it with ``async with``. ``language`` is that of the API's sentences."""
 
-    def __init__(self, target: Target) -> None:
-        headers: dict[str, str] = {"Accept-Language": language()}
+    def __init__(self, target: Target, language: Language = "en") -> None:
+        headers: dict[str, str] = {"Accept-Language": language}
         if target.key:
             headers["Authorization"] = f"Bearer {target.key}"
         self.url = target.url

@@ -10,6 +10,7 @@ from litestar import Controller, Request, Response, delete, get, patch
 from litestar.params import Parameter
 
 from activities.errors import DependencyError, InvalidRequest
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.conversations import cursor_after
@@ -23,7 +24,7 @@ from workflows.connect import Jobs
 from workflows.contracts import question_id
 
 AnyRequest = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ class ConversationsController(Controller):
     path = "/api/v1/conversations"
     tags = ["Conversations"]
 
-    @get(access=needs("reader"), summary="List your conversations, those with the newest questions first")
+    @get(access=needs("reader"), summary="List your conversations, newest question first")
     async def index(
         self,
         catalog: Catalog,
@@ -52,23 +53,23 @@ class ConversationController(Controller):
     path = "/api/v1/conversations/{id:str}"
     tags = ["Conversations"]
 
-    @get(access=needs("reader", "conversation"), summary="A conversation with its questions and answers")
+    @get(access=needs("reader", "conversation"), summary="Get a conversation with its questions and answers")
     async def show(self, conversation: Conversation, request: AnyRequest, catalog: Catalog) -> ConversationDetail:
         return await _whole(conversation, request, catalog)
 
-    @patch(access=needs("reader", "conversation"), summary="Give it another title")
+    @patch(access=needs("reader", "conversation"), summary="Rename a conversation")
     async def rename(
         self, conversation: Conversation, data: RenameConversation, catalog: Catalog, principal: Principal
     ) -> ConversationInfo:
         title = " ".join(data.title.split())
         if not title:
-            raise InvalidRequest(detail="the title is empty / 标题为空")
+            raise InvalidRequest(detail=Phrase.TITLE_EMPTY)
         return ConversationInfo.of(await catalog.conversations.rename(conversation.id, title, principal.subject))
 
     @delete(
         status_code=204,
         access=needs("reader", "conversation"),
-        summary="Delete it: what was asked and answered is erased, that it was there is kept",
+        summary="Delete a conversation; its texts are erased, the audit record remains",
     )
     async def remove(
         self, conversation: Conversation, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal
@@ -77,7 +78,7 @@ class ConversationController(Controller):
         for question in await catalog.conversations.delete(conversation.id, principal.subject):
             await _erase(question, blobs, jobs)
 
-    @get("/export", access=needs("reader", "conversation"), summary="A conversation with its sources, as a file")
+    @get("/export", access=needs("reader", "conversation"), summary="Download a conversation with its sources")
     async def export(
         self,
         conversation: Conversation,

@@ -19,6 +19,7 @@ from activities.contracts import Chunk
 from activities.errors import InvalidRequest
 from activities.index import row_id
 from activities.names import clean_tags
+from activities.phrases import Phrase
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Document, DocumentState, KnowledgeBase, Principal
@@ -48,7 +49,7 @@ from workflows.contracts import DeleteJob, JobState
 
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 READS = needs("reader", "document")
 CONTROLS = needs("contributor", "document", also=("operator",))
@@ -66,18 +67,20 @@ class UploadOperation(Operation):
         text = Schema(type=OpenAPIType.STRING)
         self.parameters = [
             *(self.parameters or []),
-            OpenAPIParameter(name="batch", param_in="query", schema=text, description="An open batch to add to."),
+            OpenAPIParameter(
+                name="batch", param_in="query", schema=text, description="Id of an open batch to add the documents to."
+            ),
             OpenAPIParameter(
                 name="tags",
                 param_in="query",
                 schema=Schema(type=OpenAPIType.ARRAY, items=text),
-                description="A tag of the documents, repeatable; it takes the place of those that they had.",
+                description="A tag for the documents; repeatable. The tags replace the earlier ones.",
             ),
             OpenAPIParameter(
                 name="Idempotency-Key",
                 param_in="header",
                 schema=text,
-                description="The same key with the same files gets the same answer.",
+                description="Repeating a request with the same key and files returns the first answer.",
             ),
         ]
 
@@ -96,7 +99,7 @@ class DocumentsOfKnowledgeBase(Controller):
     async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
-            raise InvalidRequest(detail="the form has no `files`")
+            raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)
         query, key = request.query_params, request.headers.get("idempotency-key")
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
         return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
@@ -123,25 +126,25 @@ class DocumentController(Controller):
     path = "/api/v1/documents/{document_id:str}"
     tags = ["Documents"]
 
-    @get(access=READS, summary="Look at a document")
+    @get(access=READS, summary="Get a document")
     async def show(self, document: Document, request: AnyRequest) -> DocumentInfo:
         return DocumentInfo.of(document, language_of(request))
 
-    @patch(access=needs("contributor", "document"), summary="Change its tags")
+    @patch(access=needs("contributor", "document"), summary="Replace a document's tags")
     async def change(
         self, document: Document, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
     ) -> DocumentInfo:
         tagged = await catalog.documents.tag(document.id, clean_tags(data.tags), principal.subject)
         return DocumentInfo.of(tagged, language_of(request))
 
-    @get("/status", access=READS, summary="The state of the document's job now")
+    @get("/status", access=READS, summary="Get the state of a document's indexing job")
     async def status_now(self, document: Document, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
         return JobStateInfo.whole(await status.of(document, language_of(request)))
 
     @get(
         "/events",
         access=READS,
-        summary="Every change of the job's state, as server-sent events; ends with the last one",
+        summary="Stream a document's job states as server-sent events until the job ends",
     )
     async def events(self, document: Document, request: AnyRequest, watches: DocumentWatches) -> Stream:
         language = language_of(request)
@@ -153,7 +156,7 @@ class DocumentController(Controller):
         states = watches.events(document.id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
 
-    @get("/chunks", access=READS, summary="The passages of the document's live version")
+    @get("/chunks", access=READS, summary="List the passages of a document's live version")
     async def chunks(self, document: Document, blobs: Blobs, cursor: int = 0, limit: Limit = 100) -> Page[ChunkInfo]:
         chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
         items = [
@@ -169,16 +172,16 @@ class DocumentController(Controller):
         ]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
-    @get("/content", access=READS, summary="The uploaded bytes, also in ranges")
+    @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
     async def content(self, document: Document, request: AnyRequest, blobs: Blobs) -> Stream | Response[bytes]:
         key = original_key(document.sha256)
         return await content_response(blobs, key, document.name, request.headers.get("range"))
 
-    @post("/pause", status_code=202, access=CONTROLS, summary="Hold the indexing of the latest version")
+    @post("/pause", status_code=202, access=CONTROLS, summary="Pause indexing")
     async def pause(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
         return DocumentJob.of(await control.pause(document, principal.subject))
 
-    @post("/resume", status_code=202, access=CONTROLS, summary="Go on where it was paused")
+    @post("/resume", status_code=202, access=CONTROLS, summary="Resume indexing")
     async def resume(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
         return DocumentJob.of(await control.resume(document, principal.subject))
 
@@ -186,7 +189,7 @@ class DocumentController(Controller):
         "/cancel",
         status_code=202,
         access=CONTROLS,
-        summary="Stop indexing the latest version; an earlier one stays live",
+        summary="Cancel indexing; an earlier version stays live",
     )
     async def cancel(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
         return DocumentJob.of(await control.cancel(document, principal.subject))
@@ -195,7 +198,7 @@ class DocumentController(Controller):
         "/retry",
         status_code=202,
         access=CONTROLS,
-        summary="Try again, with what is done kept, or made anew from a step on",
+        summary="Retry indexing; completed steps are kept unless `from_step` redoes them",
     )
     async def retry(
         self, document: Document, control: DocumentControl, principal: Principal, data: RetryRequest | None = None
@@ -205,7 +208,7 @@ class DocumentController(Controller):
     @delete(
         status_code=202,
         access=needs("manager", "document"),
-        summary="Delete a document: at once from every answer, then all that it left",
+        summary="Delete a document; it leaves all answers at once, and its data soon after",
     )
     async def remove(
         self, document: Document, knowledge_base: KnowledgeBase, catalog: Catalog, jobs: Jobs, principal: Principal

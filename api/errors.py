@@ -28,6 +28,8 @@ from activities.errors import (
     Unauthenticated,
     UploadTooLarge,
 )
+from activities.phrases import Bilingual
+from activities.validation import explain
 
 log = structlog.get_logger()
 
@@ -56,6 +58,14 @@ _OPENAI_TYPES = {
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
+
+
+class Refusal(Bilingual):
+    """What the router refuses."""
+
+    NO_SUCH_PATH = ("There is nothing at this address.", "该地址不存在。")
+    NO_SUCH_METHOD = ("This address does not take {method} requests.", "该地址不支持 {method} 请求。")
+
 
 #: Seconds after which a client may try again when a dependency is down.
 RETRY_AFTER = 5
@@ -119,11 +129,10 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return problem(request, UploadTooLarge(limit=_body_limit(request)))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
-        return problem(request, InvalidRequest(detail=_what_is_wrong(exc)))
+        return problem(request, InvalidRequest(detail=_what_is_wrong(exc, language_of(request))))
     status = HTTPStatus(exc.status_code)
     code = status.name.lower().replace("_", "-")
-    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    detail = HoldfastError().reason.render(language_of(request)) if failed else exc.detail
+    detail = _refusal(request, status, exc.detail)
     if request.url.path.startswith(OPENAI_PREFIX):
         body = _openai_body(status, detail, None, code.replace("-", "_"))
         return Response(body, status_code=int(status), headers=exc.headers)
@@ -157,10 +166,24 @@ def unforeseen(request: Request[Any, Any, Any], exc: Exception) -> Response[dict
     return problem(request, HoldfastError())
 
 
-def _what_is_wrong(exc: HTTPException) -> str:
-    fields = exc.extra if isinstance(exc.extra, list) else []
-    parts = [f"{item.get('key') or 'body'}: {item.get('message')}" for item in fields if isinstance(item, dict)]
-    return "; ".join(parts) or exc.detail
+def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, said: str) -> str:
+    """The sentence for a status that Litestar's router answers with."""
+    language = language_of(request)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return HoldfastError().reason.render(language)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Refusal.NO_SUCH_METHOD.render(language, method=request.method)
+    return Refusal.NO_SUCH_PATH.render(language) if status == HTTPStatus.NOT_FOUND else said
+
+
+def _what_is_wrong(exc: HTTPException, language: Language) -> str:
+    """The fields that do not fit, or else what is wrong with the body, in one language."""
+    fields = [item for item in exc.extra if isinstance(item, dict)] if isinstance(exc.extra, list) else []
+    colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
+    parts = [
+        f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields
+    ]
+    return semicolon.join(parts) or explain(exc.detail).render(language)
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

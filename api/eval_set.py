@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.cli_texts import Problem, say
+from api.problem import Message, Problem
 
 FIELDS = ("question", "document", "answer", "absent")
 _SAME = {"documents": "document", "answers": "answer", "is_impossible": "absent"}
@@ -40,10 +40,11 @@ class Item:
 
 
 class _Bad(Exception):
-    """What is wrong with one question."""
+    """What is wrong with one question; whoever knows where it is raises a Problem."""
 
-    def __init__(self, key: str, /, **params: object) -> None:
-        super().__init__(say(f"eval.{key}", **params))
+    def __init__(self, code: str, /, **params: object) -> None:
+        super().__init__(code)
+        self.message = Message(code, **params)
 
 
 def read_set(path: Path) -> list[Item]:
@@ -51,7 +52,7 @@ def read_set(path: Path) -> list[Item]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise Problem("eval.bad-file", path=path, problem=say("eval.no-text")) from exc
+        raise Problem("eval.bad-file", path=path, problem=Message("eval.no-text")) from exc
     except OSError as exc:
         raise Problem("unreadable", path=path, detail=exc.strerror or exc) from exc
     kind = path.suffix.lower()
@@ -62,7 +63,7 @@ def read_set(path: Path) -> list[Item]:
     else:
         items = _of_json(path, text)
     if not items:
-        raise Problem("eval.bad-file", path=path, problem=say("eval.no-questions"))
+        raise Problem("eval.bad-file", path=path, problem=Message("eval.no-questions"))
     return items
 
 
@@ -70,19 +71,21 @@ def _of_json(path: Path, text: str) -> list[Item]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as exc:
-        raise Problem("eval.bad-line", path=path, line=exc.lineno, problem=say("eval.no-json", detail=exc.msg)) from exc
+        raise Problem(
+            "eval.bad-line", path=path, line=exc.lineno, problem=Message("eval.no-json", detail=exc.msg)
+        ) from exc
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         found: Any = _of_squad(value["data"])
     else:
         found = value.get("questions") if isinstance(value, dict) else value
     if not isinstance(found, list | Iterator):
-        raise Problem("eval.bad-file", path=path, problem=say("eval.no-questions"))
+        raise Problem("eval.bad-file", path=path, problem=Message("eval.no-questions"))
     items: list[Item] = []
     try:
         for each in found:
             items.append(each if isinstance(each, Item) else _item(each))
     except _Bad as exc:
-        raise Problem("eval.bad-item", path=path, number=len(items) + 1, problem=exc) from exc
+        raise Problem("eval.bad-item", path=path, number=len(items) + 1, problem=exc.message) from exc
     return items
 
 
@@ -94,7 +97,7 @@ def _of_squad(articles: list[Any]) -> Iterator[Item]:
             for qa in _get(paragraph, "qas", list):
                 question = _get(qa, "question", str).strip()
                 if not question:
-                    raise _Bad("no-question")
+                    raise _Bad("eval.no-question")
                 answers = tuple(dict.fromkeys(_get(each, "text", str) for each in qa.get("answers") or []))
                 absent = bool(qa.get("is_impossible"))
                 yield Item(question, (), () if absent else answers, "" if absent else context, absent)
@@ -103,7 +106,7 @@ def _of_squad(articles: list[Any]) -> Iterator[Item]:
 def _get(value: Any, field: str, kind: type[Any]) -> Any:
     found = value.get(field) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise _Bad("not-object") if kind is str and field == "question" else _Bad("not-text", field=field)
+        raise _Bad("eval.not-object") if kind is str and field == "question" else _Bad("eval.not-text", field=field)
     return found
 
 
@@ -115,9 +118,11 @@ def _of_lines(path: Path, text: str) -> list[Item]:
         try:
             items.append(_item(json.loads(line)))
         except json.JSONDecodeError as exc:
-            raise Problem("eval.bad-line", path=path, line=number, problem=say("eval.no-json", detail=exc.msg)) from exc
+            raise Problem(
+                "eval.bad-line", path=path, line=number, problem=Message("eval.no-json", detail=exc.msg)
+            ) from exc
         except _Bad as exc:
-            raise Problem("eval.bad-line", path=path, line=number, problem=exc) from exc
+            raise Problem("eval.bad-line", path=path, line=number, problem=exc.message) from exc
     return items
 
 
@@ -131,16 +136,19 @@ def _of_csv(path: Path, text: str, delimiter: str) -> list[Item]:
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != len(columns):
-                raise _Bad("columns", found=len(row), expected=len(columns))
+                raise _Bad("eval.columns", found=len(row), expected=len(columns))
             items.append(_item(dict(zip(columns, map(_cell, columns, row), strict=True))))
-    except (_Bad, csv.Error) as exc:
-        raise Problem("eval.bad-line", path=path, line=rows.line_num, problem=exc) from exc
+    except _Bad as exc:
+        raise Problem("eval.bad-line", path=path, line=rows.line_num, problem=exc.message) from exc
+    except csv.Error as exc:
+        problem = Message("eval.no-csv", detail=exc)
+        raise Problem("eval.bad-line", path=path, line=rows.line_num, problem=problem) from exc
     return items
 
 
 def _check_columns(columns: list[str]) -> None:
     if "question" not in columns:
-        raise _Bad("no-columns")
+        raise _Bad("eval.no-columns")
     for name in columns:
         _field(name)
 
@@ -153,17 +161,17 @@ def _cell(column: str, cell: str) -> Any:
 
 def _item(value: Any) -> Item:
     if not isinstance(value, dict):
-        raise _Bad("not-object")
+        raise _Bad("eval.not-object")
     fields: dict[str, Any] = {}
     for name, given in value.items():
         fields[_field(name)] = given
     question = fields.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise _Bad("no-question")
+        raise _Bad("eval.no-question")
     documents, answers = _texts(fields, "document"), _texts(fields, "answer")
     absent = _truth(fields.get("absent"))
     if absent and (documents or answers):
-        raise _Bad("contradiction")
+        raise _Bad("eval.contradiction")
     return Item(question.strip(), documents, answers, absent=absent)
 
 
@@ -171,7 +179,7 @@ def _field(name: str) -> str:
     """What a field is called here; a name that nobody knows is probably misspelt."""
     field = _SAME.get(name, name)
     if field not in (*FIELDS, "id"):
-        raise _Bad("unknown", field=name, known=", ".join(FIELDS))
+        raise _Bad("eval.unknown", field=name, known=", ".join(FIELDS))
     return field
 
 
@@ -179,7 +187,7 @@ def _texts(fields: dict[str, Any], field: str) -> tuple[str, ...]:
     given = fields.get(field)
     values = [given] if isinstance(given, str) else [] if given is None else given
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise _Bad("not-text", field=field)
+        raise _Bad("eval.not-text", field=field)
     return tuple(each.strip() for each in values if each.strip())
 
 
@@ -188,5 +196,5 @@ def _truth(given: Any) -> bool:
         return bool(given)
     word = str(given).strip().lower()
     if word not in _TRUE | _FALSE:
-        raise _Bad("not-text", field="absent")
+        raise _Bad("eval.not-text", field="absent")
     return word in _TRUE

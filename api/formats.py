@@ -15,7 +15,7 @@ class FormatController(Controller):
     path = "/api/v1/formats"
     tags = ["Formats"]
 
-    @get(access=needs("reader"), summary="List the formats that can be read")
+    @get(access=needs("reader"), summary="List the supported file formats")
     async def index(self, request: AnyRequest) -> Page[FormatInfo]:
         """All of them on one page; titles are in the language of the client."""
         return Page(items=[FormatInfo.of(item, language_of(request)) for item in FORMATS])

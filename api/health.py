@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from litestar import Controller, Response, get
 
-from activities.errors import HoldfastError
+from activities.errors import HoldfastError, Language
+from activities.phrases import Phrase
 from activities.registry import Stores
 from api.access import PUBLIC
+from api.errors import language_of
 from api.schemas import DependencyState, Readiness
 from workflows.connect import Jobs
 
@@ -21,12 +24,12 @@ class HealthController(Controller):
     path = "/health"
     tags = ["Operation"]
 
-    @get("/live", access=PUBLIC, summary="The process answers")
+    @get("/live", access=PUBLIC, summary="Report that the process runs")
     async def live(self) -> dict[str, bool]:
         return {"live": True}
 
-    @get("/ready", access=PUBLIC, summary="All dependencies answer; 503 while one does not")
-    async def ready(self, stores: Stores, jobs: Jobs) -> Response[Readiness]:
+    @get("/ready", access=PUBLIC, summary="Check all dependencies; 503 while one does not answer")
+    async def ready(self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs) -> Response[Readiness]:
         pings: dict[str, Callable[[], Awaitable[None]]] = {
             "temporal": jobs.ping,
             "catalog": stores.catalog.ping,
@@ -34,17 +37,20 @@ class HealthController(Controller):
             "milvus": stores.milvus.ping,
             "triton": stores.triton.ping,
         }
-        states = await asyncio.gather(*(_state(name, ping) for name, ping in pings.items()))
+        language = language_of(request)
+        states = await asyncio.gather(*(_state(name, ping, language) for name, ping in pings.items()))
         ready = all(state.ready for state in states)
         return Response(Readiness(ready=ready, dependencies=list(states)), status_code=200 if ready else 503)
 
 
-async def _state(name: str, ping: Callable[[], Awaitable[None]]) -> DependencyState:
+async def _state(name: str, ping: Callable[[], Awaitable[None]], language: Language) -> DependencyState:
     try:
         async with asyncio.timeout(PING_TIMEOUT):
             await ping()
     except TimeoutError:
-        return DependencyState(name=name, ready=False, detail=f"no answer within {PING_TIMEOUT} s")
+        return DependencyState(
+            name=name, ready=False, detail=Phrase.NO_ANSWER_WITHIN.render(language, seconds=PING_TIMEOUT)
+        )
     except HoldfastError as exc:
-        return DependencyState(name=name, ready=False, detail=str(exc))
+        return DependencyState(name=name, ready=False, detail=exc.reason.render(language))
     return DependencyState(name=name, ready=True)

@@ -16,7 +16,7 @@ from api.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, JobAccepted, K
 from workflows.connect import Jobs
 from workflows.contracts import DeleteKnowledgeBaseJob
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 
 class KnowledgeBaseController(Controller):
@@ -43,12 +43,12 @@ class KnowledgeBaseController(Controller):
             next_cursor=found[-1].name if len(found) == limit else None,
         )
 
-    @get("/{kb:str}", access=needs("reader", "knowledge_base"), summary="Look at a knowledge base")
+    @get("/{kb:str}", access=needs("reader", "knowledge_base"), summary="Get a knowledge base")
     async def show(self, knowledge_base: KnowledgeBase, catalog: Catalog) -> KnowledgeBaseInfo:
         counts = await catalog.knowledge_bases.counts([knowledge_base.id])
         return KnowledgeBaseInfo.of(knowledge_base, counts.get(knowledge_base.id, {}))
 
-    @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Change a knowledge base")
+    @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Update a knowledge base")
     async def change(
         self, knowledge_base: KnowledgeBase, data: ChangeKnowledgeBase, catalog: Catalog, principal: Principal
     ) -> KnowledgeBaseInfo:
@@ -64,7 +64,7 @@ class KnowledgeBaseController(Controller):
         "/{kb:str}",
         status_code=202,
         access=needs("manager", "knowledge_base"),
-        summary="Delete a knowledge base with all its documents",
+        summary="Delete a knowledge base and all its documents",
     )
     async def remove(
         self, knowledge_base: KnowledgeBase, catalog: Catalog, jobs: Jobs, principal: Principal

@@ -21,6 +21,7 @@ from litestar.openapi import ResponseSpec
 
 from activities.contracts import Turn
 from activities.errors import Canceled, InvalidRequest, NotFound
+from activities.phrases import Phrase
 from activities.registry import Stores
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
@@ -64,7 +65,7 @@ class OpenAIController(Controller):
         "/chat/completions",
         status_code=200,
         access=needs("reader"),  # … and ASKS, of the knowledge base that the body names
-        summary="Ask a knowledge base; `stream` sends the answer as it comes",
+        summary="Ask a knowledge base; `stream` sends the answer as it is written",
         responses={200: ResponseSpec(Completion, generate_examples=False)},
     )
     async def chat(
@@ -79,7 +80,7 @@ class OpenAIController(Controller):
         principal: Principal,
     ) -> Response[Any]:
         if data.n not in (None, 1):
-            raise InvalidRequest(detail="there is one answer: n must be 1 / 只有一个回答：n 必须为 1", param="n")
+            raise InvalidRequest(detail=Phrase.ONE_ANSWER, param="n")
         record = await access.named(principal, ASKS, data.model)
         asked = said(data.messages)
         text = checked_question(asked.question, settings)
@@ -113,18 +114,18 @@ class OpenAIController(Controller):
         counted = data.stream_options is not None and data.stream_options.include_usage
         return await unless_gone(request, chat.stream(limit, counted, language_of(request)))
 
-    @get("/models", access=needs("reader"), summary="The knowledge bases that you may ask")
+    @get("/models", access=needs("reader"), summary="List the knowledge bases as models")
     async def models(self, catalog: Catalog, access: Access, principal: Principal) -> ModelList:
         found: list[KnowledgeBase] = []
         while page := await catalog.knowledge_bases.page(found[-1].name if found else None, 1000):
             found += page
         return ModelList(data=[_model(record) for record in await access.readable(principal, found)])
 
-    @get("/models/{model:str}", access=ASKS, summary="One of them")
+    @get("/models/{model:str}", access=ASKS, summary="Get a knowledge base as a model")
     async def model(self, knowledge_base: KnowledgeBase) -> Model:
         return _model(knowledge_base)
 
-    @post("/embeddings", status_code=200, access=needs("reader"), summary="Vectors of texts")
+    @post("/embeddings", status_code=200, access=needs("reader"), summary="Embed texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
         return await unless_gone(request, _embeddings(data, stores))
 
@@ -165,10 +166,7 @@ async def _embeddings(data: EmbeddingRequest, stores: Stores) -> EmbeddingList:
     if data.model != card.model:
         raise NotFound(kind="model", id=data.model)
     if data.dimensions not in (None, card.dimension):
-        raise InvalidRequest(
-            detail=f"the model's vectors have {card.dimension} dimensions / 该模型的向量为 {card.dimension} 维",
-            param="dimensions",
-        )
+        raise InvalidRequest(detail=Phrase.DIMENSIONS, dimensions=card.dimension, param="dimensions")
     prefix = card.prompts.get(data.input_type, "")
     texts = [prefix + text for text in _texts(data.input)]
     tokenizer = await stores.triton.tokenizer()
@@ -193,18 +191,12 @@ def _texts(input: str | list[Any]) -> list[str]:
     """The texts of a request. Raises InvalidRequest."""
     texts = [input] if isinstance(input, str) else input
     if not texts or len(texts) > MAX_TEXTS:
-        raise InvalidRequest(
-            detail=f"input has 1 to {MAX_TEXTS} texts / input 应有 1 至 {MAX_TEXTS} 段文本", param="input"
-        )
+        raise InvalidRequest(detail=Phrase.TEXT_COUNT, limit=MAX_TEXTS, param="input")
     for text in texts:
         if not isinstance(text, str):
-            raise InvalidRequest(
-                detail="input has to be text: lists of tokens are of another model's making / "
-                "input 必须是文本：词元列表来自其他模型",
-                param="input",
-            )
+            raise InvalidRequest(detail=Phrase.NOT_TOKENS, param="input")
         if not text.strip():
-            raise InvalidRequest(detail="a text is empty / 有一段文本为空", param="input")
+            raise InvalidRequest(detail=Phrase.TEXT_EMPTY, param="input")
     return texts
 
 
@@ -212,17 +204,9 @@ def _counted(tokens: Sequence[int], limit: int) -> int:
     """How many tokens there are. Raises InvalidRequest for a text that the model could not read to its end."""
     for index, count in enumerate(tokens):
         if count > limit:
-            raise InvalidRequest(
-                detail=f"text {index} has {count} tokens, the model reads {limit} / "
-                f"第 {index} 段文本有 {count} 个词元，模型最多读取 {limit} 个",
-                param="input",
-            )
+            raise InvalidRequest(detail=Phrase.TEXT_TOO_LONG, index=index, count=count, limit=limit, param="input")
     if sum(tokens) > MAX_TOKENS:
-        raise InvalidRequest(
-            detail=f"the texts have {sum(tokens)} tokens, one request takes {MAX_TOKENS} / "
-            f"文本共有 {sum(tokens)} 个词元，单次请求最多 {MAX_TOKENS} 个",
-            param="input",
-        )
+        raise InvalidRequest(detail=Phrase.TEXTS_TOO_LONG, count=sum(tokens), limit=MAX_TOKENS, param="input")
     return sum(tokens)
 
 

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from activities.contracts import Source
 from activities.errors import Canceled, HoldfastError, Language, error_of
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.phrases import Bilingual
 from activities.ranking import query_language
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Question
@@ -38,8 +39,12 @@ from workflows.contracts import question_id
 #: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
 HOLD_SECONDS = 5.0
 
-#: What stands between text that was sent and the answer, when it turned out to be another one.
-CHECKED = {"en": "[the answer, checked]", "zh": "[核对后的回答]"}
+
+class Separator(Bilingual):
+    """What stands between text that was sent and the answer, when it turned out to be another one."""
+
+    CHECKED = ("[the answer, checked]", "[核对后的回答]")
+
 
 DONE = Data(b"[DONE]")
 
@@ -71,7 +76,7 @@ class Sent:
         """What is left to be sent, so that the client's text ends with the answer."""
         if answer.startswith(self.text):
             return self._grow(answer)
-        return f"\n\n{CHECKED.get(language, CHECKED['en'])}\n\n{answer}"
+        return f"\n\n{Separator.CHECKED.render('zh' if language == 'zh' else 'en')}\n\n{answer}"
 
     def _grow(self, whole: str) -> str:
         if not whole.startswith(self.text):

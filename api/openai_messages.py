@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from activities.contracts import Turn
 from activities.errors import InvalidRequest
+from activities.phrases import Phrase
 from api.schemas_openai import Message
 
 #: What is kept of a long conversation: its newest turns, and the beginning of each text.
@@ -39,9 +40,7 @@ def said(messages: Sequence[Message]) -> Said:
             elif turns:
                 turns[-1] = Turn(question=turns[-1].question, answer=f"{turns[-1].answer}\n{text}")
     if not open_question:
-        raise InvalidRequest(
-            detail="the last message must be a question of the user / 最后一条消息必须是用户的问题", param="messages"
-        )
+        raise InvalidRequest(detail=Phrase.NO_USER_QUESTION, param="messages")
     kept = [
         Turn(question=turn.question[:HISTORY_CHARACTERS], answer=turn.answer[:HISTORY_CHARACTERS])
         for turn in turns[-HISTORY_TURNS:]
@@ -54,8 +53,5 @@ def _text(message: Message, position: int) -> str:
         return (message.content or "").strip()
     for part in message.content:
         if part.type != "text":
-            raise InvalidRequest(
-                detail=f"only text can be read, not “{part.type[:40]}” / 只支持文本，不支持“{part.type[:40]}”",
-                param=f"messages[{position}].content",
-            )
+            raise InvalidRequest(detail=Phrase.ONLY_TEXT, value=part.type[:40], param=f"messages[{position}].content")
     return "\n".join(part.text for part in message.content).strip()

@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from activities.contracts import AnswerMode
 from activities.errors import HoldfastError, InvalidRequest, Language, QuestionTooLong
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.phrases import Phrase
 from activities.retrieve import Retriever
 from activities.settings import Settings
 from activities.stores.catalog import Catalog
@@ -49,7 +50,7 @@ class SearchController(Controller):
     path = "/api/v1/knowledge-bases/{kb:str}"
     tags = ["Search and questions"]
 
-    @post("/search", status_code=200, access=needs("reader", "knowledge_base"), summary="Find passages")
+    @post("/search", status_code=200, access=needs("reader", "knowledge_base"), summary="Search for passages")
     async def search(
         self,
         knowledge_base: KnowledgeBase,
@@ -108,18 +109,18 @@ class QuestionController(Controller):
     path = "/api/v1/questions/{id:str}"
     tags = ["Search and questions"]
 
-    @get(access=OWN, summary="A question and what came of it")
+    @get(access=OWN, summary="Get a question and its answer")
     async def show(self, question: Question, request: AnyRequest) -> QuestionInfo:
         return QuestionInfo.of(question, language_of(request))
 
-    @get("/events", access=OWN, summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
+    @get("/events", access=OWN, summary="Stream the answer as server-sent events; resumes after Last-Event-ID")
     async def events(self, question: Question, request: AnyRequest, catalog: Catalog, jobs: Jobs) -> Stream:
         offset = last_offset(request.headers.get("last-event-id"))
         if offset:
             await _within(jobs.client, question_id(question.id), offset)
         return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
 
-    @post("/cancel", status_code=202, access=OWN, summary="Stop answering")
+    @post("/cancel", status_code=202, access=OWN, summary="Cancel a question")
     async def cancel(
         self, question: Question, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
     ) -> QuestionInfo:
@@ -127,7 +128,7 @@ class QuestionController(Controller):
             await catalog.trail.control(principal.subject, "question.cancel", question.knowledge_base_id, question.id)
         return QuestionInfo.of(question, language_of(request))
 
-    @post("/feedback", status_code=200, access=OWN, summary="Say what you think of the answer; the last word counts")
+    @post("/feedback", status_code=200, access=OWN, summary="Rate the answer; a later rating replaces an earlier one")
     async def feedback(
         self, question: Question, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
     ) -> QuestionInfo:
@@ -150,7 +151,7 @@ def checked_question(text: str, settings: Settings) -> str:
     """The question without surrounding space. Raises QuestionTooLong and InvalidRequest."""
     text = text.strip()
     if not text:
-        raise InvalidRequest(detail="the question is empty / 问题为空")
+        raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
     if len(text) > settings.api.max_question_characters:
         raise QuestionTooLong(length=len(text), limit=settings.api.max_question_characters)
     return text
@@ -168,9 +169,7 @@ async def _within(client: Client, workflow_id: str, offset: int) -> None:
     except RPCError:  # no run any more, or no worker to ask: what there is, is sent
         return
     if offset > events:
-        raise InvalidRequest(
-            detail=f"Last-Event-ID {offset} is not an id of this stream / Last-Event-ID {offset} 不属于此事件流"
-        )
+        raise InvalidRequest(detail=Phrase.FOREIGN_EVENT_ID, value=offset)
 
 
 async def _messages(

@@ -38,7 +38,7 @@ class ReconcileController(Controller):
     @post(
         status_code=202,
         access=needs("operator"),
-        summary="Compare all stores, and mend what disagrees unless `repair` is false",
+        summary="Compare all stores; repair differences unless `repair` is false",
     )
     async def start(self, jobs: Jobs, principal: Principal, data: ReconcileRequest | None = None) -> JobAccepted:
         job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
@@ -47,7 +47,11 @@ class ReconcileController(Controller):
             id=job.reconcile_id, state="queued", workflow_id=workflow_id, status_url=f"{self.path}/{job.reconcile_id}"
         )
 
-    @get("/{id:str}", access=needs("operator"), summary="How far it is, and at the end what was found and mended")
+    @get(
+        "/{id:str}",
+        access=needs("operator"),
+        summary="Get the progress of a comparison, and its report when it has finished",
+    )
     async def show(self, id: str, request: AnyRequest, jobs: Jobs) -> ReconcileInfo:
         run = await temporal.describe(jobs.client, reconcile_id(id))
         if run is None:

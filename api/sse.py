@@ -11,6 +11,7 @@ import msgspec
 from litestar.response import Stream
 
 from activities.errors import InvalidRequest
+from activities.phrases import Phrase
 
 #: Proxies must neither buffer nor cache a live stream.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -91,8 +92,5 @@ def last_offset(last_event_id: str | None) -> int:
     if not last_event_id:
         return 0
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:
-        shown = last_event_id[:40]
-        raise InvalidRequest(
-            detail=f"Last-Event-ID must be an id of this stream, not “{shown}” / “{shown}”不是此事件流的编号"
-        )
+        raise InvalidRequest(detail=Phrase.FOREIGN_EVENT_ID, value=last_event_id[:40])
     return int(last_event_id)

@@ -15,21 +15,21 @@ from pathlib import Path
 
 from activities.settings import Settings
 from api import local_env, processes
-from api.cli_texts import Problem, say
+from api.problem import Message, Problem
 from api.stack_parts import SCRATCH, Part, all_parts, local_url, of_this_machine
-from api.supervisor import ChildFailed, Died, Ready, Supervisor
+from api.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
 """How long the embedded Temporal keeps the histories of finished runs (its own default is one day)."""
 
-Tell = Callable[[str], None]
+Tell = Callable[[Message], None]
 Announce = Callable[[dict[str, str], float], None]
 
 
 def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tell: Tell, ready: Announce) -> None:
     """Start the parts and keep them running until SIGINT or SIGTERM.
 
-    ``only`` and ``without`` name parts; ``tell`` is given each line of progress, ``ready`` the ``places`` and
+    ``only`` and ``without`` name parts; ``tell`` is given each message of progress, ``ready`` the ``places`` and
     the seconds it took when all is up. Raises Problem.
     """
     settings = of_this_machine(settings)
@@ -56,7 +56,7 @@ def _own(data: Path, tell: Tell) -> Iterator[None]:
         with processes.only_one(run / "lock"):
             swept = processes.sweep(set(pids(state)), f"HOLDFAST_DATA={data}")
             if swept:
-                tell(say("up.swept", count=swept))
+                tell(Message("up.swept", count=swept))
             shutil.rmtree(data / SCRATCH, ignore_errors=True)
             (data / SCRATCH).mkdir()
             yield
@@ -77,10 +77,10 @@ def check(part: Part) -> None:
     """Raises Problem if the part cannot be started: not installed, or its port is taken."""
     for path in part.requires:
         if not path.exists():
-            raise Problem("missing", title=part.child.title, path=path)
+            raise Problem("missing", title=_title(part.child), path=path)
     for host, port, setting in part.ports:
         if processes.port_taken(host, port):
-            raise Problem("port-taken", port=port, title=part.child.title, setting=setting)
+            raise Problem("port-taken", port=port, title=_title(part.child), setting=setting)
 
 
 class Stack:
@@ -102,7 +102,7 @@ class Stack:
                 self._supervisor.hurry()
                 return
             self._stopping = True
-            self._tell(say("up.stopping"))
+            self._tell(Message("up.stopping"))
             work.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -113,13 +113,13 @@ class Stack:
             if not self._stopping:
                 raise
         except ChildFailed as exc:
-            title = exc.child.title or exc.child.name
+            title = _title(exc.child)
             raise Problem(
                 "child-failed", title=title, tries=exc.tries, how=exc.how, log=exc.log, tail=exc.tail
             ) from exc
         finally:
             await self._supervisor.stop()
-        self._tell(say("up.stopped"))
+        self._tell(Message("up.stopped"))
 
     async def _work(self) -> None:
         await self._bring_up()
@@ -147,10 +147,10 @@ class Stack:
         told = False
         while not await part.child.ready():
             if not told:
-                self._tell(say("up.waiting", title=part.child.title, address=part.address))
+                self._tell(Message("up.waiting", title=_title(part.child), address=part.address))
                 told = True
             await asyncio.sleep(0.5)
-        self._tell(say("up.found", title=part.child.title, address=part.address))
+        self._tell(Message("up.found", title=_title(part.child), address=part.address))
 
     async def _prepare(self) -> None:
         """Bring the catalogue up to date and, on the first start, make the first key."""
@@ -162,14 +162,19 @@ class Stack:
         local_env.write(self._settings.data_dir, local_url(self._settings), key)
 
     def _report(self, event: Ready | Died) -> None:
-        title = event.child.title or event.child.name
+        title = _title(event.child)
         match event:
             case Ready(seconds=seconds, restarts=0):
-                self._tell(say("up.ready", title=title, seconds=seconds))
+                self._tell(Message("up.ready", title=title, seconds=seconds))
             case Ready(seconds=seconds, restarts=restarts):
-                self._tell(say("up.back", title=title, seconds=seconds, restarts=restarts))
+                self._tell(Message("up.back", title=title, seconds=seconds, restarts=restarts))
             case Died(how=how, delay=delay, log=log):
-                self._tell(say("up.died", title=event.child.name, how=how, delay=delay, log=log))
+                self._tell(Message("up.died", title=event.child.name, how=how, delay=delay, log=log))
+
+
+def _title(child: Child) -> Message:
+    """What people call a part."""
+    return Message(f"part.{child.name}")
 
 
 def places(settings: Settings, parts: list[Part]) -> dict[str, str]:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
-from api.cli_texts import say
 from api.probes import http_ready, port_open, temporal_ready, triton_ready
 from api.processes import free_port
 from api.supervisor import Child
@@ -238,7 +237,6 @@ def _child(
 ) -> Child:
     return Child(
         name=name,
-        title=say(f"part.{name}"),
         argv=tuple(argv),
         env=env,
         ready=ready,

@@ -28,8 +28,6 @@ class Child:
     env: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]]
     """Whether it serves; asked again and again after each start, cut off after a few seconds."""
-    title: str = ""
-    """What people call it; the name if empty."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     """How long it may take to end before it is killed."""

@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 
 from activities.errors import Language
+from activities.phrases import Bilingual
 from api.schemas_conversations import ConversationDetail
 from api.schemas_questions import CitationInfo, QuestionInfo
 
-_WORDS: dict[str, tuple[str, str]] = {
-    "knowledge_base": ("Knowledge base", "知识库"),
-    "sources": ("Sources", "来源"),
-    "nearest": ("Nearest passages", "最接近的段落"),
-    "page": ("page {page}", "第 {page} 页"),
-    "version": ("version {version}", "版本 {version}"),
-    "unanswered": ("There is no answer: {reason}", "没有回答：{reason}"),
-    "running": ("The answer is not complete yet.", "回答尚未完成。"),
-}
+
+class Label(Bilingual):
+    """What is written around questions and answers."""
+
+    KNOWLEDGE_BASE = ("Knowledge base", "知识库")
+    SOURCES = ("Sources", "来源")
+    NEAREST = ("Nearest passages", "最接近的段落")
+    PAGE = ("page {page}", "第 {page} 页")
+    VERSION = ("version {version}", "版本 {version}")
+    UNANSWERED = ("There is no answer: {reason}", "没有回答：{reason}")
+    RUNNING = ("The answer is not complete yet.", "回答尚未完成。")
+
 
 #: What a name or a quote could use to be taken for markup.
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|~])")
@@ -27,7 +31,7 @@ def markdown(conversation: ConversationDetail, language: Language) -> str:
     """The whole conversation; what documents and people wrote is shown as they wrote it, never as markup."""
     head = [
         f"# {_plain(conversation.title)}",
-        f"{_say('knowledge_base', language)}: {conversation.knowledge_base} · "
+        f"{Label.KNOWLEDGE_BASE.render(language)}: {conversation.knowledge_base} · "
         f"{conversation.created_at:%Y-%m-%d %H:%M} UTC",
     ]
     turns = [part for number, turn in enumerate(conversation.turns, 1) for part in _turn(number, turn, language)]
@@ -40,24 +44,20 @@ def _turn(number: int, turn: QuestionInfo, language: Language) -> Iterator[str]:
     if turn.answer is not None:
         yield turn.answer
     elif turn.state == "running":
-        yield f"*{_say('running', language)}*"
+        yield f"*{Label.RUNNING.render(language)}*"
     else:
-        yield f"*{_say('unanswered', language, reason=turn.reason or turn.state)}*"
+        yield f"*{Label.UNANSWERED.render(language, reason=turn.reason or turn.state)}*"
     if turn.citations:
-        yield f"**{_say('sources' if turn.found else 'nearest', language)}**"
+        yield f"**{(Label.SOURCES if turn.found else Label.NEAREST).render(language)}**"
         yield "\n".join(_source(citation, language) for citation in turn.citations)
 
 
 def _source(citation: CitationInfo, language: Language) -> str:
-    page = _say("page", language, page=citation.page) if citation.page is not None else ""
-    version = _say("version", language, version=citation.version)
+    page = Label.PAGE.render(language, page=citation.page) if citation.page is not None else ""
+    version = Label.VERSION.render(language, version=citation.version)
     where = " · ".join(filter(None, (_plain(citation.document_name), version, page, _plain(citation.section))))
     return f"* [{citation.n}] {where}: “{_plain(citation.quote)}”"
 
 
 def _plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
-
-
-def _say(key: str, language: Language, **params: object) -> str:
-    return _WORDS[key][language == "zh"].format(**params)

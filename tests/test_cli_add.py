@@ -191,7 +191,7 @@ def test_a_busy_api_is_waited_for(api: FakeApi, holdfast: Holdfast, folder: Path
     assert len({each.headers["Idempotency-Key"] for each in api.asked(INTO_BATCH)}) == 1
 
 
-@pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "indexed nevertheless"), (CHINESE, "处理会继续进行")])
+@pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "still indexed"), (CHINESE, "处理会继续进行")])
 def test_after_ctrl_c_what_was_accepted_goes_on(
     api: FakeApi, holdfast: Holdfast, folder: Path, locale: str, word: str
 ) -> None:
@@ -300,7 +300,7 @@ def test_a_batch_is_watched_to_its_end(api: FakeApi, holdfast: Holdfast, folder:
     ("locale", "words", "sentence"),
     [
         (ENGLISH, ["pause"], "Batch b1 is being paused."),
-        (ENGLISH, ["resume"], "Batch b1 goes on."),
+        (ENGLISH, ["resume"], "Batch b1 is being resumed."),
         (CHINESE, ["cancel"], "正在取消批次 b1。"),
         (CHINESE, ["retry-failed"], "正在重试批次 b1 中失败的文档。"),
         (ENGLISH, ["set-parallelism", "3"], "Batch b1: 3 at once."),

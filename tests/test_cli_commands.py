@@ -42,7 +42,7 @@ def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -
     """What is left out is left to the API's defaults."""
     api.on("POST /api/v1/knowledge-bases", {"name": "hr", "title": "People"}, 201)
     result = holdfast("kb", "create", "hr", "--title", "People")
-    assert result.stdout == "Knowledge base hr was made.\n"
+    assert result.stdout == "Knowledge base hr was created.\n"
     assert json.loads(api.requests[0].body) == {"name": "hr", "title": "People"}
 
 
@@ -104,7 +104,7 @@ def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast
     ("locale", "action", "sentence"),
     [
         (ENGLISH, "pause", "a.pdf is being paused."),
-        (ENGLISH, "resume", "a.pdf goes on."),
+        (ENGLISH, "resume", "a.pdf is being resumed."),
         (CHINESE, "cancel", "正在取消 a.pdf。"),
         (CHINESE, "retry", "正在重试 a.pdf。"),
     ],

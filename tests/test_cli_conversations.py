@@ -40,7 +40,7 @@ def test_a_conversation_is_shown_with_its_sources(api_fake: FakeApi, holdfast: H
 def test_a_conversation_is_renamed_and_deleted(api_fake: FakeApi, holdfast: Holdfast) -> None:
     """In a script there is no question to hang on; names of things are quoted into the path."""
     api_fake.on("PATCH /api/v1/conversations/c%2F1", INFO | {"title": "Leave"})
-    assert holdfast("conversation", "rename", "c/1", "Leave").stdout == "It is called “Leave” now.\n"
+    assert holdfast("conversation", "rename", "c/1", "Leave").stdout == "The title is now “Leave”.\n"
     assert json.loads(api_fake.requests[-1].body) == {"title": "Leave"}
     api_fake.routes["DELETE /api/v1/conversations/c1"] = Reply(b"", 204)
     assert holdfast("conversation", "delete", "c1", env={"LC_ALL": CHINESE}).stdout == "会话已删除。\n"

@@ -48,8 +48,8 @@ def test_what_was_mended_is_a_table(api: FakeApi, holdfast: Holdfast) -> None:
     result = holdfast("doctor", "--repair")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "files that nobody refers to, removed\t12\t12\t0\ta; b; c",
-        "Milvus collections of another installation, or of a lost catalogue: left alone\t1\t0\t1\ta; b; c",
+        "unreferenced files, removed\t12\t12\t0\ta; b; c",
+        "Milvus collections of another installation or a lost catalogue, left unchanged\t1\t0\t1\ta; b; c",
     ]
     assert json.loads(api.requests[0].body) == {"repair": True}
 

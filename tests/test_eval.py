@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.cli_texts import Problem
+from api.cli_texts import text_of
 from api.eval_set import Item, read_set
 from api.evaluation import Outcome, alike, contains, rank_of, summary
+from api.problem import Problem
 from tests.conftest import Platform, ready
 from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
 
@@ -126,7 +127,7 @@ def test_a_bad_set_says_where(tmp_path: Path, name: str, text: str | bytes, sent
     """File, line or number of the question, and what is wrong with it."""
     with pytest.raises(Problem) as caught:
         read_set(written(tmp_path, name, text))
-    assert sentence in str(caught.value)
+    assert sentence in text_of(caught.value)
 
 
 # --- figures ---------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class AnswerQuestion:
             step.WaitInput(question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, actor=job.actor),
             task_queue=Queue.ANSWER,
             priority=self._priority,
-            summary=f"Wait for the documents of {job.actor}",
+            summary=f"Wait until the documents of {job.actor} are indexed",
             **WAIT_STEP,
         )
         self._milliseconds["wait_for_index"] = int((workflow.now() - began).total_seconds() * 1000)

@@ -192,7 +192,7 @@ class IngestBatch:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"The next {PAGE} documents",
+            summary=f"List up to {PAGE} documents to start",
             **SHORT_STEP,
         )
         self._news = self._news or len(found.documents) == PAGE
@@ -274,7 +274,7 @@ class IngestBatch:
             step.FinishedInput(versions=list(self._in_flight.values())),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"Look after {len(self._in_flight)} documents",
+            summary=f"Check {len(self._in_flight)} running documents",
             **SHORT_STEP,
         )
         for each in found.versions:
@@ -287,7 +287,7 @@ class IngestBatch:
             step.BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Close: no document came for a while",
+            summary="Close the batch: no document arrived for a while",
             **SHORT_STEP,
         )
         self._news = True
@@ -310,7 +310,7 @@ class IngestBatch:
             step.BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Put failed documents back in line",
+            summary="Queue failed documents again",
             **SHORT_STEP,
         )
         self._news = True
@@ -323,7 +323,7 @@ class IngestBatch:
             step.BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Cancel what was not started",
+            summary="Cancel documents that have not started",
             **SHORT_STEP,
         )
         while self._in_flight:
@@ -353,7 +353,7 @@ class IngestBatch:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"The batch is {state}",
+            summary=f"Record the batch as {state}",
             **SHORT_STEP,
         )
 

@@ -118,6 +118,6 @@ async def _stop_runs(
         step.StopRunsInput(knowledge_base_id=knowledge_base_id, document_id=document_id),
         task_queue=Queue.STORE,
         priority=priority,
-        summary="Stop what is still being indexed",
+        summary="Stop running ingestions",
         **LONG_STEP,
     )

@@ -188,7 +188,9 @@ class IngestDocument:
             step.HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=said("Pause", self._paused_by) if paused else said("Resume", self._resumed_by),
+            summary=said("Record the pause", self._paused_by)
+            if paused
+            else said("Record the resumption", self._resumed_by),
             **SHORT_STEP,
         )
 
@@ -220,7 +222,7 @@ class IngestDocument:
             step.ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
             task_queue=Queue.CPU,
             priority=self._priority,
-            summary=f"Cut {parsed.characters:,} characters into chunks",
+            summary=f"Split {parsed.characters:,} characters into chunks",
             **LONG_STEP,
         )
 
@@ -291,7 +293,7 @@ class IngestDocument:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"{'Canceled' if canceled else 'Failed'}: {reason.render()}",
+            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.render()}",
             **SHORT_STEP,
         )
         if recorded.purge:

@@ -32,21 +32,22 @@ class Progress:
     def wait(self, stage: str) -> None:
         """The workflow begins a stage in which it waits for others."""
         self._set("waiting", stage)
-        self._show(f"waiting (stage: {stage})")
+        self._show(f"Waiting in stage {stage}")
         workflow.upsert_search_attributes([STAGE.value_set("waiting")])
 
     def finish(self, state: JobStateName, who: str = "") -> None:
         """The workflow ends as ``state``; the stage it was in stays visible, and ``who`` (``by ada``) ended it."""
         self._set(state, self._stage)
         self._deed = ""
-        self._show(f"{said(state, who)} (stage: {self._stage})")
+        self._show(f"{said(state.capitalize(), who)} after stage {self._stage}")
         workflow.upsert_search_attributes([STAGE.value_set(state)])
 
     def pause(self, who: str = "") -> None:
         """The workflow holds before, or in the middle of, its stage, because of ``who`` (``by ada``)."""
         self._set("paused", self._stage)
         self._deed = ""
-        self._show(f"{said('paused', who)} (stage: {self._stage or 'not begun'})")
+        where = f"in stage {self._stage}" if self._stage else "before the first stage"
+        self._show(f"{said('Paused', who)} {where}")
         workflow.upsert_search_attributes([STAGE.value_set("paused")])
 
     def note(self, deed: str, who: str) -> None:

@@ -23,15 +23,15 @@ with workflow.unsafe.imports_passed_through():
 
 Step = Callable[[LookInput], Coroutine[Any, Any, Looked]]
 
-#: Stage, its step, and what is said of it. Rows come after deletions, and blobs last: what is deleted needs none.
+#: Stage, its step, and its summary. Rows come after deletions, and blobs last: what is deleted needs none.
 LOOKS: tuple[tuple[str, Step, str], ...] = (
-    ("batches", steps.mend_batches, "Batches without a run"),
-    ("documents", steps.mend_documents, "Documents without a run"),
-    ("runs", steps.mend_runs, "Runs without a document"),
-    ("deletions", steps.mend_deletions, "Deletions that did not come to their end"),
-    ("collections", steps.mend_collections, "Collections that belong to no generation"),
-    ("rows", steps.mend_rows, "Rows that nobody has, and rows that are missing"),
-    ("blobs", steps.mend_blobs, "Files that nobody refers to"),
+    ("batches", steps.mend_batches, "Find batches without a run"),
+    ("documents", steps.mend_documents, "Find documents without a run"),
+    ("runs", steps.mend_runs, "Find runs without a document"),
+    ("deletions", steps.mend_deletions, "Find unfinished deletions"),
+    ("collections", steps.mend_collections, "Find collections without an index generation"),
+    ("rows", steps.mend_rows, "Find stray and missing rows"),
+    ("blobs", steps.mend_blobs, "Find unreferenced files"),
 )
 
 
@@ -94,6 +94,6 @@ class Reconcile:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary="Record what was found",
+            summary="Record the findings",
             **SHORT_STEP,
         )

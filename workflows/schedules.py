@@ -55,7 +55,7 @@ def _schedule(minutes: int) -> Schedule:
             ReconcileJob(),
             id=reconcile_id("scheduled"),  # Temporal adds the time
             task_queue=Queue.WORKFLOWS,
-            static_summary="Compare catalogue, blobs, Milvus and Temporal, and mend what disagrees",
+            static_summary="Compare catalogue, blobs, Milvus and Temporal; repair differences",
             typed_search_attributes=attributes(None, "schedule"),
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),

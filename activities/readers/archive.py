@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument
+from activities.phrases import Phrase
 from activities.settings import ParseSettings
 
 _FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
@@ -29,7 +30,7 @@ def opened(path: Path, limits: ParseSettings, format: str) -> Iterator[zipfile.Z
             members = archive.infolist()
             unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
             if unpacked > max(_FREE_BYTES, limits.max_expansion * packed):
-                raise DocumentTooLarge(detail=f"it unpacks to {unpacked >> 20} MiB from {packed >> 10} KiB")
+                raise DocumentTooLarge(detail=Phrase.EXPANDS, unpacked=unpacked >> 20, packed=packed >> 10)
             if any(member.flag_bits & 1 for member in members):
                 raise EncryptedDocument()
             yield archive

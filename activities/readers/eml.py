@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from activities.errors import DamagedDocument
+from activities.phrases import Phrase
 from activities.readers.encoding import decode
 from activities.readers.message import Attached, Body, Mail, best
 
@@ -28,7 +29,7 @@ def parse(data: bytes) -> Mail:
     try:
         return _mail(BytesParser(policy=compat32).parsebytes(data.removeprefix(codecs.BOM_UTF8).lstrip()))
     except RecursionError as exc:
-        raise DamagedDocument(format="eml", detail="its parts are nested too deeply") from exc
+        raise DamagedDocument(format="eml", detail=Phrase.NESTED_PARTS) from exc
 
 
 def _mail(message: Message) -> Mail:

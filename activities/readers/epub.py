@@ -13,6 +13,7 @@ from lxml import etree
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, EncryptedDocument, first_line
+from activities.phrases import Phrase
 from activities.readers import archive, html
 from activities.readers.encoding import decode
 from activities.readers.partition import Progress
@@ -55,7 +56,7 @@ def _package(book: zipfile.ZipFile) -> tuple[str, Any]:
     """The folder of the package document, and the document: what the book consists of, in which order."""
     rootfile = _xml(book.read("META-INF/container.xml")).find(".//{*}rootfile")
     if rootfile is None:
-        raise DamagedDocument(format="epub", detail="it does not say where it begins")
+        raise DamagedDocument(format="epub", detail=Phrase.NO_FIRST_CHAPTER)
     place = unquote(rootfile.get("full-path", ""))
     return posixpath.dirname(place), _xml(book.read(place))
 
@@ -70,7 +71,7 @@ def _spine(package: Any, folder: str) -> list[str]:
             continue
         chapters.append(posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "")))))
     if not chapters:
-        raise DamagedDocument(format="epub", detail="it has no chapters")
+        raise DamagedDocument(format="epub", detail=Phrase.NO_CHAPTERS)
     return chapters
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from activities.contracts import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
 from activities.formats import FORMATS
+from activities.phrases import Phrase
 from activities.readers.layout import Line
 from activities.readers.ocr import recognise
 from activities.readers.ocr_layout import even_sizes, printed
@@ -68,7 +69,7 @@ def _open(path: Path) -> Image.Image:
 def _check_size(file: Image.Image, limits: ParseSettings) -> None:
     allowed = min(_MOST_PIXELS, limits.max_memory_mb * 1024 * 1024 // _BYTES_PER_PIXEL)
     if file.width * file.height > allowed:
-        raise DocumentTooLarge(detail=f"it has {file.width} × {file.height} pixels, more than {allowed}")
+        raise DocumentTooLarge(detail=Phrase.TOO_MANY_PIXELS, width=file.width, height=file.height, limit=allowed)
 
 
 def _pages(file: Image.Image) -> int:
@@ -122,4 +123,4 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _damaged(exc: Exception) -> DamagedDocument:
-    return DamagedDocument(format="a picture", detail=first_line(exc))
+    return DamagedDocument(format=Phrase.PICTURE, detail=first_line(exc))

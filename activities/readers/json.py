@@ -6,6 +6,7 @@ from pathlib import Path
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, DocumentTooLarge
+from activities.phrases import Phrase
 from activities.readers.partition import Progress
 from activities.readers.records import MAX_DEPTH, depth, elements_of
 from activities.readers.sniff import json_value
@@ -15,13 +16,13 @@ from activities.settings import ParseSettings
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
     """The records of a JSON file. Raises DocumentTooLarge for one that is nested beyond all reason."""
-    too_deep = DocumentTooLarge(detail=f"it is nested more than {MAX_DEPTH} levels deep")
+    too_deep = DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
     try:
         found = json_value(decode_file(path))
     except RecursionError as exc:
         raise too_deep from exc
     if found is None:
-        raise DamagedDocument(format="json", detail="it ends early")
+        raise DamagedDocument(format="json", detail=Phrase.ENDS_EARLY)
     progress(1, 2)
     if depth(found[0]) > MAX_DEPTH:
         raise too_deep

@@ -12,6 +12,7 @@ import olefile  # type: ignore[import-untyped]
 from activities.contracts import Element
 from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText, ParserCrashed, first_line
 from activities.formats import EML, MSG, detect
+from activities.phrases import Phrase
 from activities.readers import eml, html, msg, rtf, text
 from activities.readers.message import Attached, Body, Mail
 from activities.readers.partition import Progress
@@ -37,9 +38,9 @@ class _Budget(msgspec.Struct):
     def spend(self, size: int) -> None:
         self.files, self.bytes = self.files - 1, self.bytes - size
         if self.files < 0:
-            raise DocumentTooLarge(detail=f"more than {MAX_ATTACHMENTS} attachments")
+            raise DocumentTooLarge(detail=Phrase.TOO_MANY_ATTACHMENTS, limit=MAX_ATTACHMENTS)
         if self.bytes < 0:
-            raise DocumentTooLarge(detail="the attachments before it are too large")
+            raise DocumentTooLarge(detail=Phrase.ATTACHMENTS_TOO_LARGE)
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
@@ -101,7 +102,7 @@ def _attached(attached: Attached, limits: ParseSettings, budget: _Budget, depth:
 def _inner(mail: Mail, limits: ParseSettings, budget: _Budget, depth: int) -> list[Element]:
     """A mail in a mail, with what is attached to it."""
     if depth >= MAX_DEPTH:
-        raise DocumentTooLarge(detail=f"more than {MAX_DEPTH} mails in one another")
+        raise DocumentTooLarge(detail=Phrase.NESTED_MAILS, limit=MAX_DEPTH)
     elements = _own(mail, limits)
     for attached in mail.attached:
         elements += _attached(attached, limits, budget, depth + 1)

@@ -18,6 +18,7 @@ import pypandoc
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed, ParserTimedOut
+from activities.phrases import Phrase
 from activities.readers.html import elements_of
 from activities.settings import ParseSettings
 
@@ -73,7 +74,7 @@ def _html(content: bytes, kind: str, limits: ParseSettings) -> str:
     finally:
         os.close(template)
     if done.returncode == _HEAP_EXHAUSTED:
-        raise DocumentTooLarge(detail=f"reading it takes more than {limits.max_memory_mb} MiB of memory")
+        raise DocumentTooLarge(detail=Phrase.MEMORY, limit=limits.max_memory_mb)
     if done.returncode < 0:
         raise ParserCrashed(detail=f"pandoc: {signal.Signals(-done.returncode).name}")
     if done.returncode:

@@ -25,6 +25,7 @@ from unstructured.partition.text import partition_text
 
 from activities.contracts import Element
 from activities.errors import DocumentTooLarge
+from activities.phrases import Phrase
 from activities.settings import ParseSettings
 
 __all__ = [
@@ -78,7 +79,7 @@ tokenize._load_spacy_model = _pipeline
 def page_limit(pages: int, limits: ParseSettings) -> None:
     """Raise DocumentTooLarge for more pages than a document may have."""
     if pages > limits.max_pages:
-        raise DocumentTooLarge(detail=f"{pages} pages, at most {limits.max_pages} are allowed")
+        raise DocumentTooLarge(detail=Phrase.TOO_MANY_PAGES, pages=pages, limit=limits.max_pages)
 
 
 def element(item: found.Element) -> Element | None:

@@ -20,6 +20,7 @@ import pypdfium2.raw as pdfium
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, EncryptedDocument
+from activities.phrases import Phrase
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
@@ -44,7 +45,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     try:
         count = len(document)
         if count == 0:
-            raise DamagedDocument(format="pdf", detail="it has no pages")
+            raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
         pages = []
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
@@ -74,7 +75,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
         page = document[number]
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError as exc:
-        raise DamagedDocument(format="pdf", detail=f"page {number + 1}: {exc}") from exc
+        raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=exc) from exc
     try:
         text, height = text_page.get_text_range(), page.get_height()
         lines, start = [], 0

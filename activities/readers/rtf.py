@@ -14,6 +14,7 @@ import msgspec
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument
+from activities.phrases import Phrase
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
 from activities.settings import ParseSettings
@@ -103,7 +104,7 @@ class _Writer:
         group, self._star = self._groups[-1], b""
         if brace == b"{":
             if len(self._groups) > _MAX_DEPTH:
-                raise DamagedDocument(format="rtf", detail="its groups are nested too deeply")
+                raise DamagedDocument(format="rtf", detail=Phrase.NESTED_GROUPS)
             self._groups.append(msgspec.structs.replace(group, kept=not self._in_table, fresh=True))
             return b"{" if self._groups[-1].kept else b""
         if brace == b"}":

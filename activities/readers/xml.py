@@ -11,6 +11,7 @@ from lxml import etree
 
 from activities.contracts import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, first_line
+from activities.phrases import Phrase
 from activities.readers import records
 from activities.readers.encoding import decode
 from activities.readers.partition import Progress
@@ -73,7 +74,7 @@ def _check_depth(root: Any) -> None:
     for event, _ in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
         if depth > records.MAX_DEPTH:
-            raise DocumentTooLarge(detail=f"it is nested more than {records.MAX_DEPTH} levels deep")
+            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=records.MAX_DEPTH)
 
 
 def _is_document(root: Any) -> bool:

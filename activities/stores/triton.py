@@ -23,6 +23,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from activities.errors import ModelError, TritonUnavailable
+from activities.phrases import Phrase
 
 EMBED_MODEL = "embed"
 TEXT = "text"
@@ -115,7 +116,7 @@ class Triton:
         with _translated():
             for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
                 if not await self._client.is_model_ready(model, client_timeout=3):
-                    raise TritonUnavailable(detail=f"the model “{model}” is not loaded")
+                    raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
 
     async def card(self) -> ModelCard:
         """The embedding model's description; asked for once, and again after an outage."""

@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import InvalidRequest, NotFound
+from activities.phrases import Phrase
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.questions import question_record
@@ -99,7 +100,7 @@ def cursor_after(conversation: Conversation) -> str:
 def _position(cursor: str) -> tuple[datetime, str]:
     found = _CURSOR.fullmatch(cursor)
     if found is None:
-        raise InvalidRequest(detail="the cursor is not one of this list / 游标不属于此列表")
+        raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR)
     return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
 
 

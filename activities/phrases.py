@@ -1,0 +1,139 @@
+"""Texts in English and Chinese, each shown in one of the two.
+
+A text that depends on who reads it is a member of a ``Bilingual`` enum, here or beside the code that shows it.
+``Phrase`` has those that stand inside of an error's sentence::
+
+    raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
+    raise InvalidName(name=name, detail=Phrase.NAME_TOO_LONG, limit=MAX_NAME)
+
+A phrase takes its parameters from those of the error. ``activities.errors.Reason`` says how it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, unique
+from typing import Literal, Self
+
+Language = Literal["en", "zh"]
+
+
+class Bilingual(Enum):
+    """Base of tables of texts; a member's value is its English and its Chinese text, parameters in braces."""
+
+    @property
+    def code(self) -> str:
+        """The stable name by which a text is stored: ``question-empty``."""
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def of_code(cls, code: str) -> Self | None:
+        """The text of that code; None when another version of Holdfast knows it and this one does not."""
+        return cls.__members__.get(code.upper().replace("-", "_"))
+
+    def render(self, language: Language, /, **params: object) -> str:
+        """The text with its parameters; one that is missing becomes a question mark."""
+        en, zh = self.value
+        return fill(zh if language == "zh" else en, params)
+
+
+class _Params(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def fill(template: str, params: Mapping[str, object]) -> str:
+    """The template with its parameters. A parameter's own braces are never read as a template."""
+    return template.format_map(_Params(params))
+
+
+@unique
+class Phrase(Bilingual):
+    """Parts of errors' sentences. A member's name is stored with reasons: it can be added, never renamed."""
+
+    # --- names and tags ---
+    CONTROL_CHARACTERS = ("it contains control characters", "包含控制字符")
+    NAME_EMPTY = ("it is empty", "名称为空")
+    NAME_TOO_LONG = ("it is longer than {limit} characters", "超过 {limit} 个字符")
+    TAG_CONTROL_CHARACTERS = ("a tag contains control characters", "标签包含控制字符")
+    TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")
+    TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
+    # --- requests ---
+    NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
+    QUESTION_EMPTY = ("the question is empty", "问题为空")
+    TITLE_EMPTY = ("the title is empty", "标题为空")
+    NOT_A_TIME = ("“{value}” is not a date or time in ISO 8601", "“{value}”不是 ISO 8601 格式的日期或时间")
+    FOREIGN_CURSOR = ("the cursor does not belong to this list", "游标不属于此列表")
+    FOREIGN_EVENT_ID = (
+        "Last-Event-ID must be an id of this stream, not “{value}”",
+        "Last-Event-ID 应为此事件流的编号，而“{value}”不是",
+    )
+    ONE_ANSWER = ("there is one answer: `n` must be 1", "只有一个回答：`n` 必须为 1")
+    NO_USER_QUESTION = ("the last message must be a question of the user", "最后一条消息必须是用户的问题")
+    ONLY_TEXT = ("only text can be read, not “{value}”", "只支持文本，不支持“{value}”")
+    DIMENSIONS = ("the model's vectors have {dimensions} dimensions", "该模型的向量为 {dimensions} 维")
+    TEXT_COUNT = ("`input` has 1 to {limit} texts", "`input` 应有 1 至 {limit} 段文本")
+    NOT_TOKENS = (
+        "`input` must be text: lists of tokens belong to another model",
+        "`input` 必须是文本：词元列表属于其他模型",
+    )
+    TEXT_EMPTY = ("a text is empty", "有一段文本为空")
+    TEXT_TOO_LONG = (
+        "text {index} has {count} tokens, the model reads {limit}",
+        "第 {index} 段文本有 {count} 个词元，模型最多读取 {limit} 个",
+    )
+    TEXTS_TOO_LONG = (
+        "the texts have {count} tokens, one request takes {limit}",
+        "文本共有 {count} 个词元，单次请求最多 {limit} 个",
+    )
+    # --- values that do not fit their type (activities.validation) ---
+    WRONG_TYPE = ("expected {expected}, got {got}", "应为 {expected}，实际为 {got}")
+    WRONG_VALUE = ("expected {expected}", "应为 {expected}")
+    WRONG_LENGTH = ("expected {expected} of length {bound}", "应为 {expected}，长度 {bound}")
+    WRONG_FORM = ("expected {expected} that matches {pattern}", "应为符合 {pattern} 的 {expected}")
+    MISSING_FIELD = ("the field {field} is missing", "缺少字段 {field}")
+    MISSING_PARAMETER = ("the parameter {field} is missing", "缺少参数 {field}")
+    UNKNOWN_FIELD = ("there is no field {field}", "没有字段 {field}")
+    UNKNOWN_CHOICE = ("{choice} is not one of the allowed values", "{choice} 不是允许的值")
+    OUT_OF_RANGE = ("the number is out of range", "数值超出范围")
+    CUT_JSON = ("the JSON is empty or cut off", "JSON 为空或不完整")
+    BAD_JSON = ("it is not JSON ({said})", "不是 JSON（{said}）")
+    BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
+    UNUSABLE = ("the value cannot be used ({said})", "该值不可用（{said}）")
+    NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")
+    # --- documents ---
+    PICTURE = ("a picture", "图片")
+    ZIP_BASED = ("docx or another zip archive", "docx 或其他 zip 压缩包")
+    NESTED_GROUPS = ("its groups are nested too deeply", "分组嵌套过深")
+    NESTED_PARTS = ("its parts are nested too deeply", "各部分嵌套过深")
+    NESTED_LEVELS = ("it is nested more than {limit} levels deep", "嵌套超过 {limit} 层")
+    NESTED_MAILS = ("more than {limit} mails in one another", "邮件嵌套超过 {limit} 层")
+    NO_FIRST_CHAPTER = ("it does not say where it begins", "没有说明从何处开始")
+    NO_CHAPTERS = ("it has no chapters", "没有章节")
+    NO_PAGES = ("it has no pages", "没有页面")
+    ENDS_EARLY = ("it ends early", "内容不完整")
+    BROKEN_PAGE = ("page {page}: {said}", "第 {page} 页：{said}")
+    TOO_MANY_PAGES = ("{pages} pages, at most {limit} are allowed", "共 {pages} 页，最多允许 {limit} 页")
+    TOO_MANY_PIXELS = (
+        "it has {width} × {height} pixels, more than {limit}",
+        "有 {width} × {height} 像素，超过 {limit}",
+    )
+    TOO_MANY_ATTACHMENTS = ("more than {limit} attachments", "附件超过 {limit} 个")
+    ATTACHMENTS_TOO_LARGE = ("the attachments before it are too large", "它之前的附件过大")
+    TOO_MANY_FILES = ("more than {limit} files", "文件超过 {limit} 个")
+    MEMORY = ("reading it takes more than {limit} MiB of memory", "读取所需内存超过 {limit} MiB")
+    EXPANDS = ("it unpacks to {unpacked} MiB from {packed} KiB", "{packed} KiB 解压后达 {unpacked} MiB")
+    EXPANDS_FAR = ("it unpacks to far more than its own size", "解压后远大于其自身大小")
+    PROCESS_LOST = ("its process disappeared", "其进程消失")
+    PROCESS_ENDED = ("it ended with status {status}", "其进程以状态 {status} 结束")
+    PROCESS_KILLED = ("the system killed it, probably for memory", "被系统终止，可能因内存不足")
+    # --- services ---
+    MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")
+    COLLECTION_INCOMPLETE = (
+        "the collection {collection} is missing or not complete; re-index the knowledge base",
+        "集合 {collection} 缺失或不完整；请重建知识库的索引",
+    )
+    ROWS_LEFT = ("{rows} rows are still there after deleting", "删除后仍有 {rows} 行")
+    ROWS_LOST = ("{rows} rows were written, and are not there", "已写入的 {rows} 行不存在")
+    ROWS_DIFFER = ("{rows} rows are there, {written} were written", "写入 {written} 行，实有 {rows} 行")
+    NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
