@@ -18,6 +18,7 @@ from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Principal
+from api.asking import Asking
 from api.auth import KEY_SECONDS
 from api.backpressure import Admission
 from api.control import BatchControl, DocumentControl
@@ -46,6 +47,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "watches": DocumentWatches(catalog),
                 "batch_watches": BatchWatches(catalog),
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
+                "asking": Asking(stores, jobs, settings),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
@@ -96,6 +98,10 @@ def _retriever(state: State) -> Retriever:
     return state.retriever  # type: ignore[no-any-return]
 
 
+def _asking(state: State) -> Asking:
+    return state.asking  # type: ignore[no-any-return]
+
+
 def _uploads(state: State) -> Uploads:
     return state.uploads  # type: ignore[no-any-return]
 
@@ -125,6 +131,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "retriever": _retriever,
+    "asking": _asking,
     "uploads": _uploads,
     "principal": _principal,
 }

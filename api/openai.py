@@ -11,45 +11,34 @@ listed. What the answer stands on is in the extension field ``holdfast``. Errors
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import numpy as np
 from litestar import Controller, Request, Response, get, post
 from litestar.openapi import ResponseSpec
 
-from activities.contracts import Turn
-from activities.errors import Canceled, InvalidRequest, NotFound
+from activities.errors import Canceled, InvalidRequest
 from activities.registry import Stores
 from activities.settings import Settings
-from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
-from activities.stores.triton import Vectors
+from api.asking import Asking
 from api.errors import OPENAI_MAX_BODY_BYTES, language_of
 from api.openai_chat import Chat
+from api.openai_embeddings import embed
 from api.openai_messages import said
-from api.questions import checked_question, default_mode, withdrawn_unless_started
 from api.schemas_openai import (
     ChatOptions,
     ChatRequest,
     Completion,
-    Embedding,
     EmbeddingList,
     EmbeddingRequest,
-    EmbeddingUsage,
     Model,
     ModelList,
 )
-from workflows.connect import Jobs
-from workflows.contracts import QuestionJob
 
 AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
-
-#: Texts of one request, and tokens of all of them: OpenAI's own limits.
-MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
 
 class OpenAIController(Controller):
@@ -69,7 +58,7 @@ class OpenAIController(Controller):
         request: AnyRequest,
         catalog: Catalog,
         stores: Stores,
-        jobs: Jobs,
+        asking: Asking,
         settings: Settings,
         principal: Principal,
     ) -> Response[Any]:
@@ -77,31 +66,20 @@ class OpenAIController(Controller):
             raise InvalidRequest(detail="there is one answer: n must be 1 / 只有一个回答：n 必须为 1", param="n")
         record = await catalog.knowledge_bases.get(data.model)
         asked = said(data.messages)
-        text = checked_question(asked.question, settings)
         options = data.holdfast or ChatOptions()
-        await catalog.searching.known(record.id, options.documents)
-        await asyncio.gather(stores.triton.ping(), stores.milvus.ping())  # a question would wait for them
+        query = await asking.check(record, asked.question, options.documents, options.filter)
+        await asking.ensure_available()
         tokenizer = await stores.triton.tokenizer()
-        mode = options.mode or record.answers.mode or default_mode(settings)
-        question = await catalog.questions.create(record.id, text, mode, None, principal.subject, listed=False)
-        async with withdrawn_unless_started(catalog, question.id):
-            job = QuestionJob(
-                question_id=question.id,
-                knowledge_base_id=record.id,
-                knowledge_base=record.name,
-                question=text,
-                mode=mode,
-                actor=principal.subject,
-                history_key=await _history(stores.blobs, question.id, asked.turns),
-                wait_for_index=options.wait_for_index,
-                quiet=True,
-                at_once=True,
-                documents=options.documents,
-                filter=options.filter,
-            )
-            await jobs.answer(job)
+        question = await asking.ask(
+            query,
+            principal.subject,
+            mode=options.mode,
+            history=asked.turns,
+            wait_for_index=options.wait_for_index,
+            listed=False,
+        )
         prompt = "\n".join(each.content for each in data.messages if isinstance(each.content, str))
-        chat = Chat(jobs, catalog, question, record.name, tokenizer, prompt)
+        chat = Chat(asking, catalog, question, record.name, tokenizer, prompt)
         limit = record.answers.max_tokens or settings.generate.max_tokens
         if not data.stream:
             return Response(await unless_gone(request, chat.completion(limit)))
@@ -121,7 +99,7 @@ class OpenAIController(Controller):
 
     @post("/embeddings", status_code=200, summary="Vectors of texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
-        return await unless_gone(request, _embeddings(data, stores))
+        return await unless_gone(request, embed(data, stores.triton))
 
 
 async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
@@ -142,84 +120,5 @@ async def _gone(request: AnyRequest) -> None:
         pass
 
 
-async def _history(blobs: Blobs, question_id: str, turns: list[Turn]) -> str | None:
-    """The blob with what was said before; None if nothing was."""
-    if not turns:
-        return None
-    key = f"questions/{question_id}/history"
-    await blobs.save(key, turns)
-    return key
-
-
 def _model(record: KnowledgeBase) -> Model:
     return Model(id=record.name, created=int(record.created_at.timestamp()), owned_by=record.created_by)
-
-
-async def _embeddings(data: EmbeddingRequest, stores: Stores) -> EmbeddingList:
-    card = await stores.triton.card()
-    if data.model != card.model:
-        raise NotFound(kind="model", id=data.model)
-    if data.dimensions not in (None, card.dimension):
-        raise InvalidRequest(
-            detail=f"the model's vectors have {card.dimension} dimensions / 该模型的向量为 {card.dimension} 维",
-            param="dimensions",
-        )
-    prefix = card.prompts.get(data.input_type, "")
-    texts = [prefix + text for text in _texts(data.input)]
-    tokenizer = await stores.triton.tokenizer()
-    encodings = await asyncio.to_thread(tokenizer.encode_batch, texts)
-    tokens = _counted([len(encoding.ids) for encoding in encodings], card.max_tokens)
-    vectors: list[Vectors] = []
-    urgent = len(texts) == 1  # the query of a search
-    for start in range(0, len(texts), card.batch_size):
-        vectors += list(await stores.triton.embed(texts[start : start + card.batch_size], urgent=urgent))
-    as_text = data.encoding_format == "base64"
-    return EmbeddingList(
-        data=[
-            Embedding(index=index, embedding=_base64(vector) if as_text else vector.tolist())
-            for index, vector in enumerate(vectors)
-        ],
-        model=card.model,
-        usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens),
-    )
-
-
-def _texts(input: str | list[Any]) -> list[str]:
-    """The texts of a request. Raises InvalidRequest."""
-    texts = [input] if isinstance(input, str) else input
-    if not texts or len(texts) > MAX_TEXTS:
-        raise InvalidRequest(
-            detail=f"input has 1 to {MAX_TEXTS} texts / input 应有 1 至 {MAX_TEXTS} 段文本", param="input"
-        )
-    for text in texts:
-        if not isinstance(text, str):
-            raise InvalidRequest(
-                detail="input has to be text: lists of tokens are of another model's making / "
-                "input 必须是文本：词元列表来自其他模型",
-                param="input",
-            )
-        if not text.strip():
-            raise InvalidRequest(detail="a text is empty / 有一段文本为空", param="input")
-    return texts
-
-
-def _counted(tokens: Sequence[int], limit: int) -> int:
-    """How many tokens there are. Raises InvalidRequest for a text that the model could not read to its end."""
-    for index, count in enumerate(tokens):
-        if count > limit:
-            raise InvalidRequest(
-                detail=f"text {index} has {count} tokens, the model reads {limit} / "
-                f"第 {index} 段文本有 {count} 个词元，模型最多读取 {limit} 个",
-                param="input",
-            )
-    if sum(tokens) > MAX_TOKENS:
-        raise InvalidRequest(
-            detail=f"the texts have {sum(tokens)} tokens, one request takes {MAX_TOKENS} / "
-            f"文本共有 {sum(tokens)} 个词元，单次请求最多 {MAX_TOKENS} 个",
-            param="input",
-        )
-    return sum(tokens)
-
-
-def _base64(vector: Vectors) -> str:
-    return base64.b64encode(np.ascontiguousarray(vector, "<f4").tobytes()).decode()

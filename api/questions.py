@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 from litestar import Controller, Request, get, post
 from litestar.response import Stream
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import AnswerMode
-from activities.errors import HoldfastError, InvalidRequest, Language, NotFound, QuestionTooLong
-from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
 from activities.retrieve import Retriever
-from activities.settings import Settings
 from activities.stores.catalog import Catalog
-from activities.stores.catalog.records import Feedback, Principal, Question
-from activities.streams import length, subscribe
+from activities.stores.catalog.records import Feedback, Principal
+from api.asking import Asking
 from api.errors import language_of
+from api.question_events import messages, resume_offset
 from api.schemas_questions import (
     AskRequest,
-    CitationInfo,
     FeedbackRequest,
     IndexState,
     QuestionAccepted,
@@ -32,11 +23,8 @@ from api.schemas_questions import (
     SearchHit,
     SearchRequest,
     SearchResponse,
-    SourceInfo,
 )
-from api.sse import Event, EventStream, event_stream, last_offset
-from workflows.connect import Jobs, translated
-from workflows.contracts import QuestionJob, question_id
+from api.sse import event_stream
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -47,13 +35,12 @@ class SearchController(Controller):
 
     @post("/search", status_code=200, summary="Find passages")
     async def search(
-        self, kb: str, data: SearchRequest, catalog: Catalog, retriever: Retriever, settings: Settings
+        self, kb: str, data: SearchRequest, catalog: Catalog, retriever: Retriever, asking: Asking
     ) -> SearchResponse:
         record = await catalog.knowledge_bases.get(kb)
-        query = checked_question(data.query, settings)
-        await catalog.searching.known(record.id, data.documents)
+        query = await asking.check(record, data.query, data.documents, data.filter)
         found, pending = await asyncio.gather(
-            retriever.search(record.id, query, data.limit, data.mode, data.documents, data.filter),
+            retriever.search(record.id, query.text, data.limit, data.mode, query.documents, query.filter),
             catalog.pending.of(record.id),
         )
         hits = [SearchHit.of(passage) for passage in found.passages]
@@ -61,31 +48,19 @@ class SearchController(Controller):
 
     @post("/questions", status_code=202, summary="Ask a question")
     async def ask(
-        self, kb: str, data: AskRequest, catalog: Catalog, jobs: Jobs, settings: Settings, principal: Principal
+        self, kb: str, data: AskRequest, catalog: Catalog, asking: Asking, principal: Principal
     ) -> QuestionAccepted:
         record = await catalog.knowledge_bases.get(kb)
-        text = checked_question(data.question, settings)
-        await catalog.searching.known(record.id, data.documents)
-        mode = data.mode or record.answers.mode or default_mode(settings)
-        question = await catalog.questions.create(
-            record.id, text, mode, data.conversation_id, principal.subject, listed=data.listed
-        )
-        job = QuestionJob(
-            question_id=question.id,
-            knowledge_base_id=record.id,
-            knowledge_base=record.name,
-            question=text,
-            mode=mode,
-            actor=principal.subject,
+        query = await asking.check(record, data.question, data.documents, data.filter)
+        asked = asking.ask(
+            query,
+            principal.subject,
+            mode=data.mode,
             conversation_id=data.conversation_id,
             wait_for_index=data.wait_for_index,
-            documents=data.documents,
-            filter=data.filter,
-            quiet=True,
-            at_once=True,
+            listed=data.listed,
         )
-        async with withdrawn_unless_started(catalog, question.id):
-            _, pending = await asyncio.gather(jobs.answer(job), catalog.pending.of(record.id))
+        question, pending = await asyncio.gather(asked, catalog.pending.of(record.id))
         return QuestionAccepted.of(question, IndexState.of(pending))
 
 
@@ -94,126 +69,32 @@ class QuestionController(Controller):
     tags = ["Search and questions"]
 
     @get(summary="A question and what came of it")
-    async def show(self, id: str, request: AnyRequest, catalog: Catalog, principal: Principal) -> QuestionInfo:
-        return QuestionInfo.of(await own_question(catalog, id, principal), language_of(request))
+    async def show(self, id: str, request: AnyRequest, asking: Asking, principal: Principal) -> QuestionInfo:
+        return QuestionInfo.of(await asking.get(id, principal.subject), language_of(request))
 
     @get("/events", summary="The answer as it comes, as server-sent events; resumes after Last-Event-ID")
-    async def events(self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal) -> Stream:
-        question = await own_question(catalog, id, principal)
-        offset = last_offset(request.headers.get("last-event-id"))
-        if offset:
-            await _within(jobs.client, question_id(id), offset)
-        return event_stream(_messages(jobs.client, catalog, question, offset, language_of(request)))
+    async def events(self, id: str, request: AnyRequest, asking: Asking, principal: Principal) -> Stream:
+        question = await asking.get(id, principal.subject)
+        offset = await resume_offset(asking, question, request.headers.get("last-event-id"))
+        return event_stream(messages(asking.follow(question, offset), language_of(request)))
 
     @post("/cancel", status_code=202, summary="Stop answering")
-    async def cancel(
-        self, id: str, request: AnyRequest, catalog: Catalog, jobs: Jobs, principal: Principal
-    ) -> QuestionInfo:
-        question = await own_question(catalog, id, principal)
-        await jobs.cancel(question_id(id))
+    async def cancel(self, id: str, request: AnyRequest, asking: Asking, principal: Principal) -> QuestionInfo:
+        question = await asking.get(id, principal.subject)
+        await asking.cancel(question)
         return QuestionInfo.of(question, language_of(request))
 
     @post("/feedback", status_code=200, summary="Say what you think of the answer; the last word counts")
     async def feedback(
-        self, id: str, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
+        self,
+        id: str,
+        data: FeedbackRequest,
+        request: AnyRequest,
+        asking: Asking,
+        catalog: Catalog,
+        principal: Principal,
     ) -> QuestionInfo:
-        await own_question(catalog, id, principal)
+        await asking.get(id, principal.subject)
         feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
         rated = await catalog.questions.rate(id, feedback, principal.subject)
         return QuestionInfo.of(rated, language_of(request))
-
-
-async def own_question(catalog: Catalog, id: str, principal: Principal) -> Question:
-    """A question of the one who is calling. Raises NotFound."""
-    question = await catalog.questions.get(id)
-    if question.actor != principal.subject:
-        raise NotFound(kind="question", id=id)
-    return question
-
-
-@asynccontextmanager
-async def withdrawn_unless_started(catalog: Catalog, question_id: str) -> AsyncIterator[None]:
-    """Around the start of a question that was noted; without a run there is no question either."""
-    try:
-        yield
-    except HoldfastError:
-        await catalog.questions.withdraw(question_id)
-        raise
-
-
-def checked_question(text: str, settings: Settings) -> str:
-    """The question without surrounding space. Raises QuestionTooLong and InvalidRequest."""
-    text = text.strip()
-    if not text:
-        raise InvalidRequest(detail="the question is empty / 问题为空")
-    if len(text) > settings.api.max_question_characters:
-        raise QuestionTooLong(length=len(text), limit=settings.api.max_question_characters)
-    return text
-
-
-def default_mode(settings: Settings) -> AnswerMode:
-    """Quotes, until a language model is named that can be believed."""
-    return "generative" if settings.generate.model else "extractive"
-
-
-async def _within(client: Client, workflow_id: str, offset: int) -> None:
-    """Raise InvalidRequest for an offset that no event of the stream can have had as its id."""
-    try:
-        events = await length(client, workflow_id)
-    except RPCError:  # no run any more, or no worker to ask: what there is, is sent
-        return
-    if offset > events:
-        raise InvalidRequest(
-            detail=f"Last-Event-ID {offset} is not an id of this stream / Last-Event-ID {offset} 不属于此事件流"
-        )
-
-
-async def _messages(
-    client: Client, catalog: Catalog, question: Question, offset: int, language: Language
-) -> EventStream:
-    try:
-        async with translated():
-            async for at, event in subscribe(client, question_id(question.id), offset):
-                yield _message(event, at + 1, language)
-                if isinstance(event, DoneEvent | ErrorEvent):
-                    return
-    except RPCError as exc:
-        if exc.status is not RPCStatusCode.NOT_FOUND:
-            raise
-    # Temporal keeps it no longer, or the reader asked for what comes after its end.
-    async for event in _recorded(await catalog.questions.get(question.id)):
-        yield _message(event, None, language)
-
-
-async def _recorded(question: Question) -> AsyncIterator[QuestionEvent]:
-    """The end of a stream whose history Temporal no longer keeps."""
-    yield SourcesEvent(sources=question.sources)
-    if question.answer is not None and question.found is not None:
-        yield ResetEvent()  # a reader that resumes may have a part of it
-        yield DeltaEvent(text=question.answer)
-        yield DoneEvent(
-            answer=question.answer,
-            citations=question.citations,
-            mode=question.mode,
-            found=question.found,
-            fallback=question.fallback,
-            withheld=question.withheld,
-        )
-    else:
-        yield ErrorEvent(reason=question.reason or HoldfastError().reason)
-
-
-def _message(event: QuestionEvent, id: int | None, language: Language) -> Event:
-    """The event as the API's readers know it: its name is its tag, every field is there."""
-    match event:
-        case SourcesEvent():
-            body: object = {"sources": [SourceInfo.whole(source) for source in event.sources]}
-        case DoneEvent():
-            citations = [CitationInfo.whole(citation) for citation in event.citations]
-            body = msgspec.structs.asdict(event) | {"citations": citations}
-        case ErrorEvent():
-            body = {"code": event.reason.code, "message": event.reason.render(language)}
-        case _:
-            body = msgspec.structs.asdict(event)
-    name = str(type(event).__struct_config__.tag)
-    return Event(name, body, id)
