@@ -1,4 +1,4 @@
-"""Asking: checks questions, starts their runs, follows their events, and cancels them.
+"""Asking: checks questions, starts their runs, follows their events, cancels and erases them.
 
 Knows no protocol. Every face (the HTTP API, the OpenAI-compatible API) translates its requests into these calls, and
 the events into what its clients read.
@@ -10,10 +10,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
+import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import AnswerMode, SearchFilter, Source, Turn
-from activities.errors import Canceled, HoldfastError, InvalidRequest, NotFound, QuestionTooLong, error_of
+from activities.errors import (
+    Canceled,
+    DependencyError,
+    HoldfastError,
+    InvalidRequest,
+    NotFound,
+    QuestionTooLong,
+    error_of,
+)
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
 from activities.registry import Stores
 from activities.settings import Settings
@@ -21,6 +30,8 @@ from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.streams import length, subscribe
 from workflows.connect import Jobs, translated
 from workflows.contracts import QuestionJob, question_id
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -185,6 +196,18 @@ class Asking:
         """Stop answering; a question that has its answer keeps it."""
         await self._jobs.cancel(question_id(question.id))
 
+    async def erase(self, id: str) -> None:
+        """Remove what a deleted question left outside of the catalogue: its run with its history, and its blobs.
+
+        Where one of them is down, `Reconcile` removes the blobs later, and Temporal the history when it expires.
+        """
+        try:
+            await self._jobs.forget(question_id(id))
+            for key in await self._stores.blobs.list(_blobs_of(id)):
+                await self._stores.blobs.delete(key)
+        except DependencyError as exc:
+            log.warning("a deleted question left something", question=id, reason=str(exc))
+
     def _default_mode(self) -> AnswerMode:
         """Quotes, unless a language model is named that is fit to write."""
         return "generative" if self._settings.generate.model else "extractive"
@@ -193,7 +216,7 @@ class Asking:
         """The key of the blob with the turns; None without any."""
         if not history:
             return None
-        key = f"questions/{question.id}/history"
+        key = f"{_blobs_of(question.id)}/history"
         await self._stores.blobs.save(key, history)
         return key
 
@@ -202,6 +225,11 @@ class Asking:
         task = asyncio.create_task(self.cancel(question))
         self._cancellations.add(task)
         task.add_done_callback(self._cancellations.discard)
+
+
+def _blobs_of(id: str) -> str:
+    """The prefix of a question's blobs."""
+    return f"questions/{id}"
 
 
 def recorded(question: Question) -> Iterator[QuestionEvent]:

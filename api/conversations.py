@@ -5,26 +5,22 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-import structlog
 from litestar import Controller, Request, Response, delete, get, patch
 from litestar.params import Parameter
 
-from activities.errors import DependencyError, InvalidRequest
-from activities.stores.blobs import Blobs
+from activities.errors import InvalidRequest
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.conversations import cursor_after
 from activities.stores.catalog.records import Principal
+from api.asking import Asking
 from api.errors import language_of
 from api.schemas import Page
 from api.schemas_conversations import ConversationDetail, ConversationInfo, RenameConversation
 from api.transcripts import markdown
 from workflows.connect import Jobs
-from workflows.contracts import question_id
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Items on one page.")]
-
-log = structlog.get_logger()
 
 
 class ConversationsController(Controller):
@@ -65,10 +61,10 @@ class ConversationController(Controller):
         return ConversationInfo.of(await catalog.conversations.rename(id, title, principal.subject))
 
     @delete(status_code=204, summary="Delete it: what was asked and answered is erased, that it was there is kept")
-    async def remove(self, id: str, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal) -> None:
+    async def remove(self, id: str, catalog: Catalog, jobs: Jobs, asking: Asking, principal: Principal) -> None:
         await jobs.answers()
         for question in await catalog.conversations.delete(id, principal.subject):
-            await _erase(question, blobs, jobs)
+            await asking.erase(question)
 
     @get("/export", summary="A conversation with its sources, as a file")
     async def export(
@@ -90,19 +86,6 @@ async def _whole(id: str, request: AnyRequest, catalog: Catalog, principal: Prin
     conversation = await catalog.conversations.get(id, principal.subject)
     turns = await catalog.conversations.turns(id, principal.subject)
     return ConversationDetail.whole(conversation, turns, language_of(request))
-
-
-async def _erase(question: str, blobs: Blobs, jobs: Jobs) -> None:
-    """What a deleted question left outside of the catalogue: its run with its history, and its passages.
-
-    When one of them is down just now, `Reconcile` removes the blobs, and Temporal the history when its time is over.
-    """
-    try:
-        await jobs.forget(question_id(question))
-        for key in await blobs.list(f"questions/{question}"):
-            await blobs.delete(key)
-    except DependencyError as exc:
-        log.warning("a deleted question left something", question=question, reason=str(exc))
 
 
 def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:

@@ -43,7 +43,7 @@ from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
 from api.watches import DocumentWatches
 from workflows.connect import Jobs
-from workflows.contracts import DeleteJob, JobState
+from workflows.contracts import JobState
 
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
@@ -152,17 +152,7 @@ class DocumentController(Controller):
     ) -> Page[ChunkInfo]:
         document = await catalog.documents.get(document_id)
         chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
-        items = [
-            ChunkInfo(
-                chunk_id=row_id(document.id, document.version, chunk.ordinal),
-                ordinal=chunk.ordinal,
-                text=chunk.text,
-                tokens=chunk.tokens,
-                page=chunk.page,
-                section=chunk.section,
-            )
-            for chunk in chunks[cursor : cursor + limit]
-        ]
+        items = [_chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
     @get("/content", summary="The uploaded bytes, also in ranges")
@@ -193,19 +183,13 @@ class DocumentController(Controller):
         return DocumentJob.of(await control.retry(document, data.from_step if data else None))
 
     @delete(status_code=202, summary="Delete a document: at once from every answer, then all that it left")
-    async def remove(self, document_id: str, catalog: Catalog, jobs: Jobs, principal: Principal) -> JobAccepted:
+    async def remove(
+        self, document_id: str, catalog: Catalog, jobs: Jobs, control: DocumentControl, principal: Principal
+    ) -> JobAccepted:
         await jobs.answers()
         document = await catalog.documents.get(document_id)
-        knowledge_base = await catalog.knowledge_bases.by_id(document.knowledge_base_id)
-        await catalog.documents.delete(document_id, principal.subject)
-        job = DeleteJob(
-            knowledge_base_id=knowledge_base.id,
-            knowledge_base=knowledge_base.name,
-            document_id=document.id,
-            document_name=document.name,
-            actor=principal.subject,
-        )
-        return JobAccepted(id=document.id, state="running", workflow_id=await jobs.delete(job))
+        workflow_id = await control.delete(document, principal.subject)
+        return JobAccepted(id=document.id, state="running", workflow_id=workflow_id)
 
 
 @websocket("/api/v1/documents/{document_id:str}/ws")
@@ -223,3 +207,14 @@ async def document_socket(socket: AnySocket, document_id: str, catalog: Catalog,
 def state_id(state: JobState) -> str:
     """An id that is the same for the same state, so that a reader that comes back is not told twice."""
     return f"{state.stage_number}.{state.done}.{state.attempt}.{state.state}"
+
+
+def _chunk_info(document: Document, chunk: Chunk) -> ChunkInfo:
+    return ChunkInfo(
+        chunk_id=row_id(document.id, document.version, chunk.ordinal),
+        ordinal=chunk.ordinal,
+        text=chunk.text,
+        tokens=chunk.tokens,
+        page=chunk.page,
+        section=chunk.section,
+    )
