@@ -9,10 +9,14 @@ from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.records import PENDING, Batch, Document
 from api.dispatch import Dispatcher, batch_job
 from workflows.connect import Jobs
+from workflows.contracts import DeleteJob
 
 
 class DocumentControl:
-    """Pause, resume, cancel and retry one document's latest version. Raises WrongState and DependencyErrors."""
+    """Pause, resume, cancel and retry one document's latest version; delete a document with all its versions.
+
+    Raises WrongState and DependencyErrors.
+    """
 
     def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
         self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
@@ -56,6 +60,19 @@ class DocumentControl:
             raise WrongState(state=document.state)
         self._dispatcher.hint()
         return await self._catalog.documents.get(document.id)
+
+    async def delete(self, document: Document, actor: str) -> str:
+        """Take it out of every answer now, and start the removal of all that it left; the removal's workflow id."""
+        knowledge_base = await self._catalog.knowledge_bases.by_id(document.knowledge_base_id)
+        await self._catalog.documents.delete(document.id, actor)
+        job = DeleteJob(
+            knowledge_base_id=knowledge_base.id,
+            knowledge_base=knowledge_base.name,
+            document_id=document.id,
+            document_name=document.name,
+            actor=actor,
+        )
+        return await self._jobs.delete(job)
 
     async def _signal(self, document: Document, name: str, actor: str) -> None:
         if not await self._jobs.signal(ingest_id(document.id, document.version), name, actor):

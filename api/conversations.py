@@ -5,28 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-import structlog
 from litestar import Controller, Request, Response, delete, get, patch
 from litestar.params import Parameter
 
-from activities.errors import DependencyError, InvalidRequest
+from activities.errors import InvalidRequest
 from activities.phrases import Phrase
-from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.conversations import cursor_after
 from activities.stores.catalog.records import Conversation, Principal
 from api.access import needs
+from api.asking import Asking
 from api.errors import language_of
 from api.schemas import Page
 from api.schemas_conversations import ConversationDetail, ConversationInfo, RenameConversation
 from api.transcripts import markdown
 from workflows.connect import Jobs
-from workflows.contracts import question_id
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
-
-log = structlog.get_logger()
 
 
 class ConversationsController(Controller):
@@ -72,11 +68,11 @@ class ConversationController(Controller):
         summary="Delete a conversation; its texts are erased, the audit record remains",
     )
     async def remove(
-        self, conversation: Conversation, catalog: Catalog, blobs: Blobs, jobs: Jobs, principal: Principal
+        self, conversation: Conversation, catalog: Catalog, jobs: Jobs, asking: Asking, principal: Principal
     ) -> None:
         await jobs.ensure_available()
         for question in await catalog.conversations.delete(conversation.id, principal.subject):
-            await _erase(question, blobs, jobs)
+            await asking.erase(question)
 
     @get("/export", access=needs("reader", "conversation"), summary="Download a conversation with its sources")
     async def export(
@@ -96,19 +92,6 @@ class ConversationController(Controller):
 async def _whole(conversation: Conversation, request: AnyRequest, catalog: Catalog) -> ConversationDetail:
     turns = await catalog.conversations.turns(conversation.id, conversation.actor)
     return ConversationDetail.whole(conversation, turns, language_of(request))
-
-
-async def _erase(question: str, blobs: Blobs, jobs: Jobs) -> None:
-    """What a deleted question left outside of the catalogue: its run with its history, and its passages.
-
-    When one of them is down just now, `Reconcile` removes the blobs, and Temporal the history when its time is over.
-    """
-    try:
-        await jobs.forget(question_id(question))
-        for key in await blobs.list(f"questions/{question}"):
-            await blobs.delete(key)
-    except DependencyError as exc:
-        log.warning("a deleted question left something", question=question, reason=str(exc))
 
 
 def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:

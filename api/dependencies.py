@@ -19,6 +19,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from api.access import RECORDS, Access
+from api.asking import Asking
 from api.auth import KEY_SECONDS
 from api.backpressure import Admission
 from api.control import BatchControl, DocumentControl
@@ -48,6 +49,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "watches": DocumentWatches(catalog),
                 "batch_watches": BatchWatches(catalog),
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
+                "asking": Asking(stores, jobs, settings),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
@@ -98,6 +100,10 @@ def _retriever(state: State) -> Retriever:
     return state.retriever  # type: ignore[no-any-return]
 
 
+def _asking(state: State) -> Asking:
+    return state.asking  # type: ignore[no-any-return]
+
+
 def _uploads(state: State) -> Uploads:
     return state.uploads  # type: ignore[no-any-return]
 
@@ -131,6 +137,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "retriever": _retriever,
+    "asking": _asking,
     "uploads": _uploads,
     "access": _access,
     "principal": _principal,

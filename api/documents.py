@@ -45,7 +45,7 @@ from api.status import DocumentStatus, state_of
 from api.uploads import Uploads
 from api.watches import DocumentWatches
 from workflows.connect import Jobs
-from workflows.contracts import DeleteJob, JobState
+from workflows.contracts import JobState
 
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
@@ -159,17 +159,7 @@ class DocumentController(Controller):
     @get("/chunks", access=READS, summary="List the passages of a document's live version")
     async def chunks(self, document: Document, blobs: Blobs, cursor: int = 0, limit: Limit = 100) -> Page[ChunkInfo]:
         chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
-        items = [
-            ChunkInfo(
-                chunk_id=row_id(document.id, document.version, chunk.ordinal),
-                ordinal=chunk.ordinal,
-                text=chunk.text,
-                tokens=chunk.tokens,
-                page=chunk.page,
-                section=chunk.section,
-            )
-            for chunk in chunks[cursor : cursor + limit]
-        ]
+        items = [_chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
     @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
@@ -211,18 +201,11 @@ class DocumentController(Controller):
         summary="Delete a document; it leaves all answers at once, and its data soon after",
     )
     async def remove(
-        self, document: Document, knowledge_base: KnowledgeBase, catalog: Catalog, jobs: Jobs, principal: Principal
+        self, document: Document, jobs: Jobs, control: DocumentControl, principal: Principal
     ) -> JobAccepted:
         await jobs.ensure_available()
-        await catalog.documents.delete(document.id, principal.subject)
-        job = DeleteJob(
-            knowledge_base_id=knowledge_base.id,
-            knowledge_base=knowledge_base.name,
-            document_id=document.id,
-            document_name=document.name,
-            actor=principal.subject,
-        )
-        return JobAccepted(id=document.id, state="running", workflow_id=await jobs.delete(job))
+        workflow_id = await control.delete(document, principal.subject)
+        return JobAccepted(id=document.id, state="running", workflow_id=workflow_id)
 
 
 @websocket("/api/v1/documents/{document_id:str}/ws", access=READS)
@@ -239,3 +222,14 @@ async def document_socket(socket: AnySocket, document: Document, watches: Docume
 def state_id(state: JobState) -> str:
     """An id that is the same for the same state, so that a reader that comes back is not told twice."""
     return f"{state.stage_number}.{state.done}.{state.attempt}.{state.state}"
+
+
+def _chunk_info(document: Document, chunk: Chunk) -> ChunkInfo:
+    return ChunkInfo(
+        chunk_id=row_id(document.id, document.version, chunk.ordinal),
+        ordinal=chunk.ordinal,
+        text=chunk.text,
+        tokens=chunk.tokens,
+        page=chunk.page,
+        section=chunk.section,
+    )

@@ -11,49 +11,38 @@ listed. What the answer stands on is in the extension field ``holdfast``. Errors
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import numpy as np
 from litestar import Controller, Request, Response, get, post
 from litestar.openapi import ResponseSpec
 
-from activities.contracts import Turn
-from activities.errors import Canceled, InvalidRequest, NotFound
+from activities.errors import Canceled, InvalidRequest
 from activities.phrases import Phrase
 from activities.registry import Stores
 from activities.settings import Settings
-from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
-from activities.stores.triton import Vectors
 from api.access import Access, needs
+from api.asking import Asking
 from api.errors import OPENAI_MAX_BODY_BYTES, language_of
 from api.openai_chat import Chat
+from api.openai_embeddings import embed
 from api.openai_messages import said
-from api.questions import checked_question, default_mode, withdrawn_unless_started
 from api.schemas_openai import (
     ChatOptions,
     ChatRequest,
     Completion,
-    Embedding,
     EmbeddingList,
     EmbeddingRequest,
-    EmbeddingUsage,
     Model,
     ModelList,
 )
-from workflows.connect import Jobs
-from workflows.contracts import QuestionJob
 
 AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
 
 ASKS = needs("reader", "knowledge_base", at="model")
-
-#: Texts of one request, and tokens of all of them: OpenAI's own limits.
-MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
 
 class OpenAIController(Controller):
@@ -75,7 +64,7 @@ class OpenAIController(Controller):
         catalog: Catalog,
         access: Access,
         stores: Stores,
-        jobs: Jobs,
+        asking: Asking,
         settings: Settings,
         principal: Principal,
     ) -> Response[Any]:
@@ -83,31 +72,20 @@ class OpenAIController(Controller):
             raise InvalidRequest(detail=Phrase.ONE_ANSWER, param="n")
         record = await access.named(principal, ASKS, data.model)
         asked = said(data.messages)
-        text = checked_question(asked.question, settings)
         options = data.holdfast or ChatOptions()
-        await catalog.searching.known(record.id, options.documents)
-        await asyncio.gather(stores.triton.ping(), stores.milvus.ping())  # a question would wait for them
+        query = await asking.check(record, asked.question, options.documents, options.filter)
+        await asking.ensure_available()
         tokenizer = await stores.triton.tokenizer()
-        mode = options.mode or record.answers.mode or default_mode(settings)
-        question = await catalog.questions.create(record.id, text, mode, None, principal.subject, listed=False)
-        async with withdrawn_unless_started(catalog, question.id):
-            job = QuestionJob(
-                question_id=question.id,
-                knowledge_base_id=record.id,
-                knowledge_base=record.name,
-                question=text,
-                mode=mode,
-                actor=principal.subject,
-                history_key=await _history(stores.blobs, question.id, asked.turns),
-                wait_for_index=options.wait_for_index,
-                quiet=True,
-                at_once=True,
-                documents=options.documents,
-                filter=options.filter,
-            )
-            await jobs.answer(job)
+        question = await asking.ask(
+            query,
+            principal.subject,
+            mode=options.mode,
+            history=asked.turns,
+            wait_for_index=options.wait_for_index,
+            listed=False,
+        )
         prompt = "\n".join(each.content for each in data.messages if isinstance(each.content, str))
-        chat = Chat(jobs, catalog, question, record.name, tokenizer, prompt)
+        chat = Chat(asking, catalog, question, record.name, tokenizer, prompt)
         limit = record.answers.max_tokens or settings.generate.max_tokens
         if not data.stream:
             return Response(await unless_gone(request, chat.completion(limit)))
@@ -127,7 +105,7 @@ class OpenAIController(Controller):
 
     @post("/embeddings", status_code=200, access=needs("reader"), summary="Embed texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
-        return await unless_gone(request, _embeddings(data, stores))
+        return await unless_gone(request, embed(data, stores.triton))
 
 
 async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
@@ -148,67 +126,5 @@ async def _gone(request: AnyRequest) -> None:
         pass
 
 
-async def _history(blobs: Blobs, question_id: str, turns: list[Turn]) -> str | None:
-    """The blob with what was said before; None if nothing was."""
-    if not turns:
-        return None
-    key = f"questions/{question_id}/history"
-    await blobs.save(key, turns)
-    return key
-
-
 def _model(record: KnowledgeBase) -> Model:
     return Model(id=record.name, created=int(record.created_at.timestamp()), owned_by=record.created_by)
-
-
-async def _embeddings(data: EmbeddingRequest, stores: Stores) -> EmbeddingList:
-    card = await stores.triton.card()
-    if data.model != card.model:
-        raise NotFound(kind="model", id=data.model)
-    if data.dimensions not in (None, card.dimension):
-        raise InvalidRequest(detail=Phrase.DIMENSIONS, dimensions=card.dimension, param="dimensions")
-    prefix = card.prompts.get(data.input_type, "")
-    texts = [prefix + text for text in _texts(data.input)]
-    tokenizer = await stores.triton.tokenizer()
-    encodings = await asyncio.to_thread(tokenizer.encode_batch, texts)
-    tokens = _counted([len(encoding.ids) for encoding in encodings], card.max_tokens)
-    vectors: list[Vectors] = []
-    urgent = len(texts) == 1  # the query of a search
-    for start in range(0, len(texts), card.batch_size):
-        vectors += list(await stores.triton.embed(texts[start : start + card.batch_size], urgent=urgent))
-    as_text = data.encoding_format == "base64"
-    return EmbeddingList(
-        data=[
-            Embedding(index=index, embedding=_base64(vector) if as_text else vector.tolist())
-            for index, vector in enumerate(vectors)
-        ],
-        model=card.model,
-        usage=EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens),
-    )
-
-
-def _texts(input: str | list[Any]) -> list[str]:
-    """The texts of a request. Raises InvalidRequest."""
-    texts = [input] if isinstance(input, str) else input
-    if not texts or len(texts) > MAX_TEXTS:
-        raise InvalidRequest(detail=Phrase.TEXT_COUNT, limit=MAX_TEXTS, param="input")
-    for text in texts:
-        if not isinstance(text, str):
-            raise InvalidRequest(detail=Phrase.NOT_TOKENS, param="input")
-        if not text.strip():
-            raise InvalidRequest(detail=Phrase.TEXT_EMPTY, param="input")
-    return texts
-
-
-def _counted(tokens: Sequence[int], limit: int) -> int:
-    """How many tokens there are. Raises InvalidRequest for a text that the model could not read to its end."""
-    for index, count in enumerate(tokens):
-        if count > limit:
-            raise InvalidRequest(detail=Phrase.TEXT_TOO_LONG, index=index, count=count, limit=limit, param="input")
-    if sum(tokens) > MAX_TOKENS:
-        raise InvalidRequest(detail=Phrase.TEXTS_TOO_LONG, count=sum(tokens), limit=MAX_TOKENS, param="input")
-    return sum(tokens)
-
-
-def _base64(vector: Vectors) -> str:
-    return base64.b64encode(np.ascontiguousarray(vector, "<f4").tobytes()).decode()

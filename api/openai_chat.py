@@ -11,14 +11,13 @@ from litestar.response import Stream
 from tokenizers import Tokenizer
 
 from activities.contracts import Source
-from activities.errors import Canceled, HoldfastError, Language, error_of
-from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.errors import HoldfastError, Language
+from activities.events import DeltaEvent, DoneEvent, ResetEvent, SourcesEvent
 from activities.phrases import Bilingual
 from activities.ranking import query_language
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Question
-from activities.streams import subscribe
-from activities.temporal import RunNotFound, translated
+from api.asking import Answer, Asking
 from api.errors import openai_error
 from api.schemas_openai import (
     AnswerMessage,
@@ -33,8 +32,6 @@ from api.schemas_openai import (
 )
 from api.schemas_questions import CitationInfo, SourceInfo
 from api.sse import Data, event_stream
-from workflows.connect import Jobs
-from workflows.contracts import question_id
 
 #: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
 HOLD_SECONDS = 5.0
@@ -86,26 +83,23 @@ class Sent:
 
 
 class Chat:
-    """A question that is being answered. Whoever leaves before its end cancels it."""
+    """A question that is being answered; leaving before its end cancels it."""
 
     def __init__(
-        self, jobs: Jobs, catalog: Catalog, question: Question, model: str, tokenizer: Tokenizer, prompt: str
+        self, asking: Asking, catalog: Catalog, question: Question, model: str, tokenizer: Tokenizer, prompt: str
     ) -> None:
-        self._jobs, self._catalog, self._question = jobs, catalog, question
+        self._asking, self._catalog, self._question = asking, catalog, question
         self._tokenizer, self._prompt = tokenizer, prompt
         self._head = {"id": f"chatcmpl-{question.id}", "created": int(question.created_at.timestamp()), "model": model}
-        self._sources: list[Source] = []
         self._begun = False
 
     async def completion(self, limit: int | None) -> Completion:
         """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
-        async for event in self._events():
-            if isinstance(event, DoneEvent):
-                usage = await self._usage(event)
-                message = AnswerMessage(content=event.answer, holdfast=self._grounds(event))
-                choice = Choice(message=message, finish_reason=_reason(event, usage, limit))
-                return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
-        raise HoldfastError()  # there is always one last event, or an error
+        answer = await self._asking.answer(self._question)
+        usage = await self._usage(answer.done)
+        message = AnswerMessage(content=answer.done.answer, holdfast=self._grounds(answer))
+        choice = Choice(message=message, finish_reason=_reason(answer.done, usage, limit))
+        return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
 
     async def stream(self, limit: int | None, include_usage: bool, language: Language) -> Stream:
         """The answer as it comes. Raises what ended it before its first word."""
@@ -121,34 +115,18 @@ class Chat:
                 first.cancel()
         return event_stream(_after(first, pieces))
 
-    async def _events(self) -> AsyncIterator[QuestionEvent]:
-        """The run's events up to ``done``. Raises what the run failed of."""
-        ended = False
-        try:
-            async with translated():
-                async for _, event in subscribe(self._jobs.client, question_id(self._question.id)):
-                    ended = isinstance(event, DoneEvent | ErrorEvent)
-                    if isinstance(event, ErrorEvent):
-                        raise error_of(event.reason)
-                    if isinstance(event, SourcesEvent):
-                        self._sources = event.sources
-                    yield event
-            if not ended:
-                raise HoldfastError()
-        except RunNotFound as exc:  # its conversation was deleted while it was being answered
-            raise Canceled() from exc
-        finally:
-            if not ended:
-                self._leave()
-
     async def _pieces(self, limit: int | None, include_usage: bool, language: Language) -> AsyncIterator[Data]:
         sent = Sent()
         text_language = query_language(self._question.question)
         usage = None if include_usage else msgspec.UNSET
+        sources: list[Source] = []
         begun = False
         try:
-            async for event in self._events():
+            async for event in self._asking.attend(self._question):
                 match event:
+                    case SourcesEvent():
+                        sources = event.sources
+                        continue
                     case DeltaEvent() | ResetEvent():
                         text = sent.take(event)
                     case DoneEvent():
@@ -162,7 +140,7 @@ class Chat:
                 if isinstance(event, DoneEvent):
                     counted = await self._usage(event)
                     reason = _reason(event, counted, limit)
-                    yield self._chunk(Delta(holdfast=self._grounds(event)), reason, usage)
+                    yield self._chunk(Delta(holdfast=self._grounds(Answer(event, sources))), reason, usage)
                     if include_usage:
                         yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
                     yield DONE
@@ -177,7 +155,8 @@ class Chat:
         choice = ChunkChoice(delta=delta, finish_reason=reason)
         return _data(Chunk(**self._head, choices=[choice], usage=usage))  # type: ignore[arg-type]
 
-    def _grounds(self, done: DoneEvent) -> Grounds:
+    def _grounds(self, answer: Answer) -> Grounds:
+        done = answer.done
         return Grounds(
             question_id=self._question.id,
             conversation_id=self._question.conversation_id,
@@ -187,7 +166,7 @@ class Chat:
             fallback=done.fallback,
             withheld=done.withheld,
             citations=[CitationInfo.whole(citation) for citation in done.citations],
-            sources=[SourceInfo.whole(source) for source in self._sources],
+            sources=[SourceInfo.whole(source) for source in answer.sources],
         )
 
     async def _usage(self, done: DoneEvent) -> Usage:
@@ -197,16 +176,6 @@ class Chat:
             written = (await self._catalog.trail.question(self._question.id))["tokens"]
         prompt, answer = (len(encoding.ids) for encoding in encodings)
         return Usage.of(prompt, written or answer)
-
-    def _leave(self) -> None:
-        """Cancel the run on the way out: whoever is being canceled cannot wait for that."""
-        leaving = asyncio.create_task(self._jobs.cancel(question_id(self._question.id), self._question.actor))
-        _leaving.add(leaving)
-        leaving.add_done_callback(_leaving.discard)
-
-
-#: Cancellations under way: nobody else holds them.
-_leaving: set[asyncio.Task[bool]] = set()
 
 
 async def _after(first: asyncio.Future[Data], pieces: AsyncIterator[Data]) -> AsyncIterator[Data]:
