@@ -9,6 +9,7 @@ import pytest
 
 from activities.formats import FORMATS
 from tests.conftest import Platform, ready, upload
+from tests.test_texts import HAN
 
 LEAVE = "Employees may carry over five days of unused annual leave."
 
@@ -189,10 +190,13 @@ async def test_an_upload_without_files_is_refused(api: httpx.AsyncClient, kb: st
     ],
 )
 async def test_a_bad_search_is_refused(api: httpx.AsyncClient, kb: str, body: dict[str, object]) -> None:
-    """400 with a sentence; never an empty result."""
+    """400 with a sentence in the language of the request; never an empty result."""
     answer = await api.post(f"/knowledge-bases/{kb}/search", json=body)
     assert answer.status_code == 400
-    assert answer.json()["detail"]
+    assert not HAN.search(answer.json()["detail"])
+    chinese = await api.post(f"/knowledge-bases/{kb}/search", json=body, headers={"Accept-Language": "zh-CN"})
+    assert chinese.status_code == 400
+    assert HAN.search(chinese.json()["detail"].removeprefix("请求无效："))
 
 
 async def test_a_broken_last_event_id_is_refused(api: httpx.AsyncClient, kb: str) -> None:
