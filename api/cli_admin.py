@@ -29,7 +29,7 @@ T = TypeVar("T")
 ACTOR = "command line"
 
 
-class RoleName(click.ParamType):
+class RoleName(click.ParamType[str]):
     """The name of a role; any other one is wrong usage."""
 
     name = "role"
