@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 import structlog
 from litestar.datastructures import UploadFile
 
-from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, WrongState
+from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
 from activities.names import clean_name
 from activities.settings import ApiSettings
 from activities.stores.blobs import Blobs, original_key
@@ -101,7 +101,9 @@ class Uploads:
         """
         names = [clean_name(file.filename) for file in files]
         batch = await self._catalog.batches.get(batch_id) if batch_id else None
-        if batch is not None and (batch.closed or batch.knowledge_base_id != kb.id):
+        if batch is not None and batch.knowledge_base_id != kb.id:
+            raise NotFound(kind="batch", id=batch.id)  # the caller may have no access to where it is
+        if batch is not None and batch.closed:
             raise WrongState(state=batch.state)
         await self._jobs.ensure_available()
         stored = [await self._store(name, file) for name, file in zip(names, files, strict=True)]

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, func, inspect, select
+from sqlalchemy import create_engine, func, inspect, select, update
 
 from activities.contracts import (
     Answered,
@@ -28,14 +28,14 @@ from activities.contracts import (
     Source,
     Turn,
 )
-from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason
+from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason, UnknownRole
 from activities.publish import PublishActivities
 from activities.settings import CatalogSettings, Settings, load
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog, alembic_config, upgrade
 from activities.stores.catalog.keys import KEY_PREFIX, hash_key
 from activities.stores.catalog.records import KnowledgeBase, Note
-from activities.stores.catalog.tables import AuditRow, Table, new_id
+from activities.stores.catalog.tables import ApiKeyRow, AuditRow, Table, new_id
 from api.processes import free_port
 
 ONE, TWO = "1" * 64, "2" * 64
@@ -494,6 +494,49 @@ async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Cata
     stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("catalog.db*"))
     assert hash_key(key).encode() in stored
     assert key.removeprefix(KEY_PREFIX).encode() not in stored
+
+
+async def test_a_role_that_is_not_known_is_refused(catalog: Catalog) -> None:
+    """The error names those that are; no key is made."""
+    for role in ("king", "", "Reader", "admin "):
+        with pytest.raises(UnknownRole, match="reader, contributor, manager, operator, auditor, admin"):
+            await catalog.keys.create("ann", role)
+    assert await catalog.keys.all() == []
+
+
+async def test_a_key_of_a_role_that_is_no_longer_known_reads(settings: Settings, catalog: Catalog) -> None:
+    """A key that was made before roles were checked counts as the lowest one, wherever it is shown."""
+    key = await catalog.keys.create("ann", "admin")
+    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
+    with engine.begin() as connection:
+        connection.execute(update(ApiKeyRow).values(role="superuser"))
+    engine.dispose()
+    principal = await catalog.keys.find(key)
+    assert principal is not None
+    assert principal.role == "reader"
+    assert [each.role for each in await catalog.keys.all()] == ["reader"]
+
+
+async def test_a_revoked_key_is_nobodys(catalog: Catalog) -> None:
+    """It stays in the list; revoking it again, or one that is not there, changes nothing."""
+    key, other = await catalog.keys.create("ann", "manager"), await catalog.keys.create("bob", "reader")
+    principal = await catalog.keys.find(key)
+    assert principal is not None
+    revoked = await catalog.keys.revoke(principal.key_id, "carl")
+    assert (revoked.subject, revoked.role) == ("ann", "manager")
+    assert revoked.revoked_at is not None
+    assert await catalog.keys.revoke(principal.key_id, "dora") == revoked
+    with pytest.raises(NotFound):
+        await catalog.keys.revoke(MISSING, "carl")
+    assert await catalog.keys.find(key) is None
+    assert await catalog.keys.find(other) is not None
+    assert await catalog.keys.count() == 1
+    assert [(each.subject, each.revoked_at) for each in await catalog.keys.all()] == [
+        ("ann", revoked.revoked_at), ("bob", None),
+    ]  # fmt: skip
+    (event,) = await catalog.trail.page(None, 10, action="key.revoke")
+    assert (event.actor, event.object_id) == ("carl", principal.key_id)
+    assert event.detail == {"subject": "ann", "role": "manager"}
 
 
 async def test_each_deed_is_in_the_audit_trail_once(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
