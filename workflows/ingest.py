@@ -27,6 +27,9 @@ T = TypeVar("T")
 #: Up to this many bytes a document is short: handing it from worker to worker costs more than the steps themselves.
 SHORT_BYTES = 1 << 16
 
+#: Patch: runs that began before did not notice a request to cancel that came while a pause was stopping their step.
+HEED_CANCEL = "heed-cancel"
+
 
 class _Again(Exception):
     """Somebody asked for a step that was done, or under way, to be made anew."""
@@ -145,10 +148,21 @@ class IngestDocument:
                 raise
             finally:
                 interference.cancel()
-            if running.done() or await _stopped(running):
+            if running.done() or await self._stop(running):
                 self._fresh.discard(stage)
                 return running.result()
         return done
+
+    async def _stop(self, running: asyncio.Future[Any]) -> bool:
+        """Stop a step that somebody interfered with; whether it came to its end nevertheless."""
+        ended = await _stopped(running)
+        self._heed_cancel()
+        return ended
+
+    def _heed_cancel(self) -> None:
+        """Temporal's request to cancel ends only what is awaited just then: a step that was stopping hides it."""
+        if workflow.cancellation_reason() is not None and workflow.patched(HEED_CANCEL):
+            raise asyncio.CancelledError
 
     def _interfered(self) -> bool:
         return self._paused or self._canceled or self._again
@@ -158,6 +172,7 @@ class IngestDocument:
         if self._paused and not self._canceled:
             self._progress.pause(self._paused_by)
             await self._note_hold(paused=True)
+            self._heed_cancel()
             await workflow.wait_condition(lambda: not self._paused or self._canceled)
             if not self._canceled:
                 if not self._again:
