@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
-import msgspec
-from sqlalchemy import bindparam, delete, func, null, or_, select, update
+from sqlalchemy import delete, func, select
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
+from activities.stores.catalog import transitions
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
@@ -29,16 +28,6 @@ from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.
 STILL_STOPPING = timedelta(minutes=10)
-
-
-#: Compiled once and sent for many notes at once: workers write these all the time.
-_NOTE = update(VersionRow).where(
-    VersionRow.document_id == bindparam("note_document_id"),
-    VersionRow.version == bindparam("note_version"),
-    or_(*(VersionRow.state == state for state in ("queued", "running", "waiting"))),  # a list has no fixed length
-    VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues write at different times
-    VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
-)
 
 
 class Documents:
@@ -136,14 +125,15 @@ class Documents:
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, job.document_id, with_for_update=True)
             version = await session.get(VersionRow, (job.document_id, job.version))
-            if document is None or version is None or document.deleted_at is not None or version.state == "canceled":
+            if document is None or version is None or document.deleted_at is not None:
+                return Published(live=False, retired=[job.version])
+            if not transitions.is_publishable(version):
                 return Published(live=False, retired=[job.version])
             version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
-            version.waiting_for = version.next_attempt_at = version.eta_seconds = None
             version.parsed_key, version.chunks_key = job.parsed_key, job.chunks_key
             version.vectors_key = job.vectors_key
             if document.live_version is not None and document.live_version > job.version:
-                version.state, version.reason = "canceled", {"code": "superseded"}
+                transitions.supersede_late(version)
                 return Published(live=False, retired=[job.version])
             before = select(func.max(VersionRow.version)).where(
                 VersionRow.document_id == job.document_id,
@@ -151,8 +141,7 @@ class Documents:
                 VersionRow.published_at.is_not(None),
             )
             retired = None if document.live_version is None else await session.scalar(before)
-            if version.published_at is None:
-                version.published_at = now()
+            if transitions.publish(version):
                 audit(
                     session,
                     version.actor,
@@ -162,7 +151,7 @@ class Documents:
                     version=job.version,
                     chunks=job.chunks,
                 )
-            document.live_version, version.state, version.reason = job.version, "ready", None
+            document.live_version = job.version
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
@@ -176,26 +165,19 @@ class Documents:
                 return False
             if row.published_at is not None:
                 return True
-            if row.state != "canceled":  # superseded: that says more than that its run was stopped
-                row.state, row.reason = state, msgspec.to_builtins(reason)
-            row.waiting_for = row.next_attempt_at = row.eta_seconds = None
+            transitions.finish(row, state, reason)
         return False
 
     async def note(self, notes: Sequence[Note]) -> None:
         """Note how far runs are; what is finished or paused, or of which there is later word, stays as it is."""
         async with self._engine.write() as session:
             connection = await session.connection()
-            await connection.execute(_NOTE, [_noted(note) for note in notes])
+            await connection.execute(transitions.NOTE, [transitions.noted(note) for note in notes])
 
     async def hold(self, document_id: str, version: int, *, paused: bool) -> None:
         """Note that a pending version was paused, or that it goes on."""
-        change = update(VersionRow).where(
-            VersionRow.document_id == document_id, VersionRow.version == version, VersionRow.state.in_(PENDING)
-        )
-        state = "paused" if paused else "queued"
-        values = {"state": state, "waiting_for": None, "reason": null(), "next_attempt_at": None, "eta_seconds": None}
         async with self._engine.write() as session:
-            await session.execute(change.values(**values, updated_at=now()))
+            await session.execute(transitions.hold_run(document_id, version, paused=paused))
 
     async def many(self, document_ids: Collection[str]) -> list[Document]:
         """Those of the documents that are there, with their latest versions."""
@@ -243,22 +225,3 @@ class Documents:
             if document is not None and document.deleted_at is not None:
                 await session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
                 await session.delete(document)
-
-
-def _noted(note: Note) -> dict[str, Any]:
-    """The parameters of ``_NOTE``: whose note it is, and the columns that it sets."""
-    return {
-        "note_document_id": note.document_id,
-        "note_version": note.version,
-        "note_at": note.at,
-        "updated_at": note.at,
-        "state": note.state,
-        "stage": note.stage,
-        "done": note.done,
-        "total": note.total,
-        "attempt": note.attempt,
-        "waiting_for": note.waiting_for,
-        "reason": msgspec.to_builtins(note.reason) if note.reason else null(),
-        "next_attempt_at": note.next_attempt_at,
-        "eta_seconds": note.eta_seconds,
-    }

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import msgspec
-from sqlalchemy import Select, delete, func, select, tuple_, update
+from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import Chunking, Dispatch
-from activities.errors import Canceled, ContentBeingRemoved, HoldfastError, NotFound, Superseded
+from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
+from activities.stores.catalog import transitions
 from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import PENDING, Accepted, Upload
@@ -29,12 +29,10 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
+from activities.stores.catalog.transitions import ALONE
 
 #: Tries at a transaction that met another writer of the same names (PostgreSQL only).
 TRIES = 4
-
-#: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.
-ALONE = "alone"
 
 
 class Intake:
@@ -70,9 +68,8 @@ class Intake:
 
     async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
         """The runs of these (document, version) have started."""
-        wanted = tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions))
         async with self._engine.write() as session:
-            await session.execute(update(VersionRow).where(wanted).values(dispatched_at=now()))
+            await session.execute(transitions.dispatch(list(versions)))
 
     async def retry(self, document_id: str, version: int, from_step: str | None) -> bool:
         """Put a failed or canceled version back in line, if it is still the latest one; whether it was."""
@@ -81,38 +78,23 @@ class Intake:
             row = await session.get(VersionRow, (document_id, version))
             if document is None or row is None or document.deleted_at is not None or document.latest_version != version:
                 return False
-            if row.state not in ("failed", "canceled"):
-                return False
-            row.state, row.reason, row.retry_from = "queued", None, from_step
-            row.stage, row.done, row.total, row.attempt = "", 0, None, 1
-            row.waiting_for = row.eta_seconds = row.next_attempt_at = None
-            row.dispatched_at, row.batch_page = None, ALONE
-        return True
+            return transitions.requeue(row, from_step)
 
     async def hold(self, document_id: str, version: int) -> bool:
         """Pause a version that has no run yet; whether it was one."""
-        return await self._change(document_id, version, "queued", state="paused")
+        return await self._changed(transitions.hold_undispatched(document_id, version))
 
     async def release(self, document_id: str, version: int) -> bool:
         """Let a version go on that was paused before it had a run; whether it was one."""
-        return await self._change(document_id, version, "paused", state="queued", batch_page=ALONE)
+        return await self._changed(transitions.release_undispatched(document_id, version))
 
     async def cancel(self, document_id: str, version: int) -> bool:
         """Cancel a version that has no run yet; whether it was one."""
-        reason = msgspec.to_builtins(Canceled().reason)
-        return await self._change(document_id, version, "queued", state="canceled", reason=reason) or (
-            await self._change(document_id, version, "paused", state="canceled", reason=reason)
-        )
+        return await self._changed(transitions.cancel_undispatched(document_id, version))
 
-    async def _change(self, document_id: str, version: int, before: str, **values: object) -> bool:
-        change = update(VersionRow).where(
-            VersionRow.document_id == document_id,
-            VersionRow.version == version,
-            VersionRow.state == before,
-            VersionRow.dispatched_at.is_(None),
-        )
+    async def _changed(self, change: Update) -> bool:
         async with self._engine.write() as session:
-            return bool((await session.execute(change.values(**values, updated_at=now()))).rowcount)  # type: ignore[attr-defined]
+            return bool((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
 
     async def pending(self) -> dict[str, int]:
         """Versions that are accepted and not finished, by who uploaded them."""
@@ -249,25 +231,9 @@ def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -
     else:
         document, older = pair
         document.latest_version += 1
-        if older.state in PENDING:
+        if transitions.supersede(older):
             supersedes = older.version
-            older.state, older.reason = "canceled", {"code": Superseded.code}
-    version = VersionRow(
-        document_id=document.id,
-        version=document.latest_version,
-        state="queued",
-        sha256=upload.sha256,
-        bytes=upload.bytes,
-        actor=upload.actor,
-        batch_id=upload.batch_id,
-        supersedes=supersedes,
-        stage="",
-        done=0,
-        attempt=1,
-        created_at=moment,
-        updated_at=moment,
-    )
-    return document, version
+    return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment)
 
 
 def _note(session: AsyncSession, upload: Upload, version: VersionRow) -> None:
