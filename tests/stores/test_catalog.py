@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -33,6 +34,7 @@ from activities.publish import PublishActivities
 from activities.settings import CatalogSettings, Settings, load
 from activities.stores.blobs import Blobs, original_key
 from activities.stores.catalog import Catalog, alembic_config, upgrade
+from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.keys import KEY_PREFIX, hash_key
 from activities.stores.catalog.records import KnowledgeBase, Note
 from activities.stores.catalog.tables import AuditRow, Table, new_id
@@ -516,6 +518,61 @@ async def test_each_deed_is_in_the_audit_trail_once(settings: Settings, catalog:
         ("ann", "knowledge_base.create"), ("ann", "document.upload"), ("ann", "document.publish"),
         ("bob", "document.delete"), ("carl", "question.ask"),
     ]  # fmt: skip
+
+
+async def trail(catalog: Catalog, action: str) -> list[tuple[str, str | None, str | None, dict[str, object]]]:
+    """(actor, knowledge base, object, detail) of the events of an action, oldest first."""
+    events = await catalog.trail.page(None, 100, action=action)
+    return [(each.actor, each.knowledge_base, each.object_id, each.detail) for each in reversed(events)]
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+async def test_a_failure_is_in_the_audit_trail_once(
+    catalog: Catalog, kb: KnowledgeBase, state: Literal["failed", "canceled"]
+) -> None:
+    """With its reason's code and who uploaded the version, however often the step is repeated; a retry fails anew."""
+    id = await accepted(catalog, kb)
+    await asyncio.gather(*(catalog.documents.finish(id, 1, state, Reason("damaged", {"x": "y"})) for _ in range(3)))
+    assert await trail(catalog, "document.fail") == [("ann", kb.name, id, {"version": 1, "code": "damaged"})]
+    assert await catalog.intake.retry(id, 1, None)
+    for _ in range(2):
+        await catalog.documents.finish(id, 1, state, Reason("encrypted"))
+    codes = [detail["code"] for _, _, _, detail in await trail(catalog, "document.fail")]
+    assert codes == ["damaged", "encrypted"]
+
+
+async def test_what_did_not_fail_is_not_in_the_audit_trail_as_failed(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The end of a run whose version was superseded, published or never there."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    await catalog.documents.publish(publishing(id, 2))
+    for version in (1, 2, 3):
+        await catalog.documents.finish(id, version, "canceled", Reason("canceled"))
+    assert await trail(catalog, "document.fail") == []
+
+
+async def test_a_new_key_is_in_the_audit_trail(catalog: Catalog) -> None:
+    """With its id and its role, never with the key itself."""
+    key = await catalog.keys.create("ann", "admin")
+    found = await catalog.keys.find(key)
+    assert found is not None
+    assert await trail(catalog, "key.create") == [("ann", None, found.key_id, {"role": "admin"})]
+
+
+async def test_what_is_rolled_back_was_never_done(settings: Settings, catalog: Catalog) -> None:
+    """An event of a transaction that fails is not there."""
+    engine = Engine(settings.catalog_url)
+
+    async def fail() -> None:
+        async with engine.write() as transaction:
+            transaction.audit("ann", "key.create", None, MISSING)
+            await transaction.flush()
+            raise NotFound(kind="key", id=MISSING)
+
+    with pytest.raises(NotFound):
+        await fail()
+    await engine.close()
+    assert await trail(catalog, "key.create") == []
 
 
 # --- times, migrations, outages --------------------------------------------------------------------

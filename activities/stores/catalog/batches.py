@@ -11,7 +11,6 @@ from sqlalchemy import delete, func, null, select, tuple_, update
 from activities.contracts import BatchState, Dispatch
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import dispatch, dispatches
 from activities.stores.catalog.records import PENDING, Batch, Tally
@@ -68,7 +67,7 @@ class Batches:
             )
             session.add(row)
             await session.flush()
-            audit(session, actor, "batch.create", knowledge_base_id, row.id, name=name)
+            session.audit(actor, "batch.create", knowledge_base_id, row.id, name=name)
         return _record(row)
 
     async def get(self, id: str) -> Batch:

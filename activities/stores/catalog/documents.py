@@ -10,7 +10,6 @@ from sqlalchemy import delete, func, select
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
 from activities.stores.catalog import transitions
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.records import (
@@ -142,8 +141,7 @@ class Documents:
             )
             retired = None if document.live_version is None else await session.scalar(before)
             if transitions.publish(version):
-                audit(
-                    session,
+                session.audit(
                     version.actor,
                     "document.publish",
                     document.knowledge_base_id,
@@ -160,12 +158,21 @@ class Documents:
         True when the version had been published before: then it stays ``ready``, and its rows must stay too.
         """
         async with self._engine.write() as session:
+            document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version))
-            if row is None:
+            if document is None or row is None:
                 return False
             if row.published_at is not None:
                 return True
-            transitions.finish(row, state, reason)
+            if transitions.finish(row, state, reason):
+                session.audit(
+                    row.actor,
+                    "document.fail",
+                    document.knowledge_base_id,
+                    document.id,
+                    version=version,
+                    code=reason.code,
+                )
         return False
 
     async def note(self, notes: Sequence[Note]) -> None:
@@ -197,7 +204,7 @@ class Documents:
                 raise NotFound(kind="document", id=document_id)
             document: DocumentRow = pair[0]
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
-            audit(session, actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
+            session.audit(actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
         return document_record(document, pair[1])
 
     async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
@@ -207,7 +214,7 @@ class Documents:
             if pair is None:
                 raise NotFound(kind="document", id=document_id)
             set_tags(pair[0], tags)
-            audit(session, actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
+            session.audit(actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
         return document_record(pair[0], pair[1])
 
     async def deleted(self, knowledge_base_id: str) -> list[str]:

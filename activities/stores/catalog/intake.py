@@ -16,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts import Chunking, Dispatch
 from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
 from activities.stores.catalog import transitions
-from activities.stores.catalog.audit import audit
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.records import PENDING, Accepted, Upload
 from activities.stores.catalog.rows import document_record, latest, set_tags
 from activities.stores.catalog.tables import (
@@ -150,7 +149,7 @@ def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: Knowled
     )
 
 
-async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
+async def _accept(session: Transaction, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
     """Set by set, so that fifty uploads cost hardly more than one."""
     contents = await _contents(session, {upload.sha256 for upload in uploads})
     alive = await _alive(session, {upload.knowledge_base_id for upload in uploads})
@@ -186,7 +185,7 @@ async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Acce
     return answers
 
 
-async def _contents(session: AsyncSession, hashes: set[str]) -> dict[str, ContentRow]:
+async def _contents(session: Transaction, hashes: set[str]) -> dict[str, ContentRow]:
     """The locked rows of the contents (see ``contents``), made where there are none."""
     query = select(ContentRow).where(ContentRow.sha256.in_(hashes)).order_by(ContentRow.sha256).with_for_update()
     found = {row.sha256: row for row in await session.scalars(query)}
@@ -236,9 +235,8 @@ def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -
     return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment)
 
 
-def _note(session: AsyncSession, upload: Upload, version: VersionRow) -> None:
-    audit(
-        session,
+def _note(session: Transaction, upload: Upload, version: VersionRow) -> None:
+    session.audit(
         upload.actor,
         "document.upload",
         upload.knowledge_base_id,

@@ -7,7 +7,6 @@ import secrets
 
 from sqlalchemy import func, select
 
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.tables import ApiKeyRow
@@ -34,7 +33,7 @@ class Keys:
         async with self._engine.write() as session:
             session.add(row)
             await session.flush()
-            audit(session, subject, "key.create", None, row.id, role=role)
+            session.audit(subject, "key.create", None, row.id, role=role)
         return key
 
     async def find(self, key: str) -> Principal | None:

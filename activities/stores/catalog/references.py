@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Collection
 from sqlalchemy import Select, select, tuple_
 
 from activities.stores.blobs import digest
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.knowledge_bases import generation_record
@@ -145,7 +144,7 @@ class References:
     async def note_reconcile(self, id: str, actor: str, detail: dict[str, object]) -> None:
         """Write into the audit trail what a comparison came to."""
         async with self._engine.write() as session:
-            audit(session, actor, "reconcile.finish", None, id, **detail)
+            session.audit(actor, "reconcile.finish", None, id, **detail)
 
 
 def _live() -> Select[VersionRow, str]:
