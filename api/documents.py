@@ -151,7 +151,8 @@ class DocumentController(Controller):
         self, document_id: str, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
     ) -> Page[ChunkInfo]:
         document = await catalog.documents.get(document_id)
-        chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
+        indexed = await catalog.documents.indexed(document.id, document.version)
+        chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []
         items = [
             ChunkInfo(
                 chunk_id=row_id(document.id, document.version, chunk.ordinal),

@@ -10,20 +10,21 @@ from sqlalchemy import delete, func, select
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.records import (
     PENDING,
     Accepted,
     Document,
     DocumentState,
+    IndexedVersion,
     LiveDocument,
     Note,
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.rows import document_record, latest, set_tags
-from activities.stores.catalog.tables import DocumentRow, VersionRow, now
+from activities.stores.catalog.rows import document_record, indexed_in, latest, set_tags
+from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.
 STILL_STOPPING = timedelta(minutes=10)
@@ -87,19 +88,42 @@ class Documents:
         async with self._engine.read() as session:
             return await session.scalar(query.limit(1)) is not None
 
-    async def blobs(self, document_id: str) -> list[VersionBlobs]:
-        """The blobs of every version, also of a deleted document, oldest version first."""
-        query = select(VersionRow).where(VersionRow.document_id == document_id).order_by(VersionRow.version)
+    async def blobs(self, document_id: str, generation: int | None = None) -> list[VersionBlobs]:
+        """The blobs of every version, also of a deleted document, oldest version first.
+
+        Chunks and vectors as they are in an index generation, or the live one.
+        """
+        query = (
+            select(VersionRow, IndexedVersionRow)
+            .outerjoin(IndexedVersionRow, indexed_in(generation))
+            .where(VersionRow.document_id == document_id)
+            .order_by(VersionRow.version)
+        )
         async with self._engine.read() as session:
             return [
                 VersionBlobs(
                     sha256=row.sha256,
                     parsed_key=row.parsed_key,
-                    chunks_key=row.chunks_key,
-                    vectors_key=row.vectors_key,
+                    chunks_key=indexed.chunks_key if indexed is not None else None,
+                    vectors_key=indexed.vectors_key if indexed is not None else None,
                 )
-                for row in await session.scalars(query)
+                for row, indexed in await session.execute(query)
             ]
+
+    async def indexed(self, document_id: str, version: int, generation: int | None = None) -> IndexedVersion | None:
+        """What a version is in an index generation, or the live one; None where it was never published into it."""
+        query = (
+            select(IndexedVersionRow)
+            .join(VersionRow, indexed_in(generation))
+            .where(VersionRow.document_id == document_id, VersionRow.version == version)
+        )
+        async with self._engine.read() as session:
+            row = await session.scalar(query)
+        if row is None:
+            return None
+        return IndexedVersion(
+            generation=row.generation, chunks_key=row.chunks_key, vectors_key=row.vectors_key, rows=row.rows
+        )
 
     async def unfinished(self, knowledge_base_id: str, document_id: str | None = None) -> list[tuple[str, int]]:
         """(document, version) whose runs may still go on, also of what is deleted: pending, or canceled just now."""
@@ -129,8 +153,8 @@ class Documents:
             if not transitions.is_publishable(version):
                 return Published(live=False, retired=[job.version])
             version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
-            version.parsed_key, version.chunks_key = job.parsed_key, job.chunks_key
-            version.vectors_key = job.vectors_key
+            version.parsed_key = job.parsed_key
+            await _index(session, document, job)
             if document.live_version is not None and document.live_version > job.version:
                 transitions.supersede_late(version)
                 return Published(live=False, retired=[job.version])
@@ -232,3 +256,16 @@ class Documents:
             if document is not None and document.deleted_at is not None:
                 await session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
                 await session.delete(document)
+
+
+async def _index(transaction: Transaction, document: DocumentRow, job: PublishInput) -> None:
+    """Note what the version, whose document is locked, is in the generation that its run has written."""
+    generation = job.generation
+    if generation is None:
+        knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id)
+        generation = knowledge_base.generation
+    row = await transaction.get(IndexedVersionRow, (job.document_id, job.version, generation))
+    if row is None:
+        row = IndexedVersionRow(document_id=job.document_id, version=job.version, generation=generation)
+        transaction.add(row)
+    row.chunks_key, row.vectors_key, row.rows = job.chunks_key, job.vectors_key, job.chunks

@@ -146,6 +146,7 @@ def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: Knowled
         batch_id=version.batch_id,
         retry_from=version.retry_from,
         supersedes=version.supersedes,
+        generation=knowledge_base.generation,
     )
 
 

@@ -111,18 +111,24 @@ class KnowledgeBases:
                 found[knowledge_base][state] = count
         return found
 
-    async def generation(self, knowledge_base_id: str) -> Generation:
-        """The live index generation. Raises NotFound when the knowledge base is gone or being deleted."""
-        return (await self.searched(knowledge_base_id))[1]
+    async def generation(self, knowledge_base_id: str, number: int | None = None) -> Generation:
+        """An index generation, or the live one.
+
+        Raises NotFound when it, or the knowledge base, is gone or being deleted.
+        """
+        return (await self._with_generation(knowledge_base_id, number))[1]
 
     async def searched(self, knowledge_base_id: str) -> tuple[KnowledgeBase, Generation]:
         """A knowledge base and its live index generation. Raises NotFound when it is gone or being deleted."""
+        return await self._with_generation(knowledge_base_id, None)
+
+    async def _with_generation(self, knowledge_base_id: str, number: int | None) -> tuple[KnowledgeBase, Generation]:
         query = (
             select(KnowledgeBaseRow, GenerationRow)
             .join(GenerationRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
             .where(
                 KnowledgeBaseRow.id == knowledge_base_id,
-                KnowledgeBaseRow.generation == GenerationRow.generation,
+                GenerationRow.generation == (KnowledgeBaseRow.generation if number is None else number),
                 KnowledgeBaseRow.deleted_at.is_(None),
             )
         )
