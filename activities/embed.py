@@ -116,7 +116,7 @@ class EmbedActivities:
         """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
         keys = await self._blobs.list(prefix)
         versions = await self._catalog.documents.blobs(job.document_id, job.generation) if job.version > 1 else []
-        earlier = [version.vectors_key for version in versions if version.vectors_key is not None]
+        earlier = [version.vectors_key for version in versions if version.vectors_key]
         keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
         known: dict[str, Vectors] = {}
         for key in keys:

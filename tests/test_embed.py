@@ -195,6 +195,13 @@ async def test_vectors_that_were_purged_are_made_again(step: Step) -> None:
     assert (await step.run(rules(2), version=2))[0].embedded == 2
 
 
+async def test_a_version_of_unknown_vectors_lends_nothing(step: Step) -> None:
+    """One that was published before its vectors were noted is passed over."""
+    await publish(step, 1, "")
+    await next_version(step)
+    assert (await step.run(rules(2), version=2))[0].embedded == 2
+
+
 async def test_an_outage_keeps_what_was_made(step: Step, triton_url: str) -> None:
     """A run without Triton fails as an outage and leaves the parts for the retry."""
     texts = rules(3)
