@@ -78,7 +78,8 @@ class Dispatch(Contract, frozen=True):
     """One version of one document, to be made retrievable.
 
     ``retry_from`` names the step from which everything is made anew; ``supersedes`` the older version whose
-    run is to stop, if it was pending when this one came.
+    run is to stop, if it was pending when this one came. ``generation`` is the index generation that the run writes,
+    from its first step to its last; None is the live one of the moment (so say runs that began before there was this).
     """
 
     knowledge_base_id: str
@@ -93,6 +94,7 @@ class Dispatch(Contract, frozen=True):
     batch_id: str | None = None
     retry_from: str | None = None
     supersedes: int | None = None
+    generation: int | None = None
 
 
 class ParseInput(Contract, frozen=True):
@@ -133,6 +135,7 @@ class EmbedInput(Contract, frozen=True):
     """``slice_seconds`` is when the step gives its place to others, to go on behind them.
 
     With ``index`` the rows are written in the same go; what it says of vectors and their model is filled in.
+    Vectors of earlier versions are taken over from the same ``generation`` of the index.
     """
 
     document_id: str
@@ -141,6 +144,7 @@ class EmbedInput(Contract, frozen=True):
     fresh: bool = False
     slice_seconds: float | None = None
     index: IndexInput | None = None
+    generation: int | None = None
 
 
 class Embedded(Contract, frozen=True):
@@ -161,7 +165,10 @@ class Embedded(Contract, frozen=True):
 
 
 class IndexInput(Contract, frozen=True):
-    """With ``publish`` the version is published in the same go, after its rows were counted."""
+    """With ``publish`` the version is published in the same go, after its rows were counted.
+
+    The rows are written into the collection of ``generation``.
+    """
 
     knowledge_base_id: str
     document_id: str
@@ -172,6 +179,7 @@ class IndexInput(Contract, frozen=True):
     model_fingerprint: str = ""
     dimension: int = 0
     publish: PublishInput | None = None
+    generation: int | None = None
 
     def of(self, embedded: Embedded) -> IndexInput:
         """The same, with the vectors that were made."""
@@ -192,6 +200,8 @@ class Indexed(Contract, frozen=True):
 
 
 class PublishInput(Contract, frozen=True):
+    """A version whose ``chunks`` rows are in ``generation``, and what it was made of."""
+
     document_id: str
     version: int
     chunks: int
@@ -200,6 +210,7 @@ class PublishInput(Contract, frozen=True):
     chunks_key: str
     vectors_key: str = ""
     pages: int | None = None
+    generation: int | None = None
 
 
 class Published(Contract, frozen=True):

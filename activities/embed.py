@@ -115,8 +115,8 @@ class EmbedActivities:
     async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
         """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
         keys = await self._blobs.list(prefix)
-        versions = await self._catalog.documents.blobs(job.document_id) if job.version > 1 else []
-        earlier = [version.vectors_key for version in versions if version.vectors_key is not None]
+        versions = await self._catalog.documents.blobs(job.document_id, job.generation) if job.version > 1 else []
+        earlier = [version.vectors_key for version in versions if version.vectors_key]
         keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
         known: dict[str, Vectors] = {}
         for key in keys:

@@ -73,8 +73,8 @@ class IndexActivities:
     @activity.defn(name="index")
     @heartbeating
     async def index(self, job: IndexInput) -> Indexed:
-        """Write a version's rows into the live generation, and count them. They are not shown before publishing."""
-        generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id)
+        """Write a version's rows into the generation, and count them. They are not shown before publishing."""
+        generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id, job.generation)
         if generation.model_fingerprint is None:
             generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
         if generation.model_fingerprint != job.model_fingerprint:

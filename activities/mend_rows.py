@@ -120,7 +120,7 @@ class MendRowActivities:
     # --- rows that a live version lacks ---------------------------------------------------------------
 
     async def _write(self, generation: Generation, rows: Rows, repair: bool, found: Findings) -> None:
-        async for page in self._catalog.references.live_versions(generation.knowledge_base_id):
+        async for page in self._catalog.references.live_versions(generation):
             for done, live in enumerate(page):
                 report(done, len(page))
                 if rows[live.document_id, live.version] != live.chunks:
@@ -128,7 +128,7 @@ class MendRowActivities:
 
     async def _write_one(self, generation: Generation, live: LiveVersion, repair: bool, found: Findings) -> None:
         there = await self._count(generation.collection, live)
-        if there == live.chunks or await self._catalog.references.live_version(live.document_id) != live:
+        if there == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
         example = f"{live.name} v{live.version}: {there} rows, {live.chunks} chunks"
         mended = repair and (await self._rewrite(generation, live) or await self._ingest_again(live))
@@ -163,7 +163,7 @@ class MendRowActivities:
             await write_rows(self._milvus, generation.collection, rows, matrix)
             if await self._count(generation.collection, live) != len(rows):
                 raise MilvusUnavailable(detail=Phrase.ROWS_LOST, rows=len(rows))
-        now = await self._catalog.references.live_version(live.document_id)
+        now = await self._catalog.references.live_version(generation, live.document_id)
         if now is None or now.version != live.version:  # replaced meanwhile: its rows may have been purged before
             await self._milvus.delete(generation.collection, live.document_id, live.version)
         return True

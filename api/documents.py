@@ -157,8 +157,11 @@ class DocumentController(Controller):
         return event_stream(after(request.headers.get("last-event-id"), states))
 
     @get("/chunks", access=READS, summary="List the passages of a document's live version")
-    async def chunks(self, document: Document, blobs: Blobs, cursor: int = 0, limit: Limit = 100) -> Page[ChunkInfo]:
-        chunks = await blobs.load(document.chunks_key, list[Chunk]) if document.chunks_key else []
+    async def chunks(
+        self, document: Document, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
+    ) -> Page[ChunkInfo]:
+        indexed = await catalog.documents.indexed(document.id, document.version)
+        chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []
         items = [_chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 

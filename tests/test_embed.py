@@ -41,15 +41,16 @@ class Step:
         """Where the vectors of these chunks are kept."""
         return vectors_prefix(key, self.card.fingerprint)
 
-    async def run(self, texts: list[str], key: str = KEY, version: int = 1) -> tuple[Embedded, Vectors]:
+    async def run(
+        self, texts: list[str], key: str = KEY, version: int = 1, generation: int | None = None
+    ) -> tuple[Embedded, Vectors]:
         """Embed these texts as an activity; the matrix is what was stored."""
         await self.blobs.save(key, [Chunk(ordinal=n, text=text, tokens=len(text)) for n, text in enumerate(texts)])
         environment = ActivityEnvironment()
         listening = heartbeat.listener.set(self.progress.append)
         try:
-            done = await environment.run(
-                self.activities.embed, EmbedInput(document_id=self.document_id, version=version, chunks_key=key)
-            )
+            job = EmbedInput(document_id=self.document_id, version=version, chunks_key=key, generation=generation)
+            done = await environment.run(self.activities.embed, job)
         finally:
             heartbeat.listener.reset(listening)
         stored = await self.blobs.load(done.vectors_key, VectorSet)
@@ -163,6 +164,20 @@ async def test_an_earlier_version_lends_its_vectors(step: Step) -> None:
     assert np.array_equal(matrix[[0, 2]], step.marks(4)[[0, 2]])
 
 
+async def test_an_earlier_version_lends_within_its_generation(step: Step) -> None:
+    """A run takes over what the generation that it writes has, and a run that names none the live one."""
+    texts = rules(3)
+    earlier = f"{step.prefix('chunks/earlier/one')}/all"
+    await step.blobs.save(earlier, vector_set([digest(text) for text in texts], step.marks(3)))
+    await publish(step, 1, earlier, generation=2)
+    await next_version(step)
+    live, _ = await step.run(texts, key="chunks/live/one", version=2)
+    other, _ = await step.run(texts, key="chunks/other/one", version=2, generation=1)
+    same, matrix = await step.run(texts, key="chunks/same/one", version=2, generation=2)
+    assert (live.reused, other.reused, same.reused) == (0, 0, 3)
+    assert np.array_equal(matrix, step.marks(3))
+
+
 async def test_vectors_of_another_model_are_not_taken(step: Step) -> None:
     """An earlier version by another model lends nothing, though the texts are the same."""
     texts = rules(2)
@@ -176,6 +191,13 @@ async def test_vectors_of_another_model_are_not_taken(step: Step) -> None:
 async def test_vectors_that_were_purged_are_made_again(step: Step) -> None:
     """The catalogue names a blob that is gone: no error, only more work."""
     await publish(step, 1, f"{step.prefix('chunks/earlier/one')}/all")
+    await next_version(step)
+    assert (await step.run(rules(2), version=2))[0].embedded == 2
+
+
+async def test_a_version_of_unknown_vectors_lends_nothing(step: Step) -> None:
+    """One that was published before its vectors were noted is passed over."""
+    await publish(step, 1, "")
     await next_version(step)
     assert (await step.run(rules(2), version=2))[0].embedded == 2
 
@@ -204,12 +226,12 @@ async def test_two_attempts_at_once_agree(step: Step) -> None:
     assert np.sum(matrix * await step.truth(texts), axis=1) == pytest.approx(1, abs=1e-3)
 
 
-async def publish(step: Step, version: int, vectors_key: str) -> None:
+async def publish(step: Step, version: int, vectors_key: str, generation: int | None = None) -> None:
     """Make a version of the document live that stands on these vectors."""
     await step.catalog.documents.publish(
         PublishInput(
             document_id=step.document_id, version=version, chunks=1, media_type="text/plain",
-            parsed_key="parsed/x", chunks_key="chunks/x", vectors_key=vectors_key,
+            parsed_key="parsed/x", chunks_key="chunks/x", vectors_key=vectors_key, generation=generation,
         )
     )  # fmt: skip
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import httpx
 import pytest
 from temporalio.client import Client
 
+from activities.contracts import EmbedInput, IndexInput, PublishInput
+from activities.converter import data_converter
 from activities.stores.catalog import Catalog
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, ready, steps_of, upload
@@ -197,6 +200,28 @@ async def test_the_history_carries_references_only(api: httpx.AsyncClient, tempo
     assert attributes["Owner"] == "admin"
     assert attributes["Document"] == document["id"]
     assert attributes["Stage"] == "ready"
+
+
+@pytest.mark.parametrize("content", [LEAVE.encode(), long_text(70_000)])
+async def test_a_run_writes_into_one_generation(
+    platform: Platform, api: httpx.AsyncClient, temporal: Client, kb: str, content: bytes
+) -> None:
+    """The one that was live when it was dispatched, in every step that writes, in one go or one by one."""
+    (document,) = await ready(api, kb, ("leave.txt", content))
+    kinds = {"embed": EmbedInput, "index": IndexInput, "publish": PublishInput}
+    inputs: dict[str, Any] = {}
+    async for event in temporal.get_workflow_handle(document["workflow_id"]).fetch_history_events():
+        scheduled = event.activity_task_scheduled_event_attributes
+        if (name := scheduled.activity_type.name) in kinds:
+            (inputs[name],) = await data_converter.decode(scheduled.input.payloads, [kinds[name]])
+    if (index := inputs["embed"].index) is not None:
+        inputs |= {"index": index, "publish": index.publish}
+    assert {name: inputs[name].generation for name in kinds} == dict.fromkeys(kinds, 1)
+    catalog = Catalog(platform.settings.catalog_url)
+    indexed = await catalog.documents.indexed(document["id"], 1)
+    await catalog.close()
+    assert indexed is not None
+    assert (indexed.generation, indexed.rows) == (1, await rows(platform, kb, document["id"]))
 
 
 async def test_deleting_a_document_leaves_nothing(

@@ -30,7 +30,9 @@ from activities.rewrite import Rewriter
 from activities.settings import GenerateSettings, load
 from activities.stores.blobs import Blobs, digest
 from activities.stores.catalog import Catalog, upgrade
+from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.tables import GenerationRow
 from activities.stores.milvus import Milvus
 from activities.stores.triton import Triton
 from api.processes import free_port
@@ -61,7 +63,7 @@ class Library:
         return Retriever(self.milvus, self.triton, self.catalog)
 
     async def index(
-        self, name: str, *texts: str, fingerprint: str | None = None, paged: bool = True
+        self, name: str, *texts: str, fingerprint: str | None = None, paged: bool = True, generation: int | None = None
     ) -> tuple[str, int]:
         """Accept a version of a document and write its rows, as the index step does, without publishing it."""
         sha256 = (digest(*texts) * 2)[:64]
@@ -77,7 +79,7 @@ class Library:
         job = IndexInput(
             knowledge_base_id=self.kb.id, document_id=document.id, version=document.version, chunks_key=key,
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
-            dimension=card.dimension,
+            dimension=card.dimension, generation=generation,
         )  # fmt: skip
         indexed = await IndexActivities(
             self.blobs, self.milvus, self.catalog, PublishActivities(self.blobs, self.catalog).publish
@@ -192,6 +194,32 @@ async def test_a_knowledge_base_whose_first_document_is_being_indexed_has_nothin
     await library.catalog.knowledge_bases.claim_model(generation, card.model, card.fingerprint)
     await library.milvus.create(generation.collection, card.dimension)
     assert await library.found("annual leave", mode=mode) == []
+
+
+async def test_rows_are_written_into_the_generation_of_the_run(library: Library, tmp_path: Path) -> None:
+    """Each generation has its collection and its model; search looks into the live one only."""
+    engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
+    shadow = f"kb_{library.kb.id}_g2"
+    async with engine.write() as transaction:
+        transaction.add(GenerationRow(knowledge_base_id=library.kb.id, generation=2, collection=shadow))
+    await engine.close()
+    live = (await library.catalog.knowledge_bases.generation(library.kb.id)).collection
+    try:
+        id, version = await library.index("a.md", LEAVE, VISA)
+        other, _ = await library.index("b.md", BACKUP, fingerprint="another-model", generation=2)
+        for document in (id, other):
+            await library.publish(document, version)
+        assert [await library.milvus.count(live, document) for document in (id, other)] == [2, 0]
+        assert [await library.milvus.count(shadow, document) for document in (id, other)] == [0, 1]
+        generations = await library.catalog.knowledge_bases.generations(library.kb.id)
+        assert {each.generation: each.model_fingerprint == "another-model" for each in generations} == {
+            1: False, 2: True,
+        }  # fmt: skip
+        assert {found[0] for found in await library.found(BACKUP)} == {id}
+        with pytest.raises(NotFound):
+            await library.index("c.md", LEAVE, generation=3)
+    finally:
+        await library.milvus.drop(shadow)
 
 
 async def test_an_index_of_another_model_is_not_searched(library: Library) -> None:

@@ -254,6 +254,7 @@ class IngestDocument:
                     fresh="embed" in self._fresh,
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
                     index=_index_input(job, parsed, chunked) if self._in_one_go(job) else None,
+                    generation=job.generation,
                 ),
                 task_queue=Queue.GPU,
                 priority=self._priority,
@@ -327,6 +328,7 @@ def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> 
         version=job.version,
         chunks_key=chunked.chunks_key,
         publish=_publication(job, parsed, chunked),
+        generation=job.generation,
     )
 
 
@@ -343,6 +345,7 @@ def _publication(
         parsed_key=parsed.parsed_key,
         chunks_key=chunked.chunks_key,
         vectors_key=vectors_key,
+        generation=job.generation,
     )
 
 

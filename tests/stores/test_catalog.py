@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -31,10 +32,11 @@ from activities.contracts import (
 from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason, UnknownRole
 from activities.publish import PublishActivities
 from activities.settings import CatalogSettings, Settings, load
-from activities.stores.blobs import Blobs, original_key
+from activities.stores.blobs import Blobs, digest, original_key
 from activities.stores.catalog import Catalog, alembic_config, upgrade
+from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.keys import KEY_PREFIX, hash_key
-from activities.stores.catalog.records import KnowledgeBase, Note
+from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, Note
 from activities.stores.catalog.tables import ApiKeyRow, AuditRow, Table, new_id
 from api.processes import free_port
 
@@ -80,6 +82,16 @@ def publishing(document_id: str, version: int) -> PublishInput:
 async def accepted(catalog: Catalog, kb: KnowledgeBase, name: str = "a.pdf", sha256: str = ONE) -> str:
     """The id of an uploaded document."""
     return (await catalog.documents.accept(kb.id, name, sha256, 7, "ann")).document.id
+
+
+def sql(settings: Settings, statement: str) -> list[Any]:
+    """Run a statement behind the catalogue's back; its rows, if it has any."""
+    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
+    with engine.begin() as connection:
+        result = connection.exec_driver_sql(statement)
+        rows = list(result) if result.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 # --- documents -------------------------------------------------------------------------------------
@@ -235,6 +247,62 @@ async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: Knowled
     await catalog.documents.publish(publishing(id, 2))
     assert await catalog.documents.finish(id, 2, "canceled", Reason("canceled"))
     assert (await catalog.documents.live([id]))[id].version == 2
+
+
+async def test_a_version_is_published_into_one_generation(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """What it was made of there is kept by generation; without one it is the live one, and the last word holds."""
+    id = await accepted(catalog, kb)
+    (dispatch,) = await catalog.intake.undispatched(10)
+    assert dispatch.generation == 1
+    await catalog.documents.publish(publishing(id, 1))
+    shadow = msgspec.structs.replace(publishing(id, 1), chunks_key="chunks/s", vectors_key="vectors/s", generation=2)
+    for chunks in (4, 5):
+        await catalog.documents.publish(msgspec.structs.replace(shadow, chunks=chunks))
+    live = IndexedVersion(generation=1, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
+    other = IndexedVersion(generation=2, chunks_key="chunks/s", vectors_key="vectors/s", rows=5)
+    assert [await catalog.documents.indexed(id, 1, number) for number in (None, 1, 2, 3)] == [live, live, other, None]
+    assert [each.vectors_key for each in await catalog.documents.blobs(id, 2)] == ["vectors/s"]
+    assert [each.vectors_key for each in await catalog.documents.blobs(id, 3)] == [None]
+    parsed, chunks_of = await catalog.references.derived()
+    assert (parsed, chunks_of) == ({digest("parsed/1")}, {digest("chunks/1"), digest("chunks/s")})
+    sql(settings, "UPDATE knowledge_bases SET generation = 2")
+    assert await catalog.documents.indexed(id, 1) == other
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    assert [each.generation for each in await catalog.intake.undispatched(10) if each.version == 2] == [2]
+
+
+async def test_what_is_live_is_compared_by_generation(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """How many rows a live version has, and what of, differs between generations; one that lacks it says so."""
+    id = await accepted(catalog, kb)
+    first = await catalog.knowledge_bases.generation(kb.id)
+    sql(settings, "INSERT INTO generations SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations")
+    second = await catalog.knowledge_bases.generation(kb.id, 2)
+    assert (first.generation, second.generation, second.collection) == (1, 2, "kb_g2")
+    with pytest.raises(NotFound):
+        await catalog.knowledge_bases.generation(kb.id, 3)
+    await catalog.documents.publish(publishing(id, 1))
+    for generation, key in ((first, "chunks/1"), (second, None)):
+        ((live,),) = [page async for page in catalog.references.live_versions(generation)]
+        assert (live.chunks, live.chunks_key) == (3, key)
+        assert await catalog.references.live_version(generation, id) == live
+    shadow = msgspec.structs.replace(publishing(id, 1), chunks=5, chunks_key="chunks/s", generation=2)
+    await catalog.documents.publish(shadow)
+    found = await catalog.references.live_version(second, id)
+    assert found is not None
+    assert (found.chunks, found.chunks_key) == (5, "chunks/s")
+
+
+async def test_a_removed_document_leaves_no_row(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """What its versions were in each generation is forgotten with them."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.publish(publishing(id, 1))
+    await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
+    assert len(sql(settings, "SELECT * FROM indexed_versions")) == 2
+    await catalog.documents.delete(id, "ann")
+    await catalog.documents.remove(id)
+    assert sql(settings, "SELECT * FROM indexed_versions") == []
 
 
 # --- deletion --------------------------------------------------------------------------------------
@@ -561,6 +629,61 @@ async def test_each_deed_is_in_the_audit_trail_once(settings: Settings, catalog:
     ]  # fmt: skip
 
 
+async def trail(catalog: Catalog, action: str) -> list[tuple[str, str | None, str | None, dict[str, object]]]:
+    """(actor, knowledge base, object, detail) of the events of an action, oldest first."""
+    events = await catalog.trail.page(None, 100, action=action)
+    return [(each.actor, each.knowledge_base, each.object_id, each.detail) for each in reversed(events)]
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+async def test_a_failure_is_in_the_audit_trail_once(
+    catalog: Catalog, kb: KnowledgeBase, state: Literal["failed", "canceled"]
+) -> None:
+    """With its reason's code and who uploaded the version, however often the step is repeated; a retry fails anew."""
+    id = await accepted(catalog, kb)
+    await asyncio.gather(*(catalog.documents.finish(id, 1, state, Reason("damaged", {"x": "y"})) for _ in range(3)))
+    assert await trail(catalog, "document.fail") == [("ann", kb.name, id, {"version": 1, "code": "damaged"})]
+    assert await catalog.intake.retry(id, 1, None)
+    for _ in range(2):
+        await catalog.documents.finish(id, 1, state, Reason("encrypted"))
+    codes = [detail["code"] for _, _, _, detail in await trail(catalog, "document.fail")]
+    assert codes == ["damaged", "encrypted"]
+
+
+async def test_what_did_not_fail_is_not_in_the_audit_trail_as_failed(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The end of a run whose version was superseded, published or never there."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    await catalog.documents.publish(publishing(id, 2))
+    for version in (1, 2, 3):
+        await catalog.documents.finish(id, version, "canceled", Reason("canceled"))
+    assert await trail(catalog, "document.fail") == []
+
+
+async def test_a_new_key_is_in_the_audit_trail(catalog: Catalog) -> None:
+    """With its id and its role, never with the key itself."""
+    key = await catalog.keys.create("ann", "admin")
+    found = await catalog.keys.find(key)
+    assert found is not None
+    assert await trail(catalog, "key.create") == [("ann", None, found.key_id, {"role": "admin"})]
+
+
+async def test_what_is_rolled_back_was_never_done(settings: Settings, catalog: Catalog) -> None:
+    """An event of a transaction that fails is not there."""
+    engine = Engine(settings.catalog_url)
+
+    async def fail() -> None:
+        async with engine.write() as transaction:
+            transaction.audit("ann", "key.create", None, MISSING)
+            await transaction.flush()
+            raise NotFound(kind="key", id=MISSING)
+
+    with pytest.raises(NotFound):
+        await fail()
+    await engine.close()
+    assert await trail(catalog, "key.create") == []
+
+
 # --- times, migrations, outages --------------------------------------------------------------------
 
 
@@ -610,6 +733,31 @@ async def test_the_migrations_can_be_undone(settings: Settings) -> None:
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(AuditRow)) == 0
     engine.dispose()
+
+
+async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Keys move to the live generation's rows and back; indexes of the table that is written anew keep their scope."""
+    one, two = await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf")
+    await catalog.documents.publish(publishing(one, 1))
+    await catalog.documents.publish(msgspec.structs.replace(publishing(one, 1), chunks_key="shadow", generation=2))
+    config = alembic_config(settings.catalog_url)
+    await catalog.close()
+    indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'versions' ORDER BY name"
+    before = sql(settings, indexes)
+    await asyncio.to_thread(command.downgrade, config, "0005")
+    keys = sql(settings, "SELECT document_id, chunks_key, vectors_key FROM versions ORDER BY document_id")
+    assert keys == [(one, "chunks/1", "vectors/1"), (two, None, None)]
+    sql(settings, "UPDATE knowledge_bases SET generation = 7")
+    await upgrade(settings)
+    rows = sql(settings, "SELECT document_id, version, generation, chunks_key, vectors_key, rows FROM indexed_versions")
+    assert rows == [(one, 1, 7, "chunks/1", "vectors/1", 3)]
+    assert sql(settings, indexes) == before
+    assert any("WHERE" in (definition or "") for _, definition in before)
+    found = await catalog.documents.indexed(one, 1)
+    assert found == IndexedVersion(generation=7, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
+    await catalog.documents.delete(one, "ann")
+    await catalog.documents.remove(one)
+    assert sql(settings, "SELECT * FROM indexed_versions") == []
 
 
 def test_the_migrations_can_be_printed_for_postgresql() -> None:

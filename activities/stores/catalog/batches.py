@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import delete, func, null, select, tuple_, update
 
 from activities.contracts import BatchState, Dispatch
-from activities.errors import Canceled, ContentBeingRemoved, NotFound, Reason
-from activities.stores.catalog.audit import audit
+from activities.errors import ContentBeingRemoved, NotFound, Reason
+from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import dispatch, dispatches
 from activities.stores.catalog.records import PENDING, Batch, Tally
@@ -67,7 +67,7 @@ class Batches:
             )
             session.add(row)
             await session.flush()
-            audit(session, actor, "batch.create", knowledge_base_id, row.id, name=name)
+            session.audit(actor, "batch.create", knowledge_base_id, row.id, name=name)
         return _record(row)
 
     async def get(self, id: str) -> Batch:
@@ -151,7 +151,7 @@ class Batches:
             batch = await session.get(BatchRow, id)
             gone = await session.execute(delete(BatchRow).where(BatchRow.id == id, unused, empty))
             if closed_by is not None and batch is not None and gone.rowcount:  # type: ignore[attr-defined]
-                audit(session, closed_by, "batch.close", batch.knowledge_base_id, id, documents=0)
+                session.audit(closed_by, "batch.close", batch.knowledge_base_id, id, documents=0)
         return bool(gone.rowcount)  # type: ignore[attr-defined]
 
     async def close(self, id: str, actor: str | None = None) -> None:
@@ -159,7 +159,7 @@ class Batches:
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(closed=True, updated_at=now()))
             if actor is not None and (batch := await session.get(BatchRow, id)) is not None:
-                audit(session, actor, "batch.close", batch.knowledge_base_id, id)
+                session.audit(actor, "batch.close", batch.knowledge_base_id, id)
 
     async def settle(
         self, id: str, state: BatchState, reason: Reason | None = None, parallelism: int | None = None
@@ -197,11 +197,7 @@ class Batches:
                 query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
                 rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
                 keys = [(version.document_id, version.version) for _, version, _ in rows]
-                chosen = tuple_(VersionRow.document_id, VersionRow.version).in_(keys)
-                await session.execute(
-                    update(VersionRow).where(chosen).values(batch_page=page, dispatched_at=now()),
-                    execution_options={"synchronize_session": False},
-                )
+                await session.execute(transitions.dispatch(keys, page))
         return [dispatch(*row) for row in rows], closed
 
     async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -215,36 +211,13 @@ class Batches:
 
     async def cancel_queued(self, id: str) -> int:
         """Cancel the documents of a batch that have not begun; how many there were."""
-        reason = msgspec.to_builtins(Canceled().reason)
-        change = (
-            update(VersionRow)
-            .where(VersionRow.batch_id == id, VersionRow.state == "queued")
-            .values(state="canceled", reason=reason, updated_at=now())
-        )
         async with self._engine.write() as session:
-            return int((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
+            return int((await session.execute(transitions.cancel_batch(id))).rowcount)  # type: ignore[attr-defined]
 
     async def requeue_failed(self, id: str) -> int:
         """Put its failed and canceled documents, as far as no newer version came, back in line; how many."""
-        latest_version = (
-            select(DocumentRow.latest_version)
-            .where(DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None))
-            .scalar_subquery()
-        )
-        change = (
-            update(VersionRow)
-            .where(
-                VersionRow.batch_id == id,
-                VersionRow.state.in_(("failed", "canceled")),
-                VersionRow.version == latest_version,
-            )
-            .values(
-                state="queued", reason=null(), stage="", done=0, total=None, attempt=1, waiting_for=None,
-                batch_page=None, dispatched_at=None, supersedes=None, updated_at=now(),
-            )
-        )  # fmt: skip
         async with self._engine.write() as session:
-            return int((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
+            return int((await session.execute(transitions.requeue_batch(id))).rowcount)  # type: ignore[attr-defined]
 
 
 def _record(row: BatchRow) -> Batch:

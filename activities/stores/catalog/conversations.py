@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import InvalidRequest, NotFound
 from activities.phrases import Phrase
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.questions import question_record
 from activities.stores.catalog.records import Conversation, Question
@@ -67,7 +66,7 @@ class Conversations:
         async with self._engine.write() as session:
             row, name, questions = await _one(session, id, owner)
             row.title = title
-            audit(session, owner, "conversation.rename", row.knowledge_base_id, id)
+            session.audit(owner, "conversation.rename", row.knowledge_base_id, id)
         return _record(row, name, questions)
 
     async def delete(self, id: str, owner: str) -> list[str]:
@@ -88,7 +87,7 @@ class Conversations:
                     setattr(question, name, nothing)
                 if question.finished_at is None:
                     question.state, question.finished_at = "canceled", row.deleted_at
-            audit(session, owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
+            session.audit(owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
         return [question.id for question in questions]
 
 

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
 
-import msgspec
-from sqlalchemy import bindparam, delete, func, null, or_, select, update
+from sqlalchemy import delete, func, select
 
 from activities.contracts import Published, PublishInput
 from activities.errors import HoldfastError, NotFound, Reason
-from activities.stores.catalog.audit import audit
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog import transitions
+from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.records import (
     PENDING,
     Accepted,
     Document,
     DocumentState,
+    IndexedVersion,
     LiveDocument,
     Note,
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.rows import document_record, latest, set_tags
-from activities.stores.catalog.tables import DocumentRow, VersionRow, now
+from activities.stores.catalog.rows import document_record, indexed_in, latest, set_tags
+from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.
 STILL_STOPPING = timedelta(minutes=10)
-
-
-#: Compiled once and sent for many notes at once: workers write these all the time.
-_NOTE = update(VersionRow).where(
-    VersionRow.document_id == bindparam("note_document_id"),
-    VersionRow.version == bindparam("note_version"),
-    or_(*(VersionRow.state == state for state in ("queued", "running", "waiting"))),  # a list has no fixed length
-    VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues write at different times
-    VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
-)
 
 
 class Documents:
@@ -99,19 +88,42 @@ class Documents:
         async with self._engine.read() as session:
             return await session.scalar(query.limit(1)) is not None
 
-    async def blobs(self, document_id: str) -> list[VersionBlobs]:
-        """The blobs of every version, also of a deleted document, oldest version first."""
-        query = select(VersionRow).where(VersionRow.document_id == document_id).order_by(VersionRow.version)
+    async def blobs(self, document_id: str, generation: int | None = None) -> list[VersionBlobs]:
+        """The blobs of every version, also of a deleted document, oldest version first.
+
+        Chunks and vectors as they are in an index generation, or the live one.
+        """
+        query = (
+            select(VersionRow, IndexedVersionRow)
+            .outerjoin(IndexedVersionRow, indexed_in(generation))
+            .where(VersionRow.document_id == document_id)
+            .order_by(VersionRow.version)
+        )
         async with self._engine.read() as session:
             return [
                 VersionBlobs(
                     sha256=row.sha256,
                     parsed_key=row.parsed_key,
-                    chunks_key=row.chunks_key,
-                    vectors_key=row.vectors_key,
+                    chunks_key=indexed.chunks_key if indexed is not None else None,
+                    vectors_key=indexed.vectors_key if indexed is not None else None,
                 )
-                for row in await session.scalars(query)
+                for row, indexed in await session.execute(query)
             ]
+
+    async def indexed(self, document_id: str, version: int, generation: int | None = None) -> IndexedVersion | None:
+        """What a version is in an index generation, or the live one; None where it was never published into it."""
+        query = (
+            select(IndexedVersionRow)
+            .join(VersionRow, indexed_in(generation))
+            .where(VersionRow.document_id == document_id, VersionRow.version == version)
+        )
+        async with self._engine.read() as session:
+            row = await session.scalar(query)
+        if row is None:
+            return None
+        return IndexedVersion(
+            generation=row.generation, chunks_key=row.chunks_key, vectors_key=row.vectors_key, rows=row.rows
+        )
 
     async def unfinished(self, knowledge_base_id: str, document_id: str | None = None) -> list[tuple[str, int]]:
         """(document, version) whose runs may still go on, also of what is deleted: pending, or canceled just now."""
@@ -136,14 +148,15 @@ class Documents:
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, job.document_id, with_for_update=True)
             version = await session.get(VersionRow, (job.document_id, job.version))
-            if document is None or version is None or document.deleted_at is not None or version.state == "canceled":
+            if document is None or version is None or document.deleted_at is not None:
+                return Published(live=False, retired=[job.version])
+            if not transitions.is_publishable(version):
                 return Published(live=False, retired=[job.version])
             version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
-            version.waiting_for = version.next_attempt_at = version.eta_seconds = None
-            version.parsed_key, version.chunks_key = job.parsed_key, job.chunks_key
-            version.vectors_key = job.vectors_key
+            version.parsed_key = job.parsed_key
+            await _index(session, document, job)
             if document.live_version is not None and document.live_version > job.version:
-                version.state, version.reason = "canceled", {"code": "superseded"}
+                transitions.supersede_late(version)
                 return Published(live=False, retired=[job.version])
             before = select(func.max(VersionRow.version)).where(
                 VersionRow.document_id == job.document_id,
@@ -151,10 +164,8 @@ class Documents:
                 VersionRow.published_at.is_not(None),
             )
             retired = None if document.live_version is None else await session.scalar(before)
-            if version.published_at is None:
-                version.published_at = now()
-                audit(
-                    session,
+            if transitions.publish(version):
+                session.audit(
                     version.actor,
                     "document.publish",
                     document.knowledge_base_id,
@@ -162,7 +173,7 @@ class Documents:
                     version=job.version,
                     chunks=job.chunks,
                 )
-            document.live_version, version.state, version.reason = job.version, "ready", None
+            document.live_version = job.version
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
@@ -171,31 +182,33 @@ class Documents:
         True when the version had been published before: then it stays ``ready``, and its rows must stay too.
         """
         async with self._engine.write() as session:
+            document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version))
-            if row is None:
+            if document is None or row is None:
                 return False
             if row.published_at is not None:
                 return True
-            if row.state != "canceled":  # superseded: that says more than that its run was stopped
-                row.state, row.reason = state, msgspec.to_builtins(reason)
-            row.waiting_for = row.next_attempt_at = row.eta_seconds = None
+            if transitions.finish(row, state, reason):
+                session.audit(
+                    row.actor,
+                    "document.fail",
+                    document.knowledge_base_id,
+                    document.id,
+                    version=version,
+                    code=reason.code,
+                )
         return False
 
     async def note(self, notes: Sequence[Note]) -> None:
         """Note how far runs are; what is finished or paused, or of which there is later word, stays as it is."""
         async with self._engine.write() as session:
             connection = await session.connection()
-            await connection.execute(_NOTE, [_noted(note) for note in notes])
+            await connection.execute(transitions.NOTE, [transitions.noted(note) for note in notes])
 
     async def hold(self, document_id: str, version: int, *, paused: bool) -> None:
         """Note that a pending version was paused, or that it goes on."""
-        change = update(VersionRow).where(
-            VersionRow.document_id == document_id, VersionRow.version == version, VersionRow.state.in_(PENDING)
-        )
-        state = "paused" if paused else "queued"
-        values = {"state": state, "waiting_for": None, "reason": null(), "next_attempt_at": None, "eta_seconds": None}
         async with self._engine.write() as session:
-            await session.execute(change.values(**values, updated_at=now()))
+            await session.execute(transitions.hold_run(document_id, version, paused=paused))
 
     async def many(self, document_ids: Collection[str]) -> list[Document]:
         """Those of the documents that are there, with their latest versions."""
@@ -215,7 +228,7 @@ class Documents:
                 raise NotFound(kind="document", id=document_id)
             document: DocumentRow = pair[0]
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
-            audit(session, actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
+            session.audit(actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
         return document_record(document, pair[1])
 
     async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
@@ -225,7 +238,7 @@ class Documents:
             if pair is None:
                 raise NotFound(kind="document", id=document_id)
             set_tags(pair[0], tags)
-            audit(session, actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
+            session.audit(actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
         return document_record(pair[0], pair[1])
 
     async def deleted(self, knowledge_base_id: str) -> list[str]:
@@ -245,20 +258,14 @@ class Documents:
                 await session.delete(document)
 
 
-def _noted(note: Note) -> dict[str, Any]:
-    """The parameters of ``_NOTE``: whose note it is, and the columns that it sets."""
-    return {
-        "note_document_id": note.document_id,
-        "note_version": note.version,
-        "note_at": note.at,
-        "updated_at": note.at,
-        "state": note.state,
-        "stage": note.stage,
-        "done": note.done,
-        "total": note.total,
-        "attempt": note.attempt,
-        "waiting_for": note.waiting_for,
-        "reason": msgspec.to_builtins(note.reason) if note.reason else null(),
-        "next_attempt_at": note.next_attempt_at,
-        "eta_seconds": note.eta_seconds,
-    }
+async def _index(transaction: Transaction, document: DocumentRow, job: PublishInput) -> None:
+    """Note what the version, whose document is locked, is in the generation that its run has written."""
+    generation = job.generation
+    if generation is None:
+        knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id)
+        generation = knowledge_base.generation
+    row = await transaction.get(IndexedVersionRow, (job.document_id, job.version, generation))
+    if row is None:
+        row = IndexedVersionRow(document_id=job.document_id, version=job.version, generation=generation)
+        transaction.add(row)
+    row.chunks_key, row.vectors_key, row.rows = job.chunks_key, job.vectors_key, job.chunks

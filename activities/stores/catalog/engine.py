@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from activities.errors import CatalogUnavailable, first_line
+from activities.stores.catalog.tables import AuditRow
 
 #: How long a writer waits for another on SQLite, in seconds.
 SQLITE_BUSY_SECONDS = 15
@@ -23,6 +24,27 @@ SQLITE_CHECKPOINT_PAGES = 1000
 #: PostgreSQL's classes of errors that an operator mends and work waits for: connection, resources, shutdown or
 #: start-up, sign-in, missing database.
 DOWN = ("08", "53", "57P", "28", "3D")
+
+
+Session = TypeVar("Session", bound=AsyncSession)
+
+
+class Transaction(AsyncSession):
+    """A session that writes: what it does and the audit trail of it are committed together, or not at all."""
+
+    def audit(
+        self, actor: str, action: str, knowledge_base_id: str | None, object_id: str | None, **detail: object
+    ) -> None:
+        """Note that ``actor`` did ``action`` to the object, in a knowledge base if it belongs to one."""
+        self.add(
+            AuditRow(
+                actor=actor,
+                action=action,
+                knowledge_base_id=knowledge_base_id,
+                object_id=object_id,
+                detail=dict(detail) or None,
+            )
+        )
 
 
 class Engine:
@@ -37,24 +59,24 @@ class Engine:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A session whose reads see one consistent state."""
-        async with self._session(read_only=True) as session:
+        async with self._session(AsyncSession, read_only=True) as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """A session that is committed at the end, and rolled back by any exception.
+    async def write(self) -> AsyncIterator[Transaction]:
+        """A transaction that is committed at the end, and rolled back by any exception.
 
         Raises sqlalchemy's IntegrityError when two writers meet: the caller decides what that means.
         """
-        async with self._session(read_only=False) as session:
-            yield session
-            await session.commit()
+        async with self._session(Transaction, read_only=False) as transaction:
+            yield transaction
+            await transaction.commit()
 
     @asynccontextmanager
-    async def _session(self, read_only: bool) -> AsyncIterator[AsyncSession]:
+    async def _session(self, kind: type[Session], *, read_only: bool) -> AsyncIterator[Session]:
         engine = self._engine.execution_options(read_only=read_only)
         try:
-            async with AsyncSession(engine, expire_on_commit=False) as session:
+            async with kind(engine, expire_on_commit=False) as session:
                 yield session
         except IntegrityError:
             raise

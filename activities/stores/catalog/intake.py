@@ -6,18 +6,17 @@ soon as it is durable, and whatever happens before its run has started, the row 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import msgspec
-from sqlalchemy import Select, delete, func, select, tuple_, update
+from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import Chunking, Dispatch
-from activities.errors import Canceled, ContentBeingRemoved, HoldfastError, NotFound, Superseded
-from activities.stores.catalog.audit import audit
-from activities.stores.catalog.engine import Engine
+from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
+from activities.stores.catalog import transitions
+from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.records import PENDING, Accepted, Upload
 from activities.stores.catalog.rows import document_record, latest, set_tags
 from activities.stores.catalog.tables import (
@@ -29,12 +28,10 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
+from activities.stores.catalog.transitions import ALONE
 
 #: Tries at a transaction that met another writer of the same names (PostgreSQL only).
 TRIES = 4
-
-#: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.
-ALONE = "alone"
 
 
 class Intake:
@@ -70,9 +67,8 @@ class Intake:
 
     async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
         """The runs of these (document, version) have started."""
-        wanted = tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions))
         async with self._engine.write() as session:
-            await session.execute(update(VersionRow).where(wanted).values(dispatched_at=now()))
+            await session.execute(transitions.dispatch(list(versions)))
 
     async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
         """Put a failed or canceled version back in line, if it is still the latest one; whether it was."""
@@ -81,45 +77,34 @@ class Intake:
             row = await session.get(VersionRow, (document_id, version))
             if document is None or row is None or document.deleted_at is not None or document.latest_version != version:
                 return False
-            if row.state not in ("failed", "canceled"):
+            if not transitions.requeue(row, from_step):
                 return False
-            row.state, row.reason, row.retry_from = "queued", None, from_step
-            row.stage, row.done, row.total, row.attempt = "", 0, None, 1
-            row.waiting_for = row.eta_seconds = row.next_attempt_at = None
-            row.dispatched_at, row.batch_page = None, ALONE
             detail = {"version": version} | ({"from_step": from_step} if from_step else {})
-            audit(session, actor, "document.retry", document.knowledge_base_id, document_id, **detail)
+            session.audit(actor, "document.retry", document.knowledge_base_id, document_id, **detail)
         return True
 
     async def hold(self, document_id: str, version: int, actor: str) -> bool:
         """Pause a version that has no run yet; whether it was one."""
-        return await self._change(document_id, version, actor, "document.pause", ("queued",), state="paused")
+        change = transitions.hold_undispatched(document_id, version)
+        return await self._changed(change, document_id, version, actor, "document.pause")
 
     async def release(self, document_id: str, version: int, actor: str) -> bool:
         """Let a version go on that was paused before it had a run; whether it was one."""
-        values = {"state": "queued", "batch_page": ALONE}
-        return await self._change(document_id, version, actor, "document.resume", ("paused",), **values)
+        change = transitions.release_undispatched(document_id, version)
+        return await self._changed(change, document_id, version, actor, "document.resume")
 
     async def cancel(self, document_id: str, version: int, actor: str) -> bool:
         """Cancel a version that has no run yet; whether it was one."""
-        values = {"state": "canceled", "reason": msgspec.to_builtins(Canceled().reason)}
-        return await self._change(document_id, version, actor, "document.cancel", ("queued", "paused"), **values)
+        change = transitions.cancel_undispatched(document_id, version)
+        return await self._changed(change, document_id, version, actor, "document.cancel")
 
-    async def _change(
-        self, document_id: str, version: int, actor: str, action: str, before: Collection[str], **values: object
-    ) -> bool:
-        change = update(VersionRow).where(
-            VersionRow.document_id == document_id,
-            VersionRow.version == version,
-            VersionRow.state.in_(before),
-            VersionRow.dispatched_at.is_(None),
-        )
+    async def _changed(self, change: Update, document_id: str, version: int, actor: str, action: str) -> bool:
         async with self._engine.write() as session:
-            changed = await session.execute(change.values(**values, updated_at=now()))
+            changed = await session.execute(change)
             document = await session.get(DocumentRow, document_id)
             if not changed.rowcount or document is None:  # type: ignore[attr-defined]
                 return False
-            audit(session, actor, action, document.knowledge_base_id, document_id, version=version)
+            session.audit(actor, action, document.knowledge_base_id, document_id, version=version)
         return True
 
     async def pending(self) -> dict[str, int]:
@@ -173,10 +158,11 @@ def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: Knowled
         batch_id=version.batch_id,
         retry_from=version.retry_from,
         supersedes=version.supersedes,
+        generation=knowledge_base.generation,
     )
 
 
-async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
+async def _accept(session: Transaction, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
     """Set by set, so that fifty uploads cost hardly more than one."""
     contents = await _contents(session, {upload.sha256 for upload in uploads})
     alive = await _alive(session, {upload.knowledge_base_id for upload in uploads})
@@ -212,7 +198,7 @@ async def _accept(session: AsyncSession, uploads: Sequence[Upload]) -> list[Acce
     return answers
 
 
-async def _contents(session: AsyncSession, hashes: set[str]) -> dict[str, ContentRow]:
+async def _contents(session: Transaction, hashes: set[str]) -> dict[str, ContentRow]:
     """The locked rows of the contents (see ``contents``), made where there are none."""
     query = select(ContentRow).where(ContentRow.sha256.in_(hashes)).order_by(ContentRow.sha256).with_for_update()
     found = {row.sha256: row for row in await session.scalars(query)}
@@ -257,30 +243,13 @@ def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -
     else:
         document, older = pair
         document.latest_version += 1
-        if older.state in PENDING:
+        if transitions.supersede(older):
             supersedes = older.version
-            older.state, older.reason = "canceled", {"code": Superseded.code}
-    version = VersionRow(
-        document_id=document.id,
-        version=document.latest_version,
-        state="queued",
-        sha256=upload.sha256,
-        bytes=upload.bytes,
-        actor=upload.actor,
-        batch_id=upload.batch_id,
-        supersedes=supersedes,
-        stage="",
-        done=0,
-        attempt=1,
-        created_at=moment,
-        updated_at=moment,
-    )
-    return document, version
+    return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment)
 
 
-def _note(session: AsyncSession, upload: Upload, version: VersionRow) -> None:
-    audit(
-        session,
+def _note(session: Transaction, upload: Upload, version: VersionRow) -> None:
+    session.audit(
         upload.actor,
         "document.upload",
         upload.knowledge_base_id,

@@ -8,7 +8,6 @@ import secrets
 from sqlalchemy import func, select
 
 from activities.errors import NotFound, UnknownRole
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import ApiKey, Principal
 from activities.stores.catalog.roles import ROLES, role_named
@@ -38,7 +37,7 @@ class Keys:
         async with self._engine.write() as session:
             session.add(row)
             await session.flush()
-            audit(session, subject, "key.create", None, row.id, role=role)
+            session.audit(subject, "key.create", None, row.id, role=role)
         return key
 
     async def find(self, key: str) -> Principal | None:
@@ -61,7 +60,7 @@ class Keys:
                 raise NotFound(kind="key", id=id)
             if row.revoked_at is None:
                 row.revoked_at = now()
-                audit(session, actor, "key.revoke", None, row.id, subject=row.subject, role=row.role)
+                session.audit(actor, "key.revoke", None, row.id, subject=row.subject, role=row.role)
         return _record(row)
 
     async def count(self) -> int:

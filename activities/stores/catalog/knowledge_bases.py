@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import AnswerSettings, Chunking
 from activities.errors import NameTaken, NotFound
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Generation, KnowledgeBase
 from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow, new_id, now
@@ -39,7 +38,7 @@ class KnowledgeBases:
                 session.add(row)
                 await session.flush()
                 session.add(GenerationRow(knowledge_base_id=row.id, generation=1, collection=f"kb_{row.id}_g1"))
-                audit(session, actor, "knowledge_base.create", row.id, row.id, name=name)
+                session.audit(actor, "knowledge_base.create", row.id, row.id, name=name)
         except IntegrityError as exc:
             raise NameTaken(name=name) from exc
         return _record(row)
@@ -79,7 +78,7 @@ class KnowledgeBases:
             if answers:
                 row.answers = {**(row.answers or {}), **answers}
             fields = sorted([*changes, *(f"answers.{field}" for field in answers or ())])
-            audit(session, actor, "knowledge_base.update", row.id, row.id, fields=fields)
+            session.audit(actor, "knowledge_base.update", row.id, row.id, fields=fields)
         return _record(row)
 
     async def delete(self, name: str, actor: str) -> KnowledgeBase:
@@ -92,7 +91,7 @@ class KnowledgeBases:
                 .where(DocumentRow.knowledge_base_id == row.id, DocumentRow.deleted_at.is_(None))
                 .values(deleted_at=row.deleted_at, deleted_by=actor, live_version=None)
             )
-            audit(session, actor, "knowledge_base.delete", row.id, row.id, name=name)
+            session.audit(actor, "knowledge_base.delete", row.id, row.id, name=name)
         return _record(row)
 
     async def counts(self, ids: list[str]) -> dict[str, dict[str, int]]:
@@ -112,18 +111,24 @@ class KnowledgeBases:
                 found[knowledge_base][state] = count
         return found
 
-    async def generation(self, knowledge_base_id: str) -> Generation:
-        """The live index generation. Raises NotFound when the knowledge base is gone or being deleted."""
-        return (await self.searched(knowledge_base_id))[1]
+    async def generation(self, knowledge_base_id: str, number: int | None = None) -> Generation:
+        """An index generation, or the live one.
+
+        Raises NotFound when it, or the knowledge base, is gone or being deleted.
+        """
+        return (await self._with_generation(knowledge_base_id, number))[1]
 
     async def searched(self, knowledge_base_id: str) -> tuple[KnowledgeBase, Generation]:
         """A knowledge base and its live index generation. Raises NotFound when it is gone or being deleted."""
+        return await self._with_generation(knowledge_base_id, None)
+
+    async def _with_generation(self, knowledge_base_id: str, number: int | None) -> tuple[KnowledgeBase, Generation]:
         query = (
             select(KnowledgeBaseRow, GenerationRow)
             .join(GenerationRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
             .where(
                 KnowledgeBaseRow.id == knowledge_base_id,
-                KnowledgeBaseRow.generation == GenerationRow.generation,
+                GenerationRow.generation == (KnowledgeBaseRow.generation if number is None else number),
                 KnowledgeBaseRow.deleted_at.is_(None),
             )
         )

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import AnswerMode, Citation, Fallback, RecordAnswerInput, Source, Turn
 from activities.errors import NotFound, Reason
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question, QuestionState, Rating
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
@@ -51,7 +50,7 @@ class Questions:
             )
             session.add(row)
             await session.flush()
-            audit(session, actor, "question.ask", knowledge_base_id, row.id, mode=mode)
+            session.audit(actor, "question.ask", knowledge_base_id, row.id, mode=mode)
         return question_record(row)
 
     async def get(self, question_id: str) -> Question:
@@ -65,7 +64,7 @@ class Questions:
             row = await _shown(session, question_id)
             row.feedback_rating, row.feedback_comment = feedback.rating, feedback.comment
             row.feedback_by, row.feedback_at = actor, now()
-            audit(session, actor, "question.feedback", row.knowledge_base_id, row.id, rating=feedback.rating)
+            session.audit(actor, "question.feedback", row.knowledge_base_id, row.id, rating=feedback.rating)
         return question_record(row)
 
     async def turns(self, question_id: str, limit: int) -> list[Turn]:

@@ -75,7 +75,6 @@ class Document(Record, frozen=True):
     media_type: str
     pages: int | None
     chunks: int
-    chunks_key: str | None
     reason: Reason | None
     actor: str
     created_at: datetime
@@ -160,8 +159,17 @@ class LiveDocument(Record, frozen=True):
     version: int
 
 
+class IndexedVersion(Record, frozen=True):
+    """A version in one index generation: what its rows were written from, and how many there are."""
+
+    generation: int
+    chunks_key: str
+    vectors_key: str
+    rows: int
+
+
 class VersionBlobs(Record, frozen=True):
-    """The blobs that one version stands on."""
+    """The blobs that one version stands on; chunks and vectors are those of one index generation."""
 
     sha256: str
     parsed_key: str | None
@@ -198,7 +206,7 @@ class Standing(Record, frozen=True):
 
 
 class LiveVersion(Record, frozen=True):
-    """A version that search may show, and what it was made of."""
+    """A version that search may show, and what its rows in an index generation are made of; ``chunks`` of them."""
 
     document_id: str
     version: int

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, inspect, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from activities.stores.blobs import digest
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.knowledge_bases import generation_record
 from activities.stores.catalog.records import Generation, LiveVersion
+from activities.stores.catalog.rows import indexed_in
 from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
     ConversationRow,
     DocumentRow,
     GenerationRow,
+    IndexedVersionRow,
     KnowledgeBaseRow,
     QuestionRow,
+    Table,
     VersionRow,
 )
 
@@ -52,16 +56,11 @@ class References:
             collections = set(await session.scalars(select(GenerationRow.collection)))
             return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
 
-    async def live_versions(self, knowledge_base_id: str) -> AsyncIterator[list[LiveVersion]]:
-        """The live versions of a knowledge base, in pages."""
+    async def live_versions(self, generation: Generation) -> AsyncIterator[list[LiveVersion]]:
+        """The live versions of a generation's knowledge base, as they are in it, in pages."""
         after = ""
         while True:
-            query = (
-                _live()
-                .where(DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.id > after)
-                .order_by(DocumentRow.id)
-                .limit(PAGE)
-            )
+            query = _live(generation).where(DocumentRow.id > after).order_by(DocumentRow.id).limit(PAGE)
             page = await self._live_versions(query)
             if page:
                 yield page
@@ -69,24 +68,24 @@ class References:
                 return
             after = page[-1].document_id
 
-    async def live_version(self, document_id: str) -> LiveVersion | None:
-        """A document's live version now."""
-        found = await self._live_versions(_live().where(DocumentRow.id == document_id))
+    async def live_version(self, generation: Generation, document_id: str) -> LiveVersion | None:
+        """A document's live version now, as it is in a generation."""
+        found = await self._live_versions(_live(generation).where(DocumentRow.id == document_id))
         return found[0] if found else None
 
-    async def _live_versions(self, query: Select[VersionRow, str]) -> list[LiveVersion]:
+    async def _live_versions(self, query: Select[VersionRow, str, IndexedVersionRow | None]) -> list[LiveVersion]:
         async with self._engine.read() as session:
             return [
                 LiveVersion(
                     document_id=row.document_id,
                     version=row.version,
                     name=name,
-                    chunks=row.chunks,
+                    chunks=row.chunks if indexed is None else indexed.rows,
                     sha256=row.sha256,
                     parsed_key=row.parsed_key,
-                    chunks_key=row.chunks_key,
+                    chunks_key=None if indexed is None else indexed.chunks_key,
                 )
-                for row, name in await session.execute(query)
+                for row, name, indexed in await session.execute(query)
             ]
 
     async def contents(self, hashes: Collection[str]) -> set[str]:
@@ -99,25 +98,25 @@ class References:
             return set(await session.scalars(versions)) | {each for each in await session.scalars(archives) if each}
 
     async def derived(self) -> tuple[set[str], set[str]]:
-        """Digests of all keys of parsed pages, and of chunks, that versions name."""
-        parsed: set[str] = set()
-        chunks: set[str] = set()
-        after = ("", 0)
+        """Digests of all keys of parsed pages, and of chunks in any generation, that versions name."""
+        parsed = await self._digests(VersionRow.parsed_key, VersionRow)
+        return parsed, await self._digests(IndexedVersionRow.chunks_key, IndexedVersionRow)
+
+    async def _digests(
+        self, key: InstrumentedAttribute[str | None] | InstrumentedAttribute[str], table: type[Table]
+    ) -> set[str]:
+        """Digests of all keys in a column, read in pages by the primary key."""
+        found: set[str] = set()
+        place = inspect(table).primary_key
+        query = select(key, *place).order_by(*place).limit(PAGE)
+        after: Sequence[Any] = ()
         while True:
-            query = (
-                select(VersionRow.document_id, VersionRow.version, VersionRow.parsed_key, VersionRow.chunks_key)
-                .where(tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after))
-                .order_by(VersionRow.document_id, VersionRow.version)
-                .limit(PAGE)
-            )
             async with self._engine.read() as session:
-                rows = list(await session.execute(query))
-            for document_id, version, parsed_key, chunks_key in rows:
-                after = (document_id, version)
-                parsed.update([digest(parsed_key)] if parsed_key else [])
-                chunks.update([digest(chunks_key)] if chunks_key else [])
+                rows = (await session.execute(query.where(tuple_(*place) > tuple_(*after)) if after else query)).all()
+            found.update(digest(row[0]) for row in rows if row[0])
             if len(rows) < PAGE:
-                return parsed, chunks
+                return found
+            after = rows[-1][1:]
 
     async def questions(self, ids: Collection[str]) -> set[str]:
         """Those of the questions that are there, in a conversation that was not deleted."""
@@ -145,14 +144,19 @@ class References:
     async def note_reconcile(self, id: str, actor: str, detail: dict[str, object]) -> None:
         """Write into the audit trail what a comparison came to."""
         async with self._engine.write() as session:
-            audit(session, actor, "reconcile.finish", None, id, **detail)
+            session.audit(actor, "reconcile.finish", None, id, **detail)
 
 
-def _live() -> Select[VersionRow, str]:
+def _live(generation: Generation) -> Select[VersionRow, str, IndexedVersionRow | None]:
     return (
-        select(VersionRow, DocumentRow.name)
+        select(VersionRow, DocumentRow.name, IndexedVersionRow)
         .join(
             DocumentRow, (DocumentRow.id == VersionRow.document_id) & (DocumentRow.live_version == VersionRow.version)
         )
-        .where(DocumentRow.deleted_at.is_(None), VersionRow.state == "ready")
+        .outerjoin(IndexedVersionRow, indexed_in(generation.generation))
+        .where(
+            DocumentRow.knowledge_base_id == generation.knowledge_base_id,
+            DocumentRow.deleted_at.is_(None),
+            VersionRow.state == "ready",
+        )
     )

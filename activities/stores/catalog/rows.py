@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import selectinload
 
 from activities.errors import Reason
 from activities.stores.catalog.records import Document, DocumentState
-from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
+from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, TagRow, VersionRow
 
 
 def latest() -> Select[DocumentRow, VersionRow]:
@@ -23,6 +23,22 @@ def latest() -> Select[DocumentRow, VersionRow]:
         )
         .where(DocumentRow.deleted_at.is_(None))
         .options(selectinload(DocumentRow.tags))
+    )
+
+
+def indexed_in(generation: int | None) -> ColumnElement[bool]:
+    """Joins what a version is in an index generation (None: the live one of its knowledge base) to ``VersionRow``."""
+    live = (
+        select(KnowledgeBaseRow.generation)
+        .join(DocumentRow, DocumentRow.knowledge_base_id == KnowledgeBaseRow.id)
+        .where(DocumentRow.id == IndexedVersionRow.document_id)
+        .correlate(IndexedVersionRow)
+        .scalar_subquery()
+    )
+    return and_(
+        IndexedVersionRow.document_id == VersionRow.document_id,
+        IndexedVersionRow.version == VersionRow.version,
+        IndexedVersionRow.generation == (live if generation is None else generation),
     )
 
 
@@ -40,7 +56,6 @@ def document_record(document: DocumentRow, version: VersionRow) -> Document:
         media_type=version.media_type or "",
         pages=version.pages,
         chunks=version.chunks or 0,
-        chunks_key=version.chunks_key,
         reason=msgspec.convert(version.reason, Reason) if version.reason else None,
         actor=version.actor,
         created_at=document.created_at,

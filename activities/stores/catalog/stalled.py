@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, null, or_, select, tuple_, update
+from sqlalchemy import Select, Update, and_, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from activities.contracts import BatchState
+from activities.stores.catalog import transitions
 from activities.stores.catalog.batches import ACTIVE
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.intake import ALONE
 from activities.stores.catalog.records import (
     PENDING,
     DeletedDocument,
@@ -24,19 +23,7 @@ from activities.stores.catalog.records import (
     Standing,
 )
 from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
-
-#: A version's run is forgotten, so that it starts again from its row.
-_FROM_THE_START: dict[str, Any] = {
-    "stage": "",
-    "done": 0,
-    "total": None,
-    "attempt": 1,
-    "waiting_for": None,
-    "reason": null(),
-    "next_attempt_at": None,
-    "eta_seconds": None,
-    "dispatched_at": None,
-}
+from activities.stores.catalog.transitions import ALONE
 
 
 class Stalled:
@@ -95,30 +82,15 @@ class Stalled:
 
         ``alone`` leaves it to the dispatcher (a paused one stays paused), otherwise its batch starts it.
         """
-        same = and_(
-            VersionRow.document_id == version.document_id,
-            VersionRow.version == version.version,
-            VersionRow.state == version.state,
-            VersionRow.updated_at == version.updated_at,
-        )
         if not change:
+            same = select(VersionRow.version).where(transitions.is_as_read(version))
             async with self._engine.read() as session:
-                return await session.scalar(select(VersionRow.version).where(same)) is not None
-        state = "paused" if alone and version.state == "paused" else "queued"
-        values = {**_FROM_THE_START, "state": state, "batch_page": ALONE if alone else None, "updated_at": now()}
-        return await self._changed(update(VersionRow).where(same).values(**values))
+                return await session.scalar(same) is not None
+        return await self._changed(transitions.put_back(version, alone=alone))
 
     async def ingest_again(self, document_id: str, version: int) -> bool:
         """Put a live version back in line, to be made anew from its original; whether it was still live."""
-        live = select(DocumentRow.live_version).where(DocumentRow.id == document_id).scalar_subquery()
-        change = update(VersionRow).where(
-            VersionRow.document_id == document_id,
-            VersionRow.version == version,
-            VersionRow.state == "ready",
-            VersionRow.version == live,
-        )
-        values = {**_FROM_THE_START, "state": "queued", "batch_page": ALONE, "published_at": None, "supersedes": None}
-        return await self._changed(change.values(**values, updated_at=now()))
+        return await self._changed(transitions.ingest_again(document_id, version))
 
     async def batches(self, after: str, limit: int, before: datetime) -> list[StalledBatch]:
         """Active batches that were started, by id."""
@@ -202,7 +174,7 @@ class Stalled:
                 for row, has in await session.execute(query.order_by(KnowledgeBaseRow.id))
             ]
 
-    async def _changed(self, change: Any) -> bool:
+    async def _changed(self, change: Update) -> bool:
         async with self._engine.write() as session:
             return bool((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
 

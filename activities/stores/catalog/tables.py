@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, text
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -166,8 +166,6 @@ class VersionRow(Table):
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
     parsed_key: Mapped[str | None] = mapped_column(String(300))
-    chunks_key: Mapped[str | None] = mapped_column(String(300))
-    vectors_key: Mapped[str | None] = mapped_column(String(300))
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -187,6 +185,24 @@ class VersionRow(Table):
     batch_page: Mapped[str | None] = mapped_column(String(80))
     retry_from: Mapped[str | None] = mapped_column(String(16))
     supersedes: Mapped[int | None]
+
+
+class IndexedVersionRow(Table):
+    """A version in one index generation: what its rows were written from, and how many there are."""
+
+    __tablename__ = "indexed_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"
+        ),
+    )
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    chunks_key: Mapped[str] = mapped_column(String(300))
+    vectors_key: Mapped[str] = mapped_column(String(300))
+    rows: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class BatchRow(Table):

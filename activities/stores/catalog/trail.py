@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from activities.errors import NotFound
-from activities.stores.catalog.audit import audit
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import AuditEvent
 from activities.stores.catalog.tables import AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow
@@ -92,12 +91,12 @@ class Trail:
     async def note(self, actor: str, action: str, object_id: str | None = None, **detail: object) -> None:
         """Write down that somebody read what is not theirs."""
         async with self._engine.write() as session:
-            audit(session, actor, action, None, object_id, **detail)
+            session.audit(actor, action, None, object_id, **detail)
 
     async def control(self, actor: str, action: str, knowledge_base_id: str, object_id: str, **detail: object) -> None:
         """Write down that a run was told something, once it was; what it does then changes the catalogue later."""
         async with self._engine.write() as session:
-            audit(session, actor, action, knowledge_base_id, object_id, **detail)
+            session.audit(actor, action, knowledge_base_id, object_id, **detail)
 
 
 def _chosen(
