@@ -248,7 +248,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     (accepted,) = await catalog.intake.accept([sent])
     assert isinstance(accepted, Accepted)
     document = accepted.document
-    assert await catalog.intake.cancel(document.id, document.version)  # so that who watches it comes to an end
+    assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that who watches it comes to an end
     await catalog.batches.settle(batch.id, "ready")
     shared = {"kb": kb.name, "model": kb.name, "document_id": document.id, "batch_id": batch.id}
     keys, ids = {}, {}

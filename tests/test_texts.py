@@ -21,6 +21,7 @@ from activities.filters import SearchFilter
 from activities.names import clean_name, clean_tags
 from activities.phrases import Bilingual, Phrase
 from activities.settings import load
+from activities.stores.catalog.roles import ROLES
 from activities.validation import explain
 from api.cli_texts import TEXTS, text_of
 from api.errors import EXCEPTION_HANDLERS
@@ -94,7 +95,7 @@ def test_no_string_holds_two_languages(file: Path) -> None:
 
 #: Words that stand in Chinese texts of the command line as they are: formats, programs, fields, measures.
 TECHNICAL = {
-    "api/cli_texts.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL"},
+    "api/cli_texts.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL", "UTC", *ROLES},
     "api/cli_texts_asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

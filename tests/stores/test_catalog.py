@@ -643,7 +643,7 @@ async def test_a_failure_is_in_the_audit_trail_once(
     id = await accepted(catalog, kb)
     await asyncio.gather(*(catalog.documents.finish(id, 1, state, Reason("damaged", {"x": "y"})) for _ in range(3)))
     assert await trail(catalog, "document.fail") == [("ann", kb.name, id, {"version": 1, "code": "damaged"})]
-    assert await catalog.intake.retry(id, 1, None)
+    assert await catalog.intake.retry(id, 1, None, "ann")
     for _ in range(2):
         await catalog.documents.finish(id, 1, state, Reason("encrypted"))
     codes = [detail["code"] for _, _, _, detail in await trail(catalog, "document.fail")]

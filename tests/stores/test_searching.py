@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from activities.contracts import Chunking, PublishInput, SearchFilter
-from activities.errors import NotFound
+from activities.errors import InvalidRequest, NotFound
 from activities.settings import load
 from activities.stores.catalog import Catalog, upgrade
 from activities.stores.catalog.engine import Engine
@@ -90,7 +90,7 @@ async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> No
     one, two = await live(catalog, kb, "a.md", "hr", "合同"), await live(catalog, kb, "b.md", "hr", "hr 2026")
     for tags, expected in ((["HR"], {one, two}), (["hr", "合同"], {one}), ([" hr  2026 "], {two}), (["h"], set())):
         assert set(await catalog.searching.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
-    with pytest.raises(ValueError, match="tag"):
+    with pytest.raises(InvalidRequest, match="tag"):
         SearchFilter(tags=["a\0"])
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)

@@ -82,7 +82,7 @@ class Version:
 
 async def _retried(version: Version) -> Dispatch:
     await version.failed()
-    assert await version.catalog.intake.retry(version.id, 1, None)
+    assert await version.catalog.intake.retry(version.id, 1, None, "ann")
     return await version.dispatched()
 
 
@@ -114,7 +114,7 @@ async def test_a_retry_from_a_step_is_for_one_run(
     version = await Version.taken(settings, catalog, kb)
     await version.dispatched("first")
     await version.failed()
-    assert await catalog.intake.retry(version.id, 1, "parse")
+    assert await catalog.intake.retry(version.id, 1, "parse", "ann")
     assert (await version.dispatched()).retry_from == "parse"
     assert (await again(version)).retry_from is None
 
@@ -137,7 +137,7 @@ async def test_a_lost_run_starts_again_where_it_was_to_start(
     """A retry from a step whose run was lost is still to be done."""
     version = await Version.taken(settings, catalog, kb)
     await version.failed()
-    await catalog.intake.retry(version.id, 1, "chunk")
+    await catalog.intake.retry(version.id, 1, "chunk", "ann")
     await version.dispatched()
     assert await catalog.stalled.put_back(await version.read())
     assert (await version.dispatched()).retry_from == "chunk"
@@ -178,16 +178,16 @@ async def _ingest_again(version: Version) -> None:
 ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
     "supersede": _supersede,
     "supersede_late": _supersede_late,
-    "hold_undispatched": lambda version: version.catalog.intake.hold(version.id, 1),
-    "release_undispatched": lambda version: version.catalog.intake.release(version.id, 1),
-    "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1),
+    "hold_undispatched": lambda version: version.catalog.intake.hold(version.id, 1, "ann"),
+    "release_undispatched": lambda version: version.catalog.intake.release(version.id, 1, "ann"),
+    "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
     "hold_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=True),
     "release_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=False),
     "note": _note,
     "publish": lambda version: version.catalog.documents.publish(publishing(version.id, 1)),
     "finish": Version.failed,
     "cancel_batch": lambda version: version.catalog.batches.cancel_queued(version.batch_id),
-    "requeue": lambda version: version.catalog.intake.retry(version.id, 1, None),
+    "requeue": lambda version: version.catalog.intake.retry(version.id, 1, None, "ann"),
     "requeue_batch": lambda version: version.catalog.batches.requeue_failed(version.batch_id),
     "put_back": _put_back,
     "ingest_again": _ingest_again,
