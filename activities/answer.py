@@ -27,14 +27,15 @@ from activities.heartbeat import heartbeating, report
 from activities.passage_vectors import PassageVectors
 from activities.passages import SourceTexts
 from activities.prompts import PROMPT_VERSION
-from activities.ranking import query_language
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.streams import Publisher
 from activities.support import Sources, Verified
-from activities.wording import gives_what_is_asked, tells_what_it_answers
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.scripts import query_language
+from activities.text.terms import tells_what_it_answers
 from activities.writing import Shown, Writing
 
 #: What is said when the documents do not hold the answer, and when there are passages near to it.

@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 
 from activities.passages import SourceTexts
 from activities.prompts import build_prompt, max_tokens, sampling
-from activities.ranking import query_language
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
+from activities.text.scripts import query_language
 from activities.tokens import Tokens
 
 #: Drafts that wait to be taken at one time. With more, the language model would have its hands full with them.

@@ -9,9 +9,11 @@ import msgspec
 
 from activities.contracts import Citation, Source
 from activities.passage_vectors import PassageVectors
-from activities.sentences import sentences
 from activities.stores.triton import ModelCard, Vectors
-from activities.wording import gives_what_is_asked, is_han, rare_shares, share, topic_words, words_of
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.scripts import is_han
+from activities.text.sentences import TABLE_ROW, spans
+from activities.text.terms import rare_shares, share, topic_words, words_of
 
 #: Passages whose sentences are weighed, and sentences that an answer quotes at most.
 PASSAGES = 3
@@ -44,9 +46,6 @@ CLEAR = 0.52
 #: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table.
 MIN_WORDS = 4
 
-#: Clauses that end in a semicolon are quoted together up to this many characters.
-WHOLE_SENTENCE = 240
-
 #: A second quote must come this close to the first, and say something else: not this share of the same words.
 CLOSE = 0.12
 SAME = 0.8
@@ -55,8 +54,6 @@ SAME = 0.8
 _REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
 AHEAD = 0.05
 
-#: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
-_ROW = re.compile(r"\S \| \S")
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
 
@@ -85,34 +82,6 @@ class Sentence(msgspec.Struct, frozen=True):
         return space.join(part for part in (self.before, self.text, self.after) if part)
 
 
-def spans(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a passage are, without the space around them.
-
-    A line never continues in the next; a table's row is one sentence, and so are clauses with semicolons.
-    """
-    found: list[tuple[int, int]] = []
-    at = 0
-    for line in text.splitlines(keepends=True):
-        begin, joins = at, False
-        for piece in [line] if _ROW.search(line) else sentences(line):
-            start, end = begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
-            begin += len(piece)
-            if start >= end:
-                continue
-            if joins and end - found[-1][0] <= WHOLE_SENTENCE:
-                found[-1] = (found[-1][0], end)
-            else:
-                found.append((start, end))
-            joins = text[end - 1] in "；;"
-        at += len(line)
-    return found
-
-
-def split_sentences(text: str) -> list[str]:
-    """The texts of ``spans``."""
-    return [text[start:end] for start, end in spans(text)]
-
-
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
     """The sentences of the first passages, in reading order; headings and repetitions are left out."""
     seen: set[str] = set()
@@ -136,7 +105,7 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
 def _says_something(sentence: str) -> bool:
     """Not a mere label, a number or the caption of a list; few words do in a table, where they have a name."""
     words = len(words_of(sentence))
-    return words >= MIN_WORDS or (words > 1 and bool(_ROW.search(sentence) or _LABELLED.match(sentence)))
+    return words >= MIN_WORDS or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
 
 
 async def weigh(

@@ -17,13 +17,14 @@ from activities.drafts import Drafts
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, SourceTexts, fold, gaps
 from activities.prompts import TURNS
-from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
+from activities.ranking import dense_weight, fuse, keyword_trust, with_sentences
 from activities.rewrite import Rewriter
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
+from activities.text.scripts import query_language
 
 #: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50

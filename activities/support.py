@@ -11,10 +11,12 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from activities.evidence import spans
 from activities.passage_vectors import PassageVectors
 from activities.stores.triton import ModelCard
-from activities.wording import is_han, topic_sequence, topic_words
+from activities.text.lexicon import denies, measures, name_words, numbers
+from activities.text.scripts import is_han
+from activities.text.sentences import spans
+from activities.text.terms import topic_sequence, topic_words
 
 #: A source supports a sentence that has this share of its words from it, or fewer when it is also this similar.
 SUPPORT_WORDS = 0.75
@@ -44,27 +46,6 @@ _ABOUT_ANSWERS = topic_words(
 
 #: Words that add nothing by themselves.
 _AUXILIARY = topic_words("can could may might must shall should will would also")
-
-#: What numbers count: five weeks are not five days.
-_MEASURES = topic_words(
-    "seconds minutes hours days weeks months quarters years decades centuries percent dollars euros pounds yuan cents"
-    " meters metres feet miles kilometers kilometres grams kilograms tons liters litres times degrees people employees"
-)
-
-_NUMBER = re.compile(
-    r"\d+(?:[.,]\d+)*|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million"
-    r"|billion|half|twice)\b|[二两三四五六七八九十百千万亿半]+",
-    re.I,
-)
-_DIGITS = dict(
-    zip(
-        ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-        map(str, range(2, 13)),
-        strict=True,
-    )
-) | dict(zip("二三四五六七八九十", map(str, range(2, 11)), strict=True))
-_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+|(?<=\b[A-Z]\.\s)[A-Z][\w'’-]+")
-_NOT = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -181,15 +162,10 @@ def _parts_of(place: int, text: str) -> Iterator[_Part]:
 
 def _agrees(text: str, known: str) -> bool:
     """Whether numbers and names of a sentence are known, and it denies what the source denies."""
-    names = all(name in known for name in _NAME.findall(text))
-    return names and _same_numbers(text, known) and bool(_NOT.search(text)) is bool(_NOT.search(known))
+    names = all(name in known for name in name_words(text))
+    return names and _same_numbers(text, known) and denies(text) is denies(known)
 
 
 def _same_numbers(text: str, known: str) -> bool:
-    measures = topic_words(text) & _MEASURES if _NUMBER.search(text) else set()
-    return _numbers(text) <= _numbers(known) and (measures <= topic_words(known) or is_han(known))
-
-
-def _numbers(text: str) -> set[str]:
-    """The numbers of a text; small ones are the same in words and in digits."""
-    return {_DIGITS.get(number.lower(), number.lower()) for number in _NUMBER.findall(text)}
+    counted = measures(text)
+    return numbers(text) <= numbers(known) and (counted <= topic_words(known) or is_han(known))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 from activities.events import DeltaEvent, QuestionEvent, ResetEvent
-from activities.sentences import sentences
 from activities.support import MARKER, Sources, Verified
+from activities.text.sentences import sentences
 
 #: The beginning of a number in brackets, of which more may come.
 _OPEN_MARKER = re.compile(r"\s*\[[\d,\s]*$")

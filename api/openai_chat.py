@@ -14,10 +14,10 @@ from tokenizers import Tokenizer
 from activities.contracts import Source
 from activities.errors import Canceled, HoldfastError, Language, error_of
 from activities.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
-from activities.ranking import query_language
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Question
 from activities.streams import subscribe
+from activities.text.scripts import query_language
 from api.errors import openai_error
 from api.schemas_openai import (
     AnswerMessage,

@@ -20,7 +20,6 @@ from activities.evidence import (
     is_clearly_answerable,
     quotes,
     sentences_of,
-    split_sentences,
     weigh,
 )
 from activities.passage_vectors import REQUEST, PassageVectors
@@ -52,29 +51,6 @@ def weighed(*scores: float, cosine: float = 0.8) -> list[Sentence]:
     return [
         Sentence(f"These are {words[n]}.", 0, 2 * (len(scores) - n), cosine, score) for n, score in enumerate(scores)
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One is here. Two is there! Three? Yes.", ["One is here.", "Two is there!", "Three?", "Yes."]),
-        ("一句话。两句话！三句话？第四句；第五句", ["一句话。", "两句话！", "三句话？", "第四句；第五句"]),
-        ("他说：“好的。”然后走了。", ["他说：“好的。”", "然后走了。"]),
-        ("Brown v. Board of Education ended it. Gen. Lee had left.",
-         ["Brown v. Board of Education ended it.", "Gen. Lee had left."]),
-        ("Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May. Then he rests.",
-         ["Dr. Smith pays 3.5 % to Acme Ltd. every year, e.g. in May.", "Then he rests."]),
-        ("A line\nanother line", ["A line", "another line"]),
-        ("Team: Blues | Wins: 3. Last year | City: St. Louis. Yes\nNext row | Wins: 4",
-         ["Team: Blues | Wins: 3. Last year | City: St. Louis. Yes", "Next row | Wins: 4"]),
-        ("使用 GPU 部署。See the manual. 完毕。", ["使用 GPU 部署。", "See the manual.", "完毕。"]),
-        ("  \n\n \t", []),
-        ("", []),
-    ],
-)  # fmt: skip
-def test_texts_are_cut_into_sentences(text: str, expected: list[str]) -> None:
-    """English, Chinese and mixed text; abbreviations and numbers do not end one, a line's end does."""
-    assert split_sentences(text) == expected
 
 
 def test_headings_labels_and_repetitions_are_not_quoted() -> None:
