@@ -13,7 +13,7 @@ import msgspec
 from temporalio import activity
 
 from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
-from activities.drafts import Drafts
+from activities.drafts import GenerationPrefetch
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, SourceTexts, fold, gaps
 from activities.prompts import TURNS
@@ -241,10 +241,10 @@ class RetrieveActivities:
     """Runs on the ``answer`` queue."""
 
     def __init__(
-        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, drafts: Drafts
+        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, prefetch: GenerationPrefetch
     ) -> None:
         self._retriever, self._blobs, self._catalog = retriever, blobs, catalog
-        self._rewriter, self._drafts = rewriter, drafts
+        self._rewriter, self._prefetch = rewriter, prefetch
 
     @activity.defn(name="retrieve")
     async def retrieve(self, job: RetrieveInput) -> Retrieved:
@@ -263,7 +263,7 @@ class RetrieveActivities:
         texts = [passage.row.text for passage in passages]
         sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
         if job.mode == "generative" and passages:
-            await self._drafts.begin(key, sources)
+            await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)
         ended = time.perf_counter()
         return Retrieved(

@@ -16,7 +16,7 @@ from activities.stores.triton import Triton
 from activities.text.lexicon import names
 from activities.text.scripts import HAN_RUN, is_han
 from activities.text.terms import topic_words
-from activities.tokens import Tokens
+from activities.tokens import TokenStream
 
 #: Seconds that the language model may take, and tokens and characters that a rewritten question may have.
 REWRITE_SECONDS = 8.0
@@ -121,7 +121,10 @@ class Rewriter:
         parameters = {**sampling(self._settings), "max_tokens": REWRITE_TOKENS}
         pieces: list[str] = []
         try:
-            async with asyncio.timeout(REWRITE_SECONDS), Tokens(self._triton.generate(prompt, parameters)) as coming:
+            async with (
+                asyncio.timeout(REWRITE_SECONDS),
+                TokenStream(self._triton.generate(prompt, parameters)) as coming,
+            ):
                 async for piece in coming:
                     pieces.append(piece)
         except (TimeoutError, DependencyError, ModelError) as exc:
