@@ -1,43 +1,34 @@
-"""The answer step: quoted sentences (``extractive``) or written text (``generative``), as a stream of events."""
+"""The answer step: quoted sentences (``extractive``) or generated text (``generative``), as a stream of events."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 from temporalio import activity
 
-from activities.contracts import Answered, AnswerInput, AnswerMode, Citation, Fallback, RecordAnswerInput, Source
-from activities.drafts import Drafts
+from activities.answering.context import AnswerContext
+from activities.contracts import Answered, AnswerInput, AnswerMode, Citation, Fallback, RecordAnswerInput
+from activities.drafts import GenerationPrefetch
 from activities.events import ResetEvent
-from activities.evidence import (
-    Sentence,
-    choose,
-    citation,
-    common_words,
-    is_answerable,
-    is_clearly_answerable,
-    quotes,
-    weigh,
-)
+from activities.evidence import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.heartbeat import heartbeating, report
-from activities.passage_vectors import PassageVectors
+from activities.passage_vectors import SentenceVectors
 from activities.passages import SourceTexts
 from activities.prompts import PROMPT_VERSION
-from activities.ranking import query_language
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
-from activities.stores.triton import ModelCard, Triton
+from activities.stores.triton import Triton
 from activities.streams import Publisher
-from activities.support import Sources, Verified
-from activities.wording import gives_what_is_asked, tells_what_it_answers
-from activities.writing import Shown, Writing
+from activities.support import GroundedSentence, GroundingChecker
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.terms import tells_what_it_answers
+from activities.writing import GroundedStream, StreamedText
 
-#: What is said when the documents do not hold the answer, and when there are passages near to it.
+#: The answer when the documents do not hold one, and its second half when passages come near to it.
 NOT_FOUND = {
     "en": "The documents do not seem to answer this question.",
     "zh": "文档中似乎没有这个问题的答案。",
@@ -47,154 +38,132 @@ NEAREST = {
     "zh": "最接近的段落列在来源中。",
 }
 
-#: What a record calls the language model that comes with the platform.
+#: The name that records give to the language model that comes with the platform.
 BUNDLED = "bundled"
-
-
-class Asked(NamedTuple):
-    """A question with the passages that were found for it."""
-
-    text: str
-    language: str
-    similarity: float
-    found: SourceTexts
-    sources: list[Source]
-    card: ModelCard
 
 
 class AnswerActivities:
     """Runs on the ``answer`` queue."""
 
     def __init__(
-        self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings, drafts: Drafts
+        self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings, prefetch: GenerationPrefetch
     ) -> None:
         self._blobs, self._triton, self._catalog = blobs, triton, catalog
-        self._settings, self._drafts = settings, drafts
-        self._vectors = PassageVectors(triton)
+        self._settings, self._prefetch = settings, prefetch
+        self._vectors = SentenceVectors(triton)
 
     @activity.defn(name="answer")
     @heartbeating
-    async def answer(self, job: AnswerInput) -> Answered:
-        """Answer from the passages, or say honestly that they do not hold the answer."""
-        found = await self._blobs.load(job.sources_key, SourceTexts)
-        language = query_language(found.question)
-        asked = Asked(found.question, language, job.similarity, found, job.sources, await self._triton.card())
+    async def answer(self, input: AnswerInput) -> Answered:
+        """Answer from the passages, or say that they do not hold the answer."""
+        found = await self._blobs.load(input.sources_key, SourceTexts)
+        context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
         async with Publisher() as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
-            answered = await self._answered(job, asked, Shown(stream.publish))
+            text = StreamedText(stream.publish)
+            if input.mode == "extractive":
+                answered = await self._extract(context, text)
+            elif not self._settings.writes(context.language):
+                answered = await self._extract(context, text, fallback="language")
+            else:
+                answered = await self._generate(input.sources_key, context, text)
             return msgspec.structs.replace(answered, unsent=await stream.close())
 
     @activity.defn(name="record_answer")
-    async def record_answer(self, job: RecordAnswerInput) -> None:
-        """Write down what came of the question."""
-        await self._catalog.questions.record(job)
+    async def record_answer(self, input: RecordAnswerInput) -> None:
+        """Record how the question ended."""
+        await self._catalog.questions.record(input)
 
-    async def _answered(self, job: AnswerInput, asked: Asked, shown: Shown) -> Answered:
-        if job.mode == "extractive":
-            return await self._quoted(asked, shown)
-        if not self._settings.writes(asked.language):
-            return await self._quoted(asked, shown, "language")
-        return await self._written(job.sources_key, asked, shown)
-
-    async def _quoted(self, asked: Asked, shown: Shown, fallback: Fallback | None = None) -> Answered:
-        """The sentences that answer, word for word."""
+    async def _extract(self, context: AnswerContext, text: StreamedText, fallback: Fallback | None = None) -> Answered:
+        """The sentences that answer, word for word; ``fallback`` is why they are not generated."""
         began = time.perf_counter()
-        weighed = await self._weighed(asked)
+        scored = await score_sentences(context, self._vectors)
         took = {"weigh": _since(began)}
-        if not _answerable(asked, weighed):
-            answered = _refused(asked, shown, weighed, "generative" if fallback else "extractive")
+        if is_answerable(context, scored):
+            answered = _quote(context, text, scored, fallback)
         else:
-            answered = _quoting(asked, shown, weighed, fallback)
+            answered = _refuse(context, text, scored, "generative" if fallback else "extractive")
         return msgspec.structs.replace(answered, milliseconds=took)
 
-    async def _weighed(self, asked: Asked) -> list[Sentence]:
-        if not asked.found.vector:
-            return []
-        return await weigh(
-            self._vectors, asked.card, asked.text, asked.found.question_vector(), asked.found.texts, asked.sources
-        )
+    async def _generate(self, key: str, context: AnswerContext, text: StreamedText) -> Answered:
+        """The language model's sentences that the sources support.
 
-    async def _written(self, sources_key: str, asked: Asked, shown: Shown) -> Answered:
-        """What the language model writes, as far as the sources say the same.
-
-        It begins at once. Where the best passage alone tells that there is an answer, its first words are shown
-        before any sentence was weighed; otherwise they wait for that, or are never shown.
+        Generation runs while sentences are scored. Where the best passage alone tells that there is an answer, the
+        first words are streamed at once; otherwise they wait for the scores, and are dropped when these tell that
+        there is none.
         """
         began = time.perf_counter()
-        draft = await self._drafts.take(sources_key, asked.found)
-        common = common_words(asked.text, asked.found.texts)
-        clear = is_clearly_answerable(asked.card, asked.language, asked.similarity, common)
-        sources = Sources(self._vectors, asked.card, asked.text, draft.used, rephrased=self._settings.rephrases)
-        writing = Writing(sources, shown)
         took: dict[str, int] = {}
-        async with asyncio.TaskGroup() as beside, draft.tokens as tokens:
-            weighing = None if clear else beside.create_task(self._weighed(asked))
-            if weighing is not None and not _answerable(asked, await weighing):
-                return _refused(asked, shown, await weighing, mode="generative")
+        pending = await self._prefetch.claim(key, context.found)
+        checker = GroundingChecker(context, self._vectors, pending.used, rephrased=self._settings.rephrases)
+        stream = GroundedStream(checker, text)
+        clear = is_clearly_answerable(context)
+        async with asyncio.TaskGroup() as group, pending.tokens as tokens:
+            scoring = None if clear else group.create_task(score_sentences(context, self._vectors))
+            if scoring is not None and not is_answerable(context, await scoring):
+                return _refuse(context, text, await scoring, mode="generative")
             async for piece in tokens:
                 took.setdefault("first_token", _since(began))
-                await writing.add(piece)
+                await stream.add(piece)
                 report(tokens.count)
                 if tokens.count > 1:  # the first words are on their way to the reader
-                    weighing = weighing or beside.create_task(self._weighed(asked))
-            text = await writing.finish(cut=tokens.count >= draft.max_tokens)
+                    scoring = scoring or group.create_task(score_sentences(context, self._vectors))
+            written = await stream.finish(cut=tokens.count >= pending.max_tokens)
             took["generate"] = _since(began)
-            weighed = await weighing if weighing else await self._weighed(asked)
-        told = writing.verified
-        if not self._settings.rephrases:  # a small model gladly answers something else
-            told = [one for one in told if tells_what_it_answers(asked.text, one.text)]
-        if _to_the_point(asked.text, told, weighed):
-            citations = _cited(writing.verified, asked.sources)
-            answered = Answered(answer=text, citations=citations, mode="generative", found=True)
+            scored = await scoring if scoring else await score_sentences(context, self._vectors)
+        if self._is_to_the_point(context.question, stream.grounded, scored):
+            citations = _citations(context, stream.grounded)
+            answered = Answered(answer=written, citations=citations, mode="generative", found=True)
         else:
-            answered = _quoting(asked, shown, weighed, "unsupported")
+            answered = _quote(context, text, scored, "unsupported")
         return msgspec.structs.replace(
             answered,
             tokens=tokens.count,
-            withheld=writing.withheld,
+            withheld=stream.ungrounded,
             model=self._settings.model or BUNDLED,
             prompt_version=PROMPT_VERSION,
             milliseconds=took,
         )
 
+    def _is_to_the_point(self, question: str, grounded: Sequence[GroundedSentence], scored: Sequence[Sentence]) -> bool:
+        """Whether a generated sentence gives what is asked for, from the place of the best sentence.
 
-def _answerable(asked: Asked, weighed: Sequence[Sentence]) -> bool:
-    common = common_words(asked.text, asked.found.texts)
-    return is_answerable(asked.card, asked.language, asked.text, asked.similarity, common, weighed)
+        A true sentence is not enough: small models, which must not rephrase, often answer another question.
+        """
+        return any(
+            gives_what_is_asked(question, one.text)
+            and one.place == best.source
+            and (best.text in one.quote or one.quote in best.text)
+            and (self._settings.rephrases or tells_what_it_answers(question, one.text))
+            for one in grounded
+            for best in scored[:1]
+        )
 
 
-def _refused(asked: Asked, shown: Shown, weighed: Sequence[Sentence], mode: AnswerMode) -> Answered:
-    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
-    language = asked.language if asked.language in NOT_FOUND else "en"
-    nearest = quotes(choose(weighed), asked.found.texts, asked.sources)
-    shown.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
-    return Answered(answer=shown.text, citations=nearest, mode=mode, found=False)
-
-
-def _quoting(asked: Asked, shown: Shown, weighed: Sequence[Sentence], fallback: Fallback | None = None) -> Answered:
-    """The best sentences, word for word, each with the number of its source."""
-    citations = quotes(choose(weighed), asked.found.texts, asked.sources)
-    text = ""
+def _quote(
+    context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None
+) -> Answered:
+    """The best sentences, each with the number of its source."""
+    citations = quotes(context, scored)
+    answer = ""
     for one in citations:
-        text += f"{chr(10) * 2 if text else ''}{one.quote} [{one.n}]"
-        shown.set(text)
-    return Answered(answer=text, citations=citations, mode="extractive", found=True, fallback=fallback)
+        answer += f"{chr(10) * 2 if answer else ''}{one.quote} [{one.n}]"
+        text.set(answer)
+    return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _to_the_point(question: str, verified: Sequence[Verified], weighed: Sequence[Sentence]) -> bool:
-    """Whether a written sentence says what the best sentence says, and gives what was asked for: true is not enough."""
-    return any(
-        gives_what_is_asked(question, one.text)
-        and one.place == best.source
-        and (best.text in one.quote or one.quote in best.text)
-        for one in verified
-        for best in weighed[:1]
-    )
+def _refuse(context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], mode: AnswerMode) -> Answered:
+    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
+    language = context.language if context.language in NOT_FOUND else "en"
+    nearest = quotes(context, scored)
+    text.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
+    return Answered(answer=text.text, citations=nearest, mode=mode, found=False)
 
 
-def _cited(verified: Sequence[Verified], sources: Sequence[Source]) -> list[Citation]:
-    cited = {(one.place, one.quote): citation(sources[one.place], one.quote) for one in verified}
+def _citations(context: AnswerContext, grounded: Sequence[GroundedSentence]) -> list[Citation]:
+    """The quotes behind the sentences, each once, by the number of their source."""
+    cited = {(one.place, one.quote): context.citation(one.place, one.quote) for one in grounded}
     return sorted(cited.values(), key=lambda one: one.n)
 
 

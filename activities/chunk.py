@@ -18,9 +18,9 @@ from activities.contracts import Chunk, Chunked, Chunking, ChunkInput, ParsedDoc
 from activities.errors import NoText
 from activities.heartbeat import heartbeating
 from activities.pieces import Boundary, Piece, pieces
-from activities.sentences import sentences
 from activities.stores.blobs import Blobs, digest
 from activities.stores.triton import ModelCard, Triton
+from activities.text.sentences import sentences
 
 CHUNKER_VERSION = "1"
 """Raise it when the same document would now be cut otherwise."""

@@ -1,4 +1,4 @@
-"""Text that the language model writes to a question, begun before the step that needs it."""
+"""Starts to generate an answer before the step that streams it."""
 
 from __future__ import annotations
 
@@ -10,68 +10,71 @@ from tokenizers import Tokenizer
 
 from activities.passages import SourceTexts
 from activities.prompts import build_prompt, max_tokens, sampling
-from activities.ranking import query_language
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
-from activities.tokens import Tokens
+from activities.text.scripts import query_language
+from activities.tokens import TokenStream
 
-#: Drafts that wait to be taken at one time. With more, the language model would have its hands full with them.
-AHEAD = 2
+#: Generations that may wait to be claimed. More would take the language model's time from answers being streamed.
+MAX_PENDING = 2
 
-#: A draft that nobody takes for so long is stopped; canceling a question promises that after a second.
-KEPT_SECONDS = 0.8
+#: A generation that is not claimed for so long is stopped; a canceled question stops within a second.
+CLAIM_SECONDS = 0.8
 
 
-class Draft(NamedTuple):
-    """What is being written to what was ``found``, of which ``used`` had room; at most ``max_tokens`` long."""
+class PendingGeneration(NamedTuple):
+    """Text that is being generated from ``used``, as many texts of ``found`` as fit; at most ``max_tokens`` long."""
 
     found: SourceTexts
     used: list[str]
     max_tokens: int
-    tokens: Tokens
+    tokens: TokenStream
 
 
-class Drafts:
-    """Where writing begins, in a process that runs both steps, `retrieve` and `answer`.
+class GenerationPrefetch:
+    """Lets the `retrieve` step start what the `answer` step streams, in a process that runs both.
 
-    The first reads the prompt to the language model while the workflow is on its way to the second, which
-    ``take``s what has come by then. When that runs in another process, or too late, it starts anew there.
+    The language model reads the prompt while the workflow goes from one to the other. An answer step in another
+    process, or too late, starts a generation of its own.
     """
 
     def __init__(self, triton: Triton, settings: GenerateSettings) -> None:
         self._triton, self._settings = triton, settings
-        self._begun: dict[str, Draft] = {}
+        self._pending: dict[str, PendingGeneration] = {}
 
-    async def begin(self, key: str, found: SourceTexts) -> None:
-        """Start to write what will be taken by ``key``; does nothing when that would hold up others."""
-        self._forget(key, self._begun.get(key))
-        if len(self._begun) >= AHEAD or not self._settings.writes(query_language(found.question)):
+    async def start(self, key: str, found: SourceTexts) -> None:
+        """Start a generation to be claimed by ``key``; does nothing while ``MAX_PENDING`` others wait."""
+        self._drop(key, self._pending.get(key))
+        if len(self._pending) >= MAX_PENDING or not self._settings.writes(query_language(found.question)):
             return
-        draft = self._begun[key] = await self._write(found)
-        asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, key, draft)
+        pending = self._pending[key] = await self._generate(found)
+        asyncio.get_running_loop().call_later(CLAIM_SECONDS, self._drop, key, pending)
 
-    async def take(self, key: str, found: SourceTexts) -> Draft:
-        """What was begun, or another one. The caller stops it: ``async with draft.tokens``."""
-        begun = self._begun.get(key)
-        if begun is not None and begun.found == found:
-            return self._begun.pop(key)
-        return await self._write(found)
+    async def claim(self, key: str, found: SourceTexts) -> PendingGeneration:
+        """The generation that was started for the same texts, or a new one.
 
-    async def _write(self, found: SourceTexts) -> Draft:
+        The caller stops it: ``async with pending.tokens``.
+        """
+        pending = self._pending.get(key)
+        if pending is not None and pending.found == found:
+            return self._pending.pop(key)
+        return await self._generate(found)
+
+    async def _generate(self, found: SourceTexts) -> PendingGeneration:
         used = within_budget(await self._triton.tokenizer(), found.texts, self._settings.context_tokens)
         prompt = build_prompt(found.question, used, self._settings.prompt_format, found.settings.instructions)
         parameters = sampling(self._settings, found.settings)
-        tokens = Tokens(self._triton.generate(prompt, parameters))
-        return Draft(found, used, max_tokens(self._settings, found.settings), tokens)
+        tokens = TokenStream(self._triton.generate(prompt, parameters))
+        return PendingGeneration(found, used, max_tokens(self._settings, found.settings), tokens)
 
-    def _forget(self, key: str, draft: Draft | None) -> None:
-        if draft is not None and self._begun.get(key) is draft:
-            del self._begun[key]
-            draft.tokens.stop()
+    def _drop(self, key: str, pending: PendingGeneration | None) -> None:
+        if pending is not None and self._pending.get(key) is pending:
+            del self._pending[key]
+            pending.tokens.stop()
 
 
 def within_budget(tokenizer: Tokenizer, texts: Sequence[str], room: int) -> list[str]:
-    """As many of the best passages as ``room`` tokens hold; the first one always, cut if it must be."""
+    """As many of the best passages as fit in ``room`` tokens; the first one always, cut if it is longer."""
     used: list[str] = []
     for text in texts:
         encoding = tokenizer.encode(text, add_special_tokens=False)

@@ -1,4 +1,4 @@
-"""Evidence: which sentences of the passages speak to a question, and whether they are enough to answer it."""
+"""Extraction: scores the sentences of the passages, decides whether they answer the question, and quotes the best."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Sequence
 
 import msgspec
 
+from activities.answering.context import AnswerContext
 from activities.contracts import Citation, Source
-from activities.passage_vectors import PassageVectors
-from activities.sentences import sentences
-from activities.stores.triton import ModelCard, Vectors
-from activities.wording import gives_what_is_asked, is_han, rare_shares, share, topic_words, words_of
+from activities.passage_vectors import SentenceVectors
+from activities.stores.triton import ModelCard
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.scripts import is_han
+from activities.text.sentences import TABLE_ROW, spans
+from activities.text.terms import rare_shares, share, topic_words, words_of
 
-#: Passages whose sentences are weighed, and sentences that an answer quotes at most.
+#: Passages whose sentences are scored, and sentences that an answer quotes at most.
 PASSAGES = 3
 QUOTES = 2
 
@@ -22,9 +25,9 @@ QUOTES = 2
 SHORTLIST = 10
 OTHER_SCRIPT = 24
 
-#: The best sentences, which are looked at once more together with their neighbours, and how much that counts.
-LOOKED_AT_TWICE = 4
-NEIGHBOURS = 0.3
+#: The best sentences are scored again together with their neighbours: how many, and the weight of that cosine.
+RESCORED = 4
+NEIGHBOURS_WEIGHT = 0.3
 
 #: Weights of a sentence's score beside its cosine: its passage's rank score, the question's words in it, those in
 #: it and its neighbours, and whether it has a number or a time when the question asks for one.
@@ -33,7 +36,10 @@ WORD_WEIGHT = 0.1
 NEAR_WEIGHT = 0.1
 ASKED_WEIGHT = 0.02
 
-#: Weight of the share of the question's words in a passage, when it is decided whether there is an answer at all.
+#: Weight of the passage's rank score beside the question's words when sentences are shortlisted.
+SHORTLIST_PASSAGE_WEIGHT = 0.3
+
+#: Weight of the share of the question's words in a passage in the decision whether there is an answer at all.
 COMMON_WEIGHT = 0.1
 
 #: The threshold of questions whose passages are in another script, and the share of a threshold that the best
@@ -44,19 +50,14 @@ CLEAR = 0.52
 #: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table.
 MIN_WORDS = 4
 
-#: Clauses that end in a semicolon are quoted together up to this many characters.
-WHOLE_SENTENCE = 240
-
 #: A second quote must come this close to the first, and say something else: not this share of the same words.
 CLOSE = 0.12
 SAME = 0.8
 
-#: A sentence that speaks of what the one before it names. With that one it is the answer, when it is this far ahead.
+#: A sentence that begins with a pronoun is quoted with the one before it when it is this far ahead of all others.
 _REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
 AHEAD = 0.05
 
-#: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
-_ROW = re.compile(r"\S \| \S")
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
 
@@ -85,32 +86,29 @@ class Sentence(msgspec.Struct, frozen=True):
         return space.join(part for part in (self.before, self.text, self.after) if part)
 
 
-def spans(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a passage are, without the space around them.
+async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> list[Sentence]:
+    """The shortlisted sentences of the first passages with their scores, best first.
 
-    A line never continues in the next; a table's row is one sentence, and so are clauses with semicolons.
+    Empty when the passages have no sentence, or the question no vector (after a search by keywords).
     """
-    found: list[tuple[int, int]] = []
-    at = 0
-    for line in text.splitlines(keepends=True):
-        begin, joins = at, False
-        for piece in [line] if _ROW.search(line) else sentences(line):
-            start, end = begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
-            begin += len(piece)
-            if start >= end:
-                continue
-            if joins and end - found[-1][0] <= WHOLE_SENTENCE:
-                found[-1] = (found[-1][0], end)
-            else:
-                found.append((start, end))
-            joins = text[end - 1] in "；;"
-        at += len(line)
-    return found
-
-
-def split_sentences(text: str) -> list[str]:
-    """The texts of ``spans``."""
-    return [text[start:end] for start, end in spans(text)]
+    if not context.vector.size:
+        return []
+    scored = _shortlist(context.question, sentences_of(context.texts, context.sources), context.sources)
+    if not scored:
+        return []
+    cosines = await vectors.embed(context.card, [sentence.text for sentence in scored]) @ context.vector
+    scored = [
+        msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
+        for sentence, cosine in zip(scored, cosines, strict=True)
+    ]
+    scored.sort(key=lambda sentence: -sentence.score)
+    best = scored[:RESCORED]
+    around = await vectors.embed(context.card, [sentence.around for sentence in best]) @ context.vector
+    for at, (sentence, cosine) in enumerate(zip(best, around, strict=True)):
+        closer = NEIGHBOURS_WEIGHT * (float(cosine) - sentence.cosine)
+        scored[at] = msgspec.structs.replace(sentence, score=sentence.score + closer)
+    # The others stay behind: scores with neighbours are higher or lower as a whole, and cannot be compared.
+    return sorted(scored[:RESCORED], key=lambda sentence: -sentence.score) + scored[RESCORED:]
 
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
@@ -123,7 +121,7 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):
             before, sentence, after = parts[position : position + 3]
-            if sentence not in seen and sentence not in headings and _says_something(sentence):
+            if sentence not in seen and sentence not in headings and _is_quotable(sentence):
                 seen.add(sentence)
                 lead = places[position - 1][0] if position else start
                 lead = start if "\n" in text[lead:start] else lead
@@ -133,41 +131,14 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
     return found
 
 
-def _says_something(sentence: str) -> bool:
-    """Not a mere label, a number or the caption of a list; few words do in a table, where they have a name."""
+def _is_quotable(sentence: str) -> bool:
+    """Not a mere label, a number or the caption of a list; few words are enough in a table, where they have a name."""
     words = len(words_of(sentence))
-    return words >= MIN_WORDS or (words > 1 and bool(_ROW.search(sentence) or _LABELLED.match(sentence)))
-
-
-async def weigh(
-    vectors: PassageVectors,
-    card: ModelCard,
-    question: str,
-    vector: Vectors,
-    texts: Sequence[str],
-    sources: Sequence[Source],
-) -> list[Sentence]:
-    """The sentences of the passages that were looked at, with their scores, best first."""
-    scored = _shortlist(question, sentences_of(texts, sources), sources)
-    if not scored:
-        return []
-    cosines = await vectors.of(card, [sentence.text for sentence in scored]) @ vector
-    scored = [
-        msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
-        for sentence, cosine in zip(scored, cosines, strict=True)
-    ]
-    scored.sort(key=lambda sentence: -sentence.score)
-    best = scored[:LOOKED_AT_TWICE]
-    around = await vectors.of(card, [sentence.around for sentence in best]) @ vector
-    for at, (sentence, cosine) in enumerate(zip(best, around, strict=True)):
-        closer = NEIGHBOURS * (float(cosine) - sentence.cosine)
-        scored[at] = msgspec.structs.replace(sentence, score=sentence.score + closer)
-    # What was looked at once stays behind what was looked at twice: windows are closer to a question, or farther.
-    return sorted(scored[:LOOKED_AT_TWICE], key=lambda sentence: -sentence.score) + scored[LOOKED_AT_TWICE:]
+    return words >= MIN_WORDS or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
 
 
 def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Source]) -> list[Sentence]:
-    """What is worth a vector, scored by words alone."""
+    """The sentences that are embedded, scored by words alone."""
     wanted, han = topic_words(question), is_han(question)
     own = rare_shares(wanted, [sentence.text for sentence in found])
     near = rare_shares(wanted, [sentence.around for sentence in found])
@@ -182,42 +153,41 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
         )
         scored = msgspec.structs.replace(sentence, score=score)
         if is_han(sentence.text) is han:
-            ranked.append((0.3 * sources[sentence.source].score + word + beside, scored))
+            ranked.append((SHORTLIST_PASSAGE_WEIGHT * sources[sentence.source].score + word + beside, scored))
         else:
             others.append(scored)
     ranked.sort(key=lambda pair: -pair[0])
     return [sentence for _, sentence in ranked[:SHORTLIST]] + others[:OTHER_SCRIPT]
 
 
-def common_words(question: str, texts: Sequence[str]) -> float:
-    """The share (0–1) of the question's topic words that one of the first passages has."""
-    wanted = topic_words(question)
-    return max((share(wanted, text) for text in texts[:PASSAGES]), default=0.0)
+def common_words(context: AnswerContext) -> float:
+    """The largest share (0–1) of the question's topic words that one of the first passages has."""
+    wanted = topic_words(context.question)
+    return max((share(wanted, text) for text in context.texts[:PASSAGES]), default=0.0)
 
 
-def is_answerable(
-    card: ModelCard, language: str, question: str, similarity: float, common: float, weighed: Sequence[Sentence]
-) -> bool:
-    """Whether the documents seem to hold the answer at all: best passage, best sentence and words in common.
+def is_clearly_answerable(context: AnswerContext) -> bool:
+    """Whether the best passage alone is similar enough: then the first words of an answer need not wait for scores."""
+    threshold = _threshold(context.card, context.language)
+    return threshold is not None and context.similarity + COMMON_WEIGHT * common_words(context) >= CLEAR * threshold
 
-    The thresholds belong to the embedding model, by the question's language (its card); a model without
-    any is given the benefit of the doubt. Texts in another script share no words with the question, and have
-    a threshold of their own (``cross``).
+
+def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
+    """Whether the documents hold the answer, by the best passage, the best sentence and words in common.
+
+    The thresholds belong to the embedding model, by the question's language (its card); without a threshold every
+    question is answerable. Texts in another script share no words with the question, and have a threshold of their
+    own (``cross``).
     """
-    if not weighed:
+    if not scored:
         return False
-    best = max(weighed, key=lambda sentence: sentence.cosine)
-    cross = is_han(best.text) is not is_han(question)
-    threshold = _threshold(card, CROSS if cross else language)
+    best = max(scored, key=lambda sentence: sentence.cosine)
+    cross = is_han(best.text) is not is_han(context.question)
+    threshold = _threshold(context.card, CROSS if cross else context.language)
     if threshold is None:
         return True
-    return similarity + best.cosine + (0.0 if cross else COMMON_WEIGHT * common) >= threshold
-
-
-def is_clearly_answerable(card: ModelCard, language: str, similarity: float, common: float) -> bool:
-    """Whether the best passage alone says so: then the first words of an answer need not wait for sentences."""
-    threshold = _threshold(card, language)
-    return threshold is not None and similarity + COMMON_WEIGHT * common >= CLEAR * threshold
+    common = 0.0 if cross else COMMON_WEIGHT * common_words(context)
+    return context.similarity + best.cosine + common >= threshold
 
 
 def _threshold(card: ModelCard, language: str) -> float | None:
@@ -225,16 +195,34 @@ def _threshold(card: ModelCard, language: str) -> float | None:
     return thresholds.get(language, thresholds.get("*"))
 
 
-def choose(weighed: Sequence[Sentence]) -> list[Sentence]:
-    """The sentences to quote, in reading order; neighbours become one.
+def quotes(context: AnswerContext, scored: Sequence[Sentence]) -> list[Citation]:
+    """A citation for each selected sentence, or for two that follow one another in a line.
+
+    Each quote is a part of its passage's text, character by character.
+    """
+    found: list[Citation] = []
+    before: Sentence | None = None
+    for sentence in select_quotes(scored):
+        start, text = sentence.start, context.texts[sentence.source]
+        neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
+        if before and neighbours and "\n" not in text[before.end : start]:
+            start = before.start
+            found.pop()
+        found.append(context.citation(sentence.source, text[start : sentence.end]))
+        before = msgspec.structs.replace(sentence, start=start)
+    return found
+
+
+def select_quotes(scored: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences to quote, in reading order.
 
     When the best one begins with “He” or “这”, and no other is close to it, it takes the one before it along.
     """
     chosen: list[Sentence] = []
-    if weighed and _needs_its_lead(*weighed[:2]):
-        return [msgspec.structs.replace(weighed[0], start=weighed[0].lead)]
-    for sentence in weighed:
-        close = weighed[0].score - sentence.score <= CLOSE
+    if scored and _needs_its_lead(*scored[:2]):
+        return [msgspec.structs.replace(scored[0], start=scored[0].lead)]
+    for sentence in scored:
+        close = scored[0].score - sentence.score <= CLOSE
         if close and not any(_says_the_same(sentence, other) for other in chosen):
             chosen.append(sentence)
         if len(chosen) == QUOTES:
@@ -250,32 +238,3 @@ def _needs_its_lead(best: Sentence, second: Sentence | None = None) -> bool:
 def _says_the_same(one: Sentence, other: Sentence) -> bool:
     mine, theirs = topic_words(one.text), topic_words(other.text)
     return len(mine & theirs) >= SAME * len(mine | theirs)
-
-
-def quotes(chosen: Sequence[Sentence], texts: Sequence[str], sources: Sequence[Source]) -> list[Citation]:
-    """A citation for each sentence, or for two that follow one another in a line; each stands so in its passage."""
-    found: list[Citation] = []
-    before: Sentence | None = None
-    for sentence in chosen:
-        source, start, text = sources[sentence.source], sentence.start, texts[sentence.source]
-        neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
-        if before and neighbours and "\n" not in text[before.end : start]:
-            start = before.start
-            found.pop()
-        found.append(citation(source, text[start : sentence.end]))
-        before = msgspec.structs.replace(sentence, start=start)
-    return found
-
-
-def citation(source: Source, quote: str) -> Citation:
-    """A quote with the place it is from."""
-    return Citation(
-        n=source.n,
-        document_id=source.document_id,
-        document_name=source.document_name,
-        version=source.version,
-        chunk_id=source.chunk_id,
-        page=source.page,
-        section=source.section,
-        quote=quote,
-    )

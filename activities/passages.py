@@ -12,15 +12,11 @@ import numpy as np
 from activities.contracts import AnswerSettings
 from activities.stores.milvus import Row
 from activities.stores.triton import Vectors
+from activities.text.lexicon import distinctions
+from activities.text.terms import word_counts
 
-#: Two texts are almost equal when they share this much of their words …
+#: Two texts are almost equal when they share this much of their words, and all of their ``distinctions``.
 ALIKE = 0.95
-
-#: … and all of those that change what is said: numbers, and what negates.
-_TELLING = re.compile(
-    r"\d+|\b(?:not?|never|without|except|unless)\b|[零〇一二三四五六七八九十百千万亿两不未无非没勿免]", re.IGNORECASE
-)
-_WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 
 #: Passages shorter than this many bytes of UTF-8 say little by themselves.
 #: (Neighbours of longer ones were measured: on XQuAD in small chunks they push better passages aside.)
@@ -83,9 +79,9 @@ def fold(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, flo
         text = " ".join(row.text.split()).lower()
         place = equal.get(text)
         if place is None and len(kept) < limit:
-            words = Counter(_WORD.findall(text))
+            words = word_counts(text)
             found = _Print(words, words.total())
-            group = alike[tuple(sorted(_TELLING.findall(text)))]
+            group = alike[tuple(sorted(distinctions(text)))]
             place = next((at for known, at in group if known.is_like(found)), None)
             if place is None:
                 group.append((found, len(kept)))

@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 
 from activities.contracts import Element
-from activities.sentences import clauses, halves, sentences
+from activities.text.sentences import clauses, halves, sentences
 
 CountTokens = Callable[[list[str]], list[int]]
 

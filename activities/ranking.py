@@ -10,13 +10,14 @@ that holds many of the query's words come first.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 
-from activities.sentences import sentences
 from activities.stores.milvus import Hit, Row
 from activities.stores.triton import ModelCard
+from activities.text.scripts import query_language
+from activities.text.sentences import sentences
+from activities.text.terms import search_terms
 
 #: Share of the cosines when BM25 is fully believed, if the model knows the language of the query.
 DENSE_WEIGHT = 0.6
@@ -29,44 +30,6 @@ LOOKED_AT = 12
 BEST = 3
 ENOUGH_WORDS = 0.5
 
-#: Characters of a word that count: a coarse stem.
-STEM = 6
-
-#: Words that say nothing of what is asked: those that Milvus' English analyzer leaves out, and those that ask.
-STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a an and are as at be but by for if in into is it no not of on or such that the their then there these they"
-        " this to was will with what which who whom whose when where why how do does did",
-    )
-)
-
-_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"  # Thai, Kana, Han, Hangul
-_RUN = re.compile(f"[{_UNSPACED}]+")
-_WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
-
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
-_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
-
-
-def query_language(text: str) -> str:
-    """ISO 639-1 code of the query's language as far as its script tells; Latin script counts as English."""
-    if _KANA_HANGUL.search(text):
-        return "ja" if re.search(r"[\u3040-\u30ff]", text) else "ko"
-    if _HAN.search(text):
-        return "zh"
-    return "ru" if _CYRILLIC.search(text) else "en"
-
-
-def terms(text: str) -> set[str]:
-    """The beginnings of the words, without stop words; of scripts without spaces, pairs of characters."""
-    text = text.lower()
-    found = {word[:STEM] for word in _WORD.findall(text) if word not in STOP_WORDS}
-    for run in _RUN.findall(text):
-        found.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
-    return found
-
 
 def dense_weight(card: ModelCard, query: str) -> float:
     """How far cosines are trusted: not at all in a language that the model does not declare."""
@@ -76,8 +39,8 @@ def dense_weight(card: ModelCard, query: str) -> float:
 
 def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
     """How far BM25 is trusted, 0–1: by the share of the query's words that the best hits hold."""
-    wanted = terms(query)
-    held = max((len(wanted & terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
+    wanted = search_terms(query)
+    held = max((len(wanted & search_terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
     return min(1.0, held / len(wanted) / ENOUGH_WORDS) if wanted else 1.0
 
 
@@ -101,7 +64,7 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: flo
 def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
     """The ranking after a look at how much of the query the best sentence of each of the first passages holds."""
     first = ranked[:LOOKED_AT]
-    wanted = terms(query)
+    wanted = search_terms(query)
     parts = [_sentence_terms(row.text, wanted) for row, _ in first]
     frequency = Counter(term for sentence_terms in parts for term in set().union(*sentence_terms))
     weights = {term: math.log(1 + len(first) / (frequency[term] + 0.5)) for term in wanted}
@@ -117,4 +80,4 @@ def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tupl
 
 def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
     """For each sentence of a passage the query's words in it."""
-    return [wanted & terms(sentence) for line in text.splitlines() for sentence in sentences(line)]
+    return [wanted & search_terms(sentence) for line in text.splitlines() for sentence in sentences(line)]

@@ -11,7 +11,7 @@ from activities.answer import AnswerActivities
 from activities.batch import BatchActivities
 from activities.chunk import ChunkActivities
 from activities.contracts import Queue
-from activities.drafts import Drafts
+from activities.drafts import GenerationPrefetch
 from activities.embed import EmbedActivities
 from activities.index import IndexActivities
 from activities.mend_blobs import MendBlobActivities
@@ -95,9 +95,9 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
         rewriter = Rewriter(stores.triton, settings.generate)
-        drafts = Drafts(stores.triton, settings.generate)
-        retrieving = RetrieveActivities(retriever, stores.blobs, stores.catalog, rewriter, drafts)
-        answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate, drafts)
+        prefetch = GenerationPrefetch(stores.triton, settings.generate)
+        retrieving = RetrieveActivities(retriever, stores.blobs, stores.catalog, rewriter, prefetch)
+        answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate, prefetch)
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")

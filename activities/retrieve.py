@@ -13,18 +13,19 @@ import msgspec
 from temporalio import activity
 
 from activities.contracts import Retrieved, RetrieveInput, SearchFilter, SearchMode, Source, Turn
-from activities.drafts import Drafts
+from activities.drafts import GenerationPrefetch
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.passages import Passage, SourceTexts, fold, gaps
 from activities.phrases import Phrase
 from activities.prompts import TURNS
-from activities.ranking import dense_weight, fuse, keyword_trust, query_language, with_sentences
+from activities.ranking import dense_weight, fuse, keyword_trust, with_sentences
 from activities.rewrite import Rewriter
 from activities.stores.blobs import Blobs
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton, Vectors
+from activities.text.scripts import query_language
 
 #: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
@@ -240,10 +241,10 @@ class RetrieveActivities:
     """Runs on the ``answer`` queue."""
 
     def __init__(
-        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, drafts: Drafts
+        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, prefetch: GenerationPrefetch
     ) -> None:
         self._retriever, self._blobs, self._catalog = retriever, blobs, catalog
-        self._rewriter, self._drafts = rewriter, drafts
+        self._rewriter, self._prefetch = rewriter, prefetch
 
     @activity.defn(name="retrieve")
     async def retrieve(self, job: RetrieveInput) -> Retrieved:
@@ -262,7 +263,7 @@ class RetrieveActivities:
         texts = [passage.row.text for passage in passages]
         sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
         if job.mode == "generative" and passages:
-            await self._drafts.begin(key, sources)
+            await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)
         ended = time.perf_counter()
         return Retrieved(

@@ -13,8 +13,10 @@ from activities.errors import DependencyError, ModelError
 from activities.prompts import TURNS, build_rewrite, sampling
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
-from activities.tokens import Tokens
-from activities.wording import is_han, topic_words
+from activities.text.lexicon import names
+from activities.text.scripts import HAN_RUN, is_han
+from activities.text.terms import topic_words
+from activities.tokens import TokenStream
 
 #: Seconds that the language model may take, and tokens and characters that a rewritten question may have.
 REWRITE_SECONDS = 8.0
@@ -46,8 +48,6 @@ _QUANTITY = re.compile(r"\bhow (?:much|many|long|far|often|soon)\b", re.I)
 _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)\b", re.I
 )
-_NAMES = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+(?:\s[A-Z][\w'’-]+)*")
-_HAN_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
 
 #: What Chinese questions are made of beside their topic.
 _HAN_SAYS_NOTHING = re.compile(
@@ -62,7 +62,7 @@ def leans(question: str) -> bool:
         return True
     if is_han(question):
         return len(topic_words(question)) <= FEW_PAIRS and not _LATIN_NAMES.search(question)
-    if _NAMES.search(question):
+    if names(question):
         return False
     topics = topic_words(_QUANTITY.sub(" ", question))
     return len(topics) <= (FEW_WORDS - 1 if _SENTENCE.search(question) else FEW_WORDS)
@@ -91,12 +91,12 @@ def standalone(question: str, turns: Sequence[Turn]) -> str:
 def _topics(turn: Turn) -> list[str]:
     """Words that say what a turn is about: those of its question, and names in the beginning of its answer."""
     if is_han(turn.question):
-        runs = _HAN_RUN.findall(turn.question)
+        runs = HAN_RUN.findall(turn.question)
         parts = [part for run in runs for part in _HAN_SAYS_NOTHING.split(run) if part]
-        return [*parts, *(word for word in _LATIN.findall(_HAN_RUN.sub(" ", turn.question)) if topic_words(word))]
+        return [*parts, *(word for word in _LATIN.findall(HAN_RUN.sub(" ", turn.question)) if topic_words(word))]
     words = [word for word in _LATIN.findall(turn.question) if topic_words(word)]
-    names = [] if is_han(turn.answer) else _NAMES.findall(turn.answer.splitlines()[0] if turn.answer else "")
-    return [*words, *names[:2]]
+    named = [] if is_han(turn.answer) else names(turn.answer.splitlines()[0] if turn.answer else "")
+    return [*words, *named[:2]]
 
 
 class Rewriter:
@@ -121,7 +121,10 @@ class Rewriter:
         parameters = {**sampling(self._settings), "max_tokens": REWRITE_TOKENS}
         pieces: list[str] = []
         try:
-            async with asyncio.timeout(REWRITE_SECONDS), Tokens(self._triton.generate(prompt, parameters)) as coming:
+            async with (
+                asyncio.timeout(REWRITE_SECONDS),
+                TokenStream(self._triton.generate(prompt, parameters)) as coming,
+            ):
                 async for piece in coming:
                     pieces.append(piece)
         except (TimeoutError, DependencyError, ModelError) as exc:

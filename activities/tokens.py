@@ -1,4 +1,4 @@
-"""Generated text as it comes, whoever looks."""
+"""Buffered token stream that keeps reading while it is not consumed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from contextlib import aclosing
 from types import TracebackType
 
 
-class Tokens:
-    """Pieces of text that go on coming while nobody looks; leaving it, or ``stop``, stops the generation."""
+class TokenStream:
+    """Pieces of generated text, buffered as they come; leaving the context, or ``stop``, stops the generation."""
 
     def __init__(self, pieces: AsyncIterator[str]) -> None:
         self._pieces = pieces
-        self._waiting: asyncio.Queue[str | None] = asyncio.Queue()
+        self._buffer: asyncio.Queue[str | None] = asyncio.Queue()
         self.count = 0
         self._reading = asyncio.create_task(self._read())
-        self._reading.add_done_callback(_seen)
+        self._reading.add_done_callback(_retrieve_error)
 
     def stop(self) -> None:
-        """Nobody is going to look."""
+        """Stop the generation without waiting for its end."""
         self._reading.cancel()
 
-    async def __aenter__(self) -> Tokens:
+    async def __aenter__(self) -> TokenStream:
         return self
 
     async def __aexit__(
@@ -32,8 +32,8 @@ class Tokens:
         await asyncio.gather(self._reading, return_exceptions=True)
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        """Raises what the generation raised."""
-        while (piece := await self._waiting.get()) is not None:
+        """Yield the pieces; raises the error of the generation."""
+        while (piece := await self._buffer.get()) is not None:
             self.count += 1
             yield piece
         await self._reading
@@ -42,12 +42,12 @@ class Tokens:
         try:
             async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
-                    self._waiting.put_nowait(piece)
+                    self._buffer.put_nowait(piece)
         finally:
-            self._waiting.put_nowait(None)
+            self._buffer.put_nowait(None)
 
 
-def _seen(reading: asyncio.Task[None]) -> None:
-    """Whoever still listens has the error; of one that nobody takes, there is nothing to say."""
+def _retrieve_error(reading: asyncio.Task[None]) -> None:
+    """Mark the error of a stream that is never consumed as seen, so that asyncio does not log it."""
     if not reading.cancelled():
         reading.exception()

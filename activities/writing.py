@@ -1,4 +1,4 @@
-"""A written answer as it is shown: sentence by sentence, each with the source that says the same, or withheld."""
+"""Streams a generated answer: each sentence stays with the number of its source, or is taken back."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import re
 from collections.abc import Callable
 
 from activities.events import DeltaEvent, QuestionEvent, ResetEvent
-from activities.sentences import sentences
-from activities.support import MARKER, Sources, Verified
+from activities.support import MARKER, GroundedSentence, GroundingChecker
+from activities.text.sentences import sentences
 
-#: The beginning of a number in brackets, of which more may come.
+#: The beginning of a number in brackets, whose end has not come yet.
 _OPEN_MARKER = re.compile(r"\s*\[[\d,\s]*$")
-
 
 _END = re.compile(r"[.。!！?？…:：][\"'”’」』）)\]》】]*\s*$")
 
 
-class Shown:
-    """The text that a reader of the stream has now; what is published makes it the text that is ``set``."""
+class StreamedText:
+    """The text of a stream as its readers have it; ``set`` publishes what changes it."""
 
     def __init__(self, publish: Callable[[QuestionEvent], None]) -> None:
         self._publish = publish
         self.text = ""
 
     def set(self, text: str) -> None:
-        """Add to the text, or start over when it does not go on from what is shown."""
+        """Append to the text, or reset it when the new text does not begin with the old one."""
         if not text.startswith(self.text):
             self._publish(ResetEvent())
             self.text = ""
@@ -33,46 +32,46 @@ class Shown:
         self.text = text
 
 
-class Writing:
-    """Shows a sentence while it is written, and checks it when it is complete.
+class GroundedStream:
+    """Streams a sentence while it is generated, and checks it when it is complete.
 
     One that a source supports gets the source's number and stays; any other is taken back. So a reader sees
     words as soon as they come, and an invention only until its full stop.
     """
 
-    def __init__(self, sources: Sources, shown: Shown) -> None:
-        self._sources, self._shown = sources, shown
+    def __init__(self, checker: GroundingChecker, text: StreamedText) -> None:
+        self._checker, self._text = checker, text
         self._kept, self._space, self._rest = "", "", ""
-        self.verified: list[Verified] = []
-        self.withheld = 0
+        self.grounded: list[GroundedSentence] = []
+        self.ungrounded = 0
 
     async def add(self, piece: str) -> None:
-        """The next piece of text."""
+        """Append a piece of generated text."""
         self._rest += piece
         while (sentence := self._complete()) is not None:
             await self._check(sentence)
         live = _OPEN_MARKER.sub("", MARKER.sub("", self._rest)).strip()
-        self._shown.set(self._joined(live) if live else self._kept)
+        self._text.set(self._joined(live) if live else self._kept)
 
     async def finish(self, *, cut: bool = False) -> str:
-        """The text that was kept, after its last sentence; ``cut`` when the text ended where its room did."""
+        """The text that is kept in the end; ``cut`` drops an unfinished last sentence, at the limit of tokens."""
         last, self._rest = self._rest, ""
         for sentence in sentences(last):
             if not cut or _END.search(MARKER.sub("", sentence)):
                 await self._check(sentence)
             else:
-                self.withheld += 1
-        self._shown.set(self._kept)
+                self.ungrounded += 1
+        self._text.set(self._kept)
         return self._kept
 
     def _complete(self) -> str | None:
-        """Takes the first sentence off when another has begun after it and its numbers."""
+        """Remove and return the first sentence, once another has begun after it and its numbers."""
         first = next(iter(sentences(self._rest)), "")
         after = self._rest[len(first) :]
         following = _OPEN_MARKER.sub("", MARKER.sub("", after))
         if not first or not following.strip():
             return None
-        while (marker := MARKER.match(after)) is not None:  # it belongs to the sentence before it
+        while (marker := MARKER.match(after)) is not None:  # the number of the sentence before it
             after = after[marker.end() :].lstrip(" ")
         self._rest = after
         return first
@@ -80,15 +79,15 @@ class Writing:
     async def _check(self, sentence: str) -> None:
         if not MARKER.sub("", sentence).strip():
             return
-        verified = await self._sources.verify(sentence)
-        if verified is None:
-            self.withheld += 1
-            self._shown.set(self._kept)
+        grounded = await self._checker.check(sentence)
+        if grounded is None:
+            self.ungrounded += 1
+            self._text.set(self._kept)
             return
-        self.verified.append(verified)
-        self._kept = self._joined(verified.shown)
+        self.grounded.append(grounded)
+        self._kept = self._joined(grounded.numbered)
         self._space = sentence[len(sentence.rstrip()) :] or " "
-        self._shown.set(self._kept)
+        self._text.set(self._kept)
 
     def _joined(self, text: str) -> str:
         return f"{self._kept}{self._space}{text}" if self._kept else text

@@ -14,9 +14,9 @@ from activities.contracts import Source
 from activities.errors import HoldfastError, Language
 from activities.events import DeltaEvent, DoneEvent, ResetEvent, SourcesEvent
 from activities.phrases import Bilingual
-from activities.ranking import query_language
 from activities.stores.catalog import Catalog
 from activities.stores.catalog.records import Question
+from activities.text.scripts import query_language
 from api.asking import Answer, Asking
 from api.errors import openai_error
 from api.schemas_openai import (

@@ -18,9 +18,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from activities.chunk import ChunkActivities, chunk_document, counter
 from activities.contracts import Chunk, Chunking, ChunkInput, Element, ParsedDocument
 from activities.errors import NoText
-from activities.sentences import clauses, sentences
 from activities.stores.blobs import Blobs
 from activities.stores.triton import ModelCard, Triton
+from activities.text.sentences import clauses, sentences
 
 WORDS = (
     "the",

@@ -1,4 +1,4 @@
-"""Writing that begins before the step that needs it: taken over once, and only for the same passages."""
+"""Generation that starts before the step that needs it: claimed once, and only for the same passages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from activities import drafts
-from activities.drafts import AHEAD, Draft, Drafts
+from activities.drafts import MAX_PENDING, GenerationPrefetch, PendingGeneration
 from activities.errors import ModelError
 from activities.passages import SourceTexts
 from activities.settings import GenerateSettings
@@ -44,44 +44,44 @@ async def watched(triton_url: str) -> AsyncIterator[Watched]:
     await client.close()
 
 
-async def text_of(draft: Draft) -> str:
+async def text_of(pending: PendingGeneration) -> str:
     """What is written, to its end."""
-    async with draft.tokens as tokens:
+    async with pending.tokens as tokens:
         return "".join([piece async for piece in tokens])
 
 
 async def test_the_answer_goes_on_with_what_was_begun(watched: Watched) -> None:
     """One generation, whose words came meanwhile; a second attempt has one of its own, and they say the same."""
-    begun = Drafts(watched, GenerateSettings(max_tokens=12))
-    await begun.begin("q", FOUND)
+    prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
+    await prefetch.start("q", FOUND)
     await asyncio.sleep(0.1)
     assert watched.begun == 1
-    draft = await begun.take("q", FOUND)
-    assert draft.used == FOUND.texts
-    first = await text_of(draft)
+    pending = await prefetch.claim("q", FOUND)
+    assert pending.used == FOUND.texts
+    first = await text_of(pending)
     assert watched.begun == watched.ended == 1
-    assert first == await text_of(await begun.take("q", FOUND))
+    assert first == await text_of(await prefetch.claim("q", FOUND))
     assert watched.begun == 2
 
 
 async def test_other_passages_are_written_from_anew(watched: Watched) -> None:
     """A retrieval that was made again may have found something else."""
-    begun = Drafts(watched, GenerateSettings(max_tokens=12))
+    prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
     other = msgspec.structs.replace(FOUND, texts=["Unused leave is lost on 1 May."])
-    await begun.begin("q", FOUND)
-    draft = await begun.take("q", other)
-    assert draft.used == other.texts
-    await text_of(draft)
-    await begun.begin("r", FOUND)
-    await begun.begin("r", other)
-    assert (await begun.take("r", other)).found == other
+    await prefetch.start("q", FOUND)
+    pending = await prefetch.claim("q", other)
+    assert pending.used == other.texts
+    await text_of(pending)
+    await prefetch.start("r", FOUND)
+    await prefetch.start("r", other)
+    assert (await prefetch.claim("r", other)).found == other
 
 
 async def test_what_nobody_takes_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question was canceled, or its answer is written by another worker."""
-    monkeypatch.setattr(drafts, "KEPT_SECONDS", 0.2)
-    begun = Drafts(watched, GenerateSettings(max_tokens=4000))
-    await begun.begin("q", FOUND)
+    monkeypatch.setattr(drafts, "CLAIM_SECONDS", 0.2)
+    prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=4000))
+    await prefetch.start("q", FOUND)
     await asyncio.sleep(0)
     assert (watched.begun, watched.ended) == (1, 0)
 
@@ -93,22 +93,22 @@ async def test_what_nobody_takes_is_stopped(watched: Watched, monkeypatch: pytes
 
 async def test_few_are_begun_at_a_time_and_only_what_can_be_used(watched: Watched) -> None:
     """More would hold up those that are being answered; in a language that the model does not write, none."""
-    begun = Drafts(watched, GenerateSettings(max_tokens=12))
-    await begun.begin("zh", msgspec.structs.replace(FOUND, question="未休的年假什么时候作废？"))
+    prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
+    await prefetch.start("zh", msgspec.structs.replace(FOUND, question="未休的年假什么时候作废？"))
     await asyncio.sleep(0)
     assert watched.begun == 0
-    for n in range(AHEAD + 2):
-        await begun.begin(str(n), FOUND)
+    for n in range(MAX_PENDING + 2):
+        await prefetch.start(str(n), FOUND)
     await asyncio.sleep(0)
-    assert watched.begun == AHEAD
-    for n in range(AHEAD):
-        await text_of(await begun.take(str(n), FOUND))
+    assert watched.begun == MAX_PENDING
+    for n in range(MAX_PENDING):
+        await text_of(await prefetch.claim(str(n), FOUND))
 
 
 async def test_an_error_belongs_to_who_takes_it(watched: Watched) -> None:
     """Beginning fails silently; the step that needs the text has the reason."""
-    begun = Drafts(watched, GenerateSettings(max_tokens=-5))
-    await begun.begin("q", FOUND)
-    draft = await begun.take("q", FOUND)
+    prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=-5))
+    await prefetch.start("q", FOUND)
+    pending = await prefetch.claim("q", FOUND)
     with pytest.raises(ModelError, match="max_tokens"):
-        await text_of(draft)
+        await text_of(pending)

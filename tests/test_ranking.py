@@ -10,8 +10,6 @@ from activities.ranking import (
     dense_weight,
     fuse,
     keyword_trust,
-    query_language,
-    terms,
     with_sentences,
 )
 from activities.stores.milvus import Hit, Row
@@ -63,33 +61,12 @@ def test_equal_scores_have_one_order() -> None:
     assert list(fused([], [hit("b", 1.0), hit("c", 1.0), hit("a", 1.0)], 0.0)) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("How much leave?", "en"), ("¿Cuánto?", "en"), ("12345 !?", "en"), ("", "en"),
-        ("签证费用谁承担", "zh"), ("GPU 驱动怎么配置", "zh"), ("How do I 报销?", "zh"),
-        ("休暇は何日ですか", "ja"), ("カード", "ja"), ("휴가는 며칠입니까", "ko"), ("Сколько дней отпуска?", "ru"),
-    ],
-)  # fmt: skip
-def test_the_script_tells_the_language(text: str, language: str) -> None:
-    """Japanese and Korean before Chinese, since they may have its characters; Latin counts as English."""
-    assert query_language(text) == language
-
-
 def test_a_model_is_not_believed_in_a_language_it_does_not_know() -> None:
     """Then words alone decide; a model that declares none is believed in all."""
     assert dense_weight(card("en"), "annual leave") == DENSE_WEIGHT
     assert dense_weight(card("en"), "年假") == 0.0
     assert dense_weight(card("en", "zh"), "年假") == DENSE_WEIGHT
     assert dense_weight(card(), "年假") == DENSE_WEIGHT
-
-
-def test_words_are_compared_by_their_beginnings() -> None:
-    """Words of languages with spaces by a coarse stem, without those that say nothing; Chinese by pairs."""
-    assert terms("What is Carried over?") == terms("carrie OVER") == {"carrie", "over"}
-    assert terms("年假规定") == {"年假", "假规", "规定"}
-    assert terms("GPU 驱动") == {"gpu", "驱动"}
-    assert terms("¿…?") == set()
 
 
 def text_hit(id: str, score: float, text: str) -> Hit:

@@ -14,7 +14,7 @@ import pytest
 import activities.retrieve as retrieve_module
 import activities.stores.milvus as milvus_store
 from activities.contracts import Chunk, Chunking, IndexInput, PublishInput, RetrieveInput, SearchFilter
-from activities.drafts import Drafts
+from activities.drafts import GenerationPrefetch
 from activities.embed import vector_set
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
 from activities.index import IndexActivities, rows_of
@@ -254,8 +254,8 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
     id = await library.add("a.md", *texts)
     settings = GenerateSettings()
-    rewriter, drafts = Rewriter(library.triton, settings), Drafts(library.triton, settings)
-    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, drafts)
+    rewriter, prefetch = Rewriter(library.triton, settings), GenerationPrefetch(library.triton, settings)
+    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, prefetch)
     job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
     retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
     assert retrieved.sources == again.sources
@@ -274,17 +274,17 @@ async def test_writing_begins_with_the_passages(library: Library, triton_url: st
     await library.add("a.md", LEAVE)
     watched = Watched(triton_url)
     settings = GenerateSettings(max_tokens=4)
-    drafts = Drafts(watched, settings)
+    prefetch = GenerationPrefetch(watched, settings)
     step = RetrieveActivities(
-        library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), drafts
+        library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), prefetch
     )
     job = RetrieveInput(question_id="w" * 32, knowledge_base_id=library.kb.id, question="How much annual leave?")
     await step.retrieve(job)
     await asyncio.sleep(0)
     assert watched.begun == 0
     retrieved = await step.retrieve(msgspec.structs.replace(job, mode="generative"))
-    draft = await drafts.take(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
-    async with draft.tokens as tokens:
+    pending = await prefetch.claim(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
+    async with pending.tokens as tokens:
         assert [piece async for piece in tokens]
     assert watched.begun == 1
     await watched.close()

@@ -8,7 +8,7 @@ from activities.contracts import Turn
 from activities.rewrite import CARRIED, Rewriter, leans, standalone
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
-from activities.wording import topic_words
+from activities.text.terms import topic_words
 
 LEAVE = Turn(question="How many days of unused leave can be carried over?", answer="“Five days are carried over.” [1]")
 DICKENS = Turn(question="Who wrote the novel?", answer="The novel was written by Charles Dickens in 1838. [1]")

@@ -1,4 +1,4 @@
-"""Written answers: what a source says stays and gets its number, what none says is taken back."""
+"""Generated answers: a sentence that a source supports stays and gets its number, any other is taken back."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from random import Random
 
 import pytest
 
+from activities.answering.context import AnswerContext
 from activities.events import DeltaEvent, QuestionEvent, ResetEvent
-from activities.passage_vectors import PassageVectors
+from activities.passage_vectors import SentenceVectors
+from activities.passages import SourceTexts
 from activities.stores.triton import Triton
-from activities.support import Sources
-from activities.tokens import Tokens
-from activities.writing import Shown, Writing
+from activities.support import GroundingChecker
+from activities.tokens import TokenStream
+from activities.writing import GroundedStream, StreamedText
 
 QUESTION = "How many days of unused leave can be carried over?"
 USED = [
@@ -23,10 +25,16 @@ USED = [
 ]
 
 
+async def checking(triton: Triton, question: str, used: list[str], *, rephrased: bool = True) -> GroundingChecker:
+    """A checker of what is generated from these texts, with the platform's embedding model."""
+    context = AnswerContext(SourceTexts(used, b"", question), [], 0.0, await triton.card())
+    return GroundingChecker(context, SentenceVectors(triton), used, rephrased=rephrased)
+
+
 @pytest.fixture
-async def sources(triton: Triton) -> Sources:
-    """The passages above, compared by the platform's embedding model."""
-    return Sources(PassageVectors(triton), await triton.card(), QUESTION, USED)
+async def checker(triton: Triton) -> GroundingChecker:
+    """Compares with the passages above."""
+    return await checking(triton, QUESTION, USED)
 
 
 def seen(events: list[QuestionEvent]) -> str:
@@ -65,13 +73,13 @@ def seen(events: list[QuestionEvent]) -> str:
         ("", None),
     ],
 )
-async def test_a_sentence_is_supported_or_not(sources: Sources, written: str, place: int | None) -> None:
+async def test_a_sentence_is_supported_or_not(checker: GroundingChecker, written: str, place: int | None) -> None:
     """By the source that says the same, in either language; other numbers, names or a denial are inventions."""
-    verified = await sources.verify(written)
-    assert (verified.place if verified else None) == place
-    if verified:
-        assert verified.quote in USED[verified.place]
-        assert verified.shown.endswith(f" [{verified.place + 1}]")
+    grounded = await checker.check(written)
+    assert (grounded.place if grounded else None) == place
+    if grounded:
+        assert grounded.quote in USED[grounded.place]
+        assert grounded.numbered.endswith(f" [{grounded.place + 1}]")
 
 
 TEXT = (
@@ -85,40 +93,40 @@ KEPT = (
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_what_is_shown_is_what_is_kept(sources: Sources, seed: int) -> None:
+async def test_what_is_shown_is_what_is_kept(checker: GroundingChecker, seed: int) -> None:
     """However the text is cut into pieces: numbers are the verified ones, and the invention is gone."""
     dice, events = Random(seed), list[QuestionEvent]()
-    writing = Writing(sources, Shown(events.append))
+    stream = GroundedStream(checker, StreamedText(events.append))
     at = 0
     while at < len(TEXT):
         step = dice.randint(1, 1 + 5 * seed)
-        await writing.add(TEXT[at : at + step])
+        await stream.add(TEXT[at : at + step])
         at += step
-    assert await writing.finish() == KEPT == seen(events)
-    assert writing.withheld == 1
-    assert [one.place for one in writing.verified] == [1, 1, 0]
+    assert await stream.finish() == KEPT == seen(events)
+    assert stream.ungrounded == 1
+    assert [one.place for one in stream.grounded] == [1, 1, 0]
     assert sum(isinstance(event, ResetEvent) for event in events) == 1  # only the invention was taken back
 
 
-async def test_words_are_shown_before_their_sentence_is_complete(sources: Sources) -> None:
-    """Nobody waits for a full stop; numbers in brackets are not shown before they are verified."""
+async def test_words_are_shown_before_their_sentence_is_complete(checker: GroundingChecker) -> None:
+    """Nobody waits for a full stop; numbers in brackets are not shown before they are checked."""
     events = list[QuestionEvent]()
-    writing = Writing(sources, Shown(events.append))
+    stream = GroundedStream(checker, StreamedText(events.append))
     for piece in ("Employees may", " carry over", " five days of unused leave. [", "1"):
-        await writing.add(piece)
+        await stream.add(piece)
         assert "[" not in seen(events)
     assert seen(events) == "Employees may carry over five days of unused leave."
-    await writing.finish()
+    await stream.finish()
     assert seen(events) == "Employees may carry over five days of unused leave. [2]"
 
 
-async def test_nothing_supported_leaves_nothing(sources: Sources) -> None:
+async def test_nothing_supported_leaves_nothing(checker: GroundingChecker) -> None:
     """The text is empty in the end, and every sentence is counted."""
     events = list[QuestionEvent]()
-    writing = Writing(sources, Shown(events.append))
-    await writing.add("The moon is made of cheese. Cows jump over it on Sundays.")
-    assert await writing.finish() == seen(events) == ""
-    assert writing.withheld == 2
+    stream = GroundedStream(checker, StreamedText(events.append))
+    await stream.add("The moon is made of cheese. Cows jump over it on Sundays.")
+    assert await stream.finish() == seen(events) == ""
+    assert stream.ungrounded == 2
 
 
 async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
@@ -141,13 +149,13 @@ async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
         for word in ("a", "b"):
             yield word
 
-    async with Tokens(few()) as tokens:
+    async with TokenStream(few()) as tokens:
         assert [piece async for piece in tokens] == ["a", "b"]
     assert tokens.count == 2
-    async with Tokens(fails()) as tokens:
+    async with TokenStream(fails()) as tokens:
         with pytest.raises(ConnectionError):
             _ = [piece async for piece in tokens]
-    async with Tokens(endless()) as tokens:
+    async with TokenStream(endless()) as tokens:
         async for _ in tokens:
             break
     assert closed
@@ -179,6 +187,6 @@ async def test_what_must_be_copied_stands_so_in_a_source(
     triton: Triton, question: str, written: str, place: int | None
 ) -> None:
     """A small model's sentences are believed when what they add to the question is a source's own wording."""
-    sources = Sources(PassageVectors(triton), await triton.card(), question, ODD, rephrased=False)
-    verified = await sources.verify(written)
-    assert (verified.place if verified else None) == place
+    checker = await checking(triton, question, ODD, rephrased=False)
+    grounded = await checker.check(written)
+    assert (grounded.place if grounded else None) == place

@@ -14,10 +14,10 @@ from activities.errors import DamagedDocument
 from activities.readers.partition import QUIET, Progress, element, partition_html
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
+from activities.text.scripts import CJK
 
 _KEEP = "\u2060"  # an invisible mark: unstructured drops paragraphs of one character
-_CJK = "[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]"
-_CJK_BREAK = re.compile(rf"({_CJK})[ \t]*\r?\n[ \t]*(?={_CJK})")
+_CJK_BREAK = re.compile(rf"([{CJK}])[ \t]*\r?\n[ \t]*(?=[{CJK}])")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Tags whose content unstructured leaves out although a browser shows it.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}

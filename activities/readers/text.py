@@ -13,11 +13,11 @@ from activities.readers.encoding import decode
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, partition_text
 from activities.settings import ParseSettings
+from activities.text.scripts import CJK
 
 _WRAP_WIDTHS = range(40, 131)  # characters; CJK lines count double
 _SLACK = 0.85  # a wrapped line reaches at least this share of the width with its successor's first word
-_CJK = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef\u3000-\u303f"
-CJK_END, CJK_START = re.compile(f"[{_CJK}]$"), re.compile(f"^[{_CJK}]")
+CJK_END, CJK_START = re.compile(f"[{CJK}]$"), re.compile(f"^[{CJK}]")
 ITEM = re.compile(
     r"\s*(?:[-*+•·●○▪‣–]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\s"
     r"|[(（]?[0-9一二三四五六七八九十]{1,3}[）、.)](?!\d))"

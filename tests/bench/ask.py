@@ -25,7 +25,7 @@ from activities.answer import NOT_FOUND
 from activities.drafts import within_budget
 from activities.prompts import build_prompt, sampling
 from activities.retrieve import PASSAGES
-from activities.sentences import sentences
+from activities.text.sentences import sentences
 from api.client import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say

@@ -16,12 +16,12 @@ import numpy as np
 from sqlalchemy import delete, select
 
 from activities.index import row_id, write_rows
-from activities.sentences import sentences
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Generation
 from activities.stores.catalog.tables import DocumentRow, VersionRow, new_id, now
 from activities.stores.milvus import Row
 from activities.stores.triton import Vectors
+from activities.text.sentences import sentences
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, quantile, say
 from tests.bench.shelf import Shelf

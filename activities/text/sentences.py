@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 
+from activities.text.scripts import IDEOGRAPHIC
+
+#: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
+TABLE_ROW = re.compile(r"\S \| \S")
+
+#: Clauses that end in a semicolon are one sentence up to this many characters.
+SENTENCE_CHARACTERS = 240
+
 _CLOSERS = "\"'”’」』）)\\]》】"
 # A full stop ends a sentence when white space and something like a beginning follow it.
 _END = re.compile(
-    rf"[。！？!?…]+[{_CLOSERS}]*\s*|[；;]\s*(?=[\u2e80-\u9fff])|\.[{_CLOSERS}]*\s+(?=[\"'“‘(\[（「『]*[^\Wa-z_])|\n+"
+    rf"[。！？!?…]+[{_CLOSERS}]*\s*|[；;]\s*(?=[{IDEOGRAPHIC}])|\.[{_CLOSERS}]*\s+(?=[\"'“‘(\[（「『]*[^\Wa-z_])|\n+"
 )
 _CLAUSE = re.compile(rf"[，,、；;：:][{_CLOSERS}]*\s*|[—–]+\s*|\s+-\s+")
 _ABBREVIATION = re.compile(
@@ -44,3 +52,26 @@ def halves(text: str) -> list[str]:
     space = text.rfind(" ", middle // 2, middle + 1)
     cut = space + 1 if space >= 0 else middle
     return [text[:cut], text[cut:]]
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a passage are, without the space around them.
+
+    A line never continues in the next; a table's row is one sentence, and so are clauses with semicolons.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    for line in text.splitlines(keepends=True):
+        begin, joins = at, False
+        for piece in [line] if TABLE_ROW.search(line) else sentences(line):
+            start, end = begin + len(piece) - len(piece.lstrip()), begin + len(piece.rstrip())
+            begin += len(piece)
+            if start >= end:
+                continue
+            if joins and end - found[-1][0] <= SENTENCE_CHARACTERS:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((start, end))
+            joins = text[end - 1] in "；;"
+        at += len(line)
+    return found

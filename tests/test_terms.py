@@ -1,18 +1,10 @@
-"""Words of texts: what a question and a sentence share, and what a question asks for."""
+"""Terms: what a word is, and what two texts have in common."""
 
 from __future__ import annotations
 
 import pytest
 
-from activities.wording import (
-    gives_what_is_asked,
-    is_han,
-    rare_shares,
-    share,
-    tells_what_it_answers,
-    topic_words,
-    words_of,
-)
+from activities.text.terms import rare_shares, search_terms, share, tells_what_it_answers, topic_words, words_of
 
 
 def test_words_are_words_or_pairs_of_characters() -> None:
@@ -31,47 +23,20 @@ def test_topic_words_have_no_endings_and_say_something() -> None:
     assert topic_words("Is it this?") == set()
 
 
+def test_words_are_compared_by_their_beginnings() -> None:
+    """Words of languages with spaces by a coarse stem, without those that say nothing; Chinese by pairs."""
+    assert search_terms("What is Carried over?") == search_terms("carrie OVER") == {"carrie", "over"}
+    assert search_terms("年假规定") == {"年假", "假规", "规定"}
+    assert search_terms("GPU 驱动") == {"gpu", "驱动"}
+    assert search_terms("¿…?") == set()
+
+
 def test_rare_words_count_more() -> None:
     """Two texts have one word of the question each: the one that no other text has weighs more."""
     common, rare, none = rare_shares(topic_words("leave certificate"), ["leave here", "certificate leave", "lifts"])
     assert rare > common > none == 0.0
     assert share(topic_words("leave certificate"), "No certificate") == 0.5
     assert share(set(), "No certificate") == 0.0
-
-
-@pytest.mark.parametrize(
-    ("text", "han"),
-    [
-        ("年假五天", True),
-        ("使用 GPU 部署模型", True),
-        ("the 年假 policy of the company", False),
-        ("", False),
-        ("42", False),
-    ],
-)
-def test_a_text_is_chinese_when_most_of_it_is(text: str, han: bool) -> None:
-    """A Latin name in a Chinese sentence changes nothing, nor a Chinese word in an English one."""
-    assert is_han(text) is han
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "gives"),
-    [
-        ("How many days are left?", "Some days are left.", False),
-        ("How many days are left?", "Five days are left.", True),
-        ("How many of the 12 days are left?", "Of 12 days some are left.", False),
-        ("When was it built?", "It was built by Wren.", False),
-        ("When was it built?", "It was built in 1675.", True),
-        ("Who built it?", "It was built by Wren.", True),
-        ("有多少天年假？", "年假归员工所有。", False),
-        ("有多少天年假？", "年假为十二天。", True),
-        ("什么时候建成？", "由雷恩建成。", False),
-        ("什么时候建成？", "于1675年建成。", True),
-    ],
-)
-def test_numbers_and_times_are_given_when_they_are_asked_for(question: str, text: str, gives: bool) -> None:
-    """A number that the question itself has is no answer to it."""
-    assert gives_what_is_asked(question, text) is gives
 
 
 @pytest.mark.parametrize(

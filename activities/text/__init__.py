@@ -1,0 +1,1 @@
+"""Scripts, words and sentences of a text: pure functions, without a model and without I/O."""

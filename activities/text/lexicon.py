@@ -1,0 +1,109 @@
+"""Lexicon: the English and Chinese words that say a number, a time, a name or a denial."""
+
+from __future__ import annotations
+
+import re
+
+from activities.text.terms import topic_words
+
+# --- numbers and times -------------------------------------------------------------------------------
+
+_SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_LARGE = ("hundred", "thousand", "million", "billion")
+_HAN_DIGITS = "二三四五六七八九十"
+
+#: Without 一, which is an article more often than a number.
+_HAN_NUMERALS = f"{_HAN_DIGITS}两百千万亿"
+
+_DIGITS = {word: str(number) for words in (_SMALL, _HAN_DIGITS) for number, word in enumerate(words, 2)}
+
+#: A whole number, to be compared with another one.
+_NUMBER = re.compile(
+    rf"\d+(?:[.,]\d+)*|\b(?:{'|'.join((*_SMALL, *_LARGE))}|half|twice)\b|[{_HAN_NUMERALS}半]+",
+    re.I,
+)
+
+#: Anything that answers “how many”, a share or an article among it.
+_QUANTITY = re.compile(
+    rf"\d|\b(?:one|{'|'.join((*_SMALL, *_LARGE))}|dozen|half|third|quarter|once|twice)\b|[一{_HAN_NUMERALS}半]",
+    re.I,
+)
+_ASKS_QUANTITY = re.compile(
+    r"\bhow (?:many|much|long|old|far|large|big|tall|high|often|fast|deep|heavy)\b|\bpercent(?:age)?\b"
+    r"|多少|几[个位名次年天人种条座家台]|多[长久大高远深重]|比例|百分",
+    re.I,
+)
+_TIME = re.compile(
+    r"\b(?:1\d{3}|20\d\d)s?\b|\b(?:January|February|March|April|May|June|July|August|September|October|November"
+    r"|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|BC|AD)\b|\bcentur(?:y|ies)\b|\bdecades?\b"
+    r"|\d+\s*[年月日号点时]|[一二三四五六七八九十]+[年月日]|世纪|年代|公元|周[一二三四五六日末]|星期",
+)
+_ASKS_TIME = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade|period|time)\b"
+    r"|什么时[候间]|何时|哪一?[年天月日]|[几哪]个?世纪|年份|日期|几[年月日点]|时期",
+    re.I,
+)
+
+#: What numbers count: five weeks are not five days.
+_MEASURES = topic_words(
+    "seconds minutes hours days weeks months quarters years decades centuries percent dollars euros pounds yuan cents"
+    " meters metres feet miles kilometers kilometres grams kilograms tons liters litres times degrees people employees"
+)
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of a text; small ones are the same in words and in digits."""
+    return {_DIGITS.get(number.lower(), number.lower()) for number in _NUMBER.findall(text)}
+
+
+def measures(text: str) -> set[str]:
+    """The topic words that name what is counted; empty for a text without a number."""
+    return topic_words(text) & _MEASURES if _NUMBER.search(text) else set()
+
+
+def gives_what_is_asked(question: str, text: str) -> bool:
+    """False when the question asks for a number or a time, and the text has none that the question has not."""
+    if _ASKS_TIME.search(question):
+        return any(found not in question for found in _TIME.findall(text))
+    if _ASKS_QUANTITY.search(question):
+        return any(found not in question for found in _QUANTITY.findall(text))
+    return True
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+#: A capitalised word that does not begin a sentence.
+_CAPITALISED = r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'’-]+"
+_NAME_WORD = re.compile(rf"{_CAPITALISED}|(?<=\b[A-Z]\.\s)[A-Z][\w'’-]+")
+_NAME = re.compile(rf"{_CAPITALISED}(?:\s[A-Z][\w'’-]+)*")
+
+
+def name_words(text: str) -> list[str]:
+    """The words of names one by one, those behind an initial too (``J. Watson``), to be looked up in another text."""
+    found: list[str] = _NAME_WORD.findall(text)
+    return found
+
+
+def names(text: str) -> list[str]:
+    """Names of one or more words (``Charles Dickens``)."""
+    found: list[str] = _NAME.findall(text)
+    return found
+
+
+# --- denials -----------------------------------------------------------------------------------------
+
+_DENIAL = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
+
+#: Wider than the two patterns that it joins, ``_NUMBER`` and ``_DENIAL``: single characters, and exceptions.
+_DISTINCTION = re.compile(rf"\d+|\b(?:not?|never|without|except|unless)\b|[零〇一{_HAN_NUMERALS}不未无非没勿免]", re.I)
+
+
+def denies(text: str) -> bool:
+    """Whether a text denies something."""
+    return _DENIAL.search(text) is not None
+
+
+def distinctions(text: str) -> list[str]:
+    """Numbers, denials and exceptions: two texts that differ in one say different things, however alike they are."""
+    found: list[str] = _DISTINCTION.findall(text)
+    return found
