@@ -2,63 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from activities.answer import AnswerActivities
-from activities.batch import BatchActivities
-from activities.chunk import ChunkActivities
-from activities.contracts import Queue
-from activities.drafts import GenerationPrefetch
-from activities.embed import EmbedActivities
-from activities.index import IndexActivities
-from activities.mend_blobs import MendBlobActivities
-from activities.mend_rows import MendRowActivities
-from activities.mend_runs import MendRunActivities
-from activities.parse import ParseActivities
-from activities.publish import PublishActivities
-from activities.retrieve import RetrieveActivities, Retriever
-from activities.rewrite import Rewriter
-from activities.runs import RunActivities
+from activities.answering.answer import AnswerActivities
+from activities.answering.generation import GenerationPrefetch
+from activities.answering.retrieve import RetrieveActivities
+from activities.answering.rewrite import Rewriter
+from activities.answering.wait_for_index import WaitActivities
+from activities.contracts.queues import Queue
+from activities.ingest.batches import BatchActivities
+from activities.ingest.chunk import ChunkActivities
+from activities.ingest.deletion import RunActivities
+from activities.ingest.embed import EmbedActivities
+from activities.ingest.index import IndexActivities
+from activities.ingest.parse import ParseActivities
+from activities.ingest.publish import PublishActivities
+from activities.ingest.unpack import UnpackActivities
+from activities.reconcile.blobs import MendBlobActivities
+from activities.reconcile.rows import MendRowActivities
+from activities.reconcile.runs import MendRunActivities
+from activities.retrieval.retriever import Retriever
 from activities.settings import Settings
-from activities.stores.blobs import Blobs
-from activities.stores.catalog import Catalog
-from activities.stores.milvus import Milvus
-from activities.stores.triton import Triton
-from activities.unpack import UnpackActivities
-from activities.waiting import WaitActivities
-
-
-@dataclass(frozen=True)
-class Stores:
-    """One client of each external service."""
-
-    blobs: Blobs
-    catalog: Catalog
-    milvus: Milvus
-    triton: Triton
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, settings: Settings, *, interactive: bool = False) -> AsyncIterator[Stores]:
-        """Build the clients, none of which connects before it is used; close them at the end.
-
-        ``interactive`` is for processes in which people wait for every write.
-        """
-        stores = cls(
-            blobs=Blobs(settings.blobs_url),
-            catalog=Catalog(settings.catalog_url, checkpoints=not interactive),
-            milvus=Milvus(settings.milvus.uri, settings.milvus.token),
-            triton=Triton(settings.triton.address, reranks=bool(settings.rerank.model)),
-        )
-        try:
-            yield stores
-        finally:
-            await stores.milvus.close()
-            await stores.triton.close()
-            await stores.catalog.close()
+from activities.stores.connections import Stores
 
 
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:

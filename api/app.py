@@ -14,26 +14,27 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
-from activities import telemetry
 from activities.settings import Settings, load
-from api.access import OPTION, PUBLIC, authorize, needs
-from api.audit import AuditController
-from api.auth import OPEN_PATHS, ApiKeyAuthentication
-from api.batches import BatchController, BatchesOfKnowledgeBase
-from api.conversations import ConversationController, ConversationsController
+from activities.telemetry import logs
+from api.audit.routes import AuditController
+from api.batches.routes import BatchController, BatchesOfKnowledgeBase
+from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
-from api.documents import DocumentController, DocumentsOfKnowledgeBase, document_socket
-from api.errors import EXCEPTION_HANDLERS
-from api.formats import FormatController
-from api.health import HealthController
-from api.knowledge_bases import KnowledgeBaseController
-from api.openai import OpenAIController
-from api.questions import QuestionController, SearchController
-from api.reconcile import ReconcileController
+from api.documents.formats import FormatController
+from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
+from api.http.access import OPTION, PUBLIC, authorize
+from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
+from api.http.problems import EXCEPTION_HANDLERS
+from api.knowledge_bases.routes import KnowledgeBaseController
+from api.maintenance.health import HealthController
+from api.maintenance.metrics import Metrics
+from api.maintenance.reconcile import ReconcileController
+from api.openai.routes import OpenAIController
+from api.questions.routes import QuestionController, SearchController
 
 WEB = Path(__file__).parent / "web"
 
@@ -56,14 +57,6 @@ async def page() -> File:
         content_disposition_type="inline",
         headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"},
     )
-
-
-class Metrics(PrometheusController):
-    """Prometheus metrics, for operators."""
-
-    path = "/metrics"
-    opt = {OPTION: needs("operator")}
-    include_in_schema = False
 
 
 def _openapi() -> OpenAPIConfig:
@@ -123,7 +116,7 @@ def create_app(settings: Settings) -> Litestar:
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
         ],
         lifespan=[open_services],
-        logging_config=None,  # set up by activities.telemetry
+        logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
         request_max_body_size=settings.api.max_upload_bytes,
         response_headers=SECURITY_HEADERS,
@@ -136,7 +129,7 @@ def create_app(settings: Settings) -> Litestar:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = load()
-    telemetry.configure(settings.log, "api")
+    logs.configure(settings.log, "api")
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what is there for good is not looked through again: that held requests up for 130 ms now and then

@@ -12,22 +12,24 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from activities.registry import Stores
-from activities.retrieve import Retriever
+from activities.retrieval.retriever import Retriever
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
-from activities.stores.catalog import Catalog
+from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
-from api.access import RECORDS, Access
-from api.asking import Asking
-from api.auth import KEY_SECONDS
-from api.backpressure import Admission
-from api.control import BatchControl, DocumentControl
-from api.dispatch import Dispatcher
-from api.status import DocumentStatus
-from api.uploads import Uploads
-from api.watches import BatchWatches, DocumentWatches
-from workflows.connect import Jobs, connect
+from activities.stores.connections import Stores
+from api.background.dispatcher import Dispatcher
+from api.background.watches import BatchWatches, DocumentWatches
+from api.batches.control import BatchControl
+from api.documents.control import DocumentControl
+from api.documents.status import DocumentStatus
+from api.documents.uploads import Uploads
+from api.http.access import RECORDS, Access
+from api.http.admission import Admission
+from api.http.auth import KEY_SECONDS
+from api.questions.asking import Asking
+from workflows.client.connection import connect
+from workflows.client.jobs import Jobs
 
 
 @asynccontextmanager

@@ -25,10 +25,10 @@ from temporalio.client import Client
 
 from activities.settings import Settings, load
 from activities.stores.triton import Triton
-from api import local_env
-from api.processes import free_port
+from api.client import local_env
+from api.stack.processes import free_port
 from tests.fake_api import FakeApi, Holdfast, command_line, serving
-from workflows.connect import connect
+from workflows.client.connection import connect
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180

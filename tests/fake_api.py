@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import cli
+from api.cli.main import cli
 
 ENGLISH, CHINESE = "en_GB.UTF-8", "zh_CN.UTF-8"
 Holdfast = Callable[..., Result]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from activities.settings import load
-from workflows.connect import connect
+from workflows.client.connection import connect
 
 FOLDER = Path(__file__).parent / "data" / "histories"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from activities.formats import FORMATS
+from activities.readers.formats import FORMATS
 from activities.settings import PREFIX, Settings, variables
-from api.cli import cli
+from api.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

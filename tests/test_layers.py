@@ -18,18 +18,18 @@ FUNCTION_LINES = 60
 
 #: The edges of processes and threads: the only places that handle whatever may come, and why.
 EDGES = {
-    "activities/board.py": "the edge of a task that nobody waits for; what comes next must be written all the same",
-    "activities/forkserver.py": "a reader may raise anything; that is a crash of the parser",
-    "activities/interceptor.py": "the edge of every activity, where the retry is decided",
-    "api/cli_progress.py": "a count is taken back, whatever happened; the error goes on",
+    "activities/ingest/progress.py": "the edge of a task that nobody waits for; what comes next must be written all the same",
+    "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
+    "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
+    "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, where nobody else would see it",
     "triton_models/generate/1/model.py": "the edge of a thread, where nobody else would see it",
 }
 
 #: Those of them that may swallow what they caught instead of raising; they make another report of it.
 REPORTING = {
-    "activities/board.py",
-    "activities/forkserver.py",
+    "activities/ingest/progress.py",
+    "activities/sandbox/server.py",
     "triton_models/embed/1/model.py",
     "triton_models/generate/1/model.py",
 }
@@ -125,8 +125,8 @@ def test_nothing_is_left_to_do(file: str) -> None:
 ENVIRONMENT = {
     "activities/settings.py": "loads the settings",
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
-    "api/cli_texts.py": "the language of the terminal is not a setting of ours",
-    "api/stack_parts.py": "hands it on to the processes that it starts",
+    "api/cli/texts/messages.py": "the language of the terminal is not a setting of ours",
+    "api/stack/parts.py": "hands it on to the processes that it starts",
 }
 
 

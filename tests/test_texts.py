@@ -16,19 +16,19 @@ import pytest
 from litestar import Litestar, Request, get, post
 from litestar.params import JSONBody, Parameter
 
+from activities.contracts.names import clean_name, clean_tags
+from activities.contracts.search import SearchFilter
 from activities.errors import DamagedDocument, InvalidName, InvalidRequest, NotFound, Reason, SettingsError
-from activities.filters import SearchFilter
-from activities.names import clean_name, clean_tags
 from activities.phrases import Bilingual, Phrase
 from activities.settings import load
 from activities.stores.catalog.roles import ROLES
 from activities.validation import explain
-from api.cli_texts import TEXTS, text_of
-from api.errors import EXCEPTION_HANDLERS
-from api.openai_messages import said
-from api.problem import Message, Problem
-from api.schemas_openai import ChatRequest
-from api.sse import last_offset
+from api.cli.texts.messages import TEXTS, text_of
+from api.client.problems import Message, Problem
+from api.http.problems import EXCEPTION_HANDLERS
+from api.http.sse import last_offset
+from api.openai.messages import said
+from api.openai.schemas import ChatRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("activities", "workflows", "api", "triton_models")
@@ -95,8 +95,8 @@ def test_no_string_holds_two_languages(file: Path) -> None:
 
 #: Words that stand in Chinese texts of the command line as they are: formats, programs, fields, measures.
 TECHNICAL = {
-    "api/cli_texts.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL", "UTC", *ROLES},
-    "api/cli_texts_asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
+    "api/cli/texts/messages.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL", "UTC", *ROLES},
+    "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 
 

@@ -15,18 +15,25 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities import contracts as step
-    from activities import steps
-    from activities.contract import Contract
-    from activities.contracts import Priority as Urgency
-    from activities.contracts import Queue
+    from activities.contracts import Contract, signatures
+    from activities.contracts.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent, StateEvent
+    from activities.contracts.questions import (
+        Answered,
+        AnswerInput,
+        RecordAnswerInput,
+        Retrieved,
+        RetrieveInput,
+        WaitInput,
+    )
+    from activities.contracts.queues import Priority as Urgency
+    from activities.contracts.queues import Queue
+    from activities.contracts.stages import QUESTION_STAGES, WAITING_QUESTION_STAGES
     from activities.errors import Reason
-    from activities.events import DoneEvent, ErrorEvent, QuestionEvent, SourcesEvent, StateEvent
-    from activities.interceptor import reason_of
-    from activities.streams import TOPIC, WorkflowStream
-    from workflows.contracts import QUESTION_STAGES, WAITING_QUESTION_STAGES, JobState, QuestionJob
+    from activities.runtime.failures import reason_of
+    from activities.runtime.streams import TOPIC, WorkflowStream
+    from workflows.contracts import JobState, QuestionJob
     from workflows.policies import ANSWER_STEP, AT_ONCE, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP, Policy
-    from workflows.progress import Progress, canceled_by
+    from workflows.stages import Progress, canceled_by
 
 
 @workflow.defn
@@ -48,13 +55,13 @@ class AnswerQuestion:
         return self._progress.state()
 
     @workflow.run
-    async def run(self, job: QuestionJob) -> step.Answered:
+    async def run(self, job: QuestionJob) -> Answered:
         """Raises ApplicationError, typed by the reason's code, when there can be no answer."""
         try:
             answered = await self._answer(job)
         except (ActivityError, asyncio.CancelledError) as exc:
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
-            await self._record(step.RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
+            await self._record(RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
             self._progress.finish("canceled" if canceled else "failed", canceled_by() if canceled else "")
             self._publish(ErrorEvent(reason=reason))
             if canceled:
@@ -73,13 +80,13 @@ class AnswerQuestion:
         )
         return answered
 
-    async def _answer(self, job: QuestionJob) -> step.Answered:
+    async def _answer(self, job: QuestionJob) -> Answered:
         if job.wait_for_index:
             await self._wait(job)
         self._enter("retrieve")
-        retrieved: step.Retrieved = await self._step(
-            steps.retrieve,
-            step.RetrieveInput(
+        retrieved: Retrieved = await self._step(
+            signatures.retrieve,
+            RetrieveInput(
                 question_id=job.question_id,
                 knowledge_base_id=job.knowledge_base_id,
                 question=job.question,
@@ -96,8 +103,8 @@ class AnswerQuestion:
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
         answered = await workflow.execute_activity(
-            steps.answer,
-            step.AnswerInput(
+            signatures.answer,
+            AnswerInput(
                 question=job.question,
                 mode=job.mode,
                 sources_key=retrieved.sources_key,
@@ -116,7 +123,7 @@ class AnswerQuestion:
         answered = replace(answered, unsent=[])
         self._enter("record")
         await self._record(
-            step.RecordAnswerInput(
+            RecordAnswerInput(
                 question_id=job.question_id, retrieved=retrieved, answered=answered, milliseconds=self._milliseconds
             )
         )
@@ -127,8 +134,8 @@ class AnswerQuestion:
         began = workflow.now()
         self._progress.wait("wait_for_index")
         await workflow.execute_activity(
-            steps.wait_for_index,
-            step.WaitInput(question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, actor=job.actor),
+            signatures.wait_for_index,
+            WaitInput(question_id=job.question_id, knowledge_base_id=job.knowledge_base_id, actor=job.actor),
             task_queue=Queue.ANSWER,
             priority=self._priority,
             summary=f"Wait until the documents of {job.actor} are indexed",
@@ -136,8 +143,8 @@ class AnswerQuestion:
         )
         self._milliseconds["wait_for_index"] = int((workflow.now() - began).total_seconds() * 1000)
 
-    async def _record(self, record: step.RecordAnswerInput) -> None:
-        await self._step(steps.record_answer, record, "Record the answer", SHORT_STEP)
+    async def _record(self, record: RecordAnswerInput) -> None:
+        await self._step(signatures.record_answer, record, "Record the answer", SHORT_STEP)
 
     async def _step(
         self, function: Callable[..., Any], argument: Contract, summary: str, policy: Policy, *, at_once: bool = True

@@ -14,26 +14,27 @@ from temporalio.exceptions import ActivityError, ApplicationError, TemporalError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities import contracts as step
-    from activities import steps
-    from activities.contracts import BatchState, DocumentVersion, Queue, ingest_id
-    from activities.contracts import Priority as Urgency
-    from activities.errors import Reason
-    from activities.interceptor import reason_of
-    from workflows.contracts import (
-        BATCH_STAGES,
-        DOCUMENT,
-        KNOWLEDGE_BASE,
-        OWNER,
-        STAGE,
-        BatchJob,
-        BatchResult,
-        IngestJob,
-        JobState,
+    from activities.contracts import signatures
+    from activities.contracts.batches import (
+        BatchInput,
+        DocumentVersion,
+        FinishedInput,
+        NextDocumentsInput,
+        SettleBatchInput,
+        UnpackInput,
     )
+    from activities.contracts.ids import ingest_id
+    from activities.contracts.ingest import Dispatch
+    from activities.contracts.queues import Priority as Urgency
+    from activities.contracts.queues import Queue
+    from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
+    from activities.contracts.stages import BATCH_STAGES, BatchState
+    from activities.errors import Reason
+    from activities.runtime.failures import reason_of
+    from workflows.contracts import BatchJob, BatchResult, IngestJob, JobState
     from workflows.ingest import IngestDocument
     from workflows.policies import LONG_STEP, SHORT_STEP
-    from workflows.progress import Progress, by, canceled_by
+    from workflows.stages import Progress, by, canceled_by
 
 #: Documents that are asked for at once.
 PAGE = 16
@@ -154,8 +155,8 @@ class IngestBatch:
         self._progress.enter("unpack")
         try:
             await workflow.execute_activity(
-                steps.unpack,
-                step.UnpackInput(
+                signatures.unpack,
+                UnpackInput(
                     batch_id=job.batch_id, knowledge_base_id=job.knowledge_base_id, sha256=sha256, actor=job.actor
                 ),
                 task_queue=Queue.CPU,
@@ -186,10 +187,8 @@ class IngestBatch:
         self._news = False
         self._pages += 1
         found = await workflow.execute_activity(
-            steps.next_documents,
-            step.NextDocumentsInput(
-                batch_id=self._job.batch_id, page=f"{workflow.info().run_id}:{self._pages}", limit=PAGE
-            ),
+            signatures.next_documents,
+            NextDocumentsInput(batch_id=self._job.batch_id, page=f"{workflow.info().run_id}:{self._pages}", limit=PAGE),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"List up to {PAGE} documents to start",
@@ -199,11 +198,11 @@ class IngestBatch:
         self._closed = found.closed
         self._ahead += found.documents
 
-    async def _start(self, document: step.Dispatch) -> None:
+    async def _start(self, document: Dispatch) -> None:
         id = ingest_id(document.document_id, document.version)
         self._in_flight[id] = DocumentVersion(document_id=document.document_id, version=document.version)
         self._started += 1
-        fields = {name: getattr(document, name) for name in step.Dispatch.__struct_fields__}
+        fields = {name: getattr(document, name) for name in Dispatch.__struct_fields__}
         try:
             run = await workflow.start_child_workflow(
                 IngestDocument.run,
@@ -270,8 +269,8 @@ class IngestBatch:
     async def _look(self) -> None:
         """Drop documents from the window that the catalogue says are at their end."""
         found = await workflow.execute_activity(
-            steps.finished_documents,
-            step.FinishedInput(versions=list(self._in_flight.values())),
+            signatures.finished_documents,
+            FinishedInput(versions=list(self._in_flight.values())),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Check {len(self._in_flight)} running documents",
@@ -283,8 +282,8 @@ class IngestBatch:
 
     async def _close(self) -> None:
         await workflow.execute_activity(
-            steps.close_batch,
-            step.BatchInput(batch_id=self._job.batch_id),
+            signatures.close_batch,
+            BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary="Close the batch: no document arrived for a while",
@@ -306,8 +305,8 @@ class IngestBatch:
     async def _requeue(self) -> None:
         self._retry = False
         await workflow.execute_activity(
-            steps.requeue_failed,
-            step.BatchInput(batch_id=self._job.batch_id),
+            signatures.requeue_failed,
+            BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary="Queue failed documents again",
@@ -319,8 +318,8 @@ class IngestBatch:
         """Nothing more starts; what is under way is stopped and waited for."""
         self._ahead = []
         await workflow.execute_activity(
-            steps.cancel_queued,
-            step.BatchInput(batch_id=self._job.batch_id),
+            signatures.cancel_queued,
+            BatchInput(batch_id=self._job.batch_id),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary="Cancel documents that have not started",
@@ -347,10 +346,8 @@ class IngestBatch:
     async def _settle(self, state: BatchState, reason: Reason | None = None) -> None:
         self._noted = self._parallelism
         await workflow.execute_activity(
-            steps.settle_batch,
-            step.SettleBatchInput(
-                batch_id=self._job.batch_id, state=state, parallelism=self._parallelism, reason=reason
-            ),
+            signatures.settle_batch,
+            SettleBatchInput(batch_id=self._job.batch_id, state=state, parallelism=self._parallelism, reason=reason),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Record the batch as {state}",

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
-from activities.contracts import (
-    AnswerMode,
-    Contract,
-    Dispatch,
-    DocumentVersion,
-    Priority,
-    SearchFilter,
-)
-from activities.findings import Finding
-from activities.jobs import DOCUMENT as DOCUMENT
-from activities.jobs import KNOWLEDGE_BASE as KNOWLEDGE_BASE
-from activities.jobs import OWNER as OWNER
-from activities.jobs import STAGE as STAGE
-from activities.jobs import DeleteJob as DeleteJob
-from activities.jobs import DeleteKnowledgeBaseJob as DeleteKnowledgeBaseJob
-from activities.jobs import delete_id as delete_id
-from activities.jobs import delete_knowledge_base_id as delete_knowledge_base_id
-
-JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
-
-#: States after which nothing more happens to a job.
-FINAL_STATES: frozenset[JobStateName] = frozenset({"ready", "failed", "canceled"})
-
-INGEST_STAGES = ("parse", "chunk", "embed", "index", "publish")
-DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
-DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
-BATCH_STAGES = ("unpack", "ingest")
-QUESTION_STAGES = ("retrieve", "generate", "record")
-WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
-RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
+from activities.contracts import Contract
+from activities.contracts.answers import AnswerMode
+from activities.contracts.batches import DocumentVersion
+from activities.contracts.ingest import Dispatch
+from activities.contracts.queues import Priority
+from activities.contracts.reconcile import Finding
+from activities.contracts.search import SearchFilter
+from activities.contracts.stages import JobStateName
 
 
 class JobState(Contract, frozen=True):
@@ -130,11 +107,6 @@ class QuestionJob(Contract, frozen=True):
     at_once: bool = False
 
 
-def question_id(question_id: str) -> str:
-    """Workflow id of a question."""
-    return f"question/{question_id}"
-
-
 class ReconcileJob(Contract, frozen=True):
     """Compare catalogue, blobs, Milvus and Temporal. ``repair`` mends what disagrees; without it, it is only counted.
 
@@ -153,8 +125,3 @@ class ReconcileReport(Contract, frozen=True):
 
     repair: bool
     findings: list[Finding] = []  # noqa: RUF012 - msgspec copies it
-
-
-def reconcile_id(id: str) -> str:
-    """Workflow id of a comparison."""
-    return f"reconcile/{id}"

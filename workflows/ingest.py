@@ -12,15 +12,31 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, TemporalError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities import contracts as step
-    from activities import steps
-    from activities.contracts import Priority as Urgency
-    from activities.contracts import Queue, ingest_id
+    from activities.contracts import signatures
+    from activities.contracts.deletion import PurgeInput
+    from activities.contracts.ids import ingest_id
+    from activities.contracts.ingest import (
+        Chunked,
+        ChunkInput,
+        Embedded,
+        EmbedInput,
+        HoldInput,
+        Indexed,
+        IndexInput,
+        Parsed,
+        ParseInput,
+        Published,
+        PublishInput,
+        RecordFailureInput,
+    )
+    from activities.contracts.queues import Priority as Urgency
+    from activities.contracts.queues import Queue
+    from activities.contracts.stages import INGEST_STAGES
     from activities.errors import Reason
-    from activities.interceptor import reason_of
-    from workflows.contracts import INGEST_STAGES, IngestJob, IngestResult, JobState
+    from activities.runtime.failures import reason_of
+    from workflows.contracts import IngestJob, IngestResult, JobState
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
-    from workflows.progress import Progress, by, canceled_by, said
+    from workflows.stages import Progress, by, canceled_by, said
 
 T = TypeVar("T")
 
@@ -49,9 +65,9 @@ class IngestDocument:
         self._job = job
         self._progress = Progress(INGEST_STAGES, quiet=job.quiet)
         self._priority = Priority(priority_key=job.priority, fairness_key=job.knowledge_base_id)
-        self._parsed: step.Parsed | None = None
-        self._chunked: step.Chunked | None = None
-        self._embedded: step.Embedded | None = None
+        self._parsed: Parsed | None = None
+        self._chunked: Chunked | None = None
+        self._embedded: Embedded | None = None
         self._fresh = _from(job.retry_from)
         self._paused = self._canceled = self._again = self._finished = False
         self._paused_by = self._resumed_by = self._canceled_by = ""
@@ -199,8 +215,8 @@ class IngestDocument:
 
     async def _note_hold(self, *, paused: bool) -> None:
         await workflow.execute_activity(
-            steps.hold,
-            step.HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
+            signatures.hold,
+            HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=said("Record the pause", self._paused_by)
@@ -209,10 +225,10 @@ class IngestDocument:
             **SHORT_STEP,
         )
 
-    async def _parse(self, job: IngestJob) -> step.Parsed:
+    async def _parse(self, job: IngestJob) -> Parsed:
         parsed = await workflow.execute_activity(
-            steps.parse,
-            step.ParseInput(
+            signatures.parse,
+            ParseInput(
                 sha256=job.sha256,
                 document_name=job.document_name,
                 bytes=job.bytes,
@@ -231,23 +247,23 @@ class IngestDocument:
         """A short document takes neighbouring steps together, unless one of them is to be made anew."""
         return job.bytes <= SHORT_BYTES and not self._fresh
 
-    async def _chunk(self, job: IngestJob, parsed: step.Parsed) -> step.Chunked:
+    async def _chunk(self, job: IngestJob, parsed: Parsed) -> Chunked:
         return await workflow.execute_activity(
-            steps.chunk,
-            step.ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
+            signatures.chunk,
+            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Split {parsed.characters:,} characters into chunks",
             **LONG_STEP,
         )
 
-    async def _embed(self, job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.Embedded:
+    async def _embed(self, job: IngestJob, parsed: Parsed, chunked: Chunked) -> Embedded:
         """In slices when it is bulk work, so that a long document does not keep shorter ones waiting."""
         total = 0
         while True:
             embedded = await workflow.execute_activity(
-                steps.embed,
-                step.EmbedInput(
+                signatures.embed,
+                EmbedInput(
                     document_id=job.document_id,
                     version=job.version,
                     chunks_key=chunked.chunks_key,
@@ -266,11 +282,9 @@ class IngestDocument:
             if not embedded.remaining:
                 return msgspec.structs.replace(embedded, embedded=total, reused=embedded.vectors - total)
 
-    async def _index(
-        self, job: IngestJob, index: step.IndexInput, chunked: step.Chunked, embedded: step.Embedded
-    ) -> step.Indexed:
+    async def _index(self, job: IngestJob, index: IndexInput, chunked: Chunked, embedded: Embedded) -> Indexed:
         return await workflow.execute_activity(
-            steps.index,
+            signatures.index,
             msgspec.structs.replace(index, publish=None),
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -278,9 +292,9 @@ class IngestDocument:
             **LONG_STEP,
         )
 
-    async def _publish(self, job: IngestJob, publication: step.PublishInput) -> step.Published:
+    async def _publish(self, job: IngestJob, publication: PublishInput) -> Published:
         return await workflow.execute_activity(
-            steps.publish,
+            signatures.publish,
             publication,
             task_queue=Queue.STORE,
             priority=self._priority,
@@ -290,8 +304,8 @@ class IngestDocument:
 
     async def _purge(self, versions: list[int]) -> None:
         await workflow.execute_activity(
-            steps.purge_rows,
-            step.PurgeInput(
+            signatures.purge_rows,
+            PurgeInput(
                 knowledge_base_id=self._job.knowledge_base_id, document_id=self._job.document_id, versions=versions
             ),
             task_queue=Queue.STORE,
@@ -303,8 +317,8 @@ class IngestDocument:
     async def _give_up(self, reason: Reason, *, canceled: bool) -> None:
         """Leave nothing half-done: record the reason, purge the version's rows. Runs to its end when canceled."""
         recorded = await workflow.execute_activity(
-            steps.record_failure,
-            step.RecordFailureInput(
+            signatures.record_failure,
+            RecordFailureInput(
                 document_id=self._job.document_id, version=self._job.version, reason=reason, canceled=canceled
             ),
             task_queue=Queue.STORE,
@@ -320,9 +334,9 @@ class IngestDocument:
             self._progress.finish("failed")
 
 
-def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> step.IndexInput:
+def _index_input(job: IngestJob, parsed: Parsed, chunked: Chunked) -> IndexInput:
     """What the last steps have to know, before there are vectors."""
-    return step.IndexInput(
+    return IndexInput(
         knowledge_base_id=job.knowledge_base_id,
         document_id=job.document_id,
         version=job.version,
@@ -332,11 +346,9 @@ def _index_input(job: IngestJob, parsed: step.Parsed, chunked: step.Chunked) -> 
     )
 
 
-def _publication(
-    job: IngestJob, parsed: step.Parsed, chunked: step.Chunked, vectors_key: str = ""
-) -> step.PublishInput:
+def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: str = "") -> PublishInput:
     """What the catalogue has to know of the finished version."""
-    return step.PublishInput(
+    return PublishInput(
         document_id=job.document_id,
         version=job.version,
         chunks=chunked.chunks,

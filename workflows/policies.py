@@ -1,4 +1,4 @@
-"""Retry and timeout policies of the steps, by name. What is retryable is decided in ``activities.interceptor``.
+"""Retry and timeout policies of the steps, by name. What is retryable is decided in ``activities.runtime.interceptor``.
 
 Attempts are unlimited everywhere: what cannot succeed is raised as non-retryable, what is left is a
 dependency that is down, and that is waited for. The interval ends at 5 s, so that work goes on within 10 s

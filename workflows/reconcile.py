@@ -12,26 +12,27 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities import steps
-    from activities.contracts import Priority as Urgency
-    from activities.contracts import Queue
-    from activities.findings import Findings, Looked, LookInput, RecordReconcileInput
-    from activities.interceptor import reason_of
-    from workflows.contracts import RECONCILE_STAGES, JobState, ReconcileJob, ReconcileReport
+    from activities.contracts import signatures
+    from activities.contracts.queues import Priority as Urgency
+    from activities.contracts.queues import Queue
+    from activities.contracts.reconcile import Findings, Looked, LookInput, RecordReconcileInput
+    from activities.contracts.stages import RECONCILE_STAGES
+    from activities.runtime.failures import reason_of
+    from workflows.contracts import JobState, ReconcileJob, ReconcileReport
     from workflows.policies import MEND_STEP, SHORT_STEP
-    from workflows.progress import Progress
+    from workflows.stages import Progress
 
 Step = Callable[[LookInput], Coroutine[Any, Any, Looked]]
 
 #: Stage, its step, and its summary. Rows come after deletions, and blobs last: what is deleted needs none.
 LOOKS: tuple[tuple[str, Step, str], ...] = (
-    ("batches", steps.mend_batches, "Find batches without a run"),
-    ("documents", steps.mend_documents, "Find documents without a run"),
-    ("runs", steps.mend_runs, "Find runs without a document"),
-    ("deletions", steps.mend_deletions, "Find unfinished deletions"),
-    ("collections", steps.mend_collections, "Find collections without an index generation"),
-    ("rows", steps.mend_rows, "Find stray and missing rows"),
-    ("blobs", steps.mend_blobs, "Find unreferenced files"),
+    ("batches", signatures.mend_batches, "Find batches without a run"),
+    ("documents", signatures.mend_documents, "Find documents without a run"),
+    ("runs", signatures.mend_runs, "Find runs without a document"),
+    ("deletions", signatures.mend_deletions, "Find unfinished deletions"),
+    ("collections", signatures.mend_collections, "Find collections without an index generation"),
+    ("rows", signatures.mend_rows, "Find stray and missing rows"),
+    ("blobs", signatures.mend_blobs, "Find unreferenced files"),
 )
 
 
@@ -69,7 +70,7 @@ class Reconcile:
         return ReconcileReport(repair=job.repair, findings=self._found.list())
 
     async def _all(self, look: Step, title: str, job: ReconcileJob) -> None:
-        grace = job.blob_grace_seconds if look is steps.mend_blobs else job.grace_seconds
+        grace = job.blob_grace_seconds if look is signatures.mend_blobs else job.grace_seconds
         after: str | None = ""
         while after is not None:
             looked = await workflow.execute_activity(
@@ -85,7 +86,7 @@ class Reconcile:
 
     async def _record(self, job: ReconcileJob) -> None:
         await workflow.execute_activity(
-            steps.record_reconcile,
+            signatures.record_reconcile,
             RecordReconcileInput(
                 reconcile_id=job.reconcile_id or workflow.info().run_id.replace("-", ""),
                 actor=job.actor,

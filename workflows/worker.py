@@ -20,20 +20,22 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities import isolation, telemetry
-from activities.board import Board
-from activities.contracts import Queue
+from activities.contracts.queues import Queue
 from activities.errors import DependencyError
-from activities.interceptor import ActivityEdge
-from activities.registry import Stores, activities_of
+from activities.ingest.progress import Board
+from activities.registry import activities_of
+from activities.runtime.interceptor import ActivityEdge
+from activities.sandbox import runner
 from activities.settings import Settings, load
+from activities.stores.connections import Stores
+from activities.telemetry import logs
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
-from workflows.connect import connect
-from workflows.delete import DeleteDocument, DeleteKnowledgeBase
+from workflows.client.connection import connect
+from workflows.client.schedules import schedule_reconcile
+from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
-from workflows.schedules import schedule_reconcile
 
 #: Questions have their workflow where their steps are: a step that the same worker can do is begun at once, without
 #: another trip to the server. (The queue of all other workflows still serves those that began there.)
@@ -100,7 +102,7 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
-    isolation.close()
+    runner.close()
 
 
 async def _work(queues: list[str], settings: Settings, ready_file: Path | None) -> None:
@@ -112,7 +114,7 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
         writing = asyncio.create_task(board.run())
         running.callback(writing.cancel)
         if Queue.CPU in queues:
-            isolation.warm()
+            runner.warm()
         if Queue.ANSWER in queues:
             # What describes the embedding model is fetched now: the first question need not.
             warming = asyncio.create_task(_when_it_answers(stores.triton.tokenizer))
@@ -147,7 +149,7 @@ def main() -> None:
     queues = arguments.queue or list(Queue.ALL)
     if not {Queue.WORKFLOWS, Queue.ANSWER} & set(queues):
         os.nice(BACKGROUND)
-    telemetry.configure(settings.log, f"worker[{','.join(queues)}]")
+    logs.configure(settings.log, f"worker[{','.join(queues)}]")
     uvloop.run(run(queues, settings, arguments.ready_file))
 
 

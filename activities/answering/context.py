@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from activities.contracts import Citation, Source
-from activities.passages import SourceTexts
-from activities.stores.triton import ModelCard, Vectors
+from activities.contracts.answers import Citation, Source
+from activities.retrieval.passages import SourceTexts
+from activities.stores.triton import ModelCard
+from activities.stores.vectors import Vectors
 from activities.text.scripts import query_language
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import msgspec
 from lxml import etree
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument, first_line
 from activities.phrases import Phrase
 from activities.readers import archive, html

@@ -9,7 +9,7 @@ from typing import Any
 import lxml.html
 from lxml import etree
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument
 from activities.readers.partition import QUIET, Progress, element, partition_html
 from activities.readers.text import decode_file

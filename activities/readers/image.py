@@ -10,13 +10,13 @@ import numpy as np
 import pi_heif
 from PIL import Image, ImageOps
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
-from activities.formats import FORMATS
 from activities.phrases import Phrase
+from activities.readers.formats import FORMATS
 from activities.readers.layout import Line
-from activities.readers.ocr import recognise
-from activities.readers.ocr_layout import even_sizes, printed
+from activities.readers.ocr.engine import recognise
+from activities.readers.ocr.layout import even_sizes, printed
 from activities.readers.partition import Progress, page_limit
 from activities.readers.printed import elements
 from activities.settings import ParseSettings

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge
 from activities.phrases import Phrase
 from activities.readers.partition import Progress
-from activities.readers.records import MAX_DEPTH, depth, elements_of
 from activities.readers.sniff import json_value
+from activities.readers.tables.records import MAX_DEPTH, depth, elements_of
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 

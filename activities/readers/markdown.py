@@ -15,7 +15,7 @@ from lxml.html import defs
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.readers.html import elements_of
 from activities.readers.partition import Progress
 from activities.readers.text import decode_file

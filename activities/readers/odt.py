@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument, first_line
 from activities.readers import archive
 from activities.readers.pandoc import markup

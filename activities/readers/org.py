@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
 from activities.readers.text import decode_file

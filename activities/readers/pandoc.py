@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pypandoc
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed, ParserTimedOut
 from activities.phrases import Phrase
 from activities.readers.html import elements_of

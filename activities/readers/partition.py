@@ -23,7 +23,7 @@ from unstructured.partition.docx import partition_docx
 from unstructured.partition.html import partition_html
 from unstructured.partition.text import partition_text
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
 from activities.phrases import Phrase
 from activities.settings import ParseSettings

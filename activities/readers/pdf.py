@@ -18,7 +18,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument
 from activities.phrases import Phrase
 from activities.readers import pdf_scan

@@ -9,8 +9,8 @@ import pypdfium2.raw as pdfium
 from PIL import Image
 
 from activities.readers.layout import Line
-from activities.readers.ocr import recognise
-from activities.readers.ocr_layout import even_sizes, printed
+from activities.readers.ocr.engine import recognise
+from activities.readers.ocr.layout import even_sizes, printed
 
 _DPI = 200
 _MOST_PIXELS = 20_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.readers.layout import Line, Paragraph, divided_words, paragraphs, without_running_lines
 from activities.readers.partition import QUIET, element, partition_text
 from activities.readers.text import LONE_BULLET

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument
 from activities.phrases import Phrase
 from activities.readers.pandoc import markup

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import UnsupportedFormat
-from activities.formats import hint, supported
 from activities.readers.encoding import decode
+from activities.readers.formats import hint, supported
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, partition_text
 from activities.settings import ParseSettings

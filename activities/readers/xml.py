@@ -9,12 +9,12 @@ from typing import Any
 
 from lxml import etree
 
-from activities.contracts import Element
+from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, first_line
 from activities.phrases import Phrase
-from activities.readers import records
 from activities.readers.encoding import decode
 from activities.readers.partition import Progress
+from activities.readers.tables import records
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 

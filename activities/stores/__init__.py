@@ -1,0 +1,1 @@
+"""One narrow client per external service: typed, one error table, ping()."""

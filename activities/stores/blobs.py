@@ -6,7 +6,7 @@ key                                       holds
 ``originals/<sha256>``                    the uploaded bytes
 ``parsed/<sha256>/<parser>``              msgpack ``ParsedDocument``
 ``chunks/<parsed>/<chunking>``            msgpack ``list[Chunk]``
-``vectors/<chunks>/<model>/…``            text hashes and vectors, whole or in parts (``activities.embed``)
+``vectors/<chunks>/<model>/…``            text hashes and vectors, whole or in parts (``activities.ingest.embed``)
 ``questions/<id>/sources``                msgpack texts of the passages that a question was given
 ========================================= ==========================================================
 
@@ -15,7 +15,6 @@ Errors of obstore become ``BlobsUnavailable`` (waited for) or ``KeyError`` (no s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,20 +30,6 @@ from obstore.store import LocalStore, from_url
 from activities.errors import BlobsUnavailable, first_line
 
 T = TypeVar("T")
-
-
-def digest(*parts: str | bytes) -> str:
-    """A short, stable fingerprint of the parts (32 hexadecimal digits of SHA-256)."""
-    whole = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        whole.update(len(data).to_bytes(8, "big") + data)
-    return whole.hexdigest()[:32]
-
-
-def original_key(sha256: str) -> str:
-    """Key of the uploaded bytes with this SHA-256 (64 hexadecimal digits)."""
-    return f"originals/{sha256}"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from pymilvus import AsyncMilvusClient, DataType, Function, FunctionType
 from pymilvus.exceptions import CollectionNotExistException, MilvusException, ParamError
 
 from activities.errors import MilvusUnavailable, first_line
-from activities.stores.triton import Vectors
+from activities.stores.vectors import Vectors
 
 #: Seconds that one call may take.
 TIMEOUT = 30.0
@@ -371,3 +371,8 @@ def _schema(dimension: int) -> Any:
     schema.add_field("sparse", DataType.SPARSE_FLOAT_VECTOR)
     schema.add_function(Function("bm25", FunctionType.BM25, ["text"], ["sparse"]))
     return schema
+
+
+def row_id(document_id: str, version: int, ordinal: int) -> str:
+    """Id of a chunk's row: the same chunk always has the same one, so that writing twice is writing once."""
+    return f"{document_id}:{version}:{ordinal}"

@@ -16,7 +16,6 @@ from typing import Any
 import grpc
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
@@ -24,6 +23,7 @@ from tritonclient.utils import InferenceServerException
 
 from activities.errors import ModelError, TritonUnavailable
 from activities.phrases import Phrase
+from activities.stores.vectors import Vectors
 
 EMBED_MODEL = "embed"
 TEXT = "text"
@@ -53,8 +53,6 @@ EMBED_TIMEOUT = 120.0
 #: gRPC states that mean "not now" rather than "not this". Triton answers UNAVAILABLE for a model that is loading.
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
 
-Vectors = npt.NDArray[np.float32]
-
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What the embedding model says of itself.
@@ -62,7 +60,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     ``fingerprint`` names the vector space: equal fingerprints have comparable vectors. ``languages`` are
     ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``).
     ``batch_size`` is the number of texts in one request that suits the device. ``found_threshold`` says by
-    language (``*`` for the others) how similar passages must be to hold an answer (``activities.evidence``).
+    language (``*`` for the others) how similar passages must be to hold an answer (``activities.answering.extraction``).
     """
 
     model: str

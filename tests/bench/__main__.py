@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from activities import telemetry
 from activities.settings import LogSettings
+from activities.telemetry import logs
 from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, search, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
@@ -168,7 +168,7 @@ def arguments() -> Options:
 def main() -> int:
     """Measure, and print one table. Says nothing by its exit code: figures are to be read."""
     options = arguments()
-    telemetry.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' own functions in here
+    logs.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' own functions in here
     with contextlib.nullcontext(running(options.url, options.key)) if options.url else own() as instance:
         measures = asyncio.run(measure(instance, options))
     if options.json:

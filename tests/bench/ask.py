@@ -21,12 +21,12 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from activities.answer import NOT_FOUND
-from activities.drafts import within_budget
-from activities.prompts import build_prompt, sampling
-from activities.retrieve import PASSAGES
+from activities.answering.answer import NOT_FOUND
+from activities.answering.generation import within_budget
+from activities.answering.prompts import build_prompt, sampling
+from activities.retrieval.retriever import PASSAGES
 from activities.text.sentences import sentences
-from api.client import PREFIX
+from api.client.client import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say
 from tests.bench.shelf import Document, Shelf

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from api.client import Target
+from api.client.client import Target
 from tests.bench.instance import ROOT
 
 ANSWER_BYTES = 1 << 26

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from activities.chunk import chunk_document, counter, fitted
-from activities.contracts import Chunk, Chunking
-from activities.embed import embed_chunks
-from activities.index import BATCH, rows_of
-from activities.parse import parse_file
-from activities.stores.blobs import Blobs, digest
-from activities.stores.triton import Vectors
+from activities.contracts.documents import Chunk, Chunking
+from activities.ingest.chunk import chunk_document, counter, fitted
+from activities.ingest.embed import embed_chunks
+from activities.ingest.index import BATCH, rows_of
+from activities.ingest.parse import parse_file
+from activities.stores.blob_keys import digest
+from activities.stores.blobs import Blobs
+from activities.stores.vectors import Vectors
 from tests.bench.instance import Bench
 from tests.bench.measures import Spent
 from tests.bench.shelf import Document, Run

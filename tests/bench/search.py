@@ -15,12 +15,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sqlalchemy import delete, select
 
-from activities.index import row_id, write_rows
+from activities.ingest.index import write_rows
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Generation
 from activities.stores.catalog.tables import DocumentRow, VersionRow, new_id, now
-from activities.stores.milvus import Row
-from activities.stores.triton import Vectors
+from activities.stores.milvus import Row, row_id
+from activities.stores.vectors import Vectors
 from activities.text.sentences import sentences
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, quantile, say

@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import ingest_id
+from activities.contracts.ids import ingest_id
 from tests.bench.instance import Bench
 from tests.bench.measures import Spent
 from workflows.contracts import IngestResult

@@ -9,14 +9,14 @@ from collections import Counter
 
 import msgspec
 
-from activities.contracts import Chunk
-from activities.embed import GROUP
+from activities.contracts.documents import Chunk
+from activities.ingest.embed import GROUP
 from activities.stores.blobs import Blobs
-from activities.stores.catalog import Catalog
+from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document
 from activities.stores.milvus import Milvus
 from tests.chaos.run import Run, Upload
-from workflows.connect import connect
+from workflows.client.connection import connect
 
 
 class Findings(msgspec.Struct):

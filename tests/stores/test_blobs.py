@@ -11,9 +11,10 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from activities.contracts import Chunk
+from activities.contracts.documents import Chunk
 from activities.errors import BlobsUnavailable
-from activities.stores.blobs import Blobs, digest, original_key
+from activities.stores.blob_keys import digest, original_key
+from activities.stores.blobs import Blobs
 
 MIB = 1 << 20
 

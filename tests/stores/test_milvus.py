@@ -15,8 +15,8 @@ from pymilvus import AsyncMilvusClient
 from activities.errors import MilvusUnavailable
 from activities.stores.catalog.tables import new_id
 from activities.stores.milvus import GRPC_OPTIONS, MAX_TEXT_BYTES, Hit, Milvus, Row, Scope, _schema
-from activities.stores.triton import Vectors
-from api.processes import free_port
+from activities.stores.vectors import Vectors
+from api.stack.processes import free_port
 from tests.conftest import Platform
 
 DIMENSION = 8

@@ -11,7 +11,7 @@ import pytest
 
 from activities.errors import ModelError, TritonUnavailable
 from activities.stores.triton import Triton
-from api.processes import free_port
+from api.stack.processes import free_port
 
 PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
 

@@ -8,16 +8,14 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import delete, func, null, select, tuple_, update
 
-from activities.contracts import BatchState, Dispatch
+from activities.contracts.ingest import Dispatch
+from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import dispatch, dispatches
-from activities.stores.catalog.records import PENDING, Batch, Tally
+from activities.stores.catalog.records import Batch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
-
-#: States of a batch whose workflow goes on.
-ACTIVE: tuple[BatchState, ...] = ("queued", "running", "paused")
 
 #: The time over which a batch's speed is measured.
 RATE_OVER = timedelta(seconds=60)

@@ -7,23 +7,22 @@ from datetime import timedelta
 
 from sqlalchemy import delete, func, select
 
-from activities.contracts import Published, PublishInput
+from activities.contracts.ingest import Published, PublishInput
+from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import HoldfastError, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.intake import Intake
+from activities.stores.catalog.mapping import document_record, indexed_in, latest, set_tags
 from activities.stores.catalog.records import (
-    PENDING,
     Accepted,
     Document,
-    DocumentState,
     IndexedVersion,
     LiveDocument,
     Note,
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.rows import document_record, indexed_in, latest, set_tags
 from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, VersionRow, now
 
 #: How long after it was canceled a run may still be on its way to its end.

@@ -13,12 +13,14 @@ from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Chunking, Dispatch
+from activities.contracts.documents import Chunking
+from activities.contracts.ingest import Dispatch
+from activities.contracts.stages import PENDING
 from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction
-from activities.stores.catalog.records import PENDING, Accepted, Upload
-from activities.stores.catalog.rows import document_record, latest, set_tags
+from activities.stores.catalog.mapping import document_record, latest, set_tags
+from activities.stores.catalog.records import Accepted, Upload
 from activities.stores.catalog.tables import (
     ContentRow,
     DocumentRow,

@@ -9,7 +9,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import AnswerSettings, Chunking
+from activities.contracts.documents import Chunking
+from activities.contracts.questions import AnswerSettings
 from activities.errors import NameTaken, NotFound
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Generation, KnowledgeBase

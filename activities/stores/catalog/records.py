@@ -7,14 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from activities.contracts import AnswerMode, AnswerSettings, BatchState, Chunking, Citation, Fallback, Source
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.documents import Chunking
+from activities.contracts.questions import AnswerSettings
+from activities.contracts.stages import BatchState, DocumentState, QuestionState
 from activities.errors import Reason
 from activities.stores.catalog.roles import Role
-
-DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
-QuestionState = Literal["running", "ready", "failed", "canceled"]
-
-PENDING: tuple[DocumentState, ...] = ("queued", "running", "waiting", "paused")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

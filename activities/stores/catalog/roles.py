@@ -1,4 +1,4 @@
-"""The roles of API keys, in one place: ``api.access`` says what each of them may do."""
+"""The roles of API keys, in one place: ``api.http.access`` says what each of them may do."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ class VersionRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     published_at: Mapped[datetime | None] = mapped_column(index=True)
-    # how far its run is, as workers last noted it (activities.board)
+    # how far its run is, as workers last noted it (activities.ingest.progress)
     stage: Mapped[str] = mapped_column(String(16), default="")
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]

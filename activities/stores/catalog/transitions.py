@@ -43,8 +43,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Update, and_, bindparam, null, or_, select, tuple_, update
 
+from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import Canceled, Reason, Superseded
-from activities.stores.catalog.records import PENDING, DocumentState, Note, PendingVersion, Upload
+from activities.stores.catalog.records import Note, PendingVersion, Upload
 from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
 #: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.

@@ -1,0 +1,172 @@
+"""The answer step: quoted sentences (``extractive``) or generated text (``generative``), as a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import msgspec
+from temporalio import activity
+
+from activities.answering.context import AnswerContext
+from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
+from activities.answering.generation import GenerationPrefetch
+from activities.answering.grounding import GroundedSentence, GroundingChecker
+from activities.answering.prompts import PROMPT_VERSION
+from activities.answering.sentence_vectors import SentenceVectors
+from activities.answering.streaming import GroundedStream, StreamedText
+from activities.contracts.answers import AnswerMode, Citation, Fallback
+from activities.contracts.events import ResetEvent
+from activities.contracts.questions import Answered, AnswerInput, RecordAnswerInput
+from activities.retrieval.passages import SourceTexts
+from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.streams import Publisher
+from activities.settings import GenerateSettings
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.triton import Triton
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.terms import tells_what_it_answers
+
+#: The answer when the documents do not hold one, and its second half when passages come near to it.
+NOT_FOUND = {
+    "en": "The documents do not seem to answer this question.",
+    "zh": "文档中似乎没有这个问题的答案。",
+}
+NEAREST = {
+    "en": " The passages nearest to it are listed as sources.",
+    "zh": "最接近的段落列在来源中。",
+}
+
+#: The name that records give to the language model that comes with the platform.
+BUNDLED = "bundled"
+
+
+class AnswerActivities:
+    """Runs on the ``answer`` queue."""
+
+    def __init__(
+        self, blobs: Blobs, triton: Triton, catalog: Catalog, settings: GenerateSettings, prefetch: GenerationPrefetch
+    ) -> None:
+        self._blobs, self._triton, self._catalog = blobs, triton, catalog
+        self._settings, self._prefetch = settings, prefetch
+        self._vectors = SentenceVectors(triton)
+
+    @activity.defn(name="answer")
+    @heartbeating
+    async def answer(self, input: AnswerInput) -> Answered:
+        """Answer from the passages, or say that they do not hold the answer."""
+        found = await self._blobs.load(input.sources_key, SourceTexts)
+        context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
+        async with Publisher() as stream:
+            if activity.info().attempt > 1:
+                stream.publish(ResetEvent())
+            text = StreamedText(stream.publish)
+            if input.mode == "extractive":
+                answered = await self._extract(context, text)
+            elif not self._settings.writes(context.language):
+                answered = await self._extract(context, text, fallback="language")
+            else:
+                answered = await self._generate(input.sources_key, context, text)
+            return msgspec.structs.replace(answered, unsent=await stream.close())
+
+    @activity.defn(name="record_answer")
+    async def record_answer(self, input: RecordAnswerInput) -> None:
+        """Record how the question ended."""
+        await self._catalog.questions.record(input)
+
+    async def _extract(self, context: AnswerContext, text: StreamedText, fallback: Fallback | None = None) -> Answered:
+        """The sentences that answer, word for word; ``fallback`` is why they are not generated."""
+        began = time.perf_counter()
+        scored = await score_sentences(context, self._vectors)
+        took = {"weigh": _since(began)}
+        if is_answerable(context, scored):
+            answered = _quote(context, text, scored, fallback)
+        else:
+            answered = _refuse(context, text, scored, "generative" if fallback else "extractive")
+        return msgspec.structs.replace(answered, milliseconds=took)
+
+    async def _generate(self, key: str, context: AnswerContext, text: StreamedText) -> Answered:
+        """The language model's sentences that the sources support.
+
+        Generation runs while sentences are scored. Where the best passage alone tells that there is an answer, the
+        first words are streamed at once; otherwise they wait for the scores, and are dropped when these tell that
+        there is none.
+        """
+        began = time.perf_counter()
+        took: dict[str, int] = {}
+        pending = await self._prefetch.claim(key, context.found)
+        checker = GroundingChecker(context, self._vectors, pending.used, rephrased=self._settings.rephrases)
+        stream = GroundedStream(checker, text)
+        clear = is_clearly_answerable(context)
+        async with asyncio.TaskGroup() as group, pending.tokens as tokens:
+            scoring = None if clear else group.create_task(score_sentences(context, self._vectors))
+            if scoring is not None and not is_answerable(context, await scoring):
+                return _refuse(context, text, await scoring, mode="generative")
+            async for piece in tokens:
+                took.setdefault("first_token", _since(began))
+                await stream.add(piece)
+                report(tokens.count)
+                if tokens.count > 1:  # the first words are on their way to the reader
+                    scoring = scoring or group.create_task(score_sentences(context, self._vectors))
+            written = await stream.finish(cut=tokens.count >= pending.max_tokens)
+            took["generate"] = _since(began)
+            scored = await scoring if scoring else await score_sentences(context, self._vectors)
+        if self._is_to_the_point(context.question, stream.grounded, scored):
+            citations = _citations(context, stream.grounded)
+            answered = Answered(answer=written, citations=citations, mode="generative", found=True)
+        else:
+            answered = _quote(context, text, scored, "unsupported")
+        return msgspec.structs.replace(
+            answered,
+            tokens=tokens.count,
+            withheld=stream.ungrounded,
+            model=self._settings.model or BUNDLED,
+            prompt_version=PROMPT_VERSION,
+            milliseconds=took,
+        )
+
+    def _is_to_the_point(self, question: str, grounded: Sequence[GroundedSentence], scored: Sequence[Sentence]) -> bool:
+        """Whether a generated sentence gives what is asked for, from the place of the best sentence.
+
+        A true sentence is not enough: small models, which must not rephrase, often answer another question.
+        """
+        return any(
+            gives_what_is_asked(question, one.text)
+            and one.place == best.source
+            and (best.text in one.quote or one.quote in best.text)
+            and (self._settings.rephrases or tells_what_it_answers(question, one.text))
+            for one in grounded
+            for best in scored[:1]
+        )
+
+
+def _quote(
+    context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None
+) -> Answered:
+    """The best sentences, each with the number of its source."""
+    citations = quotes(context, scored)
+    answer = ""
+    for one in citations:
+        answer += f"{chr(10) * 2 if answer else ''}{one.quote} [{one.n}]"
+        text.set(answer)
+    return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
+
+
+def _refuse(context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], mode: AnswerMode) -> Answered:
+    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
+    language = context.language if context.language in NOT_FOUND else "en"
+    nearest = quotes(context, scored)
+    text.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
+    return Answered(answer=text.text, citations=nearest, mode=mode, found=False)
+
+
+def _citations(context: AnswerContext, grounded: Sequence[GroundedSentence]) -> list[Citation]:
+    """The quotes behind the sentences, each once, by the number of their source."""
+    cited = {(one.place, one.quote): context.citation(one.place, one.quote) for one in grounded}
+    return sorted(cited.values(), key=lambda one: one.n)
+
+
+def _since(began: float) -> int:
+    return round((time.perf_counter() - began) * 1000)

@@ -1,0 +1,240 @@
+"""Extraction: scores the sentences of the passages, decides whether they answer the question, and quotes the best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from activities.answering.context import AnswerContext
+from activities.answering.sentence_vectors import SentenceVectors
+from activities.contracts.answers import Citation, Source
+from activities.stores.triton import ModelCard
+from activities.text.lexicon import gives_what_is_asked
+from activities.text.scripts import is_han
+from activities.text.sentences import TABLE_ROW, spans
+from activities.text.terms import rare_shares, share, topic_words, words_of
+
+#: Passages whose sentences are scored, and sentences that an answer quotes at most.
+PASSAGES = 3
+QUOTES = 2
+
+#: Sentences that are embedded: those with the most words in common with the question, and as many as these of
+#: those in the other script, in which there can be none in common.
+SHORTLIST = 10
+OTHER_SCRIPT = 24
+
+#: The best sentences are scored again together with their neighbours: how many, and the weight of that cosine.
+RESCORED = 4
+NEIGHBOURS_WEIGHT = 0.3
+
+#: Weights of a sentence's score beside its cosine: its passage's rank score, the question's words in it, those in
+#: it and its neighbours, and whether it has a number or a time when the question asks for one.
+PASSAGE_WEIGHT = 0.05
+WORD_WEIGHT = 0.1
+NEAR_WEIGHT = 0.1
+ASKED_WEIGHT = 0.02
+
+#: Weight of the passage's rank score beside the question's words when sentences are shortlisted.
+SHORTLIST_PASSAGE_WEIGHT = 0.3
+
+#: Weight of the share of the question's words in a passage in the decision whether there is an answer at all.
+COMMON_WEIGHT = 0.1
+
+#: The threshold of questions whose passages are in another script, and the share of a threshold that the best
+#: passage must reach alone to be clear.
+CROSS = "cross"
+CLEAR = 0.52
+
+#: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table.
+MIN_WORDS = 4
+
+#: A second quote must come this close to the first, and say something else: not this share of the same words.
+CLOSE = 0.12
+SAME = 0.8
+
+#: A sentence that begins with a pronoun is quoted with the one before it when it is this far ahead of all others.
+_REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
+AHEAD = 0.05
+
+_LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
+
+    ``start`` and ``end`` are offsets in the passage's text, ``lead`` is that of the sentence before it in its line;
+    ``before`` and ``after`` are the sentences beside it.
+    """
+
+    text: str
+    source: int
+    position: int
+    cosine: float = 0.0
+    score: float = 0.0
+    start: int = 0
+    end: int = 0
+    lead: int = 0
+    before: str = ""
+    after: str = ""
+
+    @property
+    def around(self) -> str:
+        """The sentence between its neighbours."""
+        space = "" if is_han(self.text) else " "
+        return space.join(part for part in (self.before, self.text, self.after) if part)
+
+
+async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> list[Sentence]:
+    """The shortlisted sentences of the first passages with their scores, best first.
+
+    Empty when the passages have no sentence, or the question no vector (after a search by keywords).
+    """
+    if not context.vector.size:
+        return []
+    scored = _shortlist(context.question, sentences_of(context.texts, context.sources), context.sources)
+    if not scored:
+        return []
+    cosines = await vectors.embed(context.card, [sentence.text for sentence in scored]) @ context.vector
+    scored = [
+        msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
+        for sentence, cosine in zip(scored, cosines, strict=True)
+    ]
+    scored.sort(key=lambda sentence: -sentence.score)
+    best = scored[:RESCORED]
+    around = await vectors.embed(context.card, [sentence.around for sentence in best]) @ context.vector
+    for at, (sentence, cosine) in enumerate(zip(best, around, strict=True)):
+        closer = NEIGHBOURS_WEIGHT * (float(cosine) - sentence.cosine)
+        scored[at] = msgspec.structs.replace(sentence, score=sentence.score + closer)
+    # The others stay behind: scores with neighbours are higher or lower as a whole, and cannot be compared.
+    return sorted(scored[:RESCORED], key=lambda sentence: -sentence.score) + scored[RESCORED:]
+
+
+def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
+    """The sentences of the first passages, in reading order; headings and repetitions are left out."""
+    seen: set[str] = set()
+    found: list[Sentence] = []
+    for place, text in enumerate(texts[:PASSAGES]):
+        headings = set(sources[place].section.split(" › "))
+        places = spans(text)
+        parts = ["", *(text[start:end] for start, end in places), ""]
+        for position, (start, end) in enumerate(places):
+            before, sentence, after = parts[position : position + 3]
+            if sentence not in seen and sentence not in headings and _is_quotable(sentence):
+                seen.add(sentence)
+                lead = places[position - 1][0] if position else start
+                lead = start if "\n" in text[lead:start] else lead
+                found.append(
+                    Sentence(sentence, place, position, start=start, end=end, lead=lead, before=before, after=after)
+                )
+    return found
+
+
+def _is_quotable(sentence: str) -> bool:
+    """Not a mere label, a number or the caption of a list; few words are enough in a table, where they have a name."""
+    words = len(words_of(sentence))
+    return words >= MIN_WORDS or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
+
+
+def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Source]) -> list[Sentence]:
+    """The sentences that are embedded, scored by words alone."""
+    wanted, han = topic_words(question), is_han(question)
+    own = rare_shares(wanted, [sentence.text for sentence in found])
+    near = rare_shares(wanted, [sentence.around for sentence in found])
+    ranked: list[tuple[float, Sentence]] = []
+    others: list[Sentence] = []
+    for sentence, word, beside in zip(found, own, near, strict=True):
+        score = (
+            PASSAGE_WEIGHT * sources[sentence.source].score
+            + WORD_WEIGHT * word
+            + NEAR_WEIGHT * beside
+            + ASKED_WEIGHT * gives_what_is_asked(question, sentence.text)
+        )
+        scored = msgspec.structs.replace(sentence, score=score)
+        if is_han(sentence.text) is han:
+            ranked.append((SHORTLIST_PASSAGE_WEIGHT * sources[sentence.source].score + word + beside, scored))
+        else:
+            others.append(scored)
+    ranked.sort(key=lambda pair: -pair[0])
+    return [sentence for _, sentence in ranked[:SHORTLIST]] + others[:OTHER_SCRIPT]
+
+
+def common_words(context: AnswerContext) -> float:
+    """The largest share (0–1) of the question's topic words that one of the first passages has."""
+    wanted = topic_words(context.question)
+    return max((share(wanted, text) for text in context.texts[:PASSAGES]), default=0.0)
+
+
+def is_clearly_answerable(context: AnswerContext) -> bool:
+    """Whether the best passage alone is similar enough: then the first words of an answer need not wait for scores."""
+    threshold = _threshold(context.card, context.language)
+    return threshold is not None and context.similarity + COMMON_WEIGHT * common_words(context) >= CLEAR * threshold
+
+
+def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
+    """Whether the documents hold the answer, by the best passage, the best sentence and words in common.
+
+    The thresholds belong to the embedding model, by the question's language (its card); without a threshold every
+    question is answerable. Texts in another script share no words with the question, and have a threshold of their
+    own (``cross``).
+    """
+    if not scored:
+        return False
+    best = max(scored, key=lambda sentence: sentence.cosine)
+    cross = is_han(best.text) is not is_han(context.question)
+    threshold = _threshold(context.card, CROSS if cross else context.language)
+    if threshold is None:
+        return True
+    common = 0.0 if cross else COMMON_WEIGHT * common_words(context)
+    return context.similarity + best.cosine + common >= threshold
+
+
+def _threshold(card: ModelCard, language: str) -> float | None:
+    thresholds = card.found_threshold or {}
+    return thresholds.get(language, thresholds.get("*"))
+
+
+def quotes(context: AnswerContext, scored: Sequence[Sentence]) -> list[Citation]:
+    """A citation for each selected sentence, or for two that follow one another in a line.
+
+    Each quote is a part of its passage's text, character by character.
+    """
+    found: list[Citation] = []
+    before: Sentence | None = None
+    for sentence in select_quotes(scored):
+        start, text = sentence.start, context.texts[sentence.source]
+        neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
+        if before and neighbours and "\n" not in text[before.end : start]:
+            start = before.start
+            found.pop()
+        found.append(context.citation(sentence.source, text[start : sentence.end]))
+        before = msgspec.structs.replace(sentence, start=start)
+    return found
+
+
+def select_quotes(scored: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences to quote, in reading order.
+
+    When the best one begins with “He” or “这”, and no other is close to it, it takes the one before it along.
+    """
+    chosen: list[Sentence] = []
+    if scored and _needs_its_lead(*scored[:2]):
+        return [msgspec.structs.replace(scored[0], start=scored[0].lead)]
+    for sentence in scored:
+        close = scored[0].score - sentence.score <= CLOSE
+        if close and not any(_says_the_same(sentence, other) for other in chosen):
+            chosen.append(sentence)
+        if len(chosen) == QUOTES:
+            break
+    return sorted(chosen, key=lambda sentence: (sentence.source, sentence.position))
+
+
+def _needs_its_lead(best: Sentence, second: Sentence | None = None) -> bool:
+    ahead = second is None or best.score - second.score >= AHEAD
+    return ahead and best.lead < best.start and bool(_REFERS_BACK.match(best.text))
+
+
+def _says_the_same(one: Sentence, other: Sentence) -> bool:
+    mine, theirs = topic_words(one.text), topic_words(other.text)
+    return len(mine & theirs) >= SAME * len(mine | theirs)

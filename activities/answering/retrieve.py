@@ -1,0 +1,86 @@
+"""The retrieve step of a question: its passages, numbered and stored for the answer step."""
+
+from __future__ import annotations
+
+import time
+
+from temporalio import activity
+
+from activities.answering.generation import GenerationPrefetch
+from activities.answering.prompts import TURNS
+from activities.answering.rewrite import Rewriter
+from activities.contracts.answers import Source
+from activities.contracts.questions import Retrieved, RetrieveInput, Turn
+from activities.retrieval.passages import Passage, SourceTexts
+from activities.retrieval.retriever import PASSAGES, Retriever
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.text.scripts import query_language
+
+
+class RetrieveActivities:
+    """Runs on the ``answer`` queue."""
+
+    def __init__(
+        self, retriever: Retriever, blobs: Blobs, catalog: Catalog, rewriter: Rewriter, prefetch: GenerationPrefetch
+    ) -> None:
+        self._retriever, self._blobs, self._catalog = retriever, blobs, catalog
+        self._rewriter, self._prefetch = rewriter, prefetch
+
+    @activity.defn(name="retrieve")
+    async def retrieve(self, job: RetrieveInput) -> Retrieved:
+        """Find the passages that may answer, and keep their texts beside the question.
+
+        Where the answer is to be written, the language model begins now.
+        """
+        began = time.perf_counter()
+        question = await self._standalone(job)
+        rewritten = time.perf_counter()
+        found = await self._retriever.search(
+            job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
+        )
+        passages = await self._retriever.whole(found)
+        key = f"questions/{job.question_id}/sources"
+        texts = [passage.row.text for passage in passages]
+        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
+        if job.mode == "generative" and passages:
+            await self._prefetch.start(key, sources)
+        await self._blobs.save(key, sources)
+        ended = time.perf_counter()
+        return Retrieved(
+            sources_key=key,
+            similarity=round(found.similarity, 6),
+            sources=[source(n, passage) for n, passage in enumerate(passages, 1)],
+            standalone=question if question != job.question else None,
+            generation=found.generation.generation,
+            model=found.generation.model,
+            model_fingerprint=found.generation.model_fingerprint,
+            milliseconds={
+                "rewrite": round((rewritten - began) * 1000),
+                "retrieve": round((ended - rewritten) * 1000),
+            },
+        )
+
+    async def _standalone(self, job: RetrieveInput) -> str:
+        """The question as it is searched for: in a conversation with what it leans on."""
+        if job.history_key is not None:
+            turns = await self._blobs.load(job.history_key, list[Turn])
+        elif job.follows:
+            turns = await self._catalog.questions.turns(job.question_id, TURNS)
+        else:
+            return job.question
+        return await self._rewriter.rewrite(job.question, turns, query_language(job.question))
+
+
+def source(n: int, passage: Passage) -> Source:
+    """A passage as a numbered reference."""
+    return Source(
+        n=n,
+        document_id=passage.row.document_id,
+        document_name=passage.document_name,
+        version=passage.row.version,
+        chunk_id=passage.row.id,
+        page=passage.row.page or None,
+        section=passage.row.section,
+        score=passage.score,
+    )

@@ -1,0 +1,41 @@
+"""What blobs hold of a document: its elements, and its chunks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from activities.contracts import Contract
+
+
+class Element(Contract, frozen=True):
+    """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
+
+    text: str
+    kind: Literal["title", "text", "list", "table", "code"] = "text"
+    page: int | None = None
+    level: int | None = None
+
+
+class ParsedDocument(Contract, frozen=True):
+    """A document's elements in reading order. ``pages`` is None for formats without pages."""
+
+    elements: list[Element]
+    media_type: str
+    pages: int | None = None
+
+
+class Chunk(Contract, frozen=True):
+    """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
+
+    ordinal: int
+    text: str
+    tokens: int
+    page: int | None = None
+    section: str = ""
+
+
+class Chunking(Contract, frozen=True):
+    """How documents are cut, counted in tokens of the embedding model."""
+
+    max_tokens: int = 350
+    overlap_tokens: int = 0

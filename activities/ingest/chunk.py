@@ -1,0 +1,171 @@
+"""Chunk: ``ParsedDocument`` → passages of at most ``max_tokens``, cut where the document itself pauses.
+
+Neighbouring pieces are merged, the weakest boundary first, as long as the result fits. Boundaries of one
+strength go in the order of a hash of the text after them: an order that depends on nothing far away, so that
+an edit moves only the chunks around it (packing from the start would move all that follow).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import msgspec
+from temporalio import activity
+from tokenizers import Tokenizer
+
+from activities.contracts.documents import Chunk, Chunking, ParsedDocument
+from activities.contracts.ingest import Chunked, ChunkInput
+from activities.errors import NoText
+from activities.ingest.splitting import Boundary, Piece, pieces
+from activities.runtime.heartbeat import heartbeating
+from activities.stores.blob_keys import digest
+from activities.stores.blobs import Blobs
+from activities.stores.triton import ModelCard, Triton
+from activities.text.sentences import sentences
+
+CHUNKER_VERSION = "1"
+"""Raise it when the same document would now be cut otherwise."""
+
+CountTokens = Callable[[list[str]], list[int]]
+
+_COUNT_BATCH = 512
+_MIN_TOKENS = 16
+
+
+def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: CountTokens) -> list[Chunk]:
+    """The document's chunks in reading order; ``count_tokens`` counts a batch of texts.
+
+    Each has at most ``chunking.max_tokens`` tokens, with the overlap. Linear in the document's size.
+    """
+    overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
+    room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
+    groups = list(_merged(pieces(parsed.elements, room, count_tokens), room))
+    texts = [
+        "".join(piece.joint * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n") for group in groups
+    ]
+    chunks: list[Chunk] = []
+    for at, (group, text) in enumerate(zip(groups, texts, strict=True)):
+        front, extra = "", 0
+        if overlap and at and group[0].boundary < Boundary.SECTION and groups[at - 1][-1].section == group[0].section:
+            front, extra = _tail(texts[at - 1], overlap, count_tokens)
+        section = _section([piece.section for piece in group])
+        tokens = sum(piece.tokens for piece in group) + extra
+        page = next((piece.page for piece in group if not piece.is_heading), group[0].page)
+        chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))
+    return chunks
+
+
+def _merged(found: list[Piece], room: int) -> Iterator[list[Piece]]:
+    """Merge neighbours across the weakest boundaries first, while they fit in ``room`` tokens."""
+    count = len(found)
+    sizes = [piece.tokens for piece in found]
+    first, last = list(range(count)), list(range(count))  # of the run that begins, or ends, here
+    cut = [True] * count
+    order = sorted(
+        (at for at in range(1, count) if found[at].boundary < Boundary.HARD),
+        key=lambda at: (found[at].boundary, found[at].key),
+    )
+    for at in order:
+        begin, end = first[at - 1], last[at]
+        if sizes[begin] + sizes[at] <= room:
+            sizes[begin] += sizes[at]
+            cut[at] = False
+            last[begin], first[end] = end, begin
+    starts = [at for at in range(count) if cut[at]]
+    for start, end in zip(starts, [*starts[1:], count], strict=False):
+        yield found[start:end]
+
+
+def _section(paths: list[tuple[str, ...]]) -> str:
+    """The headings that all of a chunk is under; the deepest path, when one leads to the others."""
+    common = paths[0]
+    for path in paths[1:]:
+        if path[: len(common)] == common:
+            common = path if len(paths) == 1 or _leads(paths, path) else common
+        else:
+            common = tuple(a for a, b in zip(common, path, strict=False) if a == b)
+    return " › ".join(common or paths[0])
+
+
+def _leads(paths: list[tuple[str, ...]], path: tuple[str, ...]) -> bool:
+    return all(path[: len(other)] == other for other in paths)
+
+
+def _tail(text: str, overlap: int, count_tokens: CountTokens) -> tuple[str, int]:
+    """The last sentences of ``text`` that fit in ``overlap`` tokens, and how many tokens they have."""
+    parts = sentences(text)[-overlap:]
+    taken, total = 0, 0
+    for tokens in reversed(count_tokens(parts)):
+        if total + tokens > overlap:
+            break
+        taken, total = taken + 1, total + tokens
+    front = "".join(parts[len(parts) - taken :]).rstrip()
+    return (f"{front}\n", total) if front else ("", 0)
+
+
+class ChunkActivities:
+    """The ``chunk`` activity."""
+
+    def __init__(self, blobs: Blobs, triton: Triton) -> None:
+        self._blobs = blobs
+        self._triton = triton
+
+    @activity.defn(name="chunk")
+    @heartbeating
+    async def chunk(self, job: ChunkInput) -> Chunked:
+        """Cut a parsed document once for each way of cutting; a second time its chunks are loaded."""
+        card, tokenizer = await self._triton.card(), await self._triton.tokenizer()
+        chunking = await asyncio.to_thread(fitted, job.chunking, card, tokenizer)
+        key = f"chunks/{digest(job.parsed_key)}/{chunking_fingerprint(chunking, tokenizer)}"
+        try:
+            chunks = [] if job.fresh else await self._blobs.load(key, list[Chunk])
+        except KeyError:
+            chunks = []
+        if not chunks:
+            parsed = await self._blobs.load(job.parsed_key, ParsedDocument)
+            # A thread: encoding a batch releases the GIL, and the tokenizer is too large to send to a child.
+            chunks = await asyncio.to_thread(chunk_document, parsed, chunking, counter(tokenizer))
+            if not chunks:
+                raise NoText()
+            await self._blobs.save(key, chunks)
+        return Chunked(chunks_key=key, chunks=len(chunks), tokens=sum(chunk.tokens for chunk in chunks))
+
+
+def counter(tokenizer: Tokenizer) -> CountTokens:
+    """Counts the tokens of texts in batches, without special tokens."""
+
+    def count(texts: list[str]) -> list[int]:
+        counts: list[int] = []
+        for start in range(0, len(texts), _COUNT_BATCH):
+            batch = texts[start : start + _COUNT_BATCH]
+            counts += map(len, tokenizer.encode_batch_fast(batch, add_special_tokens=False))
+        return counts
+
+    return count
+
+
+def fitted(chunking: Chunking, card: ModelCard, tokenizer: Tokenizer) -> Chunking:
+    """``chunking``, made to fit the model's window together with its prompt and special tokens."""
+    prompt = len(tokenizer.encode(card.prompts.get("passage", ""), add_special_tokens=True).ids)
+    room = max(_MIN_TOKENS, card.max_tokens - prompt)
+    return msgspec.structs.replace(chunking, max_tokens=min(chunking.max_tokens, room))
+
+
+def chunking_fingerprint(chunking: Chunking, tokenizer: Tokenizer) -> str:
+    """What chunks are made by: the chunker, the tokenizer that counts, and the limits."""
+    return digest(
+        CHUNKER_VERSION, _tokenizer_fingerprint(tokenizer), str(chunking.max_tokens), str(chunking.overlap_tokens)
+    )
+
+
+_fingerprints: dict[int, tuple[Tokenizer, str]] = {}
+
+
+def _tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
+    """Digest of the whole tokenizer; kept, because writing one out takes a large fraction of a second."""
+    known = _fingerprints.get(id(tokenizer))
+    if known is None or known[0] is not tokenizer:
+        _fingerprints.clear()
+        known = _fingerprints[id(tokenizer)] = (tokenizer, digest(tokenizer.to_str()))
+    return known[1]

@@ -1,0 +1,170 @@
+"""The embed step: every chunk gets its vector, and none is made twice.
+
+Vectors are kept by (text of the chunk, model). What an interrupted attempt saved (``part-*`` blobs) and what
+earlier versions of the document had is taken over; only the rest goes through Triton.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import numpy as np
+import structlog
+from temporalio import activity
+
+from activities.contracts.documents import Chunk
+from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput
+from activities.runtime.heartbeat import heartbeating, report
+from activities.settings import EmbedSettings
+from activities.stores.blob_keys import digest, vectors_prefix
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.triton import ModelCard, Triton
+from activities.stores.vectors import Vectors, VectorSet, vector_set
+
+log = structlog.get_logger()
+
+#: Texts whose vectors are saved together: what a killed worker loses at most, once for each group under way.
+GROUP = 64
+
+
+class EmbedActivities:
+    """Runs on the ``gpu`` queue."""
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        triton: Triton,
+        catalog: Catalog,
+        settings: EmbedSettings,
+        index: Callable[[IndexInput], Awaitable[Indexed]],
+    ) -> None:
+        """``index`` is the step that follows, for documents whose rows are written in the same go."""
+        self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
+        self._index = index
+
+    @activity.defn(name="embed")
+    @heartbeating
+    async def embed(self, job: EmbedInput) -> Embedded:
+        """Make the vectors that are missing. Progress: chunks that have their vector."""
+        embedded = await self._embed(job)
+        if job.index is None or embedded.remaining:
+            return embedded
+        return msgspec.structs.replace(embedded, indexed=await self._index(job.index.of(embedded)))
+
+    async def _embed(self, job: EmbedInput) -> Embedded:
+        card = await self._triton.card()
+        prefix = vectors_prefix(job.chunks_key, card.fingerprint)
+        key = f"{prefix}/all"
+        if job.fresh:
+            for made_before in await self._blobs.list(prefix):
+                await self._blobs.delete(made_before)
+        elif await self._blobs.exists(key):
+            done = await self._blobs.load(key, VectorSet)
+            return _embedded(key, card, len(done.hashes), embedded=0)
+        chunks = await self._blobs.load(job.chunks_key, list[Chunk])
+        texts = {digest(chunk.text): chunk for chunk in chunks}
+        known = {} if job.fresh else await self._known(job, prefix, card.fingerprint)
+        missing = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
+        made = await embed_chunks(
+            self._triton,
+            self._blobs,
+            prefix,
+            {hash: texts[hash].text for hash in missing},
+            self._settings,
+            len(chunks),
+            job.slice_seconds,
+        )
+        if left := len(missing) - len(made):
+            return _embedded(key, card, len(chunks), embedded=len(made), remaining=left)
+        known |= made
+        hashes = [digest(chunk.text) for chunk in chunks]
+        await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
+        if len(chunks) > GROUP:
+            await self._remove_parts(prefix, key)
+        return _embedded(key, card, len(chunks), embedded=len(missing))
+
+    async def _remove_parts(self, prefix: str, whole: str) -> None:
+        for part in await self._blobs.list(prefix):
+            if part != whole:
+                await self._blobs.delete(part)
+
+    async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
+        """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
+        keys = await self._blobs.list(prefix)
+        versions = await self._catalog.documents.blobs(job.document_id, job.generation) if job.version > 1 else []
+        earlier = [version.vectors_key for version in versions if version.vectors_key]
+        keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
+        known: dict[str, Vectors] = {}
+        for key in keys:
+            try:
+                found = await self._blobs.load(key, VectorSet)
+            except KeyError:
+                continue  # purged in this moment: then it is made again
+            known.update(zip(found.hashes, found.matrix(), strict=True))
+        return known
+
+
+async def embed_chunks(
+    triton: Triton,
+    blobs: Blobs,
+    prefix: str,
+    texts: dict[str, str],
+    settings: EmbedSettings,
+    total: int,
+    seconds: float | None = None,
+) -> dict[str, Vectors]:
+    """Vectors of ``texts`` (by hash, in order of length), saved as parts in groups while they come.
+
+    After ``seconds`` no further group is begun: the answer then lacks the rest. Requests have the size that the
+    model asks for and a few are kept under way, over the ends of groups.
+    """
+    card = await triton.card()
+    passage = card.prompts.get("passage", "")
+    requests, groups = asyncio.Semaphore(settings.requests_in_flight), asyncio.Semaphore(2)
+    made: dict[str, Vectors] = {}
+    done = total - len(texts)
+    end = time.monotonic() + seconds if seconds else math.inf
+
+    async def request(batch: list[str]) -> Vectors:
+        async with requests:
+            return await triton.embed([passage + texts[hash] for hash in batch])
+
+    async def group(members: list[str]) -> None:
+        nonlocal done
+        log.debug("embedding", chunks=len(members))
+        batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
+        matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
+        if len(texts) > GROUP:  # or else the whole is saved at once
+            await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
+        made.update(zip(members, matrix, strict=True))
+        done += len(members)
+        report(done, total)
+        groups.release()
+
+    report(done, total)
+    hashes = list(texts)
+    async with asyncio.TaskGroup() as tasks:
+        for start in range(0, len(hashes), GROUP):
+            await groups.acquire()
+            if time.monotonic() > end:
+                break
+            tasks.create_task(group(hashes[start : start + GROUP]))
+    return made
+
+
+def _embedded(key: str, card: ModelCard, vectors: int, embedded: int, remaining: int = 0) -> Embedded:
+    return Embedded(
+        vectors_key=key,
+        model=card.model,
+        model_fingerprint=card.fingerprint,
+        dimension=card.dimension,
+        vectors=vectors,
+        embedded=embedded,
+        reused=vectors - embedded - remaining,
+        remaining=remaining,
+    )

@@ -1,0 +1,116 @@
+"""The index step: rows in Milvus. Writing is idempotent, purging is verified."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from temporalio import activity
+
+from activities.contracts.deletion import KnowledgeBaseInput, Purged, PurgeInput
+from activities.contracts.documents import Chunk
+from activities.contracts.ingest import Indexed, IndexInput, Published, PublishInput
+from activities.errors import MilvusUnavailable, ModelMismatch
+from activities.phrases import Phrase
+from activities.runtime.heartbeat import heartbeating, report
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row, row_id
+from activities.stores.vectors import Vectors, VectorSet
+
+#: Rows in one request to Milvus.
+BATCH = 500
+
+
+def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row]:
+    """The rows of a document's chunks."""
+    return [
+        Row(
+            id=row_id(document_id, version, chunk.ordinal),
+            document_id=document_id,
+            version=version,
+            ordinal=chunk.ordinal,
+            page=chunk.page or 0,
+            section=_cut(chunk.section, MAX_SECTION_BYTES),
+            text=_cut(chunk.text, MAX_TEXT_BYTES),
+        )
+        for chunk in chunks
+    ]
+
+
+async def write_rows(milvus: Milvus, collection: str, rows: Sequence[Row], vectors: Vectors) -> None:
+    """Write rows in groups; those of the same ids are replaced."""
+    for start in range(0, len(rows), BATCH):
+        await milvus.upsert(collection, rows[start : start + BATCH], vectors[start : start + BATCH])
+        report(min(start + BATCH, len(rows)), len(rows))
+
+
+class IndexActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        milvus: Milvus,
+        catalog: Catalog,
+        publish: Callable[[PublishInput], Awaitable[Published]],
+    ) -> None:
+        """``publish`` is the step that follows, for documents that are published in the same go."""
+        self._blobs, self._milvus, self._catalog, self._publish = blobs, milvus, catalog, publish
+
+    @activity.defn(name="index")
+    @heartbeating
+    async def index(self, job: IndexInput) -> Indexed:
+        """Write a version's rows into the generation, and count them. They are not shown before publishing."""
+        generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id, job.generation)
+        if generation.model_fingerprint is None:
+            generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
+        if generation.model_fingerprint != job.model_fingerprint:
+            raise ModelMismatch(indexed=generation.model, serving=job.model)
+        collection = generation.collection
+        await self._milvus.create(collection, job.dimension)
+        rows = rows_of(job.document_id, job.version, await self._blobs.load(job.chunks_key, list[Chunk]))
+        vectors = (await self._blobs.load(job.vectors_key, VectorSet)).matrix()
+        await write_rows(self._milvus, collection, rows, vectors)
+        count = await self._milvus.count(collection, job.document_id, job.version)
+        if count != len(rows):
+            # rows of an attempt with other chunks: clear the version, the retry writes it anew
+            await self._milvus.delete(collection, job.document_id, job.version)
+            raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
+        published = None if job.publish is None else await self._publish(job.publish)
+        return Indexed(rows=count, published=published)
+
+    @activity.defn(name="purge_rows")
+    @heartbeating
+    async def purge_rows(self, job: PurgeInput) -> Purged:
+        """Delete rows from every generation, and prove it by counting: the receipt says how many were there."""
+        before = after = 0
+        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
+            for version in job.versions if job.versions is not None else [None]:
+                try:
+                    before += await self._milvus.count(generation.collection, job.document_id, version)
+                    await self._milvus.delete(generation.collection, job.document_id, version)
+                    after += await self._milvus.count(generation.collection, job.document_id, version)
+                except KeyError:
+                    continue  # nothing was ever indexed there
+        if after:
+            raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=after)
+        return Purged(before=before, after=after)
+
+    @activity.defn(name="drop_collections")
+    @heartbeating
+    async def drop_collections(self, job: KnowledgeBaseInput) -> Purged:
+        """Drop every generation of a deleted knowledge base."""
+        before = 0
+        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
+            try:
+                before += await self._milvus.count(generation.collection)
+            except KeyError:
+                continue
+            await self._milvus.drop(generation.collection)
+        return Purged(before=before, after=0)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of UTF-8, never ending inside of a character."""
+    data = text.encode()
+    return text if len(data) <= limit else data[:limit].decode(errors="ignore")

@@ -1,0 +1,141 @@
+"""Parse: the uploaded bytes → ``ParsedDocument``, in a child process that a hostile file may kill."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.contracts.documents import ParsedDocument
+from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput
+from activities.errors import NoText, NotFound
+from activities.readers.formats import detect, hint
+from activities.runtime.heartbeat import heartbeating, report
+from activities.sandbox.protocol import Limits, Progress
+from activities.sandbox.runner import run_isolated
+from activities.settings import ParseSettings
+from activities.stores.blob_keys import digest, original_key
+from activities.stores.blobs import Blobs
+
+PARSER_VERSION = 2
+"""Raise it when the same bytes would now give other elements."""
+
+PARSER_FINGERPRINT = digest(
+    str(PARSER_VERSION),
+    *(
+        version(package)
+        for package in (
+            "unstructured",
+            "pypdfium2",
+            "markdown-it-py",
+            "python-docx",
+            "python-pptx",
+            "openpyxl",
+            "pypandoc-binary",
+            "lxml",
+            "rapidocr-onnxruntime",
+            "onnxruntime",
+            "pillow",
+            "pi-heif",
+        )
+    ),
+)
+"""What a parsed document was made by: a change means parsing again."""
+
+
+HARMLESS_BYTES = 1 << 16
+"""Longer files are not looked at: for them a process of their own costs little."""
+
+_NOT_HARMLESS = re.compile(rb"[<\0]|%PDF-|\{\\rtf|content-", re.IGNORECASE)
+
+
+def is_harmless(content: bytes) -> bool:
+    """Whether it is text that only Python code will read: no markup, no container and no mail with its parts.
+
+    A hostile file can take over a process through a bug in a library that is not memory-safe (lxml, pdfium, the
+    decoders of pictures). What goes to none of these may be read in one process with other documents.
+    """
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return _NOT_HARMLESS.search(content) is None
+
+
+def parsed_key(sha256: str, name: str, ocr: str = "auto") -> str:
+    """Key of the parsed document; the name counts as far as it decides how text is read."""
+    kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}"]
+    return "-".join([f"parsed/{sha256}/{PARSER_FINGERPRINT}", *(kind for kind in kinds if kind)])
+
+
+def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress) -> ParsedDocument:
+    """Read the file at ``path``, which its owner calls ``name``; runs in a child process.
+
+    Raises a DocumentError: EmptyDocument, UnsupportedFormat, EncryptedDocument, DamagedDocument, NoText or
+    DocumentTooLarge.
+    """
+    kind = detect(path, name)
+    elements, pages = import_module(kind.reader).read(path, name, limits, progress)
+    if not any(character.isalnum() for element in elements for character in element.text):
+        raise NoText()
+    return ParsedDocument(elements=elements, media_type=kind.media_type, pages=pages)
+
+
+class ParseActivities:
+    """The ``parse`` activity."""
+
+    def __init__(
+        self, blobs: Blobs, settings: ParseSettings, chunk: Callable[[ChunkInput], Awaitable[Chunked]]
+    ) -> None:
+        """``chunk`` is the step that follows, for documents that are cut in the same go."""
+        self._blobs = blobs
+        self._settings = settings
+        self._chunk = chunk
+
+    @activity.defn(name="parse")
+    @heartbeating
+    async def parse(self, job: ParseInput) -> Parsed:
+        """Parse a document once: a second time, and another document with the same bytes, load the result."""
+        key = parsed_key(job.sha256, job.document_name, self._settings.ocr)
+        try:
+            document = None if job.fresh else await self._blobs.load(key, ParsedDocument)
+        except KeyError:
+            document = None
+        if document is None:
+            document = await self._parse(job)
+            await self._blobs.save(key, document)
+        chunked = None
+        if job.chunking is not None:
+            chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=job.chunking, fresh=job.fresh))
+        return Parsed(
+            parsed_key=key,
+            elements=len(document.elements),
+            characters=sum(len(element.text) for element in document.elements),
+            media_type=document.media_type,
+            pages=document.pages,
+            chunked=chunked,
+        )
+
+    async def _parse(self, job: ParseInput) -> ParsedDocument:
+        limits = Limits(seconds=self._settings.max_seconds, memory_mb=self._settings.max_memory_mb)
+        with tempfile.TemporaryDirectory(prefix="holdfast-parse-") as folder:
+            path = Path(folder) / "original"
+            try:
+                await self._blobs.download(original_key(job.sha256), path)
+            except KeyError as exc:
+                raise NotFound(kind="document", id=job.document_name) from exc  # deleted before its run began
+            return await run_isolated(
+                parse_file,
+                path,
+                job.document_name,
+                self._settings,
+                limits=limits,
+                on_progress=report,
+                harmless=job.bytes <= HARMLESS_BYTES and is_harmless(await asyncio.to_thread(path.read_bytes)),
+            )

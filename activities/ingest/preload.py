@@ -1,0 +1,18 @@
+"""Everything that reading documents needs, imported and warmed up once; children are forked from it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from activities.ingest import parse
+from activities.readers.formats import FORMATS
+from activities.readers.partition import QUIET, partition_html, partition_text
+
+for _format in FORMATS:
+    import_module(_format.reader)
+
+# The first call builds the pipeline and compiles expressions.
+partition_text(text="One paragraph. And a sentence.\n- an item", **QUIET)
+partition_html(text="<h1>Title</h1><p>One paragraph.</p>", **QUIET)
+
+__all__ = ["parse"]

@@ -1,0 +1,150 @@
+"""A document's elements as pieces that fit in a chunk, and the boundaries between them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+
+import msgspec
+
+from activities.contracts.documents import Element
+from activities.text.sentences import clauses, halves, sentences
+
+CountTokens = Callable[[list[str]], list[int]]
+
+_TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neighbours
+_MAX_HEADING = 120  # characters of a heading that go into the path
+
+
+class Boundary(IntEnum):
+    """What stands between a piece and the one before it; weaker ones are merged first."""
+
+    GLUED = 0  # a heading and what it heads
+    WITHIN = 1  # inside a paragraph, a table or code
+    PARAGRAPH = 2
+    SECTION = 3  # between short sections
+    HARD = 4  # never merged
+
+
+class Piece(msgspec.Struct):
+    """A paragraph, or a part of one that was too long. ``joint`` goes between it and the piece before it."""
+
+    text: str
+    tokens: int
+    boundary: Boundary
+    key: bytes
+    page: int | None
+    section: tuple[str, ...]
+    joint: str = "\n"
+    is_heading: bool = False
+
+
+def pieces(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Piece]:
+    """All pieces of a document in reading order, none above ``room`` tokens."""
+    kept = [element for element in elements if element.text.strip()]
+    tokens = count_tokens([element.text for element in kept])
+    path: list[tuple[int, str]] = []
+    found: list[Piece] = []
+    for element, count in zip(kept, tokens, strict=True):
+        heading = element.kind == "title" and count <= room // 2
+        if heading:
+            level = element.level or 1
+            path = [*(entry for entry in path if entry[0] < level), (level, element.text[:_MAX_HEADING])]
+        section = tuple(text for _, text in path)
+        for text, size, joint in _fitting(element, count, room, count_tokens):
+            boundary = _boundary(found, element, section, heading, within=text is not element.text and joint != "\n\n")
+            found.append(Piece(text, size + 1, boundary, _key(text), element.page, section, joint[:1], heading))
+    return _soften(found)
+
+
+def _fitting(element: Element, count: int, room: int, count_tokens: CountTokens) -> Iterable[tuple[str, int, str]]:
+    """(text, tokens, joint) of an element; more than one when it is too long. ``\\n\\n`` marks the first."""
+    fits = room - 1  # a joint may be a token of its own
+    if count <= room:
+        return [(element.text, min(count, fits), "\n\n")]
+    if element.kind == "table":
+        parts = _table(element.text, fits, count_tokens)
+    elif element.kind == "code":
+        parts = [(text, size, "\n") for text, size in _split(element.text.split("\n"), fits, count_tokens)]
+    else:
+        parts = [(text, size, "") for text, size in _split(sentences(element.text), fits, count_tokens)]
+    first, *rest = parts
+    return [(first[0], first[1], "\n\n"), *rest]
+
+
+def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 0) -> list[tuple[str, int]]:
+    """The parts with their tokens; those that do not fit are cut into clauses, and then in halves."""
+    finer = (clauses, halves)[min(level, 1)]
+    sized: list[tuple[str, int]] = []
+    large: list[str] = []
+    positions: list[int] = []
+    for text, size in zip(parts, count_tokens(parts), strict=True):
+        if size > fits and len(text) > 1:
+            positions.append(len(sized))
+            large.append(text)
+        sized.append((text, min(size, fits)))
+    for position, text in reversed(list(zip(positions, large, strict=True))):
+        pieces_of = finer(text)
+        deeper = level + 1 if finer is clauses else level
+        sized[position : position + 1] = _split(
+            pieces_of if len(pieces_of) > 1 else halves(text), fits, count_tokens, deeper
+        )
+    return sized
+
+
+def _table(text: str, fits: int, count_tokens: CountTokens) -> list[tuple[str, int, str]]:
+    """A long table as smaller ones: whole rows, each with the header row on top."""
+    header, *rows = text.split("\n")
+    counts = count_tokens([header, *rows])
+    head = counts[0] + 1
+    if head > fits // 2:
+        return [(part, size, "\n") for part, size in _split(text.split("\n"), fits, count_tokens)]
+    found: list[tuple[list[str], int]] = []
+    for row, count in zip(rows, counts[1:], strict=True):
+        for part, size in [(row, count)] if count <= fits - head else _split(sentences(row), fits - head, count_tokens):
+            if found and head + found[-1][1] + size + 1 <= fits and not _breaks(part):
+                found[-1] = ([*found[-1][0], part], found[-1][1] + size + 1)
+            else:
+                found.append(([part], size))
+    return [("\n".join([header, *part]), head + size, "\n") for part, size in found]
+
+
+def _breaks(row: str) -> bool:
+    """One row in sixteen begins a new piece whatever comes before it, so that an edit does not move all."""
+    return _key(row)[0] < 16
+
+
+def _boundary(
+    found: list[Piece], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
+) -> Boundary:
+    if not found:
+        return Boundary.HARD
+    before = found[-1]
+    if within:
+        return Boundary.WITHIN
+    if heading:
+        stacked = before.is_heading and len(before.section) < len(section)
+        return Boundary.GLUED if stacked else Boundary.HARD
+    if before.is_heading:
+        return Boundary.GLUED
+    # A chunk never spans pages: a quote of it is cited with its page.
+    return Boundary.HARD if element.page != before.page else Boundary.PARAGRAPH
+
+
+def _soften(found: list[Piece]) -> list[Piece]:
+    """Let a very short section share a chunk with the section next to it under the same heading."""
+    starts = [at for at, piece in enumerate(found) if piece.boundary is Boundary.HARD]
+    ends = [*starts[1:], len(found)]
+    sizes = [sum(piece.tokens for piece in found[start:end]) for start, end in zip(starts, ends, strict=False)]
+    for index in range(1, len(starts)):
+        before, after = found[starts[index] - 1], found[starts[index]]
+        short = min(sizes[index - 1], sizes[index]) < _TINY_TOKENS
+        siblings = before.section[:-1] == after.section[:-1] or after.section[: len(before.section)] == before.section
+        if short and siblings and before.page == after.page:
+            after.boundary = Boundary.SECTION
+    return found
+
+
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()

@@ -1,0 +1,276 @@
+"""What kinds of files Holdfast reads, and how it tells them apart: by content, never by name alone.
+
+The extension only chooses between text-like formats (Markdown, csv or plain text), because nothing in their
+bytes does. To add a format: one row in ``FORMATS`` with its reader module, and the rule in ``_by_content``,
+``_by_zip_member`` or ``_by_text`` that recognises it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import filetype
+import msgspec
+import olefile  # type: ignore[import-untyped]
+
+from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat
+from activities.phrases import Phrase
+from activities.readers import sniff
+from activities.readers.encoding import decode
+
+_HEAD_BYTES = 256 * 1024
+_SNIFF_CHARACTERS = 4096
+_IMAGE_HEADER_WITHIN = 64
+_TOLD_ALREADY = ("bmp",)  # what `filetype` sees in two letters
+_PDF_HEADER_WITHIN = 1024  # readers accept leading rubbish up to here, and real files have it
+
+
+class Format(msgspec.Struct, frozen=True):
+    """One kind of file. ``reader`` is the module whose ``read`` turns it into elements."""
+
+    name: str
+    media_type: str
+    extensions: tuple[str, ...]
+    reader: str
+    en: str = ""
+    zh: str = ""
+
+    def title(self, language: Language = "en") -> str:
+        """What people call it."""
+        return (self.zh if language == "zh" else self.en) or self.name
+
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_DELIMITED, _MAIL, _IMAGE = (
+    "activities.readers.tables.delimited",
+    "activities.readers.mail.reader",
+    "activities.readers.image",
+)
+
+TXT = Format("txt", "text/plain", (".txt", ".text", ".log"), "activities.readers.text", "Plain text", "纯文本")
+MD = Format(
+    "md", "text/markdown", (".md", ".markdown", ".mdown", ".mkd"), "activities.readers.markdown", "Markdown", "Markdown"
+)
+HTML = Format("html", "text/html", (".html", ".htm", ".xhtml"), "activities.readers.html", "Web page", "网页")
+DOCX = Format(
+    "docx",
+    f"{_OFFICE}.wordprocessingml.document",
+    (".docx",),
+    "activities.readers.docx",
+    "Word document",
+    "Word 文档",
+)
+PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf", "PDF", "PDF")
+PPTX = Format(
+    "pptx",
+    f"{_OFFICE}.presentationml.presentation",
+    (".pptx", ".pptm", ".ppsx"),
+    "activities.readers.pptx",
+    "PowerPoint presentation",
+    "PowerPoint 演示文稿",
+)
+XLSX = Format(
+    "xlsx",
+    f"{_OFFICE}.spreadsheetml.sheet",
+    (".xlsx", ".xlsm"),
+    "activities.readers.tables.xlsx",
+    "Excel workbook",
+    "Excel 工作簿",
+)
+CSV = Format("csv", "text/csv", (".csv",), _DELIMITED, "Comma-separated table", "逗号分隔表格")
+TSV = Format("tsv", "text/tab-separated-values", (".tsv", ".tab"), _DELIMITED, "Tab-separated table", "制表符分隔表格")
+EPUB = Format("epub", "application/epub+zip", (".epub",), "activities.readers.epub", "E-book (EPUB)", "电子书（EPUB）")
+ODT = Format(
+    "odt",
+    "application/vnd.oasis.opendocument.text",
+    (".odt",),
+    "activities.readers.odt",
+    "OpenDocument text",
+    "OpenDocument 文档",
+)
+RTF = Format("rtf", "application/rtf", (".rtf",), "activities.readers.rtf", "Rich text (RTF)", "富文本（RTF）")
+RST = Format("rst", "text/x-rst", (".rst", ".rest"), "activities.readers.rst", "reStructuredText", "reStructuredText")
+ORG = Format("org", "text/org", (".org",), "activities.readers.org", "Org", "Org")
+EML = Format("eml", "message/rfc822", (".eml",), _MAIL, "E-mail", "电子邮件")
+MSG = Format("msg", "application/vnd.ms-outlook", (".msg",), _MAIL, "Outlook e-mail", "Outlook 邮件")
+XML = Format("xml", "application/xml", (".xml",), "activities.readers.xml", "XML", "XML")
+JSON = Format("json", "application/json", (".json", ".jsonl", ".ndjson"), "activities.readers.json", "JSON", "JSON")
+
+IMAGES = (
+    Format("png", "image/png", (".png",), _IMAGE, "PNG picture", "PNG 图片"),
+    Format("jpg", "image/jpeg", (".jpg", ".jpeg"), _IMAGE, "JPEG picture", "JPEG 图片"),
+    Format("tif", "image/tiff", (".tif", ".tiff"), _IMAGE, "TIFF picture", "TIFF 图片"),
+    Format("bmp", "image/bmp", (".bmp",), _IMAGE, "Bitmap picture", "BMP 图片"),
+    Format("webp", "image/webp", (".webp",), _IMAGE, "WebP picture", "WebP 图片"),
+    Format("gif", "image/gif", (".gif",), _IMAGE, "GIF picture", "GIF 图片"),
+    Format("heic", "image/heic", (".heic", ".heif"), _IMAGE, "HEIC picture", "HEIC 图片"),
+)
+
+FORMATS = (
+    TXT,
+    MD,
+    HTML,
+    DOCX,
+    PDF,
+    PPTX,
+    XLSX,
+    CSV,
+    TSV,
+    EPUB,
+    ODT,
+    RTF,
+    RST,
+    ORG,
+    EML,
+    MSG,
+    XML,
+    JSON,
+    *IMAGES,
+)
+
+# Formats whose name counts: their bytes are text, and so are those of the others.
+_TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, XML, JSON)
+
+# Members that name the format of a zip archive, most specific first; the second field is what it is called.
+_ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
+    ("word/document.xml", "docx"),
+    ("ppt/presentation.xml", "pptx"),
+    ("xl/workbook.xml", "xlsx"),
+    ("xl/workbook.bin", "xlsb"),
+)
+_ZIP_MIMETYPES = {
+    "application/epub+zip": "epub",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.presentation": "odp",
+}
+_OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("Book", "xls"), ("PowerPoint Document", "ppt"))
+
+# Pictures begin with one of these; `filetype` would take a text that begins with “BM” for one.
+_IMAGE_HEADS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
+    (re.compile(rb"\xff\xd8\xff"), "jpg"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "tif"),
+    (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.S), "bmp"),
+    (re.compile(rb"RIFF....WEBP", re.S), "webp"),
+    (re.compile(rb"GIF8[79]a"), "gif"),
+    (re.compile(rb"\0\0\0.ftyp(?:.{4})*?(?:heic|heix|heim|heis)", re.S), "heic"),
+)
+
+_HTML_ROOT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
+_HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.I)
+
+
+def supported() -> str:
+    """The names of all formats, for people: ``txt, md, …``."""
+    return ", ".join(item.name for item in FORMATS)
+
+
+def hint(name: str) -> str:
+    """What a name says that content cannot: part of the key under which a parsed document is stored."""
+    extension = PurePosixPath(name.lower()).suffix
+    named = _named(name)
+    if named in _TEXTUAL:
+        return named.name
+    return "" if extension != ".log" and (named is not None or not extension) else "plain"
+
+
+def detect(path: Path, name: str) -> Format:
+    """The format of the file at ``path``, which its owner calls ``name``.
+
+    Raises EmptyDocument, UnsupportedFormat (saying what was found), EncryptedDocument for a protected
+    Office file, and DamagedDocument for an archive that cannot be opened.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip(b" \t\r\n\f\v\x00\xef\xbb\xbf\xff\xfe") and path.stat().st_size <= _HEAD_BYTES:
+        raise EmptyDocument()
+    return _by_content(path, head) or _by_text(path, head, name)
+
+
+def _by_content(path: Path, head: bytes) -> Format | None:
+    if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
+        return PDF
+    image = next((name for magic, name in _IMAGE_HEADS if magic.match(head[:_IMAGE_HEADER_WITHIN])), None)
+    if image is not None:
+        return next(item for item in IMAGES if item.name == image)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+        return _by_zip_member(path)
+    if head.startswith(olefile.MAGIC):
+        return _by_ole_stream(path)
+    return RTF if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf") else None
+
+
+def _by_zip_member(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            mimetype = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in members else ""
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as exc:
+        raise DamagedDocument(format=Phrase.ZIP_BASED, detail=str(exc)) from exc
+    found = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
+    found = found or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
+    for item in FORMATS:
+        if item.name == found:
+            return item
+    raise _unsupported(found)
+
+
+def _by_ole_stream(path: Path) -> Format:
+    """Outlook mails; old Office files are unsupported, and new ones are wrapped in OLE only when encrypted."""
+    try:
+        with olefile.OleFileIO(path) as container:
+            if container.exists("EncryptedPackage"):
+                raise EncryptedDocument()
+            if container.exists("__properties_version1.0"):
+                return MSG
+            found = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
+    except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile trusts what it reads
+        raise DamagedDocument(format="doc", detail=str(exc)) from exc
+    raise _unsupported(found)
+
+
+def _by_text(path: Path, head: bytes, name: str) -> Format:
+    """The text-like formats; what does not decode as text is named by its magic bytes."""
+    guess = filetype.guess(head)
+    if guess is not None and guess.extension not in _TOLD_ALREADY:
+        raise _unsupported(guess.extension)
+    text = decode(head, partial=True)
+    if text is None:
+        raise _unsupported("binary")
+    if not text.strip() and len(head) < _HEAD_BYTES:
+        raise EmptyDocument()
+    named = _named(name)
+    if _HTML_ROOT.match(text):
+        return HTML
+    if named is HTML and _HTML_TAG.search(text[:_SNIFF_CHARACTERS]):
+        return HTML
+    if named in (MD, RST, ORG):
+        return named
+    return _by_structure(path, text, named) or TXT
+
+
+def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
+    """What has a structure of its own: the name may be silent or wrong."""
+    if sniff.is_json(path, text):
+        return JSON
+    if sniff.is_xml(text, named=named is XML):
+        return XML
+    if sniff.is_mail(text, named=named is EML):
+        return EML
+    if named in (CSV, TSV) and sniff.delimiter(text[: 16 * _SNIFF_CHARACTERS], "\t" if named is TSV else ","):
+        return named
+    return None
+
+
+def _named(name: str) -> Format | None:
+    """The format that a name promises."""
+    extension = PurePosixPath(name.lower()).suffix
+    return next((item for item in FORMATS if extension in item.extensions), None)
+
+
+def _unsupported(found: str) -> UnsupportedFormat:
+    return UnsupportedFormat(found=found, supported=supported())

@@ -1,0 +1,1 @@
+"""Readers of mails, with their attachments."""

@@ -1,0 +1,122 @@
+"""Internet mail (.eml, RFC 5322 with MIME), taken apart leniently: real mails break most rules."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
+from email.utils import parsedate_to_datetime
+from functools import partial
+
+from activities.errors import DamagedDocument
+from activities.phrases import Phrase
+from activities.readers.encoding import decode
+from activities.readers.mail.message import Attached, Body, Mail, best
+
+_FIELDS = ("From", "To", "Cc", "Date")
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def parse(data: bytes) -> Mail:
+    """The mail in a file."""
+    if data.startswith(_WIDE_MARKS):
+        data = (decode(data) or "").encode()
+    try:
+        return _mail(BytesParser(policy=compat32).parsebytes(data.removeprefix(codecs.BOM_UTF8).lstrip()))
+    except RecursionError as exc:
+        raise DamagedDocument(format="eml", detail=Phrase.NESTED_PARTS) from exc
+
+
+def _mail(message: Message) -> Mail:
+    bodies: list[Body] = []
+    attached: list[Attached] = []
+    _collect(message, bodies, attached)
+    fields = [(field, _field(message, field)) for field in _FIELDS]
+    return Mail(_words(message.get("Subject")), [(field, value) for field, value in fields if value], bodies, attached)
+
+
+def _collect(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
+    kind = part.get_content_type()
+    if kind == "message/rfc822" and part.is_multipart():
+        for inner in _children(part):
+            attached.append(Attached(_name(part) or _words(inner.get("Subject")) or kind, partial(_mail, inner)))
+    elif kind == "multipart/alternative":
+        _alternative(part, bodies, attached)
+    elif part.is_multipart():
+        for child in _children(part):
+            _collect(child, bodies, attached)
+    elif kind in ("text/plain", "text/html") and not _name(part) and part.get_content_disposition() != "attachment":
+        bodies.append(Body("html" if kind == "text/html" else "plain", _text(part)))
+    elif kind not in _SIGNATURES:
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes) and content:
+            shown = "Content-ID" in part and part.get_content_disposition() != "attachment"
+            attached.append(Attached(_name(part) or kind, content, shown))
+
+
+def _alternative(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
+    """Versions of one text: the one that says most."""
+    versions: list[Body] = []
+    for child in _children(part):
+        _collect(child, versions, attached)
+    plain = "\n\n".join(body.text for body in versions if body.kind == "plain")
+    html = "\n".join(body.text for body in versions if body.kind == "html")
+    bodies += best(plain, html)
+
+
+def _children(part: Message) -> list[Message]:
+    inside = part.get_payload()
+    return [child for child in inside if isinstance(child, Message)] if isinstance(inside, list) else []
+
+
+def _text(part: Message) -> str:
+    """A text part in the character set that it names, as far as that is true."""
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return ""
+    return _decoded(content, part.get_content_charset())
+
+
+def _decoded(content: bytes, charset: str | None) -> str:
+    wider = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": None, "unknown-8bit": None}
+    name = wider.get(charset or "", charset)
+    if name:
+        try:
+            return content.decode(name)
+        except (LookupError, UnicodeDecodeError):
+            pass
+    return decode(content) or content.decode("utf-8", "replace")
+
+
+def _field(message: Message, name: str) -> str:
+    text = _words(message.get(name))
+    if name != "Date":
+        return text
+    try:
+        sent: datetime = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return text
+    return sent.isoformat(" ", "minutes")
+
+
+def _name(part: Message) -> str:
+    """The file name of a part, however it is written."""
+    found = part.get_filename()
+    return _words(found).replace("\\", "/").rsplit("/", 1)[-1] if found else ""
+
+
+def _words(value: object) -> str:
+    """A header's text: encoded words in any character set, or plain 8-bit text against the rules."""
+    if not value:
+        return ""
+    try:
+        pieces = decode_header(value)  # type: ignore[arg-type]  # a Header, where the text is 8-bit
+    except (HeaderParseError, ValueError):
+        return " ".join(str(value).split())
+    texts = [_decoded(text, charset) if isinstance(text, bytes) else text for text, charset in pieces]
+    return " ".join("".join(texts).split())

@@ -1,0 +1,1 @@
+"""Text recognition for pictures and scanned pages."""

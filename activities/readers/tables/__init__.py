@@ -1,0 +1,1 @@
+"""Readers of tables and records: every row can be quoted alone."""

@@ -1,0 +1,124 @@
+"""Rows of cells (sheets, csv) as elements: one for each row, every value under its column's name.
+
+``Team: Blues | Location: STL`` can be quoted alone, whereas ``Blues | STL`` needs the header that stands, in a
+table of 100,000 rows, in another passage. Naming the columns costs tokens, and wins both halves of the search:
+the words of the header are in each row. The rows stay apart, so that a passage is cut between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
+
+from activities.contracts.documents import Element
+
+Row = Sequence[str]
+
+_MAX_NAME = 80  # characters of a column's name
+_MAX_CAPTION = 100
+_HEADER_ROWS = 3  # looked at to find the header: a row of groups, the names, and a row of values
+_VALUE = re.compile(
+    r"[-+(<>~≈]?\s*[$€£¥₹]?\s*[-+]?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\s*\)?\s*[%‰°$€£¥₹元]?"  # numbers, money, percentages
+    r"|\d{1,4}[-./年]\d{1,2}(?:[-./月]\d{1,4}日?)?(?:[T\s]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(?::\d\d)?.*"  # dates and times
+    r"|true|false",
+    re.I,
+)
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_SENTENCE = re.compile(r"[.。!！?？;；]$")
+
+
+def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
+    """The elements of a sheet. Empty rows part its tables; ``level`` is that of a caption above a table.
+
+    A table that has no header of its own after an empty row goes on under the one before.
+    """
+    names: list[str] = []
+    trimmed = ([" ".join(cell.split()) for cell in row] for row in rows)
+    for filled, block in groupby(trimmed, key=any):
+        if filled:
+            names = yield from _block(block, names, level)
+
+
+def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:
+    """The elements of rows that follow one another; returns the names of their columns."""
+    captions: list[str] = []
+    for row in block:
+        if _width(row) > 1:
+            block = chain([row], block)
+            break
+        captions.append("".join(row))
+    else:
+        yield from (Element(text=caption) for caption in captions)
+        return before
+    titled = len(captions) == 1 and len(captions[0]) <= _MAX_CAPTION
+    for caption in captions:
+        yield Element(text=caption, kind="title", level=level) if titled else Element(text=caption)
+    start = list(islice(block, _HEADER_ROWS))
+    names, skip = _header(start, before)
+    for row in chain(start[skip:], block):
+        yield Element(text=_line(names, row), kind="table")
+    return names
+
+
+def _width(row: list[str]) -> int:
+    return sum(1 for cell in row if cell)
+
+
+def _line(names: list[str], row: list[str]) -> str:
+    """One row for a person; what has no column name stands alone."""
+    count = len(names)
+    return " | ".join(
+        f"{names[at]}: {cell}" if at < count and names[at] else cell for at, cell in enumerate(row) if cell
+    )
+
+
+def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
+    """The columns' names, and how many rows they take. No names where no row looks like a header."""
+    first, following = start[0], start[1:]
+    if not following or not _names_columns(first):
+        return (before if _same_columns(before, first) else []), 0
+    second = following[0]
+    grouped = len(start) > 2 and _names_columns(second, distinct=False) and _width(first) < _width(second)
+    if grouped and _has_values_under(second, start[2]):
+        return _joined(first, second), 2
+    if len(_columns(second) - _columns(first)) > 1:
+        return [], 0
+    if _same_columns(before, first) and not any(_has_values_under(first, row) for row in following):
+        return before, 0
+    return list(first), 1
+
+
+def _names_columns(row: list[str], *, distinct: bool = True) -> bool:
+    """Whether a row may be a header: short distinct words; years are names too, other numbers are values."""
+    cells = [cell for cell in row if cell]
+    words = [cell for cell in cells if not _VALUE.fullmatch(cell)]
+    return (
+        bool(words)
+        and all(_YEAR.fullmatch(cell) for cell in cells if _VALUE.fullmatch(cell))
+        and all(len(cell) <= _MAX_NAME and not _SENTENCE.search(cell) for cell in words)
+        and (not distinct or len(set(cells)) * 3 >= len(cells) * 2)
+    )
+
+
+def _has_values_under(names: list[str], row: list[str]) -> bool:
+    pairs = zip(names, row, strict=False)
+    return any(name and _VALUE.fullmatch(cell) and not _VALUE.fullmatch(name) for name, cell in pairs)
+
+
+def _columns(row: list[str]) -> set[int]:
+    return {at for at, cell in enumerate(row) if cell}
+
+
+def _same_columns(names: list[str], row: list[str]) -> bool:
+    return bool(names) and _columns(row) <= _columns(names)
+
+
+def _joined(groups: list[str], names: list[str]) -> list[str]:
+    """A row of groups over the row of names, as merged cells show it: ``2024`` over ``Q1``, ``Q2``."""
+    joined, group = [], ""
+    for at, name in enumerate(names):
+        own = groups[at] if at < len(groups) else ""
+        group = own or group
+        joined.append(f"{group} {name}" if group and name else name or own)
+    return joined

@@ -1,0 +1,92 @@
+"""Excel workbooks (.xlsx): sheets are sections, rows are read one at a time, formulas by their last values."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from lxml import etree
+from openpyxl.utils import range_boundaries
+from openpyxl.utils.exceptions import InvalidFileException
+
+from activities.contracts.documents import Element
+from activities.errors import DamagedDocument, first_line
+from activities.readers import archive
+from activities.readers.partition import Progress
+from activities.readers.tables.cells import shown
+from activities.readers.tables.rows import elements_of
+from activities.settings import ParseSettings
+
+_DAMAGED = (*archive.BROKEN, InvalidFileException, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
+_READ_BYTES = 1024 * 1024
+_OVERLAP = 200  # bytes: longer than one mergeCell element
+
+
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+    """The rows of all sheets, each sheet under its name."""
+    elements: list[Element] = []
+    try:
+        with archive.opened(path, limits, "xlsx") as whole, path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what openpyxl does not read: styles and forms
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            sheets = book.worksheets
+            for number, sheet in enumerate(sheets, 1):
+                found = list(elements_of(_rows(sheet, _merged(whole, sheet)), level=2))
+                if found:
+                    heading = Element(text=sheet.title, kind="title", level=1)
+                    elements += [heading, *(found[1:] if found[0].text == sheet.title else found)]
+                progress(number, len(sheets))
+            book.close()
+    except (*_DAMAGED, etree.LxmlError) as exc:
+        raise DamagedDocument(format="xlsx", detail=first_line(exc)) from exc
+    return elements, None
+
+
+def _rows(sheet: Any, merged: dict[int, list[tuple[int, int]]]) -> Iterator[list[str]]:
+    """The rows as they are shown; what was merged downwards is repeated in each of its rows."""
+    sheet.reset_dimensions()  # what the file says of its size may be a lie, and would be filled with empty cells
+    running: dict[int, tuple[int, str]] = {}  # column → (last row, value)
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        row = [_shown(cell) for cell in cells]
+        if running and any(row):
+            running = {column: entry for column, entry in running.items() if entry[0] >= number}
+            for column, (_, value) in running.items():
+                row += [""] * (column - len(row))
+                row[column - 1] = row[column - 1] or value
+        for column, last in merged.get(number, ()):
+            if column <= len(row) and row[column - 1]:
+                running[column] = (last, row[column - 1])
+        yield row
+
+
+def _shown(cell: Any) -> str:
+    value = cell.value
+    if value is None or isinstance(value, str):
+        return value or ""
+    return shown(value, cell.number_format)
+
+
+def _merged(whole: zipfile.ZipFile, sheet: Any) -> dict[int, list[tuple[int, int]]]:
+    """First row → (column, last row) of the cells that are merged downwards, in one column.
+
+    openpyxl leaves merged cells out when it streams; they stand behind the rows, as plain text.
+    """
+    found: dict[int, list[tuple[int, int]]] = {}
+    tail = b""
+    with whole.open(sheet._worksheet_path) as file:
+        while block := file.read(_READ_BYTES):
+            text = tail + block
+            end = 0
+            for match in _MERGED.finditer(text):
+                left, top, right, bottom = range_boundaries(match[1].decode("ascii"))
+                if left == right and bottom > top:
+                    found.setdefault(top, []).append((left, bottom))
+                end = match.end()
+            tail = text[max(end, len(text) - _OVERLAP) :]
+    return found

@@ -1,0 +1,1 @@
+"""Compares catalogue, blobs, Milvus and Temporal, and repairs."""

@@ -1,0 +1,134 @@
+"""Catalogue ↔ blobs: what nobody refers to any more, and was not stored just now, is removed.
+
+Originals and parsed pages are named by their content, and an upload of the same content may come at any moment:
+they go under the content's lock (``catalog.contents``), together with all that was made of them. What was made of
+parsed pages that are gone goes only while no document is pending, for a run could be about to make them anew, and
+find the next step's output there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+
+from activities.contracts.ids import RECONCILE
+from activities.contracts.reconcile import Findings, Looked, LookInput, RecordReconcileInput
+from activities.ingest.publish import remove_content
+from activities.reconcile.slices import before
+from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.temporal import translated
+from activities.stores.blob_keys import digest, original_key
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+
+#: SHA-256 of an uploaded content: the name of its blobs.
+CONTENT = re.compile(r"[0-9a-f]{64}")
+
+#: How long an Idempotency-Key is good for.
+ANSWERS_KEPT = timedelta(hours=24)
+
+
+class MendBlobActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, blobs: Blobs, catalog: Catalog) -> None:
+        self._blobs, self._catalog = blobs, catalog
+
+    @activity.defn(name="mend_blobs")
+    @heartbeating
+    async def mend_blobs(self, job: LookInput) -> Looked:
+        """Remove originals and questions' sources of nobody, and what was made of originals that are gone."""
+        found, since = Findings(), before(job.grace_seconds)
+        holder = (activity.info().workflow_run_id or "").replace("-", "")
+        if job.repair and await _is_alone():
+            for sha256 in await self._catalog.references.abandoned_removals(holder):
+                await self._remove(sha256, holder, found)  # began in a run that was ended in the middle of it
+        seen: set[str] = set()
+        for kind in ("originals", "parsed"):
+            async for keys in self._old(kind, since):
+                names = {_name(key): key for key in keys if _name(key) not in seen}
+                used = await self._catalog.references.contents(names)
+                for sha256 in names.keys() - used:
+                    seen.add(sha256)
+                    await self._remove_content(sha256, names[sha256], holder, job.repair, found)
+        await self._remove_derived(since, job.repair, found)
+        async for keys in self._old("questions", since):
+            known = await self._catalog.references.questions({_name(key) for key in keys})
+            for key in keys:
+                if _name(key) not in known:
+                    await self._delete(key, job.repair, found)
+        return Looked(findings=found.list())
+
+    async def _old(self, prefix: str, since: datetime) -> AsyncIterator[list[str]]:
+        """Keys under a prefix that were stored before that time, in pages."""
+        total = 0
+        async for page in self._blobs.entries(prefix):
+            total += len(page)
+            report(total)
+            yield [entry.key for entry in page if entry.modified_at < since]
+
+    async def _remove_content(self, sha256: str, key: str, holder: str, repair: bool, found: Findings) -> None:
+        if not repair:
+            found.add("stray_blobs", key)
+        elif not CONTENT.fullmatch(sha256):
+            await self._delete(key, repair, found)  # no upload can ever be named like that
+        elif await self._catalog.contents.begin_stray_removal(sha256, holder):
+            await self._remove(sha256, holder, found)
+
+    async def _remove(self, sha256: str, holder: str, found: Findings) -> None:
+        if await remove_content(self._blobs, sha256):
+            found.add("stray_blobs", original_key(sha256), mended=True)
+        await self._catalog.contents.end_removal(sha256)
+
+    async def _remove_derived(self, since: datetime, repair: bool, found: Findings) -> None:
+        """Chunks without parsed pages, and vectors without chunks."""
+        parsed, chunks = await self._catalog.references.derived()
+        parsed |= await self._digests("parsed")
+        await self._remove_orphans("chunks", since, parsed.__contains__, repair, found)
+        chunks |= await self._digests("chunks")
+        await self._remove_orphans("vectors", since, chunks.__contains__, repair, found)
+
+    async def _digests(self, prefix: str) -> set[str]:
+        return {digest(entry.key) async for page in self._blobs.entries(prefix) for entry in page}
+
+    async def _remove_orphans(
+        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, found: Findings
+    ) -> None:
+        async for keys in self._old(prefix, since):
+            for key in keys:
+                if not is_known(_name(key)) and not await self._catalog.intake.pending():
+                    await self._delete(key, repair, found)
+
+    async def _delete(self, key: str, repair: bool, found: Findings) -> None:
+        if repair:
+            await self._blobs.delete(key)
+        found.add("stray_blobs", key, mended=repair)
+
+    @activity.defn(name="record_reconcile")
+    async def record_reconcile(self, job: RecordReconcileInput) -> None:
+        """Write what came of it into the audit trail; forget the answers to uploads that are too old to be retried."""
+        counts = {each.kind: {"count": each.count, "mended": each.mended} for each in job.findings}
+        await self._catalog.references.note_reconcile(
+            job.reconcile_id[:32], job.actor, {"repair": job.repair, "findings": counts}
+        )
+        if job.repair:
+            await self._catalog.intake.forget_answers(datetime.now(UTC) - ANSWERS_KEPT)
+
+
+async def _is_alone() -> bool:
+    """Whether no other comparison runs, that could be in the middle of a removal."""
+    query = f"WorkflowType = '{RECONCILE}' AND ExecutionStatus = 'Running'"
+    mine = activity.info().workflow_run_id
+    async with translated():
+        async for run in activity.client().list_workflows(query):
+            if run.run_id != mine:
+                return False
+    return True
+
+
+def _name(key: str) -> str:
+    """The second segment of a key: what it is named by."""
+    return key.split("/")[1]

@@ -1,0 +1,233 @@
+"""Catalogue ↔ Temporal: work without a run is put back in line, a run without work is stopped, deletions go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDReusePolicy
+
+from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
+from activities.contracts.ids import (
+    DELETE_DOCUMENT,
+    DELETE_KNOWLEDGE_BASE,
+    INGEST_BATCH,
+    INGEST_DOCUMENT,
+    batch_workflow_id,
+    delete_id,
+    delete_knowledge_base_id,
+    ingest_id,
+)
+from activities.contracts.reconcile import Findings, Looked, LookInput
+from activities.contracts.stages import ACTIVE
+from activities.reconcile.slices import AT_ONCE, PAGE, Slice, before
+from activities.runtime import temporal
+from activities.runtime.heartbeat import heartbeating, report
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
+from activities.stores.milvus import Milvus
+
+#: How a run ends that could not say a word more: somebody, or a timeout, ended it.
+CUT_OFF = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
+
+#: Steps of a run that is about to end by itself, for it cleans up.
+LAST_STEPS = frozenset({"purge_rows", "record_failure", "settle_batch"})
+
+
+class MendRunActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
+        self._catalog, self._milvus = catalog, milvus
+        self._stalled = catalog.stalled
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    @activity.defn(name="mend_batches")
+    @heartbeating
+    async def mend_batches(self, job: LookInput) -> Looked:
+        """Active batches without a run go back in line, with the documents that they had begun."""
+        found, end, after = Findings(), Slice(), job.after
+        while page := await self._stalled.batches(after, PAGE, before(job.grace_seconds)):
+            statuses = await self._statuses(batch_workflow_id(batch.id) for batch in page)
+            for done, (batch, status) in enumerate(zip(page, statuses, strict=True)):
+                report(done, len(page))
+                if status is WorkflowExecutionStatus.RUNNING:
+                    continue
+                if job.repair:
+                    await self._put_back_documents_of(batch.id)
+                    found.add("batches_without_run", batch.name, mended=await self._stalled.put_batch_back(batch))
+                else:
+                    found.add("batches_without_run", batch.name)
+            after = page[-1].id
+            if end.is_over():
+                return Looked(findings=found.list(), next=after)
+        return Looked(findings=found.list())
+
+    async def _put_back_documents_of(self, batch_id: str) -> None:
+        after = ("", 0)
+        while page := await self._stalled.versions_of(batch_id, after, PAGE):
+            for version, status in await self._with_status(page):
+                if status is not WorkflowExecutionStatus.RUNNING:
+                    await self._stalled.put_back(version, alone=False)
+                elif version.state == "paused":  # by its batch, which begins anew and knows nothing of it
+                    run = ingest_id(version.document_id, version.version)
+                    await temporal.signal(activity.client(), run, "resume")
+            after = (page[-1].document_id, page[-1].version)
+
+    @activity.defn(name="mend_documents")
+    @heartbeating
+    async def mend_documents(self, job: LookInput) -> Looked:
+        """Pending documents whose run is not there (any more) go back in line."""
+        found, end = Findings(), Slice()
+        document, _, number = job.after.partition("/")
+        after = (document, int(number or 0))
+        while page := await self._stalled.versions(after, PAGE, before(job.grace_seconds)):
+            for done, (version, status) in enumerate(await self._with_status(page)):
+                report(done, len(page))
+                if status is WorkflowExecutionStatus.RUNNING or (version.awaits_batch and status not in CUT_OFF):
+                    continue
+                if await self._stalled.put_back(version, change=job.repair):
+                    found.add("documents_without_run", f"{version.name} v{version.version}", mended=job.repair)
+            after = (page[-1].document_id, page[-1].version)
+            if end.is_over():
+                return Looked(findings=found.list(), next=f"{after[0]}/{after[1]}")
+        return Looked(findings=found.list())
+
+    @activity.defn(name="mend_runs")
+    @heartbeating
+    async def mend_runs(self, job: LookInput) -> Looked:
+        """Runs of documents and batches that are gone, deleted or at their end are canceled."""
+        found, since, seen = Findings(), before(job.grace_seconds), 0
+        query = f"WorkflowType IN ('{INGEST_DOCUMENT}', '{INGEST_BATCH}') AND ExecutionStatus = 'Running'"
+        page: list[str] = []
+        async with temporal.translated():
+            async for run in activity.client().list_workflows(query, page_size=PAGE):
+                page += [run.id] if _is_old(run, since) else []
+                if len(page) == PAGE:
+                    await self._cancel_aimless(page, since, job.repair, found)
+                    seen, page = seen + PAGE, []
+                    report(seen)
+        await self._cancel_aimless(page, since, job.repair, found)
+        return Looked(findings=found.list())
+
+    async def _cancel_aimless(self, ids: list[str], since: datetime, repair: bool, found: Findings) -> None:
+        versions = {id: _version_of(id) for id in ids if id.startswith("ingest/")}
+        standings = await self._stalled.standings(each for each in versions.values() if each is not None)
+        batches = await self._stalled.batch_states([id.removeprefix("batch/") for id in ids if id.startswith("batch/")])
+        for id in ids:
+            if (version := versions.get(id)) is not None:
+                standing = standings.get(version)
+                aimless = standing is None or (
+                    standing.changed_at < since and (standing.deleted or not standing.pending)
+                )
+            elif id.startswith("batch/"):
+                state, changed_at = batches.get(id.removeprefix("batch/"), (None, since))
+                aimless = state not in ACTIVE and changed_at <= since
+            else:
+                continue
+            if aimless and await self._cancel(id, repair):
+                found.add("runs_without_document", id, mended=repair)
+
+    async def _cancel(self, id: str, repair: bool) -> bool:
+        """Whether the run still goes on, with no end in sight."""
+        run = await self._described(id)
+        if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
+            return False
+        if LAST_STEPS & {each.activity_type.name for each in run.raw_description.pending_activities}:
+            return False
+        if repair:
+            await temporal.cancel(activity.client(), id)
+        return True
+
+    @activity.defn(name="mend_deletions")
+    @heartbeating
+    async def mend_deletions(self, job: LookInput) -> Looked:
+        """Deletions that were begun and have no run are started (again)."""
+        found, end, after = Findings(), Slice(), job.after
+        since = before(job.grace_seconds)
+        if not after:
+            await self._delete_knowledge_bases(since, job.repair, found)
+        while page := await self._stalled.deleted_documents(after, PAGE, since):
+            statuses = await self._statuses(delete_id(document.id) for document in page)
+            for done, (document, status) in enumerate(zip(page, statuses, strict=True)):
+                report(done, len(page))
+                if status is not WorkflowExecutionStatus.RUNNING:
+                    if job.repair:
+                        await _delete_document(activity.client(), document)
+                    found.add("unfinished_deletions", document.name, mended=job.repair)
+            after = page[-1].id
+            if end.is_over():
+                return Looked(findings=found.list(), next=after)
+        return Looked(findings=found.list())
+
+    async def _delete_knowledge_bases(self, since: datetime, repair: bool, found: Findings) -> None:
+        collections = set(await self._milvus.collections())
+        for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
+            generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)
+            if not knowledge_base.has_documents and collections.isdisjoint(each.collection for each in generations):
+                continue
+            run = await self._described(delete_knowledge_base_id(knowledge_base.id))
+            if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
+                if repair:
+                    await _delete_knowledge_base(activity.client(), knowledge_base)
+                found.add("unfinished_deletions", knowledge_base.name, mended=repair)
+
+    async def _with_status(
+        self, versions: list[PendingVersion]
+    ) -> list[tuple[PendingVersion, WorkflowExecutionStatus | None]]:
+        statuses = await self._statuses(ingest_id(each.document_id, each.version) for each in versions)
+        return list(zip(versions, statuses, strict=True))
+
+    async def _statuses(self, ids: Iterable[str]) -> list[WorkflowExecutionStatus | None]:
+        runs = await asyncio.gather(*(self._described(id) for id in ids))
+        return [run.status if run is not None else None for run in runs]
+
+    async def _described(self, id: str) -> WorkflowExecutionDescription | None:
+        async with self._slots:
+            return await temporal.describe(activity.client(), id)
+
+
+def _is_old(run: WorkflowExecution, since: datetime) -> bool:
+    return run.start_time < since
+
+
+def _version_of(id: str) -> tuple[str, int] | None:
+    _, document, number = (*id.split("/"), "", "")[:3]
+    return (document, int(number)) if number.isdecimal() and id == ingest_id(document, int(number)) else None
+
+
+async def _delete_document(client: Client, document: DeletedDocument) -> None:
+    job = DeleteJob(
+        knowledge_base_id=document.knowledge_base_id,
+        knowledge_base=document.knowledge_base,
+        document_id=document.id,
+        document_name=document.name,
+        actor=document.deleted_by,
+    )
+    await temporal.start(
+        client,
+        DELETE_DOCUMENT,
+        job,
+        delete_id(document.id),
+        f"Delete {document.name} from {document.knowledge_base}",
+        temporal.attributes(job.knowledge_base, job.actor, document.id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+
+
+async def _delete_knowledge_base(client: Client, knowledge_base: DeletedKnowledgeBase) -> None:
+    job = DeleteKnowledgeBaseJob(
+        knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.created_by
+    )
+    await temporal.start(
+        client,
+        DELETE_KNOWLEDGE_BASE,
+        job,
+        delete_knowledge_base_id(knowledge_base.id),
+        f"Delete the knowledge base {knowledge_base.name}",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )

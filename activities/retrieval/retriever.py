@@ -1,0 +1,231 @@
+"""Retrieval: dense and BM25 candidates, ranked as one, and only of what the catalogue says is live.
+
+The same code answers ``/search`` in the API's process and the ``retrieve`` step of a question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from activities.contracts.search import SearchFilter, SearchMode
+from activities.errors import MilvusUnavailable, ModelMismatch
+from activities.phrases import Phrase
+from activities.retrieval.passages import Passage, fold, gaps
+from activities.retrieval.ranking import dense_weight, fuse, keyword_trust, with_sentences
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
+from activities.stores.milvus import Hit, Milvus, Row, Scope
+from activities.stores.triton import ModelCard, Triton
+from activities.stores.vectors import Vectors
+
+#: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
+CANDIDATES = 50
+MAX_CANDIDATES = 1600
+
+#: More documents than this are not named to Milvus, which takes long to read that, but picked from what it finds;
+#: until there are this many candidates, among which still too few are wanted.
+NAMED = 500
+PICKED_CANDIDATES = 400
+
+#: Passages that a question is answered from, and of how many of the best ones what was cut off is looked up.
+PASSAGES = 8
+WHOLE = 3
+
+#: Passages that the rerank model looks at, where there is one.
+RERANKED = 24
+
+Ranking = list[tuple[Row, float, int]]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search.
+
+    ``generation`` is the index they were found in, ``knowledge_base`` what it belongs to.
+    """
+
+    passages: list[Passage]
+    knowledge_base: KnowledgeBase
+    generation: Generation
+    similarity: float = 0.0
+    vector: bytes = b""
+
+
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked.
+
+    Passages of other documents than ``wanted`` are left out; None wants all.
+    """
+
+    generation: Generation
+    text: str
+    mode: SearchMode
+    vector: Vectors | None
+    weight: float
+    scope: Scope
+    wanted: frozenset[str] | None
+
+
+class Retriever:
+    """Finds passages. Raises DependencyErrors: an outage never reads as "nothing found"."""
+
+    def __init__(self, milvus: Milvus, triton: Triton, catalog: Catalog) -> None:
+        self._milvus, self._triton, self._catalog = milvus, triton, catalog
+
+    async def search(
+        self,
+        knowledge_base_id: str,
+        query: str,
+        limit: int = 10,
+        mode: SearchMode = "hybrid",
+        document_ids: Sequence[str] = (),
+        filter: SearchFilter | None = None,
+    ) -> Found:
+        """At most ``limit`` different passages of live documents that pass ``filter``.
+
+        Raises ModelMismatch and NotFound (the knowledge base is gone).
+        """
+        (card, vector), (knowledge_base, generation), scope = await asyncio.gather(
+            self._embedded(query, mode),
+            self._catalog.knowledge_bases.searched(knowledge_base_id),
+            self._scope(knowledge_base_id, document_ids, filter),
+        )
+        if generation.model_fingerprint is None:
+            return Found(passages=[], knowledge_base=knowledge_base, generation=generation)  # nothing was ever indexed
+        if card is not None and card.fingerprint != generation.model_fingerprint:
+            raise ModelMismatch(indexed=generation.model, serving=card.model)
+        weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
+        wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
+        if wanted is not None and len(wanted) > NAMED:
+            scope = msgspec.structs.replace(scope, document_ids=None)
+        asked = _Query(
+            generation=generation, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
+        )
+        reranks = self._triton.reranks and mode == "hybrid"
+        ranked, live, similarity = await self._ranked(asked, max(limit, RERANKED if reranks else 0))
+        if reranks:
+            ranked = await self._rerank(query, ranked)
+        return Found(
+            passages=[_passage(row, live, score, others) for row, score, others in ranked[:limit]],
+            similarity=similarity,
+            vector=vector.tobytes() if vector is not None else b"",
+            knowledge_base=knowledge_base,
+            generation=generation,
+        )
+
+    async def whole(self, found: Found) -> list[Passage]:
+        """The passages, and beside the best of them those without which they cannot be understood (``gaps``).
+
+        What was cut off comes right behind, as a passage of its own, with its own chunk to be cited.
+        """
+        there = {passage.row.id for passage in found.passages}
+        wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
+        try:
+            rows = await self._milvus.rows(found.generation.collection, [id for ids in wanted.values() for id in ids])
+        except KeyError:
+            rows = {}  # the knowledge base was deleted in this moment
+        passages: list[Passage] = []
+        for passage in found.passages:
+            passages.append(passage)
+            for row in (rows.pop(id, None) for id in wanted.get(passage.row.id, ())):
+                if row is not None and (row.page, row.section) == (passage.row.page, passage.row.section):
+                    passages.append(msgspec.structs.replace(passage, row=row, duplicates=0))
+        return passages
+
+    # --- candidates ----------------------------------------------------------------------------------
+
+    async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
+        """The embedding model and what it makes of the query; keyword search asks no model."""
+        if mode == "keyword":
+            return None, None
+        vector = await self._triton.embed_query(query)
+        return await self._triton.card(), vector
+
+    async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
+        """What may be found. A filter that no document passes leaves an empty list of them, not all."""
+        pages = filter.pages if filter is not None else None
+        first = last = None
+        if pages is not None and (pages.first or pages.last):
+            first, last = pages.first or 1, pages.last
+        ids: Sequence[str] | None = document_ids or None
+        if filter is not None and (filter.name is not None or filter.uploaded is not None or filter.tags):
+            ids = await self._catalog.searching.matching(knowledge_base_id, document_ids, filter)
+        return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
+
+    async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
+        """The ranking, its documents and the best cosine. Candidates grow until there are enough, or no more."""
+        candidates = max(CANDIDATES, 2 * limit)
+        while True:
+            dense, keyword = await self._candidates(query, candidates)
+            exhausted = max(len(dense), len(keyword)) < candidates
+            ids = {hit.row.document_id for hit in (*dense, *keyword)}
+            live = await self._catalog.documents.live(ids if query.wanted is None else ids & query.wanted)
+            dense, keyword = _only_live(dense, live), _only_live(keyword, live)
+            trust = keyword_trust(query.text, keyword)
+            fused = fuse(dense, keyword, query.weight, trust)
+            ranked = fold(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
+            if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
+                return ranked, live, dense[0].score if dense else 0.0
+            if candidates >= PICKED_CANDIDATES and query.scope.document_ids is None:
+                query = await self._named(query)
+            candidates *= 2
+
+    async def _named(self, query: _Query) -> _Query:
+        """The same, asked of all the documents by name that are wanted, or live at all."""
+        ids = query.wanted
+        if ids is None:
+            ids = frozenset(await self._catalog.searching.matching(query.generation.knowledge_base_id))
+        scope = msgspec.structs.replace(query.scope, document_ids=tuple(sorted(ids)))
+        return msgspec.structs.replace(query, scope=scope)
+
+    async def _candidates(self, query: _Query, limit: int) -> tuple[list[Hit], list[Hit]]:
+        collection = query.generation.collection
+
+        async def dense() -> list[Hit]:
+            if query.vector is None:
+                return []
+            return await self._milvus.search_dense(collection, query.vector, limit, query.scope)
+
+        async def keyword() -> list[Hit]:
+            if query.mode == "dense":
+                return []
+            return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
+
+        try:
+            found = await asyncio.gather(dense(), keyword())
+        except KeyError:
+            if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
+                return [], []  # the first document is being indexed just now
+            try:
+                found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
+            except KeyError as exc:
+                raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
+        return found[0], found[1]
+
+    async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
+        """The best ones in the order of the rerank model, the others behind them in theirs."""
+        best, others = ranked[:RERANKED], ranked[RERANKED:]
+        if not best:
+            return []
+        scores = await self._triton.rerank(query, [row.text for row, _, _ in best])
+        scored = sorted(zip(best, scores, strict=True), key=lambda pair: -pair[1])
+        least = scored[-1][1]
+        return [(row, score, count) for (row, _, count), score in scored] + [
+            (row, score * least, count) for row, score, count in others
+        ]
+
+
+def _only_live(hits: Sequence[Hit], live: Mapping[str, LiveDocument]) -> list[Hit]:
+    return [hit for hit in hits if hit.row.document_id in live and live[hit.row.document_id].version == hit.row.version]
+
+
+def _passage(row: Row, live: Mapping[str, LiveDocument], score: float, duplicates: int) -> Passage:
+    name = live[row.document_id].name
+    return Passage(row=row, document_name=name, score=round(score, 6), duplicates=duplicates)
+
+
+def _gap_ids(row: Row, there: set[str]) -> Iterator[str]:
+    prefix = row.id.rpartition(":")[0]
+    return (id for id in (f"{prefix}:{ordinal}" for ordinal in gaps(row)) if id not in there)

@@ -1,0 +1,1 @@
+"""What every activity shares with Temporal."""

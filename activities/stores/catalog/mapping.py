@@ -1,0 +1,79 @@
+"""Rows of documents and versions, joined and turned into records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.orm import selectinload
+
+from activities.contracts.stages import DocumentState
+from activities.errors import Reason
+from activities.stores.catalog.records import Document
+from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, TagRow, VersionRow
+
+
+def latest() -> Select[DocumentRow, VersionRow]:
+    """Documents that are not deleted, each with its latest version."""
+    return (
+        select(DocumentRow, VersionRow)
+        .join(
+            VersionRow,
+            (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
+        )
+        .where(DocumentRow.deleted_at.is_(None))
+        .options(selectinload(DocumentRow.tags))
+    )
+
+
+def indexed_in(generation: int | None) -> ColumnElement[bool]:
+    """Joins what a version is in an index generation (None: the live one of its knowledge base) to ``VersionRow``."""
+    live = (
+        select(KnowledgeBaseRow.generation)
+        .join(DocumentRow, DocumentRow.knowledge_base_id == KnowledgeBaseRow.id)
+        .where(DocumentRow.id == IndexedVersionRow.document_id)
+        .correlate(IndexedVersionRow)
+        .scalar_subquery()
+    )
+    return and_(
+        IndexedVersionRow.document_id == VersionRow.document_id,
+        IndexedVersionRow.version == VersionRow.version,
+        IndexedVersionRow.generation == (live if generation is None else generation),
+    )
+
+
+def document_record(document: DocumentRow, version: VersionRow) -> Document:
+    """A document with its latest version, as the catalogue answers it."""
+    return Document(
+        id=document.id,
+        knowledge_base_id=document.knowledge_base_id,
+        name=document.name,
+        live_version=document.live_version,
+        version=version.version,
+        state=msgspec.convert(version.state, DocumentState),
+        sha256=version.sha256,
+        bytes=version.bytes,
+        media_type=version.media_type or "",
+        pages=version.pages,
+        chunks=version.chunks or 0,
+        reason=msgspec.convert(version.reason, Reason) if version.reason else None,
+        actor=version.actor,
+        created_at=document.created_at,
+        updated_at=version.updated_at,
+        stage=version.stage or "",
+        done=version.done or 0,
+        total=version.total,
+        attempt=version.attempt or 1,
+        waiting_for=version.waiting_for,
+        next_attempt_at=version.next_attempt_at,
+        eta_seconds=version.eta_seconds,
+        batch_id=version.batch_id,
+        tags=[row.tag for row in document.tags],
+    )
+
+
+def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
+    """The document, as ``latest`` loads it, has these tags now and no others."""
+    kept = {row.tag: row for row in document.tags}
+    document.tags = [kept.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]

@@ -1,0 +1,1 @@
+"""Queries by which Reconcile finds and repairs what disagrees."""

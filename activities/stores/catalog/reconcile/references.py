@@ -1,0 +1,162 @@
+"""What the catalogue stands on: which rows of Milvus and which blobs it refers to, and what nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Select, inspect, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from activities.contracts.stages import ACTIVE
+from activities.stores.blob_keys import digest
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.knowledge_bases import generation_record
+from activities.stores.catalog.mapping import indexed_in
+from activities.stores.catalog.records import Generation, LiveVersion
+from activities.stores.catalog.tables import (
+    BatchRow,
+    ContentRow,
+    ConversationRow,
+    DocumentRow,
+    GenerationRow,
+    IndexedVersionRow,
+    KnowledgeBaseRow,
+    QuestionRow,
+    Table,
+    VersionRow,
+)
+
+#: Rows of one query.
+PAGE = 1000
+
+
+class References:
+    """What must be there because the catalogue refers to it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def generations(self, after: str, limit: int) -> list[tuple[str, list[Generation]]]:
+        """(knowledge base, its index generations, the live one first), by id, of those that are not deleted."""
+        query = select(KnowledgeBaseRow.id, KnowledgeBaseRow.generation).where(
+            KnowledgeBaseRow.id > after, KnowledgeBaseRow.deleted_at.is_(None)
+        )
+        async with self._engine.read() as session:
+            found = []
+            for id, live in list(await session.execute(query.order_by(KnowledgeBaseRow.id).limit(limit))):
+                rows = await session.scalars(select(GenerationRow).where(GenerationRow.knowledge_base_id == id))
+                ordered = sorted(rows, key=lambda row: (row.generation != live, row.generation))
+                found.append((id, [generation_record(row) for row in ordered]))
+            return found
+
+    async def collections(self) -> tuple[set[str], set[str]]:
+        """All collections that the catalogue knows, and the ids of all knowledge bases that it ever had."""
+        async with self._engine.read() as session:
+            collections = set(await session.scalars(select(GenerationRow.collection)))
+            return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
+
+    async def live_versions(self, generation: Generation) -> AsyncIterator[list[LiveVersion]]:
+        """The live versions of a generation's knowledge base, as they are in it, in pages."""
+        after = ""
+        while True:
+            query = _live(generation).where(DocumentRow.id > after).order_by(DocumentRow.id).limit(PAGE)
+            page = await self._live_versions(query)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            after = page[-1].document_id
+
+    async def live_version(self, generation: Generation, document_id: str) -> LiveVersion | None:
+        """A document's live version now, as it is in a generation."""
+        found = await self._live_versions(_live(generation).where(DocumentRow.id == document_id))
+        return found[0] if found else None
+
+    async def _live_versions(self, query: Select[VersionRow, str, IndexedVersionRow | None]) -> list[LiveVersion]:
+        async with self._engine.read() as session:
+            return [
+                LiveVersion(
+                    document_id=row.document_id,
+                    version=row.version,
+                    name=name,
+                    chunks=row.chunks if indexed is None else indexed.rows,
+                    sha256=row.sha256,
+                    parsed_key=row.parsed_key,
+                    chunks_key=None if indexed is None else indexed.chunks_key,
+                )
+                for row, name, indexed in await session.execute(query)
+            ]
+
+    async def contents(self, hashes: Collection[str]) -> set[str]:
+        """Those of the contents (SHA-256) that a document, also a deleted one, or an active archive stands on."""
+        versions = select(VersionRow.sha256).where(VersionRow.sha256.in_(list(hashes))).distinct()
+        archives = select(BatchRow.archive_sha256).where(
+            BatchRow.archive_sha256.in_(list(hashes)), BatchRow.state.in_(ACTIVE)
+        )
+        async with self._engine.read() as session:
+            return set(await session.scalars(versions)) | {each for each in await session.scalars(archives) if each}
+
+    async def derived(self) -> tuple[set[str], set[str]]:
+        """Digests of all keys of parsed pages, and of chunks in any generation, that versions name."""
+        parsed = await self._digests(VersionRow.parsed_key, VersionRow)
+        return parsed, await self._digests(IndexedVersionRow.chunks_key, IndexedVersionRow)
+
+    async def _digests(
+        self, key: InstrumentedAttribute[str | None] | InstrumentedAttribute[str], table: type[Table]
+    ) -> set[str]:
+        """Digests of all keys in a column, read in pages by the primary key."""
+        found: set[str] = set()
+        place = inspect(table).primary_key
+        query = select(key, *place).order_by(*place).limit(PAGE)
+        after: Sequence[Any] = ()
+        while True:
+            async with self._engine.read() as session:
+                rows = (await session.execute(query.where(tuple_(*place) > tuple_(*after)) if after else query)).all()
+            found.update(digest(row[0]) for row in rows if row[0])
+            if len(rows) < PAGE:
+                return found
+            after = rows[-1][1:]
+
+    async def questions(self, ids: Collection[str]) -> set[str]:
+        """Those of the questions that are there, in a conversation that was not deleted."""
+        query = (
+            select(QuestionRow.id)
+            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+            .where(QuestionRow.id.in_(list(ids)), ConversationRow.deleted_at.is_(None))
+        )
+        async with self._engine.read() as session:
+            return set(await session.scalars(query))
+
+    async def abandoned_removals(self, holder: str) -> list[str]:
+        """Contents whose removal was begun by nobody that is there any more (or by ``holder``), now ``holder``'s."""
+        query = (
+            select(ContentRow)
+            .outerjoin(DocumentRow, DocumentRow.id == ContentRow.removing_by)
+            .where(ContentRow.removing_by.is_not(None), DocumentRow.id.is_(None))
+        )
+        async with self._engine.write() as session:
+            rows = list(await session.scalars(query))
+            for row in rows:
+                row.removing_by = holder
+            return [row.sha256 for row in rows]
+
+    async def note_reconcile(self, id: str, actor: str, detail: dict[str, object]) -> None:
+        """Write into the audit trail what a comparison came to."""
+        async with self._engine.write() as session:
+            session.audit(actor, "reconcile.finish", None, id, **detail)
+
+
+def _live(generation: Generation) -> Select[VersionRow, str, IndexedVersionRow | None]:
+    return (
+        select(VersionRow, DocumentRow.name, IndexedVersionRow)
+        .join(
+            DocumentRow, (DocumentRow.id == VersionRow.document_id) & (DocumentRow.live_version == VersionRow.version)
+        )
+        .outerjoin(IndexedVersionRow, indexed_in(generation.generation))
+        .where(
+            DocumentRow.knowledge_base_id == generation.knowledge_base_id,
+            DocumentRow.deleted_at.is_(None),
+            VersionRow.state == "ready",
+        )
+    )

@@ -1,0 +1,186 @@
+"""What does not go on by itself: pending versions and batches, deletions; found, and put back in line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Select, Update, and_, func, or_, select, tuple_, update
+from sqlalchemy.orm import aliased
+
+from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
+from activities.stores.catalog import transitions
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.records import (
+    DeletedDocument,
+    DeletedKnowledgeBase,
+    PendingVersion,
+    StalledBatch,
+    Standing,
+)
+from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.transitions import ALONE
+
+
+class Stalled:
+    """What the catalogue knows of work that may have lost its run. ``before``: what is younger is left alone."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def versions(self, after: tuple[str, int], limit: int, before: datetime) -> list[PendingVersion]:
+        """Pending versions that should have a run, in order, those after (document, version).
+
+        Left out is what waits to be started: by the dispatcher, by its batch, or by the person who paused it.
+        """
+        waits = and_(
+            VersionRow.dispatched_at.is_(None),
+            or_(
+                VersionRow.state == "paused",
+                (VersionRow.state == "queued")
+                & (VersionRow.batch_id.is_(None) | (VersionRow.batch_page == ALONE) | BatchRow.state.in_(ACTIVE)),
+            ),
+        )
+        query = _pending(before).where(
+            KnowledgeBaseRow.deleted_at.is_(None),
+            tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after),
+            ~func.coalesce(waits, False),
+        )
+        return await self._versions(query, limit)
+
+    async def versions_of(self, batch_id: str, after: tuple[str, int], limit: int) -> list[PendingVersion]:
+        """Pending versions that a batch has begun."""
+        query = _pending(now()).where(
+            VersionRow.batch_id == batch_id,
+            VersionRow.batch_page.is_not(None),
+            VersionRow.batch_page != ALONE,
+            tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after),
+        )
+        return await self._versions(query, limit)
+
+    async def _versions(self, query: Select[VersionRow, str, str], limit: int) -> list[PendingVersion]:
+        query = query.order_by(VersionRow.document_id, VersionRow.version).limit(limit)
+        async with self._engine.read() as session:
+            return [
+                PendingVersion(
+                    document_id=version.document_id,
+                    version=version.version,
+                    name=name,
+                    state=msgspec.convert(version.state, DocumentState),
+                    awaits_batch=batch in ACTIVE and version.batch_page != ALONE and version.state == "queued",
+                    updated_at=version.updated_at,
+                )
+                for version, name, batch in await session.execute(query)
+            ]
+
+    async def put_back(self, version: PendingVersion, *, alone: bool = True, change: bool = True) -> bool:
+        """Put a version back in line, unless anything has happened to it since; whether it was still so.
+
+        ``alone`` leaves it to the dispatcher (a paused one stays paused), otherwise its batch starts it.
+        """
+        if not change:
+            same = select(VersionRow.version).where(transitions.is_as_read(version))
+            async with self._engine.read() as session:
+                return await session.scalar(same) is not None
+        return await self._changed(transitions.put_back(version, alone=alone))
+
+    async def ingest_again(self, document_id: str, version: int) -> bool:
+        """Put a live version back in line, to be made anew from its original; whether it was still live."""
+        return await self._changed(transitions.ingest_again(document_id, version))
+
+    async def batches(self, after: str, limit: int, before: datetime) -> list[StalledBatch]:
+        """Active batches that were started, by id."""
+        query = (
+            select(BatchRow)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
+            .where(
+                BatchRow.id > after,
+                BatchRow.state.in_(ACTIVE),
+                BatchRow.updated_at < before,
+                (BatchRow.state != "queued") | BatchRow.dispatched_at.is_not(None),
+                KnowledgeBaseRow.deleted_at.is_(None),
+            )
+        )
+        async with self._engine.read() as session:
+            rows = await session.scalars(query.order_by(BatchRow.id).limit(limit))
+            return [StalledBatch(id=row.id, name=row.name, updated_at=row.updated_at) for row in rows]
+
+    async def put_batch_back(self, batch: StalledBatch) -> bool:
+        """Let the dispatcher start a batch again, unless anything has happened to it since; whether it was so."""
+        same = (BatchRow.id == batch.id) & (BatchRow.updated_at == batch.updated_at) & BatchRow.state.in_(ACTIVE)
+        change = update(BatchRow).where(same).values(state="queued", dispatched_at=None, updated_at=now())
+        return await self._changed(change)
+
+    async def batch_states(self, ids: Collection[str]) -> dict[str, tuple[BatchState, datetime]]:
+        """State, and when it last changed, of those of the batches that are there."""
+        query = (
+            select(BatchRow.id, BatchRow.state, BatchRow.updated_at)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
+            .where(BatchRow.id.in_(list(ids)), KnowledgeBaseRow.deleted_at.is_(None))
+        )
+        async with self._engine.read() as session:
+            return {id: (msgspec.convert(state, BatchState), at) for id, state, at in await session.execute(query)}
+
+    async def standings(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Standing]:
+        """What the catalogue says of those of the (document, version) that are there."""
+        live = aliased(VersionRow)
+        query = (
+            select(VersionRow, DocumentRow.live_version, DocumentRow.deleted_at, live.published_at)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .outerjoin(live, (live.document_id == DocumentRow.id) & (live.version == DocumentRow.live_version))
+            .where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
+        )
+        async with self._engine.read() as session:
+            return {
+                (row.document_id, row.version): Standing(
+                    pending=row.state in PENDING,
+                    live=row.version == live_version,
+                    deleted=deleted_at is not None,
+                    changed_at=max(filter(None, (row.updated_at, published_at, deleted_at))),
+                )
+                for row, live_version, deleted_at, published_at in await session.execute(query)
+            }
+
+    async def deleted_documents(self, after: str, limit: int, before: datetime) -> list[DeletedDocument]:
+        """Documents that are deleted and not removed, by id; those of a deleted knowledge base go with it."""
+        query = (
+            select(DocumentRow, KnowledgeBaseRow.name)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+            .where(DocumentRow.id > after, DocumentRow.deleted_at < before, KnowledgeBaseRow.deleted_at.is_(None))
+        )
+        async with self._engine.read() as session:
+            return [
+                DeletedDocument(
+                    id=row.id,
+                    name=row.name,
+                    knowledge_base_id=row.knowledge_base_id,
+                    knowledge_base=knowledge_base,
+                    deleted_by=row.deleted_by or "",
+                )
+                for row, knowledge_base in await session.execute(query.order_by(DocumentRow.id).limit(limit))
+            ]
+
+    async def deleted_knowledge_bases(self, before: datetime) -> list[DeletedKnowledgeBase]:
+        """All that are deleted; their rows stay, ``has_documents`` tells whether there is more."""
+        documents = select(DocumentRow.id).where(DocumentRow.knowledge_base_id == KnowledgeBaseRow.id).exists()
+        query = select(KnowledgeBaseRow, documents).where(KnowledgeBaseRow.deleted_at < before)
+        async with self._engine.read() as session:
+            return [
+                DeletedKnowledgeBase(id=row.id, name=row.name, has_documents=bool(has), created_by=row.created_by)
+                for row, has in await session.execute(query.order_by(KnowledgeBaseRow.id))
+            ]
+
+    async def _changed(self, change: Update) -> bool:
+        async with self._engine.write() as session:
+            return bool((await session.execute(change)).rowcount)  # type: ignore[attr-defined]
+
+
+def _pending(before: datetime) -> Select[VersionRow, str, str]:
+    return (
+        select(VersionRow, DocumentRow.name, BatchRow.state)
+        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
+        .where(DocumentRow.deleted_at.is_(None), VersionRow.state.in_(PENDING), VersionRow.updated_at < before)
+    )

@@ -1,0 +1,90 @@
+"""The audit trail: what was done, by whom, and the whole record of every question (DESIGN §8)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from activities.contracts.answers import Citation, Source
+from activities.errors import NotFound
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import AuditEvent, Principal
+from api.audit.schemas import AuditEventInfo
+from api.http.access import has, needs
+from api.http.schemas import Page
+from api.questions.schemas import CitationInfo, SourceInfo
+
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
+Action = Annotated[
+    str | None,
+    Parameter(description="An action such as `document.upload`, or `document` for all actions on documents."),
+]
+
+
+class AuditController(Controller):
+    path = "/api/v1/audit"
+    tags = ["Audit"]
+
+    @get("/events", access=needs("auditor"), summary="List audit events, newest first")
+    async def events(
+        self,
+        catalog: Catalog,
+        kb: str | None = None,
+        actor: str | None = None,
+        action: Action = None,
+        since: datetime | None = None,
+        cursor: str | None = None,
+        limit: Limit = 100,
+    ) -> Page[AuditEventInfo]:
+        found = await catalog.trail.page(cursor, limit, knowledge_base=kb, actor=actor, action=action, since=since)
+        return Page(
+            items=[AuditEventInfo.of(event) for event in found],
+            next_cursor=found[-1].id if len(found) == limit else None,
+        )
+
+    @get("/export", access=needs("auditor"), summary="Export audit events as JSON Lines, oldest first")
+    async def export(
+        self,
+        catalog: Catalog,
+        principal: Principal,
+        kb: str | None = None,
+        actor: str | None = None,
+        action: Action = None,
+        since: datetime | None = None,
+    ) -> Stream:
+        await catalog.trail.note(principal.subject, "audit.export")
+        pages = catalog.trail.export(knowledge_base=kb, actor=actor, action=action, since=since)
+        headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"}
+        return Stream(_lines(pages), media_type="application/jsonl", headers=headers)
+
+    @get(
+        "/questions/{id:str}",
+        access=needs("reader"),
+        summary="Get the full record of a question; auditors see those of other users",
+    )
+    async def question(self, id: str, catalog: Catalog, principal: Principal) -> dict[str, Any]:
+        """Every column of the question's row, by its name, with citations and sources whole."""
+        record = await catalog.trail.question(id)
+        mine = record["actor"] == principal.subject and record["deleted_at"] is None
+        if not mine and not has(principal, "auditor"):
+            raise NotFound(kind="question", id=id)
+        if not mine:
+            await catalog.trail.note(principal.subject, "audit.read", id)
+        citations = msgspec.convert(record["citations"] or [], list[Citation])
+        sources = msgspec.convert(record["sources"] or [], list[Source])
+        return record | {
+            "citations": [CitationInfo.whole(citation) for citation in citations],
+            "sources": [SourceInfo.whole(source) for source in sources],
+        }
+
+
+async def _lines(pages: AsyncIterator[list[AuditEvent]]) -> AsyncIterator[bytes]:
+    encoder = msgspec.json.Encoder()
+    async for page in pages:
+        yield encoder.encode_lines([AuditEventInfo.of(event) for event in page])

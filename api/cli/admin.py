@@ -1,0 +1,161 @@
+"""`holdfast migrate` and `holdfast key …`: what a deployment without `holdfast up` does by hand.
+
+They talk to the catalogue's database and not to the API: before the first key exists, nobody could sign in.
+"""
+
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+import msgspec
+
+from api.cli.output import Output, json_option
+from api.cli.texts.messages import language, say
+from api.client.problems import Problem
+
+if TYPE_CHECKING:
+    from activities.stores.catalog.api_keys import Keys
+    from activities.stores.catalog.records import ApiKey
+
+T = TypeVar("T")
+
+#: Who revokes a key: whoever reaches the database needs no key of their own.
+ACTOR = "command line"
+
+
+class RoleName(click.ParamType[str]):
+    """The name of a role; any other one is wrong usage."""
+
+    name = "role"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is."""
+        from activities.errors import UnknownRole
+        from activities.stores.catalog.roles import ROLES
+
+        if value not in ROLES:
+            self.fail(UnknownRole(role=value, known=", ".join(ROLES)).reason.render(language()), param, ctx)
+        return value
+
+
+@click.command("migrate", help=say("help.migrate"))
+@json_option
+def migrate(as_json: bool) -> None:
+    """Run the catalogue's migrations; running them again changes nothing."""
+    out = Output(as_json)
+    with out.problems():
+        asyncio.run(_migrate())
+    out.document({"migrated": True})
+    out.text(say("migrated"))
+
+
+@click.group(name="key", help=say("help.key"))
+def key_group() -> None:
+    """Group of the commands on API keys."""
+
+
+@key_group.command("create", help=say("help.key.create"))
+@click.option("--subject", required=True, help=say("help.subject"))
+@click.option("--role", type=RoleName(), default="reader", show_default=True, help=say("help.role"))
+@json_option
+def key_create(subject: str, role: str, as_json: bool) -> None:
+    """Print a new key, and nothing else, on stdout; only its hash is kept."""
+    out = Output(as_json)
+    with out.problems():
+        key = asyncio.run(_with_keys(lambda keys: keys.create(subject, role)))
+    out.document({"subject": subject, "role": role, "key": key})
+    out.text(key)
+
+
+@key_group.command("list", help=say("help.key.list"))
+@json_option
+def key_list(as_json: bool) -> None:
+    """All keys, oldest first, also revoked ones."""
+    out = Output(as_json)
+    with out.problems():
+        found = asyncio.run(_with_keys(lambda keys: keys.all()))
+    out.document({"items": msgspec.to_builtins(found)})
+    rows = [(each.id, each.subject, each.role, _time(each.created_at), _time(each.revoked_at)) for each in found]
+    out.table_or_nothing(("id", "subject", "role", "created", "revoked"), rows)
+
+
+@key_group.command("revoke", help=say("help.key.revoke"))
+@click.argument("key_id")
+@json_option
+def key_revoke(key_id: str, as_json: bool) -> None:
+    """The key ends within a second; revoking it again changes nothing."""
+    out = Output(as_json)
+    with out.problems():
+        revoked = asyncio.run(_with_keys(lambda keys: _revoke(keys, key_id)))
+    out.document(msgspec.to_builtins(revoked))
+    out.text(say("key.revoked", id=revoked.id, subject=revoked.subject))
+
+
+async def _migrate() -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    from activities.settings import load
+    from activities.stores.catalog.migrate import upgrade
+
+    settings = load()
+    try:
+        await upgrade(settings)
+    except (OSError, DBAPIError) as exc:  # refused, unknown host, wrong password, no such database, no such folder
+        raise _no_database(exc) from exc
+
+
+async def _revoke(keys: Keys, id: str) -> ApiKey:
+    from activities.errors import NotFound
+
+    try:
+        return await keys.revoke(id, ACTOR)
+    except NotFound as exc:
+        raise Problem("no-key", id=id) from exc
+
+
+async def _with_keys(act: Callable[[Keys], Awaitable[T]]) -> T:
+    """What ``act`` answers. Raises Problem for a database that cannot be used, or has no tables yet."""
+    from activities.settings import load
+    from activities.stores.catalog.catalog import Catalog
+
+    catalog = Catalog(load().catalog_url)
+    try:
+        async with _problems_of_database():
+            return await act(catalog.keys)
+    finally:
+        await catalog.close()
+
+
+@asynccontextmanager
+async def _problems_of_database() -> AsyncIterator[None]:
+    from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+    from activities.errors import CatalogUnavailable
+
+    try:
+        yield
+    except ProgrammingError as exc:
+        raise Problem("not-migrated") from exc
+    except CatalogUnavailable as exc:
+        if "no such table" in str(exc):  # how SQLite says it
+            raise Problem("not-migrated") from exc
+        raise
+    except (OSError, DBAPIError) as exc:
+        raise _no_database(exc) from exc
+
+
+def _time(at: datetime | None) -> str:
+    return at.isoformat(" ", "seconds").removesuffix("+00:00") if at else ""
+
+
+def _no_database(exc: Exception) -> Problem:
+    """The database's own first line: it names host and user, never a password."""
+    cause = getattr(exc, "orig", None) or exc
+    return Problem("no-database", detail=(str(cause).splitlines() or [type(cause).__name__])[0])

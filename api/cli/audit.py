@@ -1,0 +1,125 @@
+"""`holdfast audit`: what was done, by whom, and all that was written down of a question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli.output import Output, at, talks_to_api
+from api.cli.questions import print_sources
+from api.cli.texts.messages import say, say_or
+from api.client.problems import Problem
+
+if TYPE_CHECKING:
+    from api.client.client import Api
+
+
+@click.group(name="audit", help=say("help.audit"))
+def audit_group() -> None:
+    """Group of the commands on the audit trail."""
+
+
+def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which events are chosen."""
+    for option in (
+        click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.since")),
+        click.option("--action", metavar="NAME", help=say("help.audit.action")),
+        click.option("--actor", metavar="SUBJECT", help=say("help.audit.actor")),
+        click.option("--kb", metavar="NAME", help=say("help.in_kb")),
+    ):
+        command = option(command)
+    return command
+
+
+@audit_group.command("events", help=say("help.audit.events"))
+@narrowed
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=say("help.limit"))
+@talks_to_api
+async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None:
+    """GET /audit/events, the newest ones."""
+    page = await api.call("GET", "/audit/events", params=_params(**chosen) | {"limit": str(limit)})
+    out.document({"items": page["items"]})
+    rows = [
+        (
+            event["at"][:19].replace("T", " "),
+            event["actor"],
+            event["action"],
+            event["knowledge_base"],
+            event["object_id"],
+            json.dumps(event["detail"], ensure_ascii=False) if event["detail"] else "",
+        )
+        for event in page["items"]
+    ]
+    out.table_or_nothing(("at", "actor", "action", "kb", "object", "detail"), rows)
+
+
+@audit_group.command("question", help=say("help.audit.question"))
+@click.argument("question_id")
+@talks_to_api
+async def audit_question(api: Api, out: Output, question_id: str) -> None:
+    """GET /audit/questions/{id}; --json has every field."""
+    record = await api.call("GET", at("audit/questions", question_id))
+    out.document(record)
+    out.text("\n".join(f"{label}: {value}" for label, value in _lines(record) if value))
+    out.text(f"\n{record['answer'] or record['reason'] or record['state']}\n")
+    print_sources(out, record["citations"])
+    if record["sources"]:
+        out.text(f"\n{say('audit.passages')}")
+    for source in record["sources"]:
+        out.text(f"  [{source['n']}] {source['score']:.3f}  {source['document_name']} v{source['version']}  "
+                 f"{source['chunk_id']}")  # fmt: skip
+
+
+@audit_group.command("export", help=say("help.audit.export"))
+@narrowed
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
+@talks_to_api
+async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any) -> None:
+    """GET /audit/export, line by line: it may be long."""
+    try:
+        target: Any = nullcontext() if output is None else output.open("w", encoding="utf-8")
+    except OSError as exc:
+        raise Problem("unwritable", path=output, detail=exc.strerror or exc) from exc
+    count = 0
+    with target as file:
+        async with aclosing(api.lines("/audit/export", params=_params(**chosen))) as lines:
+            async for line in lines:
+                count += 1
+                click.echo(line, file=file)
+    if output is not None:
+        out.document({"events": count, "file": str(output)})
+        out.text(say("written", path=output))
+
+
+def _params(kb: str | None, actor: str | None, action: str | None, since: datetime | None) -> dict[str, str]:
+    """What the API is asked for; a date without a zone is UTC, as all that is written down."""
+    given = {"kb": kb, "actor": actor, "action": action, "since": since and since.replace(tzinfo=UTC).isoformat()}
+    return {name: value for name, value in given.items() if value}
+
+
+def _lines(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Label and value of what a person wants to know first."""
+    yield say("audit.asked"), record["question"]
+    yield say("audit.searched"), record["standalone"]
+    yield say("audit.by"), f"{record['actor']}, {record['created_at'][:19].replace('T', ' ')} UTC"
+    yield say("col.kb"), record["knowledge_base"]
+    yield say("col.state"), f"{say_or('state.' + record['state'], record['state'])}, {record['mode']}"
+    yield say("audit.fallback"), record["fallback"]
+    yield say("audit.withheld"), record["withheld"]
+    yield say("audit.index"), record["generation"]
+    yield say("audit.embedding"), _model(record["embedding_model"], record["embedding_fingerprint"])
+    yield say("audit.language_model"), _model(record["language_model"], record["prompt_version"], "prompt ")
+    yield say("audit.tokens"), record["tokens"]
+    times = record["milliseconds"] or {}
+    yield say("audit.times"), ", ".join(f"{step} {value} ms" for step, value in times.items())
+    yield say("audit.feedback"), " ".join(filter(None, (record["feedback_rating"], record["feedback_comment"])))
+
+
+def _model(name: str | None, mark: str | None, before: str = "") -> str | None:
+    return f"{name} ({before}{mark})" if name and mark else name

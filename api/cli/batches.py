@@ -1,0 +1,152 @@
+"""`holdfast batch`: documents that were added together, watched and controlled as one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli.output import (
+    FINISHED,
+    Output,
+    at,
+    counted,
+    describe,
+    follow,
+    kb_option,
+    reason_of,
+    talks_to_api,
+    time_left,
+)
+from api.cli.progress import describe_batch, display
+from api.cli.texts.messages import say, say_or
+
+if TYPE_CHECKING:
+    from api.client.client import Api
+
+
+@click.group(name="batch", help=say("help.batch"))
+def batch_group() -> None:
+    """Group of the commands on batches."""
+
+
+@batch_group.command("list", help=say("help.batch.list"))
+@kb_option
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help=say("help.limit"))
+@talks_to_api
+async def batch_list(api: Api, out: Output, kb: str, limit: int) -> None:
+    """GET /knowledge-bases/{kb}/batches, the newest ones."""
+    page = await api.call("GET", f"{at('knowledge-bases', kb)}/batches", params={"limit": limit})
+    out.document({"items": page["items"]})
+    rows = [
+        (
+            info["id"],
+            say_or(f"state.{info['state']}", info["state"]) if out.live else info["state"],
+            info["name"],
+            f"{info['done']}/{info['total']}",
+            info["documents"].get("failed", 0),
+            time_left(info) if out.live else info.get("eta_seconds"),
+            reason_of(info),
+        )
+        for info in page["items"]
+    ]
+    out.table_or_nothing(("id", "state", "name", "done", "failed", "eta", "reason"), rows)
+
+
+@batch_group.command("show", help=say("help.batch.show"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_show(api: Api, out: Output, batch_id: str) -> None:
+    """GET /batches/{id}."""
+    info = await api.call("GET", at("batches", batch_id))
+    out.document(info)
+    for key, value in info.items():
+        text = counted(value) if key == "documents" else ", ".join(value) if isinstance(value, list) else value
+        out.text(f"{key}: {'' if text is None else text}")
+
+
+@batch_group.command("watch", help=say("help.batch.watch"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_watch(api: Api, out: Output, batch_id: str) -> None:
+    """GET /batches/{id}/events until the batch is at its end; exit 1 if a document failed."""
+    info: dict[str, Any] = {}
+    with display(out) as shown:
+        with shown.watch_batch() as show:
+            async for info in follow(api, at("batches", batch_id), {}):
+                out.line(info)
+                show(info)
+                if not out.live:
+                    out.text(" · ".join(filter(None, (describe({"state": info["state"]}), describe_batch(info)))))
+        if not out.json:
+            async for document in failed_documents(api, info):
+                shown.finished(document)
+    if out.live:
+        out.text(" · ".join(filter(None, (describe(info), describe_batch(info)))))
+    elif reason_of(info):
+        out.text(reason_of(info))
+    if not all_ready(info):
+        sys.exit(1)
+
+
+@batch_group.command("pause", help=say("help.batch.pause"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_pause(api: Api, out: Output, batch_id: str) -> None:
+    """POST /batches/{id}/pause."""
+    await _control(api, out, batch_id, "pause")
+
+
+@batch_group.command("resume", help=say("help.batch.resume"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_resume(api: Api, out: Output, batch_id: str) -> None:
+    """POST /batches/{id}/resume."""
+    await _control(api, out, batch_id, "resume")
+
+
+@batch_group.command("cancel", help=say("help.batch.cancel"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_cancel(api: Api, out: Output, batch_id: str) -> None:
+    """POST /batches/{id}/cancel."""
+    await _control(api, out, batch_id, "cancel")
+
+
+@batch_group.command("retry-failed", help=say("help.batch.retry_failed"))
+@click.argument("batch_id")
+@talks_to_api
+async def batch_retry_failed(api: Api, out: Output, batch_id: str) -> None:
+    """POST /batches/{id}/retry-failed."""
+    await _control(api, out, batch_id, "retry-failed")
+
+
+@batch_group.command("set-parallelism", help=say("help.batch.set_parallelism"))
+@click.argument("batch_id")
+@click.argument("documents", type=click.IntRange(1, 64))
+@talks_to_api
+async def batch_set_parallelism(api: Api, out: Output, batch_id: str, documents: int) -> None:
+    """POST /batches/{id}/set-parallelism."""
+    await _control(api, out, batch_id, "set-parallelism", json={"parallelism": documents})
+
+
+async def _control(api: Api, out: Output, batch_id: str, action: str, **request: Any) -> None:
+    job = await api.call("POST", f"{at('batches', batch_id)}/{action}", **request)
+    out.document(job)
+    out.text(say(f"asked.batch.{action}", id=job["id"], **request.get("json", {})))
+
+
+def all_ready(info: dict[str, Any]) -> bool:
+    """Whether a batch is at its end and nothing of it failed or was canceled."""
+    documents = info.get("documents") or {}
+    return info.get("state") == "ready" and not documents.get("failed") and not documents.get("canceled")
+
+
+async def failed_documents(api: Api, info: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    """The documents of a batch that failed, as they come, page by page."""
+    if info.get("state") in FINISHED and (info.get("documents") or {}).get("failed"):
+        path = f"{at('knowledge-bases', info['knowledge_base'])}/documents"
+        async for document in api.pages(path, batch=info["id"], state="failed", limit="1000"):
+            yield document

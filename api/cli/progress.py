@@ -1,0 +1,164 @@
+"""What uploads and jobs look like while they go on: lines for pipes, bars for a person."""
+
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from api.cli.output import FINISHED, Output, clean, counted, reason_of, stage_of, time_left
+from api.cli.texts.messages import say, say_or
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Show = Callable[[dict[str, Any]], None]
+
+
+class Display:
+    """What is shown to programs and pipes: one line for each outcome."""
+
+    def __init__(self, out: Output) -> None:
+        self.out = out
+
+    @contextmanager
+    def upload(self) -> Iterator[Callable[[int], None]]:
+        """Around one request; the function is given the bytes that were read."""
+        yield lambda count: None
+
+    @contextmanager
+    def watch(self, name: str) -> Iterator[Show]:
+        """Around the watching of one document; the function is given its states."""
+        yield lambda state: None
+
+    @contextmanager
+    def watch_batch(self) -> Iterator[Show]:
+        """Around the watching of one batch; the function is given its states."""
+        yield lambda info: None
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self.out.text(text)
+
+    def busy(self, reason: str, seconds: float) -> None:
+        """The API asks to wait."""
+        self.say(say("busy", reason=reason, seconds=seconds), "yellow")
+
+    def finished(self, document: dict[str, Any]) -> None:
+        """A document's outcome is known."""
+        style = "green" if document["state"] == "ready" else "red" if document["state"] in FINISHED else ""
+        self.say(outcome(document), style)
+
+
+class Bars(Display):
+    """What is shown to a person: a bar for the upload, one for each batch and each single document under way."""
+
+    def __init__(self, out: Output, progress: Progress, size: int) -> None:
+        super().__init__(out)
+        self.progress = progress
+        self.sent = progress.add_task(say("uploading"), total=size, note="") if size else None
+
+    @contextmanager
+    def upload(self) -> Iterator[Callable[[int], None]]:
+        if self.sent is None:
+            yield lambda count: None
+            return
+        task, read = self.sent, 0
+
+        def count(length: int) -> None:
+            nonlocal read
+            read += length
+            self.progress.advance(task, length)
+
+        try:
+            yield count
+        except BaseException:
+            self.progress.advance(task, -read)  # it is read again, or was refused
+            raise
+
+    @contextmanager
+    def watch(self, name: str) -> Iterator[Show]:
+        task = self.progress.add_task(_short(clean(name)), total=None, note="")
+
+        def show(state: dict[str, Any]) -> None:
+            waits = state.get("waiting_for")
+            note = say("waiting_for", dependency=waits) if waits else stage_of(state)
+            count = state.get("stage_count") or 0
+            share = (state.get("done") or 0) / state["total"] if state.get("total") else 0
+            completed = max(0, (state.get("stage_number") or 1) - 1) + share
+            self.progress.update(task, total=count or None, completed=completed, note=note)
+
+        try:
+            yield show
+        finally:
+            self.progress.remove_task(task)
+
+    @contextmanager
+    def watch_batch(self) -> Iterator[Show]:
+        task = self.progress.add_task(say("documents"), total=None, note="")
+        waited = ""
+
+        def show(info: dict[str, Any]) -> None:
+            nonlocal waited
+            self.progress.update(
+                task, total=info.get("total") or None, completed=info.get("done") or 0, note=describe_batch(info)
+            )
+            waits = say("waiting_for", dependency=info["waiting_for"]) if info.get("waiting_for") else ""
+            if waits and waits != waited:
+                self.say(" · ".join(filter(None, (waits, reason_of(info)))), "yellow")
+            waited = waits
+
+        try:
+            yield show
+        finally:
+            self.progress.remove_task(task)
+
+    def say(self, text: str, style: str = "") -> None:
+        from rich.text import Text
+
+        self.progress.console.print(Text(clean(text), style=style))
+
+
+@contextmanager
+def display(out: Output, size: int = 0) -> Iterator[Display]:
+    """Bars where a person watches; ``size`` is how many bytes are to be uploaded."""
+    if not out.live:
+        yield Display(out)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=True) as progress:
+        yield Bars(out, progress, size)
+
+
+def describe_batch(info: dict[str, Any]) -> str:
+    """How far a batch is, in one line: ``12/40 · 4 running, 1 failed · 30/min · about 2 min left``."""
+    pending = {state: n for state, n in (info.get("documents") or {}).items() if state not in ("total", "ready")}
+    parts = [f"{info.get('done') or 0}/{info.get('total') or 0}", counted(pending)]
+    if info.get("state") not in FINISHED:
+        if info.get("state") == "paused":
+            parts.append(say("state.paused"))
+        if info.get("rate_per_minute"):
+            parts.append(say("rate", rate=float(info["rate_per_minute"])))
+        parts.append(time_left(info))
+        if info.get("waiting_for"):
+            parts.append(say("waiting_for", dependency=info["waiting_for"]))
+    return " · ".join(filter(None, parts))
+
+
+def outcome(document: dict[str, Any]) -> str:
+    """What became of a document, in one line."""
+    state = say_or(f"state.{document['state']}", document["state"])
+    return "  ".join(filter(None, (state, document["name"], document.get("id", ""), reason_of(document))))
+
+
+def _short(name: str, width: int = 32) -> str:
+    return name if len(name) <= width else f"…{name[1 - width :]}"

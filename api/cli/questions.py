@@ -1,0 +1,209 @@
+"""`holdfast ask` and `holdfast search`."""
+
+# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cli.output import Output, at, clean, kb_option, talks_to_api
+from api.cli.texts.messages import say
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from api.client.client import Api, Event
+
+
+class Pages(click.ParamType[dict[str, int]]):
+    """``3``, ``3-5``, ``3-`` or ``-5``."""
+
+    name = "pages"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        """As the API takes it."""
+        if isinstance(value, dict):
+            return value
+        found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
+        if not found or not (found[1] or found[3]):
+            self.fail(say("no-pages", value=value), param, ctx)
+        last = found[3] if found[2] else found[1]
+        return {key: int(page) for key, page in (("from", found[1]), ("to", last)) if page}
+
+
+Command = Callable[..., Any]
+
+
+def filter_options(command: Command) -> Command:
+    """What passages must come from; ``filter_of`` makes of it what the API takes."""
+    for option in reversed(
+        [
+            click.option("--name", metavar="PATTERN", help=say("help.filter_name")),
+            click.option("--tag", "tags", multiple=True, help=say("help.filter_tag")),
+            click.option("--pages", type=Pages(), help=say("help.filter_pages")),
+            click.option("--since", metavar="DATE", help=say("help.filter_since")),
+            click.option("--until", metavar="DATE", help=say("help.filter_until")),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def filter_of(
+    name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
+) -> dict[str, Any]:
+    """``{"filter": …}``, or nothing when nothing narrows the search down."""
+    uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
+    fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
+    given = {key: value for key, value in fields.items() if value}
+    return {"filter": given} if given else {}
+
+
+@click.command("ask", help=say("help.ask"))
+@click.argument("question")
+@click.option("--kb", metavar="NAME", help=say("help.in_kb"))
+@click.option("--conversation", metavar="ID", help=say("help.ask_conversation"))
+@click.option("--mode", type=click.Choice(["extractive", "generative"]), help=say("help.mode"))
+@click.option("--stream/--no-stream", default=True, help=say("help.stream"))
+@talks_to_api
+async def ask(
+    api: Api, out: Output, question: str, kb: str | None, conversation: str | None, mode: str | None, stream: bool
+) -> None:
+    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
+    from api.client.client import PREFIX, segment
+
+    if kb is None and conversation is None:
+        raise click.UsageError(say("kb-or-conversation"))
+    if kb is None:
+        kb = str((await api.call("GET", at("conversations", str(conversation))))["knowledge_base"])
+    body = {"question": question} | ({"mode": mode} if mode else {})
+    body |= {"conversation_id": conversation} if conversation else {}
+    asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
+    answer = Answer(out, stream)
+    with answer.shown():
+        async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+            async for event in events:
+                answer.take(event)
+                if event.name in ("done", "error"):
+                    break
+    if not answer.finish():
+        sys.exit(1)
+    if out.live and asked.get("conversation_id"):
+        command = f"holdfast ask --conversation {asked['conversation_id']} …"
+        out.text(f"\n{say('go-on', command=command)}")
+
+
+class Answer:
+    """Shows an answer as its events come, and prints it when it is complete.
+
+    What is streamed is provisional: `reset` starts it over, and `done` has the answer that was held against
+    its sources. A person sees it come, dimmed, until the answer takes its place; a pipe gets the answer alone.
+    """
+
+    def __init__(self, out: Output, stream: bool) -> None:
+        self._out, self._stream = out, stream
+        self._coming = ""
+        self._live: Live | None = None
+        self._done: dict[str, Any] | None = None
+        self._error: dict[str, Any] | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While this lasts, a terminal shows what comes."""
+        if not (self._stream and self._out.live):
+            yield
+            return
+        from rich.live import Live
+
+        with Live(transient=True) as self._live:
+            yield
+
+    def take(self, event: Event) -> None:
+        """Handle one event."""
+        if self._stream:
+            self._out.line({"event": event.name, "id": event.id, "data": event.data})
+        match event.name:
+            case "delta":
+                self._show(self._coming + event.data["text"])
+            case "reset":
+                self._show("")
+            case "done":
+                self._done = event.data
+            case "error":
+                self._error = event.data
+
+    def finish(self) -> bool:
+        """Print what is left to print; False if there is no answer."""
+        if self._done is None:
+            error = self._error or {"code": "interrupted", "message": "?"}
+            if not self._stream:
+                self._out.document({"error": error})
+            self._out.text()
+            click.echo(say("question-failed", message=error.get("message") or error.get("code")), err=True)
+            return False
+        if not self._stream:
+            self._out.document(self._done)
+        self._out.text(f"{self._done['answer']}\n")
+        print_sources(self._out, self._done.get("citations") or [])
+        return True
+
+    def _show(self, coming: str) -> None:
+        self._coming = coming
+        if self._live is not None:
+            from rich.text import Text
+
+            console = self._live.console
+            lines = Text(clean(coming), style="dim").wrap(console, console.width)
+            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last ones that have room
+
+
+def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
+    """Where each quote of an answer stands."""
+    if not citations:
+        return
+    out.text(say("sources"))
+    for citation in citations:
+        out.text(f"  [{citation['n']}] {_where(citation)}")
+        if citation.get("quote"):
+            out.text(f"      “{_one_line(citation['quote'])}”")
+
+
+@click.command("search", help=say("help.search"))
+@click.argument("query")
+@kb_option
+@click.option("--mode", type=click.Choice(["hybrid", "dense", "keyword"]), help=say("help.search_mode"))
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
+@filter_options
+@talks_to_api
+async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int, **narrowed: Any) -> None:
+    """POST /knowledge-bases/{kb}/search."""
+    from api.client.client import segment
+
+    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {}) | filter_of(**narrowed)
+    found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
+    out.document(found)
+    for number, hit in enumerate(found["hits"], start=1):
+        more = say("and-others", count=hit["duplicates"]) if hit.get("duplicates") else ""
+        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f}){more}")
+        out.text(f"   {_one_line(hit['text'])}\n")
+    if not found["hits"]:
+        out.text(say("no-hits"))
+    pending = (found.get("index") or {}).get("pending")
+    if pending:
+        out.text(say("index-building", pending=pending))
+
+
+def _where(source: dict[str, Any]) -> str:
+    """``handbook.pdf · page 3 · Leave › Notice``."""
+    page = say("page", page=source["page"]) if source.get("page") is not None else ""
+    return " · ".join(filter(None, (source["document_name"], page, source.get("section") or "")))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

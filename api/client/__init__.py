@@ -1,0 +1,1 @@
+"""Typed HTTP client; it imports the wire types and nothing of the server."""

@@ -1,0 +1,235 @@
+"""The HTTP API as the command line sees it: JSON in and out, uploads from disk, live events, clear errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+from httpx_sse import SSEError, aconnect_sse
+
+from activities.errors import Language
+from activities.settings import Settings
+from api.client import local_env
+from api.client.problems import Problem
+
+PREFIX = "/api/v1"
+RECONNECT_SECONDS = 30.0
+"""How long a stream of events may be unreachable before its reader gives up."""
+
+
+class ApiError(Exception):
+    """The API refused a request; the text is its own sentence (``detail`` of problem+json).
+
+    ``retry_after`` is how many seconds it asks to wait before the next try, if it does.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.retry_after = status, code, retry_after
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event; ``data`` is its decoded JSON."""
+
+    name: str
+    data: Any
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which API the command line talks to, and with which key (a secret)."""
+
+    url: str
+    key: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Target:
+        """From the settings, or else from what `holdfast up` left in the data folder.
+
+        The local platform's key is not sent to an API elsewhere.
+        """
+        local = local_env.read(settings.data_dir)
+        url = (settings.url or local.get("HOLDFAST_URL") or settings.api_url).rstrip("/")
+        mine = url == local.get("HOLDFAST_URL") or _is_loopback(url)
+        return cls(url, settings.api_key or (local.get("HOLDFAST_API_KEY", "") if mine else ""))
+
+
+class Api:
+    """A connection to the API; use it with ``async with``. ``language`` is that of the API's sentences."""
+
+    def __init__(self, target: Target, language: Language = "en") -> None:
+        headers: dict[str, str] = {"Accept-Language": language}
+        if target.key:
+            headers["Authorization"] = f"Bearer {target.key}"
+        self.url = target.url
+        self._http = httpx.AsyncClient(
+            base_url=target.url,
+            headers=headers,
+            timeout=httpx.Timeout(60, connect=5),
+            trust_env=not _is_loopback(target.url),  # a proxy for the internet does not lead home
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, **request: Any) -> Any:
+        """The decoded answer (None if it is empty). Raises ApiError or Problem."""
+        response = await self.send(method, PREFIX + path, **request)
+        if response.is_error:
+            raise _error(response)
+        return _decode(response) if response.content else None
+
+    async def content(self, path: str, **request: Any) -> bytes:
+        """A file as it comes. Raises ApiError or Problem."""
+        response = await self.send("GET", PREFIX + path, **request)
+        if response.is_error:
+            raise _error(response)
+        return response.content
+
+    async def lines(self, path: str, **request: Any) -> AsyncGenerator[str, None]:
+        """A long text as it comes, line by line. Raises ApiError or Problem."""
+        try:
+            async with self._http.stream("GET", PREFIX + path, **request) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for line in response.aiter_lines():
+                    yield line
+        except httpx.TransportError as exc:
+            raise self._lost(exc) from exc
+
+    async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The answer as it comes, whatever its status. Raises Problem if there is none."""
+        try:
+            return await self._http.request(method, path, **request)
+        except httpx.TransportError as exc:
+            raise self._lost(exc) from exc
+
+    def _lost(self, error: httpx.TransportError) -> Problem:
+        if isinstance(error, httpx.ConnectError):
+            return Problem("unreachable", url=self.url)
+        return Problem("connection-lost", url=self.url, detail=str(error) or type(error).__name__)
+
+    async def pages(self, path: str, **params: str) -> AsyncIterator[dict[str, Any]]:
+        """The items of a list, over all its pages."""
+        cursor: str | None = None
+        while True:
+            page = await self.call("GET", path, params=params | ({"cursor": cursor} if cursor else {}))
+            for item in page["items"]:
+                yield item
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
+    async def upload(
+        self,
+        kb: str,
+        files: Sequence[tuple[str, BinaryIO]],
+        idempotency_key: str,
+        batch: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> Any:
+        """Send (name, file) pairs in one request, into an open batch if one is given, read from disk as it goes."""
+        query: dict[str, Any] = ({"batch": batch} if batch else {}) | ({"tags": list(tags)} if tags else {})
+        return await self.call(
+            "POST",
+            f"/knowledge-bases/{segment(kb)}/documents",
+            params=query or None,
+            files=[("files", each) for each in files],
+            headers={"Idempotency-Key": idempotency_key},
+            timeout=httpx.Timeout(None, connect=5),
+        )
+
+    async def events(self, path: str) -> AsyncGenerator[Event, None]:
+        """The events of a job until the server closes the stream.
+
+        A broken connection is taken up again where it broke. Raises ApiError or Problem.
+        Whoever stops reading early closes the stream (``contextlib.aclosing``).
+        """
+        last_id, deadline = "", time.monotonic() + RECONNECT_SECONDS
+        while True:
+            headers = {"Last-Event-ID": last_id} if last_id else {}
+            try:
+                async with aconnect_sse(self._http, "GET", path, headers=headers) as source:
+                    if source.response.is_error:
+                        await source.response.aread()
+                        raise _error(source.response)
+                    async for sse in source.aiter_sse():
+                        last_id, deadline = sse.id or last_id, time.monotonic() + RECONNECT_SECONDS
+                        if sse.data:
+                            yield Event(sse.event, json.loads(sse.data), sse.id)
+                    return
+            except (SSEError, ValueError) as exc:  # before TransportError, of which SSEError is one
+                raise Problem("not-holdfast", url=self.url, detail=str(exc)) from exc
+            except httpx.ReadTimeout:
+                deadline = time.monotonic() + RECONNECT_SECONDS  # it was there, there was only no news
+            except httpx.TransportError as exc:
+                if not last_id and isinstance(exc, httpx.ConnectError):
+                    raise Problem("unreachable", url=self.url) from exc
+                if time.monotonic() > deadline:
+                    raise Problem("connection-lost", url=self.url, detail=str(exc)) from exc
+            except ApiError as exc:
+                if exc.status < httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.5)
+
+
+def segment(name: str) -> str:
+    """A name or id as one segment of a path, whatever a person typed."""
+    return quote(name, safe="")
+
+
+def files_in(path: Path) -> list[tuple[str, Path]]:
+    """(name, file) of a file, or of all files in a folder by their path in it; hidden ones are left out."""
+    if path.is_file():
+        return [(path.name, path)]
+    if not path.is_dir():
+        raise Problem("no-such-file", path=path)
+    found = [
+        (file.relative_to(path).as_posix(), file)
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]
+    if not found:
+        raise Problem("no-files", path=path)
+    return found
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _decode(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as exc:
+        detail = response.headers.get("content-type", "?")
+        raise Problem("not-holdfast", url=str(response.url), detail=detail) from exc
+
+
+def _error(response: httpx.Response) -> ApiError:
+    try:
+        body = response.json()
+    except ValueError:
+        body = {}
+    body = body if isinstance(body, dict) else {}
+    fallback = f"HTTP {response.status_code} {response.reason_phrase}"
+    detail = body.get("detail") or body.get("title") or fallback
+    code = str(body.get("code") or body.get("type") or "")
+    seconds = response.headers.get("retry-after", "")
+    return ApiError(response.status_code, code, str(detail), float(seconds) if seconds.isdigit() else None)

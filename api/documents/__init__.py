@@ -1,0 +1,1 @@
+"""Routes of documents: upload, status, control, content."""

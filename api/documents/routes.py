@@ -1,0 +1,231 @@
+"""Documents: upload, list, look at, watch, download, pause, resume, cancel, retry, delete."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, WebSocket, delete, get, patch, post, websocket
+from litestar.datastructures import UploadFile
+from litestar.exceptions import WebSocketDisconnect
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Parameter as OpenAPIParameter
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from activities.contracts.documents import Chunk
+from activities.contracts.names import clean_tags
+from activities.contracts.stages import DocumentState
+from activities.errors import InvalidRequest
+from activities.phrases import Phrase
+from activities.stores.blob_keys import original_key
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Document, KnowledgeBase, Principal
+from activities.stores.milvus import row_id
+from api.background.watches import DocumentWatches
+from api.documents.control import DocumentControl
+from api.documents.schemas import ChangeDocument, ChunkInfo, DocumentInfo, DocumentJob, RetryRequest, UploadAccepted
+from api.documents.status import DocumentStatus, state_of
+from api.documents.uploads import Uploads
+from api.http.access import needs
+from api.http.admission import UploadGate
+from api.http.auth import PROTOCOL
+from api.http.language import language_of
+from api.http.ranges import content_response
+from api.http.schemas import JobAccepted, JobStateInfo, Page
+from api.http.sse import Event, after, event_stream
+from workflows.client.jobs import Jobs
+from workflows.contracts import JobState
+
+AnyRequest = Request[Any, Any, Any]
+AnySocket = WebSocket[Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
+
+READS = needs("reader", "document")
+CONTROLS = needs("contributor", "document", also=("operator",))
+
+
+@dataclass
+class UploadOperation(Operation):
+    """What an upload takes, for the API's reference: the handler reads the request itself, which is faster."""
+
+    def __post_init__(self) -> None:
+        """Called by Litestar when it writes the reference."""
+        files = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        form = Schema(type=OpenAPIType.OBJECT, properties={"files": files}, required=["files"])
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+        text = Schema(type=OpenAPIType.STRING)
+        self.parameters = [
+            *(self.parameters or []),
+            OpenAPIParameter(
+                name="batch", param_in="query", schema=text, description="Id of an open batch to add the documents to."
+            ),
+            OpenAPIParameter(
+                name="tags",
+                param_in="query",
+                schema=Schema(type=OpenAPIType.ARRAY, items=text),
+                description="A tag for the documents; repeatable. The tags replace the earlier ones.",
+            ),
+            OpenAPIParameter(
+                name="Idempotency-Key",
+                param_in="header",
+                schema=text,
+                description="Repeating a request with the same key and files returns the first answer.",
+            ),
+        ]
+
+
+class DocumentsOfKnowledgeBase(Controller):
+    path = "/api/v1/knowledge-bases/{kb:str}/documents"
+    tags = ["Documents"]
+
+    @post(
+        status_code=202,
+        access=needs("contributor", "knowledge_base", recent=True),
+        summary="Upload one or many files, or a zip archive of them",
+        middleware=[UploadGate()],
+        operation_class=UploadOperation,
+    )
+    async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
+        files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
+        if not files:
+            raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)
+        query, key = request.query_params, request.headers.get("idempotency-key")
+        tags = clean_tags(query.getall("tags")) if "tags" in query else None
+        return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
+
+    @get(access=needs("reader", "knowledge_base"), summary="List documents, newest first")
+    async def index(
+        self,
+        knowledge_base: KnowledgeBase,
+        request: AnyRequest,
+        catalog: Catalog,
+        document_state: Annotated[DocumentState | None, Parameter(query="state")] = None,
+        batch_id: Annotated[str | None, Parameter(query="batch")] = None,
+        cursor: str | None = None,
+        limit: Limit = 100,
+    ) -> Page[DocumentInfo]:
+        found = await catalog.documents.page(knowledge_base.id, document_state, cursor, limit, batch_id)
+        return Page(
+            items=[DocumentInfo.of(document, language_of(request)) for document in found],
+            next_cursor=found[-1].id if len(found) == limit else None,
+        )
+
+
+class DocumentController(Controller):
+    path = "/api/v1/documents/{document_id:str}"
+    tags = ["Documents"]
+
+    @get(access=READS, summary="Get a document")
+    async def show(self, document: Document, request: AnyRequest) -> DocumentInfo:
+        return DocumentInfo.of(document, language_of(request))
+
+    @patch(access=needs("contributor", "document"), summary="Replace a document's tags")
+    async def change(
+        self, document: Document, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> DocumentInfo:
+        tagged = await catalog.documents.tag(document.id, clean_tags(data.tags), principal.subject)
+        return DocumentInfo.of(tagged, language_of(request))
+
+    @get("/status", access=READS, summary="Get the state of a document's indexing job")
+    async def status_now(self, document: Document, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
+        return JobStateInfo.whole(await status.of(document, language_of(request)))
+
+    @get(
+        "/events",
+        access=READS,
+        summary="Stream a document's job states as server-sent events until the job ends",
+    )
+    async def events(self, document: Document, request: AnyRequest, watches: DocumentWatches) -> Stream:
+        language = language_of(request)
+
+        def show(document: Document) -> Event:
+            state = state_of(document, language)
+            return Event("state", JobStateInfo.whole(state), state_id(state))
+
+        states = watches.events(document.id, language, show)
+        return event_stream(after(request.headers.get("last-event-id"), states))
+
+    @get("/chunks", access=READS, summary="List the passages of a document's live version")
+    async def chunks(
+        self, document: Document, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
+    ) -> Page[ChunkInfo]:
+        indexed = await catalog.documents.indexed(document.id, document.version)
+        chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []
+        items = [_chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
+        return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
+
+    @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
+    async def content(self, document: Document, request: AnyRequest, blobs: Blobs) -> Stream | Response[bytes]:
+        key = original_key(document.sha256)
+        return await content_response(blobs, key, document.name, request.headers.get("range"))
+
+    @post("/pause", status_code=202, access=CONTROLS, summary="Pause indexing")
+    async def pause(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.pause(document, principal.subject))
+
+    @post("/resume", status_code=202, access=CONTROLS, summary="Resume indexing")
+    async def resume(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.resume(document, principal.subject))
+
+    @post(
+        "/cancel",
+        status_code=202,
+        access=CONTROLS,
+        summary="Cancel indexing; an earlier version stays live",
+    )
+    async def cancel(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
+        return DocumentJob.of(await control.cancel(document, principal.subject))
+
+    @post(
+        "/retry",
+        status_code=202,
+        access=CONTROLS,
+        summary="Retry indexing; completed steps are kept unless `from_step` redoes them",
+    )
+    async def retry(
+        self, document: Document, control: DocumentControl, principal: Principal, data: RetryRequest | None = None
+    ) -> DocumentJob:
+        return DocumentJob.of(await control.retry(document, data.from_step if data else None, principal.subject))
+
+    @delete(
+        status_code=202,
+        access=needs("manager", "document"),
+        summary="Delete a document; it leaves all answers at once, and its data soon after",
+    )
+    async def remove(
+        self, document: Document, jobs: Jobs, control: DocumentControl, principal: Principal
+    ) -> JobAccepted:
+        await jobs.ensure_available()
+        workflow_id = await control.delete(document, principal.subject)
+        return JobAccepted(id=document.id, state="running", workflow_id=workflow_id)
+
+
+@websocket("/api/v1/documents/{document_id:str}/ws", access=READS)
+async def document_socket(socket: AnySocket, document: Document, watches: DocumentWatches) -> None:
+    """Every change of the job's state as a JSON text, then the close; the same states as ``/events``."""
+    await socket.accept(subprotocols=PROTOCOL if PROTOCOL in socket.headers.get("sec-websocket-protocol", "") else None)
+    with suppress(WebSocketDisconnect):
+        async for changed in watches.changes(document.id):
+            state = state_of(changed, language_of(socket))
+            await socket.send_text(msgspec.json.encode(JobStateInfo.whole(state)).decode())
+        await socket.close()
+
+
+def state_id(state: JobState) -> str:
+    """An id that is the same for the same state, so that a reader that comes back is not told twice."""
+    return f"{state.stage_number}.{state.done}.{state.attempt}.{state.state}"
+
+
+def _chunk_info(document: Document, chunk: Chunk) -> ChunkInfo:
+    return ChunkInfo(
+        chunk_id=row_id(document.id, document.version, chunk.ordinal),
+        ordinal=chunk.ordinal,
+        text=chunk.text,
+        tokens=chunk.tokens,
+        page=chunk.page,
+        section=chunk.section,
+    )

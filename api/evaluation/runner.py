@@ -1,0 +1,241 @@
+"""Measuring search and answers with a question set, through the API as everybody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from api.client.client import PREFIX, Api, ApiError, segment
+from api.evaluation.question_set import Item
+
+#: Hits that a search is asked for: what stands below does not count as found.
+HITS = 10
+
+#: Length of the pieces by which a passage is recognised in a hit, in characters, and the share that must agree.
+SHINGLE, ALIKE = 8, 0.5
+
+
+@dataclass
+class Outcome:
+    """What came of one question; None where it was not asked for or cannot be told.
+
+    ``rank`` is the place of the first right hit, 0 if there is none. Times are in milliseconds.
+    """
+
+    question: str
+    findable: bool = False
+    rank: int | None = None
+    search_ms: float | None = None
+    answer: str | None = None
+    mode: str | None = None
+    found: bool | None = None
+    contains: bool | None = None
+    cites: bool | None = None
+    citations: int = 0
+    valid: int = 0
+    fallback: str | None = None
+    withheld: int = 0
+    first_ms: float | None = None
+    answer_ms: float | None = None
+    error: str | None = None
+    absent: bool = False
+
+
+@dataclass
+class Evaluation:
+    """One run over a knowledge base. ``mode`` is that of answers, ``search_mode`` that of search; None: the default."""
+
+    api: Api
+    kb: str
+    search_mode: str | None = None
+    answers: bool = False
+    mode: str | None = None
+    _chunks: dict[str, asyncio.Task[dict[str, str]]] = field(default_factory=dict)
+
+    async def run(self, items: Sequence[Item], parallel: int, advance: Callable[[], None]) -> list[Outcome]:
+        """The outcomes, in the order of the items. Raises Problem when the platform is not there."""
+        slots = asyncio.Semaphore(parallel)
+
+        async def one(item: Item) -> Outcome:
+            async with slots:
+                outcome = await self._one(item)
+            advance()
+            return outcome
+
+        tasks = [asyncio.create_task(one(item)) for item in items]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _one(self, item: Item) -> Outcome:
+        outcome = Outcome(item.question, item.findable, absent=item.absent)
+        try:
+            await self._search(item, outcome)
+            if self.answers:
+                await self._ask(item, outcome)
+        except ApiError as exc:
+            outcome.error = str(exc)
+        return outcome
+
+    async def _search(self, item: Item, outcome: Outcome) -> None:
+        body = {"query": item.question, "limit": HITS} | ({"mode": self.search_mode} if self.search_mode else {})
+        begun = time.perf_counter()
+        found = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/search", json=body)
+        outcome.search_ms = _since(begun)
+        if item.findable:
+            outcome.rank = rank_of(item, found["hits"])
+
+    async def _ask(self, item: Item, outcome: Outcome) -> None:
+        body = {"question": item.question, "listed": False} | ({"mode": self.mode} if self.mode else {})
+        outcome.contains = False if item.answers else None
+        outcome.cites = False if item.documents or item.passage else None
+        begun = time.perf_counter()
+        asked = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/questions", json=body)
+        done: dict[str, Any] = {}
+        async with aclosing(self.api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+            async for event in events:
+                if event.name == "delta" and outcome.first_ms is None:
+                    outcome.first_ms = _since(begun)
+                elif event.name == "error":
+                    outcome.error = str(event.data.get("message") or event.data.get("code"))
+                    return
+                elif event.name == "done":
+                    done = event.data
+                    break
+        outcome.answer_ms = _since(begun)
+        await self._look_at(item, outcome, done)
+
+    async def _look_at(self, item: Item, outcome: Outcome, done: dict[str, Any]) -> None:
+        outcome.answer, outcome.mode, outcome.found = done["answer"], done["mode"], done["found"]
+        outcome.fallback, outcome.withheld = done.get("fallback"), done.get("withheld") or 0
+        if item.answers:
+            outcome.contains = bool(done["found"]) and contains(done["answer"], item.answers)
+        citations: list[dict[str, Any]] = done["citations"]
+        texts = [await self._text(citation["document_id"], citation["chunk_id"]) for citation in citations]
+        outcome.citations = len(citations)
+        outcome.valid = sum(
+            bool(text) and _plain(citation["quote"]) in _plain(text)
+            for citation, text in zip(citations, texts, strict=True)
+        )
+        if item.documents:
+            outcome.cites = any(_is_one_of(citation, item.documents) for citation in citations)
+        elif item.passage:
+            outcome.cites = any(alike(text, item.passage) for text in texts)
+
+    async def _text(self, document_id: str, chunk_id: str) -> str:
+        """A passage as the API shows it; empty when the document has no such passage. Each document is read once."""
+        if document_id not in self._chunks:
+            self._chunks[document_id] = asyncio.create_task(self._read(document_id))
+        return (await asyncio.shield(self._chunks[document_id])).get(chunk_id, "")
+
+    async def _read(self, document_id: str) -> dict[str, str]:
+        try:
+            return {
+                chunk["chunk_id"]: chunk["text"]
+                async for chunk in self.api.pages(f"/documents/{segment(document_id)}/chunks", limit="1000")
+            }
+        except ApiError as exc:
+            if exc.status == 404:
+                return {}  # deleted meanwhile: what it said can no longer be shown
+            raise
+
+
+def rank_of(item: Item, hits: Sequence[dict[str, Any]]) -> int:
+    """Place of the first right hit, from 1; 0 if there is none.
+
+    Where documents are expected, several hits of one document are one place; otherwise each hit is.
+    """
+    if item.documents:
+        names = list(dict.fromkeys((hit["document_name"], hit["document_id"]) for hit in hits))
+        return next((n for n, pair in enumerate(names, 1) if set(pair) & set(item.documents)), 0)
+    if item.passage:
+        return next((n for n, hit in enumerate(hits, 1) if alike(hit["text"], item.passage)), 0)
+    return next((n for n, hit in enumerate(hits, 1) if contains(hit["text"], item.answers)), 0)
+
+
+def contains(text: str, answers: Sequence[str]) -> bool:
+    """Whether one of the answers stands in the text, whatever its case, width and spaces."""
+    return any(_plain(answer) in _plain(text) for answer in answers)
+
+
+def alike(text: str, passage: str) -> bool:
+    """Whether one of the two is for the most part in the other: passages are cut anew when they are indexed."""
+    mine, theirs = _shingles(text), _shingles(passage)
+    return bool(mine and theirs) and len(mine & theirs) >= ALIKE * min(len(mine), len(theirs))
+
+
+def result(outcomes: Sequence[Outcome], **about: Any) -> dict[str, Any]:
+    """What is printed and saved: what was measured, and each question's outcome."""
+    return {"holdfast_eval": 1, **about, "summary": summary(outcomes), "items": [asdict(each) for each in outcomes]}
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The figures by name; those of which there is nothing to tell are left out. Rates are from 0 to 1.
+
+    A question that failed counts as neither found nor answered.
+    """
+    ranks = [each.rank or 0 for each in outcomes if each.findable]
+    figures = {
+        "questions": len(outcomes),
+        "failed": sum(each.error is not None for each in outcomes),
+        **{f"search.recall_at_{k}": _rate([0 < rank <= k for rank in ranks]) for k in (1, 5, 10)},
+        "search.mrr": _rate([1 / rank if rank else 0.0 for rank in ranks]),
+        **_times("search.", [each.search_ms for each in outcomes]),
+    }
+    if any(each.answer_ms is not None for each in outcomes):
+        figures |= _of_answers(outcomes)
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def _of_answers(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    told = [each for each in outcomes if each.found is not None]
+    citations = sum(each.citations for each in told)
+    return {
+        "answers.contain_expected": _rate([each.contains for each in outcomes if each.contains is not None]),
+        "answers.cite_expected": _rate([each.cites for each in outcomes if each.cites is not None]),
+        "answers.not_found": _rate([not each.found for each in told if not each.absent]),
+        "answers.absent_told": _rate([not each.found for each in told if each.absent]),
+        "answers.citations": citations,
+        "answers.citations_valid": sum(each.valid for each in told) / citations if citations else None,
+        "answers.fell_back": _rate([each.fallback is not None for each in told]),
+        "answers.withheld": sum(each.withheld for each in told),
+        **_times("answers.first_", [each.first_ms for each in told]),
+        **_times("answers.", [each.answer_ms for each in told]),
+    }
+
+
+def _rate(values: Sequence[float | bool]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def _times(prefix: str, values: Sequence[float | None]) -> dict[str, float]:
+    times = sorted(each for each in values if each is not None)
+    if not times:
+        return {}
+    return {
+        f"{prefix}p{share}_ms": round(times[min(len(times) - 1, len(times) * share // 100)], 1) for share in (50, 95)
+    }
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 1)
+
+
+def _is_one_of(citation: dict[str, Any], documents: Sequence[str]) -> bool:
+    return citation["document_name"] in documents or citation["document_id"] in documents
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _shingles(text: str) -> set[str]:
+    letters = "".join(_plain(text).split())
+    return {letters[at : at + SHINGLE] for at in range(max(1, len(letters) - SHINGLE + 1))} if letters else set()

@@ -1,0 +1,1 @@
+"""What every route shares: authentication, errors, languages, events, ranges."""

@@ -1,0 +1,225 @@
+"""Who may do what. Every route declares what it needs; one guard decides; handlers get the record that it let through.
+
+::
+
+    @patch(access=needs("contributor", "document"), summary="Change its tags")
+    async def change(self, document: Document, …) -> DocumentInfo: …
+
+``needs`` names the least role, and the resource that the path addresses. ``authorize``, the guard of the whole
+application, loads that resource before the body of the request is read, finds the caller's role in its knowledge
+base, and keeps the records for the parameters ``knowledge_base``, ``document``, ``batch``, ``question`` and
+``conversation``. A handler never checks an id itself. A route without a declaration is refused, whoever calls; what
+needs no key says ``PUBLIC``. A knowledge base that the body names (chat completions) is loaded by ``Access.named``.
+
+Roles in a knowledge base, each including those before it:
+
+* ``reader`` reads, searches and asks; has conversations of its own and gives feedback on its answers.
+* ``contributor`` uploads, tags documents, opens and closes batches, and controls the jobs of both.
+* ``manager`` creates, changes and deletes knowledge bases, and deletes documents.
+
+Roles in the platform, which read every knowledge base:
+
+* ``operator`` keeps it running: reconciles the stores, reads the metrics, and controls jobs (pause, resume, cancel,
+  retry, parallelism), also of what others uploaded. It uploads and deletes nothing, and sees nobody's questions.
+* ``auditor`` reads the audit trail and the record of every question.
+* ``admin`` may do all of that.
+
+A question and a conversation are their asker's: everybody else, administrators too, gets 404. A caller without any
+role in a knowledge base gets 404 for it and for all that is in it, one whose role is too low gets 403.
+
+Until there are grants, a key has its role in every knowledge base. Grants for each knowledge base take the place of
+the body of ``Access.role_in``: it has the caller and the record, and answers None where there is none; nothing else
+changes. ``own_role`` then stands for what no knowledge base decides, such as who may create one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+import structlog
+from async_lru import alru_cache
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.types import Scope
+
+from activities.errors import Forbidden, NotFound, Unauthenticated
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Batch, Conversation, Document, KnowledgeBase, Principal, Question, Record
+from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
+
+#: What belongs to a knowledge base.
+Inner = Literal["document", "batch", "question", "conversation"]
+Resource = Literal["knowledge_base", Inner]
+
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
+
+#: The path parameter that addresses a resource, where a declaration names no other.
+PARAMETERS: dict[Resource, str] = {
+    "knowledge_base": "kb",
+    "document": "document_id",
+    "batch": "batch_id",
+    "question": "id",
+    "conversation": "id",
+}
+
+#: The handler's option that holds its declaration: ``@get(access=…)``.
+OPTION = "access"
+
+#: The declaration of a route that needs no key, because it shows nothing that is stored.
+PUBLIC: Final = "public"
+
+#: Seconds for which the knowledge base of a resource is taken as known; its id and name never change.
+KNOWN_SECONDS = 1.0
+
+_GRANTED = "granted"
+
+log = structlog.get_logger()
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a route needs: ``role``, or one of ``also``; in the knowledge base of ``resource`` if it names one.
+
+    ``parameter`` is the path parameter with the resource's id. ``recent``: a record that is up to ``KNOWN_SECONDS``
+    old will do.
+    """
+
+    role: Role
+    resource: Resource | None
+    parameter: str
+    also: tuple[SystemRole, ...]
+    recent: bool
+
+
+def needs(
+    role: Role,
+    resource: Resource | None = None,
+    *,
+    at: str | None = None,
+    also: tuple[SystemRole, ...] = (),
+    recent: bool = False,
+) -> Needs:
+    """The declaration of a route; see ``Needs``, whose ``parameter`` is ``at``."""
+    return Needs(role, resource, at or (PARAMETERS[resource] if resource else ""), also, recent)
+
+
+def has(principal: Principal, role: SystemRole) -> bool:
+    """Whether the caller has a role in the platform."""
+    return principal.role in (role, "admin")
+
+
+def own_role(principal: Principal) -> KnowledgeBaseRole:
+    """What the caller's key may do where no knowledge base decides."""
+    if has(principal, "admin"):
+        return "manager"
+    return next((role for role in LADDER if role == principal.role), LOWEST)
+
+
+class Access:
+    """Finds what a caller may reach. Raises NotFound, Forbidden, and CatalogUnavailable while the database is down."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._named_recently = alru_cache(maxsize=1024, ttl=KNOWN_SECONDS)(catalog.knowledge_bases.get)
+        self._home = alru_cache(maxsize=1024, ttl=KNOWN_SECONDS)(catalog.knowledge_bases.by_id)
+
+    async def role_in(self, principal: Principal, knowledge_base: KnowledgeBase) -> KnowledgeBaseRole | None:
+        """The caller's role in a knowledge base; None: for them it is not there."""
+        return own_role(principal)
+
+    async def readable(self, principal: Principal, found: Sequence[KnowledgeBase]) -> list[KnowledgeBase]:
+        """Those that the caller may see."""
+        return [each for each in found if await self.role_in(principal, each) is not None]
+
+    async def named(self, principal: Principal, needed: Needs, name: str) -> KnowledgeBase:
+        """The knowledge base of that name."""
+        found = await (self._named_recently if needed.recent else self._catalog.knowledge_bases.get)(name)
+        await self._require(principal, needed, found, name)
+        return found
+
+    async def granted(self, principal: Principal, needed: Needs, id: str) -> dict[Resource, Record]:
+        """The resource ``id`` and its knowledge base; nothing, where the key's own role decides."""
+        match needed.resource:
+            case None:
+                _compare(principal, own_role(principal), needed)
+                return {}
+            case "knowledge_base":
+                return {"knowledge_base": await self.named(principal, needed, id)}
+            case resource:
+                found = await self._load(resource, principal, id)
+                home = await self._home(found.knowledge_base_id)
+                await self._require(principal, needed, home, id)
+                return {resource: found, "knowledge_base": home}
+
+    async def _load(self, resource: Inner, principal: Principal, id: str) -> Document | Batch | Question | Conversation:
+        match resource:
+            case "document":
+                return await self._catalog.documents.get(id)
+            case "batch":
+                return await self._catalog.batches.get(id)
+            case "question":
+                question = await self._catalog.questions.get(id)
+                if question.actor != principal.subject:
+                    raise NotFound(kind="question", id=id)
+                return question
+            case "conversation":
+                return await self._catalog.conversations.get(id, principal.subject)
+
+    async def _require(self, principal: Principal, needed: Needs, home: KnowledgeBase, id: str) -> None:
+        """``id`` is what was asked for, in the knowledge base ``home``, or that itself."""
+        role = await self.role_in(principal, home)
+        if role is None:
+            raise NotFound(kind=(needed.resource or "knowledge_base").replace("_", " "), id=id)
+        _compare(principal, role, needed)
+
+
+def _compare(principal: Principal, role: KnowledgeBaseRole, needed: Needs) -> None:
+    """Raises Forbidden, with the role that is missing."""
+    in_platform = [each for each in SYSTEM_ROLES if each == needed.role or each in needed.also]
+    if not includes(role, needed.role) and not any(has(principal, each) for each in in_platform):
+        raise Forbidden(role=needed.role)
+
+
+def declaration(handler: BaseRouteHandler) -> Needs | Literal["public"] | None:
+    """What a route declares; None if it declares nothing that is known."""
+    declared = handler.opt.get(OPTION)
+    return declared if isinstance(declared, Needs) or declared == PUBLIC else None
+
+
+def lists_methods(handler: BaseRouteHandler) -> bool:
+    """Whether it is Litestar's own answer to OPTIONS, which only tells the methods of a path."""
+    return (
+        isinstance(handler, HTTPRouteHandler)
+        and set(handler.http_methods) == {"OPTIONS"}
+        and handler.fn.__module__ == HTTPRoute.__module__
+    )
+
+
+async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of the application. Raises Unauthenticated, Forbidden and NotFound, and DependencyErrors."""
+    declared = declaration(handler)
+    if declared == PUBLIC or lists_methods(handler):
+        return
+    if declared is None:
+        log.error("a route declares no access", route=str(handler))
+        raise Forbidden(role="admin")
+    principal = connection.scope.get("user")
+    if not isinstance(principal, Principal):
+        raise Unauthenticated()
+    access: Access = connection.app.state.access
+    id = connection.path_params.get(declared.parameter, "")
+    connection.scope["state"][_GRANTED] = await access.granted(principal, declared, id)
+
+
+def _provider(resource: Resource) -> Callable[..., Any]:
+    def provide(scope: Scope) -> Any:
+        return scope["state"][_GRANTED][resource]  # KeyError: the handler's declaration names another resource
+
+    return provide
+
+
+#: What handlers can ask for by name: the records that the guard let through.
+RECORDS = {resource: Provide(_provider(resource), sync_to_thread=False) for resource in RESOURCES}

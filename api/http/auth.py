@@ -1,0 +1,59 @@
+"""Who is calling: every request carries an API key, whose subject is the actor of all that it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
+
+from activities.errors import Unauthenticated
+from activities.settings import Settings
+from activities.stores.catalog.catalog import Catalog
+
+#: The subject and role of the key that the first start makes.
+FIRST_SUBJECT = "admin"
+FIRST_ROLE = "admin"
+
+#: Seconds for which a key that was found is taken as valid: a revoked one ends this long after.
+KEY_SECONDS = 1.0
+
+#: The WebSocket subprotocol that carries a key: ``holdfast.key.<key>``, offered beside ``holdfast``.
+PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
+
+#: Paths that need no key: they show nothing that is stored. Their routes are declared public (``api.http.access``).
+OPEN_PATHS = ["^/$", "^/web/", "^/health/", "^/schema"]
+
+
+class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
+    """``Authorization: Bearer <key>``; anything else is a 401."""
+
+    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+        """The key's owner. Raises Unauthenticated."""
+        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        if not key and connection.scope["type"] is ScopeType.WEBSOCKET:
+            scheme, key = "bearer", _key_of_subprotocol(connection)
+        principal = await connection.app.state.principal_of(key.strip()) if scheme.lower() == "bearer" and key else None
+        if principal is None:
+            raise Unauthenticated()
+        structlog.contextvars.bind_contextvars(actor=principal.subject)
+        return AuthenticationResult(user=principal, auth=None)
+
+
+def _key_of_subprotocol(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Browsers cannot set headers of a WebSocket; they offer the key as a subprotocol, never in the URL."""
+    offered = connection.headers.get("sec-websocket-protocol", "").split(",")
+    return next((each.strip().removeprefix(KEY_PROTOCOL) for each in offered if KEY_PROTOCOL in each), "")
+
+
+async def first_key(settings: Settings) -> str | None:
+    """On the very first start, make the administrator's key and return it; None ever after."""
+    catalog = Catalog(settings.catalog_url)
+    try:
+        if await catalog.keys.count():
+            return None
+        return await catalog.keys.create(FIRST_SUBJECT, FIRST_ROLE)
+    finally:
+        await catalog.close()

@@ -1,0 +1,189 @@
+"""Errors as problem+json (RFC 9457): one table from exception to status, in the language of the request."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from temporalio.service import RPCError
+
+from activities.errors import (
+    Conflict,
+    DependencyError,
+    DocumentError,
+    Forbidden,
+    HoldfastError,
+    InvalidRequest,
+    Language,
+    ModelError,
+    NotFound,
+    QuestionTooLong,
+    RequestError,
+    TemporalUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    UploadTooLarge,
+)
+from activities.phrases import Bilingual
+from activities.validation import explain
+from api.http.language import language_of
+
+log = structlog.get_logger()
+
+#: Most specific first.
+STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
+    (UploadTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (RequestError, HTTPStatus.BAD_REQUEST),
+    (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+
+#: Below this, errors have OpenAI's shape, and a request is not a place for files.
+OPENAI_PREFIX = "/v1/"
+OPENAI_MAX_BODY_BYTES = 8 << 20
+
+#: What OpenAI calls the kinds of errors; the others are ``invalid_request_error`` and ``server_error``.
+_OPENAI_TYPES = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+
+
+class Refusal(Bilingual):
+    """What the router refuses."""
+
+    NO_SUCH_PATH = ("There is nothing at this address.", "该地址不存在。")
+    NO_SUCH_METHOD = ("This address does not take {method} requests.", "该地址不支持 {method} 请求。")
+
+
+#: Seconds after which a client may try again when a dependency is down.
+RETRY_AFTER = 5
+
+
+def status_of(error: HoldfastError) -> HTTPStatus:
+    """The HTTP status of one of our errors."""
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[dict[str, Any]]:
+    """Our own errors."""
+    status = status_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, DependencyError):
+        headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = error.reason.params["seconds"]
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if request.url.path.startswith(OPENAI_PREFIX):
+        return Response(openai_error(error, language_of(request)), status_code=int(status), headers=headers)
+    body = {
+        "type": f"urn:holdfast:problem:{error.reason.code}",
+        "title": status.phrase,
+        "status": int(status),
+        "code": error.reason.code,
+        "detail": error.reason.render(language_of(request)),
+        "instance": request.url.path,
+    }
+    return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
+
+
+def openai_error(error: HoldfastError, language: Language) -> dict[str, Any]:
+    """One of our errors in the shape that OpenAI's clients read."""
+    params = error.reason.params
+    code, param = error.reason.code.replace("-", "_"), params.get("param")
+    if isinstance(error, NotFound) and params.get("kind") in ("knowledge base", "model"):
+        code, param = "model_not_found", "model"
+    elif isinstance(error, Unauthenticated):
+        code = "invalid_api_key"
+    elif isinstance(error, QuestionTooLong):
+        code, param = "context_length_exceeded", "messages"
+    return _openai_body(status_of(error), error.reason.render(language), param, code)
+
+
+def _openai_body(status: HTTPStatus, message: str, param: str | None, code: str) -> dict[str, Any]:
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    return {"error": {"message": message, "type": _OPENAI_TYPES.get(status, kind), "param": param, "code": code}}
+
+
+def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
+    """What Litestar itself refuses: routing, decoding, validation, size."""
+    if isinstance(exc, NotAuthorizedException):
+        return problem(request, Unauthenticated())
+    if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return problem(request, UploadTooLarge(limit=_body_limit(request)))
+    if exc.status_code == HTTPStatus.BAD_REQUEST:
+        return problem(request, InvalidRequest(detail=_what_is_wrong(exc, language_of(request))))
+    status = HTTPStatus(exc.status_code)
+    code = status.name.lower().replace("_", "-")
+    detail = _refusal(request, status, exc.detail)
+    if request.url.path.startswith(OPENAI_PREFIX):
+        body = _openai_body(status, detail, None, code.replace("-", "_"))
+        return Response(body, status_code=int(status), headers=exc.headers)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+        "instance": request.url.path,
+    }
+    return Response(body, status_code=int(status), headers=exc.headers, media_type="application/problem+json")
+
+
+def _body_limit(request: Request[Any, Any, Any]) -> int:
+    """How long the body of a request may be, where it went."""
+    if request.url.path.startswith(OPENAI_PREFIX):
+        return OPENAI_MAX_BODY_BYTES
+    return int(request.app.state.settings.api.max_upload_bytes)
+
+
+def temporal_problem(request: Request[Any, Any, Any], exc: RPCError) -> Response[dict[str, Any]]:
+    """A call to Temporal that nobody translated more precisely."""
+    log.warning("call to Temporal failed", status=exc.status.name, path=request.url.path)
+    return problem(request, TemporalUnavailable())
+
+
+def unforeseen(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
+    """The edge of the process: logged in full, shown without a detail."""
+    log.error("request failed", path=request.url.path, method=request.method, exc_info=exc)
+    return problem(request, HoldfastError())
+
+
+def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, said: str) -> str:
+    """The sentence for a status that Litestar's router answers with."""
+    language = language_of(request)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return HoldfastError().reason.render(language)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Refusal.NO_SUCH_METHOD.render(language, method=request.method)
+    return Refusal.NO_SUCH_PATH.render(language) if status == HTTPStatus.NOT_FOUND else said
+
+
+def _what_is_wrong(exc: HTTPException, language: Language) -> str:
+    """The fields that do not fit, or else what is wrong with the body, in one language."""
+    fields = [item for item in exc.extra if isinstance(item, dict)] if isinstance(exc.extra, list) else []
+    colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
+    parts = [
+        f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields
+    ]
+    return semicolon.join(parts) or explain(exc.detail).render(language)
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    HoldfastError: problem,
+    HTTPException: http_problem,
+    RPCError: temporal_problem,
+    Exception: unforeseen,
+}

@@ -1,0 +1,45 @@
+"""Wire types that every subject shares. Optional fields are null, lists are ``{items, next_cursor}``."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from workflows.contracts import JobState
+
+T = TypeVar("T")
+
+
+class Schema(msgspec.Struct, kw_only=True, frozen=True):
+    """Base of what the API gives."""
+
+
+class Request(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Base of what the API takes: a misspelt field is an error, not a default."""
+
+
+class Page(Schema, Generic[T], frozen=True):
+    """One page of a list; ``next_cursor`` asks for the next one and is null at the end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class JobAccepted(Schema, frozen=True):
+    """A job that goes on by itself."""
+
+    id: str
+    state: str
+    workflow_id: str
+    status_url: str | None = None
+    events_url: str | None = None
+
+
+class JobStateInfo(JobState, frozen=True, omit_defaults=False):
+    """The state of a job, with every field there."""
+
+    @classmethod
+    def whole(cls, state: JobState) -> JobStateInfo:
+        """The same state."""
+        return cls(**msgspec.structs.asdict(state))

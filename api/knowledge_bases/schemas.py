@@ -1,0 +1,94 @@
+"""Wire types of knowledge bases (DESIGN §6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from activities.contracts.answers import AnswerMode
+from activities.contracts.questions import AnswerSettings
+from activities.stores.catalog.records import KnowledgeBase
+from api.http.schemas import Request, Schema
+
+KnowledgeBaseName = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Lower-case letters, digits and hyphens, up to 63, not beginning with a hyphen.",
+    ),
+]
+
+
+class ChunkingSettings(Request, frozen=True):
+    """How documents are cut, in tokens of the embedding model."""
+
+    max_tokens: Annotated[int, Meta(ge=32, le=2048)] = 350
+    overlap_tokens: Annotated[int, Meta(ge=0, le=512)] = 0
+
+
+class CreateKnowledgeBase(Request, frozen=True):
+    name: KnowledgeBaseName
+    title: Annotated[str, Meta(max_length=200)] = ""
+    description: Annotated[str, Meta(max_length=4000)] = ""
+    chunking: ChunkingSettings = ChunkingSettings()
+
+
+class AnswerChanges(Request, frozen=True):
+    """How questions on a knowledge base are answered; null is as the platform's settings say."""
+
+    mode: AnswerMode | msgspec.UnsetType | None = msgspec.UNSET
+    instructions: Annotated[str, Meta(max_length=2000)] | msgspec.UnsetType | None = msgspec.UNSET
+    temperature: Annotated[float, Meta(ge=0, le=2)] | msgspec.UnsetType | None = msgspec.UNSET
+    top_p: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType | None = msgspec.UNSET
+    max_tokens: Annotated[int, Meta(ge=1, le=4096)] | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class AnswersInfo(AnswerSettings, frozen=True, omit_defaults=False):
+    """How questions on a knowledge base are answered, with every field there."""
+
+    @classmethod
+    def whole(cls, settings: AnswerSettings) -> AnswersInfo:
+        """The same settings."""
+        return cls(**msgspec.structs.asdict(settings))
+
+
+class ChangeKnowledgeBase(Request, frozen=True):
+    """Fields that are left out stay as they are."""
+
+    title: Annotated[str, Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
+    description: Annotated[str, Meta(max_length=4000)] | msgspec.UnsetType = msgspec.UNSET
+    answers: AnswerChanges | msgspec.UnsetType = msgspec.UNSET
+
+
+class KnowledgeBaseInfo(Schema, frozen=True):
+    """A knowledge base with its documents counted by state; ``documents.total`` is their sum."""
+
+    name: str
+    title: str
+    description: str
+    chunking: ChunkingSettings
+    documents: dict[str, int]
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    answers: AnswersInfo
+
+    @classmethod
+    def of(cls, record: KnowledgeBase, counts: dict[str, int]) -> KnowledgeBaseInfo:
+        """From the catalogue."""
+        return cls(
+            name=record.name,
+            title=record.title,
+            description=record.description,
+            chunking=ChunkingSettings(
+                max_tokens=record.chunking.max_tokens, overlap_tokens=record.chunking.overlap_tokens
+            ),
+            documents={"total": sum(counts.values()), **counts},
+            created_by=record.created_by,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            answers=AnswersInfo.whole(record.answers),
+        )

@@ -1,0 +1,197 @@
+"""One answer for a client of the OpenAI API: the events of a question's run become a completion, or its chunks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import msgspec
+from litestar.response import Stream
+from tokenizers import Tokenizer
+
+from activities.contracts.answers import Source
+from activities.contracts.events import DeltaEvent, DoneEvent, ResetEvent, SourcesEvent
+from activities.errors import HoldfastError, Language
+from activities.phrases import Bilingual
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Question
+from activities.text.scripts import query_language
+from api.http.problems import openai_error
+from api.http.sse import Data, event_stream
+from api.openai.schemas import (
+    AnswerMessage,
+    Choice,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Delta,
+    FinishReason,
+    Grounds,
+    Usage,
+)
+from api.questions.asking import Answer, Asking
+from api.questions.schemas import CitationInfo, SourceInfo
+
+#: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
+HOLD_SECONDS = 5.0
+
+
+class Separator(Bilingual):
+    """What stands between text that was sent and the answer, when it turned out to be another one."""
+
+    CHECKED = ("[the answer, checked]", "[核对后的回答]")
+
+
+DONE = Data(b"[DONE]")
+
+#: The number of a source, after the sentence that stands on it.
+_MARKER = re.compile(r"\[\d+\]")
+
+
+class Sent:
+    """The text that a client of a stream has: it can grow, and nothing of it can be taken back.
+
+    So a sentence is sent when it was held against the sources, which is when the number of its source is there:
+    what the language model is just writing may turn out to be in none of them. An answer that starts over
+    (``reset``) repeats nothing; where it says something else, nothing more is sent until it is complete.
+    """
+
+    def __init__(self) -> None:
+        self.text, self._now = "", ""
+
+    def take(self, event: DeltaEvent | ResetEvent) -> str:
+        """What is to be sent now."""
+        if isinstance(event, ResetEvent):
+            self._now = ""
+            return ""
+        self._now += event.text
+        checked = max((marker.end() for marker in _MARKER.finditer(self._now)), default=0)
+        return self._grow(self._now[:checked])
+
+    def finish(self, answer: str, language: str) -> str:
+        """What is left to be sent, so that the client's text ends with the answer."""
+        if answer.startswith(self.text):
+            return self._grow(answer)
+        return f"\n\n{Separator.CHECKED.render('zh' if language == 'zh' else 'en')}\n\n{answer}"
+
+    def _grow(self, whole: str) -> str:
+        if not whole.startswith(self.text):
+            return ""
+        piece, self.text = whole[len(self.text) :], whole
+        return piece
+
+
+class Chat:
+    """A question that is being answered; leaving before its end cancels it."""
+
+    def __init__(
+        self, asking: Asking, catalog: Catalog, question: Question, model: str, tokenizer: Tokenizer, prompt: str
+    ) -> None:
+        self._asking, self._catalog, self._question = asking, catalog, question
+        self._tokenizer, self._prompt = tokenizer, prompt
+        self._head = {"id": f"chatcmpl-{question.id}", "created": int(question.created_at.timestamp()), "model": model}
+        self._begun = False
+
+    async def completion(self, limit: int | None) -> Completion:
+        """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
+        answer = await self._asking.answer(self._question)
+        usage = await self._usage(answer.done)
+        message = AnswerMessage(content=answer.done.answer, holdfast=self._grounds(answer))
+        choice = Choice(message=message, finish_reason=_reason(answer.done, usage, limit))
+        return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
+
+    async def stream(self, limit: int | None, include_usage: bool, language: Language) -> Stream:
+        """The answer as it comes. Raises what ended it before its first word."""
+        pieces = self._pieces(limit, include_usage, language)
+        first = asyncio.ensure_future(anext(pieces))
+        try:
+            await asyncio.wait({first}, timeout=HOLD_SECONDS)
+            if first.done():
+                first.result()  # raises what ended it
+            self._begun = True
+        finally:
+            if not self._begun:
+                first.cancel()
+        return event_stream(_after(first, pieces))
+
+    async def _pieces(self, limit: int | None, include_usage: bool, language: Language) -> AsyncIterator[Data]:
+        sent = Sent()
+        text_language = query_language(self._question.question)
+        usage = None if include_usage else msgspec.UNSET
+        sources: list[Source] = []
+        begun = False
+        try:
+            async for event in self._asking.attend(self._question):
+                match event:
+                    case SourcesEvent():
+                        sources = event.sources
+                        continue
+                    case DeltaEvent() | ResetEvent():
+                        text = sent.take(event)
+                    case DoneEvent():
+                        text = sent.finish(event.answer, text_language)
+                    case _:
+                        continue
+                if text:
+                    delta = Delta(content=text) if begun else Delta(role="assistant", content=text)
+                    yield self._chunk(delta, usage=usage)
+                    begun = True
+                if isinstance(event, DoneEvent):
+                    counted = await self._usage(event)
+                    reason = _reason(event, counted, limit)
+                    yield self._chunk(Delta(holdfast=self._grounds(Answer(event, sources))), reason, usage)
+                    if include_usage:
+                        yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
+                    yield DONE
+        except HoldfastError as exc:
+            if not self._begun:
+                raise
+            yield _data(openai_error(exc, language))
+
+    def _chunk(
+        self, delta: Delta, reason: FinishReason | None = None, usage: msgspec.UnsetType | None = msgspec.UNSET
+    ) -> Data:
+        choice = ChunkChoice(delta=delta, finish_reason=reason)
+        return _data(Chunk(**self._head, choices=[choice], usage=usage))  # type: ignore[arg-type]
+
+    def _grounds(self, answer: Answer) -> Grounds:
+        done = answer.done
+        return Grounds(
+            question_id=self._question.id,
+            conversation_id=self._question.conversation_id,
+            answer=done.answer,
+            found=done.found,
+            mode=done.mode,
+            fallback=done.fallback,
+            withheld=done.withheld,
+            citations=[CitationInfo.whole(citation) for citation in done.citations],
+            sources=[SourceInfo.whole(source) for source in answer.sources],
+        )
+
+    async def _usage(self, done: DoneEvent) -> Usage:
+        encodings = await asyncio.to_thread(self._tokenizer.encode_batch, [self._prompt, done.answer])
+        written = 0
+        if done.mode == "generative":
+            written = (await self._catalog.trail.question(self._question.id))["tokens"]
+        prompt, answer = (len(encoding.ids) for encoding in encodings)
+        return Usage.of(prompt, written or answer)
+
+
+async def _after(first: asyncio.Future[Data], pieces: AsyncIterator[Data]) -> AsyncIterator[Data]:
+    try:
+        yield await first
+        async for piece in pieces:
+            yield piece
+    finally:
+        first.cancel()
+
+
+def _data(body: object) -> Data:
+    return Data(msgspec.json.encode(body))
+
+
+def _reason(done: DoneEvent, usage: Usage, limit: int | None) -> FinishReason:
+    """``length`` when a language model wrote as much as it was allowed to."""
+    cut = done.mode == "generative" and limit is not None and usage.completion_tokens >= limit
+    return "length" if cut else "stop"

@@ -1,0 +1,123 @@
+"""The OpenAI-compatible API: a knowledge base is a model that answers from documents.
+
+``POST /v1/chat/completions``: ``model`` is a knowledge base. The last message is the question, the ones before it
+are the conversation; nothing is taken from the platform's own conversations, and the question is in none that is
+listed. What the answer stands on is in the extension field ``holdfast``. Errors have OpenAI's shape.
+
+``POST /v1/embeddings``: the platform's embedding model. Texts are embedded as passages unless ``input_type`` says
+``query``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from litestar import Controller, Request, Response, get, post
+from litestar.openapi import ResponseSpec
+
+from activities.errors import Canceled, InvalidRequest
+from activities.phrases import Phrase
+from activities.settings import Settings
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase, Principal
+from activities.stores.connections import Stores
+from api.http.access import Access, needs
+from api.http.language import language_of
+from api.http.problems import OPENAI_MAX_BODY_BYTES
+from api.openai.chat import Chat
+from api.openai.embeddings import embed
+from api.openai.messages import said
+from api.openai.schemas import ChatOptions, ChatRequest, Completion, EmbeddingList, EmbeddingRequest, Model, ModelList
+from api.questions.asking import Asking
+
+AnyRequest = Request[Any, Any, Any]
+T = TypeVar("T")
+
+ASKS = needs("reader", "knowledge_base", at="model")
+
+
+class OpenAIController(Controller):
+    path = "/v1"
+    tags = ["OpenAI-compatible"]
+    request_max_body_size = OPENAI_MAX_BODY_BYTES
+
+    @post(
+        "/chat/completions",
+        status_code=200,
+        access=needs("reader"),  # … and ASKS, of the knowledge base that the body names
+        summary="Ask a knowledge base; `stream` sends the answer as it is written",
+        responses={200: ResponseSpec(Completion, generate_examples=False)},
+    )
+    async def chat(
+        self,
+        data: ChatRequest,
+        request: AnyRequest,
+        catalog: Catalog,
+        access: Access,
+        stores: Stores,
+        asking: Asking,
+        settings: Settings,
+        principal: Principal,
+    ) -> Response[Any]:
+        if data.n not in (None, 1):
+            raise InvalidRequest(detail=Phrase.ONE_ANSWER, param="n")
+        record = await access.named(principal, ASKS, data.model)
+        asked = said(data.messages)
+        options = data.holdfast or ChatOptions()
+        query = await asking.check(record, asked.question, options.documents, options.filter)
+        await asking.ensure_available()
+        tokenizer = await stores.triton.tokenizer()
+        question = await asking.ask(
+            query,
+            principal.subject,
+            mode=options.mode,
+            history=asked.turns,
+            wait_for_index=options.wait_for_index,
+            listed=False,
+        )
+        prompt = "\n".join(each.content for each in data.messages if isinstance(each.content, str))
+        chat = Chat(asking, catalog, question, record.name, tokenizer, prompt)
+        limit = record.answers.max_tokens or settings.generate.max_tokens
+        if not data.stream:
+            return Response(await unless_gone(request, chat.completion(limit)))
+        counted = data.stream_options is not None and data.stream_options.include_usage
+        return await unless_gone(request, chat.stream(limit, counted, language_of(request)))
+
+    @get("/models", access=needs("reader"), summary="List the knowledge bases as models")
+    async def models(self, catalog: Catalog, access: Access, principal: Principal) -> ModelList:
+        found: list[KnowledgeBase] = []
+        while page := await catalog.knowledge_bases.page(found[-1].name if found else None, 1000):
+            found += page
+        return ModelList(data=[_model(record) for record in await access.readable(principal, found)])
+
+    @get("/models/{model:str}", access=ASKS, summary="Get a knowledge base as a model")
+    async def model(self, knowledge_base: KnowledgeBase) -> Model:
+        return _model(knowledge_base)
+
+    @post("/embeddings", status_code=200, access=needs("reader"), summary="Embed texts")
+    async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
+        return await unless_gone(request, embed(data, stores.triton))
+
+
+async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
+    """What comes of the work, which is canceled when the client leaves before."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Canceled()  # nobody reads it any more
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _gone(request: AnyRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _model(record: KnowledgeBase) -> Model:
+    return Model(id=record.name, created=int(record.created_at.timestamp()), owned_by=record.created_by)

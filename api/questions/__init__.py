@@ -1,0 +1,1 @@
+"""Routes of search and questions, and the one service that asks."""

@@ -1,0 +1,255 @@
+"""Asking: checks questions, starts their runs, follows their events, cancels and erases them.
+
+Knows no protocol. Every face (the HTTP API, the OpenAI-compatible API) translates its requests into these calls, and
+the events into what its clients read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from temporalio.service import RPCError
+
+from activities.contracts.answers import AnswerMode, Source
+from activities.contracts.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
+from activities.contracts.ids import question_id
+from activities.contracts.questions import Turn
+from activities.contracts.search import SearchFilter
+from activities.errors import (
+    Canceled,
+    DependencyError,
+    HoldfastError,
+    InvalidRequest,
+    NotFound,
+    QuestionTooLong,
+    error_of,
+)
+from activities.phrases import Phrase
+from activities.runtime.streams import length, subscribe
+from activities.runtime.temporal import RunNotFound, translated
+from activities.settings import Settings
+from activities.stores.catalog.records import KnowledgeBase, Question
+from activities.stores.connections import Stores
+from workflows.client.jobs import Jobs
+from workflows.contracts import QuestionJob
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text to search for or to answer, and what to search: checked by ``Asking.check``.
+
+    ``documents`` are ids of documents of the knowledge base; without any, all of them are searched.
+    """
+
+    knowledge_base: KnowledgeBase
+    text: str
+    documents: list[str]
+    filter: SearchFilter | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer, and the passages that it was drawn from."""
+
+    done: DoneEvent
+    sources: list[Source]
+
+
+class Asking:
+    """The one way to a question's run, its events and its answer. Raises HoldfastErrors."""
+
+    def __init__(self, stores: Stores, jobs: Jobs, settings: Settings) -> None:
+        self._stores, self._catalog, self._jobs, self._settings = stores, stores.catalog, jobs, settings
+        self._cancellations: set[asyncio.Task[None]] = set()
+
+    async def check(
+        self,
+        knowledge_base: KnowledgeBase,
+        text: str,
+        documents: Sequence[str] = (),
+        filter: SearchFilter | None = None,
+    ) -> Query:
+        """The query, its text without surrounding space.
+
+        Raises InvalidRequest for a text without a word, QuestionTooLong, and NotFound for a document that the
+        knowledge base does not have.
+        """
+        text = text.strip()
+        limit = self._settings.api.max_question_characters
+        if not text:
+            raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
+        if len(text) > limit:
+            raise QuestionTooLong(length=len(text), limit=limit)
+        await self._catalog.searching.known(knowledge_base.id, documents)
+        return Query(knowledge_base, text, list(documents), filter)
+
+    async def ensure_available(self) -> None:
+        """Raise a DependencyError where a question would wait for Triton or Milvus instead of being answered now."""
+        await asyncio.gather(self._stores.triton.ping(), self._stores.milvus.ping())
+
+    async def ask(
+        self,
+        query: Query,
+        actor: str,
+        *,
+        mode: AnswerMode | None = None,
+        conversation_id: str | None = None,
+        history: Sequence[Turn] = (),
+        wait_for_index: bool = False,
+        listed: bool = True,
+    ) -> Question:
+        """Note the question and start its run; where that fails, nothing is left of it.
+
+        ``history`` is what a client says was said before; it takes the place of the conversation's own turns.
+        Without a ``mode`` the knowledge base's counts, then the platform's. Raises NotFound unless
+        ``conversation_id`` is a conversation of ``actor`` on this knowledge base.
+        """
+        knowledge_base = query.knowledge_base
+        mode = mode or knowledge_base.answers.mode or self._default_mode()
+        question = await self._catalog.questions.create(
+            knowledge_base.id, query.text, mode, conversation_id, actor, listed=listed
+        )
+        try:
+            job = QuestionJob(
+                question_id=question.id,
+                knowledge_base_id=knowledge_base.id,
+                knowledge_base=knowledge_base.name,
+                question=query.text,
+                mode=mode,
+                actor=actor,
+                conversation_id=conversation_id,
+                history_key=await self._save(history, question),
+                wait_for_index=wait_for_index,
+                documents=query.documents,
+                filter=query.filter,
+                quiet=True,
+                at_once=True,
+            )
+            await self._jobs.answer(job)
+        except (HoldfastError, RPCError):
+            await self._catalog.questions.withdraw(question.id)
+            raise
+        return question
+
+    async def get(self, id: str, actor: str) -> Question:
+        """A question that ``actor`` asked. Raises NotFound, also for those of others."""
+        question = await self._catalog.questions.get(id)
+        if question.actor != actor:
+            raise NotFound(kind="question", id=id)
+        return question
+
+    async def length(self, question: Question) -> int | None:
+        """How many events the question has now; None where there is no run any more, or no worker to ask."""
+        try:
+            return await length(self._jobs.client, question_id(question.id))
+        except RPCError:
+            return None
+
+    async def follow(self, question: Question, offset: int = 0) -> AsyncIterator[tuple[int | None, QuestionEvent]]:
+        """The events from ``offset`` on, each with its own offset, up to ``done`` or ``error``.
+
+        They come from the record, without offsets, where Temporal keeps the run no longer or has no event at
+        ``offset``. Raises NotFound when the question was deleted, and RPCError for what Temporal refuses.
+        """
+        try:
+            async with translated():
+                async for at, event in subscribe(self._jobs.client, question_id(question.id), offset):
+                    yield at, event
+                    if isinstance(event, DoneEvent | ErrorEvent):
+                        return
+        except RunNotFound:
+            pass
+        for event in recorded(await self._catalog.questions.get(question.id)):
+            yield None, event
+
+    async def attend(self, question: Question) -> AsyncIterator[QuestionEvent]:
+        """The events up to ``done``, for the one caller that waits for them: leaving earlier cancels the question.
+
+        Raises what ended it instead of an answer; Canceled when it was deleted meanwhile.
+        """
+        last: QuestionEvent | None = None
+        try:
+            async for _, last in self.follow(question):
+                if not isinstance(last, ErrorEvent):
+                    yield last
+        except (NotFound, RPCError) as exc:
+            raise Canceled() from exc
+        finally:
+            if not isinstance(last, DoneEvent | ErrorEvent):
+                self._cancel_in_background(question)
+        if isinstance(last, ErrorEvent):
+            raise error_of(last.reason)
+
+    async def answer(self, question: Question) -> Answer:
+        """The whole answer; ``attend`` says what is raised, and what happens when the caller leaves."""
+        sources: list[Source] = []
+        async for event in self.attend(question):
+            match event:
+                case SourcesEvent():
+                    sources = event.sources
+                case DoneEvent():
+                    return Answer(event, sources)
+        raise HoldfastError()  # there is always one last event, or an error
+
+    async def cancel(self, question: Question, actor: str) -> None:
+        """Stop answering, because of ``actor``; a question that has its answer keeps it."""
+        if await self._jobs.cancel(question_id(question.id), actor) and question.finished_at is None:
+            await self._catalog.trail.control(actor, "question.cancel", question.knowledge_base_id, question.id)
+
+    async def erase(self, id: str) -> None:
+        """Remove what a deleted question left outside of the catalogue: its run with its history, and its blobs.
+
+        Where one of them is down, `Reconcile` removes the blobs later, and Temporal the history when it expires.
+        """
+        try:
+            await self._jobs.forget(question_id(id))
+            for key in await self._stores.blobs.list(_blobs_of(id)):
+                await self._stores.blobs.delete(key)
+        except DependencyError as exc:
+            log.warning("a deleted question left something", question=id, reason=str(exc))
+
+    def _default_mode(self) -> AnswerMode:
+        """Quotes, unless a language model is named that is fit to write."""
+        return "generative" if self._settings.generate.model else "extractive"
+
+    async def _save(self, history: Sequence[Turn], question: Question) -> str | None:
+        """The key of the blob with the turns; None without any."""
+        if not history:
+            return None
+        key = f"{_blobs_of(question.id)}/history"
+        await self._stores.blobs.save(key, history)
+        return key
+
+    def _cancel_in_background(self, question: Question) -> None:
+        """A caller that is being canceled itself cannot wait for this."""
+        task = asyncio.create_task(self.cancel(question, question.actor))
+        self._cancellations.add(task)
+        task.add_done_callback(self._cancellations.discard)
+
+
+def _blobs_of(id: str) -> str:
+    """The prefix of a question's blobs."""
+    return f"questions/{id}"
+
+
+def recorded(question: Question) -> Iterator[QuestionEvent]:
+    """The last events of a question, as its record tells them."""
+    yield SourcesEvent(sources=question.sources)
+    if question.answer is not None and question.found is not None:
+        yield ResetEvent()  # a reader that resumes may have a part of it
+        yield DeltaEvent(text=question.answer)
+        yield DoneEvent(
+            answer=question.answer,
+            citations=question.citations,
+            mode=question.mode,
+            found=question.found,
+            fallback=question.fallback,
+            withheld=question.withheld,
+        )
+    else:
+        yield ErrorEvent(reason=question.reason or HoldfastError().reason)

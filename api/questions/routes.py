@@ -1,0 +1,99 @@
+"""Search and questions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from litestar import Controller, Request, get, post
+from litestar.response import Stream
+
+from activities.retrieval.retriever import Retriever
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal, Question
+from api.http.access import needs
+from api.http.language import language_of
+from api.http.sse import event_stream
+from api.questions.asking import Asking
+from api.questions.events import messages, resume_offset
+from api.questions.schemas import (
+    AskRequest,
+    FeedbackRequest,
+    IndexState,
+    QuestionAccepted,
+    QuestionInfo,
+    SearchHit,
+    SearchRequest,
+    SearchResponse,
+)
+
+AnyRequest = Request[Any, Any, Any]
+
+OWN = needs("reader", "question")
+
+
+class SearchController(Controller):
+    path = "/api/v1/knowledge-bases/{kb:str}"
+    tags = ["Search and questions"]
+
+    @post("/search", status_code=200, access=needs("reader", "knowledge_base"), summary="Search for passages")
+    async def search(
+        self, knowledge_base: KnowledgeBase, data: SearchRequest, catalog: Catalog, retriever: Retriever, asking: Asking
+    ) -> SearchResponse:
+        query = await asking.check(knowledge_base, data.query, data.documents, data.filter)
+        found, pending = await asyncio.gather(
+            retriever.search(knowledge_base.id, query.text, data.limit, data.mode, query.documents, query.filter),
+            catalog.pending.of(knowledge_base.id),
+        )
+        hits = [SearchHit.of(passage) for passage in found.passages]
+        return SearchResponse(hits=hits, index=IndexState.of(pending))
+
+    @post("/questions", status_code=202, access=needs("reader", "knowledge_base"), summary="Ask a question")
+    async def ask(
+        self, knowledge_base: KnowledgeBase, data: AskRequest, catalog: Catalog, asking: Asking, principal: Principal
+    ) -> QuestionAccepted:
+        query = await asking.check(knowledge_base, data.question, data.documents, data.filter)
+        asked = asking.ask(
+            query,
+            principal.subject,
+            mode=data.mode,
+            conversation_id=data.conversation_id,
+            wait_for_index=data.wait_for_index,
+            listed=data.listed,
+        )
+        question, pending = await asyncio.gather(asked, catalog.pending.of(knowledge_base.id))
+        return QuestionAccepted.of(question, IndexState.of(pending))
+
+
+class QuestionController(Controller):
+    path = "/api/v1/questions/{id:str}"
+    tags = ["Search and questions"]
+
+    @get(access=OWN, summary="Get a question and its answer")
+    async def show(self, question: Question, request: AnyRequest) -> QuestionInfo:
+        return QuestionInfo.of(question, language_of(request))
+
+    @get("/events", access=OWN, summary="Stream the answer as server-sent events; resumes after Last-Event-ID")
+    async def events(self, question: Question, request: AnyRequest, asking: Asking) -> Stream:
+        offset = await resume_offset(asking, question, request.headers.get("last-event-id"))
+        return event_stream(messages(asking.follow(question, offset), language_of(request)))
+
+    @post("/cancel", status_code=202, access=OWN, summary="Cancel a question")
+    async def cancel(
+        self, question: Question, request: AnyRequest, asking: Asking, principal: Principal
+    ) -> QuestionInfo:
+        await asking.cancel(question, principal.subject)
+        return QuestionInfo.of(question, language_of(request))
+
+    @post(
+        "/feedback",
+        status_code=200,
+        access=OWN,
+        summary="Rate the answer; a later rating replaces an earlier one",
+    )
+    async def feedback(
+        self, question: Question, data: FeedbackRequest, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> QuestionInfo:
+        feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
+        rated = await catalog.questions.rate(question.id, feedback, principal.subject)
+        return QuestionInfo.of(rated, language_of(request))

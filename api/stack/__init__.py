@@ -1,0 +1,1 @@
+"""`holdfast up`: starts and supervises the embedded platform."""

@@ -1,0 +1,261 @@
+"""The parts of the embedded platform: how each is started, where it is found and when it is ready."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
+from api.stack.probes import http_ready, port_open, temporal_ready, triton_ready
+from api.stack.processes import free_port
+from api.stack.supervisor import Child
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+
+WORKERS = {
+    "worker-interactive": ("workflows", "answer"),
+    "worker-cpu": ("cpu",),
+    "worker-bulk": ("gpu", "store"),
+}
+
+SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
+
+# The first four make priority and fairness exact; the others lift limits that are meant for shared clusters
+# and would throttle one's own bulk work; after them, how soon the server notes that a run's end is dealt with: until
+# then its history is not deleted; the last two, how many may follow one question's stream.
+TEMPORAL_CONFIG = {
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+    "matching.useNewMatcher": "true",
+    "matching.enableFairness": "true",
+    "frontend.rps": 100_000,
+    "frontend.namespaceRPS": 100_000,
+    "frontend.namespaceRPS.visibility": 1_000,
+    "frontend.namespaceCount": 10_000,
+    "frontend.persistenceMaxQPS": 100_000,
+    "history.rps": 100_000,
+    "history.persistenceMaxQPS": 100_000,
+    "matching.rps": 100_000,
+    "matching.persistenceMaxQPS": 100_000,
+    "system.visibilityPersistenceMaxReadQPS": 100_000,
+    "system.visibilityPersistenceMaxWriteQPS": 100_000,
+    "history.transferProcessorUpdateAckInterval": '"5s"',
+    "history.maxInFlightUpdates": 1_000,
+    "history.maxTotalUpdates": 100_000,
+}
+
+
+#: Folder of temporary files in the data folder; emptied before anything is started.
+SCRATCH = "tmp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the platform and what must hold before it can be started."""
+
+    child: Child
+    address: str = ""
+    local: bool = True
+    """Whether it belongs on this machine; if not, it is waited for and not started."""
+    dependency: bool = False
+    ports: tuple[tuple[str, int, str], ...] = ()
+    """(host, port, setting that changes it) of each port that it listens on."""
+    requires: tuple[Path, ...] = ()
+
+    def is_called(self, names: tuple[str, ...]) -> bool:
+        """Whether one of the names means this part; ``worker`` means all workers."""
+        return any(self.child.name == name or self.child.name.startswith(f"{name}-") for name in names)
+
+
+def all_parts(settings: Settings) -> list[Part]:
+    """Every part, dependencies first."""
+    settings = of_this_machine(settings)
+    workers = [_worker(settings, name, queues) for name, queues in WORKERS.items()]
+    return [_temporal(settings), _milvus(settings), _triton(settings), *workers, _api(settings)]
+
+
+def of_this_machine(settings: Settings) -> Settings:
+    """Settings of ``holdfast up``: TEMPORAL_ variables say how to reach the Temporal of HOLDFAST_TEMPORAL_ADDRESS.
+
+    One on this machine is ours and needs nothing: what a shell has for another cluster, its address, its TLS or
+    its API key, must not reach it, nor anything that we start. Raises SettingsError.
+    """
+    host, _ = _split(settings.temporal.address)
+    if host in LOCAL_HOSTS or not settings.temporal.environment.variables:
+        found, namespace = {}, settings.temporal.namespace
+    else:
+        namespace = settings.temporal.connection()["namespace"]
+        found = settings.temporal.environment.variables | {"TEMPORAL_NAMESPACE": namespace}
+    temporal = msgspec.structs.replace(settings.temporal, namespace=namespace, environment=TemporalEnvironment(found))
+    return msgspec.structs.replace(settings, temporal=temporal)
+
+
+def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = ()) -> dict[str, str]:
+    """The environment in which a child finds exactly these settings; ``sections`` limits it to some.
+
+    The data folder is always there, absolute: relative paths and the marker of leftovers depend on it. Temporary
+    files go there too, where those that a killed process left behind are found (``SCRATCH``).
+    """
+    env = {key: value for key, value in base.items() if not key.startswith(PREFIX) and not is_temporal_variable(key)}
+    if not sections:
+        env |= settings.temporal.environment.variables
+    for name, path in variables().items():
+        value: object = settings
+        for field in path:
+            value = getattr(value, field)
+        if value == "" or path[0] in ("url", "api_key") or (sections and path[0] not in sections):
+            continue
+        env[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return env | {"HOLDFAST_DATA": str(settings.data_dir), "TMPDIR": str(settings.data_dir / SCRATCH)}
+
+
+def local_url(settings: Settings) -> str:
+    """Where this machine's own API is, whatever the command line is told to talk to."""
+    return msgspec.structs.replace(settings, url="").api_url
+
+
+#: Temporal collects garbage at this growth of its heap in percent: memory that is there for time that is not.
+TEMPORAL_GOGC = "400"
+
+# --- the parts -------------------------------------------------------------------------------------
+
+
+def _temporal(settings: Settings) -> Part:
+    host, port = _split(settings.temporal.address)
+    ui = urlsplit(settings.temporal.ui_url)
+    ui_port = ui.port if ui.hostname in LOCAL_HOSTS and ui.port else port + 1000
+    binary = Path(sys.executable).parent / "temporal"
+    argv = [str(binary), "server", "start-dev", "--ip", _ip(host), "--port", str(port), "--log-level", "warn"]
+    argv += [
+        "--db-filename",
+        str(settings.data_dir / "temporal.db"),
+        "--namespace",
+        settings.temporal.namespace,
+    ]
+    argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
+    argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
+    for key, value in TEMPORAL_CONFIG.items():
+        argv += ["--dynamic-config-value", f"{key}={value}"]
+    for name in SEARCH_ATTRIBUTES:
+        argv += ["--search-attribute", f"{name}=Keyword"]
+    env = {"GOGC": TEMPORAL_GOGC} | environment(settings, os.environ, ("data",))
+    return Part(
+        child=_child("temporal", argv, env, lambda: temporal_ready(settings)),
+        address=settings.temporal.address,
+        local=host in LOCAL_HOSTS,
+        dependency=True,
+        ports=(
+            (_ip(host), port, "HOLDFAST_TEMPORAL_ADDRESS"),
+            (_ip(host), ui_port, "HOLDFAST_TEMPORAL_UI_URL"),
+        ),
+        requires=(binary,),
+    )
+
+
+def _milvus(settings: Settings) -> Part:
+    uri = urlsplit(settings.milvus.uri)
+    host, port = uri.hostname or "127.0.0.1", uri.port or 19530
+    # Found without an import: the package itself needs a setuptools that no longer exists.
+    spec = importlib.util.find_spec("milvus_lite")
+    folder = Path(spec.origin).parent / "lib" if spec and spec.origin else Path("milvus_lite") / "lib"
+    argv = [str(folder / "milvus"), str(settings.data_dir / "milvus.db"), f"{_ip(host)}:{port}", "ERROR"]
+    env = environment(settings, os.environ, ("data",)) | {"LD_LIBRARY_PATH": str(folder)}
+    return Part(
+        child=_child("milvus", argv, env, lambda: port_open(host, port)),
+        address=f"{host}:{port}",
+        local=host in LOCAL_HOSTS,
+        dependency=True,
+        ports=((_ip(host), port, "HOLDFAST_MILVUS_URI"),),
+        requires=(folder / "milvus",),
+    )
+
+
+def _triton(settings: Settings) -> Part:
+    host, port = _split(settings.triton.address)
+    python = ROOT / Path(settings.triton.venv).expanduser() / "bin" / "python"
+    serve = ROOT / "triton_models" / "serve.py"
+    metrics = settings.triton.metrics_port
+    argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
+    # Nothing of ours uses Triton's HTTP port, so any will do.
+    argv += ["--http-port", str(free_port()), "--metrics-port", str(metrics)]
+    env = environment(settings, os.environ, ("data", "triton", "embed", "generate", "rerank"))
+    return Part(
+        child=_child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20),
+        address=settings.triton.address,
+        local=host in LOCAL_HOSTS,
+        dependency=True,
+        ports=(
+            (_ip(host), port, "HOLDFAST_TRITON_ADDRESS"),
+            (_ip(host), metrics, "HOLDFAST_TRITON_METRICS_PORT"),
+        ),
+        requires=(python, serve),
+    )
+
+
+def _worker(settings: Settings, name: str, queues: tuple[str, ...]) -> Part:
+    file = settings.data_dir / "run" / f"{name}.ready"
+    argv = [sys.executable, "-m", "workflows.worker", "--ready-file", str(file)]
+    for queue in queues:
+        argv += ["--queue", queue]
+
+    async def ready() -> bool:
+        return file.exists()
+
+    return Part(child=_child(name, argv, _python_env(settings), ready, stale=(file,), stop_seconds=20))
+
+
+def _api(settings: Settings) -> Part:
+    return Part(
+        child=_child(
+            "api",
+            [sys.executable, "-m", "api.app"],
+            _python_env(settings),
+            lambda: http_ready(f"{local_url(settings)}/health/ready"),
+        ),
+        address=local_url(settings),
+        ports=((settings.api.host, settings.api.port, "HOLDFAST_API_PORT"),),
+    )
+
+
+def _child(
+    name: str,
+    argv: list[str],
+    env: Mapping[str, str],
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    start_seconds: float = 120,
+    stop_seconds: float = 10,
+    stale: tuple[Path, ...] = (),
+) -> Child:
+    return Child(
+        name=name,
+        argv=tuple(argv),
+        env=env,
+        ready=ready,
+        start_seconds=start_seconds,
+        stop_seconds=stop_seconds,
+        stale=stale,
+    )
+
+
+def _python_env(settings: Settings) -> dict[str, str]:
+    """For our own processes: they find this very code from any folder, and their logs are not held back."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return environment(settings, os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _ip(host: str) -> str:
+    return "127.0.0.1" if host == "localhost" else host

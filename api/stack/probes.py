@@ -1,0 +1,60 @@
+"""Whether the services that the platform consists of are ready to serve."""
+
+# ruff: noqa: PLC0415 - slow imports happen while the first children are starting
+
+from __future__ import annotations
+
+import asyncio
+
+from activities.settings import Settings
+
+
+async def temporal_ready(settings: Settings) -> bool:
+    """Whether Temporal's frontend answers and knows the namespace."""
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+    from activities.errors import DependencyError
+    from activities.runtime import temporal
+
+    try:
+        client = await temporal.connect(settings.temporal)
+        async with temporal.translated():
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except (DependencyError, temporal.RunNotFound):
+        return False
+    return True
+
+
+async def triton_ready(settings: Settings) -> bool:
+    """Whether Triton serves all the models that it is asked for."""
+    from tritonclient.grpc.aio import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
+
+    names = ["embed", "generate", *(["rerank"] if settings.rerank.model else [])]
+    try:
+        async with InferenceServerClient(settings.triton.address) as client:
+            models = [await client.is_model_ready(name) for name in names]
+    except InferenceServerException:
+        return False
+    return all(models)
+
+
+async def port_open(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def http_ready(url: str) -> bool:
+    """Whether a GET answers 200."""
+    import httpx
+
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=4) as client:
+            return (await client.get(url)).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,203 @@
+"""`holdfast up`: the whole platform on this machine, kept running until Ctrl-C."""
+
+# ruff: noqa: PLC0415 - slow imports happen while the first children are starting
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from activities.settings import Settings
+from api.client import local_env
+from api.client.problems import Message, Problem
+from api.stack import processes
+from api.stack.parts import SCRATCH, Part, all_parts, local_url, of_this_machine
+from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
+
+RETENTION_DAYS = 90
+"""How long the embedded Temporal keeps the histories of finished runs (its own default is one day)."""
+
+Tell = Callable[[Message], None]
+Announce = Callable[[dict[str, str], float], None]
+
+
+def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tell: Tell, ready: Announce) -> None:
+    """Start the parts and keep them running until SIGINT or SIGTERM.
+
+    ``only`` and ``without`` name parts; ``tell`` is given each message of progress, ``ready`` the ``places`` and
+    the seconds it took when all is up. Raises Problem.
+    """
+    settings = of_this_machine(settings)
+    parts = all_parts(settings)
+    chosen = [part for part in parts if not only or part.is_called(only)]
+    chosen = [part for part in chosen if not part.is_called(without)]
+    with _own(settings.data_dir, tell):
+        for part in chosen:
+            if part.local:
+                check(part)
+        asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
+
+
+@contextmanager
+def _own(data: Path, tell: Tell) -> Iterator[None]:
+    """Hold the data folder, and end what a killed platform left in it. Raises Problem."""
+    run, state = data / "run", data / "run" / "stack.json"
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "lock").touch()
+    except OSError as exc:
+        raise Problem("data-folder", path=data, detail=exc.strerror) from exc
+    try:
+        with processes.only_one(run / "lock"):
+            swept = processes.sweep(set(pids(state)), f"HOLDFAST_DATA={data}")
+            if swept:
+                tell(Message("up.swept", count=swept))
+            shutil.rmtree(data / SCRATCH, ignore_errors=True)
+            (data / SCRATCH).mkdir()
+            yield
+    except processes.AlreadyRunning as exc:
+        raise Problem("running", data=data, pid=exc.pid) from exc
+
+
+def pids(state: Path) -> list[int]:
+    """Process ids in the state file that `holdfast up` keeps; none if there is no such file."""
+    try:
+        table = json.loads(state.read_text())
+    except (OSError, ValueError):
+        return []
+    return [each["pid"] for each in table.values() if each.get("pid")]
+
+
+def check(part: Part) -> None:
+    """Raises Problem if the part cannot be started: not installed, or its port is taken."""
+    for path in part.requires:
+        if not path.exists():
+            raise Problem("missing", title=_title(part.child), path=path)
+    for host, port, setting in part.ports:
+        if processes.port_taken(host, port):
+            raise Problem("port-taken", port=port, title=_title(part.child), setting=setting)
+
+
+class Stack:
+    """The chosen parts of the platform, running under a supervisor."""
+
+    def __init__(self, settings: Settings, parts: list[Part], chosen: list[Part], tell: Tell, ready: Announce) -> None:
+        self._settings, self._parts, self._chosen = settings, parts, chosen
+        self._tell, self._ready = tell, ready
+        data = settings.data_dir
+        self._supervisor = Supervisor(data / "logs", data / "run" / "stack.json", self._report)
+        self._stopping = False
+
+    async def serve(self) -> None:
+        """Start everything and keep it running until a signal comes. Raises Problem."""
+        loop, work = asyncio.get_running_loop(), asyncio.create_task(self._work())
+
+        def on_signal() -> None:
+            if self._stopping:
+                self._supervisor.hurry()
+                return
+            self._stopping = True
+            self._tell(Message("up.stopping"))
+            work.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, on_signal)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        except ChildFailed as exc:
+            title = _title(exc.child)
+            raise Problem(
+                "child-failed", title=title, tries=exc.tries, how=exc.how, log=exc.log, tail=exc.tail
+            ) from exc
+        finally:
+            await self._supervisor.stop()
+        self._tell(Message("up.stopped"))
+
+    async def _work(self) -> None:
+        await self._bring_up()
+        await self._supervisor.watch()
+
+    async def _bring_up(self) -> None:
+        began = time.monotonic()
+        work = [part for part in self._chosen if not part.dependency]
+        embedded = [part for part in self._chosen if part.dependency and part.local]
+        needed = [part for part in self._parts if part.dependency] if work else self._chosen
+        elsewhere = [part for part in needed if part.dependency and part not in embedded]
+        await asyncio.gather(
+            self._supervisor.start(*(part.child for part in embedded)),
+            *(self._wait_for(part) for part in elsewhere),
+        )
+        if any(part.child.name == "temporal" for part in embedded):
+            await keep_histories(self._settings)
+        if work:
+            await self._prepare()
+            await self._supervisor.start(*(part.child for part in work))
+        self._ready(places(self._settings, self._chosen), time.monotonic() - began)
+
+    async def _wait_for(self, part: Part) -> None:
+        """Wait for a part that is not started here; it may come up later than this machine."""
+        told = False
+        while not await part.child.ready():
+            if not told:
+                self._tell(Message("up.waiting", title=_title(part.child), address=part.address))
+                told = True
+            await asyncio.sleep(0.5)
+        self._tell(Message("up.found", title=_title(part.child), address=part.address))
+
+    async def _prepare(self) -> None:
+        """Bring the catalogue up to date and, on the first start, make the first key."""
+        from activities.stores.catalog.migrate import upgrade
+        from api.http import auth
+
+        await upgrade(self._settings)
+        key = await auth.first_key(self._settings)
+        local_env.write(self._settings.data_dir, local_url(self._settings), key)
+
+    def _report(self, event: Ready | Died) -> None:
+        title = _title(event.child)
+        match event:
+            case Ready(seconds=seconds, restarts=0):
+                self._tell(Message("up.ready", title=title, seconds=seconds))
+            case Ready(seconds=seconds, restarts=restarts):
+                self._tell(Message("up.back", title=title, seconds=seconds, restarts=restarts))
+            case Died(how=how, delay=delay, log=log):
+                self._tell(Message("up.died", title=event.child.name, how=how, delay=delay, log=log))
+
+
+def _title(child: Child) -> Message:
+    """What people call a part."""
+    return Message(f"part.{child.name}")
+
+
+def places(settings: Settings, parts: list[Part]) -> dict[str, str]:
+    """Where a person finds what was started: addresses and paths by the names of their texts."""
+    data, url = settings.data_dir, local_url(settings)
+    found = {"ui": settings.temporal.ui_url, "logs": str(data / "logs")}
+    if any(part.child.name == "api" for part in parts):
+        has_key = "HOLDFAST_API_KEY" in local_env.read(data)
+        found |= {"web": f"{url}/", "schema": f"{url}/schema"}
+        found |= {"key_file" if has_key else "key_gone": str(data / local_env.NAME)}
+    return found
+
+
+async def keep_histories(settings: Settings) -> None:
+    """Let the embedded Temporal keep what ran for RETENTION_DAYS: people look runs up days later."""
+    from google.protobuf.duration_pb2 import Duration
+    from temporalio.api.namespace.v1 import NamespaceConfig
+    from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
+
+    from activities.runtime import temporal
+
+    client = await temporal.connect(settings.temporal)
+    ttl = Duration(seconds=RETENTION_DAYS * 24 * 3600)
+    config = NamespaceConfig(workflow_execution_retention_ttl=ttl)
+    await client.workflow_service.update_namespace(UpdateNamespaceRequest(namespace=client.namespace, config=config))

@@ -1,0 +1,246 @@
+"""The embed step with the real model: every chunk gets its own vector, and none is made twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.contracts.documents import Chunk, Chunking
+from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput, PublishInput
+from activities.errors import TritonUnavailable
+from activities.ingest.embed import GROUP, EmbedActivities
+from activities.runtime import heartbeat
+from activities.runtime.heartbeat import Progress
+from activities.settings import EmbedSettings, load
+from activities.stores.blob_keys import digest, vectors_prefix
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.migrate import upgrade
+from activities.stores.triton import ModelCard, Triton
+from activities.stores.vectors import Vectors, VectorSet, vector_set
+from api.stack.processes import free_port
+
+KEY = "chunks/parsed/chunking"
+
+
+async def never_asked(job: IndexInput) -> Indexed:
+    """The step that follows, where it is not to be taken in the same go."""
+    raise AssertionError(job)
+
+
+class Step:
+    """The embed step over blobs and a catalogue in a folder of their own, and one accepted document."""
+
+    def __init__(self, blobs: Blobs, catalog: Catalog, triton: Triton, card: ModelCard, document_id: str) -> None:
+        self.blobs, self.catalog, self.triton, self.card, self.document_id = blobs, catalog, triton, card, document_id
+        self.activities = EmbedActivities(blobs, triton, catalog, EmbedSettings(), never_asked)
+        self.progress: list[Progress] = []
+
+    def prefix(self, key: str = KEY) -> str:
+        """Where the vectors of these chunks are kept."""
+        return vectors_prefix(key, self.card.fingerprint)
+
+    async def run(
+        self, texts: list[str], key: str = KEY, version: int = 1, generation: int | None = None
+    ) -> tuple[Embedded, Vectors]:
+        """Embed these texts as an activity; the matrix is what was stored."""
+        await self.blobs.save(key, [Chunk(ordinal=n, text=text, tokens=len(text)) for n, text in enumerate(texts)])
+        environment = ActivityEnvironment()
+        listening = heartbeat.listener.set(self.progress.append)
+        try:
+            job = EmbedInput(document_id=self.document_id, version=version, chunks_key=key, generation=generation)
+            done = await environment.run(self.activities.embed, job)
+        finally:
+            heartbeat.listener.reset(listening)
+        stored = await self.blobs.load(done.vectors_key, VectorSet)
+        assert stored.hashes == [digest(text) for text in texts]
+        return done, stored.matrix()
+
+    async def truth(self, texts: list[str]) -> Vectors:
+        """The vectors of the texts, each made alone."""
+        prompt = self.card.prompts.get("passage", "")
+        return np.concatenate([await self.triton.embed([prompt + text]) for text in texts])
+
+    def marks(self, count: int) -> Vectors:
+        """Vectors that no model makes, to be known again."""
+        return np.eye(self.card.dimension, dtype=np.float32)[:count]
+
+
+@pytest.fixture
+async def step(tmp_path: Path, triton_url: str) -> AsyncIterator[Step]:
+    """The step, ready to run."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+    await upgrade(settings)
+    catalog, triton = Catalog(settings.catalog_url), Triton(triton_url)
+    kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
+    accepted = await catalog.documents.accept(kb.id, "a.txt", "1" * 64, 1, "ann")
+    yield Step(Blobs(settings.blobs_url), catalog, triton, await triton.card(), accepted.document.id)
+    await triton.close()
+    await catalog.close()
+
+
+def rules(count: int, first: int = 0) -> list[str]:
+    """Different texts of different lengths."""
+    return [
+        f"Rule {n}: item {n} is kept. 第{n}条。" + " It is checked every year." * (n % 4)
+        for n in range(first, first + count)
+    ]
+
+
+async def test_vectors_are_those_of_their_chunks(step: Step) -> None:
+    """In the chunks' order, whatever the order of the requests, over more than one group."""
+    texts = rules(GROUP + 6)
+    done, matrix = await step.run(texts)
+    assert matrix.shape == (len(texts), step.card.dimension)
+    some = [0, 1, 2, 3, GROUP - 1, GROUP, GROUP + 5]
+    truth = await step.truth([texts[n] for n in some])
+    assert np.sum(matrix[some] * truth, axis=1) == pytest.approx(1, abs=1e-3)
+    assert (done.vectors, done.embedded, done.reused) == (len(texts), len(texts), 0)
+    assert (done.model, done.model_fingerprint, done.dimension) == (
+        step.card.model, step.card.fingerprint, step.card.dimension,
+    )  # fmt: skip
+
+
+async def test_only_the_result_is_left(step: Step) -> None:
+    """The parts are gone when the whole is there, and the progress went from nothing to everything."""
+    done, _ = await step.run(rules(GROUP + 6))
+    assert await step.blobs.list("vectors") == [done.vectors_key]
+    counts = [progress.done for progress in step.progress]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, GROUP + 6)
+    assert {progress.total for progress in step.progress} == {GROUP + 6}
+
+
+async def test_a_retry_makes_only_what_is_missing(step: Step) -> None:
+    """What an interrupted attempt saved is taken over as it is; the rest goes through the model."""
+    texts = rules(GROUP + 9)
+    parts = {"part-one": texts[2:4], "part-two": texts[7:8]}
+    for name, members in parts.items():
+        await step.blobs.save(
+            f"{step.prefix()}/{name}", vector_set([digest(text) for text in members], step.marks(len(members)))
+        )
+    done, matrix = await step.run(texts)
+    assert (done.embedded, done.reused) == (GROUP + 6, 3)
+    assert np.array_equal(matrix[[2, 3]], step.marks(2))
+    assert np.array_equal(matrix[[7]], step.marks(1))
+    rest = [0, 1, 4, 5, 6, 8]
+    truth = await step.truth([texts[n] for n in rest])
+    assert np.sum(matrix[rest] * truth, axis=1) == pytest.approx(1, abs=1e-3)
+    assert step.progress[0].done == 3
+    assert await step.blobs.list("vectors") == [done.vectors_key]
+
+
+async def test_a_text_that_comes_twice_is_embedded_once(step: Step) -> None:
+    """Each of its chunks has the vector."""
+    one, two = rules(2)
+    done, matrix = await step.run([one, two, one, one])
+    assert (done.vectors, done.embedded, done.reused) == (4, 2, 2)
+    assert np.array_equal(matrix[0], matrix[2])
+    assert np.array_equal(matrix[0], matrix[3])
+    assert not np.array_equal(matrix[0], matrix[1])
+
+
+async def test_a_finished_result_is_not_made_again(step: Step) -> None:
+    """A second run of the same chunks answers with the same key and embeds nothing, also without the model's help."""
+    texts = rules(3)
+    first, _ = await step.run(texts)
+    await step.blobs.save(first.vectors_key, vector_set([digest(text) for text in texts], step.marks(3)))
+    again, matrix = await step.run(texts)
+    assert (again.vectors_key, again.embedded, again.reused) == (first.vectors_key, 0, 3)
+    assert np.array_equal(matrix, step.marks(3))
+
+
+async def test_an_earlier_version_lends_its_vectors(step: Step) -> None:
+    """Chunks that did not change are not embedded again when a new version comes."""
+    texts = rules(4)
+    earlier = f"{step.prefix('chunks/earlier/one')}/all"
+    await step.blobs.save(earlier, vector_set([digest(text) for text in texts], step.marks(4)))
+    await publish(step, 1, earlier)
+    await next_version(step)
+    changed = [texts[0], "Amendment one is new.", texts[2]]
+    done, matrix = await step.run(changed, version=2)
+    assert (done.embedded, done.reused) == (1, 2)
+    assert np.array_equal(matrix[[0, 2]], step.marks(4)[[0, 2]])
+
+
+async def test_an_earlier_version_lends_within_its_generation(step: Step) -> None:
+    """A run takes over what the generation that it writes has, and a run that names none the live one."""
+    texts = rules(3)
+    earlier = f"{step.prefix('chunks/earlier/one')}/all"
+    await step.blobs.save(earlier, vector_set([digest(text) for text in texts], step.marks(3)))
+    await publish(step, 1, earlier, generation=2)
+    await next_version(step)
+    live, _ = await step.run(texts, key="chunks/live/one", version=2)
+    other, _ = await step.run(texts, key="chunks/other/one", version=2, generation=1)
+    same, matrix = await step.run(texts, key="chunks/same/one", version=2, generation=2)
+    assert (live.reused, other.reused, same.reused) == (0, 0, 3)
+    assert np.array_equal(matrix, step.marks(3))
+
+
+async def test_vectors_of_another_model_are_not_taken(step: Step) -> None:
+    """An earlier version by another model lends nothing, though the texts are the same."""
+    texts = rules(2)
+    other = f"{vectors_prefix('chunks/earlier/one', 'another-model')}/all"
+    await step.blobs.save(other, vector_set([digest(text) for text in texts], step.marks(2)))
+    await publish(step, 1, other)
+    await next_version(step)
+    assert (await step.run(texts, version=2))[0].embedded == 2
+
+
+async def test_vectors_that_were_purged_are_made_again(step: Step) -> None:
+    """The catalogue names a blob that is gone: no error, only more work."""
+    await publish(step, 1, f"{step.prefix('chunks/earlier/one')}/all")
+    await next_version(step)
+    assert (await step.run(rules(2), version=2))[0].embedded == 2
+
+
+async def test_a_version_of_unknown_vectors_lends_nothing(step: Step) -> None:
+    """One that was published before its vectors were noted is passed over."""
+    await publish(step, 1, "")
+    await next_version(step)
+    assert (await step.run(rules(2), version=2))[0].embedded == 2
+
+
+async def test_an_outage_keeps_what_was_made(step: Step, triton_url: str) -> None:
+    """A run without Triton fails as an outage and leaves the parts for the retry."""
+    texts = rules(3)
+    part = f"{step.prefix()}/part-one"
+    await step.blobs.save(part, vector_set([digest(texts[0])], step.marks(1)))
+    gone = Triton(f"127.0.0.1:{free_port()}")
+    step.activities = EmbedActivities(step.blobs, gone, step.catalog, EmbedSettings(), never_asked)
+    with pytest.raises(TritonUnavailable):
+        await step.run(texts)
+    assert await step.blobs.list("vectors") == [part]
+    await gone.close()
+
+
+async def test_two_attempts_at_once_agree(step: Step) -> None:
+    """A worker that was thought dead and its successor make the same result."""
+    texts = rules(10)
+    await step.blobs.save(KEY, [Chunk(ordinal=n, text=text, tokens=9) for n, text in enumerate(texts)])
+    job = EmbedInput(document_id=step.document_id, version=1, chunks_key=KEY)
+    one, two = await asyncio.gather(step.activities.embed(job), step.activities.embed(job))
+    assert one.vectors_key == two.vectors_key
+    matrix = (await step.blobs.load(one.vectors_key, VectorSet)).matrix()
+    assert np.sum(matrix * await step.truth(texts), axis=1) == pytest.approx(1, abs=1e-3)
+
+
+async def publish(step: Step, version: int, vectors_key: str, generation: int | None = None) -> None:
+    """Make a version of the document live that stands on these vectors."""
+    await step.catalog.documents.publish(
+        PublishInput(
+            document_id=step.document_id, version=version, chunks=1, media_type="text/plain",
+            parsed_key="parsed/x", chunks_key="chunks/x", vectors_key=vectors_key, generation=generation,
+        )
+    )  # fmt: skip
+
+
+async def next_version(step: Step) -> None:
+    """Other content of the same name."""
+    document = await step.catalog.documents.get(step.document_id)
+    await step.catalog.documents.accept(document.knowledge_base_id, document.name, "2" * 64, 1, "ann")

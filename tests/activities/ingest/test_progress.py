@@ -1,0 +1,61 @@
+"""The board: what workers note of their runs is written, whatever came in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.errors import CatalogUnavailable
+from activities.ingest.progress import Board
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Note
+
+ID = "a" * 32
+
+
+class Documents:
+    """A catalogue's documents that refuse the first notes with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._errors = [error]
+        self.written: list[Note] = []
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        if self._errors:
+            raise self._errors.pop()
+        self.written += notes
+
+
+def begin(board: Board, stage: str) -> None:
+    """A step of the document's first version begins in this worker."""
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, workflow_id=f"ingest/{ID}/1", activity_type=stage)
+    environment.run(board.begun)
+
+
+@pytest.mark.parametrize(
+    ("error", "stages"),
+    [(CatalogUnavailable(detail="locked"), ["parse", "embed"]), (ValueError("nobody foresaw this"), ["embed"])],
+)
+async def test_an_error_does_not_end_the_writing(
+    error: Exception, stages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notes that an outage held up are written later; others are lost with the error, but not those that follow."""
+    monkeypatch.setattr("activities.ingest.progress.WRITE_SECONDS", 0.01)
+    documents = Documents(error)
+    board = Board(cast(Catalog, SimpleNamespace(documents=documents)))
+    writing = asyncio.create_task(board.run())
+    begin(board, "parse")
+    await asyncio.sleep(0.015)
+    begin(board, "embed")
+    while not any(note.stage == "embed" for note in documents.written):
+        await asyncio.sleep(0.01)
+    writing.cancel()
+    assert {note.stage for note in documents.written} <= set(stages)
+    assert documents.written[-1].stage == "embed"

@@ -1,0 +1,138 @@
+"""Files that mean harm, or were cut off: each fails with its reason, in time."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from activities.errors import DamagedDocument, DocumentError, DocumentTooLarge, UnsupportedFormat
+from activities.ingest.parse import parse_file
+from activities.sandbox import runner
+from activities.sandbox.protocol import Limits
+from activities.sandbox.runner import run_isolated
+from activities.settings import ParseSettings
+from tests.activities.readers.test_parse import parsed
+from tests.conftest import assert_eventually
+from tests.documents import by_pandoc, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
+
+WHOLE = {
+    "docx": simple_docx("Title", "Text."),
+    "pptx": simple_pptx("Title", "Text."),
+    "xlsx": simple_xlsx(("a", "b"), (1, 2)),
+    "odt": by_pandoc("Text.", "odt"),
+    "epub": by_pandoc("# Title\n\nText.", "epub"),
+}
+
+zipped = pytest.mark.parametrize("kind", WHOLE)
+
+
+@zipped
+def test_archives_that_are_bombs_are_refused(tmp_path: Path, kind: str) -> None:
+    """What would unpack to more than the limit is not unpacked, whichever office format it calls itself."""
+    target = io.BytesIO(WHOLE[kind])
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("media/bomb.bin", bytes(100 << 20))
+    with pytest.raises(DocumentTooLarge):
+        parsed(tmp_path, target.getvalue(), f"a.{kind}", ParseSettings(max_expansion=10))
+
+
+@zipped
+def test_archives_that_were_cut_off_are_damaged(tmp_path: Path, kind: str) -> None:
+    """Half a file, and one whose parts are rubbish, are told from unsupported ones."""
+    whole = WHOLE[kind]
+    with pytest.raises(DamagedDocument):
+        parsed(tmp_path, whole[: len(whole) // 2], f"a.{kind}")
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            content = source.read(name)
+            copy.writestr(name, b"<broken" if name.endswith((".xml", ".opf", ".xhtml")) else content)
+    with pytest.raises(DocumentError):
+        parsed(tmp_path, target.getvalue(), f"a.{kind}")
+
+
+def test_an_outlook_mail_that_was_cut_off_is_damaged(tmp_path: Path) -> None:
+    """Its beginning names its format, its end is missing."""
+    whole = simple_msg("Subject", "Text. " * 2000, ("a.txt", b"text " * 5000))
+    for length in (700, len(whole) // 2):
+        with pytest.raises(DocumentError):
+            parsed(tmp_path, whole[:length], "a.msg")
+
+
+def test_rich_text_without_bottom_is_refused(tmp_path: Path) -> None:
+    """Groups in groups end somewhere; a document that was cut off is read as far as it goes."""
+    with pytest.raises(DamagedDocument):
+        parsed(tmp_path, "{\\rtf1 " + "{" * 5000 + "x" + "}" * 5000 + "}", "a.rtf")
+    assert parsed(tmp_path, "{\\rtf1 {\\b Text that ends", "a.rtf").elements[0].text == "Text that ends"
+
+
+def test_binaries_are_no_text(tmp_path: Path) -> None:
+    """Whatever name they have."""
+    for kind in ("csv", "json", "xml", "rst", "eml", "rtf"):
+        with pytest.raises(UnsupportedFormat):
+            parsed(tmp_path, bytes(range(256)) * 20, f"a.{kind}")
+
+
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[None]:
+    """The fork server is closed behind the module."""
+    yield
+    runner.close()
+
+
+def pandocs() -> list[int]:
+    """The pandoc processes below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.name().startswith("pandoc"):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.usefixtures("fork_server")
+@pytest.mark.parametrize("memory_mb", [512, 4096])
+def test_pandoc_runs_within_the_limits(tmp_path: Path, memory_mb: int) -> None:
+    """A limit on address space, under which the child runs, does not keep pandoc from starting."""
+    (tmp_path / "a").write_bytes(b"Title\n=====\n\nText.\n")
+    limits = Limits(seconds=30, memory_mb=memory_mb)
+    settings = ParseSettings(max_memory_mb=memory_mb)
+    document = asyncio.run(run_isolated(parse_file, tmp_path / "a", "a.rst", settings, limits=limits))
+    assert [element.text for element in document.elements] == ["Title", "Text."]
+
+
+@pytest.mark.usefixtures("fork_server")
+def test_pandoc_dies_with_its_document(tmp_path: Path) -> None:
+    """When the child is killed because nobody waits any more, pandoc does not go on alone."""
+    (tmp_path / "a").write_text("\n".join("  " * level + "- item" for level in range(600)))
+
+    async def run() -> None:
+        limits = Limits(seconds=50, memory_mb=4096)
+        task = asyncio.create_task(run_isolated(parse_file, tmp_path / "a", "a.org", ParseSettings(), limits=limits))
+
+        async def runs() -> bool:
+            return bool(pandocs())
+
+        async def ended() -> bool:
+            return not pandocs()
+
+        await assert_eventually(runs, step=0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await assert_eventually(ended, step=0.05)
+
+    asyncio.run(run())
+
+
+def test_mails_of_rubbish_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    """Boundaries without end and parts of nonsense fail no reader."""
+    mail = simple_eml("Subject", "Body text.", ("a.docx", WHOLE["docx"])).replace(b"base64", b"nonsense")
+    assert "Body text." in [element.text for element in parsed(tmp_path, mail, "a.eml").elements]

@@ -1,0 +1,208 @@
+"""Slides, books and marked-up texts: structure, pages, and nothing that a reader would miss."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pptx
+import pytest
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.util import Inches
+
+from activities.errors import DocumentTooLarge, EncryptedDocument
+from activities.settings import ParseSettings
+from tests.activities.readers.test_parse import CHINESE, ENGLISH, assert_all_there, parsed, shape
+from tests.documents import by_pandoc, simple_pptx
+
+FILES = Path(__file__).parent / "data" / "files"
+
+MARKDOWN = """# 第一章 Leave
+
+{paragraphs}
+
+- First item
+- 第二项
+
+## Days
+
+| Kind | Days |
+|------|------|
+| 年假 | 5    |
+
+A claim.[^1]
+
+[^1]: The note behind it.
+"""
+
+
+@pytest.mark.parametrize("kind", ["odt", "rtf", "rst", "org", "epub"])
+@pytest.mark.parametrize("source", [CHINESE, ENGLISH])
+def test_marked_up_texts_keep_their_structure(tmp_path: Path, kind: str, source: list[str]) -> None:
+    """Headings, paragraphs, lists, tables and notes come out of each format, in both languages."""
+    paragraphs = "\n\n".join(source).replace("#", "\\#")
+    document = parsed(tmp_path, by_pandoc(MARKDOWN.format(paragraphs=paragraphs), kind), f"a.{kind}")
+    assert_all_there(
+        document, ["第一章 Leave", *source, "First item 第二项 Days Kind | Days 年假 | 5 A claim. The note"]
+    )
+    assert ("title", "Days") in shape(document)
+    assert ("table", "Kind | Days\n年假 | 5") in shape(document)
+    assert "↩" not in "".join(element.text for element in document.elements)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("fake-doc.rtf", [("title", "My First Heading"), ("text", "My first paragraph."), ("text", "Table Example:"),
+                          ("table", "Column 1 | Column 2\nRow 1, Cell 1 | Row 1, Cell 2\n"
+                                    "Row 2, Cell 1 | Row 2, Cell 2")]),
+        ("fake.odt", [("text", "Lorem ipsum dolor sit amet."),
+                      ("table", "Header row | Mon | Wed | Fri\nColor | Blue | Red | Green\nTime | 1pm | 2pm | 3pm\n"
+                                "Leader | Sarah | Mark | Ryan")]),
+        ("fake-power-point.pptx", [("title", "Adding a Bullet Slide"), ("list", "Find the bullet slide layout"),
+                                   ("list", "Use _TextFrame.text for first bullet"),
+                                   ("list", "Use _TextFrame.add_paragraph() for subsequent bullets"),
+                                   ("list", "Here is a lot of text!"), ("text", "Here is some text in a text box!")]),
+    ],
+)  # fmt: skip
+def test_files_of_other_programs(tmp_path: Path, name: str, expected: list[tuple[str, str]]) -> None:
+    """Real files read as a person would read them."""
+    assert shape(parsed(tmp_path, (FILES / name).read_bytes(), name)) == expected
+
+
+# --- slides ----------------------------------------------------------------------------------------
+
+
+def test_slides_are_pages(tmp_path: Path) -> None:
+    """Titles, bullets, notes, tables, charts and groups, each on the page of its slide, under its own title."""
+    build = pptx.Presentation()
+    first = build.slides.add_slide(build.slide_layouts[1])
+    first.shapes.title.text, first.placeholders[1].text = "请假制度", "第一条\nSecond rule"
+    first.notes_slide.notes_text_frame.text = "Say this."
+    second = build.slides.add_slide(build.slide_layouts[5])
+    second.shapes.title.text = "Numbers"
+    data = CategoryChartData()
+    data.categories = ["East", "West"]
+    data.add_series("Q1", (1, 2.5))
+    size = (Inches(4), Inches(1))
+    second.shapes.add_chart(XL_CHART_TYPE.PIE, Inches(1), Inches(2), *size, data)
+    table = second.shapes.add_table(2, 2, Inches(1), Inches(5), *size).table
+    for at, text in enumerate(("Kind", "Days", "Annual", "5")):
+        table.cell(at // 2, at % 2).text = text
+    third = build.slides.add_slide(build.slide_layouts[6])
+    group = third.shapes.add_group_shape()
+    group.shapes.add_textbox(0, 0, *size).text_frame.text = "A sentence in a group that is far too long. " * 3
+    build.slides.add_slide(build.slide_layouts[6])
+    target = io.BytesIO()
+    build.save(target)
+    document = parsed(tmp_path, target.getvalue(), "a.pptx")
+    assert [(item.page, item.kind, item.text) for item in document.elements[:4]] == [
+        (1, "title", "请假制度"),
+        (1, "list", "第一条"),
+        (1, "list", "Second rule"),
+        (1, "text", "Say this."),
+    ]
+    second_slide = [item.text for item in document.elements if item.page == 2]
+    assert second_slide == ["Numbers", "Q1", "East | Q1: 1", "West | Q1: 2.5", "Kind | Days\nAnnual | 5"] or (
+        second_slide == ["Numbers", "East | Q1: 1", "West | Q1: 2.5", "Kind | Days\nAnnual | 5"]
+    )
+    assert [item.kind for item in document.elements if item.page == 3] == ["title", "text"]
+    assert document.pages == 4
+
+
+def test_slides_are_limited_like_pages(tmp_path: Path) -> None:
+    """A presentation of more slides than a document may have pages is refused."""
+    with pytest.raises(DocumentTooLarge):
+        parsed(tmp_path, simple_pptx("Title", "Text"), "a.pptx", ParseSettings(max_pages=1))
+
+
+# --- OpenDocument and books ------------------------------------------------------------------------
+
+
+def changed(whole: bytes, member: str, content: bytes) -> bytes:
+    """The archive with another content of one member, or with one member more."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            if name != member:
+                copy.writestr(name, source.read(name))
+        copy.writestr(member, content)
+    return target.getvalue()
+
+
+def test_text_boxes_of_opendocument_are_read(tmp_path: Path) -> None:
+    """What stands in a frame is text too; what was deleted under version control is not."""
+    whole = by_pandoc("Before.\n\nANCHOR\n", "odt")
+    content = zipfile.ZipFile(io.BytesIO(whole)).read("content.xml").decode()
+    box = (
+        '<draw:frame xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"><draw:text-box>'
+        "<text:p>In a box.</text:p></draw:text-box></draw:frame>After."
+    )
+    document = parsed(tmp_path, changed(whole, "content.xml", content.replace("ANCHOR", box).encode()), "a.odt")
+    assert [text for _, text in shape(document)] == ["Before.", "After.", "In a box."]
+
+
+def test_protected_books_and_texts_say_so(tmp_path: Path) -> None:
+    """Copy protection and passwords are encryption; scrambled fonts are not."""
+    odt = by_pandoc("Text.", "odt")
+    manifest = b'<manifest:manifest xmlns:manifest="x"><manifest:encryption-data/></manifest:manifest>'
+    with pytest.raises(EncryptedDocument):
+        parsed(tmp_path, changed(odt, "META-INF/manifest.xml", manifest), "a.odt")
+    book = by_pandoc("# Chapter\n\nText.", "epub")
+    locked = b'<e xmlns="x"><EncryptedData><EncryptionMethod Algorithm="%s"/></EncryptedData></e>'
+    with pytest.raises(EncryptedDocument):
+        parsed(tmp_path, changed(book, "META-INF/encryption.xml", locked % b"http://aes"), "a.epub")
+    fonts = changed(book, "META-INF/encryption.xml", locked % b"http://www.idpf.org/2008/embedding")
+    assert ("text", "Text.") in shape(parsed(tmp_path, fonts, "a.epub"))
+
+
+# --- rich text -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codepage", "charset", "encoding", "text"),
+    [
+        (936, 134, "gb18030", "年假规定"),
+        (950, 136, "big5", "請假規定"),
+        (1251, 204, "cp1251", "Привет"),
+        (932, 128, "cp932", "日本語の"),
+        (1252, 0, "cp1252", "café – “Größe”"),
+    ],
+)
+def test_rich_text_in_any_code_page(tmp_path: Path, codepage: int, charset: int, encoding: str, text: str) -> None:
+    """The bytes of old programs, by the document's code page or the font's, and Unicode with its fallbacks."""
+    escaped = "".join(f"\\'{byte:02x}" for byte in text.encode(encoding))
+    by_page = f"{{\\rtf1\\ansi\\ansicpg{codepage} {escaped}\\par}}"
+    assert shape(parsed(tmp_path, by_page, "a.rtf")) == [("text", text)]
+    by_font = f"{{\\rtf1\\ansi\\ansicpg1252{{\\fonttbl{{\\f3\\fnil\\fcharset{charset} F;}}}}\\f3 {escaped}\\par}}"
+    assert shape(parsed(tmp_path, by_font, "a.rtf")) == [("text", text)]
+    unicode = "".join(f"\\u{ord(letter)}\\'3f\\'3f" for letter in text)
+    assert shape(parsed(tmp_path, f"{{\\rtf1\\uc2 {unicode} end\\par}}", "a.rtf")) == [("text", f"{text} end")]
+
+
+# --- what would include other files ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.rst", "Title\n=====\n\n.. include:: {file}\n   :literal:\n\nText.\n\n.. literalinclude:: {file}\n"),
+        ("a.rst", "Text.\n\n.. csv-table:: T\n   :file: {file}\n\n.. raw:: html\n   :file: {file}\n\nMore.\n"),
+        (
+            "a.rst",
+            ".. |x| include:: {file}\n\nText.\n\n  .. include:: {file}\n\n.. code-block:: text\n   :file: {file}\n",
+        ),
+        ("a.org", '#+INCLUDE: "{file}"\n#+include: "{file}" src text\n  #+SETUPFILE: {file}\n\nText.\n'),
+        ("a.rtf", '{{\\rtf1 Text.{{\\field{{\\*\\fldinst INCLUDETEXT "{file}"}}{{\\fldrslt }}}}\\par}}'),
+    ],
+)
+def test_no_document_includes_a_file_of_this_machine(tmp_path: Path, name: str, content: str) -> None:
+    """What a document would include is left out; the rest is read."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("The secret of this machine,1\n")
+    document = parsed(tmp_path, content.format(file=secret), name)
+    texts = " ".join(element.text for element in document.elements)
+    assert "Text." in texts
+    assert "The secret of" not in texts

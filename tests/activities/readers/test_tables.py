@@ -1,0 +1,184 @@
+"""Sheets, csv and tsv: rows that can be quoted alone, as whoever looks at the sheet sees them."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from activities.contracts.documents import Chunking
+from activities.ingest.chunk import chunk_document
+from activities.readers.tables.cells import shown
+from activities.readers.tables.rows import elements_of
+from tests.activities.readers.test_parse import parsed, shape
+from tests.documents import simple_xlsx
+
+FILES = Path(__file__).parent / "data" / "files"
+CUPS = ["Team: Blues | Location: STL | Stanley Cups: 1", "Team: Flyers | Location: PHI | Stanley Cups: 2"]
+
+
+def lines(*rows: list[str]) -> list[str]:
+    return [element.text for element in elements_of(rows)]
+
+
+@pytest.mark.parametrize("name", ["stanley-cups.csv", "stanley-cups.xlsx"])
+def test_a_row_names_its_columns(tmp_path: Path, name: str) -> None:
+    """Every row can be quoted alone; what stands above the table is its heading."""
+    document = parsed(tmp_path, (FILES / name).read_bytes(), name)
+    assert shape(document)[:3] == [("title", "Stanley Cups"), *(("table", row) for row in CUPS)]
+    assert len(document.elements) == (4 if name.endswith("csv") else 8)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("Team,Location\nBlues,STL\n", "a.csv"),
+        ("Team;Location\nBlues;STL\n", "a.csv"),
+        ("Team\tLocation\r\nBlues\tSTL\r\n", "a.tsv"),
+        ("Team\tLocation\nBlues\tSTL\n", "a.csv"),
+        ("Team|Location\nBlues|STL\n", "a.csv"),
+        ('"Team","Location"\n"Blues","STL"\n', "a.csv"),
+        ('Team, Location\n"Blues", "STL"\n', "a.csv"),
+    ],
+)
+def test_whatever_parts_the_cells(tmp_path: Path, content: str, name: str) -> None:
+    """Commas, semicolons, tabs and bars, with and without quotation marks."""
+    document = parsed(tmp_path, content, name)
+    assert shape(document) == [("table", "Team: Blues | Location: STL")]
+    assert document.media_type == ("text/tab-separated-values" if name == "a.tsv" else "text/csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-32-le", "gb18030", "big5"])
+def test_tables_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """A Chinese table reads the same in all of them."""
+    content = "姓名,部門,天數\n張三,人事,5\n李四,市場,10\n".encode(encoding)
+    assert [text for _, text in shape(parsed(tmp_path, content, "a.csv"))] == [
+        "姓名: 張三 | 部門: 人事 | 天數: 5",
+        "姓名: 李四 | 部門: 市場 | 天數: 10",
+    ]
+
+
+def test_cells_keep_their_line_breaks_as_spaces(tmp_path: Path) -> None:
+    """One row is one line, whatever is in its cells; quotation marks and commas inside stay."""
+    content = 'Question,Answer\n"How much, ""really""?","Five\ndays"\n'
+    assert shape(parsed(tmp_path, content, "a.csv")) == [("table", 'Question: How much, "really"? | Answer: Five days')]
+
+
+def test_a_csv_that_is_none_is_text(tmp_path: Path) -> None:
+    """A name alone makes no table."""
+    document = parsed(tmp_path, "Just a sentence.\n\nAnd one more.\n", "a.csv")
+    assert document.media_type == "text/plain"
+    assert len(document.elements) == 2
+
+
+def test_headers_are_found_or_not_invented() -> None:
+    """Values are no header; years are; two rows of merged cells are one; a table goes on after an empty row."""
+    assert lines(["1", "2"], ["3", "4"]) == ["1 | 2", "3 | 4"]
+    assert lines(["What is it?", "It is this."], ["Why?", "Because."]) == [
+        "What is it? | It is this.",
+        "Why? | Because.",
+    ]
+    assert lines(["Country", "2022"], ["Peru", "1.5"]) == ["Country: Peru | 2022: 1.5"]
+    grouped = (["Region", "2023", "", "2024", ""], ["", "Q1", "Q2", "Q1", "Q2"], ["North", "1", "2", "3", "4"])
+    assert lines(*grouped) == ["Region: North | 2023 Q1: 1 | 2023 Q2: 2 | 2024 Q1: 3 | 2024 Q2: 4"]
+    assert lines(["a", "b"], ["x", "1"], ["", ""], ["y", "2"]) == ["a: x | b: 1", "a: y | b: 2"]
+    assert lines(["a", "b"], ["x", "1"], ["", ""], ["c", "d"], ["y", "2"]) == ["a: x | b: 1", "c: y | d: 2"]
+    assert lines(["a", "b"], ["x", "1", "beyond"]) == ["a: x | b: 1 | beyond"]
+    assert lines(["Only one row", "of words"]) == ["Only one row | of words"]
+    assert lines(["Note one"], ["Note two"]) == ["Note one", "Note two"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "expected"),
+    [
+        (0.125, "0.00%", "12.50%"),
+        (-1234.5, "#,##0.00;[Red](#,##0.00)", "-1,234.50"),
+        (0.1 + 0.2, "General", "0.3"),
+        (3.0, "General", "3"),
+        (5, "00000", "00005"),
+        (1234.5, '"$"#,##0.00', "$1,234.50"),
+        (1234.5, '_-* #,##0.00\\ "€"_-', "1,234.50 €"),
+        (12, '0 "days"', "12 days"),
+        (1.5, "0.0##", "1.5"),
+        (12345.678, "#,##0,", "12"),
+        (True, "General", "TRUE"),
+        (datetime.datetime(2024, 3, 1), "mm-dd-yy", "2024-03-01"),
+        (datetime.datetime(2024, 3, 1), "mmm-yy", "2024-03"),
+        (datetime.datetime(2024, 3, 1, 9, 30), "m/d/yy h:mm", "2024-03-01 09:30"),
+        (datetime.time(9, 30), "h:mm", "09:30"),
+        (datetime.timedelta(hours=26, minutes=5), "[h]:mm", "26:05"),
+    ],
+)
+def test_cells_are_read_as_they_are_shown(value: Any, number_format: str, expected: str) -> None:
+    """Percentages, money, leading zeros, and dates that mean the same everywhere."""
+    assert shown(value, number_format) == expected
+
+
+def test_sheets_are_sections(tmp_path: Path) -> None:
+    """Each sheet is headed by its name; merged cells count for each row; formulas without a value are empty."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "假期"
+    for row in (("部门", "姓名", "天数"), ("研发", "张三", 5), (None, "李四", 10), ("市场", "王五", "=SUM(C2:C3)")):
+        sheet.append(row)
+    sheet.merge_cells("A2:A3")
+    book.create_sheet("Empty")
+    other = book.create_sheet("Other")
+    other.append(("Kind", "Share"))
+    other.append(("Annual", 0.5))
+    other["B2"].number_format = "0%"
+    target = io.BytesIO()
+    book.save(target)
+    document = parsed(tmp_path, target.getvalue(), "a.xlsx")
+    assert shape(document) == [
+        ("title", "假期"),
+        ("table", "部门: 研发 | 姓名: 张三 | 天数: 5"),
+        ("table", "部门: 研发 | 姓名: 李四 | 天数: 10"),
+        ("table", "部门: 市场 | 姓名: 王五"),
+        ("title", "Other"),
+        ("table", "Kind: Annual | Share: 50%"),
+    ]
+
+
+def test_a_sheet_that_claims_to_be_huge_is_not_padded(tmp_path: Path) -> None:
+    """One cell at the far corner of a sheet costs no time or memory for those between."""
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD9000"] = "first", "last"
+    target = io.BytesIO()
+    book.save(target)
+    assert [text for _, text in shape(parsed(tmp_path, target.getvalue(), "a.xlsx"))] == ["Sheet", "first", "last"]
+
+
+def test_a_large_table_is_cut_between_rows(tmp_path: Path) -> None:
+    """100,000 rows are read well within a test's time; each passage has whole rows."""
+    rows = "".join(f"{number},Name {number},Berlin,{number * 1.5}\n" for number in range(100_000))
+    document = parsed(tmp_path, f"id,name,city,amount\n{rows}", "a.csv")
+    chunks = chunk_document(document, Chunking(), lambda texts: [len(text) // 4 + 1 for text in texts])
+    assert len(document.elements) == 100_000
+    found = [line for chunk in chunks for line in chunk.text.split("\n")]
+    assert len(found) == 100_000
+    assert found[4711] == "id: 4711 | name: Name 4711 | city: Berlin | amount: 7066.5"
+
+
+def test_an_open_quotation_mark_swallows_nothing(tmp_path: Path) -> None:
+    """A quotation mark that is never closed is a character; every row after it is still a row."""
+    document = parsed(tmp_path, 'a,b\n1,"open\n' + "2,3\n" * 300_000, "a.csv")
+    assert len(document.elements) == 300_001
+    assert document.elements[-1].text == "a: 2 | b: 3"
+
+
+def test_a_field_of_many_megabytes_is_read(tmp_path: Path) -> None:
+    """A cell that holds a whole file neither crashes the reader nor loses the rows around it."""
+    document = parsed(tmp_path, 'a,b\n1,"' + "word " * 2_000_000 + '"\n2,3\n', "a.csv")
+    assert document.elements[-1].text == "a: 2 | b: 3"
+    assert sum(len(element.text) for element in document.elements) > 9_000_000
+
+
+def test_workbooks_made_by_hand_are_read(tmp_path: Path) -> None:
+    """The helper of the other tests makes what the reader reads."""
+    content = simple_xlsx(("Kind", "Days"), ("Annual", 5), sheet="Leave")
+    assert [text for _, text in shape(parsed(tmp_path, content, "a.xlsx"))] == ["Leave", "Kind: Annual | Days: 5"]

@@ -1,0 +1,402 @@
+"""Retrieval: two rankings become one, and only what is live is ever shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+import activities.retrieval.retriever as retrieve_module
+import activities.stores.milvus as milvus_store
+from activities.answering.generation import GenerationPrefetch
+from activities.answering.retrieve import RetrieveActivities
+from activities.answering.rewrite import Rewriter
+from activities.contracts.documents import Chunk, Chunking
+from activities.contracts.ingest import IndexInput, PublishInput
+from activities.contracts.questions import RetrieveInput
+from activities.contracts.search import SearchFilter
+from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
+from activities.ingest.index import IndexActivities, rows_of
+from activities.ingest.publish import PublishActivities
+from activities.retrieval.passages import SourceTexts
+from activities.retrieval.retriever import CANDIDATES, PASSAGES, Retriever
+from activities.settings import GenerateSettings, load
+from activities.stores.blob_keys import digest
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.tables import GenerationRow
+from activities.stores.milvus import Milvus
+from activities.stores.triton import Triton
+from activities.stores.vectors import vector_set
+from api.stack.processes import free_port
+from tests.activities.answering.test_generation import Watched
+from tests.conftest import Platform
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next year."
+VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
+BACKUP = "Backups of the database are encrypted and kept for ninety days."
+
+
+# --- with real stores ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Library:
+    """A knowledge base in a catalogue of its own, on the platform's Milvus and Triton."""
+
+    catalog: Catalog
+    milvus: Milvus
+    triton: Triton
+    blobs: Blobs
+    kb: KnowledgeBase
+
+    @property
+    def retriever(self) -> Retriever:
+        """What is tested."""
+        return Retriever(self.milvus, self.triton, self.catalog)
+
+    async def index(
+        self, name: str, *texts: str, fingerprint: str | None = None, paged: bool = True, generation: int | None = None
+    ) -> tuple[str, int]:
+        """Accept a version of a document and write its rows, as the index step does, without publishing it."""
+        sha256 = (digest(*texts) * 2)[:64]
+        document = (await self.catalog.documents.accept(self.kb.id, name, sha256, 1, "ann")).document
+        card = await self.triton.card()
+        chunks = [Chunk(ordinal=n, text=text, tokens=9, page=n + 1 if paged else None) for n, text in enumerate(texts)]
+        prompt = card.prompts.get("passage", "")
+        vectors = np.concatenate([await self.triton.embed([prompt + text for text in texts[i : i + 8]])
+                                  for i in range(0, len(texts), 8)])  # fmt: skip
+        key = f"chunks/{document.id}/{document.version}"
+        await self.blobs.save(key, chunks)
+        await self.blobs.save(f"vectors/{key}", vector_set([digest(text) for text in texts], vectors))
+        job = IndexInput(
+            knowledge_base_id=self.kb.id, document_id=document.id, version=document.version, chunks_key=key,
+            vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
+            dimension=card.dimension, generation=generation,
+        )  # fmt: skip
+        indexed = await IndexActivities(
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.blobs, self.catalog).publish
+        ).index(job)
+        assert indexed.rows == len(texts)
+        return document.id, document.version
+
+    async def add(self, name: str, *texts: str, paged: bool = True) -> str:
+        """The same, and published."""
+        id, version = await self.index(name, *texts, paged=paged)
+        await self.publish(id, version)
+        return id
+
+    async def publish(self, id: str, version: int) -> None:
+        """Make a version live."""
+        await self.catalog.documents.publish(
+            PublishInput(
+                document_id=id, version=version, chunks=1, media_type="text/plain",
+                parsed_key="p", chunks_key="c", vectors_key="v",
+            )
+        )  # fmt: skip
+
+    async def found(self, query: str, **options: object) -> list[tuple[str, int, str]]:
+        """(document, version, text) of the passages that are found."""
+        found = await self.retriever.search(self.kb.id, query, **options)  # type: ignore[arg-type]
+        return [(passage.row.document_id, passage.row.version, passage.row.text) for passage in found.passages]
+
+
+@pytest.fixture
+async def library(tmp_path: Path, platform: Platform) -> AsyncIterator[Library]:
+    """An empty library; its collection is dropped afterwards."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+    await upgrade(settings)
+    catalog = Catalog(settings.catalog_url)
+    kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
+    collection = (await catalog.knowledge_bases.generation(kb.id)).collection
+    milvus, triton = Milvus(platform.settings.milvus.uri), Triton(platform.settings.triton.address)
+    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb)
+    await milvus.drop(collection)
+    await milvus.close()
+    await triton.close()
+    await catalog.close()
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+@pytest.mark.parametrize(("query", "text"), [("unused annual leave", LEAVE), ("签证费用谁承担", VISA)])
+async def test_what_was_asked_for_is_found(library: Library, mode: str, query: str, text: str) -> None:
+    """In both languages and every mode, with name, page and a score from 0 to 1, best first."""
+    id = await library.add("handbook.md", LEAVE, VISA, BACKUP)
+    found = await library.retriever.search(library.kb.id, query, mode=mode)  # type: ignore[arg-type]
+    best = found.passages[0]
+    assert (best.row.text, best.row.document_id, best.document_name) == (text, id, "handbook.md")
+    assert best.row.page == (1 if text == LEAVE else 2)
+    scores = [passage.score for passage in found.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 <= min(scores) <= max(scores) <= 1
+    assert (found.similarity > 0.5) == (mode != "keyword")
+    assert (found.vector != b"") == (mode != "keyword")
+
+
+async def test_an_unpublished_version_is_not_shown(library: Library) -> None:
+    """Its rows are there, but search shows what was live before, until it is published."""
+    id, version = await library.index("a.md", LEAVE)
+    assert await library.found("annual leave") == []
+    await library.publish(id, version)
+    assert await library.found("annual leave") == [(id, 1, LEAVE)]
+    amended = LEAVE.replace("five", "ten")
+    _, second = await library.index("a.md", amended)
+    assert await library.found("annual leave") == [(id, 1, LEAVE)]
+    await library.publish(id, second)
+    assert await library.found("annual leave") == [(id, 2, amended)]
+
+
+async def test_a_deleted_document_is_not_shown(library: Library) -> None:
+    """At once, while its rows are still there; the others are still found."""
+    gone, kept = await library.add("a.md", LEAVE), await library.add("b.md", LEAVE + " Always.")
+    await library.catalog.documents.delete(gone, "ann")
+    assert [document for document, _, _ in await library.found("annual leave")] == [kept]
+
+
+async def test_live_passages_are_found_behind_many_dead_ones(library: Library) -> None:
+    """However many better rows are not live: candidates grow until the live ones are found."""
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES + 10)))
+    await library.catalog.documents.delete(gone, "ann")
+    for mode in ("hybrid", "dense", "keyword"):
+        assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
+
+
+async def test_no_more_is_found_than_asked_for(library: Library) -> None:
+    """The limit counts live passages; fewer documents can be asked for."""
+    one, two = await library.add("a.md", LEAVE, VISA, BACKUP), await library.add("b.md", LEAVE + " Always.")
+    assert len(await library.found("annual leave", limit=2)) == 2
+    assert {document for document, _, _ in await library.found("annual leave", document_ids=[two])} == {two}
+    assert {document for document, _, _ in await library.found("annual leave", document_ids=[one, two])} == {one, two}
+    assert await library.found("annual leave", document_ids=["c" * 32]) == []
+
+
+async def test_an_empty_knowledge_base_has_nothing(library: Library) -> None:
+    """Which is no error; one that is gone is."""
+    assert await library.found("annual leave") == []
+    await library.catalog.knowledge_bases.delete(library.kb.name, "ann")
+    with pytest.raises(NotFound):
+        await library.found("annual leave")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_a_knowledge_base_whose_first_document_is_being_indexed_has_nothing(library: Library, mode: str) -> None:
+    """Its model is known, its collection is made, and no row is written yet: nothing is found, nothing is broken."""
+    card = await library.triton.card()
+    generation = await library.catalog.knowledge_bases.generation(library.kb.id)
+    await library.catalog.knowledge_bases.claim_model(generation, card.model, card.fingerprint)
+    await library.milvus.create(generation.collection, card.dimension)
+    assert await library.found("annual leave", mode=mode) == []
+
+
+async def test_rows_are_written_into_the_generation_of_the_run(library: Library, tmp_path: Path) -> None:
+    """Each generation has its collection and its model; search looks into the live one only."""
+    engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
+    shadow = f"kb_{library.kb.id}_g2"
+    async with engine.write() as transaction:
+        transaction.add(GenerationRow(knowledge_base_id=library.kb.id, generation=2, collection=shadow))
+    await engine.close()
+    live = (await library.catalog.knowledge_bases.generation(library.kb.id)).collection
+    try:
+        id, version = await library.index("a.md", LEAVE, VISA)
+        other, _ = await library.index("b.md", BACKUP, fingerprint="another-model", generation=2)
+        for document in (id, other):
+            await library.publish(document, version)
+        assert [await library.milvus.count(live, document) for document in (id, other)] == [2, 0]
+        assert [await library.milvus.count(shadow, document) for document in (id, other)] == [0, 1]
+        generations = await library.catalog.knowledge_bases.generations(library.kb.id)
+        assert {each.generation: each.model_fingerprint == "another-model" for each in generations} == {
+            1: False, 2: True,
+        }  # fmt: skip
+        assert {found[0] for found in await library.found(BACKUP)} == {id}
+        with pytest.raises(NotFound):
+            await library.index("c.md", LEAVE, generation=3)
+    finally:
+        await library.milvus.drop(shadow)
+
+
+async def test_an_index_of_another_model_is_not_searched(library: Library) -> None:
+    """Vectors of two models cannot be compared: it is a conflict that names both; words still work."""
+    id, version = await library.index("a.md", LEAVE, fingerprint="another-model")
+    await library.publish(id, version)
+    for mode in ("hybrid", "dense"):
+        with pytest.raises(ModelMismatch):
+            await library.found("annual leave", mode=mode)
+    assert await library.found("annual leave", mode="keyword") == [(id, 1, LEAVE)]
+
+
+async def test_an_outage_is_never_an_empty_answer(library: Library) -> None:
+    """Neither a missing store nor a missing collection reads as "nothing found"."""
+    await library.add("a.md", LEAVE)
+    gone = f"127.0.0.1:{free_port()}"
+    triton, milvus = Triton(gone), Milvus(f"http://{gone}")
+    with pytest.raises(TritonUnavailable):
+        await Retriever(library.milvus, triton, library.catalog).search(library.kb.id, "annual leave")
+    with pytest.raises(MilvusUnavailable):
+        await Retriever(milvus, library.triton, library.catalog).search(library.kb.id, "annual leave")
+    await library.milvus.drop((await library.catalog.knowledge_bases.generation(library.kb.id)).collection)
+    for mode in ("hybrid", "dense", "keyword"):
+        with pytest.raises(MilvusUnavailable, match="re-index"):
+            await library.found("annual leave", mode=mode)
+    await triton.close()
+    await milvus.close()
+
+
+async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
+    """The step answers with references; the texts and the question's vector are a blob."""
+    texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
+    id = await library.add("a.md", *texts)
+    settings = GenerateSettings()
+    rewriter, prefetch = Rewriter(library.triton, settings), GenerationPrefetch(library.triton, settings)
+    step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, prefetch)
+    job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
+    retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
+    assert retrieved.sources == again.sources
+    assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
+    kept = await library.blobs.load(retrieved.sources_key, SourceTexts)
+    rows = {row.id: row for row in rows_of(id, 1, [Chunk(ordinal=n, text=t, tokens=1) for n, t in enumerate(texts)])}
+    assert kept.texts == [rows[source.chunk_id].text for source in retrieved.sources]
+    assert [source.page for source in retrieved.sources] == [rows[s.chunk_id].ordinal + 1 for s in retrieved.sources]
+    vector = await library.triton.embed_query(job.question)
+    assert float(kept.question_vector() @ vector) > 0.999
+    assert 0 < retrieved.similarity <= 1
+
+
+async def test_writing_begins_with_the_passages(library: Library, triton_url: str) -> None:
+    """The step that follows takes over what is being written; quotes need none of it."""
+    await library.add("a.md", LEAVE)
+    watched = Watched(triton_url)
+    settings = GenerateSettings(max_tokens=4)
+    prefetch = GenerationPrefetch(watched, settings)
+    step = RetrieveActivities(
+        library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), prefetch
+    )
+    job = RetrieveInput(question_id="w" * 32, knowledge_base_id=library.kb.id, question="How much annual leave?")
+    await step.retrieve(job)
+    await asyncio.sleep(0)
+    assert watched.begun == 0
+    retrieved = await step.retrieve(msgspec.structs.replace(job, mode="generative"))
+    pending = await prefetch.claim(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
+    async with pending.tokens as tokens:
+        assert [piece async for piece in tokens]
+    assert watched.begun == 1
+    await watched.close()
+
+
+# --- filters ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
+async def test_a_filter_narrows_down_what_is_found(library: Library, mode: str) -> None:
+    """By name, page, tags and documents, alone and together; what passes none of them finds nothing, not all."""
+    one = await library.add("hr/leave.md", LEAVE, VISA, BACKUP)
+    two = await library.add("it_backup.MD", BACKUP + " Daily.", LEAVE + " Always.")
+    await library.catalog.documents.tag(one, ["hr", "合同"], "ann")
+    await library.catalog.documents.tag(two, ["hr"], "ann")
+
+    async def found(documents: Sequence[str] = (), **fields: object) -> set[tuple[str, int]]:
+        filter = msgspec.convert(fields, SearchFilter)
+        passages = (
+            await library.retriever.search(library.kb.id, "annual leave 签证", 10, mode, documents, filter)  # type: ignore[arg-type]
+        ).passages
+        return {(passage.row.document_id, passage.row.page) for passage in passages}
+
+    assert {document for document, _ in await found()} == {one, two}
+    assert {document for document, _ in await found(name="*.md")} == {one, two}
+    assert {document for document, _ in await found(name="HR/*")} == {one}
+    assert {document for document, _ in await found(name="it?backup.md")} == {two}
+    assert {document for document, _ in await found(tags=["HR"])} == {one, two}
+    assert {document for document, _ in await found(tags=["hr", "合同"])} == {one}
+    assert await found(pages={"from": 2, "to": 2}) <= {(one, 2), (two, 2)}
+    assert (two, 2) in await found(pages={"from": 2})
+    assert {page for _, page in await found(pages={"to": 1})} <= {1}
+    assert await found(tags=["hr"], name="it*", pages={"from": 2}, documents=[one, two]) == {(two, 2)}
+    for nothing in (
+        {"name": "leave.md"}, {"name": "hr%"}, {"name": "it_backup_MD"}, {"tags": ["hr", "it"]}, {"tags": ["%"]},
+        {"pages": {"from": 9}}, {"uploaded": {"since": "2999-01-01"}}, {"documents": [one], "name": "it*"},
+    ):  # fmt: skip
+        assert await found(**nothing) == set(), nothing
+
+
+@pytest.mark.parametrize("named", [500, 2], ids=["named", "picked"])
+async def test_a_filter_that_many_documents_pass(library: Library, monkeypatch: pytest.MonkeyPatch, named: int) -> None:
+    """Whether they are named to Milvus, in several turns, or picked from what it finds: the same is found."""
+    monkeypatch.setattr(milvus_store, "DOCUMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(retrieve_module, "NAMED", named)
+    kept = [await library.add(f"kept-{n}.md", f"Annual leave, rule {n}.") for n in range(5)]
+    await library.add("other.md", "Unused annual leave, rule 4.")
+    for mode in ("hybrid", "dense", "keyword"):
+        found = await library.found("annual leave, rule 4", mode=mode, filter=SearchFilter(name="kept-*"))
+        assert {document for document, _, _ in found} == set(kept)
+        assert found[0] == (kept[4], 1, "Annual leave, rule 4.")
+
+
+async def test_what_is_wanted_is_found_behind_very_much_that_is_not(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many better passages the filter leaves out: in the end, only what passes it is asked for."""
+    monkeypatch.setattr(retrieve_module, "NAMED", 0)
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    await library.add("other.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    for mode in ("hybrid", "dense", "keyword"):
+        found = await library.found("unused annual leave", mode=mode, filter=SearchFilter(name="kept*"))
+        assert [document for document, _, _ in found] == [kept]
+
+
+async def test_a_text_in_several_documents_is_one_passage(library: Library) -> None:
+    """It says how many others say the same; deleting the shown one shows the next."""
+    ids = {await library.add(name, LEAVE, VISA) for name in ("a.md", "b.md", "c.md")}
+    passages = (await library.retriever.search(library.kb.id, "annual leave")).passages
+    assert [(passage.row.text, passage.duplicates) for passage in passages] == [(LEAVE, 2), (VISA, 2)]
+    await library.catalog.documents.delete(passages[0].row.document_id, "ann")
+    again = (await library.retriever.search(library.kb.id, "annual leave")).passages
+    assert [(passage.row.text, passage.duplicates) for passage in again] == [(LEAVE, 1), (VISA, 1)]
+    assert again[0].row.document_id in ids - {passages[0].row.document_id}
+
+
+async def test_live_passages_are_found_behind_very_many_dead_ones(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some candidates, only what is live is asked for."""
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    kept = await library.add("kept.md", "Some words about unused leave, in passing.")
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    await library.catalog.documents.delete(gone, "ann")
+    for mode in ("hybrid", "dense", "keyword"):
+        assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
+
+
+async def test_an_english_question_finds_chinese_text(library: Library) -> None:
+    """Although other passages share a word with it, and the answer none."""
+    await library.add("a.md", LEAVE.replace("annual", "GPU"), VISA, "GPU 节点的驱动程序由运维部门统一安装和升级。")
+    for query in ("Who pays for the visa of foreign employees?", "Visa fee, page 2"):
+        assert (await library.found(query))[0][2] == VISA
+
+
+# --- what a question is answered from ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paged", [False, True])
+async def test_what_was_cut_is_looked_up_beside_it(library: Library, paged: bool) -> None:
+    """A passage that ends inside of a sentence brings the next chunk right behind it, cited as itself.
+
+    What is on another page is no part of it.
+    """
+    begin = f"{LEAVE} {LEAVE} {LEAVE} The days that were carried over expire"
+    rest = "at the end of March, without exception, in all offices."
+    other = f"{BACKUP} {BACKUP} {BACKUP} {BACKUP}"
+    id = await library.add("a.md", begin, rest, other, paged=paged)
+    found = await library.retriever.search(library.kb.id, "unused annual leave carried over", 1)
+    assert [passage.row.text for passage in found.passages] == [begin]
+    whole = await library.retriever.whole(found)
+    assert [passage.row.text for passage in whole] == ([begin] if paged else [begin, rest])
+    assert [passage.row.id for passage in whole] == [f"{id}:1:{ordinal}" for ordinal in range(len(whole))]

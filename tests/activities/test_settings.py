@@ -1,0 +1,281 @@
+"""Settings: each is documented, a wrong one is named with its value, a secret is never shown."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from activities import settings as module
+from activities.errors import SettingsError
+from activities.settings import Section, Settings, TemporalEnvironment, load, variables
+
+
+def documented(source: str) -> dict[str, dict[str, str | None]]:
+    """For each section of the source its fields, with the docstring that stands under each."""
+    found: dict[str, dict[str, str | None]] = {}
+    for kind in ast.parse(source).body:
+        if not isinstance(kind, ast.ClassDef):
+            continue
+        for field, after in zip(kind.body, [*kind.body[1:], ast.Pass()], strict=True):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                text = after.value if isinstance(after, ast.Expr) else None
+                doc = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else None
+                found.setdefault(kind.name, {})[field.target.id] = doc
+    return found
+
+
+def test_every_setting_is_documented() -> None:
+    """Under each field stands a docstring that ends like a sentence."""
+    docs = documented(Path(str(module.__file__)).read_text())
+    checked = 0
+    for section in Section.__subclasses__():
+        for field in msgspec.structs.fields(section):
+            if field.type is TemporalEnvironment:
+                continue
+            if not (isinstance(field.type, type) and issubclass(field.type, Section)):
+                doc = docs[section.__name__][field.name]
+                assert doc is not None, f"{section.__name__}.{field.name}"
+                assert doc.strip().endswith("."), f"{section.__name__}.{field.name}"
+                checked += 1
+    assert checked == len(variables()) > 25
+
+
+def test_a_variable_is_named_by_its_field() -> None:
+    """`HOLDFAST_`, the section, the field; each variable sets exactly that field."""
+    assert variables()["HOLDFAST_TRITON_ADDRESS"] == ("triton", "address")
+    assert variables()["HOLDFAST_DATA"] == ("data",)
+    defaults = Settings()
+    for name, path in variables().items():
+        before: object = defaults
+        for part in path:
+            before = getattr(before, part)
+        for value in ("17", "plain", "json", "debug", "off"):
+            try:
+                loaded: object = load({name: value})
+            except SettingsError:
+                continue
+            for part in path:
+                loaded = getattr(loaded, part)
+            assert str(loaded) == value
+            assert type(loaded) is type(before)
+            break
+        else:
+            pytest.fail(f"no value was accepted for {name}")
+
+
+def test_without_variables_there_are_defaults() -> None:
+    """Nothing needs to be set, and variables of others are none of our business."""
+    assert load({}) == Settings()
+    assert load({"PATH": "/bin", "holdfast_data": "x", "TRITON_ADDRESS": "x"}) == Settings()
+
+
+def test_variables_are_read_into_their_sections() -> None:
+    """Several at once, in any order, with the defaults of the others kept."""
+    loaded = load({"HOLDFAST_API_PORT": "9000", "HOLDFAST_DATA": "/data", "HOLDFAST_API_HOST": "0.0.0.0"})
+    assert (loaded.api.port, loaded.api.host, loaded.data) == (9000, "0.0.0.0", "/data")
+    assert loaded.api_url == "http://127.0.0.1:9000"
+    assert loaded.api.max_upload_bytes == Settings().api.max_upload_bytes
+    assert loaded.catalog_url == "sqlite+aiosqlite:////data/catalog.db"
+    assert loaded.blobs_url == "file:///data/blobs"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("HOLDFAST_API_PORT", "no port"),
+        ("HOLDFAST_API_PORT", "0"),
+        ("HOLDFAST_API_PORT", "65536"),
+        ("HOLDFAST_API_PORT", ""),
+        ("HOLDFAST_WORKER_GPU_SLOTS", "-1"),
+        ("HOLDFAST_WORKER_GPU_SLOTS", "1.5"),
+        ("HOLDFAST_LOG_LEVEL", "loud"),
+        ("HOLDFAST_GENERATE_PROMPT_FORMAT", "chatgpt"),
+    ],
+)
+def test_a_wrong_value_is_named(key: str, value: str) -> None:
+    """The error says which setting, which value, and what is wrong, in both languages, in one line."""
+    with pytest.raises(SettingsError) as caught:
+        load({"HOLDFAST_DATA": "/data", key: value})
+    for text in (caught.value.reason.render("en"), caught.value.reason.render("zh")):
+        assert f"{key}={value}" in text
+        assert len(text.splitlines()) == 1
+    assert len(caught.value.reason.params["problem"]) > 10
+    assert "$" not in caught.value.reason.params["problem"]
+
+
+@pytest.mark.parametrize("key", ["HOLDFAST_TRITON_ADRESS", "HOLDFAST_", "HOLDFAST_TRITON", "HOLDFAST_SETTINGS_DATA"])
+def test_an_unknown_variable_is_refused(key: str) -> None:
+    """A typing error never goes unnoticed; its value, which may be a secret, is not shown."""
+    with pytest.raises(SettingsError) as caught:
+        load({key: "hush-hush"})
+    assert key in str(caught.value)
+    assert "hush-hush" not in str(caught.value)
+
+
+SECRETS = {
+    "HOLDFAST_MILVUS_TOKEN": "root:hush-hush",
+    "HOLDFAST_API_KEY": "holdfast_hush-hush",
+    "HOLDFAST_CATALOG_URL": "postgresql+asyncpg://me:hush-hush@db/catalog",
+}
+
+
+def test_the_secrets_are_those_that_their_docstring_says() -> None:
+    """Each setting whose docstring ends with "A secret." is tested as one."""
+    docs = documented(Path(str(module.__file__)).read_text())
+    kinds: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    for name, path in variables().items():
+        section = "Settings" if len(path) == 1 else kinds[path[0]].__name__
+        assert str(docs[section][path[-1]]).endswith("A secret.") == (name in SECRETS), name
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_is_never_shown(key: str) -> None:
+    """Not in the complaint about another setting, nor in what that came from."""
+    with pytest.raises(SettingsError) as caught:
+        load({key: SECRETS[key], "HOLDFAST_API_PORT": "x"})
+    assert "hush-hush" not in str(caught.value)
+    assert "hush-hush" not in repr(caught.value.__cause__)
+
+
+CRASH = """
+import structlog
+from activities.settings import Settings, load
+from activities.telemetry.logs import configure
+
+def step(settings: Settings, text: str) -> None:
+    raise RuntimeError("unforeseen")
+
+settings = load()
+configure(settings.log, "worker")
+try:
+    step(settings, "the text of a document")
+except RuntimeError:
+    structlog.get_logger().warning("step failed", exc_info=True)
+"""
+
+
+@pytest.mark.parametrize("format", ["console", "json"])
+def test_a_crash_logs_no_secret(format: str) -> None:
+    """The traceback of an unforeseen error has its lines, and no values of variables: settings, keys, documents."""
+    environ = {**os.environ, **SECRETS, "TEMPORAL_API_KEY": "hush-hush", "HOLDFAST_LOG_FORMAT": format}
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH], env=environ, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "RuntimeError" in done.stderr
+    assert "step failed" in done.stderr
+    assert "hush" not in done.stderr
+    assert "the text of a document" not in done.stderr
+
+
+def test_settings_cannot_be_changed() -> None:
+    """No code can change a setting for another."""
+    with pytest.raises(AttributeError):
+        load({}).api.port = 1  # type: ignore[misc]
+
+
+# --- Temporal's own variables ----------------------------------------------------------------------
+
+PROFILES = """
+[profile.default]
+address = "default.example.org:7233"
+
+[profile.cloud]
+address = "cloud.example.org:7233"
+namespace = "ours.acct"
+api_key = "hush-hush"
+"""
+
+
+@pytest.fixture
+def profiles(tmp_path: Path) -> str:
+    """The path of a configuration file with two profiles."""
+    file = tmp_path / "temporal.toml"
+    file.write_text(PROFILES)
+    return str(file)
+
+
+def test_our_settings_win_over_temporals_variables_and_those_over_its_file(profiles: str) -> None:
+    """Address and namespace each come from the first place that names them; without any, from our defaults."""
+    environ = {"TEMPORAL_CONFIG_FILE": profiles}
+    where = [tuple(load(environ).temporal.connection().values())]
+    more = {
+        "TEMPORAL_PROFILE": "cloud",
+        "TEMPORAL_NAMESPACE": "variable",
+        "HOLDFAST_TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_ADDRESS": "variable.example.org:7233",
+        "HOLDFAST_TEMPORAL_ADDRESS": "127.0.0.1:7233",
+    }
+    for name, value in more.items():
+        environ[name] = value
+        connection = load(environ).temporal.connection()
+        where.append((connection["target_host"], connection["namespace"]))
+        assert connection["api_key"] == "hush-hush"
+    assert where == [
+        ("default.example.org:7233", "default"),
+        ("cloud.example.org:7233", "ours.acct"),
+        ("cloud.example.org:7233", "variable"),
+        ("cloud.example.org:7233", "default"),
+        ("variable.example.org:7233", "default"),
+        ("127.0.0.1:7233", "default"),
+    ]
+
+
+def test_a_file_that_nobody_named_is_not_read(tmp_path: Path) -> None:
+    """What a person has set up for Temporal's command line is no setting of a server."""
+    folder = tmp_path / ".config" / "temporalio"
+    folder.mkdir(parents=True)
+    (folder / "temporal.toml").write_text(PROFILES)
+    code = "from activities.settings import load; print(load().temporal.connection())"
+    environ = {"HOME": str(tmp_path), "TEMPORAL_GRPC_META_X": "y", "PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert "127.0.0.1:7233" in done.stdout
+    environ["TEMPORAL_PROFILE"] = "cloud"
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert "cloud.example.org:7233" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"TEMPORAL_CONFIG_FILE": "/no/such.toml"}, "TEMPORAL_CONFIG_FILE=/no/such.toml"),
+        ({"TEMPORAL_PROFILE": "misspelt"}, "misspelt"),
+        ({"TEMPORAL_TLS": "perhaps"}, "TEMPORAL_TLS=perhaps"),
+        ({"TEMPORAL_TLS_SERVER_CA_CERT_PATH": "/no/such.pem"}, "/no/such.pem"),
+        ({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/a", "TEMPORAL_TLS_CLIENT_CERT_DATA": "b"}, "TEMPORAL_TLS_CLIENT_CERT"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_connection_that_cannot_be_understood_is_named(profiles: str, more: dict[str, str], named: str) -> None:
+    """When it is made, and not before: most commands never connect. The API key is not shown."""
+    temporal = load({"TEMPORAL_CONFIG_FILE": profiles, "TEMPORAL_API_KEY": "hush-hush", **more}).temporal
+    with pytest.raises(SettingsError, match=re.escape(named)) as caught:
+        temporal.connection()
+    assert "hush" not in f"{caught.value} {caught.value.__cause__!r}"
+
+
+def test_a_broken_file_is_named_without_its_secrets(tmp_path: Path) -> None:
+    """The parser's words quote the line that it could not read, which may be the one with the API key."""
+    file = tmp_path / "temporal.toml"
+    file.write_text('[profile.default]\napi_key = "hush-hush\n')
+    with pytest.raises(SettingsError, match="line 2") as caught:
+        load({"TEMPORAL_CONFIG_FILE": str(file)}).temporal.connection()
+    assert str(file) in str(caught.value)
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_settings_show_no_value_of_temporals_variables() -> None:
+    """Their names are enough to see what is set."""
+    settings = load({"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_TLS_CLIENT_KEY_DATA": "hush-hush", "TEMPORAL_UI": "x"})
+    shown = f"{settings!r} {settings.temporal.environment} {list(settings.temporal.environment.__rich_repr__())}"
+    assert "hush" not in shown
+    assert "TEMPORAL_API_KEY" in shown
+    assert "TEMPORAL_UI" not in shown

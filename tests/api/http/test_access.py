@@ -1,0 +1,495 @@
+"""Who may do what: every route declares what it needs, and each role gets that and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar, get, websocket
+from litestar.connection import WebSocket
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import Message
+from websockets.asyncio.client import connect as open_socket
+from websockets.exceptions import InvalidStatus
+
+from activities.contracts.documents import Chunking
+from activities.settings import Settings, load
+from activities.stores.blob_keys import original_key
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal, Upload
+from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
+from api.app import create_app
+from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
+from api.http.auth import KEY_SECONDS, OPEN_PATHS
+from tests.conftest import Platform, assert_eventually, finished, upload
+
+#: Litestar 2 warns of what its version 3 will leave out, here as when the application is served.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Deprecated '(query|header)' parameter:DeprecationWarning"),
+]
+
+LEAVE = b"Five days of unused leave can be carried over."
+
+ALL = set(ROLES)
+CONTRIBUTE, MANAGE = {"contributor", "manager", "admin"}, {"manager", "admin"}
+OPERATE, AUDIT = {"operator", "admin"}, {"auditor", "admin"}
+CONTROL = CONTRIBUTE | OPERATE
+
+KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
+QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
+
+#: Every route that needs a key, and the roles that may use it (on what is there, and, where it is somebody's, theirs).
+MAY: dict[str, set[str]] = {
+    "GET /metrics": OPERATE,
+    "GET /api/v1/formats": ALL,
+    "GET /api/v1/knowledge-bases": ALL,
+    "POST /api/v1/knowledge-bases": MANAGE,
+    f"GET {KB}": ALL,
+    f"PATCH {KB}": MANAGE,
+    f"DELETE {KB}": MANAGE,
+    f"GET {KB}/documents": ALL,
+    f"POST {KB}/documents": CONTRIBUTE,
+    f"GET {KB}/batches": ALL,
+    f"POST {KB}/batches": CONTRIBUTE,
+    f"POST {KB}/search": ALL,
+    f"POST {KB}/questions": ALL,
+    f"GET {DOCUMENT}": ALL,
+    f"PATCH {DOCUMENT}": CONTRIBUTE,
+    f"DELETE {DOCUMENT}": MANAGE,
+    f"GET {DOCUMENT}/status": ALL,
+    f"GET {DOCUMENT}/events": ALL,
+    f"WS {DOCUMENT}/ws": ALL,
+    f"GET {DOCUMENT}/chunks": ALL,
+    f"GET {DOCUMENT}/content": ALL,
+    f"POST {DOCUMENT}/pause": CONTROL,
+    f"POST {DOCUMENT}/resume": CONTROL,
+    f"POST {DOCUMENT}/cancel": CONTROL,
+    f"POST {DOCUMENT}/retry": CONTROL,
+    f"GET {BATCH}": ALL,
+    f"GET {BATCH}/events": ALL,
+    f"POST {BATCH}/pause": CONTROL,
+    f"POST {BATCH}/resume": CONTROL,
+    f"POST {BATCH}/cancel": CONTROL,
+    f"POST {BATCH}/set-parallelism": CONTROL,
+    f"POST {BATCH}/retry-failed": CONTROL,
+    f"POST {BATCH}/close": CONTRIBUTE,
+    f"GET {QUESTION}": ALL,
+    f"GET {QUESTION}/events": ALL,
+    f"POST {QUESTION}/cancel": ALL,
+    f"POST {QUESTION}/feedback": ALL,
+    "GET /api/v1/conversations": ALL,
+    f"GET {CONVERSATION}": ALL,
+    f"PATCH {CONVERSATION}": ALL,
+    f"DELETE {CONVERSATION}": ALL,
+    f"GET {CONVERSATION}/export": ALL,
+    "GET /api/v1/audit/events": AUDIT,
+    "GET /api/v1/audit/export": AUDIT,
+    "GET /api/v1/audit/questions/{id}": ALL,
+    "POST /api/v1/reconcile": OPERATE,
+    "GET /api/v1/reconcile/{id}": OPERATE,
+    "POST /v1/chat/completions": ALL,
+    "GET /v1/models": ALL,
+    "GET /v1/models/{model}": ALL,
+    "POST /v1/embeddings": ALL,
+}
+
+#: Routes that need no key.
+OPEN = {
+    "GET /",
+    "GET /web/{file_path}",
+    "HEAD /web/{file_path}",
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /schema",
+    "GET /schema/openapi.json",
+    "GET /schema/oauth2-redirect.html",
+    "GET /schema/{path}",
+    "GET /schema-assets/{file_path}",
+    "HEAD /schema-assets/{file_path}",
+}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/knowledge-bases": {"name": "{fresh}"},
+    f"PATCH {KB}": {"title": "Handbook"},
+    f"POST {KB}/batches": {"name": "more"},
+    f"POST {KB}/search": {"query": "How much leave?"},
+    f"POST {KB}/questions": {"question": "How much leave?"},
+    f"PATCH {DOCUMENT}": {"tags": ["hr"]},
+    f"POST {BATCH}/set-parallelism": {"parallelism": 2},
+    f"POST {QUESTION}/feedback": {"rating": "up"},
+    f"PATCH {CONVERSATION}": {"title": "Leave"},
+    "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
+    "POST /v1/embeddings": {"model": "m", "input": "text"},
+}
+
+
+def handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
+    """Every route, as ``GET /path/{parameter}``; sockets are ``WS``, mounted applications ``ASGI``."""
+    for route in app.routes:
+        path = re.sub(r":\w+}", "}", route.path)
+        for handler in getattr(route, "route_handlers", None) or [route.route_handler]:  # type: ignore[union-attr]
+            if lists_methods(handler):
+                continue
+            kinds = handler.http_methods if isinstance(handler, HTTPRouteHandler) else {route.scope_type.name[:2]}
+            yield from ((f"{kind.replace('WE', 'WS')} {path}", handler) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class House:
+    """The API without what is behind it: only the catalogue is there, with one of each thing and a key of each role.
+
+    Temporal, Milvus and Triton do not answer, so that what is let through ends with 503 where it needs them, and
+    nothing is deleted.
+    """
+
+    app: Litestar
+    catalog: Catalog
+    keys: dict[str, str]
+    ids: dict[str, dict[str, str]]
+    """For each role: the path parameters of what it may see."""
+
+    async def call(self, role: str, route: str) -> httpx.Response:
+        """One request by one role."""
+        method, path = route.split(" ")
+        ids = self.ids[role]
+        body = json.dumps(BODIES.get(route, {})).replace('"{kb}"', f'"{ids["kb"]}"')
+        body = body.replace("{fresh}", f"made-{secrets.token_hex(4)}")
+        headers = {"Authorization": f"Bearer {self.keys[role]}"}
+        sent: dict[str, Any] = {"content": body, "headers": headers | {"Content-Type": "application/json"}}
+        if route.endswith("/documents") and method == "POST":
+            sent = {"files": {"files": ("leave.txt", b"Five days.")}, "headers": headers}
+        elif route not in BODIES:
+            sent = {"headers": headers}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # streams end where Temporal is needed
+        async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=30) as client:
+            return await client.request(method, path.format_map(ids), **sent)
+
+    async def socket(self, key: str | None, path: str) -> str:
+        """The type of the first message that a socket gets: accepted, or closed before."""
+        got: list[Message] = []
+        scope: Any = {
+            "type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
+            "headers": [(b"authorization", f"Bearer {key}".encode())] if key else [], "subprotocols": [],
+            "scheme": "ws", "server": ("holdfast", 80), "client": ("test", 1), "http_version": "1.1", "extensions": {},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+        }  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "websocket.connect"} if not got else {"type": "websocket.disconnect", "code": 1000}
+
+        async def send(message: Message) -> None:
+            got.append(message)
+
+        await self.app(scope, receive, send)
+        return got[0]["type"]
+
+
+def settings_in(folder: Path) -> Settings:
+    """Settings under which nothing but the catalogue and the blobs answers."""
+    nowhere = "127.0.0.1:1"
+    return load(
+        {
+            "HOLDFAST_DATA": str(folder),
+            "HOLDFAST_TEMPORAL_ADDRESS": nowhere,
+            "HOLDFAST_TRITON_ADDRESS": nowhere,
+            "HOLDFAST_MILVUS_URI": f"http://{nowhere}",
+        }
+    )
+
+
+@asynccontextmanager
+async def started(app: Litestar) -> AsyncIterator[None]:
+    """The application with its services open. In one task, whose end the fixture's may not be."""
+    ready, over = asyncio.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with app.lifespan():
+            ready.set()
+            await over.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve())
+        await ready.wait()
+        try:
+            yield
+        finally:
+            over.set()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The application as it is served, not started."""
+    return create_app(settings_in(tmp_path_factory.mktemp("routes")))
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """A started application."""
+    settings = settings_in(tmp_path_factory.mktemp("house"))
+    await upgrade(settings)
+    app, catalog = create_app(settings), Catalog(settings.catalog_url)
+    kb = await catalog.knowledge_bases.create("handbook", "", "", Chunking(), "ann")
+    await Blobs(settings.blobs_url).create(original_key("0" * 64), LEAVE)
+    batch = await catalog.batches.create(kb.id, "scans", 2, "ann", closed=True)
+    sent = Upload(
+        knowledge_base_id=kb.id, name="leave.txt", sha256="0" * 64, bytes=len(LEAVE), actor="ann", batch_id=batch.id
+    )
+    (accepted,) = await catalog.intake.accept([sent])
+    assert isinstance(accepted, Accepted)
+    document = accepted.document
+    assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that who watches it comes to an end
+    await catalog.batches.settle(batch.id, "ready")
+    shared = {"kb": kb.name, "model": kb.name, "document_id": document.id, "batch_id": batch.id}
+    keys, ids = {}, {}
+    for role in ROLES:
+        keys[role] = await catalog.keys.create(role, role)
+        question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
+        ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
+    async with started(app):
+        yield House(app, catalog, keys, ids)
+    await catalog.close()
+
+
+# --- declarations ----------------------------------------------------------------------------------
+
+
+def test_every_route_declares_what_it_needs(app: Litestar) -> None:
+    """HTTP, WebSocket and mounted ones; a route that is not in the tables of this test has no known rights."""
+    declared = {route: declaration(handler) for route, handler in handlers(app)}
+    assert [route for route, needed in declared.items() if needed is None] == []
+    assert {route for route, needed in declared.items() if needed == PUBLIC} == OPEN
+    assert {route for route, needed in declared.items() if isinstance(needed, Needs)} == MAY.keys()
+
+
+def test_public_routes_are_those_that_ask_for_no_key(app: Litestar) -> None:
+    """The paths that authentication leaves out and the routes that are declared public are the same."""
+    for route, handler in handlers(app):
+        path = re.sub(r"{\w+}", "x", route.split(" ")[1])
+        assert (declaration(handler) == PUBLIC) == any(re.match(pattern, path) for pattern in OPEN_PATHS), route
+
+
+def test_what_a_path_addresses_is_loaded_by_its_declaration(app: Litestar) -> None:
+    """A path with a parameter declares the resource, so that no handler takes an id on trust."""
+    own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
+    for route, handler in handlers(app):
+        needed = declaration(handler)
+        parameters = set(re.findall(r"{(\w+)}", route))
+        if isinstance(needed, Needs) and route not in own:
+            assert parameters == ({needed.parameter} if needed.resource else set()), route
+
+
+def test_a_handler_gets_only_records_that_were_let_through(app: Litestar) -> None:
+    """Each record that a handler asks for is the declared resource or its knowledge base; none loads its own."""
+    loads = re.compile(r"\.(knowledge_bases|documents|batches|conversations|questions)\.(get|by_id)\(")
+    for route, handler in handlers(app):
+        needed = declaration(handler)
+        granted = {needed.resource, "knowledge_base"} if isinstance(needed, Needs) and needed.resource else set()
+        assert set(RESOURCES) & set(inspect.signature(handler.fn).parameters) <= granted, route
+        assert not loads.search(inspect.getsource(handler.fn)), route
+
+
+# --- decisions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_each_role_gets_what_is_its_own(house: House, role: str) -> None:
+    """On every route: 403 that names a role where the table says no, and anything but a refusal where it says yes."""
+    await house.catalog.batches.settle(house.ids[role]["batch_id"], "ready")  # so that who watches it comes to an end
+    for route, may in MAY.items():
+        if route.startswith("WS "):
+            path = route.split(" ")[1].format_map(house.ids[role])
+            assert await house.socket(house.keys[role], path) == "websocket.accept", route
+            continue
+        ids = house.ids[role]
+        ids["id"] = ids["conversation"] if "/conversations/" in route else ids["question"]
+        answer = await house.call(role, route)
+        if role in may:
+            assert answer.status_code not in (401, 403, 404, 405), (route, answer.text)
+            assert answer.status_code < 500 or answer.status_code == 503, (route, answer.text)
+        else:
+            assert answer.status_code == 403, (route, answer.text)
+            assert answer.json()["code"] == "forbidden"
+            assert any(f"“{each}”" in answer.json()["detail"] for each in may)
+
+
+@pytest.mark.parametrize("route", [route for route in MAY if route.split(" ")[1].startswith((QUESTION, CONVERSATION))])
+async def test_what_somebody_asked_is_theirs(house: House, route: str) -> None:
+    """Nobody else finds it, not even who may do everything."""
+    theirs = house.ids["reader"]
+    found = theirs["conversation"] if CONVERSATION in route else theirs["question"]
+    for role in ("contributor", "admin", "auditor", "operator"):
+        house.ids[role]["id"] = found
+        answer = await house.call(role, route)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), route
+
+
+async def test_the_record_of_a_question_is_for_its_asker_and_for_auditors(house: House) -> None:
+    """Others get 404, operators too."""
+    for role in ROLES:
+        house.ids[role]["id"] = house.ids["reader"]["question"]
+        answer = await house.call(role, "GET /api/v1/audit/questions/{id}")
+        assert answer.status_code == (200 if role in AUDIT | {"reader"} else 404), role
+
+
+async def test_a_route_that_forgot_its_declaration_is_refused(house: House) -> None:
+    """For everybody: it is closed until somebody decides who may use it."""
+
+    @get("/forgotten")
+    async def forgotten() -> str:
+        return "secret"
+
+    @websocket("/forgotten-socket")
+    async def forgotten_socket(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        await socket.close()
+
+    app = create_app(settings_in(Path(house.app.state.settings.data_dir)))
+    app.register(forgotten)
+    app.register(forgotten_socket)
+    async with started(app):
+        copy = House(app, house.catalog, house.keys, house.ids)
+        for role in ROLES:
+            assert (await copy.call(role, "GET /forgotten")).status_code == 403
+            assert await copy.socket(house.keys[role], "/forgotten-socket") == "websocket.close"
+
+
+async def test_a_socket_is_refused_as_a_request_is(house: House) -> None:
+    """Before it is accepted: without a key, with a wrong one, with a role that is too low, for what is not there."""
+
+    @websocket("/managers/{kb:str}", access=needs("manager", "knowledge_base"))
+    async def managers(socket: WebSocket[Any, Any, Any], knowledge_base: KnowledgeBase) -> None:
+        await socket.accept()
+        await socket.send_text(knowledge_base.name)
+        await socket.close()
+
+    app = create_app(settings_in(Path(house.app.state.settings.data_dir)))
+    app.register(managers)
+    async with started(app):
+        copy = House(app, house.catalog, house.keys, house.ids)
+        assert await copy.socket(house.keys["manager"], "/managers/handbook") == "websocket.accept"
+        for key in (None, "holdfast_wrong", house.keys["reader"], house.keys["auditor"]):
+            assert await copy.socket(key, "/managers/handbook") == "websocket.close"
+        assert await copy.socket(house.keys["manager"], "/managers/nope") == "websocket.close"
+
+
+class Grants(Access):
+    """Roles for each knowledge base by name, as grants will give them."""
+
+    def __init__(self, catalog: Catalog, roles: dict[str, KnowledgeBaseRole]) -> None:
+        super().__init__(catalog)
+        self._roles = roles
+
+    async def role_in(self, principal: Principal, knowledge_base: KnowledgeBase) -> KnowledgeBaseRole | None:
+        """The role that was given; None if none was."""
+        return self._roles.get(knowledge_base.name)
+
+
+async def test_a_role_can_be_each_knowledge_bases_own(house: House) -> None:
+    """What decides gets the caller and the knowledge base: without a role nothing of it is there, not even listed."""
+    ids = house.ids["contributor"]
+    ids["id"] = ids["question"]
+    before = house.app.state.access
+    inside = [
+        route
+        for route in MAY
+        if route.startswith(("GET", "POST")) and re.search("{(kb|document_id|batch_id|model)}", route)
+    ]
+    try:
+        house.app.state.access = Grants(house.catalog, {})
+        for route in [*inside, f"GET {QUESTION}", "POST /v1/chat/completions"]:
+            assert (await house.call("contributor", route)).status_code == 404, route
+        assert (await house.call("contributor", "GET /api/v1/knowledge-bases")).json()["items"] == []
+        assert (await house.call("contributor", "GET /v1/models")).json()["data"] == []
+        house.app.state.access = Grants(house.catalog, {ids["kb"]: "reader"})
+        assert (await house.call("contributor", f"GET {DOCUMENT}")).status_code == 200
+        assert (await house.call("contributor", f"PATCH {DOCUMENT}")).status_code == 403
+        house.app.state.access = Grants(house.catalog, {ids["kb"]: "manager"})
+        assert (await house.call("reader", f"PATCH {KB}")).status_code == 200
+    finally:
+        house.app.state.access = before
+
+
+# --- on a running platform -------------------------------------------------------------------------
+
+
+def key_of(platform: Platform, *arguments: str) -> str:
+    """A key that the command line makes."""
+    made = platform.holdfast("key", "create", *arguments)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def client(platform: Platform, key: str) -> httpx.AsyncClient:
+    """An HTTP client with that key; paths are below ``/api/v1``."""
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=f"{platform.url}/api/v1", headers=headers, timeout=60, trust_env=False)
+
+
+async def test_a_reader_changes_nothing(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:
+    """With a key that names no role: it reads and asks; deleting, creating and uploading are 403 and do nothing."""
+    (document,) = await upload(api, kb, ("leave.txt", LEAVE))
+    await finished(api, document["id"])
+    form = {"files": ("more.txt", b"More.")}
+    async with client(platform, key_of(platform, "--subject", "rita")) as reader:
+        for answer in (
+            await reader.delete(f"/documents/{document['id']}"),
+            await reader.delete(f"/knowledge-bases/{kb}"),
+            await reader.post("/knowledge-bases", json={"name": "rita"}),
+            await reader.post(f"/knowledge-bases/{kb}/documents", files=form),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        asked = await reader.post(f"/knowledge-bases/{kb}/questions", json={"question": "How much leave?"})
+        assert asked.status_code == 202
+        found = await reader.post(f"/knowledge-bases/{kb}/search", json={"query": "How much leave?"})
+        assert [hit["document_id"] for hit in found.json()["hits"]] == [document["id"]]
+        listed = (await reader.get(f"/knowledge-bases/{kb}/documents")).json()["items"]
+        assert [(each["name"], each["state"]) for each in listed] == [("leave.txt", "ready")]
+        assert (await reader.get("/knowledge-bases/rita")).status_code == 404
+
+
+async def test_a_contributor_uploads_and_a_manager_deletes(platform: Platform, kb: str) -> None:
+    """Each does what the one below it may not."""
+    async with (
+        client(platform, key_of(platform, "--subject", "carl", "--role", "contributor")) as contributor,
+        client(platform, key_of(platform, "--subject", "mia", "--role", "manager")) as manager,
+    ):
+        (document,) = await upload(contributor, kb, ("leave.txt", LEAVE))
+        await finished(contributor, document["id"])
+        path = f"/documents/{document['id']}"
+        assert (await contributor.patch(path, json={"tags": ["hr"]})).json()["tags"] == ["hr"]
+        assert (await contributor.delete(path)).status_code == 403
+        assert (await manager.delete(path)).status_code == 202
+        assert (await contributor.get(path)).status_code == 404
+
+
+async def test_a_revoked_key_ends_within_seconds(platform: Platform, api: httpx.AsyncClient) -> None:
+    """401 for requests and sockets, and the trail says that it was revoked."""
+    key = key_of(platform, "--subject", "rex")
+    listed = json.loads(platform.holdfast("key", "list", "--json").stdout)["items"]
+    (id,) = [each["id"] for each in listed if each["subject"] == "rex" and not each["revoked_at"]]
+    async with client(platform, key) as rex:
+        assert (await rex.get("/formats")).status_code == 200
+        assert platform.holdfast("key", "revoke", id).returncode == 0
+
+        async def refused() -> bool:
+            return (await rex.get("/formats")).status_code == 401
+
+        await assert_eventually(refused, KEY_SECONDS + 5)
+    url = f"{platform.url.replace('http', 'ws')}/api/v1/documents/{'0' * 32}/ws"
+    with pytest.raises(InvalidStatus):
+        await open_socket(url, additional_headers={"Authorization": f"Bearer {key}"}, proxy=None)
+    events = (await api.get("/audit/events", params={"action": "key.revoke"})).json()["items"]
+    assert (events[0]["object_id"], events[0]["detail"]) == (id, {"subject": "rex", "role": "reader"})

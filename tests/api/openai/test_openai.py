@@ -1,0 +1,496 @@
+"""The OpenAI-compatible API, used by the real client, unmodified."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from activities.contracts.events import DeltaEvent, ResetEvent
+from activities.contracts.questions import Turn
+from activities.errors import InvalidRequest
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.triton import Triton
+from api.openai.chat import Sent
+from api.openai.messages import HISTORY_TURNS, said
+from api.openai.schemas import Message
+from tests.conftest import Platform, ask, assert_eventually, ready
+from tests.workflows.test_waiting import down
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
+VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
+QUESTION = "How many days of unused leave can be carried over?"
+
+
+@pytest.fixture
+async def client(platform: Platform) -> AsyncIterator[AsyncOpenAI]:
+    """OpenAI's client, pointed at the platform."""
+    http = httpx.AsyncClient(trust_env=False, timeout=50)
+    async with AsyncOpenAI(
+        base_url=f"{platform.url}/v1", api_key=platform.key, max_retries=0, http_client=http
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def handbook(api: httpx.AsyncClient, kb: str) -> str:
+    """A knowledge base with an English and a Chinese text."""
+    await ready(api, kb, ("leave.txt", LEAVE.encode()), ("签证.txt", VISA.encode()))
+    return kb
+
+
+@pytest.fixture
+async def model(platform: Platform) -> str:
+    """The name of the embedding model that is served."""
+    triton = Triton(platform.settings.triton.address)
+    try:
+        return (await triton.card()).model
+    finally:
+        await triton.close()
+
+
+def asking(text: str) -> Any:
+    """The messages of a question."""
+    return [{"role": "user", "content": text}]
+
+
+# --- chat ------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_comes_with_its_sources(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
+    """A plain call gives the recorded answer, its sources in `holdfast`, and what it cost."""
+    answer = await client.chat.completions.create(model=handbook, messages=asking(QUESTION))
+    (choice,) = answer.choices
+    assert (answer.object, answer.model, choice.finish_reason) == ("chat.completion", handbook, "stop")
+    assert choice.message.role == "assistant"
+    assert "five days" in (choice.message.content or "")
+    grounds = (choice.message.model_extra or {})["holdfast"]
+    record = (await api.get(f"/questions/{grounds['question_id']}")).json()
+    assert choice.message.content == grounds["answer"] == record["answer"]
+    assert (grounds["citations"], grounds["sources"]) == (record["citations"], record["sources"])
+    assert (grounds["found"], grounds["mode"], record["actor"]) == (True, "extractive", "admin")
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens > 5
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+async def test_a_question_of_a_client_is_in_no_list(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
+    """The client keeps its own conversations; ours has an id, by which it is found and deleted."""
+    answer = await client.chat.completions.create(model=handbook, messages=asking(QUESTION))
+    id = (answer.choices[0].message.model_extra or {})["holdfast"]["conversation_id"]
+    assert (await api.get("/conversations", params={"kb": handbook})).json()["items"] == []
+    assert (await api.get(f"/conversations/{id}")).json()["title"] == QUESTION
+    assert (await api.delete(f"/conversations/{id}")).status_code == 204
+
+
+@pytest.mark.parametrize("mode", ["extractive", "generative"])
+async def test_an_answer_is_streamed(client: AsyncOpenAI, handbook: str, mode: str) -> None:
+    """The pieces end with the checked answer; the last one has the sources, and then comes the usage."""
+    stream = await client.chat.completions.create(
+        model=handbook,
+        messages=asking(QUESTION),
+        stream=True,
+        stream_options={"include_usage": True},
+        extra_body={"holdfast": {"mode": mode}},
+    )
+    chunks = [chunk async for chunk in stream]
+    *pieces, usage = chunks
+    assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert pieces[0].choices[0].delta.role == "assistant"
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in pieces)
+    grounds = (pieces[-1].choices[0].delta.model_extra or {})["holdfast"]
+    assert text.strip().endswith(grounds["answer"].strip())
+    assert grounds["citations"]
+    assert [chunk.choices[0].finish_reason for chunk in pieces[:-1]] == [None] * (len(pieces) - 1)
+    assert pieces[-1].choices[0].finish_reason in ("stop", "length")
+    assert all(chunk.usage is None for chunk in pieces)
+    assert usage.choices == []
+    assert usage.usage is not None
+    assert usage.usage.completion_tokens > 0
+
+
+async def test_a_stream_is_what_the_wire_format_says(platform: Platform, handbook: str) -> None:
+    """Lines of `data:` with JSON, `[DONE]` at the end, not compressed, no usage unless it was asked for."""
+    async with httpx.AsyncClient(trust_env=False, timeout=50) as http:
+        answer = await http.post(
+            f"{platform.url}/v1/chat/completions",
+            headers={"Authorization": f"Bearer {platform.key}", "Accept-Encoding": "gzip"},
+            json={"model": handbook, "messages": asking(QUESTION), "stream": True},
+        )
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "content-encoding" not in answer.headers
+    lines = [line for line in answer.text.split("\n\n") if line and not line.startswith(":")]
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines[-1] == "data: [DONE]"
+    assert all("usage" not in msgspec.json.decode(line.removeprefix("data: ")) for line in lines[:-1])
+
+
+async def test_the_clients_own_helper_understands_the_stream(client: AsyncOpenAI, handbook: str) -> None:
+    """What the client accumulates of the pieces is the answer, with its sources."""
+    async with client.chat.completions.stream(model=handbook, messages=asking(QUESTION)) as stream:
+        whole = await stream.get_final_completion()
+    message = whole.choices[0].message
+    assert "five days" in (message.content or "")
+    assert (message.model_extra or {})["holdfast"]["found"] is True
+
+
+async def test_the_synchronous_client_works_too(platform: Platform, handbook: str) -> None:
+    """As in the README."""
+
+    def call() -> str:
+        with httpx.Client(trust_env=False, timeout=50) as http:
+            client = OpenAI(base_url=f"{platform.url}/v1", api_key=platform.key, http_client=http)
+            answer = client.chat.completions.create(model=handbook, messages=asking("签证费用由谁承担？"))
+            return answer.choices[0].message.content or ""
+
+    assert "由公司承担" in await asyncio.to_thread(call)
+
+
+async def test_usual_fields_are_no_error(client: AsyncOpenAI, handbook: str) -> None:
+    """What clients send along does not matter, if it cannot be honoured."""
+    answer = await client.chat.completions.create(
+        model=handbook,
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+        ],
+        temperature=0.2, top_p=0.9, max_tokens=50, max_completion_tokens=50, n=1, seed=7, stop=["\n\n"], user="ann",
+        presence_penalty=0.1, frequency_penalty=0.1, logprobs=False, parallel_tool_calls=True, store=False,
+        metadata={"a": "b"}, response_format={"type": "text"}, tool_choice="auto",
+        tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}],
+    )  # fmt: skip
+    assert "five days" in (answer.choices[0].message.content or "")
+
+
+async def test_what_is_not_in_the_documents_is_said_so(client: AsyncOpenAI, handbook: str) -> None:
+    """The refusal is a normal answer, and a program can tell."""
+    answer = await client.chat.completions.create(model=handbook, messages=asking("Who painted the Mona Lisa?"))
+    grounds = (answer.choices[0].message.model_extra or {})["holdfast"]
+    assert (grounds["found"], answer.choices[0].finish_reason) == (False, "stop")
+
+
+async def test_what_was_said_before_is_handed_on(client: AsyncOpenAI, handbook: str, platform: Platform) -> None:
+    """The client's own turns are what the run gets as its history."""
+    messages: Any = [
+        {"role": "user", "content": "What about leave?"},
+        {"role": "assistant", "content": "Five days can be carried over."},
+        {"role": "user", "content": "Until when?"},
+    ]
+    answer = await client.chat.completions.create(model=handbook, messages=messages)
+    question = (answer.choices[0].message.model_extra or {})["holdfast"]["question_id"]
+    turns = await Blobs(platform.settings.blobs_url).load(f"questions/{question}/history", list[Turn])
+    assert turns == [Turn(question="What about leave?", answer="Five days can be carried over.")]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_leaves_cancels_its_question(
+    client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, stream: bool
+) -> None:
+    """Nobody is answered who is not there any more."""
+    worker = platform.pid_of("worker-interactive")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        call = asyncio.create_task(
+            client.chat.completions.create(model=handbook, messages=asking(QUESTION), stream=stream)
+        )
+        question = await assert_eventually(lambda: asked_of(platform, handbook))
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await asyncio.sleep(1)  # the API hears of it, and tells Temporal
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+    async def canceled() -> bool:
+        return str((await api.get(f"/questions/{question}")).json()["state"]) == "canceled"
+
+    await assert_eventually(canceled)
+
+
+@pytest.mark.long
+async def test_a_reader_that_leaves_in_the_middle_cancels_too(
+    api: httpx.AsyncClient, handbook: str, platform: Platform
+) -> None:
+    """A stream that has begun, and is closed before its end, ends the question."""
+    worker = platform.pid_of("worker-interactive")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        async with (
+            httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=50) as http,
+            http.stream(
+                "POST",
+                "/v1/chat/completions",
+                headers={"Authorization": f"Bearer {platform.key}"},
+                json={"model": handbook, "messages": asking(QUESTION), "stream": True},
+            ) as answer,
+        ):
+            assert answer.status_code == 200  # known although there is no word yet
+        await asyncio.sleep(1)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    question = await asked_of(platform, handbook)
+
+    async def canceled() -> bool:
+        return str((await api.get(f"/questions/{question}")).json()["state"]) == "canceled"
+
+    await assert_eventually(canceled)
+
+
+async def asked_of(platform: Platform, kb: str) -> str | None:
+    """The question that was asked last of a knowledge base."""
+    catalog = Catalog(platform.settings.catalog_url)
+    try:
+        found = await catalog.trail.page(None, 1, knowledge_base=kb, action="question.ask")
+        return found[0].object_id if found else None
+    finally:
+        await catalog.close()
+
+
+# --- errors ----------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_model_is_not_found(client: AsyncOpenAI) -> None:
+    """As the client's own error, with OpenAI's code."""
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.chat.completions.create(model="nope", messages=asking("Why?"))
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+    with pytest.raises(openai.NotFoundError):
+        await client.models.retrieve("nope")
+
+
+async def test_a_bad_key_is_refused(platform: Platform) -> None:
+    """401 in OpenAI's shape, on every path."""
+    http = httpx.AsyncClient(trust_env=False)
+    async with AsyncOpenAI(base_url=f"{platform.url}/v1", api_key="sk-wrong", http_client=http) as stranger:
+        with pytest.raises(openai.AuthenticationError) as caught:
+            await stranger.models.list()
+    assert (caught.value.code, caught.value.type) == ("invalid_api_key", "authentication_error")
+
+
+@pytest.mark.parametrize(
+    ("messages", "code", "param"),
+    [
+        ([], "invalid_request", None),
+        (asking(""), "invalid_request", "messages"),
+        (asking("a" * 4001), "context_length_exceeded", "messages"),
+        (asking("a" * 100_000), "context_length_exceeded", "messages"),
+        ([{"role": "system", "content": "Hello"}], "invalid_request", "messages"),
+        ([*asking("Why?"), {"role": "assistant", "content": "So."}], "invalid_request", "messages"),
+        ([{"role": "king", "content": "Hello"}], "invalid_request", None),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/y.png"}}]}],
+            "invalid_request",
+            "messages[0].content",
+        ),
+    ],
+)
+async def test_bad_messages_are_refused(
+    client: AsyncOpenAI, kb: str, messages: Any, code: str, param: str | None
+) -> None:
+    """400 says what is wrong, and where; nothing is noted as asked."""
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=kb, messages=messages)
+    assert (caught.value.code, caught.value.param, caught.value.type) == (code, param, "invalid_request_error")
+
+
+async def test_several_answers_at_once_are_refused(client: AsyncOpenAI, kb: str) -> None:
+    """One question has one answer: that cannot be ignored."""
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=kb, messages=asking("Why?"), n=2)
+    assert caught.value.param == "n"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nowhere", 404), ("DELETE", "/v1/models", 405)])
+async def test_a_wrong_path_has_the_same_shape(platform: Platform, method: str, path: str, status: int) -> None:
+    """Routing errors can be read by the client as well."""
+    async with httpx.AsyncClient(base_url=platform.url, trust_env=False) as http:
+        answer = await http.request(method, path, headers={"Authorization": f"Bearer {platform.key}"})
+    assert answer.status_code == status
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.long
+async def test_without_triton_there_is_a_clear_error(
+    client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, model: str
+) -> None:
+    """503 at once instead of a question that waits; nothing was asked; afterwards it works again."""
+    await client.embeddings.create(model=model, input="text")
+    with down(platform, "triton"):
+        for stream in (False, True):
+            with pytest.raises(openai.InternalServerError) as caught:
+                await client.chat.completions.create(model=handbook, messages=asking(QUESTION), stream=stream)
+            assert (caught.value.status_code, caught.value.code) == (503, "triton_unavailable")
+        with pytest.raises(openai.InternalServerError):
+            await client.embeddings.create(model=model, input="text")
+        assert await asked_of(platform, handbook) is None
+
+    async def back() -> bool:
+        return (await api.get(f"{platform.url}/health/ready")).status_code == 200
+
+    await assert_eventually(back)
+    assert (await ask(api, handbook, QUESTION))[-1][1]["found"]
+
+
+# --- models and embeddings -------------------------------------------------------------------------
+
+
+async def test_models_are_knowledge_bases(client: AsyncOpenAI, kb: str) -> None:
+    """Each is listed with who made it, and can be looked at."""
+    listed = [model async for model in await client.models.list()]
+    (mine,) = [model for model in listed if model.id == kb]
+    assert (mine.object, mine.owned_by) == ("model", "admin")
+    assert await client.models.retrieve(kb) == mine
+
+
+async def test_texts_become_vectors(client: AsyncOpenAI, model: str) -> None:
+    """One or many, in their order, as numbers or as base64, of length 1."""
+    texts = [LEAVE, VISA, "something else"] * 30
+    many = await client.embeddings.create(model=model, input=texts)
+    vectors = np.array([each.embedding for each in many.data])
+    assert [each.index for each in many.data] == list(range(90))
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    as_numbers = await client.embeddings.create(model=model, input=LEAVE, encoding_format="float")
+    assert np.allclose(as_numbers.data[0].embedding, vectors[0], atol=0.02)
+    assert many.model == model
+    assert many.usage.total_tokens == many.usage.prompt_tokens > 90
+    raw = await client.embeddings.with_raw_response.create(model=model, input=LEAVE, encoding_format="base64")
+    assert isinstance(raw.http_response.json()["data"][0]["embedding"], str)
+
+
+async def test_a_query_finds_its_passage(client: AsyncOpenAI, model: str) -> None:
+    """Texts are passages unless they are called queries, and the two are told apart."""
+    passages = await client.embeddings.create(model=model, input=[LEAVE, VISA])
+    query = await client.embeddings.create(model=model, input=QUESTION, extra_body={"input_type": "query"})
+    plain = await client.embeddings.create(model=model, input=QUESTION)
+    scores = np.array([each.embedding for each in passages.data]) @ np.array(query.data[0].embedding)
+    assert scores[0] > scores[1]
+    assert query.data[0].embedding != plain.data[0].embedding
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input": [1, 2, 3]},
+        {"input": [[1, 2], [3]]},
+        {"input": []},
+        {"input": ""},
+        {"input": ["fine", " "]},
+        {"input": ["text"] * 2049},
+        {"input": "word " * 600},
+        {"input": "text", "dimensions": 7},
+        {"input": "text", "encoding_format": "hex"},
+        {"input": "text", "extra_body": {"input_type": "poem"}},
+    ],
+    ids=["tokens", "lists", "nothing", "empty", "blank", "many", "long", "dimensions", "format", "type"],
+)
+async def test_bad_input_of_embeddings_is_refused(client: AsyncOpenAI, model: str, wrong: Any) -> None:
+    """400 with a sentence: no token lists, no cut-off texts, no other length of vectors."""
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.embeddings.create(model=model, **wrong)
+    assert caught.value.message
+
+
+async def test_another_embedding_model_is_not_found(client: AsyncOpenAI) -> None:
+    """Vectors of another model than the one that was asked for would be worse than none."""
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.embeddings.create(model="text-embedding-3-small", input="text")
+    assert caught.value.code == "model_not_found"
+
+
+# --- what was said, what was sent ------------------------------------------------------------------
+
+
+def message(role: str, content: Any) -> Message:
+    """A message as it comes over the line."""
+    return msgspec.convert({"role": role, "content": content}, Message)
+
+
+def test_messages_become_turns() -> None:
+    """Questions and answers are paired; what was never answered belongs to the next question."""
+    found = said(
+        [
+            message("system", "Be brief."),
+            message("user", "One?"),
+            message("user", "I mean two?"),
+            message("assistant", "Two."),
+            message("assistant", "Really."),
+            message("tool", "ignored"),
+            message("assistant", None),
+            message("user", "Three?"),
+        ]
+    )
+    assert found.question == "Three?"
+    assert found.turns == [Turn(question="One?\nI mean two?", answer="Two.\nReally.")]
+    assert found.instructions == "Be brief."
+
+
+def test_a_long_conversation_is_cut_at_its_beginning() -> None:
+    """The newest turns stay."""
+    messages = [message(role, f"{role} {n}") for n in range(50) for role in ("user", "assistant")]
+    found = said([*messages, message("user", "Now?")])
+    assert [turn.question for turn in found.turns] == [f"user {n}" for n in range(50 - HISTORY_TURNS, 50)]
+
+
+def test_a_greeting_of_the_assistant_is_no_turn() -> None:
+    """Clients like to begin with one."""
+    assert said([message("assistant", "Hello!"), message("user", "Why?")]).turns == []
+
+
+def test_an_answer_must_be_asked_for() -> None:
+    """Without a question at the end there is nothing to do."""
+    with pytest.raises(InvalidRequest):
+        said([message("user", "Why?"), message("assistant", "So.")])
+
+
+def test_a_sentence_is_sent_when_it_was_checked() -> None:
+    """What a language model is just writing is held back until its source is known."""
+    sent = Sent()
+    pieces = [sent.take(DeltaEvent(text=each)) for each in ("Five ", "days", " [1]", " It is said", " [2]", " And")]
+    assert pieces == ["", "", "Five days [1]", "", " It is said [2]", ""]
+    assert sent.finish("Five days [1] It is said [2]", "en") == ""
+
+
+def test_an_invention_never_reaches_the_client() -> None:
+    """A sentence that is taken back was never sent, and the answer goes on after it."""
+    sent = Sent()
+    assert sent.take(DeltaEvent(text="Five days. [1] The king says so")) == "Five days. [1]"
+    assert sent.take(ResetEvent()) == ""
+    assert sent.take(DeltaEvent(text="Five days. [1]")) == ""
+    assert sent.take(DeltaEvent(text=" In writing. [2]")) == " In writing. [2]"
+    assert sent.finish("Five days. [1] In writing. [2]", "en") == ""
+
+
+def test_what_was_sent_is_not_sent_again() -> None:
+    """A generation that starts over repeats nothing, and goes on where the client is."""
+    sent = Sent()
+    assert sent.take(DeltaEvent(text="Five days. [1]")) == "Five days. [1]"
+    assert sent.take(ResetEvent()) == ""
+    assert [sent.take(DeltaEvent(text=each)) for each in ("Five ", "days. [1]", " A year. [2]")] == [
+        "", "", " A year. [2]",
+    ]  # fmt: skip
+
+
+def test_an_answer_that_became_another_one_is_said_at_the_end() -> None:
+    """What cannot be taken back is followed by the checked answer, marked as such."""
+    sent = Sent()
+    sent.take(DeltaEvent(text="Ten days. [1]"))
+    sent.take(ResetEvent())
+    assert sent.take(DeltaEvent(text="Five days. [2]")) == ""
+    assert sent.finish("Five days. [2]", "en") == "\n\n[the answer, checked]\n\nFive days. [2]"
+    assert "核对" in sent.finish("五天。[2]", "zh")
+
+
+def test_an_answer_that_was_only_recorded_is_sent_whole() -> None:
+    """Without a single piece before, the end brings everything."""
+    assert Sent().finish("Nothing is known of that.", "en") == "Nothing is known of that."

@@ -1,0 +1,213 @@
+"""The asking service: what it refuses, what it leaves behind, and how a question's events end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from temporalio.client import Client
+
+from activities.contracts.answers import Citation, Source
+from activities.contracts.documents import Chunking
+from activities.contracts.events import (
+    DeltaEvent,
+    DoneEvent,
+    ErrorEvent,
+    QuestionEvent,
+    ResetEvent,
+    SourcesEvent,
+    StateEvent,
+)
+from activities.errors import Canceled, EmptyDocument, InvalidRequest, NotFound, QuestionTooLong, TemporalUnavailable
+from activities.settings import Settings, load
+from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.records import KnowledgeBase, Question
+from activities.stores.connections import Stores
+from api.questions.asking import Asking, recorded
+from api.questions.events import messages
+from api.stack.processes import free_port
+from tests.conftest import Platform, assert_eventually, ready, upload
+from tests.workflows.test_control import fresh_text, state_is
+from workflows.client.connection import connect
+from workflows.client.jobs import Jobs
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
+QUESTION = "How many days of unused leave can be carried over?"
+
+SOURCE = Source(n=1, document_id="0" * 32, document_name="a.pdf", version=1, chunk_id="a", score=0.5)
+CITATION = Citation(n=1, document_id="0" * 32, document_name="a.pdf", version=1, chunk_id="a", quote="Five days.")
+
+
+# --- without a platform ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def settings(tmp_path: Path) -> Settings:
+    """A catalogue in a folder of its own; nothing else is there."""
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("HOLDFAST_TEMPORAL_ADDRESS", "HOLDFAST_TRITON_ADDRESS")}
+    settings = load({"HOLDFAST_DATA": str(tmp_path / "data"), **addresses})
+    await upgrade(settings)
+    return settings
+
+
+@pytest.fixture
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The stores of these settings."""
+    async with Stores.open(settings) as stores:
+        yield stores
+
+
+@pytest.fixture
+async def alone(stores: Stores, settings: Settings) -> Asking:
+    """The service while Temporal is down."""
+    return Asking(stores, Jobs(await connect(settings.temporal, lazy=True)), settings)
+
+
+@pytest.fixture
+async def leave(stores: Stores) -> KnowledgeBase:
+    """An empty knowledge base."""
+    return await stores.catalog.knowledge_bases.create("leave", "", "", Chunking(), "root")
+
+
+async def test_a_query_is_checked(alone: Asking, leave: KnowledgeBase, settings: Settings) -> None:
+    """Its text is trimmed; an empty one, one that is too long and an unknown document are refused."""
+    longest = "a" * settings.api.max_question_characters
+    assert (await alone.check(leave, f" \n{longest} ")).text == longest
+    for text in ("", " \n\t"):
+        with pytest.raises(InvalidRequest):
+            await alone.check(leave, text)
+    with pytest.raises(QuestionTooLong):
+        await alone.check(leave, longest + "a")
+    with pytest.raises(NotFound):
+        await alone.check(leave, "Why?", ["0" * 32])
+
+
+async def test_a_question_without_a_run_is_not_there(alone: Asking, stores: Stores, leave: KnowledgeBase) -> None:
+    """While Temporal is down nothing is left of a question, and a conversation is as it was before it."""
+    query = await alone.check(leave, QUESTION)
+    first = await stores.catalog.questions.create(leave.id, "What about leave?", "extractive", None, "ann")
+    for conversation in (None, first.conversation_id):
+        with pytest.raises(TemporalUnavailable):
+            await alone.ask(query, "ann", conversation_id=conversation)
+    (conversation,) = await stores.catalog.conversations.page("ann", None, None, 10)
+    assert (conversation.id, conversation.questions) == (first.conversation_id, 1)
+
+
+async def test_a_question_is_its_askers(alone: Asking, stores: Stores, leave: KnowledgeBase) -> None:
+    """Others find none."""
+    question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
+    assert await alone.get(question.id, "ann") == question
+    with pytest.raises(NotFound):
+        await alone.get(question.id, "eve")
+
+
+# --- events ----------------------------------------------------------------------------------------
+
+
+def asked(**fields: Any) -> Question:
+    """A question's record, without an answer unless ``fields`` say otherwise."""
+    record: dict[str, Any] = {
+        "id": "1" * 32, "knowledge_base_id": "2" * 32, "conversation_id": "3" * 32, "question": QUESTION,
+        "mode": "extractive", "state": "running", "answer": None, "found": None, "citations": [], "sources": [SOURCE],
+        "reason": None, "actor": "ann", "created_at": datetime.now(UTC), "finished_at": None,
+    }  # fmt: skip
+    return Question(**record | fields)
+
+
+def test_a_record_tells_the_end_of_an_answer() -> None:
+    """Sources, then the whole answer in place of the part that a reader may have, then the end."""
+    done = DoneEvent(answer="Five.", citations=[CITATION], mode="generative", found=True, fallback=None, withheld=2)
+    record = asked(answer="Five.", found=True, citations=[CITATION], mode="generative", withheld=2)
+    assert list(recorded(record)) == [SourcesEvent(sources=[SOURCE]), ResetEvent(), DeltaEvent(text="Five."), done]
+
+
+def test_a_record_tells_why_there_is_no_answer() -> None:
+    """Its reason, or that something went wrong where none was noted."""
+    reason = Canceled().reason
+    assert list(recorded(asked(reason=reason)))[-1] == ErrorEvent(reason=reason)
+    (_, last) = recorded(asked())
+    assert isinstance(last, ErrorEvent)
+    assert last.reason.code == "internal"
+
+
+async def test_events_become_server_sent_events() -> None:
+    """Named by their tags, every field written out, the id the offset of the next one; a record's have no id."""
+
+    async def events() -> AsyncIterator[tuple[int | None, QuestionEvent]]:
+        yield 0, StateEvent(stage="retrieve")
+        yield 1, SourcesEvent(sources=[SOURCE])
+        yield None, DoneEvent(answer="Five.", citations=[CITATION], mode="extractive", found=True)
+        yield None, ErrorEvent(reason=EmptyDocument().reason)
+
+    state, sources, done, error = [
+        (each.name, each.id, msgspec.to_builtins(each.body)) async for each in messages(events(), "zh")
+    ]
+    assert state == ("state", 1, {"stage": "retrieve", "state": "running", "pending": None, "eta_seconds": None})
+    assert sources[:2] == ("sources", 2)
+    assert set(sources[2]["sources"][0]) == set(Source.__struct_fields__)
+    assert done[:2] == ("done", None)
+    assert set(done[2]) == set(DoneEvent.__struct_fields__)
+    assert set(done[2]["citations"][0]) == set(Citation.__struct_fields__)
+    assert error == ("error", None, {"code": EmptyDocument.code, "message": EmptyDocument.zh})
+
+
+# --- with a platform -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def asking(platform: Platform, temporal: Client) -> AsyncIterator[Asking]:
+    """The service of the platform under test."""
+    async with Stores.open(platform.settings) as stores:
+        yield Asking(stores, Jobs(temporal), platform.settings)
+
+
+async def test_a_whole_answer_is_the_recorded_one(
+    asking: Asking, api: httpx.AsyncClient, kb: str, platform: Platform
+) -> None:
+    """With its sources; its events can be followed again, from any of them."""
+    await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    async with Stores.open(platform.settings) as stores:
+        record = await stores.catalog.knowledge_bases.get(kb)
+    question = await asking.ask(await asking.check(record, QUESTION), "ann", listed=False)
+    answer = await asking.answer(question)
+    assert "five days" in answer.done.answer
+    assert {citation.chunk_id for citation in answer.done.citations} <= {each.chunk_id for each in answer.sources}
+
+    async def noted() -> Question | None:
+        found = await asking.get(question.id, "ann")
+        return found if found.finished_at else None
+
+    found = await assert_eventually(noted)
+    assert (found.answer, found.citations, found.sources) == (
+        answer.done.answer, answer.done.citations, answer.sources,
+    )  # fmt: skip
+    whole = [event async for event in asking.follow(question)]
+    assert [at for at, _ in whole] == list(range(len(whole)))
+    assert whole[-1][1] == answer.done
+    assert [event async for event in asking.follow(question, 2)] == whole[2:]
+
+
+async def test_an_answer_ends_with_its_conversation(
+    asking: Asking, api: httpx.AsyncClient, kb: str, platform: Platform
+) -> None:
+    """A caller that waits for the answer of a question that is deleted meanwhile is told that it was canceled."""
+    (document,) = await upload(api, kb, ("long.txt", fresh_text()))
+    await api.post(f"/documents/{document['id']}/pause")
+    await state_is(api, document["id"], "paused")
+    async with Stores.open(platform.settings) as stores:
+        record = await stores.catalog.knowledge_bases.get(kb)
+    query = await asking.check(record, QUESTION)
+    question = await asking.ask(query, "admin", wait_for_index=True)
+    waiting = asyncio.create_task(asking.answer(question))
+    async for _, event in asking.follow(question):
+        if isinstance(event, StateEvent) and event.state == "waiting":
+            break
+    assert (await api.delete(f"/conversations/{question.conversation_id}")).status_code == 204
+    with pytest.raises(Canceled):
+        await waiting

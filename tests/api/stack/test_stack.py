@@ -1,0 +1,265 @@
+"""`holdfast up`: what it checks, what it hands to its children, and a real run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from activities.settings import load
+from api.cli.texts.messages import text_of
+from api.client import local_env
+from api.client.problems import Problem
+from api.stack import processes
+from api.stack.parts import Part, all_parts, environment, of_this_machine
+from api.stack.up import pids as pids_in
+from api.stack.up import places, run
+from tests.api.stack.test_supervisor import DEADLINE, ROOT, alive, eventually
+
+# --- files -----------------------------------------------------------------------------------------
+
+
+def test_large_logs_are_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log is rotated when it is large at a start, and only the newest three old ones are kept."""
+    monkeypatch.setattr(processes, "LOG_BYTES", 2)
+    log = tmp_path / "x.log"
+    for text in ("one", "two", "three", "four", "five"):
+        processes.rotate(log)
+        log.write_text(text)
+    found = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert found == {"x.log": "five", "x.log.1": "four", "x.log.2": "three", "x.log.3": "two"}
+
+
+def test_local_env_is_private_and_keeps_its_key(tmp_path: Path) -> None:
+    """Only the owner reads the key; a later start on another port renews the address alone."""
+    local_env.write(tmp_path, "http://127.0.0.1:1", None)
+    assert local_env.read(tmp_path) == {}
+    local_env.write(tmp_path, "http://127.0.0.1:1", "secret")
+    local_env.write(tmp_path, "http://127.0.0.1:2", None)
+    assert local_env.read(tmp_path) == {"HOLDFAST_URL": "http://127.0.0.1:2", "HOLDFAST_API_KEY": "secret"}
+    assert stat.S_IMODE((tmp_path / local_env.NAME).stat().st_mode) == 0o600
+
+
+# --- holdfast up -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings_env(tmp_path: Path) -> dict[str, str]:
+    """Settings of a platform on free ports."""
+    ports = [processes.free_port() for _ in range(6)]
+    return {
+        "HOLDFAST_DATA": str(tmp_path / "data"),
+        "HOLDFAST_API_PORT": str(ports[0]),
+        "HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{ports[1]}",
+        "HOLDFAST_TEMPORAL_UI_URL": f"http://127.0.0.1:{ports[2]}",
+        "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{ports[3]}",
+        "HOLDFAST_TRITON_ADDRESS": f"127.0.0.1:{ports[4]}",
+        "HOLDFAST_TRITON_METRICS_PORT": str(ports[5]),
+    }
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+def start(env: dict[str, str], *only: str) -> None:
+    """`holdfast up --only …`, for starts that must be refused."""
+    run(load(env), only, (), lambda line: None, lambda places, seconds: None)
+
+
+@contextlib.contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Something listens there, in the way of gRPC servers, which let others share their port."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+        yield
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
+def test_a_taken_port_is_named_with_its_setting(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    """Nothing starts on a taken port, and the sentence says which setting moves it."""
+    monkeypatch.setenv("LC_ALL", locale)
+    port = int(settings_env["HOLDFAST_MILVUS_URI"].rpartition(":")[2])
+    with taken(port), pytest.raises(Problem) as caught:
+        start(settings_env, "milvus", "temporal")
+    sentence = text_of(caught.value)
+    assert str(port) in sentence
+    assert "HOLDFAST_MILVUS_URI" in sentence
+    assert ("已被占用" in sentence) == (locale == "zh_CN.UTF-8")
+    assert not Path(settings_env["HOLDFAST_DATA"], "run", "stack.json").exists()
+
+
+def test_a_second_platform_on_the_same_data_is_refused(settings_env: dict[str, str]) -> None:
+    """Two supervisors on one data folder would corrupt it; the sentence names the first one's process."""
+    lock = Path(settings_env["HOLDFAST_DATA"]) / "run" / "lock"
+    with processes.only_one(lock), pytest.raises(Problem, match=str(os.getpid())):
+        start(settings_env, "milvus")
+    with processes.only_one(lock):
+        pass
+
+
+def test_a_missing_environment_names_make_setup(settings_env: dict[str, str]) -> None:
+    """Without Triton's virtual environment the sentence says how to get it."""
+    with pytest.raises(Problem) as caught:
+        start(settings_env | {"HOLDFAST_TRITON_VENV": "/no/such/venv"}, "triton")
+    assert "make setup" in text_of(caught.value)
+    assert "Triton" in text_of(caught.value)
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(settings_env: dict[str, str]) -> None:
+    """A data folder below a file is refused in one sentence."""
+    with pytest.raises(Problem) as caught:
+        start(settings_env | {"HOLDFAST_DATA": "/dev/null/data"}, "milvus")
+    assert "HOLDFAST_DATA" in text_of(caught.value)
+
+
+def part(parts: list[Part], name: str) -> Part:
+    """The part of that name."""
+    return next(each for each in parts if each.child.name == name)
+
+
+def test_children_find_the_same_settings(settings_env: dict[str, str]) -> None:
+    """What was resolved here is what our own processes load, with an absolute data folder."""
+    settings = load(settings_env | {"HOLDFAST_LOG_FORMAT": "json", "HOLDFAST_CATALOG_URL": "postgresql://x"})
+    child_env = environment(settings, {"PATH": "/bin", "HOLDFAST_DATA": "elsewhere"})
+    assert child_env["PATH"] == "/bin"
+    assert child_env["TMPDIR"] == f"{settings.data_dir}/tmp"
+    assert load(child_env) == settings
+
+
+def test_foreign_programs_get_no_secret(settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporal, Milvus and Triton need no key, token or database password, and get none."""
+    for name in ("HOLDFAST_API_KEY", "HOLDFAST_MILVUS_TOKEN", "HOLDFAST_CATALOG_URL"):
+        monkeypatch.setenv(name, "secret")
+        settings_env[name] = "secret"
+    for each in all_parts(load(settings_env)):
+        if each.dependency:
+            assert "secret" not in each.child.env.values(), each.child.name
+        else:
+            assert each.child.env["HOLDFAST_CATALOG_URL"] == "secret"
+
+
+#: What a shell has that works with another cluster.
+ANOTHER_CLUSTER = {
+    "TEMPORAL_ADDRESS": "another.example.org:7233",
+    "TEMPORAL_NAMESPACE": "another.namespace",
+    "TEMPORAL_API_KEY": "hush-hush",
+    "TEMPORAL_TLS": "true",
+    "TEMPORAL_TLS_CLIENT_CERT_PATH": "/no/such/certificate.pem",
+    "TEMPORAL_CONFIG_FILE": "/no/such/temporal.toml",
+    "TEMPORAL_PROFILE": "another",
+}
+
+
+def test_variables_of_another_cluster_do_not_reach_our_own_temporal(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the server nor anything that is started beside it is given one of them."""
+    for name, value in ANOTHER_CLUSTER.items():
+        monkeypatch.setenv(name, value)
+    settings = load(settings_env | ANOTHER_CLUSTER)
+    for each in all_parts(settings):
+        assert not ANOTHER_CLUSTER.keys() & each.child.env.keys(), each.child.name
+        assert not set(ANOTHER_CLUSTER.values()) & set(each.child.env.values()), each.child.name
+    worker = load(part(all_parts(settings), "worker-cpu").child.env)
+    ours = {"target_host": settings_env["HOLDFAST_TEMPORAL_ADDRESS"], "namespace": "default"}
+    assert worker.temporal.connection() == of_this_machine(settings).temporal.connection() == ours
+
+
+def test_a_temporal_elsewhere_is_reached_as_its_variables_say(
+    settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own processes connect with its API key, to its namespace; foreign programs are not given the key."""
+    cloud = {"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_NAMESPACE": "ours.acct", "TEMPORAL_ADDRESS": "else.where:1"}
+    for name, value in cloud.items():
+        monkeypatch.setenv(name, value)
+    address = "ours.acct.tmprl.example.org:7233"
+    parts = all_parts(load(settings_env | cloud | {"HOLDFAST_TEMPORAL_ADDRESS": address}))
+    assert not part(parts, "temporal").local
+    for name in ("worker-cpu", "api"):
+        connection = load(part(parts, name).child.env).temporal.connection()
+        assert connection == {"target_host": address, "namespace": "ours.acct", "api_key": "hush-hush", "tls": True}
+    for name in ("temporal", "milvus", "triton"):
+        assert "hush-hush" not in part(parts, name).child.env.values()
+
+
+def test_services_elsewhere_are_not_started(settings_env: dict[str, str]) -> None:
+    """An address on another machine means: wait for it."""
+    parts = all_parts(load(settings_env | {"HOLDFAST_TRITON_ADDRESS": "gpu.example.org:8001"}))
+    assert [each.child.name for each in parts if not each.local] == ["triton"]
+    assert part(parts, "triton").address == "gpu.example.org:8001"
+
+
+def test_no_two_parts_share_a_port(settings_env: dict[str, str]) -> None:
+    """Every port of the platform can be moved by a setting, so that two platforms run side by side."""
+    ports = [port for each in all_parts(load(settings_env)) for _, port, _ in each.ports]
+    assert len(ports) == len(set(ports)) == 6
+
+
+def test_one_name_stands_for_all_workers(settings_env: dict[str, str]) -> None:
+    """`--without worker` leaves out every worker."""
+    named = [each.child.name for each in all_parts(load(settings_env)) if each.is_called(("worker",))]
+    assert named == ["worker-interactive", "worker-cpu", "worker-bulk"]
+
+
+def test_places_name_the_key_file_and_never_the_key(settings_env: dict[str, str]) -> None:
+    """What is shown when all is ready can be copied into a ticket."""
+    settings = load(settings_env)
+    settings.data_dir.mkdir()
+    local_env.write(settings.data_dir, "http://127.0.0.1:1", "hf_secret")
+    shown = places(settings, all_parts(settings))
+    assert shown["key_file"].endswith("local.env")
+    assert "hf_secret" not in str(shown)
+
+
+def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, str]) -> None:
+    """`holdfast up` with the real servers: ready, again after `kill -9`, and nothing left after SIGINT.
+
+    Also in a shell that is set up for another Temporal.
+    """
+    argv = [sys.executable, "-m", "api.cli", "up", "--json", "--only", "temporal", "--only", "milvus"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
+    state = Path(settings_env["HOLDFAST_DATA"], "run", "stack.json")
+    with subprocess.Popen(argv, env=env | ANOTHER_CLUSTER | settings_env, cwd=ROOT, stdout=subprocess.PIPE) as up:
+        assert up.stdout is not None
+        places_shown = json.loads(b"".join(iter(up.stdout.readline, b"}\n")) + b"}")
+        assert places_shown["ui"] == settings_env["HOLDFAST_TEMPORAL_UI_URL"]
+        os.kill(pids_in(state)[1], signal.SIGKILL)
+        asyncio.run(eventually(lambda: json.loads(state.read_text())["milvus"]["restarts"] == 1))
+        asyncio.run(eventually(lambda: len(pids_in(state)) == 2))
+        pids = pids_in(state)
+        up.send_signal(signal.SIGINT)
+        assert up.wait(DEADLINE) == 0
+    assert not any(map(alive, pids))
+
+
+def test_a_worker_that_waits_for_temporal_can_be_stopped(settings_env: dict[str, str], tmp_path: Path) -> None:
+    """Nothing listens there: the worker says what it waits for, and ends when it is asked to."""
+    argv = [sys.executable, "-m", "workflows.worker", "--queue", "store"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
+    said = tmp_path / "worker.log"
+    with (
+        said.open("wb") as log,
+        subprocess.Popen(argv, env=env | settings_env, cwd=ROOT, stdout=log, stderr=log) as waiting,
+    ):
+        try:
+            asyncio.run(eventually(lambda: "temporal" in said.read_text()))
+            waiting.send_signal(signal.SIGTERM)
+            assert waiting.wait(DEADLINE) == 0
+        finally:
+            waiting.kill()

@@ -1,0 +1,357 @@
+"""Conversations, feedback and the audit trail in the catalogue, on a real SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import JSON, Text, create_engine, text
+
+from activities.contracts.answers import Citation, Source
+from activities.contracts.documents import Chunking
+from activities.contracts.questions import Answered, RecordAnswerInput, Retrieved
+from activities.errors import InvalidRequest, NotFound
+from activities.settings import Settings, load
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.conversations import ERASED, cursor_after
+from activities.stores.catalog.migrate import alembic_config, upgrade
+from activities.stores.catalog.questions import title_of
+from activities.stores.catalog.records import AuditEvent, Feedback, KnowledgeBase, Question
+from activities.stores.catalog.tables import QuestionRow
+
+MISSING = "0" * 32
+
+#: Text and JSON of a question that stays when its conversation is deleted: references and scores, nobody's words.
+KEPT = {"sources", "reason", "milliseconds"}
+
+
+@pytest.fixture
+async def settings(tmp_path: Path) -> Settings:
+    """Settings of a catalogue in a folder of its own, with its tables."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path / "data")})
+    await upgrade(settings)
+    return settings
+
+
+@pytest.fixture
+async def catalog(settings: Settings) -> AsyncIterator[Catalog]:
+    """The catalogue itself."""
+    catalog = Catalog(settings.catalog_url)
+    yield catalog
+    await catalog.close()
+
+
+@pytest.fixture
+async def kb(catalog: Catalog) -> KnowledgeBase:
+    """A knowledge base."""
+    return await catalog.knowledge_bases.create("handbook", "", "", Chunking(), "root")
+
+
+async def asked(
+    catalog: Catalog, kb: KnowledgeBase, text: str, conversation: str | None = None, actor: str = "ann"
+) -> Question:
+    """A question of ann's."""
+    return await catalog.questions.create(kb.id, text, "extractive", conversation, actor)
+
+
+async def answered(catalog: Catalog, question: Question) -> None:
+    """The question gets an answer with one citation."""
+    source = Source(n=1, document_id=MISSING, document_name="a.pdf", version=1, chunk_id="a", score=0.5)
+    citation = Citation(n=1, document_id=MISSING, document_name="a.pdf", quote="Five days.")
+    await catalog.questions.record(
+        RecordAnswerInput(
+            question_id=question.id,
+            retrieved=Retrieved(sources_key="k", sources=[source], similarity=0.9),
+            answered=Answered(answer="Five days. [1]", citations=[citation], mode="extractive", found=True, tokens=4),
+        )
+    )
+
+
+async def events(catalog: Catalog, **chosen: object) -> list[AuditEvent]:
+    """The chosen events of the trail, oldest first."""
+    return [event async for page in catalog.trail.export(**chosen) for event in page]  # type: ignore[arg-type]
+
+
+# --- conversations ---------------------------------------------------------------------------------
+
+
+async def test_a_conversation_is_made_with_its_first_question(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Its title is the question's beginning, its time that of the last question."""
+    first = await asked(catalog, kb, "  How many days\nof leave?  ")
+    begun = await catalog.conversations.get(first.conversation_id, "ann")
+    assert (begun.title, begun.questions, begun.knowledge_base) == ("How many days of leave?", 1, "handbook")
+    second = await asked(catalog, kb, "And in May?", first.conversation_id)
+    goes_on = await catalog.conversations.get(first.conversation_id, "ann")
+    assert (goes_on.questions, goes_on.created_at) == (2, begun.created_at)
+    assert goes_on.updated_at == second.created_at > begun.updated_at
+    assert await catalog.conversations.turns(first.conversation_id, "ann") == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("Why?", "Why?"),
+        ("a" * 80, "a" * 80),
+        ("a" * 81, "a" * 79 + "…"),
+        ("word " * 40, "word " * 14 + "word…"),
+        ("请问年假怎么休" * 20, ("请问年假怎么休" * 20)[:79] + "…"),
+    ],
+)
+def test_a_title_is_the_beginning_of_a_question(question: str, title: str) -> None:
+    """One line of at most 80 characters, cut between words where there are any."""
+    assert title_of(question) == title
+    assert len(title_of(question)) <= 80
+
+
+async def test_only_the_owner_sees_a_conversation(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """For everybody else it is not there, whatever they want of it."""
+    id = (await asked(catalog, kb, "Why?")).conversation_id
+    for attempt in (
+        catalog.conversations.get(id, "bob"),
+        catalog.conversations.turns(id, "bob"),
+        catalog.conversations.rename(id, "Mine", "bob"),
+        catalog.conversations.delete(id, "bob"),
+        asked(catalog, kb, "And then?", id, "bob"),
+        asked(catalog, kb, "And then?", MISSING),
+    ):
+        with pytest.raises(NotFound):
+            await attempt
+    assert await catalog.conversations.page("bob", None, None, 10) == []
+    assert (await catalog.conversations.get(id, "ann")).questions == 1
+
+
+async def test_a_conversation_stays_on_its_knowledge_base(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A question on another one does not go on with it."""
+    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
+    first = await asked(catalog, kb, "Why?")
+    with pytest.raises(NotFound):
+        await asked(catalog, other, "And then?", first.conversation_id)
+
+
+async def test_pages_go_through_all_conversations_newest_first(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Each is there once; one that went on is first; those of another knowledge base can be left out."""
+    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
+    ids = [(await asked(catalog, kb, f"Question {n}?")).conversation_id for n in range(5)]
+    elsewhere = (await asked(catalog, other, "Elsewhere?")).conversation_id
+    await asked(catalog, kb, "And then?", ids[1])
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await catalog.conversations.page("ann", None, cursor, 2)
+        found += [each.id for each in page]
+        if len(page) < 2:
+            break
+        cursor = cursor_after(page[-1])
+    assert found == [ids[1], elsewhere, ids[4], ids[3], ids[2], ids[0]]
+    assert [each.id for each in await catalog.conversations.page("ann", "other", None, 10)] == [elsewhere]
+
+
+@pytest.mark.parametrize("cursor", ["x", "1", "-", f"12-{'g' * 32}", f"1 OR 1=1-{MISSING}", f"{'9' * 30}-{MISSING}"])
+async def test_a_cursor_of_somewhere_else_is_refused(catalog: Catalog, kb: KnowledgeBase, cursor: str) -> None:
+    """It is the caller's mistake, and never reaches the database."""
+    with pytest.raises(InvalidRequest):
+        await catalog.conversations.page("ann", None, cursor, 2)
+
+
+async def test_what_is_not_listed_can_still_be_looked_at(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Questions of clients that keep their own list are in conversations that are found by id alone."""
+    question = await catalog.questions.create(kb.id, "Why?", "extractive", None, "ann", listed=False)
+    assert await catalog.conversations.page("ann", None, None, 10) == []
+    assert (await catalog.conversations.get(question.conversation_id, "ann")).title == "Why?"
+
+
+async def test_a_new_title_does_not_move_a_conversation(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It keeps its place in the list; the trail says who renamed it, not how."""
+    first = await asked(catalog, kb, "One?")
+    second = await asked(catalog, kb, "Two?")
+    renamed = await catalog.conversations.rename(first.conversation_id, "Leave", "ann")
+    listed = await catalog.conversations.page("ann", None, None, 10)
+    assert [(each.id, each.title) for each in listed] == [
+        (second.conversation_id, "Two?"),
+        (first.conversation_id, "Leave"),
+    ]
+    assert renamed == listed[1]
+    (event,) = await events(catalog, action="conversation.rename")
+    assert (event.actor, event.object_id, event.detail) == ("ann", first.conversation_id, {})
+
+
+async def test_a_withdrawn_question_leaves_nothing(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Neither itself nor the conversation that it was to begin; a conversation with other questions stays."""
+    first = await asked(catalog, kb, "One?")
+    second = await asked(catalog, kb, "Two?", first.conversation_id)
+    await catalog.questions.withdraw(second.id)
+    assert (await catalog.conversations.get(first.conversation_id, "ann")).questions == 1
+    await catalog.questions.withdraw(first.id)
+    with pytest.raises(NotFound):
+        await catalog.questions.get(first.id)
+    with pytest.raises(NotFound):
+        await catalog.conversations.get(first.conversation_id, "ann")
+
+
+# --- deleting --------------------------------------------------------------------------------------
+
+
+async def test_a_deleted_conversation_is_gone_for_its_owner(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It and its questions are not there any more, and it cannot go on."""
+    first = await asked(catalog, kb, "One?")
+    second = await asked(catalog, kb, "Two?", first.conversation_id)
+    assert await catalog.conversations.delete(first.conversation_id, "ann") == [first.id, second.id]
+    assert await catalog.conversations.page("ann", None, None, 10) == []
+    for attempt in (
+        catalog.conversations.get(first.conversation_id, "ann"),
+        catalog.conversations.delete(first.conversation_id, "ann"),
+        catalog.questions.get(second.id),
+        catalog.questions.rate(second.id, Feedback(rating="up"), "ann"),
+        asked(catalog, kb, "Three?", first.conversation_id),
+    ):
+        with pytest.raises(NotFound):
+            await attempt
+    assert await catalog.references.questions([first.id, second.id]) == set()
+
+
+async def test_a_deletion_erases_words_and_keeps_the_record(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """No question, answer, quote, comment or title is left; who asked, when and from which chunks is."""
+    question = await asked(catalog, kb, "A secret question?")
+    await answered(catalog, question)
+    await catalog.questions.rate(question.id, Feedback(rating="down", comment="A secret comment"), "ann")
+    await catalog.conversations.delete(question.conversation_id, "ann")
+    record = await catalog.trail.question(question.id)
+    assert (record["question"], record["answer"], record["citations"], record["feedback_comment"]) == (
+        "", None, None, None,
+    )  # fmt: skip
+    assert (record["actor"], record["knowledge_base"], record["deleted_by"]) == ("ann", "handbook", "ann")
+    assert (record["tokens"], record["feedback_rating"], record["sources"][0]["chunk_id"]) == (4, "down", "a")
+    assert record["deleted_at"] >= record["finished_at"] >= record["created_at"]
+    (event,) = await events(catalog, action="conversation.delete")
+    assert (event.actor, event.object_id, event.detail) == ("ann", question.conversation_id, {"questions": 1})
+    assert "secret" not in str(await events(catalog)) + str(record)
+
+
+async def test_an_answer_that_comes_too_late_is_not_written_down(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A question that was being answered when its conversation was deleted ends as canceled."""
+    question = await asked(catalog, kb, "Why?")
+    await catalog.conversations.delete(question.conversation_id, "ann")
+    await answered(catalog, question)
+    record = await catalog.trail.question(question.id)
+    assert (record["state"], record["answer"], record["sources"]) == ("canceled", None, None)
+
+
+def test_every_text_of_a_question_is_erased_or_kept_on_purpose() -> None:
+    """A new column with text or JSON has to be in one of the two lists."""
+    texts = {column.name for column in QuestionRow.__table__.columns if isinstance(column.type, Text | JSON)}
+    assert {"question", "answer"} < texts == ERASED.keys() | KEPT
+    assert not ERASED.keys() & KEPT
+
+
+# --- feedback --------------------------------------------------------------------------------------
+
+
+async def test_feedback_is_kept_with_who_and_when(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The later one replaces the former; each is in the trail, without its words."""
+    question = await asked(catalog, kb, "Why?")
+    assert question.feedback is None
+    await catalog.questions.rate(question.id, Feedback(rating="down", comment="Wrong page"), "ann")
+    rated = await catalog.questions.rate(question.id, Feedback(rating="up"), "ann")
+    assert rated.feedback == Feedback(rating="up") == (await catalog.questions.get(question.id)).feedback
+    record = await catalog.trail.question(question.id)
+    assert (record["feedback_by"], record["feedback_comment"]) == ("ann", None)
+    assert record["feedback_at"] > record["created_at"]
+    rated_events = await events(catalog, action="question.feedback")
+    assert [(each.actor, each.detail) for each in rated_events] == [
+        ("ann", {"rating": "down"}), ("ann", {"rating": "up"}),
+    ]  # fmt: skip
+    with pytest.raises(NotFound):
+        await catalog.questions.rate(MISSING, Feedback(rating="up"), "ann")
+
+
+# --- the trail -------------------------------------------------------------------------------------
+
+
+async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Newest first in pages; each filter leaves out the others; an action's first part stands for all of its kind."""
+    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
+    await asked(catalog, kb, "One?")
+    await asked(catalog, other, "Two?", actor="bob")
+    await catalog.knowledge_bases.delete("other", "root")
+    whole = await catalog.trail.page(None, 100)
+    actions = [(each.actor, each.action, each.knowledge_base) for each in whole]
+    assert actions == [
+        ("root", "knowledge_base.delete", "other"),
+        ("bob", "question.ask", "other"),
+        ("ann", "question.ask", "handbook"),
+        ("root", "knowledge_base.create", "other"),
+        ("root", "knowledge_base.create", "handbook"),
+    ]
+    assert await catalog.trail.page(whole[1].id, 2) == whole[2:4]
+    assert await catalog.trail.page(None, 100, actor="bob") == [whole[1]]
+    assert await catalog.trail.page(None, 100, knowledge_base="other") == [whole[0], whole[1], whole[3]]
+    assert await catalog.trail.page(None, 100, action="question.ask") == whole[1:3]
+    assert await catalog.trail.page(None, 100, action="knowledge_base") == [whole[0], whole[3], whole[4]]
+    assert await catalog.trail.page(None, 100, action="know") == []
+    assert await catalog.trail.page(None, 100, action="%") == []
+    assert await catalog.trail.page(None, 100, since=whole[2].at) == whole[:3]
+    elsewhere = whole[2].at.astimezone(timezone(timedelta(hours=8)))
+    assert await catalog.trail.page(None, 100, since=elsewhere) == whole[:3]
+    assert await events(catalog) == whole[::-1]
+
+
+async def test_an_export_goes_through_all_pages(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More events than one look brings come in their order, each once."""
+    monkeypatch.setattr("activities.stores.catalog.audit.PAGE", 3)
+    for n in range(7):
+        await catalog.trail.note("ann", "audit.read", None, n=n)
+    assert [event.detail["n"] for event in await events(catalog)] == list(range(7))
+
+
+async def test_the_record_of_an_unknown_question_is_not_there(catalog: Catalog) -> None:
+    """Nor is it made up."""
+    with pytest.raises(NotFound):
+        await catalog.trail.question(MISSING)
+
+
+# --- migration -------------------------------------------------------------------------------------
+
+
+async def test_questions_of_before_get_their_conversations(tmp_path: Path) -> None:
+    """A catalogue of the former version keeps every question; each conversation is its first asker's."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path / "old")})
+    settings.data_dir.mkdir()
+    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
+    await _migrated(settings, "0002")
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO knowledge_bases (id, name, title, description, max_tokens, overlap_tokens, generation,"
+                " created_by, created_at, updated_at) VALUES ('k', 'handbook', '', '', 350, 0, 1, 'root', :at, :at)"
+            ),
+            {"at": at},
+        )
+        for n, (conversation, actor) in enumerate([("c1", "ann"), ("c2", "bob"), ("c1", "ann")]):
+            connection.execute(
+                text(
+                    "INSERT INTO questions (id, knowledge_base_id, conversation_id, question, mode, state, tokens,"
+                    " actor, created_at) VALUES (:id, 'k', :c, :question, 'extractive', 'ready', 0, :actor, :at)"
+                ),
+                {"id": f"q{n}", "c": conversation, "question": f"Question {n}? " * 20, "actor": actor,
+                 "at": at + timedelta(minutes=n)},
+            )  # fmt: skip
+    engine.dispose()
+    await upgrade(settings)
+    catalog = Catalog(settings.catalog_url)
+    try:
+        (found,) = await catalog.conversations.page("ann", None, None, 10)
+        assert (found.id, found.questions, found.title) == ("c1", 2, ("Question 0? " * 20)[:80])
+        assert (found.created_at, found.updated_at) == (at, at + timedelta(minutes=2))
+        assert [each.id for each in await catalog.conversations.turns("c1", "ann")] == ["q0", "q2"]
+        assert all(each.feedback is None for each in await catalog.conversations.turns("c1", "ann"))
+    finally:
+        await catalog.close()
+
+
+async def _migrated(settings: Settings, revision: str) -> None:
+    await asyncio.to_thread(command.upgrade, alembic_config(settings.catalog_url), revision)

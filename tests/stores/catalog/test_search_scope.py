@@ -1,0 +1,159 @@
+"""What search asks of the catalogue: filters become sets of live documents, and the index says how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import update
+
+from activities.contracts.documents import Chunking
+from activities.contracts.ingest import PublishInput
+from activities.contracts.search import SearchFilter
+from activities.errors import InvalidRequest, NotFound
+from activities.settings import load
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.records import KnowledgeBase, Note, PendingDocuments
+from activities.stores.catalog.tables import VersionRow
+
+
+@pytest.fixture
+async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
+    """An empty one."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+    await upgrade(settings)
+    catalog = Catalog(settings.catalog_url)
+    yield catalog
+    await catalog.close()
+
+
+@pytest.fixture
+async def kb(catalog: Catalog) -> KnowledgeBase:
+    """A knowledge base."""
+    return await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
+
+
+async def live(catalog: Catalog, kb: KnowledgeBase, name: str, *tags: str) -> str:
+    """A live document."""
+    id = (await catalog.documents.accept(kb.id, name, f"{abs(hash(name)):064}"[:64], 7, "ann")).document.id
+    await publish(catalog, id)
+    await catalog.documents.tag(id, tags, "ann")
+    return id
+
+
+async def publish(catalog: Catalog, id: str, version: int = 1) -> None:
+    """Make a version live."""
+    job = PublishInput(
+        document_id=id, version=version, chunks=1, media_type="text/plain", parsed_key="", chunks_key="", vectors_key=""
+    )
+    await catalog.documents.publish(job)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*", {"a.md", "A%b.md", "a_b.txt", "x/合同 2026.pdf", "back\\slash.md"}),
+        ("*.MD", {"a.md", "A%b.md", "back\\slash.md"}),
+        ("a?b.*", {"A%b.md", "a_b.txt"}), ("a%b.md", {"A%b.md"}), ("a_b.md", set()), ("*\\*", {"back\\slash.md"}),
+        ("*合同*", {"x/合同 2026.pdf"}), ("x/*", {"x/合同 2026.pdf"}), ("a.m", set()), ("?", set()), ("[a].md", set()),
+        ("' OR 1=1 --", set()),
+    ],
+)  # fmt: skip
+async def test_names_are_matched_by_a_pattern(
+    catalog: Catalog, kb: KnowledgeBase, pattern: str, names: set[str]
+) -> None:
+    """`*` and `?` stand for any characters and for one, everything else for itself; case does not count."""
+    ids = {
+        await live(catalog, kb, name): name
+        for name in ("a.md", "A%b.md", "a_b.txt", "x/合同 2026.pdf", "back\\slash.md")
+    }
+    found = await catalog.searching.matching(kb.id, filter=SearchFilter(name=pattern))
+    assert {ids[id] for id in found} == names
+
+
+async def test_only_live_documents_of_the_knowledge_base_match(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """None that is not published, deleted, or another knowledge base's; named documents narrow it further."""
+    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
+    await live(catalog, other, "a.md")
+    await catalog.documents.accept(kb.id, "queued.md", "1" * 64, 7, "ann")
+    await catalog.documents.delete(await live(catalog, kb, "gone.md"), "ann")
+    one, two = await live(catalog, kb, "a.md"), await live(catalog, kb, "b.md")
+    assert set(await catalog.searching.matching(kb.id)) == {one, two}
+    assert await catalog.searching.matching(kb.id, [two]) == [two]
+    assert await catalog.searching.matching(kb.id, [two], SearchFilter(name="a*")) == []
+
+
+async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Whole tags, in any case; a document that is removed takes its tags along."""
+    one, two = await live(catalog, kb, "a.md", "hr", "合同"), await live(catalog, kb, "b.md", "hr", "hr 2026")
+    for tags, expected in ((["HR"], {one, two}), (["hr", "合同"], {one}), ([" hr  2026 "], {two}), (["h"], set())):
+        assert set(await catalog.searching.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
+    with pytest.raises(InvalidRequest, match="tag"):
+        SearchFilter(tags=["a\0"])
+    await catalog.documents.delete(one, "ann")
+    await catalog.documents.remove(one)
+    assert await catalog.searching.matching(kb.id, filter=SearchFilter(tags=["hr"])) == [two]
+
+
+async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: KnowledgeBase, tmp_path: Path) -> None:
+    """From a moment, up to a moment; a day as the end is included; zones are understood."""
+    id = await live(catalog, kb, "a.md")
+    engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
+    async with engine.write() as session:
+        moment = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
+        await session.execute(update(VersionRow).where(VersionRow.document_id == id).values(created_at=moment))
+    await engine.close()
+    await catalog.documents.accept(kb.id, "a.md", "2" * 64, 7, "ann")  # a later version that is not live
+
+    async def matches(**moments: str) -> bool:
+        filter = msgspec.convert({"uploaded": moments}, SearchFilter)
+        return await catalog.searching.matching(kb.id, filter=filter) == [id]
+
+    assert await matches()
+    for since in ("2026-11-30", "2026-11-30T12:30:00Z", "2026-11-30T20:30:00+08:00", "20261130"):
+        assert await matches(since=since), since
+    for since in ("2026-12-01", "2026-11-30T12:30:01", "2026-11-30T12:30:00-01:00"):
+        assert not await matches(since=since), since
+    for until in ("2026-11-30", "2026-11-30T12:30:01Z", "2026-12-01"):
+        assert await matches(until=until), until
+    for until in ("2026-11-29", "2026-11-30T12:30:00Z"):
+        assert not await matches(until=until), until
+    assert await matches(since="2026-11-30", until="2026-11-30")
+
+
+async def test_named_documents_must_be_there(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """In this knowledge base, and not deleted; otherwise the first that is not is named."""
+    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
+    mine, theirs = await live(catalog, kb, "a.md"), await live(catalog, other, "b.md")
+    await catalog.searching.known(kb.id, [])
+    await catalog.searching.known(kb.id, [mine])
+    for missing in (theirs, "c" * 32, "no id"):
+        with pytest.raises(NotFound, match=missing):
+            await catalog.searching.known(kb.id, [mine, missing])
+
+
+async def test_the_index_tells_how_far_it_is(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """By how many documents became ready in the last minute; of a single one, by what its stage has left."""
+    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=0)
+    ids = [(await catalog.documents.accept(kb.id, f"{n}.md", f"{n}" * 64, 7, "ann")).document.id for n in range(5)]
+    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=5)
+    await catalog.intake.dispatched([(ids[0], 1)])
+    note = Note(
+        document_id=ids[0], version=1, at=datetime.now(UTC) + timedelta(seconds=1), state="running", stage="embed",
+        eta_seconds=33.0,
+    )  # fmt: skip
+    await catalog.documents.note([note])
+    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=5, eta_seconds=33.0)
+    for id in ids[3:]:
+        await publish(catalog, id)
+    found = await catalog.pending.of(kb.id)
+    assert found.documents == 3
+    assert found.eta_seconds is not None
+    assert 0 < found.eta_seconds != 33.0
+    await catalog.documents.delete(ids[1], "ann")
+    assert (await catalog.pending.of(kb.id)).documents == 2

@@ -1,0 +1,300 @@
+"""The life of a version: which transitions there are, what each asks of the run, and that nothing else makes one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select, update
+
+from activities.contracts.ingest import Dispatch
+from activities.contracts.stages import DocumentState
+from activities.errors import Reason
+from activities.settings import Settings
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase, Note, PendingVersion, Upload
+from activities.stores.catalog.tables import VersionRow
+from activities.stores.catalog.transitions import ALLOWED, COLUMNS
+from tests.stores.catalog.test_catalog import ONE, TWO, catalog, kb, publishing, settings
+
+__all__ = ["catalog", "kb", "settings"]
+
+PACKAGE = Path(__file__).resolve().parents[2] / "activities" / "stores" / "catalog"
+
+STATES: tuple[DocumentState, ...] = ("queued", "running", "waiting", "paused", "ready", "failed", "canceled")
+
+DAMAGED = Reason("damaged", {"format": "PDF", "detail": "cut off"})
+LATER = datetime.now(UTC) + timedelta(days=1)
+
+
+class Version:
+    """The first version of a document, in a batch, and what can be done to it."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, kb: KnowledgeBase, id: str, batch_id: str) -> None:
+        self.settings, self.catalog, self.kb, self.id, self.batch_id = settings, catalog, kb, id, batch_id
+
+    @classmethod
+    async def taken(cls, settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> Version:
+        """One that was just uploaded."""
+        batch = await catalog.batches.create(kb.id, "files", 4, "ann", closed=True)
+        upload = Upload(knowledge_base_id=kb.id, name="a.pdf", sha256=ONE, bytes=7, actor="ann", batch_id=batch.id)
+        (taken,) = await catalog.intake.accept([upload])
+        assert not isinstance(taken, Exception)
+        return cls(settings, catalog, kb, taken.document.id, batch.id)
+
+    def put(self, **columns: object) -> None:
+        """Set columns behind the catalogue's back."""
+        with create_engine(f"sqlite:///{self.settings.data_dir / 'catalog.db'}").begin() as connection:
+            connection.execute(update(VersionRow).where(VersionRow.version == 1).values(**columns))
+
+    def row(self) -> dict[str, object]:
+        """All its columns."""
+        with create_engine(f"sqlite:///{self.settings.data_dir / 'catalog.db'}").connect() as connection:
+            query = select(VersionRow.__table__).where(VersionRow.version == 1)
+            return dict(connection.execute(query).mappings().one())
+
+    async def read(self) -> PendingVersion:
+        """As a comparison with Temporal reads it; also when it is not pending."""
+        row = self.row()
+        return PendingVersion(
+            document_id=self.id, version=1, name="a.pdf", state=row["state"], awaits_batch=False,  # type: ignore[arg-type]
+            updated_at=row["updated_at"],  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    async def dispatched(self, page: str | None = None) -> Dispatch:
+        """What its next run is told, when the dispatcher, or its batch, starts it."""
+        if page is None:
+            (found,) = await self.catalog.intake.undispatched(10)
+            await self.catalog.intake.dispatched([(self.id, 1)])
+        else:
+            (found,) = (await self.catalog.batches.next_documents(self.batch_id, page, 10))[0]
+        return found
+
+    async def failed(self) -> None:
+        """Its run failed."""
+        await self.catalog.documents.finish(self.id, 1, "failed", DAMAGED)
+
+
+# --- what a retry asks for ---------------------------------------------------------------------------
+
+
+async def _retried(version: Version) -> Dispatch:
+    await version.failed()
+    assert await version.catalog.intake.retry(version.id, 1, None, "ann")
+    return await version.dispatched()
+
+
+async def _retried_with_its_batch(version: Version) -> Dispatch:
+    await version.failed()
+    assert await version.catalog.batches.requeue_failed(version.batch_id) == 1
+    return await version.dispatched("again")
+
+
+async def _canceled_and_retried_with_its_batch(version: Version) -> Dispatch:
+    await version.catalog.documents.finish(version.id, 1, "canceled", Reason("canceled"))
+    assert await version.catalog.batches.requeue_failed(version.batch_id) == 1
+    return await version.dispatched("again")
+
+
+async def _ingested_again(version: Version) -> Dispatch:
+    await version.catalog.documents.publish(publishing(version.id, 1))
+    assert await version.catalog.stalled.ingest_again(version.id, 1)
+    return await version.dispatched()
+
+
+@pytest.mark.parametrize(
+    "again", [_retried, _retried_with_its_batch, _canceled_and_retried_with_its_batch, _ingested_again]
+)
+async def test_a_retry_from_a_step_is_for_one_run(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, again: Callable[[Version], Awaitable[Dispatch]]
+) -> None:
+    """The run after it, for whatever reason there is one, uses what was made before."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.dispatched("first")
+    await version.failed()
+    assert await catalog.intake.retry(version.id, 1, "parse", "ann")
+    assert (await version.dispatched()).retry_from == "parse"
+    assert (await again(version)).retry_from is None
+
+
+async def test_the_end_of_a_run_is_the_end_of_its_retry(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """What the retry asked for is forgotten with the run, and not with the first look at it."""
+    version = await Version.taken(settings, catalog, kb)
+    for end in (version.failed, lambda: catalog.documents.publish(publishing(version.id, 1))):
+        version.put(state="running", retry_from="parse", waiting_for="triton", eta_seconds=4.0, dispatched_at=LATER)
+        await end()
+        row = version.row()
+        assert (row["retry_from"], row["waiting_for"], row["eta_seconds"]) == (None, None, None)
+
+
+async def test_a_lost_run_starts_again_where_it_was_to_start(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A retry from a step whose run was lost is still to be done."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.failed()
+    await catalog.intake.retry(version.id, 1, "chunk", "ann")
+    await version.dispatched()
+    assert await catalog.stalled.put_back(await version.read())
+    assert (await version.dispatched()).retry_from == "chunk"
+
+
+# --- which transitions there are ---------------------------------------------------------------------
+
+
+async def _supersede(version: Version) -> None:
+    await version.catalog.documents.accept(version.kb.id, "a.pdf", TWO, 7, "ann")
+
+
+async def _supersede_late(version: Version) -> None:
+    before = version.row()
+    await _supersede(version)
+    version.put(**before)
+    await version.catalog.documents.publish(publishing(version.id, 2))
+    await version.catalog.documents.publish(publishing(version.id, 1))
+
+
+async def _note(version: Version) -> None:
+    version.put(dispatched_at=datetime(2020, 1, 1, tzinfo=UTC))
+    note = Note(document_id=version.id, version=1, at=LATER, state="waiting", stage="embed")
+    await version.catalog.documents.note([note])
+
+
+async def _put_back(version: Version) -> None:
+    await version.catalog.stalled.put_back(await version.read())
+
+
+async def _ingest_again(version: Version) -> None:
+    with create_engine(f"sqlite:///{version.settings.data_dir / 'catalog.db'}").begin() as connection:
+        connection.exec_driver_sql("UPDATE documents SET live_version = 1")
+    await version.catalog.stalled.ingest_again(version.id, 1)
+
+
+#: How each transition is asked for, by its name in the table.
+ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
+    "supersede": _supersede,
+    "supersede_late": _supersede_late,
+    "hold_undispatched": lambda version: version.catalog.intake.hold(version.id, 1, "ann"),
+    "release_undispatched": lambda version: version.catalog.intake.release(version.id, 1, "ann"),
+    "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
+    "hold_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=True),
+    "release_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=False),
+    "note": _note,
+    "publish": lambda version: version.catalog.documents.publish(publishing(version.id, 1)),
+    "finish": Version.failed,
+    "cancel_batch": lambda version: version.catalog.batches.cancel_queued(version.batch_id),
+    "requeue": lambda version: version.catalog.intake.retry(version.id, 1, None, "ann"),
+    "requeue_batch": lambda version: version.catalog.batches.requeue_failed(version.batch_id),
+    "put_back": _put_back,
+    "ingest_again": _ingest_again,
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.parametrize("state", STATES)
+async def test_a_transition_happens_where_it_is_allowed(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str, state: DocumentState
+) -> None:
+    """From every other state the version stays what it was, with its reason."""
+    version = await Version.taken(settings, catalog, kb)
+    version.put(state=state, reason={"code": "damaged"})
+    await ASKED[name](version)
+    row = version.row()
+    if state in ALLOWED[name].sources:
+        assert row["state"] in ALLOWED[name].targets
+    else:
+        assert (row["state"], row["reason"]) == (state, {"code": "damaged"})
+
+
+@pytest.mark.parametrize("name", ["hold_undispatched", "release_undispatched", "cancel_undispatched"])
+async def test_what_has_a_run_is_asked_of_the_run(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str
+) -> None:
+    """The catalogue changes nothing of a version whose run decides."""
+    version = await Version.taken(settings, catalog, kb)
+    (state, *_) = ALLOWED[name].sources
+    version.put(state=state, dispatched_at=LATER)
+    assert not await ASKED[name](version)
+    assert version.row()["state"] == state
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_starting_a_run_leaves_the_state(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, state: DocumentState
+) -> None:
+    """The run may have said more of itself before its start is written down."""
+    version = await Version.taken(settings, catalog, kb)
+    version.put(state=state)
+    await catalog.intake.dispatched([(version.id, 1)])
+    assert version.row()["state"] == state
+    assert version.row()["dispatched_at"] is not None
+
+
+async def test_a_version_that_is_back_in_line_knows_nothing_of_its_run(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A retry, alone or with its batch, and a run that was lost begin with the columns of a new version."""
+    version = await Version.taken(settings, catalog, kb)
+    fresh = {column: version.row()[column] for column in COLUMNS - {"batch_page"}}
+    used = {
+        "stage": "embed", "done": 7, "total": 9, "attempt": 3, "waiting_for": "triton", "next_attempt_at": LATER,
+        "eta_seconds": 4.0, "reason": {"code": "damaged"}, "dispatched_at": LATER,
+    }  # fmt: skip
+    for state, name in (("failed", "requeue"), ("failed", "requeue_batch"), ("running", "put_back"),
+                        ("ready", "ingest_again")):  # fmt: skip
+        version.put(state=state, **used)
+        await ASKED[name](version)
+        assert {column: version.row()[column] for column in fresh} == fresh
+
+
+# --- that nothing else makes one ---------------------------------------------------------------------
+
+
+def changes_of_versions(tree: ast.Module) -> Iterator[str]:
+    """Places where a module makes or changes rows of versions: statements, new rows, columns of a row."""
+    knows = any(isinstance(node, ast.alias) and node.name == "VersionRow" for node in ast.walk(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else ""
+            of_versions = any(isinstance(each, ast.Name) and each.id == "VersionRow" for each in node.args)
+            if called == "VersionRow" or (called in ("update", "insert") and of_versions):
+                yield f"{node.lineno}: {called}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in COLUMNS and knows:
+            yield f"{node.lineno}: {node.attr}"
+
+
+def test_only_the_transitions_change_a_versions_state() -> None:
+    """No other module of the catalogue sets its state or the columns that go with it."""
+    found = {path.name: list(changes_of_versions(ast.parse(path.read_text()))) for path in PACKAGE.glob("*.py")}
+    assert found.pop("transitions.py")
+    assert {name: places for name, places in found.items() if places} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "row.state = 'failed'",
+        "row.chunks, row.retry_from = 3, None",
+        "row.done += 1",
+        "update(VersionRow).values(state='failed')",
+        "change = update(VersionRow)",
+        "session.add(VersionRow(state='queued'))",
+    ],
+)
+def test_such_a_change_would_be_seen(line: str) -> None:
+    """The check above finds each way to do it."""
+    source = f"from activities.stores.catalog.tables import VersionRow\n{line}\n"
+    assert list(changes_of_versions(ast.parse(source)))
+
+
+async def test_the_table_names_every_transition() -> None:
+    """Each is asked for in these tests, by the name of its function."""
+    functions = {node.name for node in ast.parse((PACKAGE / "transitions.py").read_text()).body
+                 if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    assert ASKED.keys() == ALLOWED.keys()
+    assert ALLOWED.keys() - functions == {"note", "release_run"}  # a compiled statement; the other end of hold_run

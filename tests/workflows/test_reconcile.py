@@ -1,0 +1,505 @@
+"""Reconcile: what disagrees is broken by hand on the running platform, then found, mended, and not found again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
+
+from activities.contracts.ids import batch_workflow_id, reconcile_id
+from activities.contracts.queues import Queue
+from activities.contracts.reconcile import Finding
+from activities.stores.blob_keys import digest, original_key
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.tables import new_id
+from activities.stores.milvus import Milvus, Row
+from activities.stores.triton import Triton
+from tests.conftest import Platform, assert_eventually, finished, ready, upload
+from tests.documents import long_text
+from tests.workflows.test_replay import replayer
+from workflows.client.schedules import RECONCILE, schedule_reconcile
+from workflows.contracts import ReconcileJob, ReconcileReport
+from workflows.reconcile import Reconcile
+
+LEAVE = "Employees may carry over five days of unused annual leave into the next year."
+OLD = time.time() - 7200
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The platform's stores, to break things in, and its Temporal."""
+
+    platform: Platform
+    catalog: Catalog
+    milvus: Milvus
+    blobs: Blobs
+    temporal: Client
+    dimension: int
+
+    async def reconcile(self, *, repair: bool = True, grace: float = 0) -> dict[str, Finding]:
+        """Run it to its end; what it found, by kind."""
+        id = new_id()
+        report: ReconcileReport = await self.temporal.execute_workflow(
+            Reconcile.run,
+            ReconcileJob(reconcile_id=id, actor="test", repair=repair, grace_seconds=grace),
+            id=reconcile_id(id),
+            task_queue=Queue.WORKFLOWS,
+        )
+        assert report.repair == repair
+        return {finding.kind: finding for finding in report.findings}
+
+    async def settled(self) -> None:
+        """Nothing is found any more, also not what came of mending."""
+
+        async def nothing() -> bool:
+            return not await self.reconcile()
+
+        await assert_eventually(nothing)
+
+    def sql(self, statement: str, *parameters: object) -> list[Any]:
+        """Change the catalogue behind everybody's back."""
+        path = unquote(urlsplit(self.platform.settings.catalog_url).path)
+        with closing(sqlite3.connect(path, timeout=15, isolation_level=None)) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    async def collection(self, kb: str) -> str:
+        """The collection of a knowledge base."""
+        record = await self.catalog.knowledge_bases.get(kb)
+        return (await self.catalog.knowledge_bases.generation(record.id)).collection
+
+    async def insert(self, collection: str, document_id: str, version: int, ordinal: int = 0) -> None:
+        """A row that nobody asked for."""
+        row = Row(
+            id=f"{document_id}:{version}:{ordinal}", document_id=document_id, version=version, ordinal=ordinal,
+            page=0, section="", text=LEAVE,
+        )  # fmt: skip
+        await self.milvus.upsert(collection, [row], np.ones((1, self.dimension), np.float32))
+
+    async def put(self, key: str, data: bytes = b"stray", *, old: bool = True) -> str:
+        """A blob that nobody refers to."""
+        await self.blobs.put(key, data)
+        if old:
+            os.utime(Path(unquote(urlsplit(self.platform.settings.blobs_url).path)) / key, (OLD, OLD))
+        return key
+
+    async def there(self, *keys: str) -> list[bool]:
+        """Which of the blobs are there."""
+        return [await self.blobs.exists(key) for key in keys]
+
+
+@pytest.fixture
+async def stores(platform: Platform, temporal: Client) -> AsyncIterator[Stores]:
+    """Straight connections to all stores; whatever earlier tests left is mended first."""
+    settings = platform.settings
+    triton = Triton(settings.triton.address)
+    dimension = (await triton.card()).dimension
+    await triton.close()
+    catalog, milvus = Catalog(settings.catalog_url), Milvus(settings.milvus.uri)
+    stores = Stores(platform, catalog, milvus, Blobs(settings.blobs_url), temporal, dimension)
+    await stores.settled()
+    yield stores
+    await milvus.close()
+    await catalog.close()
+
+
+async def running(api: httpx.AsyncClient, document_id: str, state: str = "running") -> dict[str, Any]:
+    """Wait until a document's run is in this state."""
+
+    async def check() -> dict[str, Any] | None:
+        document: dict[str, Any] = (await api.get(f"/documents/{document_id}")).json()
+        return document if document["state"] == state else None
+
+    return await assert_eventually(check)
+
+
+async def found(stores: Stores, kind: str) -> Finding:
+    """Run it until it finds something of the kind: a step that was cut off may say its last word meanwhile."""
+
+    async def check() -> Finding | None:
+        return (await stores.reconcile()).get(kind)
+
+    return await assert_eventually(check, step=0.5)
+
+
+def big() -> bytes:
+    """A document that takes some seconds, and is like no other."""
+    return uuid.uuid4().hex.encode() + b"\n\n" + long_text(30_000)
+
+
+# --- catalogue and Temporal ------------------------------------------------------------------------
+
+
+async def test_a_document_whose_run_was_terminated_becomes_ready(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """It goes back in line, and is started again by the dispatcher."""
+    (document,) = await upload(api, kb, ("big.txt", big()))
+    await running(api, document["id"])
+    await temporal.get_workflow_handle(document["workflow_id"]).terminate("by hand")
+    finding = await found(stores, "documents_without_run")
+    assert (finding.count, finding.mended, finding.failed) == (1, 1, 0)
+    assert finding.examples == ["big.txt v1"]
+    assert (await finished(api, document["id"]))["state"] == "ready"
+    assert await stores.reconcile() == {}
+
+
+async def test_a_paused_document_without_a_run_stays_paused(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """It is as if it had been paused before it began: `resume` starts it."""
+    (document,) = await upload(api, kb, ("big.txt", big()))
+    await running(api, document["id"])
+    assert (await api.post(f"/documents/{document['id']}/pause")).status_code == 202
+    await running(api, document["id"], "paused")
+    await temporal.get_workflow_handle(document["workflow_id"]).terminate("by hand")
+    assert (await found(stores, "documents_without_run")).mended == 1
+    assert await stores.reconcile() == {}
+    assert (await running(api, document["id"], "paused"))["state"] == "paused"
+    assert (await api.post(f"/documents/{document['id']}/resume")).status_code == 202
+    assert (await finished(api, document["id"]))["state"] == "ready"
+
+
+async def test_a_terminated_document_of_a_running_batch_does_not_hold_it_up(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """The batch, which waits for its word, comes to its end."""
+    documents = await upload(api, kb, ("one.txt", big()), ("two.txt", big()))
+    (batch_id,) = {(await running(api, each["id"]))["batch_id"] for each in documents[:1]}
+    await temporal.get_workflow_handle(documents[0]["workflow_id"]).terminate("by hand")
+    assert (await found(stores, "documents_without_run")).mended == 1
+    for each in documents:
+        assert (await finished(api, each["id"]))["state"] == "ready"
+    await temporal.get_workflow_handle(batch_workflow_id(batch_id)).result()
+    assert await stores.reconcile() == {}
+
+
+async def test_a_batch_without_a_run_goes_on(api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str) -> None:
+    """With the documents that it had begun and whose runs are gone too, and those that it had not."""
+    opened = (await api.post(f"/knowledge-bases/{kb}/batches", json={"name": "b", "parallelism": 1})).json()
+    files = [("files", (f"{n}.txt", big(), "text/plain")) for n in range(3)]
+    accepted = await api.post(f"/knowledge-bases/{kb}/documents", files=files, params={"batch": opened["id"]})
+    documents = accepted.json()["documents"]
+
+    async def begun() -> dict[str, Any] | None:
+        page = (await api.get(f"/knowledge-bases/{kb}/documents", params={"state": "running"})).json()["items"]
+        return page[0] if page else None
+
+    document = await assert_eventually(begun)
+    await temporal.get_workflow_handle(opened["workflow_id"]).terminate("by hand")
+    await temporal.get_workflow_handle(document["workflow_id"]).terminate("by hand")
+    finding = await found(stores, "batches_without_run")
+    assert (finding.mended, finding.examples) == (1, ["b"])
+    assert (await api.post(f"/batches/{opened['id']}/close")).status_code == 202
+    for each in documents:
+        assert (await finished(api, each["id"]))["state"] == "ready"
+    await temporal.get_workflow_handle(opened["workflow_id"]).result()
+    await stores.settled()
+
+
+async def test_runs_of_what_is_gone_are_canceled(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """A document, or a batch, whose rows have vanished keeps nobody busy."""
+    opened = (await api.post(f"/knowledge-bases/{kb}/batches", json={"name": "b"})).json()
+    files = [("files", ("small.txt", LEAVE.encode(), "text/plain"))]
+    accepted = await api.post(f"/knowledge-bases/{kb}/documents", files=files, params={"batch": opened["id"]})
+    small = await finished(api, accepted.json()["documents"][0]["id"])
+    (document,) = await upload(api, kb, ("big.txt", big()))
+    await running(api, document["id"])
+    await api.post(f"/documents/{document['id']}/pause")
+    await running(api, document["id"], "paused")
+    stores.sql("DELETE FROM versions WHERE document_id IN (?, ?)", document["id"], small["id"])
+    stores.sql("DELETE FROM documents WHERE id IN (?, ?)", document["id"], small["id"])
+    stores.sql("DELETE FROM batches WHERE id = ?", opened["id"])
+    looked = (await stores.reconcile(repair=False))["runs_without_document"]
+    assert (looked.count, looked.mended) == (2, 0)
+    finding = (await stores.reconcile())["runs_without_document"]
+    assert (finding.count, finding.mended) == (2, 2)
+    assert set(finding.examples) == {document["workflow_id"], opened["workflow_id"]}
+
+    async def over() -> bool:
+        runs = [await temporal.get_workflow_handle(id).describe() for id in finding.examples]
+        return all(run.status is not WorkflowExecutionStatus.RUNNING for run in runs)
+
+    await assert_eventually(over)
+    await stores.settled()
+
+
+async def test_deletions_that_were_only_begun_are_done(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """A document, and a knowledge base, that were hidden and never purged leave nothing either."""
+    other = f"test-{uuid.uuid4().hex[:12]}"
+    await api.post("/knowledge-bases", json={"name": other})
+    (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    await ready(api, other, ("leave.txt", LEAVE.encode()))
+    collection, doomed = await stores.collection(kb), await stores.collection(other)
+    await stores.catalog.documents.delete(document["id"], "ann")
+    await stores.catalog.knowledge_bases.delete(other, "ann")
+    assert "unfinished_deletions" not in await stores.reconcile(grace=600)
+    finding = (await stores.reconcile())["unfinished_deletions"]
+    assert (finding.count, finding.mended) == (2, 2)
+    assert set(finding.examples) == {"leave.txt", other}
+
+    async def gone() -> bool:
+        rows = stores.sql("SELECT id FROM documents WHERE id = ?", document["id"])
+        return not rows and doomed not in await stores.milvus.collections()
+
+    await assert_eventually(gone)
+    assert await stores.milvus.count(collection, document["id"]) == 0
+    await stores.settled()
+
+
+# --- catalogue and Milvus --------------------------------------------------------------------------
+
+
+async def test_rows_of_nobody_are_purged(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """Rows of an unknown document, and of a version that is not live; those of the live one stay."""
+    (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    collection = await stores.collection(kb)
+    await stores.insert(collection, new_id(), 1)
+    await stores.insert(collection, document["id"], 7)
+    looked = (await stores.reconcile(repair=False))["rows_without_version"]
+    assert (looked.count, looked.mended, await stores.milvus.count(collection)) == (2, 0, 3)
+    finding = (await stores.reconcile())["rows_without_version"]
+    assert (finding.count, finding.mended, finding.failed) == (2, 2, 0)
+    assert await stores.milvus.count(collection) == 1
+    assert await stores.reconcile() == {}
+
+
+async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """One of a generation that we do not know is; one of a knowledge base that never was ours is reported only."""
+    record = await stores.catalog.knowledge_bases.get(kb)
+    ours, foreign, other = f"kb_{record.id}_g99", f"kb_{new_id()}_g1", "somebody_elses"
+    for name in (ours, foreign, other):
+        await stores.milvus.create(name, stores.dimension)
+    try:
+        findings = await stores.reconcile()
+        assert findings["unknown_collections"] == Finding(
+            kind="unknown_collections", count=1, mended=1, examples=[ours]
+        )
+        assert findings["foreign_collections"] == Finding(kind="foreign_collections", count=1, examples=[foreign])
+        there = await stores.milvus.collections()
+        assert [name in there for name in (ours, foreign, other)] == [False, True, True]
+        assert (await stores.reconcile()).keys() == {"foreign_collections"}
+    finally:
+        for name in (ours, foreign, other):
+            await stores.milvus.drop(name)
+
+
+async def test_missing_and_surplus_rows_are_written_anew(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """From the blobs, without the model; search finds the document again."""
+    lacking, surplus = await ready(api, kb, ("leave.txt", LEAVE.encode()), ("long.txt", long_text(3000)))
+    collection = await stores.collection(kb)
+    await stores.milvus.delete(collection, lacking["id"], 1)
+    await stores.insert(collection, surplus["id"], 1, ordinal=4711)
+    finding = (await stores.reconcile())["wrong_counts"]
+    assert (finding.count, finding.mended, finding.failed) == (2, 2, 0)
+    for document in (lacking, surplus):
+        assert await stores.milvus.count(collection, document["id"], 1) == document["chunks"]
+    hits = (await api.post(f"/knowledge-bases/{kb}/search", json={"query": LEAVE})).json()["hits"]
+    assert hits[0]["document_id"] == lacking["id"]
+    assert await stores.reconcile() == {}
+
+
+async def test_rows_whose_blobs_are_lost_are_made_from_the_original(
+    api: httpx.AsyncClient, stores: Stores, kb: str
+) -> None:
+    """The document is ingested again; when its original is lost too, that is said and nothing is touched."""
+    saved, lost = await ready(api, kb, ("saved.txt", big()), ("lost.txt", big()))
+    collection = await stores.collection(kb)
+    for document in (saved, lost):
+        (version,) = await stores.catalog.documents.blobs(document["id"])
+        await stores.milvus.delete(collection, document["id"])
+        keys = [version.chunks_key, version.vectors_key]
+        keys += [version.parsed_key, original_key(version.sha256)] if document is lost else []
+        for key in keys:
+            assert key is not None
+            await stores.blobs.delete(key)
+    finding = (await stores.reconcile())["wrong_counts"]
+    assert (finding.count, finding.mended, finding.failed) == (2, 1, 1)
+
+    async def whole() -> bool:
+        return await stores.milvus.count(collection, saved["id"], 1) == saved["chunks"]
+
+    await assert_eventually(whole)
+    assert (await finished(api, saved["id"]))["state"] == "ready"
+    again = await stores.reconcile()
+    assert (again["wrong_counts"].count, again["wrong_counts"].failed) == (1, 1)
+    assert again["wrong_counts"].examples[0].startswith("lost.txt v1: 0 rows")
+    result = stores.platform.holdfast("doctor", "--repair")
+    assert result.returncode == 1, result.stderr
+    await api.delete(f"/documents/{lost['id']}")
+    await stores.settled()
+
+
+# --- catalogue and blobs ---------------------------------------------------------------------------
+
+
+async def test_old_blobs_of_nobody_are_removed(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """Of every kind, with what was made of them; what is young, or used, stays. Old answers to uploads go too."""
+    (document,) = await ready(api, kb, ("leave.txt", big()))
+    (version,) = await stores.catalog.documents.blobs(document["id"])
+    used = [original_key(version.sha256), version.parsed_key, version.chunks_key, version.vectors_key]
+    sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+    parsed = f"parsed/{sha256}/v1"
+    chunks = f"chunks/{digest(parsed)}/350-0"
+    strays = [
+        await stores.put(key)
+        for key in (
+            original_key(sha256), parsed, chunks, f"vectors/{digest(chunks)}/model/all",
+            f"chunks/{'0' * 32}/350-0", f"vectors/{'0' * 32}/model/all", f"questions/{new_id()}/sources",
+        )
+    ]  # fmt: skip
+    for key in used:
+        assert key is not None
+        await stores.put(key, await stores.blobs.get(key))  # as old as the others
+    young = await stores.put(original_key("1" * 64), old=False)
+    archive = hashlib.sha256(sha256.encode()).hexdigest()
+    record = await stores.catalog.knowledge_bases.get(kb)
+    batch = await stores.catalog.batches.create(record.id, "a.zip", 1, "ann", closed=True, archive_sha256=archive)
+    stores.sql("UPDATE batches SET state = 'running', dispatched_at = '2100-01-01 00:00:00.000000',"
+               " updated_at = '2100-01-01 00:00:00.000000' WHERE id = ?", batch.id)  # fmt: skip
+    kept = await stores.put(original_key(archive))
+    await stores.catalog.intake.keep_answer("ann", "old", "f", {})
+    await stores.catalog.intake.keep_answer("ann", "new", "f", {})
+    stores.sql("UPDATE idempotency_keys SET created_at = '2020-01-01 00:00:00.000000' WHERE key = 'old'")
+
+    looked = (await stores.reconcile(repair=False))["stray_blobs"]
+    assert looked.mended == 0
+    assert all(await stores.there(*strays))
+    finding = (await stores.reconcile())["stray_blobs"]
+    assert (finding.count, finding.mended) == (4, 4)  # an original goes with all that was made of it
+    assert not any(await stores.there(*strays))
+    assert all(await stores.there(*[key for key in used if key], young, kept))
+    assert await stores.catalog.intake.answer_of("ann", "old") is None
+    assert await stores.catalog.intake.answer_of("ann", "new") is not None
+    assert await stores.reconcile() == {}
+
+    stores.sql("UPDATE batches SET state = 'ready' WHERE id = ?", batch.id)
+    assert (await stores.reconcile())["stray_blobs"].examples == [kept]
+    await stores.blobs.delete(young)
+
+
+async def test_an_upload_of_a_content_that_is_being_removed_is_whole(
+    api: httpx.AsyncClient, stores: Stores, kb: str
+) -> None:
+    """Whichever comes first: the uploaded bytes are there afterwards, and become ready."""
+    contents = [f"{LEAVE} {uuid.uuid4().hex}".encode() for _ in range(12)]
+    for content in contents:
+        await stores.put(original_key(hashlib.sha256(content).hexdigest()), content)
+    mending = asyncio.create_task(stores.reconcile(grace=60))
+    documents = []
+    for number, content in enumerate(contents):
+        await asyncio.sleep(0.02)
+        documents += await upload(api, kb, (f"{number}.txt", content))
+    await mending
+    for document, content in zip(documents, contents, strict=True):
+        assert (await finished(api, document["id"]))["state"] == "ready"
+        assert (await api.get(f"/documents/{document['id']}/content")).content == content
+    await stores.settled()
+
+
+async def test_a_removal_that_was_cut_off_is_finished(stores: Stores) -> None:
+    """A content that a run had begun to remove when it was terminated can be uploaded again."""
+    sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+    assert await stores.catalog.contents.begin_stray_removal(sha256, new_id())
+    assert (await stores.reconcile())["stray_blobs"].mended == 1
+    assert stores.sql("SELECT removing_by FROM contents WHERE sha256 = ?", sha256) == []
+    assert await stores.reconcile() == {}
+
+
+# --- the whole -------------------------------------------------------------------------------------
+
+
+async def test_work_that_goes_on_is_not_disturbed(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """Uploads, a batch, new versions and deletions meanwhile: nothing is found, and all come to their end."""
+    await ready(api, kb, ("a.txt", LEAVE.encode()), ("b.txt", LEAVE.encode()))
+    documents = await upload(api, kb, *[(f"{n}.txt", f"{n} {LEAVE}".encode()) for n in range(8)])
+    findings = [await stores.reconcile(grace=20)]
+    documents += await upload(api, kb, ("a.txt", big()))
+    documents += await upload(api, kb, ("single.txt", big()))
+    (b,) = await upload(api, kb, ("b.txt", LEAVE.encode()))
+    await api.delete(f"/documents/{b['id']}")
+    for _ in range(4):
+        findings.append(await stores.reconcile(grace=20))
+    states = {(await finished(api, each["id"]))["state"] for each in documents}
+    assert states == {"ready"}
+    assert findings == [{}] * 5
+    assert await stores.reconcile() == {}
+
+
+async def test_it_is_started_watched_and_read_through_the_api(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """A job like any other; its end is in the audit trail."""
+    collection = await stores.collection(kb)
+    await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    await stores.insert(collection, new_id(), 1)
+    accepted = await api.post("/reconcile", json={"repair": False})
+    assert accepted.status_code == 202
+    job = accepted.json()
+    assert job["workflow_id"] == f"reconcile/{job['id']}"
+
+    async def over() -> dict[str, Any] | None:
+        state: dict[str, Any] = (await api.get(job["status_url"].removeprefix("/api/v1"))).json()
+        return state if state["state"] == "ready" else None
+
+    state = await assert_eventually(over)
+    (finding,) = state["report"]["findings"]
+    assert (finding["kind"], finding["count"], finding["mended"]) == ("rows_without_version", 1, 0)
+    assert (state["found"], state["report"]["repair"], state["reason"]) == (1, False, None)
+    history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
+    assert len(history.events) < 80
+    await replayer().replay_workflow(history)
+    ((actor, detail),) = stores.sql(
+        "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]
+    )
+    assert actor == "admin"
+    assert json.loads(detail)["findings"] == {"rows_without_version": {"count": 1, "mended": 0}}
+    result = stores.platform.holdfast("doctor", "--repair", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["report"]["findings"][0]["mended"] == 1
+    assert stores.platform.holdfast("doctor", "--repair").stdout == "Everything agrees.\n"
+    missing = await api.get(f"/reconcile/{new_id()}")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
+
+
+async def test_it_is_scheduled(platform: Platform, temporal: Client) -> None:
+    """Hourly unless a setting says otherwise, never twice at once; a schedule that was paused stays paused."""
+    handle = temporal.get_schedule_handle(RECONCILE)
+    schedule = (await handle.describe()).schedule
+    assert platform.settings.reconcile.minutes == 60
+    assert [interval.every.total_seconds() for interval in schedule.spec.intervals] == [3600]
+    assert schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
+    await handle.pause()
+    await schedule_reconcile(temporal, 30)
+    schedule = (await handle.describe()).schedule
+    assert [interval.every.total_seconds() for interval in schedule.spec.intervals] == [1800]
+    assert schedule.state.paused
+    for _ in range(2):
+        await schedule_reconcile(temporal, 0)
+    await schedule_reconcile(temporal, 60)
+    await handle.trigger()
+
+    async def ended() -> bool:
+        runs = [run async for run in temporal.list_workflows("WorkflowType = 'Reconcile' AND Owner = 'schedule'")]
+        return any(run.status is WorkflowExecutionStatus.COMPLETED for run in runs)
+
+    await assert_eventually(ended)

@@ -1,0 +1,84 @@
+"""What is down is waited for: the job says what for, loses nothing, and goes on by itself when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
+from tests.documents import long_text
+from tests.workflows.test_control import embedding
+
+
+@contextmanager
+def down(platform: Platform, part: str) -> Iterator[None]:
+    """A part is killed, and nobody starts it again until the end."""
+    os.kill(platform.pid, signal.SIGSTOP)
+    try:
+        os.kill(platform.pid_of(part), signal.SIGKILL)
+        yield
+    finally:
+        os.kill(platform.pid, signal.SIGCONT)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("part", "characters"), [("triton", 101_111), ("milvus", 31_112)])
+async def test_documents_and_questions_wait_for_what_is_down(
+    api: httpx.AsyncClient, kb: str, platform: Platform, part: str, characters: int
+) -> None:
+    """Status, list and reason name it; nothing fails, however many attempts it takes; nobody has to ask again."""
+    await ready(api, kb, ("parking.txt", b"The parking garage opens at seven in the morning and closes at ten."))
+    (document,) = await upload(api, kb, ("long.txt", long_text(characters)))
+    if part == "triton":
+        await embedding(api, document["id"], 64)
+
+    async def waits() -> dict[str, Any] | None:
+        state = (await api.get(f"/documents/{document['id']}/status")).json()
+        assert state["state"] not in ("failed", "ready"), state
+        return state if state["state"] == "waiting" and state["attempt"] >= 3 else None
+
+    with down(platform, part):
+        accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "When does the garage open?"})
+        assert accepted.status_code == 202, accepted.text
+        following = asyncio.create_task(events(api, accepted.json()["events_url"]))
+        state = await assert_eventually(waits)
+        assert state["waiting_for"] == part
+        assert "Work waits and goes on" in state["reason"]
+        chinese = await api.get(f"/documents/{document['id']}/status", headers={"Accept-Language": "zh"})
+        assert "恢复后自动继续" in chinese.json()["reason"]
+        await asyncio.sleep(1)
+        listed = (await api.get(f"/knowledge-bases/{kb}/documents", params={"state": "waiting"})).json()["items"]
+        assert [(item["id"], item["waiting_for"]) for item in listed] == [(document["id"], part)]
+        assert not following.done()
+        assert (await api.get(f"/questions/{accepted.json()['id']}")).json()["state"] == "running"
+    back = time.monotonic()
+    assert (await finished(api, document["id"]))["state"] == "ready"
+    print(f"ready {time.monotonic() - back:.1f} s after {part} was let back")
+    *_, (name, last) = await asyncio.wait_for(following, 90)
+    assert (name, last["found"]) == ("done", True), last
+    assert "at seven in the morning" in last["answer"]
+
+
+@pytest.mark.long
+async def test_without_temporal_the_lists_and_search_go_on(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
+    """What only reads answers; what would start work is refused with 503 and leaves nothing behind."""
+    with down(platform, "temporal"):
+        await asyncio.sleep(1.5)  # what was known a moment ago is known no longer
+        form = [("files", ("a.txt", b"Never accepted.", "text/plain"))]
+        refused = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert (await api.get(f"/knowledge-bases/{kb}/documents")).json()["items"] == []
+        assert (await api.post(f"/knowledge-bases/{kb}/search", json={"query": "x"})).status_code == 200
+
+    async def accepted() -> bool:
+        return (await api.post(f"/knowledge-bases/{kb}/documents", files=form)).status_code == 202
+
+    await assert_eventually(accepted)

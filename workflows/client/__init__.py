@@ -1,0 +1,1 @@
+"""Starts, steers and schedules workflows from outside."""

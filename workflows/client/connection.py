@@ -1,0 +1,18 @@
+"""The connection to Temporal, and starting the platform's jobs (``activities.runtime.temporal`` has the error table)."""
+
+from __future__ import annotations
+
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from activities.runtime import temporal
+from activities.settings import TemporalSettings
+
+
+async def connect(settings: TemporalSettings, *, lazy: bool = False, metrics: str | None = None) -> Client:
+    """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
+
+    ``metrics`` is the address on which the SDK serves its own. Raises as ``activities.runtime.temporal.connect``.
+    """
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics))) if metrics else None
+    return await temporal.connect(settings, lazy=lazy, runtime=runtime)

@@ -1,0 +1,164 @@
+"""Starts workflows and steers them from outside. Ids are deterministic: starting twice is starting once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from async_lru import alru_cache
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDReusePolicy
+
+from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
+from activities.contracts.ids import (
+    batch_workflow_id,
+    delete_id,
+    delete_knowledge_base_id,
+    ingest_id,
+    question_id,
+    reconcile_id,
+)
+from activities.contracts.queues import Queue
+from activities.runtime import temporal
+from workflows.answer import AnswerQuestion
+from workflows.batch import IngestBatch
+from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob
+from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
+from workflows.ingest import IngestDocument
+from workflows.reconcile import Reconcile
+
+#: Seconds for which it is taken as known that Temporal answers.
+PING_SECONDS = 1.0
+
+
+PING_TIMEOUT = timedelta(seconds=2)
+
+
+#: How long an update may take to be taken in by a worker.
+UPDATE_TIMEOUT = timedelta(seconds=10)
+
+
+class Jobs:
+    """Starts workflows. Ids are deterministic: starting a job that runs already returns the running one."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def ping(self) -> None:
+        """Raise TemporalUnavailable unless it answers."""
+        async with temporal.translated():
+            await self.client.service_client.check_health(timeout=PING_TIMEOUT)
+
+    @alru_cache(ttl=PING_SECONDS)
+    async def ensure_available(self) -> None:
+        """Raise TemporalUnavailable when Temporal cannot take work; what was known a moment ago is good enough."""
+        await self.ping()
+
+    async def ingest(self, job: IngestJob) -> str:
+        """Start an ingestion; the workflow's id.
+
+        That a version is in line is the catalogue's to say: also one whose run was at its end may be again.
+        """
+        return await temporal.start(
+            self.client,
+            IngestDocument.run,
+            job,
+            ingest_id(job.document_id, job.version),
+            f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
+            temporal.attributes(job.knowledge_base, job.actor, job.document_id),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
+
+    async def batch(self, job: BatchJob, signal: str | None = None, *arguments: object) -> str:
+        """Start a batch, unless it runs; ``signal`` reaches it in either case. The workflow's id."""
+        return await temporal.start(
+            self.client,
+            IngestBatch.run,
+            job,
+            batch_workflow_id(job.batch_id),
+            f"Index the batch {job.name} into {job.knowledge_base}",
+            temporal.attributes(job.knowledge_base, job.actor),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            first_signal=signal,
+            signal_arguments=arguments,
+        )
+
+    async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
+        """Send a signal to a run; False when there is none, or it has ended."""
+        return await temporal.signal(self.client, workflow_id, name, *arguments)
+
+    async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
+        """Send a run back to a step; False when there is none, or it is at its end."""
+        try:
+            async with temporal.translated():
+                await self.handle(ingest_id(document_id, version)).execute_update(
+                    IngestDocument.retry, args=[from_step, actor], rpc_timeout=UPDATE_TIMEOUT
+                )
+        except (WorkflowUpdateFailedError, temporal.RunNotFound):
+            return False
+        return True
+
+    async def delete(self, job: DeleteJob) -> str:
+        """Start a document's deletion; the workflow's id."""
+        return await temporal.start(
+            self.client,
+            DeleteDocument.run,
+            job,
+            delete_id(job.document_id),
+            f"Delete {job.document_name} from {job.knowledge_base}",
+            temporal.attributes(job.knowledge_base, job.actor, job.document_id),
+        )
+
+    async def delete_knowledge_base(self, job: DeleteKnowledgeBaseJob) -> str:
+        """Start a knowledge base's deletion; the workflow's id."""
+        return await temporal.start(
+            self.client,
+            DeleteKnowledgeBase.run,
+            job,
+            delete_knowledge_base_id(job.knowledge_base_id),
+            f"Delete the knowledge base {job.knowledge_base}",
+            temporal.attributes(job.knowledge_base, job.actor),
+        )
+
+    async def answer(self, job: QuestionJob) -> str:
+        """Start a question; the workflow's id."""
+        return await temporal.start(
+            self.client,
+            AnswerQuestion.run,
+            job,
+            question_id(job.question_id),
+            f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
+            temporal.attributes(job.knowledge_base, job.actor, stage="running"),
+            queue=Queue.ANSWER,
+        )
+
+    async def reconcile(self, job: ReconcileJob) -> str:
+        """Start a comparison; the workflow's id."""
+        return await temporal.start(
+            self.client,
+            Reconcile.run,
+            job,
+            reconcile_id(job.reconcile_id),
+            f"Compare catalogue, blobs, Milvus and Temporal{', and mend what disagrees' if job.repair else ''}",
+            temporal.attributes(None, job.actor),
+        )
+
+    async def cancel(self, workflow_id: str, actor: str = "") -> bool:
+        """Ask a run to stop; False when there is none. One that has ended stays as it is."""
+        return await temporal.cancel(self.client, workflow_id, actor)
+
+    async def forget(self, workflow_id: str) -> None:
+        """Delete a run with its history, also while it goes on; one that never was is fine."""
+        request = DeleteWorkflowExecutionRequest(
+            namespace=self.client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
+        )
+        with suppress(temporal.RunNotFound):
+            async with temporal.translated():
+                await self.client.workflow_service.delete_workflow_execution(request)
+
+    def handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        """The handle of a run by its id."""
+        return self.client.get_workflow_handle(workflow_id)
