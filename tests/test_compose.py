@@ -19,13 +19,12 @@ import pytest
 import yaml
 from temporalio.common import SearchAttributeKey
 
+from activities.contracts import search_attributes
 from activities.contracts.queues import Queue
 from activities.settings import PREFIX, load, variables
 from api.cli.main import cli
 from api.stack.parts import SEARCH_ATTRIBUTES, TEMPORAL_CONFIG
 from api.stack.up import RETENTION_DAYS
-
-pass  # MOVED
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -285,7 +284,7 @@ def test_search_attributes_are_those_of_the_code() -> None:
     """What compose registers, what `holdfast up` registers, and what workflows set is one list."""
     script = (DEPLOY / "temporal/namespace.sh").read_text()
     registered = re.findall(r"--name (\w+) --type (\w+)", script)
-    keys = {value.name for value in vars(contracts).values() if isinstance(value, SearchAttributeKey)}
+    keys = {value.name for value in vars(search_attributes).values() if isinstance(value, SearchAttributeKey)}
     assert {name for name, _ in registered} == keys == set(SEARCH_ATTRIBUTES)
     assert {kind for _, kind in registered} == {"Keyword"}
 

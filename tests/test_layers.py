@@ -1,4 +1,4 @@
-"""The code's shape: small files and functions, errors handled where they are meant to be, nothing left to do."""
+"""The code's shape: small functions, errors handled where they are meant to be, nothing left to do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("activities", "workflows", "api", "triton_models")
 MIGRATIONS = "activities/stores/catalog/migrations/versions/"
 
-FILE_LINES = 400
 FUNCTION_LINES = 60
 
 #: The edges of processes and threads: the only places that handle whatever may come, and why.
 EDGES = {
-    "activities/ingest/progress.py": "the edge of a task that nobody waits for; what comes next must be written all the same",
+    "activities/ingest/progress.py": "the edge of a background task; the next write must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
@@ -68,10 +67,9 @@ def test_the_code_is_found() -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_can_be_read_at_once(file: str) -> None:
-    """It has at most 400 lines, and says in its first statement what it is for."""
+def test_a_module_says_what_it_is_for(file: str) -> None:
+    """Its first statement says what it is for."""
     text = (ROOT / file).read_text()
-    assert len(text.splitlines()) <= FILE_LINES
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), "no docstring"
 

@@ -46,7 +46,7 @@ class Finding(Contract, frozen=True):
     count: int
     mended: int = 0
     failed: int = 0
-    examples: list[str] = []  # noqa: RUF012 - msgspec copies it
+    examples: list[str] = []
 
 
 class Looked(Contract, frozen=True):

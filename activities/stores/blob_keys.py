@@ -1,4 +1,4 @@
-"""KEEP"""
+"""Keys of blobs: each names what the blob was made from, so that a step whose output exists is done."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     ``fingerprint`` names the vector space: equal fingerprints have comparable vectors. ``languages`` are
     ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``).
     ``batch_size`` is the number of texts in one request that suits the device. ``found_threshold`` says by
-    language (``*`` for the others) how similar passages must be to hold an answer (``activities.answering.extraction``).
+    language (``*`` for the others) how similar passages must be to hold an answer
+    (``activities.answering.extraction``).
     """
 
     model: str

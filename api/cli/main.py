@@ -95,7 +95,3 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character still shows the rest
     cli()
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ from api.stack.probes import http_ready, port_open, temporal_ready, triton_ready
 from api.stack.processes import free_port
 from api.stack.supervisor import Child
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 WORKERS = {

@@ -18,7 +18,7 @@ from activities.runtime.converter import data_converter
 from tests.conftest import ask, events, finished, ready, upload
 from workflows.worker import WORKFLOWS
 
-HISTORIES = sorted((Path(__file__).parent / "data" / "histories").glob("*.json"))
+HISTORIES = sorted((Path(__file__).parents[1] / "data" / "histories").glob("*.json"))
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 

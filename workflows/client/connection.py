@@ -1,4 +1,4 @@
-"""The connection to Temporal, and starting the platform's jobs (``activities.runtime.temporal`` has the error table)."""
+"""The connection to Temporal, with the metrics of its SDK (``activities.runtime.temporal`` has the error table)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from activities.readers.mail.reader import MAX_ATTACHMENTS, MAX_DEPTH
 from tests.activities.readers.test_parse import parsed, shape
 from tests.documents import encrypted, simple_docx, simple_eml, simple_msg, simple_pdf, simple_xlsx
 
-FILES = Path(__file__).parent / "data" / "files"
+FILES = Path(__file__).parents[2] / "data" / "files"
 PROGRAM = b"MZ\x90\x00\x03\x00\x00\x00" + bytes(range(256)) * 20
 
 makers = pytest.mark.parametrize(("make", "name"), [(simple_eml, "a.eml"), (simple_msg, "a.msg")])

@@ -309,7 +309,8 @@ def test_neither_the_fork_server_nor_recognition_imports_what_it_must_not() -> N
     """No ONNX Runtime before the fork; never OpenCV, which does not load without a display library."""
     code = (
         "import sys; import activities.ingest.preload; assert 'onnxruntime' not in sys.modules; "
-        "import activities.readers.ocr.engine as ocr; from PIL import Image; ocr.recognise(Image.new('RGB', (64, 64))); "
+        "import activities.readers.ocr.engine as ocr; from PIL import Image; "
+        "ocr.recognise(Image.new('RGB', (64, 64))); "
         "assert not {'cv2', 'rapidocr_onnxruntime', 'shapely'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})

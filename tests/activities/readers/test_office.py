@@ -17,7 +17,7 @@ from activities.settings import ParseSettings
 from tests.activities.readers.test_parse import CHINESE, ENGLISH, assert_all_there, parsed, shape
 from tests.documents import by_pandoc, simple_pptx
 
-FILES = Path(__file__).parent / "data" / "files"
+FILES = Path(__file__).parents[2] / "data" / "files"
 
 MARKDOWN = """# 第一章 Leave
 

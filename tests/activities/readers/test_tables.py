@@ -17,7 +17,7 @@ from activities.readers.tables.rows import elements_of
 from tests.activities.readers.test_parse import parsed, shape
 from tests.documents import simple_xlsx
 
-FILES = Path(__file__).parent / "data" / "files"
+FILES = Path(__file__).parents[2] / "data" / "files"
 CUPS = ["Team: Blues | Location: STL | Stanley Cups: 1", "Team: Flyers | Location: PHI | Stanley Cups: 2"]
 
 

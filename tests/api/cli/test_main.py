@@ -181,7 +181,7 @@ def test_the_command_line_imports_little() -> None:
     """Help comes at once: what is slow to import waits for the command that needs it."""
     slow = {"httpx", "rich.table", "temporalio", "grpc", "litestar", "sqlalchemy", "numpy"}
     code = f"import sys, api.cli; print(sorted({slow!r} & set(sys.modules)))"
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout == "[]\n"
 

@@ -20,7 +20,7 @@ from api.stack import processes
 from api.stack.supervisor import Backoff, Child, ChildFailed, Died, Ready, Supervisor
 from api.stack.up import pids as pids_in
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 DEADLINE = 20.0
 QUICK = Backoff(first=0.01, longest=0.04, reset_after=60)
 

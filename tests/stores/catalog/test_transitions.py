@@ -22,7 +22,7 @@ from tests.stores.catalog.test_catalog import ONE, TWO, catalog, kb, publishing,
 
 __all__ = ["catalog", "kb", "settings"]
 
-PACKAGE = Path(__file__).resolve().parents[2] / "activities" / "stores" / "catalog"
+PACKAGE = Path(__file__).resolve().parents[3] / "activities" / "stores" / "catalog"
 
 STATES: tuple[DocumentState, ...] = ("queued", "running", "waiting", "paused", "ready", "failed", "canceled")
 
