@@ -8,19 +8,19 @@
 //     └── passages ── original, quotes
 //   all of them on: api, sse, dom, format, i18n, icons
 
-import { call, session } from './api.js';
-import { Chat } from './chat.js';
-import { Conversations } from './conversations.js';
-import { Documents } from './documents.js';
-import { $, clearAnnouncements, clearNotices, notify } from './dom.js';
-import { bind, onLanguage, plain, startLanguage, t } from './i18n.js';
-import { drawIcons } from './icons.js';
-import { KnowledgeBases, counts } from './knowledge_bases.js';
-import { Passages } from './passages.js';
-import { askAddress, conversationAddress, documentsAddress, here, rename } from './route.js';
-import { Settings } from './settings.js';
-import { Side } from './side.js';
-import { SignIn } from './sign_in.js';
+import { call, session } from './shared/api.js';
+import { Chat } from './chat/chat.js';
+import { Conversations } from './chat/conversations.js';
+import { Documents } from './documents/documents.js';
+import { $, clearAnnouncements, clearNotices, notify } from './shared/dom.js';
+import { bind, onLanguage, plain, startLanguage, t } from './shared/i18n.js';
+import { drawIcons } from './shared/icons.js';
+import { KnowledgeBases, counts } from './page/knowledge_bases.js';
+import { Passages } from './chat/passages.js';
+import { askAddress, conversationAddress, documentsAddress, here, rename } from './shared/route.js';
+import { Settings } from './page/settings.js';
+import { Side } from './page/side.js';
+import { SignIn } from './page/sign_in.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
 const TALLY_MS = 400;

@@ -1,12 +1,12 @@
-// The binding of texts to elements. The texts stand in texts_*.js, each in English and Chinese.
+// The binding of texts to elements. The texts stand in ../texts/, each in English and Chinese.
 //
 // An element that shows a text carries its key in `data-i18n` (its content) or `data-i18n-attr`
 // ("name=key, name=key"), so that a switch of language only has to walk the document once.
 // In a text, {name} is a parameter and {n|page|pages} picks a form by the number n.
 
-import chat from './texts_chat.js';
-import documents from './texts_documents.js';
-import page from './texts_page.js';
+import chat from '../texts/chat.js';
+import documents from '../texts/documents.js';
+import page from '../texts/page.js';
 
 export const LANGUAGES = ['en', 'zh'];
 

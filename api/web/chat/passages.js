@@ -1,10 +1,10 @@
 // The panel that shows passages of a document: the one that was cited, with its quotes marked and its neighbours, or
 // all of them in turn. Beside the answer where there is room, over the page where there is not.
 
-import { call } from './api.js';
-import { $, announce, h, notify } from './dom.js';
-import { bind, plain, t } from './i18n.js';
-import { isShown, openOriginal } from './original.js';
+import { call } from '../shared/api.js';
+import { $, announce, h, notify } from '../shared/dom.js';
+import { bind, plain, t } from '../shared/i18n.js';
+import { isShown, openOriginal } from '../documents/original.js';
 import { holds, rangesOf } from './quotes.js';
 import { placeOf } from './sources.js';
 

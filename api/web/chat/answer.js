@@ -1,11 +1,11 @@
 // A question and its answer on the page: text as it streams, [n] as chips, sources, what is to be known about it, and
 // what can be done with it.
 
-import { announce, h } from './dom.js';
-import { bind, bindAttr, t } from './i18n.js';
+import { announce, h } from '../shared/dom.js';
+import { bind, bindAttr, t } from '../shared/i18n.js';
 import { Feedback } from './feedback.js';
 import { holds } from './quotes.js';
-import { icon } from './icons.js';
+import { icon } from '../shared/icons.js';
 import { Markdown } from './markdown.js';
 import { Sources } from './sources.js';
 

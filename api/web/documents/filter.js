@@ -1,7 +1,7 @@
 // Which documents are shown: those of a state or a batch (the server selects), of a name or a tag (the page does).
 
-import { $, h } from './dom.js';
-import { bind } from './i18n.js';
+import { $, h } from '../shared/dom.js';
+import { bind } from '../shared/i18n.js';
 import { STATES } from './job.js';
 
 const TYPING_MS = 250;

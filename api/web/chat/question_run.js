@@ -1,11 +1,11 @@
 // One question under way: it is asked, or picked up again after a reload, and its events are followed into its view.
 
-import { call } from './api.js';
-import { h } from './dom.js';
-import { duration } from './format.js';
-import { t } from './i18n.js';
-import { dependency, isOver, sentence } from './job.js';
-import { follow } from './sse.js';
+import { call } from '../shared/api.js';
+import { h } from '../shared/dom.js';
+import { duration } from '../shared/format.js';
+import { t } from '../shared/i18n.js';
+import { dependency, isOver, sentence } from '../documents/job.js';
+import { follow } from '../shared/sse.js';
 
 const STOP_PATIENCE_MS = 4000;
 

@@ -1,7 +1,7 @@
 // The passages that an answer stands on: cited ones in the open, the rest folded away. Each opens its passage.
 
-import { h } from './dom.js';
-import { bind } from './i18n.js';
+import { h } from '../shared/dom.js';
+import { bind } from '../shared/i18n.js';
 
 /** Page, section and version as small facts. */
 export function placeOf({ page, section, version }, withVersion = false) {

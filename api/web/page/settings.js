@@ -1,7 +1,7 @@
 // What a person sets for this device: light or dark, the language. And the way out.
 
-import { $ } from './dom.js';
-import { language, onLanguage, setLanguage } from './i18n.js';
+import { $ } from '../shared/dom.js';
+import { language, onLanguage, setLanguage } from '../shared/i18n.js';
 
 const STORED = 'holdfast.theme'; // read by theme.js
 

@@ -1,9 +1,9 @@
 // What is done with one document: paused, resumed, canceled, tried again, tagged, deleted.
 
-import { call } from './api.js';
-import { announce, notify } from './dom.js';
-import { askForText, confirmDelete } from './dialogs.js';
-import { t } from './i18n.js';
+import { call } from '../shared/api.js';
+import { announce, notify } from '../shared/dom.js';
+import { askForText, confirmDelete } from '../shared/dialogs.js';
+import { t } from '../shared/i18n.js';
 
 const path = (row) => `/documents/${encodeURIComponent(row.id)}`;
 

@@ -1,8 +1,8 @@
 // Markdown that streams in: parsed by marked, cleaned by DOMPurify, block by block, so that what stands stays.
 
-import DOMPurify from './vendor/purify.es.mjs';
-import { Marked } from './vendor/marked.esm.js';
-import { announce, h } from './dom.js';
+import DOMPurify from '../vendor/purify.es.mjs';
+import { Marked } from '../vendor/marked.esm.js';
+import { announce, h } from '../shared/dom.js';
 
 const CITED = /^\[(\d{1,3})\](?!\()/;
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);

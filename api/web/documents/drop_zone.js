@@ -1,6 +1,6 @@
 // Where files come from: a button for files, one for a folder, and the whole page as a place to drop both on.
 
-import { $, notify } from './dom.js';
+import { $, notify } from '../shared/dom.js';
 
 export class DropZone {
   /** `onFiles(found, folder)`: [{file, name}] and the name of the one folder they came from, if they did. `isOpen()`: take any? */

@@ -1,6 +1,6 @@
 // Many files into one batch: it is opened, filled by a few requests at a time, and closed.
 
-import { call, randomKey } from './api.js';
+import { call, randomKey } from '../shared/api.js';
 import { patiently, send } from './uploads.js';
 
 const AT_ONCE = 2;

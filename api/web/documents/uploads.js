@@ -1,6 +1,6 @@
 // Uploads: requests that are patient with a busy server, and a queue of single files, two at a time.
 
-import { randomKey, upload } from './api.js';
+import { randomKey, upload } from '../shared/api.js';
 
 const AT_ONCE = 2;
 const PAUSE_SECONDS = 5; // when the server asks for patience and does not say how long

@@ -2,8 +2,8 @@
 // upload must never wait for a free one. The first ones are streamed, one stream for a batch however many
 // documents it has; the rest are asked about in turn until a stream is free.
 
-import { call } from './api.js';
-import { follow } from './sse.js';
+import { call } from '../shared/api.js';
+import { follow } from '../shared/sse.js';
 import { isOver } from './job.js';
 
 const STREAMS = 2;

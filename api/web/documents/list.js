@@ -1,7 +1,7 @@
 // Keeps the rows of documents that are under way up to date by asking for the list: a few requests for all of
 // them together, however many there are, and none when nothing moves or the page is not looked at.
 
-import { call } from './api.js';
+import { call } from '../shared/api.js';
 import { isOver } from './job.js';
 
 const POLL_MS = 1000;

@@ -1,8 +1,8 @@
 // One batch as a card: how far its upload and its documents are, and what can be done about it.
 
-import { announce, h } from './dom.js';
-import { bind, bindAttr, plain, t } from './i18n.js';
-import { bytes, duration, moment, percent } from './format.js';
+import { announce, h } from '../shared/dom.js';
+import { bind, bindAttr, plain, t } from '../shared/i18n.js';
+import { bytes, duration, moment, percent } from '../shared/format.js';
 import { STATES, isOver, showReason, showState } from './job.js';
 
 const ORDER = ['queued', 'running', 'waiting', 'paused', 'ready', 'failed', 'canceled'];

@@ -1,9 +1,9 @@
 // One document in the list: first a file that is being uploaded, then a job, then a document.
 
-import { announce, h } from './dom.js';
-import { bind, bindAttr, plain, t } from './i18n.js';
-import { bytes, duration, shortMoment } from './format.js';
-import { menuButton } from './menu.js';
+import { announce, h } from '../shared/dom.js';
+import { bind, bindAttr, plain, t } from '../shared/i18n.js';
+import { bytes, duration, shortMoment } from '../shared/format.js';
+import { menuButton } from '../shared/menu.js';
 import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
 
 const PAUSE = ['documents.pause', 'pause'];

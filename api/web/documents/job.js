@@ -1,8 +1,8 @@
 // A job's state in words and steps: parse → chunk → embed → index → publish.
 
-import { bind, bindAttr, plain, t } from './i18n.js';
-import { h } from './dom.js';
-import { duration, moment, percent } from './format.js';
+import { bind, bindAttr, plain, t } from '../shared/i18n.js';
+import { h } from '../shared/dom.js';
+import { duration, moment, percent } from '../shared/format.js';
 
 const STAGES = {
   parse: 'stage.parse',

@@ -1,6 +1,6 @@
 // The conversations and the way to the documents: always there where there is room, a drawer where there is not.
 
-import { $ } from './dom.js';
+import { $ } from '../shared/dom.js';
 
 const NARROW = matchMedia('(max-width: 860px)');
 

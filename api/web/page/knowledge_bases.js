@@ -1,8 +1,8 @@
 // Choosing and creating a knowledge base.
 
-import { call } from './api.js';
-import { $, h, notify, problemLine } from './dom.js';
-import { kbAddress } from './route.js';
+import { call } from '../shared/api.js';
+import { $, h, notify, problemLine } from '../shared/dom.js';
+import { kbAddress } from '../shared/route.js';
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 

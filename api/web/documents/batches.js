@@ -1,8 +1,8 @@
 // The batches above the documents: those that run or ended lately, and those that are being uploaded.
 
-import { call } from './api.js';
-import { $, announce, notify } from './dom.js';
-import { t } from './i18n.js';
+import { call } from '../shared/api.js';
+import { $, announce, notify } from '../shared/dom.js';
+import { t } from '../shared/i18n.js';
 import { BatchCard } from './batch_card.js';
 import { BatchUpload } from './batch_upload.js';
 import { isOver } from './job.js';

@@ -1,8 +1,8 @@
 // The file that was uploaded. It is fetched with the key, as no link can carry it, and shown in a tab of its own if
 // it cannot run there as a page of ours; anything else is saved.
 
-import { download } from './api.js';
-import { h } from './dom.js';
+import { download } from '../shared/api.js';
+import { h } from '../shared/dom.js';
 
 const KEPT = 5;
 const SHOWN = /^(?:application\/pdf|image\/(?:png|jpeg|gif|webp|avif|bmp)|text\/(?:plain|markdown|csv|tab-separated-values))$/;

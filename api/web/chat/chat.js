@@ -1,8 +1,8 @@
 // The conversation that is shown: its turns, the question under way, and what stands there before the first one.
 
-import { call } from './api.js';
-import { $ } from './dom.js';
-import { bind, plain } from './i18n.js';
+import { call } from '../shared/api.js';
+import { $ } from '../shared/dom.js';
+import { bind, plain } from '../shared/i18n.js';
 import { AnswerView } from './answer.js';
 import { Composer } from './composer.js';
 import { QuestionRun, isRunning, restore } from './question_run.js';

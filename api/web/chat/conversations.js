@@ -1,12 +1,12 @@
 // The conversations beside the questions: opened, renamed, exported and deleted from here.
 
-import { call, download } from './api.js';
-import { $, announce, h, notify } from './dom.js';
-import { t } from './i18n.js';
-import { askForText, confirmDelete } from './dialogs.js';
-import { menuButton } from './menu.js';
-import { save } from './original.js';
-import { conversationAddress } from './route.js';
+import { call, download } from '../shared/api.js';
+import { $, announce, h, notify } from '../shared/dom.js';
+import { t } from '../shared/i18n.js';
+import { askForText, confirmDelete } from '../shared/dialogs.js';
+import { menuButton } from '../shared/menu.js';
+import { save } from '../documents/original.js';
+import { conversationAddress } from '../shared/route.js';
 
 const PAGE = 30;
 const DAY_MS = 86_400_000;

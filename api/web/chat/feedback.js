@@ -1,9 +1,9 @@
 // Thumbs beneath an answer, and a comment for those who have one.
 
-import { call } from './api.js';
-import { announce, h, notify } from './dom.js';
-import { bind, t } from './i18n.js';
-import { icon } from './icons.js';
+import { call } from '../shared/api.js';
+import { announce, h, notify } from '../shared/dom.js';
+import { bind, t } from '../shared/i18n.js';
+import { icon } from '../shared/icons.js';
 
 const LONGEST = 4000;
 const THUMBS = { up: 'feedback.up', down: 'feedback.down' };

@@ -1,7 +1,7 @@
 // Where a question is written: its text, the kind of answer, whether to wait for the index, and how to stop.
 
-import { $ } from './dom.js';
-import { bind } from './i18n.js';
+import { $ } from '../shared/dom.js';
+import { bind } from '../shared/i18n.js';
 
 export class Composer {
   /** `onAsk({question, mode, wait})`, `onStop()`. */

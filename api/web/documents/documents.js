@@ -1,13 +1,13 @@
 // The documents panel: what is there, what is being uploaded, what is under way.
 
-import { call } from './api.js';
-import { $, announce, notify } from './dom.js';
-import { t } from './i18n.js';
+import { call } from '../shared/api.js';
+import { $, announce, notify } from '../shared/dom.js';
+import { t } from '../shared/i18n.js';
 import { Batches } from './batches.js';
-import { DocumentActions } from './document_actions.js';
-import { DocumentFilter } from './document_filter.js';
-import { DocumentList } from './document_list.js';
-import { DocumentRow } from './document_row.js';
+import { DocumentActions } from './actions.js';
+import { DocumentFilter } from './filter.js';
+import { DocumentList } from './list.js';
+import { DocumentRow } from './row.js';
 import { DropZone } from './drop_zone.js';
 import { isOver } from './job.js';
 import { openOriginal } from './original.js';

@@ -1,8 +1,8 @@
 // The sign-in form: an API key, checked with one call before it is believed.
 
-import { Problem, call, session } from './api.js';
-import { $, problemLine } from './dom.js';
-import { bind } from './i18n.js';
+import { Problem, call, session } from '../shared/api.js';
+import { $, problemLine } from '../shared/dom.js';
+import { bind } from '../shared/i18n.js';
 
 export class SignIn {
   /** `onDone()` is called when the key was accepted. */
