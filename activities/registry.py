@@ -19,9 +19,9 @@ from activities.ingest.index import IndexActivities
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
-from activities.reconcile.blobs import MendBlobActivities
-from activities.reconcile.rows import MendRowActivities
-from activities.reconcile.runs import MendRunActivities
+from activities.reconcile.blobs import BlobRepairActivities
+from activities.reconcile.rows import RowRepairActivities
+from activities.reconcile.runs import RunRepairActivities
 from activities.retrieval.retriever import Retriever
 from activities.settings import Settings
 from activities.stores.connections import Stores
@@ -45,7 +45,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             indexing.purge_rows,
             indexing.drop_collections,
             publishing.publish,
-            publishing.hold,
+            publishing.record_pause,
             publishing.record_failure,
             publishing.remove_document,
             publishing.remove_documents,
@@ -53,10 +53,10 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.next_documents,
             batches.finished_documents,
             batches.close_batch,
-            batches.settle_batch,
+            batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
-            *_mending(stores),
+            *_repairing(stores),
         ]
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
@@ -69,18 +69,18 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     raise ValueError(f"no activities run on the queue {queue!r}")
 
 
-def _mending(stores: Stores) -> list[Callable[..., Any]]:
+def _repairing(stores: Stores) -> list[Callable[..., Any]]:
     """What `Reconcile` does, stage by stage."""
-    runs = MendRunActivities(stores.catalog, stores.milvus)
-    rows = MendRowActivities(stores.blobs, stores.milvus, stores.catalog)
-    blobs = MendBlobActivities(stores.blobs, stores.catalog)
+    runs = RunRepairActivities(stores.catalog, stores.milvus)
+    rows = RowRepairActivities(stores.blobs, stores.milvus, stores.catalog)
+    blobs = BlobRepairActivities(stores.blobs, stores.catalog)
     return [
-        runs.mend_batches,
-        runs.mend_documents,
-        runs.mend_runs,
-        runs.mend_deletions,
-        rows.mend_collections,
-        rows.mend_rows,
-        blobs.mend_blobs,
+        runs.repair_batches,
+        runs.repair_documents,
+        runs.repair_runs,
+        runs.repair_deletions,
+        rows.repair_collections,
+        rows.repair_rows,
+        blobs.repair_blobs,
         blobs.record_reconcile,
     ]

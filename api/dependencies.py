@@ -44,7 +44,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "stores": stores,
                 "jobs": jobs,
                 "dispatcher": dispatcher,
-                "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.keys.find),
+                "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from sources import EmbedModel, ModelUnavailableError
+from model_files import EmbedModel, ModelUnavailableError
 
 Floats = npt.NDArray[np.float32]
 

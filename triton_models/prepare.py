@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import sources
+import model_files
 
 STALE_SECONDS = 3600
 """An unfinished folder older than this belongs to a run that was killed."""
@@ -25,14 +25,14 @@ Progress = Callable[[str], None]
 
 
 def prepare(progress: Progress) -> None:
-    """Make the backend folder, the models and the CPU export. Raises `sources.ModelUnavailableError`."""
+    """Make the backend folder, the models and the CPU export. Raises `model_files.ModelUnavailableError`."""
     steps = [
         ("the python backend of tritonserver", _backend),
         ("embedding model", _embed_model),
         ("int8 export of the embedding model for the CPU", _embed_export),
         ("language model", _generate_model),
     ]
-    if os.environ.get(sources.RERANK_VARIABLE):
+    if os.environ.get(model_files.RERANK_VARIABLE):
         steps.append(("rerank model", _rerank_model))
     for number, (title, step) in enumerate(steps, start=1):
         step(lambda what, n=number, t=title: progress(f"{n}/{len(steps)} {t}: {what}"))  # type: ignore[misc]
@@ -40,14 +40,14 @@ def prepare(progress: Progress) -> None:
 
 def backend_folder() -> Path:
     """The --backend-directory of tritonserver."""
-    return sources.SHARE / "backends"
+    return model_files.SHARE / "backends"
 
 
 def pytriton_folder() -> Path:
     """Where the package nvidia-pytriton keeps tritonserver. Raises `ModelUnavailableError`."""
     spec = find_spec("pytriton")
     if spec is None or not spec.submodule_search_locations:
-        raise sources.ModelUnavailableError("nvidia-pytriton is not installed in this environment")
+        raise model_files.ModelUnavailableError("nvidia-pytriton is not installed in this environment")
     return Path(spec.submodule_search_locations[0]) / "tritonserver"
 
 
@@ -68,22 +68,22 @@ def _backend(progress: Progress) -> None:
 
 
 def _embed_model(progress: Progress) -> None:
-    folder = sources.default_embed_folder()
-    if not os.environ.get(sources.EMBED_VARIABLE) and not folder.is_dir():
+    folder = model_files.default_embed_folder()
+    if not os.environ.get(model_files.EMBED_VARIABLE) and not folder.is_dir():
         import convert_e5
 
-        progress(f"converting {sources.DEFAULT_EMBED} …")
+        progress(f"converting {model_files.DEFAULT_EMBED} …")
         with _building(folder) as unfinished:
             convert_e5.convert(unfinished)
-    model = sources.embed_model()
+    model = model_files.embed_model()
     progress(f"{model.name} ready, fingerprint {model.fingerprint}")
 
 
 def _embed_export(progress: Progress) -> None:
-    if sources.cuda_usable():
+    if model_files.cuda_usable():
         progress("not needed, a GPU serves")
         return
-    model = sources.embed_model()
+    model = model_files.embed_model()
     if model.onnx.is_file():
         progress("ready")
         return
@@ -96,11 +96,11 @@ def _embed_export(progress: Progress) -> None:
 
 
 def _generate_model(progress: Progress) -> None:
-    progress(f"{sources.generate_model().name} ready")
+    progress(f"{model_files.generate_model().name} ready")
 
 
 def _rerank_model(progress: Progress) -> None:
-    progress(f"{sources.rerank_model().name} ready")
+    progress(f"{model_files.rerank_model().name} ready")
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         prepare(lambda line: print(line, flush=True))
-    except sources.ModelUnavailableError as exc:
+    except model_files.ModelUnavailableError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     print(f"prepared in {time.monotonic() - started:.1f} s")

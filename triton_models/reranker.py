@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sources import ModelUnavailableError
+from model_files import ModelUnavailableError
 
 BATCH = 8
 """Pairs that are computed together."""

@@ -11,8 +11,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import model_files
 import prepare
-import sources
 
 REPOSITORY = Path(__file__).resolve().parent
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Linux keeps it
@@ -39,12 +39,12 @@ def command(options: argparse.Namespace, others: list[str]) -> list[str]:
         # A name of its own, so that two servers on one machine do not share memory by accident.
         f"--backend-config=python,shm-region-prefix-name={region}",
         "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in sources.served_models()),
+        *(f"--load-model={name}" for name in model_files.served_models()),
         *(f"--{kind}-address={options.host}" for kind in ("grpc", "http", "metrics")),
         f"--grpc-port={options.grpc_port}",
         f"--http-port={options.http_port}",
         f"--metrics-port={options.metrics_port}",
-        f"--allow-gpu-metrics={str(sources.cuda_usable()).lower()}",
+        f"--allow-gpu-metrics={str(model_files.cuda_usable()).lower()}",
         "--exit-timeout-secs=5",
         "--log-info=false",
         "--log-warning=false",
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:  # noqa: RET503 -- execve does not return
     try:
         prepare.prepare(lambda line: print(line, flush=True))
         line = command(options, others)
-    except sources.ModelUnavailableError as exc:
+    except model_files.ModelUnavailableError as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     remove_leftovers()

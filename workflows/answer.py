@@ -45,7 +45,7 @@ class AnswerQuestion:
         self._job = job
         self._events = WorkflowStream().topic(TOPIC)
         stages = WAITING_QUESTION_STAGES if job.wait_for_index else QUESTION_STAGES
-        self._progress = Progress(stages, quiet=job.quiet)
+        self._progress = Progress(stages, hide_stages=job.hide_stages)
         self._milliseconds: dict[str, int] = {}
         self._priority = Priority(priority_key=Urgency.QUESTION, fairness_key=job.knowledge_base_id)
 

@@ -20,11 +20,11 @@ with workflow.unsafe.imports_passed_through():
         DocumentVersion,
         FinishedInput,
         NextDocumentsInput,
-        SettleBatchInput,
+        RecordBatchStateInput,
         UnpackInput,
     )
     from activities.contracts.ids import ingest_id
-    from activities.contracts.ingest import Dispatch
+    from activities.contracts.ingest import DocumentToIngest
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
@@ -198,15 +198,15 @@ class IngestBatch:
         self._closed = found.closed
         self._ahead += found.documents
 
-    async def _start(self, document: Dispatch) -> None:
+    async def _start(self, document: DocumentToIngest) -> None:
         id = ingest_id(document.document_id, document.version)
         self._in_flight[id] = DocumentVersion(document_id=document.document_id, version=document.version)
         self._started += 1
-        fields = {name: getattr(document, name) for name in Dispatch.__struct_fields__}
+        fields = {name: getattr(document, name) for name in DocumentToIngest.__struct_fields__}
         try:
             run = await workflow.start_child_workflow(
                 IngestDocument.run,
-                IngestJob(**fields, priority=Urgency.BATCH, quiet=True),
+                IngestJob(**fields, priority=Urgency.BATCH, hide_stages=True),
                 id=id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -346,8 +346,10 @@ class IngestBatch:
     async def _settle(self, state: BatchState, reason: Reason | None = None) -> None:
         self._noted = self._parallelism
         await workflow.execute_activity(
-            signatures.settle_batch,
-            SettleBatchInput(batch_id=self._job.batch_id, state=state, parallelism=self._parallelism, reason=reason),
+            signatures.record_batch_state,
+            RecordBatchStateInput(
+                batch_id=self._job.batch_id, state=state, parallelism=self._parallelism, reason=reason
+            ),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Record the batch as {state}",

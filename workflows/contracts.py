@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode
 from activities.contracts.batches import DocumentVersion
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
-from activities.contracts.reconcile import Finding
+from activities.contracts.reconcile import Discrepancy
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
 
@@ -31,15 +33,15 @@ class JobState(Contract, frozen=True):
     updated_at: datetime | None = None
 
 
-class IngestJob(Dispatch, frozen=True):
+class IngestJob(DocumentToIngest, frozen=True):
     """One version of one document, to be made retrievable, and how urgent that is.
 
-    ``quiet`` keeps its stages out of the search attributes, each of which costs the server as much as a step:
+    ``hide_stages`` keeps its stages out of the search attributes, each of which costs the server as much as a step:
     thousands of documents of a batch are looked at in the batch.
     """
 
     priority: int = Priority.UPLOAD
-    quiet: bool = False
+    hide_stages: bool = msgspec.field(default=False, name="quiet")
 
 
 class IngestResult(Contract, frozen=True):
@@ -63,7 +65,7 @@ class BatchJob(Contract, frozen=True):
     parallelism: int
     archive_sha256: str | None = None
     in_flight: list[DocumentVersion] = []  # noqa: RUF012 - msgspec copies it
-    ahead: list[Dispatch] = []  # noqa: RUF012
+    ahead: list[DocumentToIngest] = []  # noqa: RUF012
     done: int = 0
     paused: bool = False
     paused_by: str = ""
@@ -87,8 +89,8 @@ class QuestionJob(Contract, frozen=True):
     """One question, to be answered from one knowledge base, or from some of its documents.
 
     ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
-    list of ``Turn`` that the client sent itself, which is the one that counts if it is there. ``quiet`` keeps stages
-    that take less than a second out of the search attributes, and ``at_once`` does short steps within the
+    list of ``Turn`` that the client sent itself, which is the one that counts if it is there. ``hide_stages``
+    keeps stages that take less than a second out of the search attributes, and ``at_once`` does short steps within the
     workflow's own task (runs that began before there was this do not).
     """
 
@@ -103,7 +105,7 @@ class QuestionJob(Contract, frozen=True):
     wait_for_index: bool = False
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
     filter: SearchFilter | None = None
-    quiet: bool = False
+    hide_stages: bool = msgspec.field(default=False, name="quiet")
     at_once: bool = False
 
 
@@ -124,4 +126,4 @@ class ReconcileReport(Contract, frozen=True):
     """What was found, by kind; kinds of which nothing was found are left out."""
 
     repair: bool
-    findings: list[Finding] = []  # noqa: RUF012 - msgspec copies it
+    findings: list[Discrepancy] = []  # noqa: RUF012 - msgspec copies it

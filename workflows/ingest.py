@@ -20,11 +20,11 @@ with workflow.unsafe.imports_passed_through():
         ChunkInput,
         Embedded,
         EmbedInput,
-        HoldInput,
         Indexed,
         IndexInput,
         Parsed,
         ParseInput,
+        PauseInput,
         Published,
         PublishInput,
         RecordFailureInput,
@@ -63,7 +63,7 @@ class IngestDocument:
     @workflow.init
     def __init__(self, job: IngestJob) -> None:
         self._job = job
-        self._progress = Progress(INGEST_STAGES, quiet=job.quiet)
+        self._progress = Progress(INGEST_STAGES, hide_stages=job.hide_stages)
         self._priority = Priority(priority_key=job.priority, fairness_key=job.knowledge_base_id)
         self._parsed: Parsed | None = None
         self._chunked: Chunked | None = None
@@ -215,8 +215,8 @@ class IngestDocument:
 
     async def _note_hold(self, *, paused: bool) -> None:
         await workflow.execute_activity(
-            signatures.hold,
-            HoldInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
+            signatures.record_pause,
+            PauseInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=said("Record the pause", self._paused_by)
@@ -232,7 +232,7 @@ class IngestDocument:
                 sha256=job.sha256,
                 document_name=job.document_name,
                 bytes=job.bytes,
-                fresh="parse" in self._fresh,
+                force="parse" in self._fresh,
                 chunking=job.chunking if self._in_one_go(job) else None,
             ),
             task_queue=Queue.CPU,
@@ -250,7 +250,7 @@ class IngestDocument:
     async def _chunk(self, job: IngestJob, parsed: Parsed) -> Chunked:
         return await workflow.execute_activity(
             signatures.chunk,
-            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, fresh="chunk" in self._fresh),
+            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, force="chunk" in self._fresh),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Split {parsed.characters:,} characters into chunks",
@@ -267,7 +267,7 @@ class IngestDocument:
                     document_id=job.document_id,
                     version=job.version,
                     chunks_key=chunked.chunks_key,
-                    fresh="embed" in self._fresh,
+                    force="embed" in self._fresh,
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
                     index=_index_input(job, parsed, chunked) if self._in_one_go(job) else None,
                     generation=job.generation,

@@ -80,7 +80,7 @@ ANSWER_STEP = Policy(
 
 #: Looks through everything there is, a slice at a time. What it mended is counted at its end, so that an attempt
 #: that was cut off leaves no more than a slice uncounted.
-MEND_STEP = Policy(
+REPAIR_STEP = Policy(
     start_to_close_timeout=timedelta(hours=6),
     heartbeat_timeout=HEARTBEAT,
     retry_policy=PATIENT,

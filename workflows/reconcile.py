@@ -15,24 +15,24 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
-    from activities.contracts.reconcile import Findings, Looked, LookInput, RecordReconcileInput
+    from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
     from activities.contracts.stages import RECONCILE_STAGES
     from activities.runtime.failures import reason_of
     from workflows.contracts import JobState, ReconcileJob, ReconcileReport
-    from workflows.policies import MEND_STEP, SHORT_STEP
+    from workflows.policies import REPAIR_STEP, SHORT_STEP
     from workflows.stages import Progress
 
-Step = Callable[[LookInput], Coroutine[Any, Any, Looked]]
+Step = Callable[[ScanInput], Coroutine[Any, Any, ScanResult]]
 
 #: Stage, its step, and its summary. Rows come after deletions, and blobs last: what is deleted needs none.
-LOOKS: tuple[tuple[str, Step, str], ...] = (
-    ("batches", signatures.mend_batches, "Find batches without a run"),
-    ("documents", signatures.mend_documents, "Find documents without a run"),
-    ("runs", signatures.mend_runs, "Find runs without a document"),
-    ("deletions", signatures.mend_deletions, "Find unfinished deletions"),
-    ("collections", signatures.mend_collections, "Find collections without an index generation"),
-    ("rows", signatures.mend_rows, "Find stray and missing rows"),
-    ("blobs", signatures.mend_blobs, "Find unreferenced files"),
+SCANS: tuple[tuple[str, Step, str], ...] = (
+    ("batches", signatures.repair_batches, "Find batches without a run"),
+    ("documents", signatures.repair_documents, "Find documents without a run"),
+    ("runs", signatures.repair_runs, "Find runs without a document"),
+    ("deletions", signatures.repair_deletions, "Find unfinished deletions"),
+    ("collections", signatures.repair_collections, "Find collections without an index generation"),
+    ("rows", signatures.repair_rows, "Find stray and missing rows"),
+    ("blobs", signatures.repair_blobs, "Find unreferenced files"),
 )
 
 
@@ -44,7 +44,7 @@ class Reconcile:
     def __init__(self, job: ReconcileJob) -> None:
         self._progress = Progress(RECONCILE_STAGES)
         self._priority = Priority(priority_key=Urgency.REINDEX)
-        self._found = Findings()
+        self._found = Discrepancies()
 
     @workflow.query
     def state(self) -> JobState:
@@ -55,7 +55,7 @@ class Reconcile:
     async def run(self, job: ReconcileJob) -> ReconcileReport:
         """The report, as far as it is known; what could not be looked at for an unforeseen reason raises."""
         try:
-            for stage, look, title in LOOKS:
+            for stage, look, title in SCANS:
                 self._progress.enter(stage)
                 await self._all(look, title, job)
         except (ActivityError, asyncio.CancelledError) as exc:
@@ -70,16 +70,16 @@ class Reconcile:
         return ReconcileReport(repair=job.repair, findings=self._found.list())
 
     async def _all(self, look: Step, title: str, job: ReconcileJob) -> None:
-        grace = job.blob_grace_seconds if look is signatures.mend_blobs else job.grace_seconds
+        grace = job.blob_grace_seconds if look is signatures.repair_blobs else job.grace_seconds
         after: str | None = ""
         while after is not None:
             looked = await workflow.execute_activity(
                 look,
-                LookInput(repair=job.repair, grace_seconds=grace, after=after),
+                ScanInput(repair=job.repair, grace_seconds=grace, after=after),
                 task_queue=Queue.STORE,
                 priority=self._priority,
                 summary=title,
-                **MEND_STEP,
+                **REPAIR_STEP,
             )
             self._found.merge(looked.findings)
             after = looked.next

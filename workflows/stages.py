@@ -15,9 +15,9 @@ with workflow.unsafe.imports_passed_through():
 class Progress:
     """The part of ``JobState`` that a workflow itself knows; attempts and counts come from its activities."""
 
-    def __init__(self, stages: tuple[str, ...], *, quiet: bool = False) -> None:
-        """``quiet``: only waiting and the end get into the search attributes."""
-        self._stages, self._quiet = stages, quiet
+    def __init__(self, stages: tuple[str, ...], *, hide_stages: bool = False) -> None:
+        """``hide_stages``: only waiting and the end get into the search attributes."""
+        self._stages, self._quiet = stages, hide_stages
         self._state: JobStateName = "queued"
         self._stage = ""
         self._updated_at: datetime | None = None

@@ -22,7 +22,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.contracts.queues import Queue
 from activities.errors import DependencyError
-from activities.ingest.progress import Board
+from activities.ingest.progress import ProgressRecorder
 from activities.registry import activities_of
 from activities.runtime.interceptor import ActivityEdge
 from activities.sandbox import runner
@@ -54,7 +54,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-def worker(client: Client, queue: str, stores: Stores, settings: Settings, board: Board) -> Worker:
+def worker(client: Client, queue: str, stores: Stores, settings: Settings, recorder: ProgressRecorder) -> Worker:
     """The worker of one task queue, with as many slots as that queue's resource has."""
     slots = {
         Queue.CPU: settings.worker.cpu_slots,
@@ -63,7 +63,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, board
         Queue.ANSWER: settings.worker.answer_slots,
     }
     shared: dict[str, Any] = {
-        "interceptors": [ActivityEdge(board)],
+        "interceptors": [ActivityEdge(recorder)],
         "graceful_shutdown_timeout": timedelta(seconds=5),
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
@@ -110,8 +110,8 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
     client = await _when_it_answers(lambda: connect(settings.temporal))
     async with AsyncExitStack() as running:
         stores = await running.enter_async_context(Stores.open(settings))
-        board = Board(stores.catalog)
-        writing = asyncio.create_task(board.run())
+        recorder = ProgressRecorder(stores.catalog)
+        writing = asyncio.create_task(recorder.run())
         running.callback(writing.cancel)
         if Queue.CPU in queues:
             runner.warm()
@@ -120,7 +120,7 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
             warming = asyncio.create_task(_when_it_answers(stores.triton.tokenizer))
             running.callback(warming.cancel)
         for queue in queues:
-            await running.enter_async_context(worker(client, queue, stores, settings, board))
+            await running.enter_async_context(worker(client, queue, stores, settings, recorder))
         if Queue.WORKFLOWS in queues:
             await _when_it_answers(lambda: schedule_reconcile(client, settings.reconcile.minutes))
         await log.ainfo("worker ready", queues=queues)

@@ -28,22 +28,22 @@ class RetrieveActivities:
         self._rewriter, self._prefetch = rewriter, prefetch
 
     @activity.defn(name="retrieve")
-    async def retrieve(self, job: RetrieveInput) -> Retrieved:
+    async def retrieve(self, input: RetrieveInput) -> Retrieved:
         """Find the passages that may answer, and keep their texts beside the question.
 
         Where the answer is to be written, the language model begins now.
         """
         began = time.perf_counter()
-        question = await self._standalone(job)
+        question = await self._standalone(input)
         rewritten = time.perf_counter()
         found = await self._retriever.search(
-            job.knowledge_base_id, question, PASSAGES, document_ids=job.documents, filter=job.filter
+            input.knowledge_base_id, question, PASSAGES, document_ids=input.documents, filter=input.filter
         )
         passages = await self._retriever.whole(found)
-        key = f"questions/{job.question_id}/sources"
+        key = f"questions/{input.question_id}/sources"
         texts = [passage.row.text for passage in passages]
         sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
-        if job.mode == "generative" and passages:
+        if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)
         ended = time.perf_counter()
@@ -51,7 +51,7 @@ class RetrieveActivities:
             sources_key=key,
             similarity=round(found.similarity, 6),
             sources=[source(n, passage) for n, passage in enumerate(passages, 1)],
-            standalone=question if question != job.question else None,
+            standalone=question if question != input.question else None,
             generation=found.generation.generation,
             model=found.generation.model,
             model_fingerprint=found.generation.model_fingerprint,
@@ -61,15 +61,15 @@ class RetrieveActivities:
             },
         )
 
-    async def _standalone(self, job: RetrieveInput) -> str:
+    async def _standalone(self, input: RetrieveInput) -> str:
         """The question as it is searched for: in a conversation with what it leans on."""
-        if job.history_key is not None:
-            turns = await self._blobs.load(job.history_key, list[Turn])
-        elif job.follows:
-            turns = await self._catalog.questions.turns(job.question_id, TURNS)
+        if input.history_key is not None:
+            turns = await self._blobs.load(input.history_key, list[Turn])
+        elif input.follows:
+            turns = await self._catalog.questions.turns(input.question_id, TURNS)
         else:
-            return job.question
-        return await self._rewriter.rewrite(job.question, turns, query_language(job.question))
+            return input.question
+        return await self._rewriter.rewrite(input.question, turns, query_language(input.question))
 
 
 def source(n: int, passage: Passage) -> Source:

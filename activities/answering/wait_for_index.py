@@ -42,10 +42,10 @@ class WaitActivities:
         self._catalog = catalog
 
     @activity.defn(name="wait_for_index")
-    async def wait_for_index(self, job: WaitInput) -> Waited:
+    async def wait_for_index(self, input: WaitInput) -> Waited:
         """Return when what the asker had brought before the question is ready, failed, canceled or gone."""
-        question = await self._catalog.questions.get(job.question_id)
-        pending = await self._catalog.pending.of_actor(job.knowledge_base_id, job.actor, question.created_at)
+        question = await self._catalog.questions.get(input.question_id)
+        pending = await self._catalog.backlog.of_actor(input.knowledge_base_id, input.actor, question.created_at)
         attempt = activity.info().attempt
         if not pending.documents:
             return Waited(attempts=attempt)

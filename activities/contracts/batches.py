@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.contracts import Contract
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import BatchState
 from activities.errors import Reason
 
@@ -16,7 +16,7 @@ class BatchCount(Contract, frozen=True):
     documents: int
 
 
-class SettleBatchInput(Contract, frozen=True):
+class RecordBatchStateInput(Contract, frozen=True):
     """What the batch's workflow is doing now."""
 
     batch_id: str
@@ -52,7 +52,7 @@ class NextDocumentsInput(Contract, frozen=True):
 class NextDocuments(Contract, frozen=True):
     """``closed`` when no more documents can come into the batch."""
 
-    documents: list[Dispatch]
+    documents: list[DocumentToIngest]
     closed: bool
 
 

@@ -12,7 +12,7 @@ from activities.contracts.documents import Chunking
 from activities.errors import Reason
 
 
-class Dispatch(Contract, frozen=True):
+class DocumentToIngest(Contract, frozen=True):
     """One version of one document, to be made retrievable.
 
     ``retry_from`` names the step from which everything is made anew; ``supersedes`` the older version whose
@@ -36,7 +36,7 @@ class Dispatch(Contract, frozen=True):
 
 
 class ParseInput(Contract, frozen=True):
-    """``fresh`` makes the output anew even if it is there; likewise in the other steps.
+    """``force`` makes the output anew even if it is there; likewise in the other steps.
 
     With ``chunking`` the document is cut in the same go: for short ones, handing over costs more than the work.
     """
@@ -44,7 +44,7 @@ class ParseInput(Contract, frozen=True):
     sha256: str
     document_name: str
     bytes: int
-    fresh: bool = False
+    force: bool = msgspec.field(default=False, name="fresh")
     chunking: Chunking | None = None
 
 
@@ -60,7 +60,7 @@ class Parsed(Contract, frozen=True):
 class ChunkInput(Contract, frozen=True):
     parsed_key: str
     chunking: Chunking
-    fresh: bool = False
+    force: bool = msgspec.field(default=False, name="fresh")
 
 
 class Chunked(Contract, frozen=True):
@@ -79,7 +79,7 @@ class EmbedInput(Contract, frozen=True):
     document_id: str
     version: int
     chunks_key: str
-    fresh: bool = False
+    force: bool = msgspec.field(default=False, name="fresh")
     slice_seconds: float | None = None
     index: IndexInput | None = None
     generation: int | None = None
@@ -171,7 +171,7 @@ class RecordFailureInput(Contract, frozen=True):
     canceled: bool = False
 
 
-class HoldInput(Contract, frozen=True):
+class PauseInput(Contract, frozen=True):
     """A version whose run was paused, or goes on."""
 
     document_id: str

@@ -9,7 +9,7 @@ import msgspec
 
 from activities.contracts import Contract
 
-FindingKind = Literal[
+DiscrepancyKind = Literal[
     "batches_without_run",
     "documents_without_run",
     "runs_without_document",
@@ -25,7 +25,7 @@ FindingKind = Literal[
 MAX_EXAMPLES = 10
 
 
-class LookInput(Contract, frozen=True):
+class ScanInput(Contract, frozen=True):
     """``repair`` is False to look only. What is younger than the grace is left alone: somebody is at work on it.
 
     ``after`` is the ``next`` of the call before, for steps that go on where they stopped.
@@ -36,23 +36,23 @@ class LookInput(Contract, frozen=True):
     after: str = ""
 
 
-class Finding(Contract, frozen=True):
+class Discrepancy(Contract, frozen=True):
     """``count`` things of a kind disagree: ``mended`` were put right, ``failed`` cannot be, and why is in the log.
 
     The rest was only looked at, or is for a person to decide (``foreign_collections``).
     """
 
-    kind: FindingKind
+    kind: DiscrepancyKind
     count: int
     mended: int = 0
     failed: int = 0
     examples: list[str] = []
 
 
-class Looked(Contract, frozen=True):
+class ScanResult(Contract, frozen=True):
     """``next`` is where to go on; None at the end."""
 
-    findings: list[Finding]
+    findings: list[Discrepancy]
     next: str | None = None
 
 
@@ -62,24 +62,24 @@ class RecordReconcileInput(Contract, frozen=True):
     reconcile_id: str
     actor: str
     repair: bool
-    findings: list[Finding]
+    findings: list[Discrepancy]
 
 
-class Findings:
+class Discrepancies:
     """Counts up findings, by kind, in the order in which they come."""
 
-    def __init__(self, found: Iterable[Finding] = ()) -> None:
-        self._found: dict[str, Finding] = {}
+    def __init__(self, found: Iterable[Discrepancy] = ()) -> None:
+        self._found: dict[str, Discrepancy] = {}
         self.merge(found)
 
-    def add(self, kind: FindingKind, example: str, *, mended: bool = False, failed: bool = False) -> None:
+    def add(self, kind: DiscrepancyKind, example: str, *, mended: bool = False, failed: bool = False) -> None:
         """One more of a kind."""
-        self.merge([Finding(kind=kind, count=1, mended=int(mended), failed=int(failed), examples=[example[:200]])])
+        self.merge([Discrepancy(kind=kind, count=1, mended=int(mended), failed=int(failed), examples=[example[:200]])])
 
-    def merge(self, found: Iterable[Finding]) -> None:
+    def merge(self, found: Iterable[Discrepancy]) -> None:
         """What another look found."""
         for new in found:
-            old = self._found.get(new.kind, Finding(kind=new.kind, count=0))
+            old = self._found.get(new.kind, Discrepancy(kind=new.kind, count=0))
             self._found[new.kind] = msgspec.structs.replace(
                 old,
                 count=old.count + new.count,
@@ -88,6 +88,6 @@ class Findings:
                 examples=[*old.examples, *new.examples][:MAX_EXAMPLES],
             )
 
-    def list(self) -> list[Finding]:
+    def list(self) -> list[Discrepancy]:
         """All of them."""
         return list(self._found.values())

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from activities.contracts.documents import Chunk, Chunking, ParsedDocument
 from activities.contracts.ingest import Chunked, ChunkInput
 from activities.errors import NoText
-from activities.ingest.splitting import Boundary, Piece, pieces
+from activities.ingest.splitting import Boundary, Segment, segments
 from activities.runtime.heartbeat import heartbeating
 from activities.stores.blob_keys import digest
 from activities.stores.blobs import Blobs
@@ -40,9 +40,10 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
     """
     overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
     room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
-    groups = list(_merged(pieces(parsed.elements, room, count_tokens), room))
+    groups = list(_merged(segments(parsed.elements, room, count_tokens), room))
     texts = [
-        "".join(piece.joint * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n") for group in groups
+        "".join(piece.separator * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n")
+        for group in groups
     ]
     chunks: list[Chunk] = []
     for at, (group, text) in enumerate(zip(groups, texts, strict=True)):
@@ -56,14 +57,14 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
     return chunks
 
 
-def _merged(found: list[Piece], room: int) -> Iterator[list[Piece]]:
+def _merged(found: list[Segment], room: int) -> Iterator[list[Segment]]:
     """Merge neighbours across the weakest boundaries first, while they fit in ``room`` tokens."""
     count = len(found)
     sizes = [piece.tokens for piece in found]
     first, last = list(range(count)), list(range(count))  # of the run that begins, or ends, here
     cut = [True] * count
     order = sorted(
-        (at for at in range(1, count) if found[at].boundary < Boundary.HARD),
+        (at for at in range(1, count) if found[at].boundary < Boundary.FIXED),
         key=lambda at: (found[at].boundary, found[at].key),
     )
     for at in order:
@@ -113,17 +114,17 @@ class ChunkActivities:
 
     @activity.defn(name="chunk")
     @heartbeating
-    async def chunk(self, job: ChunkInput) -> Chunked:
+    async def chunk(self, input: ChunkInput) -> Chunked:
         """Cut a parsed document once for each way of cutting; a second time its chunks are loaded."""
         card, tokenizer = await self._triton.card(), await self._triton.tokenizer()
-        chunking = await asyncio.to_thread(fitted, job.chunking, card, tokenizer)
-        key = f"chunks/{digest(job.parsed_key)}/{chunking_fingerprint(chunking, tokenizer)}"
+        chunking = await asyncio.to_thread(fitted, input.chunking, card, tokenizer)
+        key = f"chunks/{digest(input.parsed_key)}/{chunking_fingerprint(chunking, tokenizer)}"
         try:
-            chunks = [] if job.fresh else await self._blobs.load(key, list[Chunk])
+            chunks = [] if input.force else await self._blobs.load(key, list[Chunk])
         except KeyError:
             chunks = []
         if not chunks:
-            parsed = await self._blobs.load(job.parsed_key, ParsedDocument)
+            parsed = await self._blobs.load(input.parsed_key, ParsedDocument)
             # A thread: encoding a batch releases the GIL, and the tokenizer is too large to send to a child.
             chunks = await asyncio.to_thread(chunk_document, parsed, chunking, counter(tokenizer))
             if not chunks:

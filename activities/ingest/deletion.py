@@ -25,14 +25,14 @@ class RunActivities:
 
     @activity.defn(name="stop_runs")
     @heartbeating
-    async def stop_runs(self, job: StopRunsInput) -> Stopped:
+    async def stop_runs(self, input: StopRunsInput) -> Stopped:
         """Cancel the runs of a document, or of a knowledge base with its batches, and wait for their end."""
         client = activity.client()
         stopped = 0
-        if job.document_id is None:  # first, so that they start no more documents
-            for batch in await self._catalog.batches.active(job.knowledge_base_id):
+        if input.document_id is None:  # first, so that they start no more documents
+            for batch in await self._catalog.batches.active(input.knowledge_base_id):
                 stopped += await _stop(client, batch_workflow_id(batch))
-        documents = await self._catalog.documents.unfinished(job.knowledge_base_id, job.document_id)
+        documents = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)
         for done, (document, version) in enumerate(documents):
             report(done, len(documents))
             stopped += await _stop(client, ingest_id(document, version))

@@ -49,26 +49,26 @@ class EmbedActivities:
 
     @activity.defn(name="embed")
     @heartbeating
-    async def embed(self, job: EmbedInput) -> Embedded:
+    async def embed(self, input: EmbedInput) -> Embedded:
         """Make the vectors that are missing. Progress: chunks that have their vector."""
-        embedded = await self._embed(job)
-        if job.index is None or embedded.remaining:
+        embedded = await self._embed(input)
+        if input.index is None or embedded.remaining:
             return embedded
-        return msgspec.structs.replace(embedded, indexed=await self._index(job.index.of(embedded)))
+        return msgspec.structs.replace(embedded, indexed=await self._index(input.index.of(embedded)))
 
-    async def _embed(self, job: EmbedInput) -> Embedded:
+    async def _embed(self, input: EmbedInput) -> Embedded:
         card = await self._triton.card()
-        prefix = vectors_prefix(job.chunks_key, card.fingerprint)
+        prefix = vectors_prefix(input.chunks_key, card.fingerprint)
         key = f"{prefix}/all"
-        if job.fresh:
+        if input.force:
             for made_before in await self._blobs.list(prefix):
                 await self._blobs.delete(made_before)
         elif await self._blobs.exists(key):
             done = await self._blobs.load(key, VectorSet)
             return _embedded(key, card, len(done.hashes), embedded=0)
-        chunks = await self._blobs.load(job.chunks_key, list[Chunk])
+        chunks = await self._blobs.load(input.chunks_key, list[Chunk])
         texts = {digest(chunk.text): chunk for chunk in chunks}
-        known = {} if job.fresh else await self._known(job, prefix, card.fingerprint)
+        known = {} if input.force else await self._known(input, prefix, card.fingerprint)
         missing = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
         made = await embed_chunks(
             self._triton,
@@ -77,7 +77,7 @@ class EmbedActivities:
             {hash: texts[hash].text for hash in missing},
             self._settings,
             len(chunks),
-            job.slice_seconds,
+            input.slice_seconds,
         )
         if left := len(missing) - len(made):
             return _embedded(key, card, len(chunks), embedded=len(made), remaining=left)
@@ -93,10 +93,10 @@ class EmbedActivities:
             if part != whole:
                 await self._blobs.delete(part)
 
-    async def _known(self, job: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
+    async def _known(self, input: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
         """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
         keys = await self._blobs.list(prefix)
-        versions = await self._catalog.documents.blobs(job.document_id, job.generation) if job.version > 1 else []
+        versions = await self._catalog.documents.blobs(input.document_id, input.generation) if input.version > 1 else []
         earlier = [version.vectors_key for version in versions if version.vectors_key]
         keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
         known: dict[str, Vectors] = {}

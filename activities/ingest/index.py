@@ -59,37 +59,39 @@ class IndexActivities:
 
     @activity.defn(name="index")
     @heartbeating
-    async def index(self, job: IndexInput) -> Indexed:
+    async def index(self, input: IndexInput) -> Indexed:
         """Write a version's rows into the generation, and count them. They are not shown before publishing."""
-        generation = await self._catalog.knowledge_bases.generation(job.knowledge_base_id, job.generation)
+        generation = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, input.generation)
         if generation.model_fingerprint is None:
-            generation = await self._catalog.knowledge_bases.claim_model(generation, job.model, job.model_fingerprint)
-        if generation.model_fingerprint != job.model_fingerprint:
-            raise ModelMismatch(indexed=generation.model, serving=job.model)
+            generation = await self._catalog.knowledge_bases.claim_model(
+                generation, input.model, input.model_fingerprint
+            )
+        if generation.model_fingerprint != input.model_fingerprint:
+            raise ModelMismatch(indexed=generation.model, serving=input.model)
         collection = generation.collection
-        await self._milvus.create(collection, job.dimension)
-        rows = rows_of(job.document_id, job.version, await self._blobs.load(job.chunks_key, list[Chunk]))
-        vectors = (await self._blobs.load(job.vectors_key, VectorSet)).matrix()
+        await self._milvus.create(collection, input.dimension)
+        rows = rows_of(input.document_id, input.version, await self._blobs.load(input.chunks_key, list[Chunk]))
+        vectors = (await self._blobs.load(input.vectors_key, VectorSet)).matrix()
         await write_rows(self._milvus, collection, rows, vectors)
-        count = await self._milvus.count(collection, job.document_id, job.version)
+        count = await self._milvus.count(collection, input.document_id, input.version)
         if count != len(rows):
             # rows of an attempt with other chunks: clear the version, the retry writes it anew
-            await self._milvus.delete(collection, job.document_id, job.version)
+            await self._milvus.delete(collection, input.document_id, input.version)
             raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
-        published = None if job.publish is None else await self._publish(job.publish)
+        published = None if input.publish is None else await self._publish(input.publish)
         return Indexed(rows=count, published=published)
 
     @activity.defn(name="purge_rows")
     @heartbeating
-    async def purge_rows(self, job: PurgeInput) -> Purged:
+    async def purge_rows(self, input: PurgeInput) -> Purged:
         """Delete rows from every generation, and prove it by counting: the receipt says how many were there."""
         before = after = 0
-        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
-            for version in job.versions if job.versions is not None else [None]:
+        for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
+            for version in input.versions if input.versions is not None else [None]:
                 try:
-                    before += await self._milvus.count(generation.collection, job.document_id, version)
-                    await self._milvus.delete(generation.collection, job.document_id, version)
-                    after += await self._milvus.count(generation.collection, job.document_id, version)
+                    before += await self._milvus.count(generation.collection, input.document_id, version)
+                    await self._milvus.delete(generation.collection, input.document_id, version)
+                    after += await self._milvus.count(generation.collection, input.document_id, version)
                 except KeyError:
                     continue  # nothing was ever indexed there
         if after:
@@ -98,10 +100,10 @@ class IndexActivities:
 
     @activity.defn(name="drop_collections")
     @heartbeating
-    async def drop_collections(self, job: KnowledgeBaseInput) -> Purged:
+    async def drop_collections(self, input: KnowledgeBaseInput) -> Purged:
         """Drop every generation of a deleted knowledge base."""
         before = 0
-        for generation in await self._catalog.knowledge_bases.generations(job.knowledge_base_id):
+        for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
             try:
                 before += await self._milvus.count(generation.collection)
             except KeyError:

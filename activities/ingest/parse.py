@@ -100,19 +100,19 @@ class ParseActivities:
 
     @activity.defn(name="parse")
     @heartbeating
-    async def parse(self, job: ParseInput) -> Parsed:
+    async def parse(self, input: ParseInput) -> Parsed:
         """Parse a document once: a second time, and another document with the same bytes, load the result."""
-        key = parsed_key(job.sha256, job.document_name, self._settings.ocr)
+        key = parsed_key(input.sha256, input.document_name, self._settings.ocr)
         try:
-            document = None if job.fresh else await self._blobs.load(key, ParsedDocument)
+            document = None if input.force else await self._blobs.load(key, ParsedDocument)
         except KeyError:
             document = None
         if document is None:
-            document = await self._parse(job)
+            document = await self._parse(input)
             await self._blobs.save(key, document)
         chunked = None
-        if job.chunking is not None:
-            chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=job.chunking, fresh=job.fresh))
+        if input.chunking is not None:
+            chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=input.chunking, force=input.force))
         return Parsed(
             parsed_key=key,
             elements=len(document.elements),
@@ -122,20 +122,20 @@ class ParseActivities:
             chunked=chunked,
         )
 
-    async def _parse(self, job: ParseInput) -> ParsedDocument:
+    async def _parse(self, input: ParseInput) -> ParsedDocument:
         limits = Limits(seconds=self._settings.max_seconds, memory_mb=self._settings.max_memory_mb)
         with tempfile.TemporaryDirectory(prefix="holdfast-parse-") as folder:
             path = Path(folder) / "original"
             try:
-                await self._blobs.download(original_key(job.sha256), path)
+                await self._blobs.download(original_key(input.sha256), path)
             except KeyError as exc:
-                raise NotFound(kind="document", id=job.document_name) from exc  # deleted before its run began
+                raise NotFound(kind="document", id=input.document_name) from exc  # deleted before its run began
             return await run_isolated(
                 parse_file,
                 path,
-                job.document_name,
+                input.document_name,
                 self._settings,
                 limits=limits,
                 on_progress=report,
-                harmless=job.bytes <= HARMLESS_BYTES and is_harmless(await asyncio.to_thread(path.read_bytes)),
+                harmless=input.bytes <= HARMLESS_BYTES and is_harmless(await asyncio.to_thread(path.read_bytes)),
             )

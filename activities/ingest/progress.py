@@ -20,7 +20,7 @@ from activities.errors import DependencyError, HoldfastError
 from activities.runtime.heartbeat import Progress
 from activities.runtime.interceptor import Listener
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Note
+from activities.stores.catalog.records import RunProgress
 
 #: Seconds between two writes.
 WRITE_SECONDS = 0.5
@@ -39,12 +39,12 @@ log = structlog.get_logger()
 Version = tuple[str, int]
 
 
-class Board(Listener):
+class ProgressRecorder(Listener):
     """Hears of a worker's activities; ``run`` writes until it is canceled."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._notes: dict[Version, Note] = {}
+        self._notes: dict[Version, RunProgress] = {}
         self._progress: dict[Version, Progress] = {}  # of the stages under way, over their attempts
         self._waiting: set[Version] = set()  # for something that was down at the last attempt
         self._speeds: dict[Version, tuple[str, float, int]] = {}  # stage, when and at what count it began
@@ -103,14 +103,14 @@ class Board(Listener):
         if not notes:
             return
         try:
-            await self._catalog.documents.note(list(notes.values()))
+            await self._catalog.documents.record_progress(list(notes.values()))
         except DependencyError as exc:
             self._notes = notes | self._notes
             log.warning("progress is not written", reason=str(exc))
 
     def _note(self, version: Version, progress: Progress, state: DocumentState = "running", **more: Any) -> None:
         info = activity.info()
-        self._notes[version] = Note(
+        self._notes[version] = RunProgress(
             document_id=version[0],
             version=version[1],
             at=datetime.now(UTC),

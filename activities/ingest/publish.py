@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.contracts.deletion import KnowledgeBaseInput, Removed, RemoveInput
-from activities.contracts.ingest import FailureRecorded, HoldInput, Published, PublishInput, RecordFailureInput
+from activities.contracts.ingest import FailureRecorded, PauseInput, Published, PublishInput, RecordFailureInput
 from activities.contracts.stages import DocumentState
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blob_keys import digest, original_key
@@ -20,33 +20,33 @@ class PublishActivities:
         self._blobs, self._catalog = blobs, catalog
 
     @activity.defn(name="publish")
-    async def publish(self, job: PublishInput) -> Published:
+    async def publish(self, input: PublishInput) -> Published:
         """Make the version live, in one transaction."""
-        return await self._catalog.documents.publish(job)
+        return await self._catalog.documents.publish(input)
 
     @activity.defn(name="hold")
-    async def hold(self, job: HoldInput) -> None:
+    async def record_pause(self, input: PauseInput) -> None:
         """Write down that a version's run was paused, or goes on."""
-        await self._catalog.documents.hold(job.document_id, job.version, paused=job.paused)
+        await self._catalog.documents.record_pause(input.document_id, input.version, paused=input.paused)
 
     @activity.defn(name="record_failure")
-    async def record_failure(self, job: RecordFailureInput) -> FailureRecorded:
+    async def record_failure(self, input: RecordFailureInput) -> FailureRecorded:
         """Write down why a version did not become ready."""
-        state: DocumentState = "canceled" if job.canceled else "failed"
-        published = await self._catalog.documents.finish(job.document_id, job.version, state, job.reason)
+        state: DocumentState = "canceled" if input.canceled else "failed"
+        published = await self._catalog.documents.finish(input.document_id, input.version, state, input.reason)
         return FailureRecorded(purge=not published)
 
     @activity.defn(name="remove_document")
     @heartbeating
-    async def remove_document(self, job: RemoveInput) -> Removed:
+    async def remove_document(self, input: RemoveInput) -> Removed:
         """Delete a document's blobs, except those that other documents stand on, and forget it."""
-        return Removed(blobs=await self._remove(job.document_id))
+        return Removed(blobs=await self._remove(input.document_id))
 
     @activity.defn(name="remove_documents")
     @heartbeating
-    async def remove_documents(self, job: KnowledgeBaseInput) -> Removed:
+    async def remove_documents(self, input: KnowledgeBaseInput) -> Removed:
         """The same for all documents of a deleted knowledge base."""
-        documents = await self._catalog.documents.deleted(job.knowledge_base_id)
+        documents = await self._catalog.documents.deleted(input.knowledge_base_id)
         blobs = 0
         for done, document_id in enumerate(documents):
             report(done, len(documents))
@@ -56,9 +56,9 @@ class PublishActivities:
     async def _remove(self, document_id: str) -> int:
         blobs = 0
         for sha256 in {version.sha256 for version in await self._catalog.documents.blobs(document_id)}:
-            if await self._catalog.contents.begin_removal(sha256, document_id):
+            if await self._catalog.content_locks.begin_removal(sha256, document_id):
                 blobs += await remove_content(self._blobs, sha256)
-                await self._catalog.contents.end_removal(sha256)
+                await self._catalog.content_locks.end_removal(sha256)
         await self._catalog.documents.remove(document_id)
         return blobs
 

@@ -20,15 +20,15 @@ _MAX_HEADING = 120  # characters of a heading that go into the path
 class Boundary(IntEnum):
     """What stands between a piece and the one before it; weaker ones are merged first."""
 
-    GLUED = 0  # a heading and what it heads
-    WITHIN = 1  # inside a paragraph, a table or code
+    ATTACHED = 0  # a heading and what it heads
+    INNER = 1  # inside a paragraph, a table or code
     PARAGRAPH = 2
     SECTION = 3  # between short sections
-    HARD = 4  # never merged
+    FIXED = 4  # never merged
 
 
-class Piece(msgspec.Struct):
-    """A paragraph, or a part of one that was too long. ``joint`` goes between it and the piece before it."""
+class Segment(msgspec.Struct):
+    """A paragraph, or a part of one that was too long. ``separator`` goes between it and the piece before it."""
 
     text: str
     tokens: int
@@ -36,25 +36,27 @@ class Piece(msgspec.Struct):
     key: bytes
     page: int | None
     section: tuple[str, ...]
-    joint: str = "\n"
+    separator: str = "\n"
     is_heading: bool = False
 
 
-def pieces(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Piece]:
+def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
     """All pieces of a document in reading order, none above ``room`` tokens."""
     kept = [element for element in elements if element.text.strip()]
     tokens = count_tokens([element.text for element in kept])
     path: list[tuple[int, str]] = []
-    found: list[Piece] = []
+    found: list[Segment] = []
     for element, count in zip(kept, tokens, strict=True):
         heading = element.kind == "title" and count <= room // 2
         if heading:
             level = element.level or 1
             path = [*(entry for entry in path if entry[0] < level), (level, element.text[:_MAX_HEADING])]
         section = tuple(text for _, text in path)
-        for text, size, joint in _fitting(element, count, room, count_tokens):
-            boundary = _boundary(found, element, section, heading, within=text is not element.text and joint != "\n\n")
-            found.append(Piece(text, size + 1, boundary, _key(text), element.page, section, joint[:1], heading))
+        for text, size, separator in _fitting(element, count, room, count_tokens):
+            boundary = _boundary(
+                found, element, section, heading, within=text is not element.text and separator != "\n\n"
+            )
+            found.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
     return _soften(found)
 
 
@@ -85,10 +87,10 @@ def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 
             large.append(text)
         sized.append((text, min(size, fits)))
     for position, text in reversed(list(zip(positions, large, strict=True))):
-        pieces_of = finer(text)
+        segments_of = finer(text)
         deeper = level + 1 if finer is clauses else level
         sized[position : position + 1] = _split(
-            pieces_of if len(pieces_of) > 1 else halves(text), fits, count_tokens, deeper
+            segments_of if len(segments_of) > 1 else halves(text), fits, count_tokens, deeper
         )
     return sized
 
@@ -116,25 +118,25 @@ def _breaks(row: str) -> bool:
 
 
 def _boundary(
-    found: list[Piece], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
+    found: list[Segment], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
 ) -> Boundary:
     if not found:
-        return Boundary.HARD
+        return Boundary.FIXED
     before = found[-1]
     if within:
-        return Boundary.WITHIN
+        return Boundary.INNER
     if heading:
         stacked = before.is_heading and len(before.section) < len(section)
-        return Boundary.GLUED if stacked else Boundary.HARD
+        return Boundary.ATTACHED if stacked else Boundary.FIXED
     if before.is_heading:
-        return Boundary.GLUED
+        return Boundary.ATTACHED
     # A chunk never spans pages: a quote of it is cited with its page.
-    return Boundary.HARD if element.page != before.page else Boundary.PARAGRAPH
+    return Boundary.FIXED if element.page != before.page else Boundary.PARAGRAPH
 
 
-def _soften(found: list[Piece]) -> list[Piece]:
+def _soften(found: list[Segment]) -> list[Segment]:
     """Let a very short section share a chunk with the section next to it under the same heading."""
-    starts = [at for at, piece in enumerate(found) if piece.boundary is Boundary.HARD]
+    starts = [at for at, piece in enumerate(found) if piece.boundary is Boundary.FIXED]
     ends = [*starts[1:], len(found)]
     sizes = [sum(piece.tokens for piece in found[start:end]) for start, end in zip(starts, ends, strict=False)]
     for index in range(1, len(starts)):

@@ -53,21 +53,21 @@ class UnpackActivities:
 
     @activity.defn(name="unpack")
     @heartbeating
-    async def unpack(self, job: UnpackInput) -> Unpacked:
+    async def unpack(self, input: UnpackInput) -> Unpacked:
         """Store and accept every file of the archive. Raises DocumentErrors when the archive cannot be used."""
         with tempfile.TemporaryDirectory(prefix="holdfast-unpack-") as folder:
             path = Path(folder) / "archive"
-            await self._blobs.download(original_key(job.sha256), path)
+            await self._blobs.download(original_key(input.sha256), path)
             try:
                 with zipfile.ZipFile(path) as archive:
-                    return await self._unpack(job, archive, path.stat().st_size, Path(folder) / "member")
+                    return await self._unpack(input, archive, path.stat().st_size, Path(folder) / "member")
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
                 raise DamagedDocument(format="zip", detail=str(exc)) from exc
 
-    async def _unpack(self, job: UnpackInput, archive: zipfile.ZipFile, size: int, target: Path) -> Unpacked:
+    async def _unpack(self, input: UnpackInput, archive: zipfile.ZipFile, size: int, target: Path) -> Unpacked:
         files, skipped = _files(archive, self._settings.max_archive_files)
         left = self._settings.max_expansion * size
-        tags = (await self._catalog.batches.get(job.batch_id)).tags
+        tags = (await self._catalog.batches.get(input.batch_id)).tags
         group: list[Upload] = []
         for done, (name, member) in enumerate(files.items(), 1):
             sha256, length = await asyncio.to_thread(_extract, archive, member, target, left)
@@ -75,12 +75,12 @@ class UnpackActivities:
             await self._store(sha256, target)
             group.append(
                 Upload(
-                    knowledge_base_id=job.knowledge_base_id,
+                    knowledge_base_id=input.knowledge_base_id,
                     name=name,
                     sha256=sha256,
                     bytes=length,
-                    actor=job.actor,
-                    batch_id=job.batch_id,
+                    actor=input.actor,
+                    batch_id=input.batch_id,
                     tags=tags,
                 )
             )
@@ -92,7 +92,7 @@ class UnpackActivities:
                         await self._store(upload.sha256, target)
                 group = []
             report(done, len(files))
-        await self._catalog.batches.skip(job.batch_id, skipped)
+        await self._catalog.batches.skip(input.batch_id, skipped)
         return Unpacked(documents=len(files), skipped=len(skipped))
 
     async def _store(self, sha256: str, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Catalogue ↔ blobs: what nobody refers to any more, and was not stored just now, is removed.
 
 Originals and parsed pages are named by their content, and an upload of the same content may come at any moment:
-they go under the content's lock (``catalog.contents``), together with all that was made of them. What was made of
+they go under the content's lock (``catalog.content_locks``), together with all that was made of them. What was made of
 parsed pages that are gone goes only while no document is pending, for a run could be about to make them anew, and
 find the next step's output there.
 """
@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.contracts.ids import RECONCILE
-from activities.contracts.reconcile import Findings, Looked, LookInput, RecordReconcileInput
+from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
 from activities.ingest.publish import remove_content
-from activities.reconcile.slices import before
+from activities.reconcile.slices import older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import translated
 from activities.stores.blob_keys import digest, original_key
@@ -31,7 +31,7 @@ CONTENT = re.compile(r"[0-9a-f]{64}")
 ANSWERS_KEPT = timedelta(hours=24)
 
 
-class MendBlobActivities:
+class BlobRepairActivities:
     """Runs on the ``store`` queue."""
 
     def __init__(self, blobs: Blobs, catalog: Catalog) -> None:
@@ -39,11 +39,11 @@ class MendBlobActivities:
 
     @activity.defn(name="mend_blobs")
     @heartbeating
-    async def mend_blobs(self, job: LookInput) -> Looked:
+    async def repair_blobs(self, input: ScanInput) -> ScanResult:
         """Remove originals and questions' sources of nobody, and what was made of originals that are gone."""
-        found, since = Findings(), before(job.grace_seconds)
+        found, since = Discrepancies(), older_than(input.grace_seconds)
         holder = (activity.info().workflow_run_id or "").replace("-", "")
-        if job.repair and await _is_alone():
+        if input.repair and await _is_alone():
             for sha256 in await self._catalog.references.abandoned_removals(holder):
                 await self._remove(sha256, holder, found)  # began in a run that was ended in the middle of it
         seen: set[str] = set()
@@ -53,14 +53,14 @@ class MendBlobActivities:
                 used = await self._catalog.references.contents(names)
                 for sha256 in names.keys() - used:
                     seen.add(sha256)
-                    await self._remove_content(sha256, names[sha256], holder, job.repair, found)
-        await self._remove_derived(since, job.repair, found)
+                    await self._remove_content(sha256, names[sha256], holder, input.repair, found)
+        await self._remove_derived(since, input.repair, found)
         async for keys in self._old("questions", since):
             known = await self._catalog.references.questions({_name(key) for key in keys})
             for key in keys:
                 if _name(key) not in known:
-                    await self._delete(key, job.repair, found)
-        return Looked(findings=found.list())
+                    await self._delete(key, input.repair, found)
+        return ScanResult(findings=found.list())
 
     async def _old(self, prefix: str, since: datetime) -> AsyncIterator[list[str]]:
         """Keys under a prefix that were stored before that time, in pages."""
@@ -70,20 +70,20 @@ class MendBlobActivities:
             report(total)
             yield [entry.key for entry in page if entry.modified_at < since]
 
-    async def _remove_content(self, sha256: str, key: str, holder: str, repair: bool, found: Findings) -> None:
+    async def _remove_content(self, sha256: str, key: str, holder: str, repair: bool, found: Discrepancies) -> None:
         if not repair:
             found.add("stray_blobs", key)
         elif not CONTENT.fullmatch(sha256):
             await self._delete(key, repair, found)  # no upload can ever be named like that
-        elif await self._catalog.contents.begin_stray_removal(sha256, holder):
+        elif await self._catalog.content_locks.begin_stray_removal(sha256, holder):
             await self._remove(sha256, holder, found)
 
-    async def _remove(self, sha256: str, holder: str, found: Findings) -> None:
+    async def _remove(self, sha256: str, holder: str, found: Discrepancies) -> None:
         if await remove_content(self._blobs, sha256):
             found.add("stray_blobs", original_key(sha256), mended=True)
-        await self._catalog.contents.end_removal(sha256)
+        await self._catalog.content_locks.end_removal(sha256)
 
-    async def _remove_derived(self, since: datetime, repair: bool, found: Findings) -> None:
+    async def _remove_derived(self, since: datetime, repair: bool, found: Discrepancies) -> None:
         """Chunks without parsed pages, and vectors without chunks."""
         parsed, chunks = await self._catalog.references.derived()
         parsed |= await self._digests("parsed")
@@ -95,26 +95,26 @@ class MendBlobActivities:
         return {digest(entry.key) async for page in self._blobs.entries(prefix) for entry in page}
 
     async def _remove_orphans(
-        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, found: Findings
+        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, found: Discrepancies
     ) -> None:
         async for keys in self._old(prefix, since):
             for key in keys:
                 if not is_known(_name(key)) and not await self._catalog.intake.pending():
                     await self._delete(key, repair, found)
 
-    async def _delete(self, key: str, repair: bool, found: Findings) -> None:
+    async def _delete(self, key: str, repair: bool, found: Discrepancies) -> None:
         if repair:
             await self._blobs.delete(key)
         found.add("stray_blobs", key, mended=repair)
 
     @activity.defn(name="record_reconcile")
-    async def record_reconcile(self, job: RecordReconcileInput) -> None:
+    async def record_reconcile(self, input: RecordReconcileInput) -> None:
         """Write what came of it into the audit trail; forget the answers to uploads that are too old to be retried."""
-        counts = {each.kind: {"count": each.count, "mended": each.mended} for each in job.findings}
+        counts = {each.kind: {"count": each.count, "mended": each.mended} for each in input.findings}
         await self._catalog.references.note_reconcile(
-            job.reconcile_id[:32], job.actor, {"repair": job.repair, "findings": counts}
+            input.reconcile_id[:32], input.actor, {"repair": input.repair, "findings": counts}
         )
-        if job.repair:
+        if input.repair:
             await self._catalog.intake.forget_answers(datetime.now(UTC) - ANSWERS_KEPT)
 
 

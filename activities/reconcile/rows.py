@@ -12,17 +12,17 @@ from temporalio import activity
 
 from activities.contracts.documents import Chunk
 from activities.contracts.ids import ingest_id
-from activities.contracts.reconcile import Findings, Looked, LookInput
+from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.errors import MilvusUnavailable
 from activities.ingest.index import rows_of, write_rows
 from activities.phrases import Phrase
-from activities.reconcile.slices import PAGE, Slice, before
+from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import is_running
 from activities.stores.blob_keys import original_key, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Generation, LiveVersion, Standing
+from activities.stores.catalog.records import Generation, LiveVersion, VersionStatus
 from activities.stores.milvus import ID, Milvus
 from activities.stores.vectors import VectorSet
 
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 Rows = Counter[tuple[str, int]]
 
 
-class MendRowActivities:
+class RowRepairActivities:
     """Runs on the ``store`` queue."""
 
     def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
@@ -42,13 +42,13 @@ class MendRowActivities:
 
     @activity.defn(name="mend_collections")
     @heartbeating
-    async def mend_collections(self, job: LookInput) -> Looked:
+    async def repair_collections(self, input: ScanInput) -> ScanResult:
         """Collections that belong to no generation are dropped, if they are surely ours.
 
         Several installations may share one Milvus. Ids of knowledge bases are unique in the world and never
         forgotten by the catalogue that made them; a collection of an id that it never had is another's.
         """
-        found = Findings()
+        found = Discrepancies()
         there = await self._milvus.collections()  # first: a collection is never made before its generation
         known, knowledge_bases = await self._catalog.references.collections()
         for name in sorted(set(there) - known):
@@ -57,27 +57,27 @@ class MendRowActivities:
             if match[1] not in knowledge_bases:
                 found.add("foreign_collections", name)
                 continue
-            if job.repair:
+            if input.repair:
                 await self._milvus.drop(name)
-            found.add("unknown_collections", name, mended=job.repair)
-        return Looked(findings=found.list())
+            found.add("unknown_collections", name, mended=input.repair)
+        return ScanResult(findings=found.list())
 
     @activity.defn(name="mend_rows")
     @heartbeating
-    async def mend_rows(self, job: LookInput) -> Looked:
+    async def repair_rows(self, input: ScanInput) -> ScanResult:
         """Rows without a live version are purged, live versions without (all) their rows are written anew."""
-        found, end, after = Findings(), Slice(), job.after
-        since = before(job.grace_seconds)
+        found, end, after = Discrepancies(), TimeSlice(), input.after
+        since = older_than(input.grace_seconds)
         while page := await self._catalog.references.generations(after, PAGE):
             for after, generations in page:
                 for number, generation in enumerate(generations):
                     rows = await self._rows(generation.collection)
-                    await self._purge(generation, rows, since, job.repair, found)
+                    await self._purge(generation, rows, since, input.repair, found)
                     if number == 0:  # the live one
-                        await self._write(generation, rows, job.repair, found)
+                        await self._write(generation, rows, input.repair, found)
                 if end.is_over():
-                    return Looked(findings=found.list(), next=after)
-        return Looked(findings=found.list())
+                    return ScanResult(findings=found.list(), next=after)
+        return ScanResult(findings=found.list())
 
     async def _rows(self, collection: str) -> Rows:
         rows: Rows = Counter()
@@ -91,16 +91,20 @@ class MendRowActivities:
 
     # --- rows that nobody has -------------------------------------------------------------------------
 
-    async def _purge(self, generation: Generation, rows: Rows, since: datetime, repair: bool, found: Findings) -> None:
+    async def _purge(
+        self, generation: Generation, rows: Rows, since: datetime, repair: bool, found: Discrepancies
+    ) -> None:
         each = iter(rows)
         while page := list(islice(each, PAGE)):
-            standings = await self._catalog.stalled.standings(page)
+            version_statuses = await self._catalog.stalled_runs.version_statuses(page)
             for key in page:
-                if _is_stray(standings.get(key), since) and not await is_running(activity.client(), ingest_id(*key)):
+                if _is_stray(version_statuses.get(key), since) and not await is_running(
+                    activity.client(), ingest_id(*key)
+                ):
                     await self._purge_one(generation.collection, key, rows[key], since, repair, found)
 
     async def _purge_one(
-        self, collection: str, key: tuple[str, int], rows: int, since: datetime, repair: bool, found: Findings
+        self, collection: str, key: tuple[str, int], rows: int, since: datetime, repair: bool, found: Discrepancies
     ) -> None:
         document_id, version = key
         example = f"{collection}: {document_id} v{version}, {rows} rows"
@@ -111,7 +115,7 @@ class MendRowActivities:
         if not repair:
             found.add("rows_without_version", example)
             return
-        now = (await self._catalog.stalled.standings([key])).get(key)
+        now = (await self._catalog.stalled_runs.version_statuses([key])).get(key)
         if not _is_stray(now, since):
             return  # it was retried in this moment
         await self._milvus.delete(collection, document_id, version)
@@ -121,14 +125,14 @@ class MendRowActivities:
 
     # --- rows that a live version lacks ---------------------------------------------------------------
 
-    async def _write(self, generation: Generation, rows: Rows, repair: bool, found: Findings) -> None:
+    async def _write(self, generation: Generation, rows: Rows, repair: bool, found: Discrepancies) -> None:
         async for page in self._catalog.references.live_versions(generation):
             for done, live in enumerate(page):
                 report(done, len(page))
                 if rows[live.document_id, live.version] != live.chunks:
                     await self._write_one(generation, live, repair, found)
 
-    async def _write_one(self, generation: Generation, live: LiveVersion, repair: bool, found: Findings) -> None:
+    async def _write_one(self, generation: Generation, live: LiveVersion, repair: bool, found: Discrepancies) -> None:
         there = await self._count(generation.collection, live)
         if there == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
@@ -175,10 +179,10 @@ class MendRowActivities:
         sources = [original_key(live.sha256), *([live.parsed_key] if live.parsed_key else [])]
         if not any([await self._blobs.exists(key) for key in sources]):
             return False
-        return await self._catalog.stalled.ingest_again(live.document_id, live.version)
+        return await self._catalog.stalled_runs.ingest_again(live.document_id, live.version)
 
 
-def _is_stray(standing: Standing | None, since: datetime) -> bool:
+def _is_stray(standing: VersionStatus | None, since: datetime) -> bool:
     """Gone, or replaced, failed or canceled for a while; what is deleted is its deletion's business."""
     if standing is None:
         return True

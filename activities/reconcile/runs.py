@@ -21,9 +21,9 @@ from activities.contracts.ids import (
     delete_knowledge_base_id,
     ingest_id,
 )
-from activities.contracts.reconcile import Findings, Looked, LookInput
+from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
-from activities.reconcile.slices import AT_ONCE, PAGE, Slice, before
+from activities.reconcile.slices import AT_ONCE, PAGE, TimeSlice, older_than
 from activities.runtime import temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
@@ -37,41 +37,43 @@ CUT_OFF = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT
 LAST_STEPS = frozenset({"purge_rows", "record_failure", "settle_batch"})
 
 
-class MendRunActivities:
+class RunRepairActivities:
     """Runs on the ``store`` queue."""
 
     def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
         self._catalog, self._milvus = catalog, milvus
-        self._stalled = catalog.stalled
+        self._stalled = catalog.stalled_runs
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     @activity.defn(name="mend_batches")
     @heartbeating
-    async def mend_batches(self, job: LookInput) -> Looked:
+    async def repair_batches(self, input: ScanInput) -> ScanResult:
         """Active batches without a run go back in line, with the documents that they had begun."""
-        found, end, after = Findings(), Slice(), job.after
-        while page := await self._stalled.batches(after, PAGE, before(job.grace_seconds)):
+        found, end, after = Discrepancies(), TimeSlice(), input.after
+        while page := await self._stalled.batches(after, PAGE, older_than(input.grace_seconds)):
             statuses = await self._statuses(batch_workflow_id(batch.id) for batch in page)
             for done, (batch, status) in enumerate(zip(page, statuses, strict=True)):
                 report(done, len(page))
                 if status is WorkflowExecutionStatus.RUNNING:
                     continue
-                if job.repair:
+                if input.repair:
                     await self._put_back_documents_of(batch.id)
-                    found.add("batches_without_run", batch.name, mended=await self._stalled.put_batch_back(batch))
+                    found.add(
+                        "batches_without_run", batch.name, mended=await self._stalled.return_batch_to_queue(batch)
+                    )
                 else:
                     found.add("batches_without_run", batch.name)
             after = page[-1].id
             if end.is_over():
-                return Looked(findings=found.list(), next=after)
-        return Looked(findings=found.list())
+                return ScanResult(findings=found.list(), next=after)
+        return ScanResult(findings=found.list())
 
     async def _put_back_documents_of(self, batch_id: str) -> None:
         after = ("", 0)
         while page := await self._stalled.versions_of(batch_id, after, PAGE):
             for version, status in await self._with_status(page):
                 if status is not WorkflowExecutionStatus.RUNNING:
-                    await self._stalled.put_back(version, alone=False)
+                    await self._stalled.return_to_queue(version, by_dispatcher=False)
                 elif version.state == "paused":  # by its batch, which begins anew and knows nothing of it
                     run = ingest_id(version.document_id, version.version)
                     await temporal.signal(activity.client(), run, "resume")
@@ -79,47 +81,47 @@ class MendRunActivities:
 
     @activity.defn(name="mend_documents")
     @heartbeating
-    async def mend_documents(self, job: LookInput) -> Looked:
+    async def repair_documents(self, input: ScanInput) -> ScanResult:
         """Pending documents whose run is not there (any more) go back in line."""
-        found, end = Findings(), Slice()
-        document, _, number = job.after.partition("/")
+        found, end = Discrepancies(), TimeSlice()
+        document, _, number = input.after.partition("/")
         after = (document, int(number or 0))
-        while page := await self._stalled.versions(after, PAGE, before(job.grace_seconds)):
+        while page := await self._stalled.versions(after, PAGE, older_than(input.grace_seconds)):
             for done, (version, status) in enumerate(await self._with_status(page)):
                 report(done, len(page))
                 if status is WorkflowExecutionStatus.RUNNING or (version.awaits_batch and status not in CUT_OFF):
                     continue
-                if await self._stalled.put_back(version, change=job.repair):
-                    found.add("documents_without_run", f"{version.name} v{version.version}", mended=job.repair)
+                if await self._stalled.return_to_queue(version, change=input.repair):
+                    found.add("documents_without_run", f"{version.name} v{version.version}", mended=input.repair)
             after = (page[-1].document_id, page[-1].version)
             if end.is_over():
-                return Looked(findings=found.list(), next=f"{after[0]}/{after[1]}")
-        return Looked(findings=found.list())
+                return ScanResult(findings=found.list(), next=f"{after[0]}/{after[1]}")
+        return ScanResult(findings=found.list())
 
     @activity.defn(name="mend_runs")
     @heartbeating
-    async def mend_runs(self, job: LookInput) -> Looked:
+    async def repair_runs(self, input: ScanInput) -> ScanResult:
         """Runs of documents and batches that are gone, deleted or at their end are canceled."""
-        found, since, seen = Findings(), before(job.grace_seconds), 0
+        found, since, seen = Discrepancies(), older_than(input.grace_seconds), 0
         query = f"WorkflowType IN ('{INGEST_DOCUMENT}', '{INGEST_BATCH}') AND ExecutionStatus = 'Running'"
         page: list[str] = []
         async with temporal.translated():
             async for run in activity.client().list_workflows(query, page_size=PAGE):
                 page += [run.id] if _is_old(run, since) else []
                 if len(page) == PAGE:
-                    await self._cancel_aimless(page, since, job.repair, found)
+                    await self._cancel_aimless(page, since, input.repair, found)
                     seen, page = seen + PAGE, []
                     report(seen)
-        await self._cancel_aimless(page, since, job.repair, found)
-        return Looked(findings=found.list())
+        await self._cancel_aimless(page, since, input.repair, found)
+        return ScanResult(findings=found.list())
 
-    async def _cancel_aimless(self, ids: list[str], since: datetime, repair: bool, found: Findings) -> None:
+    async def _cancel_aimless(self, ids: list[str], since: datetime, repair: bool, found: Discrepancies) -> None:
         versions = {id: _version_of(id) for id in ids if id.startswith("ingest/")}
-        standings = await self._stalled.standings(each for each in versions.values() if each is not None)
+        version_statuses = await self._stalled.version_statuses(each for each in versions.values() if each is not None)
         batches = await self._stalled.batch_states([id.removeprefix("batch/") for id in ids if id.startswith("batch/")])
         for id in ids:
             if (version := versions.get(id)) is not None:
-                standing = standings.get(version)
+                standing = version_statuses.get(version)
                 aimless = standing is None or (
                     standing.changed_at < since and (standing.deleted or not standing.pending)
                 )
@@ -144,26 +146,26 @@ class MendRunActivities:
 
     @activity.defn(name="mend_deletions")
     @heartbeating
-    async def mend_deletions(self, job: LookInput) -> Looked:
+    async def repair_deletions(self, input: ScanInput) -> ScanResult:
         """Deletions that were begun and have no run are started (again)."""
-        found, end, after = Findings(), Slice(), job.after
-        since = before(job.grace_seconds)
+        found, end, after = Discrepancies(), TimeSlice(), input.after
+        since = older_than(input.grace_seconds)
         if not after:
-            await self._delete_knowledge_bases(since, job.repair, found)
+            await self._delete_knowledge_bases(since, input.repair, found)
         while page := await self._stalled.deleted_documents(after, PAGE, since):
             statuses = await self._statuses(delete_id(document.id) for document in page)
             for done, (document, status) in enumerate(zip(page, statuses, strict=True)):
                 report(done, len(page))
                 if status is not WorkflowExecutionStatus.RUNNING:
-                    if job.repair:
+                    if input.repair:
                         await _delete_document(activity.client(), document)
-                    found.add("unfinished_deletions", document.name, mended=job.repair)
+                    found.add("unfinished_deletions", document.name, mended=input.repair)
             after = page[-1].id
             if end.is_over():
-                return Looked(findings=found.list(), next=after)
-        return Looked(findings=found.list())
+                return ScanResult(findings=found.list(), next=after)
+        return ScanResult(findings=found.list())
 
-    async def _delete_knowledge_bases(self, since: datetime, repair: bool, found: Findings) -> None:
+    async def _delete_knowledge_bases(self, since: datetime, repair: bool, found: Discrepancies) -> None:
         collections = set(await self._milvus.collections())
         for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
             generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)

@@ -13,12 +13,12 @@ PAGE, AT_ONCE = 500, 16
 SLICE_SECONDS = 20.0
 
 
-def before(grace_seconds: float) -> datetime:
+def older_than(grace_seconds: float) -> datetime:
     """What changed later than this is left alone."""
     return datetime.now(UTC) - timedelta(seconds=grace_seconds)
 
 
-class Slice:
+class TimeSlice:
     """How long a step may go on before it hands back what it has."""
 
     def __init__(self) -> None:

@@ -151,7 +151,7 @@ class Retriever:
             first, last = pages.first or 1, pages.last
         ids: Sequence[str] | None = document_ids or None
         if filter is not None and (filter.name is not None or filter.uploaded is not None or filter.tags):
-            ids = await self._catalog.searching.matching(knowledge_base_id, document_ids, filter)
+            ids = await self._catalog.search_scope.matching(knowledge_base_id, document_ids, filter)
         return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
 
     async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
@@ -176,7 +176,7 @@ class Retriever:
         """The same, asked of all the documents by name that are wanted, or live at all."""
         ids = query.wanted
         if ids is None:
-            ids = frozenset(await self._catalog.searching.matching(query.generation.knowledge_base_id))
+            ids = frozenset(await self._catalog.search_scope.matching(query.generation.knowledge_base_id))
         scope = msgspec.structs.replace(query.scope, document_ids=tuple(sorted(ids)))
         return msgspec.structs.replace(query, scope=scope)
 

@@ -42,7 +42,7 @@ class AuditController(Controller):
         cursor: str | None = None,
         limit: Limit = 100,
     ) -> Page[AuditEventInfo]:
-        found = await catalog.trail.page(cursor, limit, knowledge_base=kb, actor=actor, action=action, since=since)
+        found = await catalog.audit.page(cursor, limit, knowledge_base=kb, actor=actor, action=action, since=since)
         return Page(
             items=[AuditEventInfo.of(event) for event in found],
             next_cursor=found[-1].id if len(found) == limit else None,
@@ -58,8 +58,8 @@ class AuditController(Controller):
         action: Action = None,
         since: datetime | None = None,
     ) -> Stream:
-        await catalog.trail.note(principal.subject, "audit.export")
-        pages = catalog.trail.export(knowledge_base=kb, actor=actor, action=action, since=since)
+        await catalog.audit.note(principal.subject, "audit.export")
+        pages = catalog.audit.export(knowledge_base=kb, actor=actor, action=action, since=since)
         headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"}
         return Stream(_lines(pages), media_type="application/jsonl", headers=headers)
 
@@ -70,12 +70,12 @@ class AuditController(Controller):
     )
     async def question(self, id: str, catalog: Catalog, principal: Principal) -> dict[str, Any]:
         """Every column of the question's row, by its name, with citations and sources whole."""
-        record = await catalog.trail.question(id)
+        record = await catalog.audit.question(id)
         mine = record["actor"] == principal.subject and record["deleted_at"] is None
         if not mine and not has(principal, "auditor"):
             raise NotFound(kind="question", id=id)
         if not mine:
-            await catalog.trail.note(principal.subject, "audit.read", id)
+            await catalog.audit.note(principal.subject, "audit.read", id)
         citations = msgspec.convert(record["citations"] or [], list[Citation])
         sources = msgspec.convert(record["sources"] or [], list[Source])
         return record | {

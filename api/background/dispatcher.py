@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.errors import DependencyError
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch
@@ -78,14 +78,14 @@ class Dispatcher:
         await self._start(found)
         return len(found) == GROUP or bool(self._batches)
 
-    async def _start(self, found: Sequence[Dispatch]) -> None:
+    async def _start(self, found: Sequence[DocumentToIngest]) -> None:
         async with asyncio.TaskGroup() as starting:
             for each in found:
                 starting.create_task(self._start_one(each))
         if found:
             await self._catalog.intake.dispatched([(each.document_id, each.version) for each in found])
 
-    async def _start_one(self, dispatch: Dispatch) -> None:
+    async def _start_one(self, dispatch: DocumentToIngest) -> None:
         async with self._slots:
             await self._jobs.ingest(IngestJob(**{name: getattr(dispatch, name) for name in dispatch.__struct_fields__}))
 

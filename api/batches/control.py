@@ -38,7 +38,7 @@ class BatchControl:
     async def retry_failed(self, batch: Batch, actor: str) -> None:
         """Start its failed and canceled documents again, also when the batch was at its end."""
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
-        await self._catalog.batches.settle(batch.id, "running")
+        await self._catalog.batches.record_state(batch.id, "running")
         await self._jobs.batch(batch_job(batch, knowledge_base.name), "retry_failed", actor)
         await self._audit(batch, "retry-failed", actor)
 
@@ -47,4 +47,4 @@ class BatchControl:
             raise WrongState(state=batch.state)
 
     async def _audit(self, batch: Batch, action: str, actor: str, **detail: object) -> None:
-        await self._catalog.trail.control(actor, f"batch.{action}", batch.knowledge_base_id, batch.id, **detail)
+        await self._catalog.audit.control(actor, f"batch.{action}", batch.knowledge_base_id, batch.id, **detail)

@@ -54,7 +54,7 @@ async def add(
     files = [file for path in paths for file in files_in(path)]
     await api.call("GET", at("knowledge-bases", kb))  # fails at once, and not after the first gigabyte
     with display(out, sum(path.stat().st_size for _, path in files)) as shown:
-        adding = Adding(api, kb, shown, wait=wait, parallelism=parallelism, tags=tags)
+        adding = UploadRun(api, kb, shown, wait=wait, parallelism=parallelism, tags=tags)
         try:
             await adding.run(files, _name(paths))
         except asyncio.CancelledError:
@@ -66,7 +66,7 @@ async def add(
         sys.exit(1)
 
 
-class Adding:
+class UploadRun:
     """One run of `add`. Of a batch's documents only the failed ones are kept."""
 
     def __init__(

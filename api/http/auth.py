@@ -52,8 +52,8 @@ async def first_key(settings: Settings) -> str | None:
     """On the very first start, make the administrator's key and return it; None ever after."""
     catalog = Catalog(settings.catalog_url)
     try:
-        if await catalog.keys.count():
+        if await catalog.api_keys.count():
             return None
-        return await catalog.keys.create(FIRST_SUBJECT, FIRST_ROLE)
+        return await catalog.api_keys.create(FIRST_SUBJECT, FIRST_ROLE)
     finally:
         await catalog.close()

@@ -20,6 +20,7 @@ from activities.text.scripts import query_language
 from api.http.problems import openai_error
 from api.http.sse import Data, event_stream
 from api.openai.schemas import (
+    AnswerExtension,
     AnswerMessage,
     Choice,
     Chunk,
@@ -27,7 +28,6 @@ from api.openai.schemas import (
     Completion,
     Delta,
     FinishReason,
-    Grounds,
     Usage,
 )
 from api.questions.asking import Answer, Asking
@@ -155,9 +155,9 @@ class Chat:
         choice = ChunkChoice(delta=delta, finish_reason=reason)
         return _data(Chunk(**self._head, choices=[choice], usage=usage))  # type: ignore[arg-type]
 
-    def _grounds(self, answer: Answer) -> Grounds:
+    def _grounds(self, answer: Answer) -> AnswerExtension:
         done = answer.done
-        return Grounds(
+        return AnswerExtension(
             question_id=self._question.id,
             conversation_id=self._question.conversation_id,
             answer=done.answer,
@@ -173,7 +173,7 @@ class Chat:
         encodings = await asyncio.to_thread(self._tokenizer.encode_batch, [self._prompt, done.answer])
         written = 0
         if done.mode == "generative":
-            written = (await self._catalog.trail.question(self._question.id))["tokens"]
+            written = (await self._catalog.audit.question(self._question.id))["tokens"]
         prompt, answer = (len(encoding.ids) for encoding in encodings)
         return Usage.of(prompt, written or answer)
 

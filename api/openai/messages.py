@@ -15,7 +15,7 @@ HISTORY_TURNS = 10
 HISTORY_CHARACTERS = 4000
 
 
-class Said(NamedTuple):
+class ParsedConversation(NamedTuple):
     """``turns`` came before the question, oldest first; ``instructions`` are the system messages."""
 
     question: str
@@ -23,7 +23,7 @@ class Said(NamedTuple):
     instructions: str
 
 
-def said(messages: Sequence[Message]) -> Said:
+def parse_messages(messages: Sequence[Message]) -> ParsedConversation:
     """The last message is the question, and a person's. Raises InvalidRequest for what is not text, or no question."""
     instructions, turns = [], list[Turn]()
     open_question = ""
@@ -45,7 +45,7 @@ def said(messages: Sequence[Message]) -> Said:
         Turn(question=turn.question[:HISTORY_CHARACTERS], answer=turn.answer[:HISTORY_CHARACTERS])
         for turn in turns[-HISTORY_TURNS:]
     ]
-    return Said(open_question, kept, "\n".join(filter(None, instructions)))
+    return ParsedConversation(open_question, kept, "\n".join(filter(None, instructions)))
 
 
 def _text(message: Message, position: int) -> str:

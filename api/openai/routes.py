@@ -28,7 +28,7 @@ from api.http.language import language_of
 from api.http.problems import OPENAI_MAX_BODY_BYTES
 from api.openai.chat import Chat
 from api.openai.embeddings import embed
-from api.openai.messages import said
+from api.openai.messages import parse_messages
 from api.openai.schemas import ChatOptions, ChatRequest, Completion, EmbeddingList, EmbeddingRequest, Model, ModelList
 from api.questions.asking import Asking
 
@@ -64,7 +64,7 @@ class OpenAIController(Controller):
         if data.n not in (None, 1):
             raise InvalidRequest(detail=Phrase.ONE_ANSWER, param="n")
         record = await access.named(principal, ASKS, data.model)
-        asked = said(data.messages)
+        asked = parse_messages(data.messages)
         options = data.holdfast or ChatOptions()
         query = await asking.check(record, asked.question, options.documents, options.filter)
         await asking.ensure_available()

@@ -79,7 +79,7 @@ class Usage(Schema, frozen=True):
         return cls(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
 
-class Grounds(Schema, frozen=True):
+class AnswerExtension(Schema, frozen=True):
     """The extension field ``holdfast``: what the answer stands on, as in ``GET /api/v1/questions/{id}``.
 
     ``answer`` is the recorded answer: what a stream has sent cannot be taken back when it is checked.
@@ -101,7 +101,7 @@ FinishReason = Literal["stop", "length"]
 
 class AnswerMessage(Schema, frozen=True):
     content: str
-    holdfast: Grounds
+    holdfast: AnswerExtension
     role: Literal["assistant"] = "assistant"
     refusal: None = None
 
@@ -125,7 +125,7 @@ class Completion(Schema, frozen=True):
 class Delta(Schema, frozen=True):
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
-    holdfast: Grounds | UnsetType = UNSET
+    holdfast: AnswerExtension | UnsetType = UNSET
 
 
 class ChunkChoice(Schema, frozen=True):

@@ -85,7 +85,7 @@ class Asking:
             raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
         if len(text) > limit:
             raise QuestionTooLong(length=len(text), limit=limit)
-        await self._catalog.searching.known(knowledge_base.id, documents)
+        await self._catalog.search_scope.require(knowledge_base.id, documents)
         return Query(knowledge_base, text, list(documents), filter)
 
     async def ensure_available(self) -> None:
@@ -127,7 +127,7 @@ class Asking:
                 wait_for_index=wait_for_index,
                 documents=query.documents,
                 filter=query.filter,
-                quiet=True,
+                hide_stages=True,
                 at_once=True,
             )
             await self._jobs.answer(job)
@@ -199,7 +199,7 @@ class Asking:
     async def cancel(self, question: Question, actor: str) -> None:
         """Stop answering, because of ``actor``; a question that has its answer keeps it."""
         if await self._jobs.cancel(question_id(question.id), actor) and question.finished_at is None:
-            await self._catalog.trail.control(actor, "question.cancel", question.knowledge_base_id, question.id)
+            await self._catalog.audit.control(actor, "question.cancel", question.knowledge_base_id, question.id)
 
     async def erase(self, id: str) -> None:
         """Remove what a deleted question left outside of the catalogue: its run with its history, and its blobs.

@@ -43,7 +43,7 @@ class SearchController(Controller):
         query = await asking.check(knowledge_base, data.query, data.documents, data.filter)
         found, pending = await asyncio.gather(
             retriever.search(knowledge_base.id, query.text, data.limit, data.mode, query.documents, query.filter),
-            catalog.pending.of(knowledge_base.id),
+            catalog.backlog.of_knowledge_base(knowledge_base.id),
         )
         hits = [SearchHit.of(passage) for passage in found.passages]
         return SearchResponse(hits=hits, index=IndexState.of(pending))
@@ -61,7 +61,7 @@ class SearchController(Controller):
             wait_for_index=data.wait_for_index,
             listed=data.listed,
         )
-        question, pending = await asyncio.gather(asked, catalog.pending.of(knowledge_base.id))
+        question, pending = await asyncio.gather(asked, catalog.backlog.of_knowledge_base(knowledge_base.id))
         return QuestionAccepted.of(question, IndexState.of(pending))
 
 

@@ -19,7 +19,7 @@ from tests.chaos.run import Run, Upload
 from workflows.client.connection import connect
 
 
-class Findings(msgspec.Struct):
+class Discrepancies(msgspec.Struct):
     """What a run came to; ``broken`` says which invariants do not hold."""
 
     documents: int
@@ -30,7 +30,7 @@ class Findings(msgspec.Struct):
     broken: list[str] = []
 
 
-async def audit(run: Run) -> Findings:
+async def audit(run: Run) -> Discrepancies:
     """Look at every store."""
     settings = run.platform.settings
     catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
@@ -38,7 +38,7 @@ async def audit(run: Run) -> Findings:
     try:
         knowledge_base = await catalog.knowledge_bases.get("chaos")
         documents = {each.id: each for each in await catalog.documents.page(knowledge_base.id, None, None, 100_000)}
-        findings = Findings(len(documents), dict(Counter(d.state for d in documents.values())), 0, 0, 0)
+        findings = Discrepancies(len(documents), dict(Counter(d.state for d in documents.values())), 0, 0, 0)
         broken = findings.broken
         for upload in run.accepted:
             broken += _fate(upload, documents.get(upload.document_id), run)
@@ -131,7 +131,7 @@ def _embedded(run: Run) -> int:
     return total
 
 
-def _work_done_again(run: Run, findings: Findings) -> list[str]:
+def _work_done_again(run: Run, findings: Discrepancies) -> list[str]:
     """At most what was in flight when something was killed, and what deleted documents had cost."""
     settings = run.platform.settings
     in_flight = len(run.killed) * settings.worker.gpu_slots * 2 * GROUP

@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "triton_models"))
 
 def main() -> None:
     """Encode with sentence-transformers in torch float32, from the same folder that the server reads."""
-    import sources  # type: ignore[import-not-found]
+    import model_files  # type: ignore[import-not-found]
     from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
-    model = SentenceTransformer(str(sources.embed_model().folder), device="cpu")
+    model = SentenceTransformer(str(model_files.embed_model().folder), device="cpu")
     vectors = model.encode(json.load(sys.stdin), show_progress_bar=False)
     print(json.dumps(vectors.astype(float).tolist()))
 

@@ -12,7 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import ingest_id
-from activities.contracts.ingest import FailureRecorded, HoldInput, Parsed, ParseInput, RecordFailureInput
+from activities.contracts.ingest import FailureRecorded, Parsed, ParseInput, PauseInput, RecordFailureInput
 from activities.contracts.queues import Queue
 from activities.runtime import temporal
 from activities.settings import TemporalSettings
@@ -43,7 +43,7 @@ class Slow:
             await asyncio.sleep(1)
 
     @activity.defn(name="hold")
-    async def hold(self, job: HoldInput) -> None:
+    async def hold(self, job: PauseInput) -> None:
         """Nothing to write down."""
 
     @activity.defn(name="record_failure")

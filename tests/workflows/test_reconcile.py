@@ -23,7 +23,7 @@ from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionSt
 
 from activities.contracts.ids import batch_workflow_id, reconcile_id
 from activities.contracts.queues import Queue
-from activities.contracts.reconcile import Finding
+from activities.contracts.reconcile import Discrepancy
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -52,7 +52,7 @@ class Stores:
     temporal: Client
     dimension: int
 
-    async def reconcile(self, *, repair: bool = True, grace: float = 0) -> dict[str, Finding]:
+    async def reconcile(self, *, repair: bool = True, grace: float = 0) -> dict[str, Discrepancy]:
         """Run it to its end; what it found, by kind."""
         id = new_id()
         report: ReconcileReport = await self.temporal.execute_workflow(
@@ -128,10 +128,10 @@ async def running(api: httpx.AsyncClient, document_id: str, state: str = "runnin
     return await assert_eventually(check)
 
 
-async def found(stores: Stores, kind: str) -> Finding:
+async def found(stores: Stores, kind: str) -> Discrepancy:
     """Run it until it finds something of the kind: a step that was cut off may say its last word meanwhile."""
 
-    async def check() -> Finding | None:
+    async def check() -> Discrepancy | None:
         return (await stores.reconcile()).get(kind)
 
     return await assert_eventually(check, step=0.5)
@@ -291,10 +291,10 @@ async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stor
         await stores.milvus.create(name, stores.dimension)
     try:
         findings = await stores.reconcile()
-        assert findings["unknown_collections"] == Finding(
+        assert findings["unknown_collections"] == Discrepancy(
             kind="unknown_collections", count=1, mended=1, examples=[ours]
         )
-        assert findings["foreign_collections"] == Finding(kind="foreign_collections", count=1, examples=[foreign])
+        assert findings["foreign_collections"] == Discrepancy(kind="foreign_collections", count=1, examples=[foreign])
         there = await stores.milvus.collections()
         assert [name in there for name in (ours, foreign, other)] == [False, True, True]
         assert (await stores.reconcile()).keys() == {"foreign_collections"}
@@ -419,7 +419,7 @@ async def test_an_upload_of_a_content_that_is_being_removed_is_whole(
 async def test_a_removal_that_was_cut_off_is_finished(stores: Stores) -> None:
     """A content that a run had begun to remove when it was terminated can be uploaded again."""
     sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
-    assert await stores.catalog.contents.begin_stray_removal(sha256, new_id())
+    assert await stores.catalog.content_locks.begin_stray_removal(sha256, new_id())
     assert (await stores.reconcile())["stray_blobs"].mended == 1
     assert stores.sql("SELECT removing_by FROM contents WHERE sha256 = ?", sha256) == []
     assert await stores.reconcile() == {}

@@ -110,7 +110,7 @@ async def test_nobody_waits_for_the_documents_of_others(api: httpx.AsyncClient, 
 async def other(platform: Platform) -> AsyncIterator[str]:
     """A key of another user."""
     catalog = Catalog(platform.settings.catalog_url)
-    yield await catalog.keys.create("eve", "admin")
+    yield await catalog.api_keys.create("eve", "admin")
     await catalog.close()
 
 

@@ -22,7 +22,7 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-class Keys:
+class ApiKeys:
     """What the catalogue knows of API keys."""
 
     def __init__(self, engine: Engine) -> None:

@@ -17,7 +17,7 @@ from activities.stores.catalog.tables import AuditRow, ConversationRow, Knowledg
 PAGE = 1000
 
 
-class Trail:
+class AuditTrail:
     """What the catalogue wrote down of what was done. Nothing here can be changed."""
 
     def __init__(self, engine: Engine) -> None:

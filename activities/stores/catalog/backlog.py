@@ -15,13 +15,13 @@ from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, 
 LATELY = timedelta(minutes=1)
 
 
-class Pending:
+class Backlog:
     """What the catalogue knows of documents that are not searchable yet."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def of(self, knowledge_base_id: str) -> PendingDocuments:
+    async def of_knowledge_base(self, knowledge_base_id: str) -> PendingDocuments:
         """All of a knowledge base."""
         return await self._counted(knowledge_base_id, _versions(knowledge_base_id), None)
 

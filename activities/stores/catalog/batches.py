@@ -8,7 +8,7 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import delete, func, null, select, tuple_, update
 
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
@@ -159,7 +159,7 @@ class Batches:
             if actor is not None and (batch := await session.get(BatchRow, id)) is not None:
                 session.audit(actor, "batch.close", batch.knowledge_base_id, id)
 
-    async def settle(
+    async def record_state(
         self, id: str, state: BatchState, reason: Reason | None = None, parallelism: int | None = None
     ) -> None:
         """Note what its workflow is doing, and with how many documents at once."""
@@ -180,7 +180,7 @@ class Batches:
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=names[:MAX_SKIPPED]))
 
-    async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[Dispatch], bool]:
+    async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[DocumentToIngest], bool]:
         """The next queued documents of a batch, and whether it is closed. The same page is the same documents.
 
         A page that is asked for again (its answer was lost) has what it had, less what has finished since.

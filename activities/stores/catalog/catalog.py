@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from activities.stores.catalog.api_keys import Keys
-from activities.stores.catalog.audit import Trail
-from activities.stores.catalog.backlog import Pending
+from activities.stores.catalog.api_keys import ApiKeys
+from activities.stores.catalog.audit import AuditTrail
+from activities.stores.catalog.backlog import Backlog
 from activities.stores.catalog.batches import Batches
-from activities.stores.catalog.content_locks import Contents
+from activities.stores.catalog.content_locks import ContentLocks
 from activities.stores.catalog.conversations import Conversations
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
@@ -14,8 +14,8 @@ from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
-from activities.stores.catalog.reconcile.runs import Stalled
-from activities.stores.catalog.search_scope import Searching
+from activities.stores.catalog.reconcile.runs import StalledRuns
+from activities.stores.catalog.search_scope import SearchScope
 
 
 class Catalog:
@@ -27,15 +27,15 @@ class Catalog:
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)
         self.batches = Batches(self._engine)
-        self.contents = Contents(self._engine)
+        self.content_locks = ContentLocks(self._engine)
         self.conversations = Conversations(self._engine)
         self.questions = Questions(self._engine)
-        self.pending = Pending(self._engine)
-        self.trail = Trail(self._engine)
-        self.keys = Keys(self._engine)
-        self.stalled = Stalled(self._engine)
+        self.backlog = Backlog(self._engine)
+        self.audit = AuditTrail(self._engine)
+        self.api_keys = ApiKeys(self._engine)
+        self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)
-        self.searching = Searching(self._engine)
+        self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:
         """Raise CatalogUnavailable unless the database answers."""

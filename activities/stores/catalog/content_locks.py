@@ -15,7 +15,7 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, VersionRow
 
 
-class Contents:
+class ContentLocks:
     """What the catalogue knows of contents."""
 
     def __init__(self, engine: Engine) -> None:

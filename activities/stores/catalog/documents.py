@@ -19,7 +19,7 @@ from activities.stores.catalog.records import (
     Document,
     IndexedVersion,
     LiveDocument,
-    Note,
+    RunProgress,
     Upload,
     VersionBlobs,
 )
@@ -139,27 +139,27 @@ class Documents:
         async with self._engine.read() as session:
             return [(document, version) for document, version in await session.execute(query)]
 
-    async def publish(self, job: PublishInput) -> Published:
+    async def publish(self, input: PublishInput) -> Published:
         """Make a version the live one, in one transaction; never goes back to an older version.
 
         Publishing twice answers the same: ``retired`` is the version that was published before this one.
         """
         async with self._engine.write() as session:
-            document = await session.get(DocumentRow, job.document_id, with_for_update=True)
-            version = await session.get(VersionRow, (job.document_id, job.version))
+            document = await session.get(DocumentRow, input.document_id, with_for_update=True)
+            version = await session.get(VersionRow, (input.document_id, input.version))
             if document is None or version is None or document.deleted_at is not None:
-                return Published(live=False, retired=[job.version])
+                return Published(live=False, retired=[input.version])
             if not transitions.is_publishable(version):
-                return Published(live=False, retired=[job.version])
-            version.chunks, version.pages, version.media_type = job.chunks, job.pages, job.media_type
-            version.parsed_key = job.parsed_key
-            await _index(session, document, job)
-            if document.live_version is not None and document.live_version > job.version:
+                return Published(live=False, retired=[input.version])
+            version.chunks, version.pages, version.media_type = input.chunks, input.pages, input.media_type
+            version.parsed_key = input.parsed_key
+            await _index(session, document, input)
+            if document.live_version is not None and document.live_version > input.version:
                 transitions.supersede_late(version)
-                return Published(live=False, retired=[job.version])
+                return Published(live=False, retired=[input.version])
             before = select(func.max(VersionRow.version)).where(
-                VersionRow.document_id == job.document_id,
-                VersionRow.version < job.version,
+                VersionRow.document_id == input.document_id,
+                VersionRow.version < input.version,
                 VersionRow.published_at.is_not(None),
             )
             retired = None if document.live_version is None else await session.scalar(before)
@@ -169,10 +169,10 @@ class Documents:
                     "document.publish",
                     document.knowledge_base_id,
                     document.id,
-                    version=job.version,
-                    chunks=job.chunks,
+                    version=input.version,
+                    chunks=input.chunks,
                 )
-            document.live_version = job.version
+            document.live_version = input.version
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
@@ -198,16 +198,16 @@ class Documents:
                 )
         return False
 
-    async def note(self, notes: Sequence[Note]) -> None:
+    async def record_progress(self, notes: Sequence[RunProgress]) -> None:
         """Note how far runs are; what is finished or paused, or of which there is later word, stays as it is."""
         async with self._engine.write() as session:
             connection = await session.connection()
             await connection.execute(transitions.NOTE, [transitions.noted(note) for note in notes])
 
-    async def hold(self, document_id: str, version: int, *, paused: bool) -> None:
+    async def record_pause(self, document_id: str, version: int, *, paused: bool) -> None:
         """Note that a pending version was paused, or that it goes on."""
         async with self._engine.write() as session:
-            await session.execute(transitions.hold_run(document_id, version, paused=paused))
+            await session.execute(transitions.pause_run(document_id, version, paused=paused))
 
     async def many(self, document_ids: Collection[str]) -> list[Document]:
         """Those of the documents that are there, with their latest versions."""
@@ -257,14 +257,14 @@ class Documents:
                 await session.delete(document)
 
 
-async def _index(transaction: Transaction, document: DocumentRow, job: PublishInput) -> None:
+async def _index(transaction: Transaction, document: DocumentRow, input: PublishInput) -> None:
     """Note what the version, whose document is locked, is in the generation that its run has written."""
-    generation = job.generation
+    generation = input.generation
     if generation is None:
         knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id)
         generation = knowledge_base.generation
-    row = await transaction.get(IndexedVersionRow, (job.document_id, job.version, generation))
+    row = await transaction.get(IndexedVersionRow, (input.document_id, input.version, generation))
     if row is None:
-        row = IndexedVersionRow(document_id=job.document_id, version=job.version, generation=generation)
+        row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=generation)
         transaction.add(row)
-    row.chunks_key, row.vectors_key, row.rows = job.chunks_key, job.vectors_key, job.chunks
+    row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import PENDING
 from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
 from activities.stores.catalog import transitions
@@ -30,7 +30,7 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
-from activities.stores.catalog.transitions import ALONE
+from activities.stores.catalog.transitions import BY_DISPATCHER
 
 #: Tries at a transaction that met another writer of the same names (PostgreSQL only).
 TRIES = 4
@@ -59,9 +59,9 @@ class Intake:
         async with self._engine.write() as session:
             return await _accept(session, uploads)
 
-    async def undispatched(self, limit: int) -> list[Dispatch]:
+    async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; those that their batch will start are left to it."""
-        mine = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == ALONE)
+        mine = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
         query = dispatches().where(mine, VersionRow.dispatched_at.is_(None))
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
@@ -85,14 +85,14 @@ class Intake:
             session.audit(actor, "document.retry", document.knowledge_base_id, document_id, **detail)
         return True
 
-    async def hold(self, document_id: str, version: int, actor: str) -> bool:
+    async def pause(self, document_id: str, version: int, actor: str) -> bool:
         """Pause a version that has no run yet; whether it was one."""
-        change = transitions.hold_undispatched(document_id, version)
+        change = transitions.pause_undispatched(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.pause")
 
-    async def release(self, document_id: str, version: int, actor: str) -> bool:
+    async def resume(self, document_id: str, version: int, actor: str) -> bool:
         """Let a version go on that was paused before it had a run; whether it was one."""
-        change = transitions.release_undispatched(document_id, version)
+        change = transitions.resume_undispatched(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.resume")
 
     async def cancel(self, document_id: str, version: int, actor: str) -> bool:
@@ -145,9 +145,9 @@ def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
     )
 
 
-def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow) -> Dispatch:
+def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow) -> DocumentToIngest:
     """What a run has to know."""
-    return Dispatch(
+    return DocumentToIngest(
         knowledge_base_id=knowledge_base.id,
         knowledge_base=knowledge_base.name,
         document_id=document.id,

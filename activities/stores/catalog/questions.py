@@ -95,32 +95,32 @@ class Questions:
             if await session.scalar(others) is None:
                 await session.execute(delete(ConversationRow).where(ConversationRow.id == row.conversation_id))
 
-    async def record(self, job: RecordAnswerInput) -> None:
+    async def record(self, input: RecordAnswerInput) -> None:
         """Write down what came of a question; recording twice changes nothing."""
         async with self._engine.write() as session:
-            row = await session.get(QuestionRow, job.question_id)
+            row = await session.get(QuestionRow, input.question_id)
             if row is None or row.finished_at is not None:
                 return
-            if job.retrieved is not None:
-                row.sources = msgspec.to_builtins(job.retrieved.sources)
-                row.similarity = job.retrieved.similarity
-                row.standalone, row.generation = job.retrieved.standalone, job.retrieved.generation
-                row.embedding_model = job.retrieved.model
-                row.embedding_fingerprint = job.retrieved.model_fingerprint
-            if job.answered is not None:
-                row.answer, row.found = job.answered.answer, job.answered.found
-                row.citations = msgspec.to_builtins(job.answered.citations)
-                row.mode, row.tokens = job.answered.mode, job.answered.tokens
-                row.fallback, row.withheld = job.answered.fallback, job.answered.withheld
-                row.language_model, row.prompt_version = job.answered.model, job.answered.prompt_version
-            took = (job.retrieved.milliseconds if job.retrieved else {}) | (
-                job.answered.milliseconds if job.answered else {}
+            if input.retrieved is not None:
+                row.sources = msgspec.to_builtins(input.retrieved.sources)
+                row.similarity = input.retrieved.similarity
+                row.standalone, row.generation = input.retrieved.standalone, input.retrieved.generation
+                row.embedding_model = input.retrieved.model
+                row.embedding_fingerprint = input.retrieved.model_fingerprint
+            if input.answered is not None:
+                row.answer, row.found = input.answered.answer, input.answered.found
+                row.citations = msgspec.to_builtins(input.answered.citations)
+                row.mode, row.tokens = input.answered.mode, input.answered.tokens
+                row.fallback, row.withheld = input.answered.fallback, input.answered.withheld
+                row.language_model, row.prompt_version = input.answered.model, input.answered.prompt_version
+            took = (input.retrieved.milliseconds if input.retrieved else {}) | (
+                input.answered.milliseconds if input.answered else {}
             )
             row.finished_at = now()
             whole = round((row.finished_at - row.created_at).total_seconds() * 1000)
-            row.milliseconds = {**job.milliseconds, **took, "total": whole}
-            row.reason = msgspec.to_builtins(job.reason) if job.reason else None
-            row.state = "canceled" if job.canceled else "ready" if job.answered else "failed"
+            row.milliseconds = {**input.milliseconds, **took, "total": whole}
+            row.reason = msgspec.to_builtins(input.reason) if input.reason else None
+            row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
 
 
 async def _shown(session: AsyncSession, id: str) -> QuestionRow:

@@ -100,7 +100,7 @@ class Upload(Record, frozen=True):
     tags: list[str] | None = None
 
 
-class Note(Record, frozen=True):
+class RunProgress(Record, frozen=True):
     """How far a version's run was at a time, as its worker saw it (columns of ``versions``)."""
 
     document_id: str
@@ -194,7 +194,7 @@ class StalledBatch(Record, frozen=True):
     updated_at: datetime
 
 
-class Standing(Record, frozen=True):
+class VersionStatus(Record, frozen=True):
     """What a version is; ``changed_at`` is also when its document was deleted, or another version went live."""
 
     pending: bool

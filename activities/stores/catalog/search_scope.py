@@ -14,13 +14,13 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
 
 
-class Searching:
+class SearchScope:
     """Read only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def known(self, knowledge_base_id: str, document_ids: Collection[str]) -> None:
+    async def require(self, knowledge_base_id: str, document_ids: Collection[str]) -> None:
         """Raises NotFound for the first of the ids that is no document of the knowledge base."""
         if not document_ids:
             return

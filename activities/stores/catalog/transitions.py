@@ -45,11 +45,11 @@ from sqlalchemy import ColumnElement, Update, and_, bindparam, null, or_, select
 
 from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import Canceled, Reason, Superseded
-from activities.stores.catalog.records import Note, PendingVersion, Upload
+from activities.stores.catalog.records import PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
 #: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.
-ALONE = "alone"
+BY_DISPATCHER = "alone"
 
 #: The columns that nothing else sets.
 COLUMNS = frozenset(
@@ -71,18 +71,18 @@ class Transition(msgspec.Struct, frozen=True):
 ALLOWED: dict[str, Transition] = {
     "supersede": Transition(PENDING, ("canceled",)),
     "supersede_late": Transition((*PENDING, "ready", "failed"), ("canceled",)),
-    "hold_undispatched": Transition(("queued",), ("paused",)),
-    "release_undispatched": Transition(("paused",), ("queued",)),
+    "pause_undispatched": Transition(("queued",), ("paused",)),
+    "resume_undispatched": Transition(("paused",), ("queued",)),
     "cancel_undispatched": Transition(("queued", "paused"), ("canceled",)),
-    "hold_run": Transition(PENDING, ("paused",)),
-    "release_run": Transition(PENDING, ("queued",)),
-    "note": Transition(("queued", "running", "waiting"), ("running", "waiting")),
+    "pause_run": Transition(PENDING, ("paused",)),
+    "resume_run": Transition(PENDING, ("queued",)),
+    "record_progress": Transition(("queued", "running", "waiting"), ("running", "waiting")),
     "publish": Transition((*PENDING, "ready", "failed"), ("ready",)),
     "finish": Transition((*PENDING, "failed"), ("failed", "canceled")),
     "cancel_batch": Transition(("queued",), ("canceled",)),
     "requeue": Transition(("failed", "canceled"), ("queued",)),
     "requeue_batch": Transition(("failed", "canceled"), ("queued",)),
-    "put_back": Transition(PENDING, ("queued", "paused")),
+    "return_to_queue": Transition(PENDING, ("queued", "paused")),
     "ingest_again": Transition(("ready",), ("queued",)),
 }
 
@@ -163,7 +163,7 @@ def requeue(row: VersionRow, from_step: str | None) -> bool:
     """Back in line, to be started by itself, with everything from ``from_step`` on made anew; whether it may."""
     if not _allows("requeue", row):
         return False
-    _set(row, **_WITHOUT_A_RUN, state="queued", batch_page=ALONE, retry_from=from_step)
+    _set(row, **_WITHOUT_A_RUN, state="queued", batch_page=BY_DISPATCHER, retry_from=from_step)
     return True
 
 
@@ -179,14 +179,14 @@ def dispatch(versions: Collection[tuple[str, int]], page: str | None = None) -> 
     return change.values(**values).execution_options(synchronize_session=False)
 
 
-def hold_undispatched(document_id: str, version: int) -> Update:
+def pause_undispatched(document_id: str, version: int) -> Update:
     """Pause a version that has no run yet."""
-    return _undispatched("hold_undispatched", document_id, version, state="paused")
+    return _undispatched("pause_undispatched", document_id, version, state="paused")
 
 
-def release_undispatched(document_id: str, version: int) -> Update:
+def resume_undispatched(document_id: str, version: int) -> Update:
     """Let a version go on that was paused before it had a run."""
-    return _undispatched("release_undispatched", document_id, version, state="queued", batch_page=ALONE)
+    return _undispatched("resume_undispatched", document_id, version, state="queued", batch_page=BY_DISPATCHER)
 
 
 def cancel_undispatched(document_id: str, version: int) -> Update:
@@ -194,9 +194,9 @@ def cancel_undispatched(document_id: str, version: int) -> Update:
     return _undispatched("cancel_undispatched", document_id, version, **_canceled())
 
 
-def hold_run(document_id: str, version: int, *, paused: bool) -> Update:
+def pause_run(document_id: str, version: int, *, paused: bool) -> Update:
     """The run of a version holds, or goes on."""
-    allowed = _from("hold_run" if paused else "release_run")
+    allowed = _from("pause_run" if paused else "resume_run")
     state = "paused" if paused else "queued"
     return _changing(_is(document_id, version), allowed, **_NO_WAIT, state=state, reason=None)
 
@@ -205,13 +205,13 @@ def hold_run(document_id: str, version: int, *, paused: bool) -> Update:
 NOTE: Update = update(VersionRow).where(
     VersionRow.document_id == bindparam("note_document_id"),
     VersionRow.version == bindparam("note_version"),
-    or_(*(VersionRow.state == state for state in ALLOWED["note"].sources)),  # a list has no fixed length
+    or_(*(VersionRow.state == state for state in ALLOWED["record_progress"].sources)),  # a list has no fixed length
     VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues write at different times
     VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
 )
 
 
-def noted(note: Note) -> dict[str, Any]:
+def noted(note: RunProgress) -> dict[str, Any]:
     """The parameters of ``NOTE``: whose note it is, and the columns that it sets."""
     return {
         "note_document_id": note.document_id,
@@ -263,11 +263,11 @@ def is_as_read(version: PendingVersion) -> ColumnElement[bool]:
     )
 
 
-def put_back(version: PendingVersion, *, alone: bool) -> Update:
+def return_to_queue(version: PendingVersion, *, by_dispatcher: bool) -> Update:
     """A version whose run is lost goes back in line: for the dispatcher (a paused one stays paused), or its batch."""
-    state = "paused" if alone and version.state == "paused" else "queued"
-    page = ALONE if alone else None
-    return _changing(is_as_read(version), _from("put_back"), **_WITHOUT_A_RUN, state=state, batch_page=page)
+    state = "paused" if by_dispatcher and version.state == "paused" else "queued"
+    page = BY_DISPATCHER if by_dispatcher else None
+    return _changing(is_as_read(version), _from("return_to_queue"), **_WITHOUT_A_RUN, state=state, batch_page=page)
 
 
 def ingest_again(document_id: str, version: int) -> Update:
@@ -279,7 +279,7 @@ def ingest_again(document_id: str, version: int) -> Update:
         VersionRow.version == live,
         **_WITHOUT_A_RUN,
         state="queued",
-        batch_page=ALONE,
+        batch_page=BY_DISPATCHER,
         published_at=None,
         retry_from=None,
         supersedes=None,

@@ -12,9 +12,9 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import CatalogUnavailable
-from activities.ingest.progress import Board
+from activities.ingest.progress import ProgressRecorder
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Note
+from activities.stores.catalog.records import RunProgress
 
 ID = "a" * 32
 
@@ -24,19 +24,19 @@ class Documents:
 
     def __init__(self, error: Exception) -> None:
         self._errors = [error]
-        self.written: list[Note] = []
+        self.written: list[RunProgress] = []
 
-    async def note(self, notes: Sequence[Note]) -> None:
+    async def note(self, notes: Sequence[RunProgress]) -> None:
         if self._errors:
             raise self._errors.pop()
         self.written += notes
 
 
-def begin(board: Board, stage: str) -> None:
+def begin(recorder: ProgressRecorder, stage: str) -> None:
     """A step of the document's first version begins in this worker."""
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, workflow_id=f"ingest/{ID}/1", activity_type=stage)
-    environment.run(board.begun)
+    environment.run(recorder.begun)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ async def test_an_error_does_not_end_the_writing(
     """Notes that an outage held up are written later; others are lost with the error, but not those that follow."""
     monkeypatch.setattr("activities.ingest.progress.WRITE_SECONDS", 0.01)
     documents = Documents(error)
-    board = Board(cast(Catalog, SimpleNamespace(documents=documents)))
-    writing = asyncio.create_task(board.run())
-    begin(board, "parse")
+    recorder = ProgressRecorder(cast(Catalog, SimpleNamespace(documents=documents)))
+    writing = asyncio.create_task(recorder.run())
+    begin(recorder, "parse")
     await asyncio.sleep(0.015)
-    begin(board, "embed")
+    begin(recorder, "embed")
     while not any(note.stage == "embed" for note in documents.written):
         await asyncio.sleep(0.01)
     writing.cancel()

@@ -34,7 +34,7 @@ def owner(key: str) -> Principal | None:
     async def find() -> Principal | None:
         catalog = Catalog(load().catalog_url)
         try:
-            return await catalog.keys.find(key)
+            return await catalog.api_keys.find(key)
         finally:
             await catalog.close()
 

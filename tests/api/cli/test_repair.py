@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from activities.contracts.reconcile import FindingKind
+from activities.contracts.reconcile import DiscrepancyKind
 from activities.contracts.stages import RECONCILE_STAGES
 from api.cli import repair
 from api.cli.texts.messages import TEXTS
@@ -73,5 +73,7 @@ def test_a_job_that_failed_says_why(api: FakeApi, holdfast: Holdfast) -> None:
 
 def test_everything_that_can_be_said_has_its_text() -> None:
     """Every stage and every kind of finding."""
-    wanted = {f"repair.{stage}" for stage in RECONCILE_STAGES} | {f"finding.{kind}" for kind in get_args(FindingKind)}
+    wanted = {f"repair.{stage}" for stage in RECONCILE_STAGES} | {
+        f"finding.{kind}" for kind in get_args(DiscrepancyKind)
+    }
     assert wanted <= TEXTS.keys()

@@ -28,7 +28,7 @@ QUESTION = "How many days of unused leave can be carried over?"
 async def somebody(platform: Platform, subject: str, role: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client with a key of its own."""
     catalog = Catalog(platform.settings.catalog_url)
-    key = await catalog.keys.create(subject, role)
+    key = await catalog.api_keys.create(subject, role)
     await catalog.close()
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(

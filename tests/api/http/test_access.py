@@ -251,11 +251,11 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     assert isinstance(accepted, Accepted)
     document = accepted.document
     assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that who watches it comes to an end
-    await catalog.batches.settle(batch.id, "ready")
+    await catalog.batches.record_state(batch.id, "ready")
     shared = {"kb": kb.name, "model": kb.name, "document_id": document.id, "batch_id": batch.id}
     keys, ids = {}, {}
     for role in ROLES:
-        keys[role] = await catalog.keys.create(role, role)
+        keys[role] = await catalog.api_keys.create(role, role)
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
     async with started(app):
@@ -307,7 +307,9 @@ def test_a_handler_gets_only_records_that_were_let_through(app: Litestar) -> Non
 @pytest.mark.parametrize("role", ROLES)
 async def test_each_role_gets_what_is_its_own(house: House, role: str) -> None:
     """On every route: 403 that names a role where the table says no, and anything but a refusal where it says yes."""
-    await house.catalog.batches.settle(house.ids[role]["batch_id"], "ready")  # so that who watches it comes to an end
+    await house.catalog.batches.record_state(
+        house.ids[role]["batch_id"], "ready"
+    )  # so that who watches it comes to an end
     for route, may in MAY.items():
         if route.startswith("WS "):
             path = route.split(" ")[1].format_map(house.ids[role])

@@ -22,7 +22,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import Triton
 from api.openai.chat import Sent
-from api.openai.messages import HISTORY_TURNS, said
+from api.openai.messages import HISTORY_TURNS, parse_messages
 from api.openai.schemas import Message
 from tests.conftest import Platform, ask, assert_eventually, ready
 from tests.workflows.test_waiting import down
@@ -251,7 +251,7 @@ async def asked_of(platform: Platform, kb: str) -> str | None:
     """The question that was asked last of a knowledge base."""
     catalog = Catalog(platform.settings.catalog_url)
     try:
-        found = await catalog.trail.page(None, 1, knowledge_base=kb, action="question.ask")
+        found = await catalog.audit.page(None, 1, knowledge_base=kb, action="question.ask")
         return found[0].object_id if found else None
     finally:
         await catalog.close()
@@ -418,7 +418,7 @@ def message(role: str, content: Any) -> Message:
 
 def test_messages_become_turns() -> None:
     """Questions and answers are paired; what was never answered belongs to the next question."""
-    found = said(
+    found = parse_messages(
         [
             message("system", "Be brief."),
             message("user", "One?"),
@@ -438,19 +438,19 @@ def test_messages_become_turns() -> None:
 def test_a_long_conversation_is_cut_at_its_beginning() -> None:
     """The newest turns stay."""
     messages = [message(role, f"{role} {n}") for n in range(50) for role in ("user", "assistant")]
-    found = said([*messages, message("user", "Now?")])
+    found = parse_messages([*messages, message("user", "Now?")])
     assert [turn.question for turn in found.turns] == [f"user {n}" for n in range(50 - HISTORY_TURNS, 50)]
 
 
 def test_a_greeting_of_the_assistant_is_no_turn() -> None:
     """Clients like to begin with one."""
-    assert said([message("assistant", "Hello!"), message("user", "Why?")]).turns == []
+    assert parse_messages([message("assistant", "Hello!"), message("user", "Why?")]).turns == []
 
 
 def test_an_answer_must_be_asked_for() -> None:
     """Without a question at the end there is nothing to do."""
     with pytest.raises(InvalidRequest):
-        said([message("user", "Why?"), message("assistant", "So.")])
+        parse_messages([message("user", "Why?"), message("assistant", "So.")])
 
 
 def test_a_sentence_is_sent_when_it_was_checked() -> None:

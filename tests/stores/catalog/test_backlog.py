@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from activities.errors import Reason
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import KnowledgeBase, Note, Upload
+from activities.stores.catalog.records import KnowledgeBase, RunProgress, Upload
 from tests.stores.catalog.test_catalog import catalog, created, kb, publishing, settings
 
 __all__ = ["catalog", "kb", "settings"]
@@ -25,14 +25,14 @@ async def test_documents_are_pending_until_they_are_at_their_end(catalog: Catalo
     """Ready, failed, canceled or deleted ones are not waited for; paused ones are, and other knowledge bases' not."""
     ids = [await taken(catalog, kb, f"{name}.pdf") for name in "abcde"]
     await taken(catalog, await created(catalog, "other"), "x.pdf")
-    assert (await catalog.pending.of(kb.id)).documents == 5
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 5
     await catalog.documents.publish(publishing(ids[0], 1))
     await catalog.documents.finish(ids[1], 1, "failed", FAILED)
     await catalog.documents.finish(ids[2], 1, "canceled", FAILED)
     await catalog.documents.delete(ids[3], "ann")
-    await catalog.documents.hold(ids[4], 1, paused=True)
-    assert (await catalog.pending.of(kb.id)).documents == 1
-    assert (await catalog.pending.of_actor(kb.id, "ann", LATER)).documents == 1
+    await catalog.documents.record_pause(ids[4], 1, paused=True)
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 1
+    assert (await catalog.backlog.of_actor(kb.id, "ann", LATER)).documents == 1
 
 
 async def test_an_asker_waits_for_own_documents_of_before(catalog: Catalog, kb: KnowledgeBase) -> None:
@@ -43,35 +43,35 @@ async def test_an_asker_waits_for_own_documents_of_before(catalog: Catalog, kb: 
     await catalog.documents.accept(kb.id, "mine.pdf", "f" * 64, 7, "ann")
     asked = datetime.now(UTC)
     await taken(catalog, kb, "later.pdf")
-    assert (await catalog.pending.of_actor(kb.id, "ann", asked)).documents == 1
-    assert (await catalog.pending.of_actor(kb.id, "bob", asked)).documents == 1
-    assert (await catalog.pending.of_actor(kb.id, "eve", asked)).documents == 0
-    assert (await catalog.pending.of(kb.id)).documents == 3
+    assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
+    assert (await catalog.backlog.of_actor(kb.id, "bob", asked)).documents == 1
+    assert (await catalog.backlog.of_actor(kb.id, "eve", asked)).documents == 0
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 3
 
 
 async def test_an_archive_is_waited_for_with_all_its_files(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Before it is unpacked it counts as one; its documents count although they come after the question."""
     batch = await catalog.batches.create(kb.id, "a.zip", 4, "ann", closed=False, archive_sha256="a" * 64)
     asked = datetime.now(UTC)
-    assert (await catalog.pending.of_actor(kb.id, "ann", asked)).documents == 1
+    assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
     upload = Upload(knowledge_base_id=kb.id, name="in.txt", sha256="b" * 64, bytes=7, actor="ann", batch_id=batch.id)
     await catalog.intake.accept([upload])
-    assert (await catalog.pending.of_actor(kb.id, "ann", asked)).documents == 2
+    assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 2
     await catalog.batches.close(batch.id)
-    assert (await catalog.pending.of_actor(kb.id, "ann", asked)).documents == 1
+    assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
 
 
 async def test_how_long_it_takes_is_told_by_what_became_ready(catalog: Catalog, kb: KnowledgeBase) -> None:
     """By the speed of the last minute where there is one, else by what the runs themselves say, else not at all."""
     ids = [await taken(catalog, kb, f"{number}.pdf") for number in range(6)]
-    assert (await catalog.pending.of(kb.id)).eta_seconds is None
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).eta_seconds is None
     await catalog.intake.dispatched([(ids[5], 1)])
-    note = Note(document_id=ids[5], version=1, at=LATER, state="running", stage="embed", eta_seconds=42.04)
-    await catalog.documents.note([note])
-    assert (await catalog.pending.of(kb.id)).eta_seconds == 42.0
+    note = RunProgress(document_id=ids[5], version=1, at=LATER, state="running", stage="embed", eta_seconds=42.04)
+    await catalog.documents.record_progress([note])
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).eta_seconds == 42.0
     for id in ids[:3]:
         await catalog.documents.publish(publishing(id, 1))
-    pending = await catalog.pending.of(kb.id)
+    pending = await catalog.backlog.of_knowledge_base(kb.id)
     assert pending.documents == 3
     assert pending.eta_seconds is not None
     assert 0 < pending.eta_seconds <= 42.0

@@ -31,7 +31,7 @@ from activities.stores.catalog.api_keys import KEY_PREFIX, hash_key
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.migrate import alembic_config, upgrade
-from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, Note
+from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
 from activities.stores.catalog.tables import ApiKeyRow, AuditRow, Table, new_id
 from api.stack.processes import free_port
 
@@ -188,7 +188,7 @@ async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb:
     third = await catalog.documents.page(kb.id, None, second[-1].id, 2)
     assert [document.id for document in first + second + third] == ids[::-1]
     assert [document.id for document in await catalog.documents.page(kb.id, "ready", None, 9)] == [ids[2]]
-    assert (await catalog.pending.of(kb.id)).documents == 4
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 4
     assert await catalog.knowledge_bases.counts([kb.id]) == {kb.id: {"queued": 4, "ready": 1}}
 
 
@@ -345,24 +345,24 @@ async def test_shared_content_is_not_removed(catalog: Catalog, kb: KnowledgeBase
     one, two = await accepted(catalog, kb, "a.pdf"), await accepted(catalog, kb, "b.pdf")
     await catalog.documents.accept(kb.id, "b.pdf", TWO, 7, "ann")
     await catalog.documents.delete(one, "ann")
-    assert not await catalog.contents.begin_removal(ONE, one)
+    assert not await catalog.content_locks.begin_removal(ONE, one)
     await catalog.documents.remove(one)
     await catalog.documents.delete(two, "ann")
-    assert await catalog.contents.begin_removal(ONE, two)
-    assert await catalog.contents.begin_removal(TWO, two)
+    assert await catalog.content_locks.begin_removal(ONE, two)
+    assert await catalog.content_locks.begin_removal(TWO, two)
 
 
 async def test_content_is_not_taken_in_while_it_is_being_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
     """An upload of the same bytes is refused until the removal has ended; a repeated removal may go on."""
     id = await accepted(catalog, kb)
     await catalog.documents.delete(id, "ann")
-    assert await catalog.contents.begin_removal(ONE, id)
-    assert await catalog.contents.begin_removal(ONE, id)
+    assert await catalog.content_locks.begin_removal(ONE, id)
+    assert await catalog.content_locks.begin_removal(ONE, id)
     with pytest.raises(ContentBeingRemoved):
         await catalog.documents.accept(kb.id, "b.pdf", ONE, 7, "ann")
     assert await catalog.documents.page(kb.id, None, None, 9) == []
-    await catalog.contents.end_removal(ONE)
-    await catalog.contents.end_removal(ONE)
+    await catalog.content_locks.end_removal(ONE)
+    await catalog.content_locks.end_removal(ONE)
     assert (await catalog.documents.accept(kb.id, "b.pdf", ONE, 7, "ann")).created
 
 
@@ -546,14 +546,14 @@ async def test_a_knowledge_base_keeps_how_it_wants_its_answers(catalog: Catalog,
 
 async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Catalog) -> None:
     """The key finds its owner; no file of the database has it in clear."""
-    key = await catalog.keys.create("ann", "admin")
-    principal = await catalog.keys.find(key)
+    key = await catalog.api_keys.create("ann", "admin")
+    principal = await catalog.api_keys.find(key)
     assert key.startswith(KEY_PREFIX)
     assert principal is not None
     assert (principal.subject, principal.role) == ("ann", "admin")
-    assert await catalog.keys.count() == 1
+    assert await catalog.api_keys.count() == 1
     for other in (key[:-1], hash_key(key), "", key.removeprefix(KEY_PREFIX)):
-        assert await catalog.keys.find(other) is None
+        assert await catalog.api_keys.find(other) is None
     stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("catalog.db*"))
     assert hash_key(key).encode() in stored
     assert key.removeprefix(KEY_PREFIX).encode() not in stored
@@ -563,41 +563,41 @@ async def test_a_role_that_is_not_known_is_refused(catalog: Catalog) -> None:
     """The error names those that are; no key is made."""
     for role in ("king", "", "Reader", "admin "):
         with pytest.raises(UnknownRole, match="reader, contributor, manager, operator, auditor, admin"):
-            await catalog.keys.create("ann", role)
-    assert await catalog.keys.all() == []
+            await catalog.api_keys.create("ann", role)
+    assert await catalog.api_keys.all() == []
 
 
 async def test_a_key_of_a_role_that_is_no_longer_known_reads(settings: Settings, catalog: Catalog) -> None:
     """A key that was made before roles were checked counts as the lowest one, wherever it is shown."""
-    key = await catalog.keys.create("ann", "admin")
+    key = await catalog.api_keys.create("ann", "admin")
     engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
     with engine.begin() as connection:
         connection.execute(update(ApiKeyRow).values(role="superuser"))
     engine.dispose()
-    principal = await catalog.keys.find(key)
+    principal = await catalog.api_keys.find(key)
     assert principal is not None
     assert principal.role == "reader"
-    assert [each.role for each in await catalog.keys.all()] == ["reader"]
+    assert [each.role for each in await catalog.api_keys.all()] == ["reader"]
 
 
 async def test_a_revoked_key_is_nobodys(catalog: Catalog) -> None:
     """It stays in the list; revoking it again, or one that is not there, changes nothing."""
-    key, other = await catalog.keys.create("ann", "manager"), await catalog.keys.create("bob", "reader")
-    principal = await catalog.keys.find(key)
+    key, other = await catalog.api_keys.create("ann", "manager"), await catalog.api_keys.create("bob", "reader")
+    principal = await catalog.api_keys.find(key)
     assert principal is not None
-    revoked = await catalog.keys.revoke(principal.key_id, "carl")
+    revoked = await catalog.api_keys.revoke(principal.key_id, "carl")
     assert (revoked.subject, revoked.role) == ("ann", "manager")
     assert revoked.revoked_at is not None
-    assert await catalog.keys.revoke(principal.key_id, "dora") == revoked
+    assert await catalog.api_keys.revoke(principal.key_id, "dora") == revoked
     with pytest.raises(NotFound):
-        await catalog.keys.revoke(MISSING, "carl")
-    assert await catalog.keys.find(key) is None
-    assert await catalog.keys.find(other) is not None
-    assert await catalog.keys.count() == 1
-    assert [(each.subject, each.revoked_at) for each in await catalog.keys.all()] == [
+        await catalog.api_keys.revoke(MISSING, "carl")
+    assert await catalog.api_keys.find(key) is None
+    assert await catalog.api_keys.find(other) is not None
+    assert await catalog.api_keys.count() == 1
+    assert [(each.subject, each.revoked_at) for each in await catalog.api_keys.all()] == [
         ("ann", revoked.revoked_at), ("bob", None),
     ]  # fmt: skip
-    (event,) = await catalog.trail.page(None, 10, action="key.revoke")
+    (event,) = await catalog.audit.page(None, 10, action="key.revoke")
     assert (event.actor, event.object_id) == ("carl", principal.key_id)
     assert event.detail == {"subject": "ann", "role": "manager"}
 
@@ -626,7 +626,7 @@ async def test_each_deed_is_in_the_audit_trail_once(settings: Settings, catalog:
 
 async def trail(catalog: Catalog, action: str) -> list[tuple[str, str | None, str | None, dict[str, object]]]:
     """(actor, knowledge base, object, detail) of the events of an action, oldest first."""
-    events = await catalog.trail.page(None, 100, action=action)
+    events = await catalog.audit.page(None, 100, action=action)
     return [(each.actor, each.knowledge_base, each.object_id, each.detail) for each in reversed(events)]
 
 
@@ -657,8 +657,8 @@ async def test_what_did_not_fail_is_not_in_the_audit_trail_as_failed(catalog: Ca
 
 async def test_a_new_key_is_in_the_audit_trail(catalog: Catalog) -> None:
     """With its id and its role, never with the key itself."""
-    key = await catalog.keys.create("ann", "admin")
-    found = await catalog.keys.find(key)
+    key = await catalog.api_keys.create("ann", "admin")
+    found = await catalog.api_keys.find(key)
     assert found is not None
     assert await trail(catalog, "key.create") == [("ann", None, found.key_id, {"role": "admin"})]
 
@@ -780,10 +780,10 @@ async def test_an_unreachable_database_is_an_outage(tmp_path: Path, kind: str) -
         catalog.ping(),
         catalog.documents.get(MISSING),
         catalog.documents.accept(MISSING, "a.pdf", ONE, 7, "ann"),
-        catalog.contents.begin_removal(ONE, MISSING),
+        catalog.content_locks.begin_removal(ONE, MISSING),
         catalog.knowledge_bases.page(None, 1),
         catalog.questions.get(MISSING),
-        catalog.keys.find("holdfast_x"),
+        catalog.api_keys.find("holdfast_x"),
     ):
         with pytest.raises(CatalogUnavailable) as caught:
             await action
@@ -812,9 +812,9 @@ async def test_many_notes_are_written_at_once(catalog: Catalog, kb: KnowledgeBas
     await catalog.intake.dispatched([(id, 1) for id in ids])
     down = Reason("triton_unavailable", {"detail": "refused"})
     for reasons in ([None, down, None, down], [down, None, None, None]):
-        await catalog.documents.note(
+        await catalog.documents.record_progress(
             [
-                Note(
+                RunProgress(
                     document_id=id, version=1, at=datetime.now(UTC), state="waiting" if reason else "running",
                     stage="embed", reason=reason, waiting_for="triton" if reason else None,
                 )
@@ -831,52 +831,54 @@ async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_on
 ) -> None:
     """A version that is back in line stays queued, or nobody would ever start it."""
     id = await accepted(catalog, kb)
-    note = Note(document_id=id, version=1, at=datetime.now(UTC) + timedelta(hours=1), state="running", stage="embed")
-    await catalog.documents.note([note])
+    note = RunProgress(
+        document_id=id, version=1, at=datetime.now(UTC) + timedelta(hours=1), state="running", stage="embed"
+    )
+    await catalog.documents.record_progress([note])
     assert (await catalog.documents.get(id)).state == "queued"
     await catalog.intake.dispatched([(id, 1)])
-    await catalog.documents.note([note])
+    await catalog.documents.record_progress([note])
     assert (await catalog.documents.get(id)).state == "running"
-    (stalled,) = await catalog.stalled.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))
-    assert await catalog.stalled.put_back(stalled)
-    assert not await catalog.stalled.put_back(stalled)  # it is not as it was any more
-    await catalog.documents.note([note])
+    (stalled,) = await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))
+    assert await catalog.stalled_runs.return_to_queue(stalled)
+    assert not await catalog.stalled_runs.return_to_queue(stalled)  # it is not as it was any more
+    await catalog.documents.record_progress([note])
     assert [each.document_id for each in await catalog.intake.undispatched(10)] == [id]
-    assert await catalog.stalled.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2)) == []
+    assert await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2)) == []
 
 
 async def test_a_content_is_removed_by_one_and_only_if_nobody_uses_it(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Who comes second, or uploads meanwhile, is refused; an archive that is unpacked is in use."""
-    assert await catalog.contents.begin_stray_removal(ONE, "a" * 32)
-    assert await catalog.contents.begin_stray_removal(ONE, "a" * 32)
-    assert not await catalog.contents.begin_stray_removal(ONE, "b" * 32)
+    assert await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
+    assert await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
+    assert not await catalog.content_locks.begin_stray_removal(ONE, "b" * 32)
     with pytest.raises(ContentBeingRemoved):
         await accepted(catalog, kb)
     with pytest.raises(ContentBeingRemoved):
         await catalog.batches.create(kb.id, "a.zip", 1, "ann", closed=True, archive_sha256=ONE)
-    await catalog.contents.end_removal(ONE)
+    await catalog.content_locks.end_removal(ONE)
     id = await accepted(catalog, kb)
-    assert not await catalog.contents.begin_stray_removal(ONE, "a" * 32)
+    assert not await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
     await catalog.documents.delete(id, "ann")
-    assert not await catalog.contents.begin_stray_removal(ONE, "a" * 32)  # its deletion takes it along
+    assert not await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)  # its deletion takes it along
     batch = await catalog.batches.create(kb.id, "a.zip", 1, "ann", closed=True, archive_sha256=TWO)
-    assert not await catalog.contents.begin_stray_removal(TWO, "a" * 32)
-    await catalog.batches.settle(batch.id, "ready")
-    assert await catalog.contents.begin_stray_removal(TWO, "a" * 32)
+    assert not await catalog.content_locks.begin_stray_removal(TWO, "a" * 32)
+    await catalog.batches.record_state(batch.id, "ready")
+    assert await catalog.content_locks.begin_stray_removal(TWO, "a" * 32)
 
 
 async def test_control_of_what_has_no_run_is_noted_with_the_change(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Hold, release, cancel and retry each write who did it, once, and nothing when nothing changed."""
     id = await accepted(catalog, kb)
-    assert await catalog.intake.hold(id, 1, "ada")
-    assert not await catalog.intake.hold(id, 1, "bob")
-    assert await catalog.intake.release(id, 1, "ada")
-    assert not await catalog.intake.release(id, 1, "bob")
+    assert await catalog.intake.pause(id, 1, "ada")
+    assert not await catalog.intake.pause(id, 1, "bob")
+    assert await catalog.intake.resume(id, 1, "ada")
+    assert not await catalog.intake.resume(id, 1, "bob")
     assert await catalog.intake.cancel(id, 1, "cyd")
     assert not await catalog.intake.cancel(id, 1, "bob")
     assert await catalog.intake.retry(id, 1, "embed", "dee")
     assert not await catalog.intake.retry(id, 1, "embed", "bob")
-    events = [event for event in await catalog.trail.page(None, 100, action="document") if event.object_id == id]
+    events = [event for event in await catalog.audit.page(None, 100, action="document") if event.object_id == id]
     assert [(event.actor, event.action, event.detail) for event in reversed(events)][1:] == [
         ("ada", "document.pause", {"version": 1}),
         ("ada", "document.resume", {"version": 1}),

@@ -73,7 +73,7 @@ async def answered(catalog: Catalog, question: Question) -> None:
 
 async def events(catalog: Catalog, **chosen: object) -> list[AuditEvent]:
     """The chosen events of the trail, oldest first."""
-    return [event async for page in catalog.trail.export(**chosen) for event in page]  # type: ignore[arg-type]
+    return [event async for page in catalog.audit.export(**chosen) for event in page]  # type: ignore[arg-type]
 
 
 # --- conversations ---------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ async def test_a_deletion_erases_words_and_keeps_the_record(catalog: Catalog, kb
     await answered(catalog, question)
     await catalog.questions.rate(question.id, Feedback(rating="down", comment="A secret comment"), "ann")
     await catalog.conversations.delete(question.conversation_id, "ann")
-    record = await catalog.trail.question(question.id)
+    record = await catalog.audit.question(question.id)
     assert (record["question"], record["answer"], record["citations"], record["feedback_comment"]) == (
         "", None, None, None,
     )  # fmt: skip
@@ -236,7 +236,7 @@ async def test_an_answer_that_comes_too_late_is_not_written_down(catalog: Catalo
     question = await asked(catalog, kb, "Why?")
     await catalog.conversations.delete(question.conversation_id, "ann")
     await answered(catalog, question)
-    record = await catalog.trail.question(question.id)
+    record = await catalog.audit.question(question.id)
     assert (record["state"], record["answer"], record["sources"]) == ("canceled", None, None)
 
 
@@ -257,7 +257,7 @@ async def test_feedback_is_kept_with_who_and_when(catalog: Catalog, kb: Knowledg
     await catalog.questions.rate(question.id, Feedback(rating="down", comment="Wrong page"), "ann")
     rated = await catalog.questions.rate(question.id, Feedback(rating="up"), "ann")
     assert rated.feedback == Feedback(rating="up") == (await catalog.questions.get(question.id)).feedback
-    record = await catalog.trail.question(question.id)
+    record = await catalog.audit.question(question.id)
     assert (record["feedback_by"], record["feedback_comment"]) == ("ann", None)
     assert record["feedback_at"] > record["created_at"]
     rated_events = await events(catalog, action="question.feedback")
@@ -277,7 +277,7 @@ async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, kb
     await asked(catalog, kb, "One?")
     await asked(catalog, other, "Two?", actor="bob")
     await catalog.knowledge_bases.delete("other", "root")
-    whole = await catalog.trail.page(None, 100)
+    whole = await catalog.audit.page(None, 100)
     actions = [(each.actor, each.action, each.knowledge_base) for each in whole]
     assert actions == [
         ("root", "knowledge_base.delete", "other"),
@@ -286,16 +286,16 @@ async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, kb
         ("root", "knowledge_base.create", "other"),
         ("root", "knowledge_base.create", "handbook"),
     ]
-    assert await catalog.trail.page(whole[1].id, 2) == whole[2:4]
-    assert await catalog.trail.page(None, 100, actor="bob") == [whole[1]]
-    assert await catalog.trail.page(None, 100, knowledge_base="other") == [whole[0], whole[1], whole[3]]
-    assert await catalog.trail.page(None, 100, action="question.ask") == whole[1:3]
-    assert await catalog.trail.page(None, 100, action="knowledge_base") == [whole[0], whole[3], whole[4]]
-    assert await catalog.trail.page(None, 100, action="know") == []
-    assert await catalog.trail.page(None, 100, action="%") == []
-    assert await catalog.trail.page(None, 100, since=whole[2].at) == whole[:3]
+    assert await catalog.audit.page(whole[1].id, 2) == whole[2:4]
+    assert await catalog.audit.page(None, 100, actor="bob") == [whole[1]]
+    assert await catalog.audit.page(None, 100, knowledge_base="other") == [whole[0], whole[1], whole[3]]
+    assert await catalog.audit.page(None, 100, action="question.ask") == whole[1:3]
+    assert await catalog.audit.page(None, 100, action="knowledge_base") == [whole[0], whole[3], whole[4]]
+    assert await catalog.audit.page(None, 100, action="know") == []
+    assert await catalog.audit.page(None, 100, action="%") == []
+    assert await catalog.audit.page(None, 100, since=whole[2].at) == whole[:3]
     elsewhere = whole[2].at.astimezone(timezone(timedelta(hours=8)))
-    assert await catalog.trail.page(None, 100, since=elsewhere) == whole[:3]
+    assert await catalog.audit.page(None, 100, since=elsewhere) == whole[:3]
     assert await events(catalog) == whole[::-1]
 
 
@@ -303,14 +303,14 @@ async def test_an_export_goes_through_all_pages(catalog: Catalog, monkeypatch: p
     """More events than one look brings come in their order, each once."""
     monkeypatch.setattr("activities.stores.catalog.audit.PAGE", 3)
     for n in range(7):
-        await catalog.trail.note("ann", "audit.read", None, n=n)
+        await catalog.audit.note("ann", "audit.read", None, n=n)
     assert [event.detail["n"] for event in await events(catalog)] == list(range(7))
 
 
 async def test_the_record_of_an_unknown_question_is_not_there(catalog: Catalog) -> None:
     """Nor is it made up."""
     with pytest.raises(NotFound):
-        await catalog.trail.question(MISSING)
+        await catalog.audit.question(MISSING)
 
 
 # --- migration -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.migrate import upgrade
-from activities.stores.catalog.records import KnowledgeBase, Note, PendingDocuments
+from activities.stores.catalog.records import KnowledgeBase, PendingDocuments, RunProgress
 from activities.stores.catalog.tables import VersionRow
 
 
@@ -72,7 +72,7 @@ async def test_names_are_matched_by_a_pattern(
         await live(catalog, kb, name): name
         for name in ("a.md", "A%b.md", "a_b.txt", "x/合同 2026.pdf", "back\\slash.md")
     }
-    found = await catalog.searching.matching(kb.id, filter=SearchFilter(name=pattern))
+    found = await catalog.search_scope.matching(kb.id, filter=SearchFilter(name=pattern))
     assert {ids[id] for id in found} == names
 
 
@@ -83,21 +83,21 @@ async def test_only_live_documents_of_the_knowledge_base_match(catalog: Catalog,
     await catalog.documents.accept(kb.id, "queued.md", "1" * 64, 7, "ann")
     await catalog.documents.delete(await live(catalog, kb, "gone.md"), "ann")
     one, two = await live(catalog, kb, "a.md"), await live(catalog, kb, "b.md")
-    assert set(await catalog.searching.matching(kb.id)) == {one, two}
-    assert await catalog.searching.matching(kb.id, [two]) == [two]
-    assert await catalog.searching.matching(kb.id, [two], SearchFilter(name="a*")) == []
+    assert set(await catalog.search_scope.matching(kb.id)) == {one, two}
+    assert await catalog.search_scope.matching(kb.id, [two]) == [two]
+    assert await catalog.search_scope.matching(kb.id, [two], SearchFilter(name="a*")) == []
 
 
 async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Whole tags, in any case; a document that is removed takes its tags along."""
     one, two = await live(catalog, kb, "a.md", "hr", "合同"), await live(catalog, kb, "b.md", "hr", "hr 2026")
     for tags, expected in ((["HR"], {one, two}), (["hr", "合同"], {one}), ([" hr  2026 "], {two}), (["h"], set())):
-        assert set(await catalog.searching.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
+        assert set(await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
     with pytest.raises(InvalidRequest, match="tag"):
         SearchFilter(tags=["a\0"])
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)
-    assert await catalog.searching.matching(kb.id, filter=SearchFilter(tags=["hr"])) == [two]
+    assert await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=["hr"])) == [two]
 
 
 async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: KnowledgeBase, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: Knowled
 
     async def matches(**moments: str) -> bool:
         filter = msgspec.convert({"uploaded": moments}, SearchFilter)
-        return await catalog.searching.matching(kb.id, filter=filter) == [id]
+        return await catalog.search_scope.matching(kb.id, filter=filter) == [id]
 
     assert await matches()
     for since in ("2026-11-30", "2026-11-30T12:30:00Z", "2026-11-30T20:30:00+08:00", "20261130"):
@@ -130,30 +130,30 @@ async def test_named_documents_must_be_there(catalog: Catalog, kb: KnowledgeBase
     """In this knowledge base, and not deleted; otherwise the first that is not is named."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
     mine, theirs = await live(catalog, kb, "a.md"), await live(catalog, other, "b.md")
-    await catalog.searching.known(kb.id, [])
-    await catalog.searching.known(kb.id, [mine])
+    await catalog.search_scope.require(kb.id, [])
+    await catalog.search_scope.require(kb.id, [mine])
     for missing in (theirs, "c" * 32, "no id"):
         with pytest.raises(NotFound, match=missing):
-            await catalog.searching.known(kb.id, [mine, missing])
+            await catalog.search_scope.require(kb.id, [mine, missing])
 
 
 async def test_the_index_tells_how_far_it_is(catalog: Catalog, kb: KnowledgeBase) -> None:
     """By how many documents became ready in the last minute; of a single one, by what its stage has left."""
-    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=0)
+    assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=0)
     ids = [(await catalog.documents.accept(kb.id, f"{n}.md", f"{n}" * 64, 7, "ann")).document.id for n in range(5)]
-    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=5)
+    assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=5)
     await catalog.intake.dispatched([(ids[0], 1)])
-    note = Note(
+    note = RunProgress(
         document_id=ids[0], version=1, at=datetime.now(UTC) + timedelta(seconds=1), state="running", stage="embed",
         eta_seconds=33.0,
     )  # fmt: skip
-    await catalog.documents.note([note])
-    assert await catalog.pending.of(kb.id) == PendingDocuments(documents=5, eta_seconds=33.0)
+    await catalog.documents.record_progress([note])
+    assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=5, eta_seconds=33.0)
     for id in ids[3:]:
         await publish(catalog, id)
-    found = await catalog.pending.of(kb.id)
+    found = await catalog.backlog.of_knowledge_base(kb.id)
     assert found.documents == 3
     assert found.eta_seconds is not None
     assert 0 < found.eta_seconds != 33.0
     await catalog.documents.delete(ids[1], "ann")
-    assert (await catalog.pending.of(kb.id)).documents == 2
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 2

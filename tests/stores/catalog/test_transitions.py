@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select, update
 
-from activities.contracts.ingest import Dispatch
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import DocumentState
 from activities.errors import Reason
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import KnowledgeBase, Note, PendingVersion, Upload
+from activities.stores.catalog.records import KnowledgeBase, PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import VersionRow
 from activities.stores.catalog.transitions import ALLOWED, COLUMNS
 from tests.stores.catalog.test_catalog import ONE, TWO, catalog, kb, publishing, settings
@@ -64,7 +64,7 @@ class Version:
             updated_at=row["updated_at"],  # type: ignore[arg-type]
         )  # fmt: skip
 
-    async def dispatched(self, page: str | None = None) -> Dispatch:
+    async def dispatched(self, page: str | None = None) -> DocumentToIngest:
         """What its next run is told, when the dispatcher, or its batch, starts it."""
         if page is None:
             (found,) = await self.catalog.intake.undispatched(10)
@@ -81,27 +81,27 @@ class Version:
 # --- what a retry asks for ---------------------------------------------------------------------------
 
 
-async def _retried(version: Version) -> Dispatch:
+async def _retried(version: Version) -> DocumentToIngest:
     await version.failed()
     assert await version.catalog.intake.retry(version.id, 1, None, "ann")
     return await version.dispatched()
 
 
-async def _retried_with_its_batch(version: Version) -> Dispatch:
+async def _retried_with_its_batch(version: Version) -> DocumentToIngest:
     await version.failed()
     assert await version.catalog.batches.requeue_failed(version.batch_id) == 1
     return await version.dispatched("again")
 
 
-async def _canceled_and_retried_with_its_batch(version: Version) -> Dispatch:
+async def _canceled_and_retried_with_its_batch(version: Version) -> DocumentToIngest:
     await version.catalog.documents.finish(version.id, 1, "canceled", Reason("canceled"))
     assert await version.catalog.batches.requeue_failed(version.batch_id) == 1
     return await version.dispatched("again")
 
 
-async def _ingested_again(version: Version) -> Dispatch:
+async def _ingested_again(version: Version) -> DocumentToIngest:
     await version.catalog.documents.publish(publishing(version.id, 1))
-    assert await version.catalog.stalled.ingest_again(version.id, 1)
+    assert await version.catalog.stalled_runs.ingest_again(version.id, 1)
     return await version.dispatched()
 
 
@@ -109,7 +109,7 @@ async def _ingested_again(version: Version) -> Dispatch:
     "again", [_retried, _retried_with_its_batch, _canceled_and_retried_with_its_batch, _ingested_again]
 )
 async def test_a_retry_from_a_step_is_for_one_run(
-    settings: Settings, catalog: Catalog, kb: KnowledgeBase, again: Callable[[Version], Awaitable[Dispatch]]
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, again: Callable[[Version], Awaitable[DocumentToIngest]]
 ) -> None:
     """The run after it, for whatever reason there is one, uses what was made before."""
     version = await Version.taken(settings, catalog, kb)
@@ -140,7 +140,7 @@ async def test_a_lost_run_starts_again_where_it_was_to_start(
     await version.failed()
     await catalog.intake.retry(version.id, 1, "chunk", "ann")
     await version.dispatched()
-    assert await catalog.stalled.put_back(await version.read())
+    assert await catalog.stalled_runs.return_to_queue(await version.read())
     assert (await version.dispatched()).retry_from == "chunk"
 
 
@@ -161,36 +161,36 @@ async def _supersede_late(version: Version) -> None:
 
 async def _note(version: Version) -> None:
     version.put(dispatched_at=datetime(2020, 1, 1, tzinfo=UTC))
-    note = Note(document_id=version.id, version=1, at=LATER, state="waiting", stage="embed")
-    await version.catalog.documents.note([note])
+    note = RunProgress(document_id=version.id, version=1, at=LATER, state="waiting", stage="embed")
+    await version.catalog.documents.record_progress([note])
 
 
 async def _put_back(version: Version) -> None:
-    await version.catalog.stalled.put_back(await version.read())
+    await version.catalog.stalled_runs.return_to_queue(await version.read())
 
 
 async def _ingest_again(version: Version) -> None:
     with create_engine(f"sqlite:///{version.settings.data_dir / 'catalog.db'}").begin() as connection:
         connection.exec_driver_sql("UPDATE documents SET live_version = 1")
-    await version.catalog.stalled.ingest_again(version.id, 1)
+    await version.catalog.stalled_runs.ingest_again(version.id, 1)
 
 
 #: How each transition is asked for, by its name in the table.
 ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
     "supersede": _supersede,
     "supersede_late": _supersede_late,
-    "hold_undispatched": lambda version: version.catalog.intake.hold(version.id, 1, "ann"),
-    "release_undispatched": lambda version: version.catalog.intake.release(version.id, 1, "ann"),
+    "pause_undispatched": lambda version: version.catalog.intake.pause(version.id, 1, "ann"),
+    "resume_undispatched": lambda version: version.catalog.intake.resume(version.id, 1, "ann"),
     "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
-    "hold_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=True),
-    "release_run": lambda version: version.catalog.documents.hold(version.id, 1, paused=False),
-    "note": _note,
+    "pause_run": lambda version: version.catalog.documents.record_pause(version.id, 1, paused=True),
+    "resume_run": lambda version: version.catalog.documents.record_pause(version.id, 1, paused=False),
+    "record_progress": _note,
     "publish": lambda version: version.catalog.documents.publish(publishing(version.id, 1)),
     "finish": Version.failed,
     "cancel_batch": lambda version: version.catalog.batches.cancel_queued(version.batch_id),
     "requeue": lambda version: version.catalog.intake.retry(version.id, 1, None, "ann"),
     "requeue_batch": lambda version: version.catalog.batches.requeue_failed(version.batch_id),
-    "put_back": _put_back,
+    "return_to_queue": _put_back,
     "ingest_again": _ingest_again,
 }
 
@@ -211,7 +211,7 @@ async def test_a_transition_happens_where_it_is_allowed(
         assert (row["state"], row["reason"]) == (state, {"code": "damaged"})
 
 
-@pytest.mark.parametrize("name", ["hold_undispatched", "release_undispatched", "cancel_undispatched"])
+@pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "cancel_undispatched"])
 async def test_what_has_a_run_is_asked_of_the_run(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str
 ) -> None:
@@ -245,7 +245,7 @@ async def test_a_version_that_is_back_in_line_knows_nothing_of_its_run(
         "stage": "embed", "done": 7, "total": 9, "attempt": 3, "waiting_for": "triton", "next_attempt_at": LATER,
         "eta_seconds": 4.0, "reason": {"code": "damaged"}, "dispatched_at": LATER,
     }  # fmt: skip
-    for state, name in (("failed", "requeue"), ("failed", "requeue_batch"), ("running", "put_back"),
+    for state, name in (("failed", "requeue"), ("failed", "requeue_batch"), ("running", "return_to_queue"),
                         ("ready", "ingest_again")):  # fmt: skip
         version.put(state=state, **used)
         await ASKED[name](version)
@@ -297,4 +297,7 @@ async def test_the_table_names_every_transition() -> None:
     functions = {node.name for node in ast.parse((PACKAGE / "transitions.py").read_text()).body
                  if isinstance(node, ast.FunctionDef)}  # fmt: skip
     assert ASKED.keys() == ALLOWED.keys()
-    assert ALLOWED.keys() - functions == {"note", "release_run"}  # a compiled statement; the other end of hold_run
+    assert ALLOWED.keys() - functions == {
+        "record_progress",
+        "resume_run",
+    }  # a compiled statement; the other end of pause_run

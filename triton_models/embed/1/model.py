@@ -10,7 +10,7 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import sources
+import model_files
 from encoders import Encoder, OnnxEncoder, TorchEncoder, lanes
 
 WAITING_REQUESTS = 64
@@ -23,8 +23,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model: on the GPU that Triton chose, or on the CPU."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
-        self._model = sources.embed_model(parameters.get("model", {}).get("string_value"))
-        on_gpu = args["model_instance_kind"] == "GPU" and sources.cuda_usable()
+        self._model = model_files.embed_model(parameters.get("model", {}).get("string_value"))
+        on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
         self._encoder: Encoder = (
             TorchEncoder(self._model, int(args["model_instance_device_id"])) if on_gpu else OnnxEncoder(self._model)
         )

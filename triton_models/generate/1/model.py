@@ -14,7 +14,7 @@ import xllamacpp  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import sources
+import model_files
 
 DEFAULT_MAX_TOKENS = 16
 """What vLLM generates when a request does not say."""
@@ -61,7 +61,7 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"]).get("parameters", {})
         slots = int(parameters["slots"]["string_value"])
         params = xllamacpp.CommonParams()
-        params.model.path = str(sources.generate_model())
+        params.model.path = str(model_files.generate_model())
         params.n_parallel = slots
         params.n_ctx = slots * int(parameters["context"]["string_value"])
         params.n_batch = params.n_ubatch = PROMPT_STEP

@@ -9,7 +9,7 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import sources
+import model_files
 from reranker import Reranker
 
 
@@ -18,9 +18,9 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model: on the GPU that Triton chose, or on the CPU."""
-        on_gpu = args["model_instance_kind"] == "GPU" and sources.cuda_usable()
+        on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
         device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
-        self._reranker = Reranker(sources.rerank_model(), device)
+        self._reranker = Reranker(model_files.rerank_model(), device)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response per request; a request that cannot be read fails alone."""

@@ -17,13 +17,13 @@ from activities.stores.catalog.records import (
     DeletedKnowledgeBase,
     PendingVersion,
     StalledBatch,
-    Standing,
+    VersionStatus,
 )
 from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
-from activities.stores.catalog.transitions import ALONE
+from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
-class Stalled:
+class StalledRuns:
     """What the catalogue knows of work that may have lost its run. ``before``: what is younger is left alone."""
 
     def __init__(self, engine: Engine) -> None:
@@ -39,7 +39,11 @@ class Stalled:
             or_(
                 VersionRow.state == "paused",
                 (VersionRow.state == "queued")
-                & (VersionRow.batch_id.is_(None) | (VersionRow.batch_page == ALONE) | BatchRow.state.in_(ACTIVE)),
+                & (
+                    VersionRow.batch_id.is_(None)
+                    | (VersionRow.batch_page == BY_DISPATCHER)
+                    | BatchRow.state.in_(ACTIVE)
+                ),
             ),
         )
         query = _pending(before).where(
@@ -54,7 +58,7 @@ class Stalled:
         query = _pending(now()).where(
             VersionRow.batch_id == batch_id,
             VersionRow.batch_page.is_not(None),
-            VersionRow.batch_page != ALONE,
+            VersionRow.batch_page != BY_DISPATCHER,
             tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after),
         )
         return await self._versions(query, limit)
@@ -68,22 +72,24 @@ class Stalled:
                     version=version.version,
                     name=name,
                     state=msgspec.convert(version.state, DocumentState),
-                    awaits_batch=batch in ACTIVE and version.batch_page != ALONE and version.state == "queued",
+                    awaits_batch=batch in ACTIVE and version.batch_page != BY_DISPATCHER and version.state == "queued",
                     updated_at=version.updated_at,
                 )
                 for version, name, batch in await session.execute(query)
             ]
 
-    async def put_back(self, version: PendingVersion, *, alone: bool = True, change: bool = True) -> bool:
+    async def return_to_queue(
+        self, version: PendingVersion, *, by_dispatcher: bool = True, change: bool = True
+    ) -> bool:
         """Put a version back in line, unless anything has happened to it since; whether it was still so.
 
-        ``alone`` leaves it to the dispatcher (a paused one stays paused), otherwise its batch starts it.
+        ``by_dispatcher`` leaves it to the dispatcher (a paused one stays paused), otherwise its batch starts it.
         """
         if not change:
             same = select(VersionRow.version).where(transitions.is_as_read(version))
             async with self._engine.read() as session:
                 return await session.scalar(same) is not None
-        return await self._changed(transitions.put_back(version, alone=alone))
+        return await self._changed(transitions.return_to_queue(version, by_dispatcher=by_dispatcher))
 
     async def ingest_again(self, document_id: str, version: int) -> bool:
         """Put a live version back in line, to be made anew from its original; whether it was still live."""
@@ -106,7 +112,7 @@ class Stalled:
             rows = await session.scalars(query.order_by(BatchRow.id).limit(limit))
             return [StalledBatch(id=row.id, name=row.name, updated_at=row.updated_at) for row in rows]
 
-    async def put_batch_back(self, batch: StalledBatch) -> bool:
+    async def return_batch_to_queue(self, batch: StalledBatch) -> bool:
         """Let the dispatcher start a batch again, unless anything has happened to it since; whether it was so."""
         same = (BatchRow.id == batch.id) & (BatchRow.updated_at == batch.updated_at) & BatchRow.state.in_(ACTIVE)
         change = update(BatchRow).where(same).values(state="queued", dispatched_at=None, updated_at=now())
@@ -122,7 +128,7 @@ class Stalled:
         async with self._engine.read() as session:
             return {id: (msgspec.convert(state, BatchState), at) for id, state, at in await session.execute(query)}
 
-    async def standings(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Standing]:
+    async def version_statuses(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionStatus]:
         """What the catalogue says of those of the (document, version) that are there."""
         live = aliased(VersionRow)
         query = (
@@ -133,7 +139,7 @@ class Stalled:
         )
         async with self._engine.read() as session:
             return {
-                (row.document_id, row.version): Standing(
+                (row.document_id, row.version): VersionStatus(
                     pending=row.state in PENDING,
                     live=row.version == live_version,
                     deleted=deleted_at is not None,
