@@ -27,7 +27,7 @@ from api.cli.texts.messages import TEXTS, text_of
 from api.client.problems import Message, Problem
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.sse import last_offset
-from api.openai.messages import said
+from api.openai.messages import parse_messages
 from api.openai.schemas import ChatRequest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -297,7 +297,7 @@ async def probe(data: JSONBody[Probe]) -> None:
 @post("/chat")
 async def chat(data: JSONBody[ChatRequest]) -> None:
     """Reads messages as the OpenAI API does."""
-    said(data.messages)
+    parse_messages(data.messages)
 
 
 @get("/names", sync_to_thread=False)

@@ -12,18 +12,18 @@ from tests.triton.conftest import ROOT, TritonPython
 CARD = """
 import json, sys
 sys.path.insert(0, "triton_models")
-import sources
-model = sources.embed_model()
+import model_files
+model = model_files.embed_model()
 print(json.dumps(model.card(dimension=1, batch_size=1, device="cpu", precision="int8")))
 """
 
 MISSING = """
 import sys
 sys.path.insert(0, "triton_models")
-import sources
+import model_files
 try:
-    sources.embed_model()
-except sources.ModelUnavailableError as exc:
+    model_files.embed_model()
+except model_files.ModelUnavailableError as exc:
     print(exc)
 """
 

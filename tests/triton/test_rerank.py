@@ -99,11 +99,11 @@ async def test_without_a_name_there_is_no_such_model(triton_url: str) -> None:
 LOADING = """
 import sys
 sys.path.insert(0, "triton_models")
-import sources
+import model_files
 from reranker import Reranker
 try:
-    Reranker(sources.rerank_model(), "cpu")
-except sources.ModelUnavailableError as exc:
+    Reranker(model_files.rerank_model(), "cpu")
+except model_files.ModelUnavailableError as exc:
     print(exc)
 """
 
