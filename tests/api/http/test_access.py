@@ -169,7 +169,7 @@ class House:
         body = body.replace("{fresh}", f"made-{secrets.token_hex(4)}")
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
         sent: dict[str, Any] = {"content": body, "headers": headers | {"Content-Type": "application/json"}}
-        if route.endswith("/documents") and method == "POST":
+        if "/documents" in route and method == "POST" and "{kb}" in route:
             sent = {"files": {"files": ("leave.txt", b"Five days.")}, "headers": headers}
         elif route not in BODIES:
             sent = {"headers": headers}
@@ -422,6 +422,20 @@ async def test_a_role_can_be_each_knowledge_bases_own(house: House) -> None:
         assert (await house.call("reader", f"PATCH {KB}")).status_code == 200
     finally:
         house.app.state.access = before
+
+
+async def test_an_upload_finds_only_batches_of_its_knowledge_base(house: House) -> None:
+    """What is in another one is not there, whatever its state: the caller may have no access to it."""
+    name = f"other-{secrets.token_hex(4)}"
+    await house.catalog.knowledge_bases.create(name, "", "", Chunking(), "ann")
+    before = house.ids["admin"]
+    house.ids["admin"] = {**before, "kb": name, "batch": before["batch_id"]}
+    try:
+        answer = await house.call("admin", f"POST {KB}/documents?batch={{batch}}")
+    finally:
+        house.ids["admin"] = before
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert before["batch_id"] in answer.json()["detail"]
 
 
 # --- on a running platform -------------------------------------------------------------------------
