@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from activities.contracts import Turn
-from activities.rewrite import CARRIED, Rewriter, leans, standalone
+from activities.rewrite import CARRIED, Rewriter, depends_on_context, standalone
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
 from activities.text.terms import topic_words
@@ -45,7 +45,7 @@ VISA = Turn(question="外籍员工的签证费用由谁承担？", answer="由�
 )
 def test_pronouns_ellipsis_and_very_short_questions_lean(question: str, leaning: bool) -> None:
     """English and Chinese; a question that names its topic stands alone."""
-    assert leans(question) is leaning
+    assert depends_on_context(question) is leaning
 
 
 @pytest.mark.parametrize(
