@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from activities.contracts.questions import AnswerSettings, Turn
 from activities.settings import GenerateSettings
 
-#: Recorded with every generated answer; a new wording is a new version.
+#: Recorded with every generated answer; raise it with every change of a prompt.
 PROMPT_VERSION = "2"
 
 SYSTEM = (
@@ -22,7 +22,7 @@ REWRITE = (
     "its language and its meaning, name what its pronouns stand for, and answer with the rewritten question only."
 )
 
-#: Turns of a conversation that are looked back to, and characters of an earlier answer.
+#: Turns of a conversation in a prompt, and characters of an earlier answer.
 TURNS = 4
 ANSWER_CHARACTERS = 400
 
@@ -41,7 +41,7 @@ FORMATS: dict[str, Callable[[str, str], str]] = {
     "plain": lambda system, user: f"{system}\n\n{user}\n\nAnswer: ",
 }
 
-#: Where a model of each format ends its turn.
+#: The token by which a model of each format ends its turn.
 STOPS: dict[str, list[str]] = {
     "chatml": ["<|im_end|>"],
     "llama3": ["<|eot_id|>"],
@@ -50,16 +50,16 @@ STOPS: dict[str, list[str]] = {
     "plain": [],
 }
 
-#: Some models go on with a question of their own.
+#: Some models continue with a question of their own.
 NEXT_QUESTION = "\nQuestion:"
 
-#: Markers that a document could use to speak as somebody else; they are taken out of quoted text.
+#: Markers by which a document could pose as another speaker; they are removed from quoted text.
 _MARKERS = ("<|", "|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<s>", "</s>")
 
-#: What a source could use to end itself and begin another, or to speak as the one who asks.
+#: Text by which a source could end itself and begin another, or pose as the question.
 _BORDER = re.compile(r"</?\s*(?:sources?|conversation)\b[^>]*>|^\s*(?:Last )?question\s*:", re.I | re.M)
 
-#: A number in brackets would pass for that of a source.
+#: A number in brackets reads like the number of a source.
 _NUMBER = re.compile(r"\[(\d+)\]")
 
 
@@ -74,7 +74,7 @@ def build_prompt(question: str, sources: Sequence[str], format: str, instruction
 
 
 def build_rewrite(question: str, turns: Sequence[Turn], format: str) -> str:
-    """The prompt for a question that can be understood alone."""
+    """The prompt that rewrites a question so that it stands alone."""
     said = "\n".join(
         f"Q: {_quoted(turn.question)}\nA: {_quoted(turn.answer[:ANSWER_CHARACTERS])}" for turn in turns[-TURNS:]
     )
@@ -97,12 +97,12 @@ def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> d
 
 
 def max_tokens(settings: GenerateSettings, own: AnswerSettings) -> int:
-    """How long an answer gets at most."""
+    """The largest number of tokens of an answer."""
     return own.max_tokens or settings.max_tokens
 
 
 def _quoted(text: str) -> str:
-    """Text of a document or a person, which can end neither its turn nor its source."""
+    """Text of a document or a user, without anything that could end its turn or its source."""
     return _NUMBER.sub(r"(\1)", _BORDER.sub(" ", _without_markers(text))).strip()
 
 

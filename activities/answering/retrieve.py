@@ -29,9 +29,9 @@ class RetrieveActivities:
 
     @activity.defn(name="retrieve")
     async def retrieve(self, input: RetrieveInput) -> Retrieved:
-        """Find the passages that may answer, and keep their texts beside the question.
+        """Find the passages that may answer, and store their texts for the answer step.
 
-        Where the answer is to be written, the language model begins now.
+        In generative mode the language model starts at once.
         """
         began = time.perf_counter()
         question = await self._standalone(input)
@@ -39,7 +39,7 @@ class RetrieveActivities:
         found = await self._retriever.search(
             input.knowledge_base_id, question, PASSAGES, document_ids=input.documents, filter=input.filter
         )
-        passages = await self._retriever.whole(found)
+        passages = await self._retriever.complete(found)
         key = f"questions/{input.question_id}/sources"
         texts = [passage.row.text for passage in passages]
         sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
@@ -62,7 +62,7 @@ class RetrieveActivities:
         )
 
     async def _standalone(self, input: RetrieveInput) -> str:
-        """The question as it is searched for: in a conversation with what it leans on."""
+        """The query of the search: in a conversation the question with what it refers to."""
         if input.history_key is not None:
             turns = await self._blobs.load(input.history_key, list[Turn])
         elif input.follows:

@@ -1,4 +1,4 @@
-"""Follow-up questions made to stand alone, by the language model where there is one, otherwise by words."""
+"""Rewrites follow-up questions so that they stand alone: by the language model if one is configured, else by words."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ REWRITE_SECONDS = 8.0
 REWRITE_TOKENS = 80
 REWRITE_CHARACTERS = 400
 
-#: Share of a rewritten question's words that must have been said in the conversation: a model may invent.
-SAID = 0.7
+#: Share of a rewritten question's words that the conversation must have: a model may invent.
+KNOWN = 0.7
 
-#: A question with so few topic words leans on what was said before (pairs of characters in Chinese), unless it is
-#: a whole sentence about a topic of its own.
+#: A question with so few topic words (pairs of characters in Chinese) depends on the turns before, unless it is a
+#: complete sentence about a topic of its own.
 FEW_WORDS = 2
 FEW_PAIRS = 4
 
-#: Words that are carried over from the turns before.
+#: Words that are added from the turns before.
 CARRIED = 12
 
-_LEANS = re.compile(
+_REFERS = re.compile(
     r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|same|latter|former|else"
     r"|instead|also)\b|(?<!\bis )(?<!\bare )(?<!\bwas )\bthere\b(?! (?:is|are|was|were)\b)"
     r"|^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b"
@@ -49,16 +49,16 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|shall|should|will|would)\b", re.I
 )
 
-#: What Chinese questions are made of beside their topic.
-_HAN_SAYS_NOTHING = re.compile(
+#: The words of Chinese questions beside their topic.
+_HAN_FUNCTION_WORDS = re.compile(
     r"请问|为什么|什么时候|什么样|什么|怎么样|怎么|怎样|如何|多少|几个|哪些|哪个|哪里|哪一|是不是|是否|有没有|可以|能否|能不能"
     r"|需要|应该|关于|以及|还有|谁|吗|呢|吧|啊|的|了|是|有|在|由|和|与|被|把|对|从|到|要|会|能|我们|你们|我|你|它们|它|他们|他|她|这个|那个|这|那"
 )
 
 
-def leans(question: str) -> bool:
-    """Whether a question can only be understood with what was said before: pronouns, ellipsis, very short."""
-    if _LEANS.search(question):
+def depends_on_context(question: str) -> bool:
+    """Whether a question needs the turns before it to be understood: pronouns, ellipsis, very short."""
+    if _REFERS.search(question):
         return True
     if is_han(question):
         return len(topic_words(question)) <= FEW_PAIRS and not _LATIN_NAMES.search(question)
@@ -69,11 +69,11 @@ def leans(question: str) -> bool:
 
 
 def standalone(question: str, turns: Sequence[Turn]) -> str:
-    """The question with the topic words of earlier turns, where it leans on them; the latest turn first.
+    """The question with the topic words of earlier turns, if it depends on them; the latest turn first.
 
-    A turn that leans itself hands on what it took: its ``question`` is the one that stood alone.
+    A turn that depends on earlier ones has their words already: its ``question`` is the rewritten one.
     """
-    if not turns or not leans(question):
+    if not turns or not depends_on_context(question):
         return question
     known = topic_words(question)
     carried: list[str] = []
@@ -83,16 +83,16 @@ def standalone(question: str, turns: Sequence[Turn]) -> str:
             if words - known and len(carried) < CARRIED:
                 carried.append(word)
                 known |= words
-        if carried and not leans(turn.question):
+        if carried and not depends_on_context(turn.question):
             break
     return f"{question} ({'，'.join(carried) if is_han(question) else ' '.join(carried)})" if carried else question
 
 
 def _topics(turn: Turn) -> list[str]:
-    """Words that say what a turn is about: those of its question, and names in the beginning of its answer."""
+    """The topic of a turn: words of its question, and names in the first line of its answer."""
     if is_han(turn.question):
         runs = HAN_RUN.findall(turn.question)
-        parts = [part for run in runs for part in _HAN_SAYS_NOTHING.split(run) if part]
+        parts = [part for run in runs for part in _HAN_FUNCTION_WORDS.split(run) if part]
         return [*parts, *(word for word in _LATIN.findall(HAN_RUN.sub(" ", turn.question)) if topic_words(word))]
     words = [word for word in _LATIN.findall(turn.question) if topic_words(word)]
     named = [] if is_han(turn.answer) else names(turn.answer.splitlines()[0] if turn.answer else "")
@@ -100,23 +100,23 @@ def _topics(turn: Turn) -> list[str]:
 
 
 class Rewriter:
-    """Makes questions stand alone. Never fails: without the language model there is always the other way."""
+    """Rewrites questions so that they stand alone. Never fails: without the language model it adds words."""
 
     def __init__(self, triton: Triton, settings: GenerateSettings) -> None:
         self._triton, self._settings = triton, settings
 
     async def rewrite(self, question: str, turns: Sequence[Turn], language: str) -> str:
-        """What to search for."""
+        """The query to search for."""
         if not turns:
             return question
         if self._settings.model and self._settings.writes(language):
-            written = await self._written(question, turns)
+            written = await self._generated(question, turns)
             if _is_sound(written, question, turns):
                 return written
         return standalone(question, turns)
 
-    async def _written(self, question: str, turns: Sequence[Turn]) -> str:
-        """What the language model makes of it; empty when it does not answer in time."""
+    async def _generated(self, question: str, turns: Sequence[Turn]) -> str:
+        """The language model's version; empty when it fails or takes too long."""
         prompt = build_rewrite(question, turns, self._settings.prompt_format)
         parameters = {**sampling(self._settings), "max_tokens": REWRITE_TOKENS}
         pieces: list[str] = []
@@ -135,9 +135,9 @@ class Rewriter:
 
 
 def _is_sound(written: str, question: str, turns: Sequence[Turn]) -> bool:
-    """Whether a rewritten question says only what was said, and still asks what was asked."""
+    """Whether a rewritten question has only words of the conversation, and enough of the question's own."""
     words, asked = topic_words(written), topic_words(question)
     said = asked.union(*(topic_words(f"{turn.question} {turn.answer}") for turn in turns))
-    if not words or len(written) > REWRITE_CHARACTERS or (leans(question) and words <= asked):
+    if not words or len(written) > REWRITE_CHARACTERS or (depends_on_context(question) and words <= asked):
         return False
-    return len(words & said) >= SAID * len(words) and len(words & asked) * 2 >= len(asked)
+    return len(words & said) >= KNOWN * len(words) and len(words & asked) * 2 >= len(asked)

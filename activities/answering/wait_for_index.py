@@ -1,7 +1,7 @@
-"""Waiting for the index: a question looks now and then whether its asker's documents are ready.
+"""Waits for the index: polls until the documents that the asker uploaded before the question are ready.
 
-Each look is an attempt of one step, which fails as long as there is something to wait for and says when to look
-again. Attempts leave nothing in the history, hold no slot between them, and outlive every restart.
+Each poll is an attempt of one activity, which fails while documents are pending and sets the delay of its retry.
+Attempts leave nothing in the history, hold no slot between them, and survive every restart.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from activities.runtime.streams import Publisher
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import PendingDocuments
 
-#: Seconds between two looks.
-SOONEST, LATEST = 0.5, 10.0
+#: Shortest and longest delay between two polls, in seconds.
+SHORTEST, LONGEST = 0.5, 10.0
 
-#: Whoever listens is told of a change at once, then ever less often: each time costs the history some events.
-TOLD_SECONDS = 2.0
-TOLD_SHARE = 15
+#: The pause between two announcements on the stream: this many seconds, or this part of the time waited so far.
+#: Each announcement costs the history some events.
+ANNOUNCE_SECONDS = 2.0
+ANNOUNCE_PART = 15
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What was last said on the stream, and when (seconds since the epoch); kept between attempts."""
+class Announced(msgspec.Struct, frozen=True):
+    """The last announcement on the stream and its time (seconds since the epoch); kept between attempts.
+
+    ``began`` is the time of the first attempt.
+    """
 
     pending: int = -1
     at: float = 0.0
@@ -43,42 +47,42 @@ class WaitActivities:
 
     @activity.defn(name="wait_for_index")
     async def wait_for_index(self, input: WaitInput) -> Waited:
-        """Return when what the asker had brought before the question is ready, failed, canceled or gone."""
+        """Return when every document that the asker uploaded before the question is ready, failed, canceled or gone."""
         question = await self._catalog.questions.get(input.question_id)
         pending = await self._catalog.backlog.of_actor(input.knowledge_base_id, input.actor, question.created_at)
         attempt = activity.info().attempt
         if not pending.documents:
             return Waited(attempts=attempt)
-        told = await _tell(pending, _told())
-        activity.heartbeat(told)
+        announced = await announce(pending, _last())
+        activity.heartbeat(announced)
         raise ApplicationError(
             f"{pending.documents} documents are not ready yet",
             type="index_building",
             category=ApplicationErrorCategory.BENIGN,
-            next_retry_delay=_until_next_look(pending, time.time() - told.began),
+            next_retry_delay=_until_next_poll(pending, time.time() - announced.began),
         )
 
 
-def _told() -> Told:
+def _last() -> Announced:
     details = activity.info().heartbeat_details
-    return msgspec.convert(details[0], Told) if details else Told(began=time.time())
+    return msgspec.convert(details[0], Announced) if details else Announced(began=time.time())
 
 
-async def _tell(pending: PendingDocuments, told: Told) -> Told:
-    """Say how many are pending, if that is news and not too soon after the last ones."""
+async def announce(pending: PendingDocuments, last: Announced) -> Announced:
+    """Publish how many documents are pending, if the number has changed and the pause is over."""
     now = time.time()
-    pause = max(TOLD_SECONDS, (now - told.began) / TOLD_SHARE)
-    if pending.documents == told.pending or now - told.at < pause:
-        return told
+    pause = max(ANNOUNCE_SECONDS, (now - last.began) / ANNOUNCE_PART)
+    if pending.documents == last.pending or now - last.at < pause:
+        return last
     async with Publisher() as stream:
         stream.publish(
             StateEvent(
                 stage="wait_for_index", state="waiting", pending=pending.documents, eta_seconds=pending.eta_seconds
             )
         )
-    return Told(pending=pending.documents, at=now, began=told.began)
+    return Announced(pending=pending.documents, at=now, began=last.began)
 
 
-def _until_next_look(pending: PendingDocuments, waited: float) -> timedelta:
+def _until_next_poll(pending: PendingDocuments, waited: float) -> timedelta:
     expected = pending.eta_seconds / 4 if pending.eta_seconds is not None else waited / 10
-    return timedelta(seconds=min(LATEST, max(SOONEST, expected)))
+    return timedelta(seconds=min(LONGEST, max(SHORTEST, expected)))

@@ -1,4 +1,4 @@
-"""Passages: what a search answers with, each text once, and the rest of what was cut in the middle."""
+"""Passages: the results of a search, without duplicates, and the neighbours of those that are cut off."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from activities.text.terms import word_counts
 #: Two texts are almost equal when they share this much of their words, and all of their ``distinctions``.
 ALIKE = 0.95
 
-#: Passages shorter than this many bytes of UTF-8 say little by themselves.
+#: Passages shorter than this many bytes of UTF-8 need their neighbours to be understood.
 #: (Neighbours of longer ones were measured: on XQuAD in small chunks they push better passages aside.)
-SHORT = 60
+SHORT_BYTES = 60
 
 _ENDS = re.compile(r"[.!?。！？…:：;；|)）\]】》”\"'’」』]\s*$")
 _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
@@ -29,7 +29,7 @@ _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
 class SourceTexts(msgspec.Struct, frozen=True):
     """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
 
-    ``question`` is the one that was searched for, ``settings`` how the knowledge base wants its answers.
+    ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers.
     """
 
     texts: list[str]
@@ -45,7 +45,7 @@ class SourceTexts(msgspec.Struct, frozen=True):
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
     """A retrieved chunk of a live document; ``score`` 0–1 orders the passages of one query.
 
-    ``duplicates`` is how many other candidates say the same, word for word or almost.
+    ``duplicates`` is the number of other candidates with the same text, or almost.
     """
 
     row: Row
@@ -54,33 +54,33 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
 
 
-class _Print(msgspec.Struct, frozen=True):
-    """A text's words by how often they occur, and their number."""
+class _Fingerprint(msgspec.Struct, frozen=True):
+    """The words of a text by how often they occur, and their number."""
 
     words: Counter[str]
     total: int
 
-    def is_like(self, other: _Print) -> bool:
+    def is_like(self, other: _Fingerprint) -> bool:
         """Whether the texts are almost equal."""
         most = max(self.total, other.total)
         return min(self.total, other.total) >= ALIKE * most and (self.words & other.words).total() >= ALIKE * most
 
 
-def fold(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, float, int]]:
-    """The first ``limit`` different texts, best first, each with the number of those that were like it.
+def deduplicate(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, float, int]]:
+    """The first ``limit`` different texts, best first, each with the number of its duplicates.
 
     Equal texts are counted among all candidates, almost equal ones only until ``limit`` are found.
     """
     kept: list[tuple[Row, float]] = []
     others: list[int] = []
     equal: dict[str, int] = {}
-    alike: dict[tuple[str, ...], list[tuple[_Print, int]]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[tuple[_Fingerprint, int]]] = defaultdict(list)
     for row, score in ranked:
         text = " ".join(row.text.split()).lower()
         place = equal.get(text)
         if place is None and len(kept) < limit:
             words = word_counts(text)
-            found = _Print(words, words.total())
+            found = _Fingerprint(words, words.total())
             group = alike[tuple(sorted(distinctions(text)))]
             place = next((at for known, at in group if known.is_like(found)), None)
             if place is None:
@@ -95,12 +95,12 @@ def fold(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, flo
     return [(row, score, count) for (row, score), count in zip(kept, others, strict=True)]
 
 
-def gaps(row: Row) -> list[int]:
-    """Ordinals of the chunks without which a passage cannot be understood; none for one that is whole.
+def missing_neighbours(row: Row) -> list[int]:
+    """Ordinals of the neighbouring chunks without which a passage cannot be understood; none for a complete one.
 
-    One that is short stands between its neighbours; one that begins or ends inside of a sentence needs the rest.
+    A short passage needs both neighbours; one that begins or ends inside of a sentence the rest of the sentence.
     """
-    short = len(row.text.encode()) < SHORT
+    short = len(row.text.encode()) < SHORT_BYTES
     before = row.ordinal > 0 and (short or _BEGINS_MIDWAY.match(row.text) is not None)
     after = short or _ENDS.search(row.text) is None
     return [row.ordinal - 1] * before + [row.ordinal + 1] * after

@@ -1,10 +1,9 @@
-"""One ranking out of two: what cosines, BM25 and the words themselves say of passages, weighed by their worth.
+"""Ranking: fuses dense and BM25 candidates into one order.
 
-Cosines count by their range among the candidates, BM25 weights by the best of them. BM25 is believed as far as the
-best passages hold the query's words at all: a question in one language on documents in another finds hardly any of
-its words, and then cosines decide. Cosines are not believed in a language that the embedding model does not
-declare. What BM25 does not know is whether the words stand together: of the best passages, those with one sentence
-that holds many of the query's words come first.
+Cosines count by their range among the candidates, BM25 scores relative to the best of them. BM25 is weighted by how
+many query terms the best passages contain: a question in another language than the documents finds few of its terms,
+and cosines decide. Cosines have no weight in a language that the embedding model does not declare. BM25 does not know
+whether terms stand together: of the best passages, those with one sentence that holds many of the terms come first.
 """
 
 from __future__ import annotations
@@ -19,33 +18,33 @@ from activities.text.scripts import query_language
 from activities.text.sentences import sentences
 from activities.text.terms import search_terms
 
-#: Share of the cosines when BM25 is fully believed, if the model knows the language of the query.
+#: Share of the cosines when BM25 has its full weight, if the model declares the language of the query.
 DENSE_WEIGHT = 0.6
 
-#: Weight of the best sentence beside the two, and the passages that are looked at for it.
+#: Weight of the best sentence beside the fused score, and the number of passages whose sentences are scored.
 SENTENCE_WEIGHT = 0.5
-LOOKED_AT = 12
+SENTENCE_PASSAGES = 12
 
-#: BM25 is fully believed when one of this many best passages holds this share of the query's words.
+#: BM25 has its full weight when one of this many best passages contains this share of the query's terms.
 BEST = 3
-ENOUGH_WORDS = 0.5
+ENOUGH_TERMS = 0.5
 
 
 def dense_weight(card: ModelCard, query: str) -> float:
-    """How far cosines are trusted: not at all in a language that the model does not declare."""
+    """The share of the cosines: 0 in a language that the model does not declare."""
     known = not card.languages or query_language(query) in card.languages
     return DENSE_WEIGHT if known else 0.0
 
 
 def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
-    """How far BM25 is trusted, 0–1: by the share of the query's words that the best hits hold."""
+    """The weight of BM25, 0–1: by the share of the query's terms that the best hits contain."""
     wanted = search_terms(query)
     held = max((len(wanted & search_terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
-    return min(1.0, held / len(wanted) / ENOUGH_WORDS) if wanted else 1.0
+    return min(1.0, held / len(wanted) / ENOUGH_TERMS) if wanted else 1.0
 
 
 def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: float = 1.0) -> list[tuple[Row, float]]:
-    """One ranking out of two, scores 0–1, best first; ``weight`` is the share of the cosines at full ``trust``."""
+    """One ranking, scores 0–1, best first; ``weight`` is the share of the cosines at full ``trust`` in BM25."""
     share = weight / (weight + (1 - weight) * trust) if weight else 0.0
     rows = {hit.row.id: hit.row for hit in (*dense, *keyword)}
     cosines = {hit.row.id: hit.score for hit in dense}
@@ -62,8 +61,8 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: flo
 
 
 def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
-    """The ranking after a look at how much of the query the best sentence of each of the first passages holds."""
-    first = ranked[:LOOKED_AT]
+    """The ranking with the share of the query's terms in the best sentence of each of the first passages added."""
+    first = ranked[:SENTENCE_PASSAGES]
     wanted = search_terms(query)
     parts = [_sentence_terms(row.text, wanted) for row, _ in first]
     frequency = Counter(term for sentence_terms in parts for term in set().union(*sentence_terms))
@@ -79,5 +78,5 @@ def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tupl
 
 
 def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
-    """For each sentence of a passage the query's words in it."""
+    """For each sentence of a passage the query's terms in it."""
     return [wanted & search_terms(sentence) for line in text.splitlines() for sentence in sentences(line)]

@@ -1,6 +1,6 @@
-"""Retrieval: dense and BM25 candidates, ranked as one, and only of what the catalogue says is live.
+"""Retrieval: ranks dense and BM25 candidates of the documents that are live in the catalogue.
 
-The same code answers ``/search`` in the API's process and the ``retrieve`` step of a question.
+The same code answers ``/search`` in the API's process and runs the ``retrieve`` step of a question.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from activities.contracts.search import SearchFilter, SearchMode
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.phrases import Phrase
-from activities.retrieval.passages import Passage, fold, gaps
+from activities.retrieval.passages import Passage, deduplicate, missing_neighbours
 from activities.retrieval.ranking import dense_weight, fuse, keyword_trust, with_sentences
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
@@ -21,20 +21,20 @@ from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
 
-#: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
+#: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
 MAX_CANDIDATES = 1600
 
-#: More documents than this are not named to Milvus, which takes long to read that, but picked from what it finds;
-#: until there are this many candidates, among which still too few are wanted.
+#: More documents than this are not listed in the filter, which Milvus parses slowly, but picked from the candidates,
+#: until so many candidates still have too few of them.
 NAMED = 500
 PICKED_CANDIDATES = 400
 
-#: Passages that a question is answered from, and of how many of the best ones what was cut off is looked up.
+#: Passages that a question is answered from, and the number of best ones that are completed by their neighbours.
 PASSAGES = 8
-WHOLE = 3
+COMPLETED = 3
 
-#: Passages that the rerank model looks at, where there is one.
+#: Passages that the rerank model scores, if one is configured.
 RERANKED = 24
 
 Ranking = list[tuple[Row, float, int]]
@@ -43,7 +43,7 @@ Ranking = list[tuple[Row, float, int]]
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search.
 
-    ``generation`` is the index they were found in, ``knowledge_base`` what it belongs to.
+    ``generation`` is the index of the ``knowledge_base`` that was searched.
     """
 
     passages: list[Passage]
@@ -54,9 +54,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked.
+    """A query and its scope; ``vector`` is None in keyword mode, ``weight`` is the share of the cosines.
 
-    Passages of other documents than ``wanted`` are left out; None wants all.
+    Passages of other documents than ``wanted`` are left out; None includes all.
     """
 
     generation: Generation
@@ -115,17 +115,17 @@ class Retriever:
             generation=generation,
         )
 
-    async def whole(self, found: Found) -> list[Passage]:
-        """The passages, and beside the best of them those without which they cannot be understood (``gaps``).
+    async def complete(self, found: Found) -> list[Passage]:
+        """The passages, and behind each of the best ones its ``missing_neighbours``.
 
-        What was cut off comes right behind, as a passage of its own, with its own chunk to be cited.
+        Each neighbour is a passage of its own, so that its chunk can be cited.
         """
         there = {passage.row.id for passage in found.passages}
-        wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
+        wanted = {passage.row.id: list(_missing_ids(passage.row, there)) for passage in found.passages[:COMPLETED]}
         try:
             rows = await self._milvus.rows(found.generation.collection, [id for ids in wanted.values() for id in ids])
         except KeyError:
-            rows = {}  # the knowledge base was deleted in this moment
+            rows = {}  # the knowledge base was deleted meanwhile
         passages: list[Passage] = []
         for passage in found.passages:
             passages.append(passage)
@@ -137,14 +137,14 @@ class Retriever:
     # --- candidates ----------------------------------------------------------------------------------
 
     async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
-        """The embedding model and what it makes of the query; keyword search asks no model."""
+        """The embedding model's card and the query's vector; None in keyword mode, which calls no model."""
         if mode == "keyword":
             return None, None
         vector = await self._triton.embed_query(query)
         return await self._triton.card(), vector
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
-        """What may be found. A filter that no document passes leaves an empty list of them, not all."""
+        """The filter for Milvus. A filter that no document passes is an empty list of documents, not all."""
         pages = filter.pages if filter is not None else None
         first = last = None
         if pages is not None and (pages.first or pages.last):
@@ -155,7 +155,7 @@ class Retriever:
         return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
 
     async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
-        """The ranking, its documents and the best cosine. Candidates grow until there are enough, or no more."""
+        """The ranking, its documents and the best cosine. Candidates are doubled until there are enough, or no more."""
         candidates = max(CANDIDATES, 2 * limit)
         while True:
             dense, keyword = await self._candidates(query, candidates)
@@ -165,7 +165,7 @@ class Retriever:
             dense, keyword = _only_live(dense, live), _only_live(keyword, live)
             trust = keyword_trust(query.text, keyword)
             fused = fuse(dense, keyword, query.weight, trust)
-            ranked = fold(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
+            ranked = deduplicate(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
             if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
                 return ranked, live, dense[0].score if dense else 0.0
             if candidates >= PICKED_CANDIDATES and query.scope.document_ids is None:
@@ -173,7 +173,7 @@ class Retriever:
             candidates *= 2
 
     async def _named(self, query: _Query) -> _Query:
-        """The same, asked of all the documents by name that are wanted, or live at all."""
+        """The query with the wanted documents in its filter, or all live ones."""
         ids = query.wanted
         if ids is None:
             ids = frozenset(await self._catalog.search_scope.matching(query.generation.knowledge_base_id))
@@ -197,15 +197,15 @@ class Retriever:
             found = await asyncio.gather(dense(), keyword())
         except KeyError:
             if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
-                return [], []  # the first document is being indexed just now
+                return [], []  # the first document is being indexed
             try:
-                found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
+                found = await asyncio.gather(dense(), keyword())  # it may have become live meanwhile
             except KeyError as exc:
                 raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
-        """The best ones in the order of the rerank model, the others behind them in theirs."""
+        """The best ones in the order of the rerank model, the others behind them in their order."""
         best, others = ranked[:RERANKED], ranked[RERANKED:]
         if not best:
             return []
@@ -226,6 +226,6 @@ def _passage(row: Row, live: Mapping[str, LiveDocument], score: float, duplicate
     return Passage(row=row, document_name=name, score=round(score, 6), duplicates=duplicates)
 
 
-def _gap_ids(row: Row, there: set[str]) -> Iterator[str]:
+def _missing_ids(row: Row, there: set[str]) -> Iterator[str]:
     prefix = row.id.rpartition(":")[0]
-    return (id for id in (f"{prefix}:{ordinal}" for ordinal in gaps(row)) if id not in there)
+    return (id for id in (f"{prefix}:{ordinal}" for ordinal in missing_neighbours(row)) if id not in there)

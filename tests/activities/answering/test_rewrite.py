@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.answering.rewrite import CARRIED, Rewriter, leans, standalone
+from activities.answering.rewrite import CARRIED, Rewriter, depends_on_context, standalone
 from activities.contracts.questions import Turn
 from activities.settings import GenerateSettings
 from activities.stores.triton import Triton
@@ -45,7 +45,7 @@ VISA = Turn(question="外籍员工的签证费用由谁承担？", answer="由�
 )
 def test_pronouns_ellipsis_and_very_short_questions_lean(question: str, leaning: bool) -> None:
     """English and Chinese; a question that names its topic stands alone."""
-    assert leans(question) is leaning
+    assert depends_on_context(question) is leaning
 
 
 @pytest.mark.parametrize(

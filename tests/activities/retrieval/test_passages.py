@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.retrieval.passages import SHORT, fold, gaps
+from activities.retrieval.passages import SHORT_BYTES, deduplicate, missing_neighbours
 from activities.stores.milvus import Row
 
 LEAVE = (
@@ -24,7 +24,7 @@ def row(id: str, text: str, ordinal: int = 1) -> Row:
 def folded(*texts: str, limit: int = 10) -> list[tuple[str, int]]:
     """Which of the texts, numbered from 0, are shown, and for how many others each stands."""
     ranked = [(row(str(n), text), 1 - n / 100) for n, text in enumerate(texts)]
-    return [(found.id, others) for found, _, others in fold(ranked, limit)]
+    return [(found.id, others) for found, _, others in deduplicate(ranked, limit)]
 
 
 @pytest.mark.parametrize("text", [LEAVE, VISA])
@@ -76,10 +76,10 @@ def test_the_limit_counts_different_texts() -> None:
 )
 def test_what_a_passage_lacks(text: str, ordinal: int, expected: list[int]) -> None:
     """Neighbours of short passages, the rest of cut sentences, and nothing for a text that is whole."""
-    assert gaps(row("a", text, ordinal)) == expected
+    assert missing_neighbours(row("a", text, ordinal)) == expected
 
 
 def test_a_sentence_is_not_short() -> None:
     """A line is, in English and in Chinese."""
-    assert len("年假结转的规定与例外".encode()) < SHORT < len(VISA.encode())
-    assert len("Annual leave: carrying it over") < SHORT < len(LEAVE)
+    assert len("年假结转的规定与例外".encode()) < SHORT_BYTES < len(VISA.encode())
+    assert len("Annual leave: carrying it over") < SHORT_BYTES < len(LEAVE)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from activities.retrieval.ranking import DENSE_WEIGHT, LOOKED_AT, dense_weight, fuse, keyword_trust, with_sentences
+from activities.retrieval.ranking import (
+    DENSE_WEIGHT,
+    SENTENCE_PASSAGES,
+    dense_weight,
+    fuse,
+    keyword_trust,
+    with_sentences,
+)
 from activities.stores.milvus import Hit, Row
 from activities.stores.triton import ModelCard
 
@@ -102,9 +109,12 @@ def test_words_that_stand_together_count_more() -> None:
 
 def test_only_the_best_passages_are_looked_at_again() -> None:
     """The others stay behind them in their order; a query without a word changes no order at all."""
-    rows = [(text_hit(f"{n:02}", 1.0, "Annual leave." if n % 2 else "").row, 1 - n / 100) for n in range(LOOKED_AT + 3)]
+    rows = [
+        (text_hit(f"{n:02}", 1.0, "Annual leave." if n % 2 else "").row, 1 - n / 100)
+        for n in range(SENTENCE_PASSAGES + 3)
+    ]
     ranked = with_sentences("annual leave", rows)
-    assert [row.id for row, _ in ranked[LOOKED_AT:]] == [row.id for row, _ in rows[LOOKED_AT:]]
-    assert {row.id for row, _ in ranked[: LOOKED_AT // 2]} == {row.id for row, _ in rows[1:LOOKED_AT:2]}
+    assert [row.id for row, _ in ranked[SENTENCE_PASSAGES:]] == [row.id for row, _ in rows[SENTENCE_PASSAGES:]]
+    assert {row.id for row, _ in ranked[: SENTENCE_PASSAGES // 2]} == {row.id for row, _ in rows[1:SENTENCE_PASSAGES:2]}
     assert [row.id for row, _ in with_sentences("?", rows)] == [row.id for row, _ in rows]
     assert with_sentences("annual leave", []) == []

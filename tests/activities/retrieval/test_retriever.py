@@ -397,6 +397,6 @@ async def test_what_was_cut_is_looked_up_beside_it(library: Library, paged: bool
     id = await library.add("a.md", begin, rest, other, paged=paged)
     found = await library.retriever.search(library.kb.id, "unused annual leave carried over", 1)
     assert [passage.row.text for passage in found.passages] == [begin]
-    whole = await library.retriever.whole(found)
+    whole = await library.retriever.complete(found)
     assert [passage.row.text for passage in whole] == ([begin] if paged else [begin, rest])
     assert [passage.row.id for passage in whole] == [f"{id}:1:{ordinal}" for ordinal in range(len(whole))]
