@@ -1,0 +1,180 @@
+"""Data of earlier code: a platform starts on it, finishes what was under way, and answers.
+
+``tests/data/upgrade`` holds data folders as earlier code left them in the middle of its work; they are only ever
+added to (``python -m tests.save_data NAME``).
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from api import local_env
+from tests.conftest import Platform, ask, finished, running_platform, upload
+from tests.save_data import DATA, FOLDER, SAVED, Saved, answered, items, signed_in
+from tests.test_batches import batch_is
+from workflows.connect import connect
+
+FOLDERS = sorted(FOLDER.glob("*.tar.xz"))
+AT_ITS_END = ("ready", "failed", "canceled")
+MEASURED = {"rate_per_minute"}
+"""What is told of the last minutes only."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """A platform of today on data of earlier code, and its users."""
+
+    platform: Platform
+    saved: Saved
+    users: dict[str, httpx.AsyncClient]
+
+    @property
+    def api(self) -> httpx.AsyncClient:
+        """The administrator's client."""
+        return self.users["admin"]
+
+    @property
+    def kb(self) -> str:
+        """Path of the knowledge base."""
+        return f"/knowledge-bases/{self.saved.knowledge_base}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("archive", FOLDERS, ids=lambda path: path.name.removesuffix(".tar.xz"))
+async def test_earlier_data_is_taken_over(archive: Path, tmp_path: Path) -> None:
+    """Keys, documents, answers and audit trail are as they were, and everything that was under way comes to its end."""
+    saved, data = unpacked(archive, tmp_path)
+    assert saved.at.timestamp() < time.time(), "the clock is before the data: Temporal would wait until then"
+    assert local_env.read(data)["HOLDFAST_API_KEY"] == saved.keys["admin"]
+    with running_platform(data) as platform:
+        async with AsyncExitStack() as stack:
+            users = {
+                subject: await stack.enter_async_context(signed_in(platform, key))
+                for subject, key in saved.keys.items()
+            }
+            upgraded = Upgraded(platform, saved, users)
+            await as_it_was(upgraded)
+            await found_at_once(upgraded)
+            await comes_to_its_end(upgraded)
+            await can_be_changed(upgraded)
+            nothing_is_wrong(upgraded)
+
+
+def unpacked(archive: Path, folder: Path) -> tuple[Saved, Path]:
+    """What was said of the data, and the data folder."""
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return msgspec.json.decode((folder / SAVED).read_bytes(), type=Saved), folder / DATA
+
+
+def within(before: Any, after: Any) -> bool:
+    """Whether all that was said before is said still; fields may have been added."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(key in MEASURED or (key in after and within(before[key], after[key])) for key in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(within, before, after))
+    return bool(before == after)
+
+
+async def as_it_was(upgraded: Upgraded) -> None:
+    """What was at its end is shown as before, to the same people."""
+    api, saved = upgraded.api, upgraded.saved
+    for kind in ("documents", "batches"):
+        now = {each["id"]: each for each in await items(api, f"{upgraded.kb}/{kind}")}
+        before: list[dict[str, Any]] = getattr(saved, kind)
+        assert now.keys() == {each["id"] for each in before}
+        for each in before:
+            if each["state"] in AT_ITS_END:
+                assert within(each, now[each["id"]]), (each, now[each["id"]])
+    conversation = (await api.get(f"/conversations/{saved.conversation['id']}")).json()
+    assert within(saved.conversation, conversation), conversation
+    assert (await upgraded.users["bob"].get(f"/conversations/{saved.conversation['id']}")).status_code == 404
+    events = {each["id"]: each for each in await items(upgraded.users["vera"], "/audit/events")}
+    assert all(within(each, events[each["id"]]) for each in saved.events)
+    assert (await upgraded.users["bob"].get("/audit/events")).status_code == 403
+
+
+async def found_at_once(upgraded: Upgraded) -> None:
+    """Search and new questions find what was ready."""
+    for question, words in upgraded.saved.answers.items():
+        hits = (await upgraded.api.post(f"{upgraded.kb}/search", json={"query": question})).json()["hits"]
+        assert words in hits[0]["text"]
+        *_, (name, last) = await ask(upgraded.api, upgraded.saved.knowledge_base, question)
+        assert (name, last["found"]) == ("done", True), last
+        assert words in last["answer"]
+
+
+async def comes_to_its_end(upgraded: Upgraded) -> None:
+    """Documents, batches, questions and deletions under way: what was paused when it is resumed, the rest by itself."""
+    api, saved = upgraded.api, upgraded.saved
+    for batch in saved.batches:
+        if batch["state"] == "paused":
+            assert (await api.post(f"/batches/{batch['id']}/resume")).status_code == 202
+    for document in saved.documents:
+        if document["state"] == "paused" and document["batch_id"] is None:
+            assert (await api.get(f"/documents/{document['id']}")).json()["state"] == "paused"
+            assert (await api.post(f"/documents/{document['id']}/resume")).status_code == 202
+    for document in saved.documents:
+        if document["state"] not in AT_ITS_END:
+            ended = await finished(api, document["id"])
+            assert (ended["state"], ended["live_version"]) == ("ready", document["version"]), ended
+    for batch in saved.batches:
+        ended = await batch_is(api, batch["id"], *AT_ITS_END)
+        assert (ended["state"], ended["done"]) == ("ready", batch["total"]), ended
+    for question in saved.questions:
+        end = await answered(upgraded.users[question.actor], question.id)
+        assert (end["state"], end["found"]) == ("ready", True), end
+        assert question.words in end["answer"]
+    for deletion in saved.deletions:
+        assert (await receipt(upgraded.platform, deletion))["rows_before"] > 0
+
+
+async def receipt(platform: Platform, workflow_id: str) -> dict[str, Any]:
+    """Wait for the receipt of a deletion; no rows are left."""
+    temporal = await connect(platform.settings.temporal)
+    found: dict[str, Any] = await temporal.get_workflow_handle(workflow_id).result()
+    assert found["rows_after"] == 0, found
+    return found
+
+
+async def can_be_changed(upgraded: Upgraded) -> None:
+    """The same content is known, a failed document is tried again, and one that was there can be deleted."""
+    api, saved = upgraded.api, upgraded.saved
+    documents = [each for each in saved.documents if each["state"] == "ready"]
+    for document in documents:
+        content = (await api.get(f"/documents/{document['id']}/content")).content
+        (again,) = await upload(api, saved.knowledge_base, (document["name"], content))
+        assert (again["id"], again["version"], again["unchanged"]) == (document["id"], document["version"], True)
+    for document in saved.documents:
+        if document["state"] == "failed":
+            assert (await api.post(f"/documents/{document['id']}/retry")).status_code == 202
+            failed = await finished(api, document["id"])
+            assert (failed["state"], failed["reason_code"]) == ("failed", document["reason_code"])
+    deleted = (await api.delete(f"/documents/{documents[0]['id']}")).json()
+    assert (await receipt(upgraded.platform, deleted["workflow_id"]))["rows_before"] > 0
+
+
+def nothing_is_wrong(upgraded: Upgraded) -> None:
+    """All stores agree; what goes is the archives that were unpacked."""
+    archives = [batch for batch in upgraded.saved.batches if batch["name"].endswith(".zip")]
+    for finding in repaired(upgraded.platform):
+        assert (finding["kind"], finding["count"]) == ("stray_blobs", len(archives)), finding
+    assert repaired(upgraded.platform) == []
+
+
+def repaired(platform: Platform) -> list[dict[str, Any]]:
+    """What `holdfast doctor --repair` found, and mended."""
+    ran = platform.holdfast("doctor", "--repair", "--json")
+    assert ran.returncode == 0, ran.stderr
+    findings: list[dict[str, Any]] = json.loads(ran.stdout)["report"]["findings"]
+    return findings
