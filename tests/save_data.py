@@ -25,14 +25,14 @@ from typing import Any
 import httpx
 import msgspec
 
-from activities.stores.catalog import Catalog
+from activities.contracts.ids import question_id
+from activities.stores.catalog.catalog import Catalog
 from tests.conftest import Platform, ask, assert_eventually, ready, running_platform, upload
 from tests.documents import encrypted, long_text, simple_pdf
-from tests.test_batches import archive, batch_is, notes, send
-from tests.test_control import embedding, state_is
-from tests.test_streams import asked
-from workflows.connect import connect
-from workflows.contracts import question_id
+from tests.workflows.test_batches import archive, batch_is, notes, send
+from tests.workflows.test_control import embedding, state_is
+from tests.workflows.test_streams import asked
+from workflows.client.connection import connect
 
 FOLDER = Path(__file__).parent / "data" / "upgrade"
 DATA, SAVED = "data", "saved.json"
