@@ -136,7 +136,7 @@ async def more_keys(platform: Platform) -> dict[str, str]:
     """Keys beside the administrator's."""
     catalog = Catalog(platform.settings.catalog_url)
     try:
-        return {subject: await catalog.keys.create(subject, role) for subject, role in ROLES.items()}
+        return {subject: await catalog.api_keys.create(subject, role) for subject, role in ROLES.items()}
     finally:
         await catalog.close()
 
