@@ -13,7 +13,7 @@ from activities.answering.wait_for_index import WaitActivities
 from activities.contracts.queues import Queue
 from activities.ingest.batches import BatchActivities
 from activities.ingest.chunk import ChunkActivities
-from activities.ingest.deletion import RunActivities
+from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
 from activities.ingest.index import IndexActivities
 from activities.ingest.parse import ParseActivities
@@ -34,22 +34,23 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
-    publishing = PublishActivities(stores.blobs, stores.catalog)
+    publishing = PublishActivities(stores.catalog)
     indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
     if queue == Queue.GPU:
         return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
+        deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
-            indexing.purge_rows,
-            indexing.drop_collections,
             publishing.publish,
             publishing.record_pause,
             publishing.record_failure,
-            publishing.remove_document,
-            publishing.remove_documents,
-            RunActivities(stores.catalog).stop_runs,
+            deleting.stop_runs,
+            deleting.purge_rows,
+            deleting.drop_collections,
+            deleting.remove_document,
+            deleting.remove_documents,
             batches.next_documents,
             batches.finished_documents,
             batches.close_batch,

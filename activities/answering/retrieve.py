@@ -13,6 +13,7 @@ from activities.contracts.answers import Source
 from activities.contracts.questions import Retrieved, RetrieveInput, Turn
 from activities.retrieval.passages import Passage, SourceTexts
 from activities.retrieval.retriever import PASSAGES, Retriever
+from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.text.scripts import query_language
@@ -40,7 +41,7 @@ class RetrieveActivities:
             input.knowledge_base_id, question, PASSAGES, document_ids=input.documents, filter=input.filter
         )
         passages = await self._retriever.complete(found)
-        key = f"questions/{input.question_id}/sources"
+        key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
         sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
         if input.mode == "generative" and passages:

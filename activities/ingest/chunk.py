@@ -19,7 +19,7 @@ from activities.contracts.ingest import Chunked, ChunkInput
 from activities.errors import NoText
 from activities.ingest.splitting import Boundary, Segment, segments
 from activities.runtime.heartbeat import heartbeating
-from activities.stores.blob_keys import digest
+from activities.stores.blob_keys import chunks_key, digest
 from activities.stores.blobs import Blobs
 from activities.stores.triton import ModelCard, Triton
 from activities.text.sentences import sentences
@@ -118,7 +118,7 @@ class ChunkActivities:
         """Cut a parsed document once for each way of cutting; a second time its chunks are loaded."""
         card, tokenizer = await self._triton.card(), await self._triton.tokenizer()
         chunking = await asyncio.to_thread(fitted, input.chunking, card, tokenizer)
-        key = f"chunks/{digest(input.parsed_key)}/{chunking_fingerprint(chunking, tokenizer)}"
+        key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer))
         try:
             chunks = [] if input.force else await self._blobs.load(key, list[Chunk])
         except KeyError:

@@ -20,7 +20,7 @@ from activities.contracts.documents import Chunk
 from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput
 from activities.runtime.heartbeat import heartbeating, report
 from activities.settings import EmbedSettings
-from activities.stores.blob_keys import digest, vectors_prefix
+from activities.stores.blob_keys import digest, vectors_key, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
@@ -59,7 +59,7 @@ class EmbedActivities:
     async def _embed(self, input: EmbedInput) -> Embedded:
         card = await self._triton.card()
         prefix = vectors_prefix(input.chunks_key, card.fingerprint)
-        key = f"{prefix}/all"
+        key = vectors_key(input.chunks_key, card.fingerprint)
         if input.force:
             for made_before in await self._blobs.list(prefix):
                 await self._blobs.delete(made_before)

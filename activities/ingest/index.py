@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import activity
 
-from activities.contracts.deletion import KnowledgeBaseInput, Purged, PurgeInput
 from activities.contracts.documents import Chunk
 from activities.contracts.ingest import Indexed, IndexInput, Published, PublishInput
 from activities.errors import MilvusUnavailable, ModelMismatch
@@ -80,36 +79,6 @@ class IndexActivities:
             raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
         published = None if input.publish is None else await self._publish(input.publish)
         return Indexed(rows=count, published=published)
-
-    @activity.defn(name="purge_rows")
-    @heartbeating
-    async def purge_rows(self, input: PurgeInput) -> Purged:
-        """Delete rows from every generation, and prove it by counting: the receipt says how many were there."""
-        before = after = 0
-        for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
-            for version in input.versions if input.versions is not None else [None]:
-                try:
-                    before += await self._milvus.count(generation.collection, input.document_id, version)
-                    await self._milvus.delete(generation.collection, input.document_id, version)
-                    after += await self._milvus.count(generation.collection, input.document_id, version)
-                except KeyError:
-                    continue  # nothing was ever indexed there
-        if after:
-            raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=after)
-        return Purged(before=before, after=after)
-
-    @activity.defn(name="drop_collections")
-    @heartbeating
-    async def drop_collections(self, input: KnowledgeBaseInput) -> Purged:
-        """Drop every generation of a deleted knowledge base."""
-        before = 0
-        for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
-            try:
-                before += await self._milvus.count(generation.collection)
-            except KeyError:
-                continue
-            await self._milvus.drop(generation.collection)
-        return Purged(before=before, after=0)
 
 
 def _cut(text: str, limit: int) -> str:

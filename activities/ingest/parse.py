@@ -20,7 +20,7 @@ from activities.runtime.heartbeat import heartbeating, report
 from activities.sandbox.protocol import Limits, Progress
 from activities.sandbox.runner import run_isolated
 from activities.settings import ParseSettings
-from activities.stores.blob_keys import digest, original_key
+from activities.stores.blob_keys import digest, original_key, parsed_key
 from activities.stores.blobs import Blobs
 
 PARSER_VERSION = 2
@@ -68,10 +68,10 @@ def is_harmless(content: bytes) -> bool:
     return _NOT_HARMLESS.search(content) is None
 
 
-def parsed_key(sha256: str, name: str, ocr: str = "auto") -> str:
-    """Key of the parsed document; the name counts as far as it decides how text is read."""
+def parser_fingerprint(name: str, ocr: str = "auto") -> str:
+    """What a document of this name is parsed by; the name counts as far as it decides how text is read."""
     kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}"]
-    return "-".join([f"parsed/{sha256}/{PARSER_FINGERPRINT}", *(kind for kind in kinds if kind)])
+    return "-".join([PARSER_FINGERPRINT, *(kind for kind in kinds if kind)])
 
 
 def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress) -> ParsedDocument:
@@ -102,7 +102,7 @@ class ParseActivities:
     @heartbeating
     async def parse(self, input: ParseInput) -> Parsed:
         """Parse a document once: a second time, and another document with the same bytes, load the result."""
-        key = parsed_key(input.sha256, input.document_name, self._settings.ocr)
+        key = parsed_key(input.sha256, parser_fingerprint(input.document_name, self._settings.ocr))
         try:
             document = None if input.force else await self._blobs.load(key, ParsedDocument)
         except KeyError:

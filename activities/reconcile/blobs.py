@@ -16,7 +16,7 @@ from temporalio import activity
 
 from activities.contracts.ids import RECONCILE
 from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
-from activities.ingest.publish import remove_content
+from activities.ingest.deletion import remove_content
 from activities.reconcile.slices import older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import translated

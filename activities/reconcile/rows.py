@@ -19,7 +19,7 @@ from activities.phrases import Phrase
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import is_running
-from activities.stores.blob_keys import original_key, vectors_prefix
+from activities.stores.blob_keys import original_key, vectors_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveVersion, VersionStatus
@@ -154,9 +154,7 @@ class RowRepairActivities:
             return False
         try:
             chunks = await self._blobs.load(live.chunks_key, list[Chunk])
-            vectors = await self._blobs.load(
-                f"{vectors_prefix(live.chunks_key, generation.model_fingerprint)}/all", VectorSet
-            )
+            vectors = await self._blobs.load(vectors_key(live.chunks_key, generation.model_fingerprint), VectorSet)
         except KeyError:
             return False
         if not len(chunks) == len(vectors.hashes) == live.chunks:

@@ -1,13 +1,22 @@
-"""Keys of blobs: each names what the blob was made from, so that a step whose output exists is done."""
+"""Keys of blobs: each names what the blob was made from, so that a step whose output exists is done.
+
+========================================= ==========================================================
+key                                       holds
+========================================= ==========================================================
+``originals/<sha256>``                    the uploaded bytes
+``parsed/<sha256>/<parser>``              msgpack ``ParsedDocument``
+``chunks/<parsed>/<chunking>``            msgpack ``list[Chunk]``
+``vectors/<chunks>/<model>/…``            msgpack ``VectorSet``: ``all``, or ``part-…`` while a step is under way
+``questions/<id>/sources``                msgpack ``SourceTexts``: the passages that a question was given
+``questions/<id>/history``                msgpack ``list[Turn]``: the turns that a client sent with its question
+========================================= ==========================================================
+
+``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
+"""
 
 from __future__ import annotations
 
 import hashlib
-
-
-def vectors_prefix(chunks_key: str, model_fingerprint: str) -> str:
-    """Where the vectors of these chunks by this model are kept."""
-    return f"vectors/{digest(chunks_key)}/{model_fingerprint}"
 
 
 def digest(*parts: str | bytes) -> str:
@@ -22,3 +31,48 @@ def digest(*parts: str | bytes) -> str:
 def original_key(sha256: str) -> str:
     """Key of the uploaded bytes with this SHA-256 (64 hexadecimal digits)."""
     return f"originals/{sha256}"
+
+
+def parsed_prefix(sha256: str) -> str:
+    """Where all that was parsed from these bytes lies."""
+    return f"parsed/{sha256}"
+
+
+def parsed_key(sha256: str, fingerprint: str) -> str:
+    """Key of the elements that a parser with this fingerprint made of the bytes."""
+    return f"{parsed_prefix(sha256)}/{fingerprint}"
+
+
+def chunks_prefix(parsed_key: str) -> str:
+    """Where all chunks of a parsed document lie."""
+    return f"chunks/{digest(parsed_key)}"
+
+
+def chunks_key(parsed_key: str, fingerprint: str) -> str:
+    """Key of the chunks that a chunker with this fingerprint made of a parsed document."""
+    return f"{chunks_prefix(parsed_key)}/{fingerprint}"
+
+
+def vectors_prefix(chunks_key: str, model_fingerprint: str = "") -> str:
+    """Where the vectors of these chunks lie: those of one model, or without a fingerprint all of them."""
+    return f"vectors/{digest(chunks_key)}" + (f"/{model_fingerprint}" if model_fingerprint else "")
+
+
+def vectors_key(chunks_key: str, model_fingerprint: str) -> str:
+    """Key of all vectors of these chunks by a model."""
+    return f"{vectors_prefix(chunks_key, model_fingerprint)}/all"
+
+
+def question_prefix(question_id: str) -> str:
+    """Where all blobs of a question lie."""
+    return f"questions/{question_id}"
+
+
+def sources_key(question_id: str) -> str:
+    """Key of the passages that a question was given."""
+    return f"{question_prefix(question_id)}/sources"
+
+
+def history_key(question_id: str) -> str:
+    """Key of the turns that a client sent with its question."""
+    return f"{question_prefix(question_id)}/history"

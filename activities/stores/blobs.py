@@ -1,14 +1,6 @@
 """The blob store: immutable objects named by what they were made from. A local folder or S3, by URL.
 
-========================================= ==========================================================
-key                                       holds
-========================================= ==========================================================
-``originals/<sha256>``                    the uploaded bytes
-``parsed/<sha256>/<parser>``              msgpack ``ParsedDocument``
-``chunks/<parsed>/<chunking>``            msgpack ``list[Chunk]``
-``vectors/<chunks>/<model>/…``            text hashes and vectors, whole or in parts (``activities.ingest.embed``)
-``questions/<id>/sources``                msgpack texts of the passages that a question was given
-========================================= ==========================================================
+``activities.stores.blob_keys`` has the keys.
 
 Errors of obstore become ``BlobsUnavailable`` (waited for) or ``KeyError`` (no such blob).
 """

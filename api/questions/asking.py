@@ -31,6 +31,7 @@ from activities.phrases import Phrase
 from activities.runtime.streams import length, subscribe
 from activities.runtime.temporal import RunNotFound, translated
 from activities.settings import Settings
+from activities.stores.blob_keys import history_key, question_prefix
 from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.stores.connections import Stores
 from workflows.client.jobs import Jobs
@@ -208,7 +209,7 @@ class Asking:
         """
         try:
             await self._jobs.forget(question_id(id))
-            for key in await self._stores.blobs.list(_blobs_of(id)):
+            for key in await self._stores.blobs.list(question_prefix(id)):
                 await self._stores.blobs.delete(key)
         except DependencyError as exc:
             log.warning("a deleted question left something", question=id, reason=str(exc))
@@ -221,7 +222,7 @@ class Asking:
         """The key of the blob with the turns; None without any."""
         if not history:
             return None
-        key = f"{_blobs_of(question.id)}/history"
+        key = history_key(question.id)
         await self._stores.blobs.save(key, history)
         return key
 
@@ -230,11 +231,6 @@ class Asking:
         task = asyncio.create_task(self.cancel(question, question.actor))
         self._cancellations.add(task)
         task.add_done_callback(self._cancellations.discard)
-
-
-def _blobs_of(id: str) -> str:
-    """The prefix of a question's blobs."""
-    return f"questions/{id}"
 
 
 def recorded(question: Question) -> Iterator[QuestionEvent]:

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from activities.contracts.documents import ParsedDocument
 from activities.errors import DamagedDocument, DocumentTooLarge, NoText, UnsupportedFormat
-from activities.ingest.parse import parse_file, parsed_key
+from activities.ingest.parse import parse_file, parser_fingerprint
 from activities.readers.ocr.boxes import boxes
 from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
@@ -234,7 +234,7 @@ def test_recognition_can_be_switched_off(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedFormat) as caught:
         parsed(tmp_path, picture("png"), "a.png", off)
     assert "png" not in caught.value.reason.params["supported"]
-    assert parsed_key("0", "a.pdf", "off") != parsed_key("0", "a.pdf")
+    assert parser_fingerprint("a.pdf", "off") != parser_fingerprint("a.pdf")
 
 
 # --- what cannot be read ---------------------------------------------------------------------------

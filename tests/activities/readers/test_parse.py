@@ -19,7 +19,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.contracts.documents import Element, ParsedDocument
 from activities.contracts.ingest import Chunked, ChunkInput, ParseInput
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, NoText, UnsupportedFormat
-from activities.ingest.parse import PARSER_FINGERPRINT, ParseActivities, is_harmless, parse_file, parsed_key
+from activities.ingest.parse import PARSER_FINGERPRINT, ParseActivities, is_harmless, parse_file, parser_fingerprint
 from activities.sandbox import runner
 from activities.settings import ParseSettings
 from activities.stores.blob_keys import original_key
@@ -446,5 +446,5 @@ def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
 
 def test_the_name_counts_only_where_content_cannot_tell() -> None:
     """The same bytes as notes.txt and notes.md are two parsed documents; as a.pdf and b.pdf they are one."""
-    assert parsed_key("0", "notes.txt") != parsed_key("0", "notes.md")
-    assert parsed_key("0", "a.pdf") == parsed_key("0", "b.pdf")
+    assert parser_fingerprint("notes.txt") != parser_fingerprint("notes.md")
+    assert parser_fingerprint("a.pdf") == parser_fingerprint("b.pdf")

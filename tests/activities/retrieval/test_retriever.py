@@ -83,7 +83,7 @@ class Library:
             dimension=card.dimension, generation=generation,
         )  # fmt: skip
         indexed = await IndexActivities(
-            self.blobs, self.milvus, self.catalog, PublishActivities(self.blobs, self.catalog).publish
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog).publish
         ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version

@@ -23,7 +23,7 @@ from activities.contracts.documents import Chunking
 from activities.contracts.ingest import PublishInput
 from activities.contracts.questions import Answered, AnswerSettings, RecordAnswerInput, Retrieved, Turn
 from activities.errors import CatalogUnavailable, ContentBeingRemoved, NameTaken, NotFound, Reason, UnknownRole
-from activities.ingest.publish import PublishActivities
+from activities.ingest.deletion import DeletionActivities
 from activities.settings import CatalogSettings, Settings, load
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
@@ -33,6 +33,7 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
 from activities.stores.catalog.tables import ApiKeyRow, AuditRow, Table, new_id
+from activities.stores.milvus import Milvus
 from api.stack.processes import free_port
 
 ONE, TWO = "1" * 64, "2" * 64
@@ -389,7 +390,8 @@ async def test_the_last_of_equal_documents_takes_their_bytes(
 ) -> None:
     """Two documents of the same content that are deleted at the same time leave no bytes behind."""
     blobs = Blobs(settings.blobs_url)
-    removing = PublishActivities(blobs, catalog)
+    milvus = Milvus(settings.milvus.uri)  # not called: rows are purged before
+    removing = DeletionActivities(blobs, milvus, catalog)
     for n in range(6):  # the order of the steps is chance
         sha256 = str(n) * 64
         await blobs.put(original_key(sha256), b"personal")
@@ -400,6 +402,7 @@ async def test_the_last_of_equal_documents_takes_their_bytes(
         assert await blobs.list("originals") == []
         again = await catalog.documents.accept(kb.id, f"{n}.pdf", sha256, 8, "ann")
         assert again.created
+    await milvus.close()
 
 
 # --- knowledge bases -------------------------------------------------------------------------------
