@@ -375,7 +375,7 @@ async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settin
         id = await accepted(one, kb, "old.pdf", sha256)
         await one.documents.delete(id, "ann")
         removing, taken = await asyncio.gather(
-            one.contents.begin_removal(sha256, id),
+            one.content_locks.begin_removal(sha256, id),
             two.documents.accept(kb.id, f"{n}.pdf", sha256, 7, "ann"),
             return_exceptions=True,
         )
