@@ -8,7 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.search_attributes import STAGE
-    from activities.contracts.stages import JobStateName
+    from activities.contracts.stages import JobStateName, number_of
     from workflows.contracts import JobState
 
 
@@ -68,7 +68,7 @@ class Progress:
         )
 
     def _number(self) -> int:
-        return self._stages.index(self._stage) + 1 if self._stage in self._stages else 0
+        return number_of(self._stage, self._stages)
 
     def _show(self, text: str) -> None:
         self._text = text

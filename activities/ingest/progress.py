@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 from temporalio import activity
 
-from activities.contracts.stages import DocumentState
+from activities.contracts.ids import parse_ingest_id
+from activities.contracts.stages import INGEST_STAGES, DocumentState
 from activities.errors import DependencyError, HoldfastError
 from activities.runtime.heartbeat import Progress
 from activities.runtime.interceptor import Listener
@@ -24,9 +25,6 @@ from activities.stores.catalog.records import RunProgress
 
 #: Seconds between two writes.
 WRITE_SECONDS = 0.5
-
-#: Steps that are stages of a document's ingestion, by their activities' names.
-STAGES = frozenset({"parse", "chunk", "embed", "index", "publish"})
 
 #: The longest pause between two attempts, in seconds (``workflows.policies``).
 LONGEST_PAUSE = 5.0
@@ -143,6 +141,4 @@ class ProgressRecorder(Listener):
 def _version() -> Version | None:
     """The (document, version) whose stage is running, if that is what is running."""
     info = activity.info()
-    kind, _, rest = (info.workflow_id or "").partition("/")
-    document, _, version = rest.partition("/")
-    return (document, int(version)) if kind == "ingest" and info.activity_type in STAGES else None
+    return parse_ingest_id(info.workflow_id or "") if info.activity_type in INGEST_STAGES else None

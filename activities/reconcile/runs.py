@@ -20,6 +20,8 @@ from activities.contracts.ids import (
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
+    parse_batch_workflow_id,
+    parse_ingest_id,
 )
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
@@ -116,17 +118,16 @@ class RunRepairActivities:
         return ScanResult(findings=found.list())
 
     async def _cancel_aimless(self, ids: list[str], since: datetime, repair: bool, found: Discrepancies) -> None:
-        versions = {id: _version_of(id) for id in ids if id.startswith("ingest/")}
-        version_statuses = await self._stalled.version_statuses(each for each in versions.values() if each is not None)
-        batches = await self._stalled.batch_states([id.removeprefix("batch/") for id in ids if id.startswith("batch/")])
+        versions = {id: version for id in ids if (version := parse_ingest_id(id)) is not None}
+        batches = {id: batch for id in ids if (batch := parse_batch_workflow_id(id)) is not None}
+        statuses = await self._stalled.version_statuses(versions.values())
+        states = await self._stalled.batch_states(batches.values())
         for id in ids:
-            if (version := versions.get(id)) is not None:
-                standing = version_statuses.get(version)
-                aimless = standing is None or (
-                    standing.changed_at < since and (standing.deleted or not standing.pending)
-                )
-            elif id.startswith("batch/"):
-                state, changed_at = batches.get(id.removeprefix("batch/"), (None, since))
+            if id in versions:
+                status = statuses.get(versions[id])
+                aimless = status is None or (status.changed_at < since and (status.deleted or not status.pending))
+            elif id in batches:
+                state, changed_at = states.get(batches[id], (None, since))
                 aimless = state not in ACTIVE and changed_at <= since
             else:
                 continue
@@ -194,11 +195,6 @@ class RunRepairActivities:
 
 def _is_old(run: WorkflowExecution, since: datetime) -> bool:
     return run.start_time < since
-
-
-def _version_of(id: str) -> tuple[str, int] | None:
-    _, document, number = (*id.split("/"), "", "")[:3]
-    return (document, int(number)) if number.isdecimal() and id == ingest_id(document, int(number)) else None
 
 
 async def _delete_document(client: Client, document: DeletedDocument) -> None:

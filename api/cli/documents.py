@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from activities.contracts.stages import INGEST_STAGES
 from api.cli.output import (
     FINISHED,
     Output,
@@ -153,8 +154,6 @@ async def rm(api: Api, out: Output, document_id: str) -> None:
 
 # --- control ---------------------------------------------------------------------------------------
 
-STEPS = ("parse", "chunk", "embed", "index", "publish")
-
 
 @click.command("pause", help=say("help.pause"))
 @click.argument("document_id")
@@ -182,7 +181,7 @@ async def cancel(api: Api, out: Output, document_id: str) -> None:
 
 @click.command("retry", help=say("help.retry"))
 @click.argument("document_id")
-@click.option("--from-step", type=click.Choice(STEPS), help=say("help.from_step"))
+@click.option("--from-step", type=click.Choice(INGEST_STAGES), help=say("help.from_step"))
 @talks_to_api
 async def retry(api: Api, out: Output, document_id: str, from_step: str | None) -> None:
     """POST /documents/{id}/retry."""

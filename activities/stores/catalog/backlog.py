@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from activities.contracts.stages import PENDING
+from activities.contracts.stages import ACTIVE, PENDING
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import PendingDocuments
 from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, now
@@ -40,7 +40,7 @@ class Backlog:
                 BatchRow.created_at <= before,
                 BatchRow.archive_sha256.is_not(None),
                 BatchRow.closed.is_(False),
-                BatchRow.state.in_(("queued", "running", "paused")),
+                BatchRow.state.in_(ACTIVE),
             )
         )
         return await self._counted(knowledge_base_id, versions, archives)
