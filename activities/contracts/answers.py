@@ -8,6 +8,8 @@ from activities.contracts import Contract
 
 AnswerMode = Literal["extractive", "generative"]
 
+#: What the asker thought of an answer.
+Rating = Literal["up", "down"]
 
 #: Why quotes stand where text was to be written: the model does not write the language, or wrote what no source says.
 Fallback = Literal["language", "unsupported"]

@@ -52,7 +52,7 @@ async def add(
     from api.client.client import files_in
 
     files = [file for path in paths for file in files_in(path)]
-    await api.call("GET", at("knowledge-bases", kb))  # fails at once, and not after the first gigabyte
+    await api.knowledge_bases.get(kb)  # fails at once, and not after the first gigabyte
     with display(out, sum(path.stat().st_size for _, path in files)) as shown:
         adding = UploadRun(api, kb, shown, wait=wait, parallelism=parallelism, tags=tags)
         try:
@@ -108,10 +108,9 @@ class UploadRun:
                 watcher.cancel()
 
     async def _open(self, name: str) -> None:
-        body = {"name": name} | ({"parallelism": self.parallelism} if self.parallelism else {})
-        made = await self.api.call("POST", f"{at('knowledge-bases', self.kb)}/batches", json=body)
-        self.batch = made["id"]
-        self.mine.append(made["id"])
+        made = (await self.api.batches.create(self.kb, name, self.parallelism)).value
+        self.batch = made.id
+        self.mine.append(made.id)
 
     async def _close(self) -> None:
         """Say that no more files are coming, also when the upload was broken off."""
@@ -120,7 +119,7 @@ class UploadRun:
         if self.batch is not None:
             with suppress(ApiError, Problem, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await self.api.call("POST", f"{at('batches', self.batch)}/close")
+                    await self.api.batches.control(self.batch, "close")
 
     async def _upload(self, plain: Iterable[list[File]], archives: Iterable[list[File]]) -> None:
         from api.cli.uploads import AT_ONCE, Sender
@@ -166,8 +165,7 @@ class UploadRun:
 
         if self.parallelism is not None:
             with suppress(ApiError):  # its run has not begun, or is over
-                path = f"{at('batches', archive)}/set-parallelism"
-                await self.api.call("POST", path, json={"parallelism": self.parallelism})
+                await self.api.batches.set_parallelism(archive, self.parallelism)
 
     async def _watch_others(self) -> None:
         if not self.wait:

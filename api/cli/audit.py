@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, talks_to_api
+from api.cli.output import Output, talks_to_api
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say, say_or
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
+    from api.audit.schemas import AuditEventInfo
     from api.client.client import Api
 
 
@@ -43,20 +44,15 @@ def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
 @talks_to_api
 async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None:
     """GET /audit/events, the newest ones."""
-    page = await api.call("GET", "/audit/events", params=_params(**chosen) | {"limit": str(limit)})
-    out.document({"items": page["items"]})
-    rows = [
-        (
-            event["at"][:19].replace("T", " "),
-            event["actor"],
-            event["action"],
-            event["knowledge_base"],
-            event["object_id"],
-            json.dumps(event["detail"], ensure_ascii=False) if event["detail"] else "",
-        )
-        for event in page["items"]
-    ]
+    found = await api.audit.page(limit, **_params(**chosen))
+    out.document({"items": [event.json for event in found]})
+    rows = [] if out.json else [_row(event.value) for event in found]
     out.table_or_nothing(("at", "actor", "action", "kb", "object", "detail"), rows)
+
+
+def _row(event: AuditEventInfo) -> tuple[object, ...]:
+    detail = json.dumps(event.detail, ensure_ascii=False) if event.detail else ""
+    return f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.action, event.knowledge_base, event.object_id, detail
 
 
 @audit_group.command("question", help=say("help.audit.question"))
@@ -64,7 +60,7 @@ async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None
 @talks_to_api
 async def audit_question(api: Api, out: Output, question_id: str) -> None:
     """GET /audit/questions/{id}; --json has every field."""
-    record = await api.call("GET", at("audit/questions", question_id))
+    record = await api.audit.question(question_id)
     out.document(record)
     out.text("\n".join(f"{label}: {value}" for label, value in _lines(record) if value))
     out.text(f"\n{record['answer'] or record['reason'] or record['state']}\n")
@@ -88,7 +84,7 @@ async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any
         raise Problem("unwritable", path=output, detail=exc.strerror or exc) from exc
     count = 0
     with target as file:
-        async with aclosing(api.lines("/audit/export", params=_params(**chosen))) as lines:
+        async with aclosing(api.audit.export(**_params(**chosen))) as lines:
             async for line in lines:
                 count += 1
                 click.echo(line, file=file)

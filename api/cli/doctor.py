@@ -139,7 +139,7 @@ async def _api(settings: Settings, target: Target) -> list[Check]:
         findings += _dependencies(settings, ready.content, ready.is_success)
         if target.key:
             try:
-                await api.call("GET", "/knowledge-bases", params={"limit": 1})
+                await api.knowledge_bases.page(limit=1)
             except ApiError as exc:
                 refused = exc.status in (401, 403)
                 do = say("doctor.key_refused_do") if refused else ""

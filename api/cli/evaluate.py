@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, talks_to_api, write_file
+from api.cli.output import Output, talks_to_api, write_file
 from api.cli.texts.messages import TEXTS, say
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
+    from activities.contracts.answers import AnswerMode
+    from activities.contracts.search import SearchMode
     from api.client.client import Api
     from api.evaluation.question_set import Item
 
@@ -76,13 +78,13 @@ async def _measure(
     name: str,
     kb: str,
     answers: bool,
-    mode: str | None,
-    search_mode: str | None,
+    mode: AnswerMode | None,
+    search_mode: SearchMode | None,
     parallel: int,
 ) -> dict[str, Any]:
     from api.evaluation.runner import Evaluation, result
 
-    knowledge_base = await api.call("GET", at("knowledge-bases", kb))
+    knowledge_base = await api.knowledge_bases.get(kb)
     await _warn_of_unknown(api, kb, items)
     evaluation = Evaluation(api, kb, search_mode, answers, mode)
     began = datetime.now(UTC)
@@ -91,7 +93,7 @@ async def _measure(
     return result(
         outcomes,
         file=name,
-        knowledge_base=knowledge_base,
+        knowledge_base=knowledge_base.json,
         search_mode=search_mode,
         mode=mode,
         at=began.isoformat(timespec="seconds"),
@@ -103,8 +105,8 @@ async def _warn_of_unknown(api: Api, kb: str, items: list[Item]) -> None:
     expected = {name for item in items for name in item.documents}
     if not expected:
         return
-    async for document in api.pages(f"{at('knowledge-bases', kb)}/documents", limit="1000"):
-        expected -= {document["name"], document["id"]}
+    async for document in api.documents.all(kb, limit=1000):
+        expected -= {document.value.name, document.value.id}
     if expected:
         click.echo(say("eval.unknown-documents", count=len(expected), example=min(expected)), err=True)
 

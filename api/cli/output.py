@@ -188,7 +188,7 @@ async def follow(
 
     ``job`` is its path, ``state`` what is known so far, ``look`` the path of its state if that is another one.
     """
-    from api.client.client import PREFIX
+    from api.client.paths import PREFIX
 
     while state.get("state") not in FINISHED:
         async with aclosing(api.events(f"{PREFIX}{job}/events")) as events:
@@ -205,9 +205,9 @@ async def follow(
 
 def at(kind: str, name: str) -> str:
     """The path of one thing, whatever its name has in it."""
-    from api.client.client import segment
+    from api.client import paths
 
-    return f"/{kind}/{segment(name)}"
+    return paths.at(kind, name)
 
 
 def follow_document(api: Api, document_id: str, state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, clean, kb_option, talks_to_api
+from api.cli.output import Output, clean, kb_option, talks_to_api
 from api.cli.texts.messages import say
 
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from activities.contracts.answers import AnswerMode
+    from activities.contracts.search import SearchMode
     from api.client.client import Api, Event
 
 
@@ -57,12 +59,11 @@ def filter_options(command: Command) -> Command:
 
 def filter_of(
     name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
-) -> dict[str, Any]:
-    """``{"filter": …}``, or nothing when nothing narrows the search down."""
+) -> dict[str, Any] | None:
+    """As the API takes it; None when nothing narrows the search down."""
     uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
     fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
-    given = {key: value for key, value in fields.items() if value}
-    return {"filter": given} if given else {}
+    return {key: value for key, value in fields.items() if value} or None
 
 
 @click.command("ask", help=say("help.ask"))
@@ -73,29 +74,31 @@ def filter_of(
 @click.option("--stream/--no-stream", default=True, help=say("help.stream"))
 @talks_to_api
 async def ask(
-    api: Api, out: Output, question: str, kb: str | None, conversation: str | None, mode: str | None, stream: bool
+    api: Api,
+    out: Output,
+    question: str,
+    kb: str | None,
+    conversation: str | None,
+    mode: AnswerMode | None,
+    stream: bool,
 ) -> None:
     """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
-    from api.client.client import PREFIX, segment
-
     if kb is None and conversation is None:
         raise click.UsageError(say("kb-or-conversation"))
     if kb is None:
-        kb = str((await api.call("GET", at("conversations", str(conversation))))["knowledge_base"])
-    body = {"question": question} | ({"mode": mode} if mode else {})
-    body |= {"conversation_id": conversation} if conversation else {}
-    asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
+        kb = (await api.conversations.get(str(conversation))).value.knowledge_base
+    asked = (await api.questions.ask(kb, question, mode=mode, conversation_id=conversation or None)).value
     answer = Answer(out, stream)
     with answer.shown():
-        async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+        async with aclosing(api.questions.events(asked.id)) as events:
             async for event in events:
                 answer.take(event)
                 if event.name in ("done", "error"):
                     break
     if not answer.finish():
         sys.exit(1)
-    if out.live and asked.get("conversation_id"):
-        command = f"holdfast ask --conversation {asked['conversation_id']} …"
+    if out.live:
+        command = f"holdfast ask --conversation {asked.conversation_id} …"
         out.text(f"\n{say('go-on', command=command)}")
 
 
@@ -169,7 +172,8 @@ def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
         return
     out.text(say("sources"))
     for citation in citations:
-        out.text(f"  [{citation['n']}] {_where(citation)}")
+        where = _where(citation["document_name"], citation.get("page"), citation.get("section"))
+        out.text(f"  [{citation['n']}] {where}")
         if citation.get("quote"):
             out.text(f"      “{_one_line(citation['quote'])}”")
 
@@ -181,28 +185,29 @@ def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
 @filter_options
 @talks_to_api
-async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int, **narrowed: Any) -> None:
+async def search(
+    api: Api, out: Output, query: str, kb: str, mode: SearchMode | None, limit: int, **narrowed: Any
+) -> None:
     """POST /knowledge-bases/{kb}/search."""
-    from api.client.client import segment
-
-    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {}) | filter_of(**narrowed)
-    found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
-    out.document(found)
-    for number, hit in enumerate(found["hits"], start=1):
-        more = say("and-others", count=hit["duplicates"]) if hit.get("duplicates") else ""
-        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f}){more}")
-        out.text(f"   {_one_line(hit['text'])}\n")
-    if not found["hits"]:
+    answer = await api.questions.search(kb, query, limit=limit, mode=mode, filter=filter_of(**narrowed))
+    if out.json:
+        out.document(answer.json)
+        return
+    found = answer.value
+    for number, hit in enumerate(found.hits, start=1):
+        more = say("and-others", count=hit.duplicates) if hit.duplicates else ""
+        where = _where(hit.document_name, hit.page, hit.section)
+        out.text(f"{number}. {where}  ({say('col.score')} {hit.score:.3f}){more}")
+        out.text(f"   {_one_line(hit.text)}\n")
+    if not found.hits:
         out.text(say("no-hits"))
-    pending = (found.get("index") or {}).get("pending")
-    if pending:
-        out.text(say("index-building", pending=pending))
+    if found.index.pending:
+        out.text(say("index-building", pending=found.index.pending))
 
 
-def _where(source: dict[str, Any]) -> str:
+def _where(document_name: str, page: int | None, section: str | None) -> str:
     """``handbook.pdf · page 3 · Leave › Notice``."""
-    page = say("page", page=source["page"]) if source.get("page") is not None else ""
-    return " · ".join(filter(None, (source["document_name"], page, source.get("section") or "")))
+    return " · ".join(filter(None, (document_name, say("page", page=page) if page is not None else "", section)))
 
 
 def _one_line(text: str) -> str:

@@ -61,7 +61,7 @@ class Sender:
             try:
                 with ExitStack() as opened, self._display.upload() as count:
                     parts = [(name, opened.enter_context(_open(path, count))) for name, path in files]
-                    return await self._api.upload(self._kb, parts, key, batch, self._tags)
+                    return (await self._api.documents.upload(self._kb, parts, key, batch, self._tags)).json
             except Problem as exc:
                 broken += 1
                 if broken == BROKEN_TRIES or exc.code not in ("unreachable", "connection-lost"):

@@ -10,8 +10,11 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from api.client.client import PREFIX, Api, ApiError, segment
+from activities.contracts.answers import AnswerMode
+from activities.contracts.search import SearchMode
+from api.client.client import Api, ApiError
 from api.evaluation.question_set import Item
+from api.questions.schemas import SearchHit
 
 #: Hits that a search is asked for: what stands below does not count as found.
 HITS = 10
@@ -52,9 +55,9 @@ class Evaluation:
 
     api: Api
     kb: str
-    search_mode: str | None = None
+    search_mode: SearchMode | None = None
     answers: bool = False
-    mode: str | None = None
+    mode: AnswerMode | None = None
     _chunks: dict[str, asyncio.Task[dict[str, str]]] = field(default_factory=dict)
 
     async def run(self, items: Sequence[Item], parallel: int, advance: Callable[[], None]) -> list[Outcome]:
@@ -85,21 +88,19 @@ class Evaluation:
         return outcome
 
     async def _search(self, item: Item, outcome: Outcome) -> None:
-        body = {"query": item.question, "limit": HITS} | ({"mode": self.search_mode} if self.search_mode else {})
         begun = time.perf_counter()
-        found = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/search", json=body)
+        found = await self.api.questions.search(self.kb, item.question, limit=HITS, mode=self.search_mode)
         outcome.search_ms = _since(begun)
         if item.findable:
-            outcome.rank = rank_of(item, found["hits"])
+            outcome.rank = rank_of(item, found.value.hits)
 
     async def _ask(self, item: Item, outcome: Outcome) -> None:
-        body = {"question": item.question, "listed": False} | ({"mode": self.mode} if self.mode else {})
         outcome.contains = False if item.answers else None
         outcome.cites = False if item.documents or item.passage else None
         begun = time.perf_counter()
-        asked = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/questions", json=body)
+        asked = (await self.api.questions.ask(self.kb, item.question, mode=self.mode, listed=False)).value
         done: dict[str, Any] = {}
-        async with aclosing(self.api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+        async with aclosing(self.api.questions.events(asked.id)) as events:
             async for event in events:
                 if event.name == "delta" and outcome.first_ms is None:
                     outcome.first_ms = _since(begun)
@@ -137,27 +138,24 @@ class Evaluation:
 
     async def _read(self, document_id: str) -> dict[str, str]:
         try:
-            return {
-                chunk["chunk_id"]: chunk["text"]
-                async for chunk in self.api.pages(f"/documents/{segment(document_id)}/chunks", limit="1000")
-            }
+            return {chunk.value.chunk_id: chunk.value.text async for chunk in self.api.documents.chunks(document_id)}
         except ApiError as exc:
             if exc.status == 404:
                 return {}  # deleted meanwhile: what it said can no longer be shown
             raise
 
 
-def rank_of(item: Item, hits: Sequence[dict[str, Any]]) -> int:
+def rank_of(item: Item, hits: Sequence[SearchHit]) -> int:
     """Place of the first right hit, from 1; 0 if there is none.
 
     Where documents are expected, several hits of one document are one place; otherwise each hit is.
     """
     if item.documents:
-        names = list(dict.fromkeys((hit["document_name"], hit["document_id"]) for hit in hits))
+        names = list(dict.fromkeys((hit.document_name, hit.document_id) for hit in hits))
         return next((n for n, pair in enumerate(names, 1) if set(pair) & set(item.documents)), 0)
     if item.passage:
-        return next((n for n, hit in enumerate(hits, 1) if alike(hit["text"], item.passage)), 0)
-    return next((n for n, hit in enumerate(hits, 1) if contains(hit["text"], item.answers)), 0)
+        return next((n for n, hit in enumerate(hits, 1) if alike(hit.text, item.passage)), 0)
+    return next((n for n, hit in enumerate(hits, 1) if contains(hit.text, item.answers)), 0)
 
 
 def contains(text: str, answers: Sequence[str]) -> bool:

@@ -38,8 +38,3 @@ class JobAccepted(Schema, frozen=True):
 
 class JobStateInfo(JobState, frozen=True, omit_defaults=False):
     """The state of a job, with every field there."""
-
-    @classmethod
-    def whole(cls, state: JobState) -> JobStateInfo:
-        """The same state."""
-        return cls(**msgspec.structs.asdict(state))

@@ -16,10 +16,12 @@ from activities.runtime import temporal
 from activities.runtime.failures import reason_of
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.tables import new_id
+from api.http import addresses
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted
-from api.maintenance.schemas import ReconcileInfo, ReconcileReportInfo, ReconcileRequest
+from api.maintenance.schemas import ReconcileInfo, ReconcileRequest
+from api.maintenance.views import reconcile_info
 from workflows.client.jobs import Jobs
 from workflows.contracts import JobState, ReconcileJob, ReconcileReport
 
@@ -39,7 +41,10 @@ class ReconcileController(Controller):
         job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
         workflow_id = await jobs.reconcile(job)
         return JobAccepted(
-            id=job.reconcile_id, state="queued", workflow_id=workflow_id, status_url=f"{self.path}/{job.reconcile_id}"
+            id=job.reconcile_id,
+            state="queued",
+            workflow_id=workflow_id,
+            status_url=addresses.reconciliation(job.reconcile_id),
         )
 
     @get(
@@ -57,20 +62,7 @@ class ReconcileController(Controller):
 
 async def _info(id: str, jobs: Jobs, run: WorkflowExecutionDescription, language: Language) -> ReconcileInfo:
     state, report = await _state(jobs, run, language)
-    return ReconcileInfo(
-        id=id,
-        state=state.state,
-        stage=state.stage,
-        stage_number=state.stage_number,
-        stage_count=len(RECONCILE_STAGES),
-        found=state.done,
-        reason=state.reason,
-        workflow_id=run.id,
-        status_url=f"{ReconcileController.path}/{id}",
-        started_at=run.start_time,
-        finished_at=run.close_time,
-        report=ReconcileReportInfo.of(report) if report else None,
-    )
+    return reconcile_info(id, state, report, run.start_time, run.close_time)
 
 
 async def _state(

@@ -6,12 +6,12 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.questions import RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.records import AnswerRecord, Feedback, Question, Rating
+from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
 
 #: Length of the title that a conversation gets from its first question.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.stages import BatchState, DocumentState, QuestionState
@@ -244,9 +244,6 @@ class AnswerRecord(Record, frozen=True):
     prompt_version: str | None
     milliseconds: dict[str, int]
     tokens: int
-
-
-Rating = Literal["up", "down"]
 
 
 class Feedback(Record, frozen=True):

@@ -31,6 +31,7 @@ from activities.contracts.events import (
 )
 from activities.contracts.questions import Answered
 from activities.contracts.queues import Queue
+from activities.contracts.search import PageRange, SearchFilter, TimeRange
 from activities.errors import Reason
 from activities.registry import activities_of
 from activities.runtime.converter import data_converter
@@ -121,6 +122,20 @@ async def test_a_field_can_be_added() -> None:
     assert await data_converter.decode([payload], [Chunking]) == [Chunking(max_tokens=10)]
 
 
+async def test_a_filter_of_a_newer_history_is_read() -> None:
+    """The API refuses a filter that it does not know; a worker passes over what a later API may have let in."""
+    newer = {
+        "name": "*.md",
+        "pages": {"from": 2, "chapter": 3},
+        "uploaded": {"since": "2026-11-30", "calendar": "lunar"},
+        "tags": ["hr"],
+        "language": "zh",
+    }
+    expected = SearchFilter(name="*.md", pages=PageRange(first=2), uploaded=TimeRange(since="2026-11-30"), tags=["hr"])
+    assert await through(newer, SearchFilter) == expected
+    assert await through(expected, SearchFilter) == expected
+
+
 # --- signatures and implementations ----------------------------------------------------------------
 
 
@@ -184,6 +199,7 @@ def test_contracts_are_immutable_and_short() -> None:
     members = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
     kinds = {kind for kind in members if issubclass(kind, Contract)}
     assert len(kinds) > 50
+    assert {SearchFilter, PageRange, TimeRange} <= kinds
     for kind in kinds:
         config = kind.__struct_config__
         assert (config.frozen, config.omit_defaults, config.forbid_unknown_fields) == (True, True, False), kind

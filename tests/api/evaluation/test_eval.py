@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from api.cli.texts.messages import text_of
 from api.client.problems import Problem
+from api.documents.schemas import ChunkInfo, DocumentInfo
 from api.evaluation.question_set import Item, read_set
 from api.evaluation.runner import Outcome, alike, contains, rank_of, summary
+from api.questions.schemas import QuestionAccepted, SearchHit, SearchResponse
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
+from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse, whole
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 TRAVEL = "Travel costs are refunded within ten working days after the trip has ended."
@@ -133,9 +135,10 @@ def test_a_bad_set_says_where(tmp_path: Path, name: str, text: str | bytes, sent
 # --- figures ---------------------------------------------------------------------------------------
 
 
-def hit(name: str, text: str, document: str = "d") -> dict[str, Any]:
+def hit(name: str, text: str, document: str = "d") -> SearchHit:
     """A hit of a search."""
-    return {"document_name": name, "document_id": f"{document}-{name}", "text": text}
+    found = whole(SearchHit, document_name=name, document_id=f"{document}-{name}", text=text)
+    return msgspec.convert(found, SearchHit)
 
 
 def test_the_rank_is_that_of_the_expected_document() -> None:
@@ -203,10 +206,11 @@ def asked(api_fake: FakeApi) -> FakeApi:
     invented = citation | {"quote": "Something else."}
     done = {"answer": f"{LEAVE} [1]", "citations": [citation, invented], "mode": "extractive", "found": True}
     api_fake.on(f"GET {KB}", {"name": "hr"})
-    api_fake.on(f"GET {KB}/documents?limit=1000", {"items": [{"id": "d1", "name": "leave.txt"}]})
-    api_fake.on(f"POST {KB}/search", {"hits": [hit("leave.txt", LEAVE)]})
-    api_fake.on(f"POST {KB}/questions", {"id": "q1"}, 202)
-    api_fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [{"chunk_id": "c1", "text": f" {LEAVE}"}]})
+    api_fake.on(f"GET {KB}/documents?limit=1000", {"items": [whole(DocumentInfo, id="d1", name="leave.txt")]})
+    api_fake.on(f"POST {KB}/search", whole(SearchResponse, hits=[msgspec.to_builtins(hit("leave.txt", LEAVE))]))
+    api_fake.on(f"POST {KB}/questions", whole(QuestionAccepted, id="q1"), 202)
+    chunk = whole(ChunkInfo, chunk_id="c1", text=f" {LEAVE}")
+    api_fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [chunk]})
     api_fake.routes["GET /api/v1/questions/q1/events"] = sse(("delta", {"text": LEAVE}), ("done", done))
     return api_fake
 
