@@ -1,4 +1,4 @@
-"""What handlers can ask for by name: stores and services of the process, who is calling, and authorised records."""
+"""Dependencies of handlers by name: stores and services of the process, the caller, and authorised records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from workflows.client.jobs import Jobs
 
 @asynccontextmanager
 async def open_services(app: Litestar) -> AsyncIterator[None]:
-    """Build the services of the process; close them when it ends. Nothing has to be up for the API to start."""
+    """Open the services of the process; close them when it ends. The API starts while its dependencies are down."""
     settings: Settings = app.state.settings
     async with Stores.open(settings, interactive=True) as stores:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))

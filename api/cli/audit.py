@@ -1,4 +1,4 @@
-"""`holdfast audit`: what was done, by whom, and all that was written down of a question."""
+"""`holdfast audit`: events of the audit trail, and the full record of a question."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def audit_group() -> None:
 
 
 def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options by which events are chosen."""
+    """Add the options that filter events."""
     for option in (
         click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.since")),
         click.option("--action", metavar="NAME", help=say("help.audit.action")),
@@ -77,7 +77,7 @@ async def audit_question(api: Api, out: Output, question_id: str) -> None:
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
 async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any) -> None:
-    """GET /audit/export, line by line: it may be long."""
+    """GET /audit/export, streamed line by line, because it may be long."""
     try:
         target: Any = nullcontext() if output is None else output.open("w", encoding="utf-8")
     except OSError as exc:
@@ -94,13 +94,13 @@ async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any
 
 
 def _params(kb: str | None, actor: str | None, action: str | None, since: datetime | None) -> dict[str, str]:
-    """What the API is asked for; a date without a zone is UTC, as all that is written down."""
+    """Query parameters of the filter; a date without a zone is UTC, like all recorded times."""
     given = {"kb": kb, "actor": actor, "action": action, "since": since and since.replace(tzinfo=UTC).isoformat()}
     return {name: value for name, value in given.items() if value}
 
 
 def _lines(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Label and value of what a person wants to know first."""
+    """Label and value of the most important fields of a question's record."""
     yield say("audit.asked"), record["question"]
     yield say("audit.searched"), record["standalone"]
     yield say("audit.by"), f"{record['actor']}, {record['created_at'][:19].replace('T', ' ')} UTC"

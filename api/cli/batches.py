@@ -1,4 +1,4 @@
-"""`holdfast batch`: documents that were added together, watched and controlled as one."""
+"""`holdfast batch`: documents added together, followed and controlled as a unit."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def batch_show(api: Api, out: Output, batch_id: str) -> None:
 @click.argument("batch_id")
 @talks_to_api
 async def batch_watch(api: Api, out: Output, batch_id: str) -> None:
-    """GET /batches/{id}/events until the batch is at its end; exit 1 if a document failed."""
+    """GET /batches/{id}/events until the batch is finished; exit 1 unless all documents are ready."""
     info: dict[str, Any] = {}
     with display(out) as shown:
         with shown.watch_batch() as show:
@@ -146,13 +146,13 @@ async def _control(api: Api, out: Output, batch_id: str, action: BatchAction) ->
 
 
 def all_ready(info: dict[str, Any]) -> bool:
-    """Whether a batch is at its end and nothing of it failed or was canceled."""
+    """Whether a batch is finished without failed or canceled documents."""
     documents = info.get("documents") or {}
     return info.get("state") == "ready" and not documents.get("failed") and not documents.get("canceled")
 
 
 async def failed_documents(api: Api, info: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    """The documents of a batch that failed, as they come, page by page."""
+    """The failed documents of a finished batch, read page by page."""
     if info.get("state") in FINISHED and (info.get("documents") or {}).get("failed"):
         found = api.documents.all(info["knowledge_base"], batch=info["id"], state="failed", limit=1000)
         async for document in found:

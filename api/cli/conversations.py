@@ -1,4 +1,4 @@
-"""`holdfast conversation`: what was asked before, to look at, go on with, keep or delete."""
+"""`holdfast conversation`: lists, shows, renames, exports and deletes conversations."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def conversation_rename(api: Api, out: Output, conversation_id: str, title
 @click.option("--yes", "-y", is_flag=True, help=say("help.yes"))
 @talks_to_api
 async def conversation_delete(api: Api, out: Output, conversation_id: str, yes: bool) -> None:
-    """DELETE /conversations/{id}; asks first if a person is there to answer."""
+    """DELETE /conversations/{id}; asks for confirmation on a terminal."""
     if not yes and not out.json and sys.stdin.isatty():
         click.confirm(say("conversation.sure"), abort=True)
     await api.conversations.delete(conversation_id)
@@ -91,7 +91,7 @@ async def conversation_delete(api: Api, out: Output, conversation_id: str, yes: 
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
 async def conversation_export(api: Api, out: Output, conversation_id: str, kind: str, output: Path | None) -> None:
-    """GET /conversations/{id}/export, to a file or to stdout; --json is JSON whatever the format says."""
+    """GET /conversations/{id}/export, to a file or to stdout; --json overrides --format."""
     kind = "json" if out.json else kind
     content = await api.conversations.export(conversation_id, kind)
     if output is None:

@@ -1,4 +1,4 @@
-"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and the documents in them."""
+"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and their documents."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def kb_show(api: Api, out: Output, name: str) -> None:
 @click.option("--yes", is_flag=True, help=say("help.yes"))
 @talks_to_api
 async def kb_delete(api: Api, out: Output, name: str, yes: bool) -> None:
-    """DELETE /knowledge-bases/{kb}; asks first if a person is there to answer."""
+    """DELETE /knowledge-bases/{kb}; asks for confirmation on a terminal."""
     if not yes and not out.json and sys.stdin.isatty():
         click.confirm(say("kb.sure", name=clean(name)), abort=True)
     answer = await api.knowledge_bases.delete(name)
@@ -133,7 +133,7 @@ async def status(api: Api, out: Output, document_id: str) -> None:
 @click.argument("document_id")
 @talks_to_api
 async def events(api: Api, out: Output, document_id: str) -> None:
-    """GET /documents/{id}/events until the document is finished; exit 1 if it is not ready then."""
+    """GET /documents/{id}/events until the document is finished; exit 1 if it failed or was canceled."""
     state: dict[str, Any] = {}
     async for state in follow_document(api, document_id, {}):
         out.line(state)

@@ -1,6 +1,6 @@
 """`holdfast ask` and `holdfast search`."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Pages(click.ParamType[dict[str, int]]):
-    """``3``, ``3-5``, ``3-`` or ``-5``."""
+    """A range of pages: ``3``, ``3-5``, ``3-`` or ``-5``."""
 
     name = "pages"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
-        """As the API takes it."""
+        """The range as ``{"from": …, "to": …}``."""
         if isinstance(value, dict):
             return value
         found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
@@ -43,7 +43,7 @@ Command = Callable[..., Any]
 
 
 def filter_options(command: Command) -> Command:
-    """What passages must come from; ``filter_of`` makes of it what the API takes."""
+    """Add the options of a search filter; ``filter_of`` converts their values for the API."""
     for option in reversed(
         [
             click.option("--name", metavar="PATTERN", help=say("help.filter_name")),
@@ -60,7 +60,7 @@ def filter_options(command: Command) -> Command:
 def filter_of(
     name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
 ) -> dict[str, Any] | None:
-    """As the API takes it; None when nothing narrows the search down."""
+    """``{"filter": …}``; empty without any filter option."""
     uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
     fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
     return {key: value for key, value in fields.items() if value} or None
@@ -82,7 +82,7 @@ async def ask(
     mode: AnswerMode | None,
     stream: bool,
 ) -> None:
-    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
+    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if there is no answer."""
     if kb is None and conversation is None:
         raise click.UsageError(say("kb-or-conversation"))
     if kb is None:
@@ -103,10 +103,10 @@ async def ask(
 
 
 class Answer:
-    """Shows an answer as its events come, and prints it when it is complete.
+    """Shows an answer as its events arrive, and prints it when it is complete.
 
-    What is streamed is provisional: `reset` starts it over, and `done` has the answer that was held against
-    its sources. A person sees it come, dimmed, until the answer takes its place; a pipe gets the answer alone.
+    Streamed text is provisional: `reset` discards it, and `done` holds the answer that was checked against its sources.
+    A terminal shows the streamed text dimmed until the answer replaces it; a pipe gets the final answer only.
     """
 
     def __init__(self, out: Output, stream: bool) -> None:
@@ -118,7 +118,7 @@ class Answer:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """While this lasts, a terminal shows what comes."""
+        """Context in which a terminal shows the streamed text."""
         if not (self._stream and self._out.live):
             yield
             return
@@ -142,7 +142,7 @@ class Answer:
                 self._error = event.data
 
     def finish(self) -> bool:
-        """Print what is left to print; False if there is no answer."""
+        """Print the answer with its sources, or the error; False if there is no answer."""
         if self._done is None:
             error = self._error or {"code": "interrupted", "message": "?"}
             if not self._stream:
@@ -163,11 +163,11 @@ class Answer:
 
             console = self._live.console
             lines = Text(clean(coming), style="dim").wrap(console, console.width)
-            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last ones that have room
+            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last lines that fit
 
 
 def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
-    """Where each quote of an answer stands."""
+    """Print the document, page and section of each citation."""
     if not citations:
         return
     out.text(say("sources"))

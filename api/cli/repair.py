@@ -1,4 +1,4 @@
-"""`holdfast doctor --repair`: compare all stores, mend what disagrees, and say what it came to."""
+"""`holdfast doctor --repair`: compares all stores, repairs discrepancies and reports them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from api.client.client import Api
     from api.maintenance.schemas import FindingInfo, ReconcileInfo
 
-#: Seconds between two looks at the job.
+#: Seconds between polls of the job.
 LOOK_SECONDS = 0.5
 
 
 async def repair(api: Api, out: Output) -> None:
-    """Exit 1 if something could not be mended, or the job did not come to its end."""
+    """Run a reconciliation; exit 1 if a discrepancy could not be repaired or the job did not finish."""
     job = (await api.reconciliations.start(repair=True)).value
     with _showing(out) as show:
         answer = await api.reconciliations.get(job.id)
@@ -51,7 +51,7 @@ def _row(finding: FindingInfo) -> tuple[object, ...]:
 
 @contextmanager
 def _showing(out: Output) -> Iterator[Callable[[ReconcileInfo], None]]:
-    """One line that tells the stage while a person watches."""
+    """A line with the current stage on terminals."""
     if not out.live:
         yield lambda state: None
         return

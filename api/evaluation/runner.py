@@ -1,4 +1,4 @@
-"""Measuring search and answers with a question set, through the API as everybody uses it."""
+"""Measures search and answers with a question set, through the public API."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from api.client.client import Api, ApiError
 from api.evaluation.question_set import Item
 from api.questions.schemas import SearchHit
 
-#: Hits that a search is asked for: what stands below does not count as found.
+#: Hits requested from a search; a result below them counts as not found.
 HITS = 10
 
-#: Length of the pieces by which a passage is recognised in a hit, in characters, and the share that must agree.
+#: Length in characters of the shingles by which a passage is recognised in a hit, and the share that must match.
 SHINGLE, ALIKE = 8, 0.5
 
 
 @dataclass
 class Outcome:
-    """What came of one question; None where it was not asked for or cannot be told.
+    """The outcome of one question; None for values that were not measured or cannot be determined.
 
-    ``rank`` is the place of the first right hit, 0 if there is none. Times are in milliseconds.
+    ``rank`` is the rank of the first correct hit, 0 if there is none. Times are in milliseconds.
     """
 
     question: str
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass
 class Evaluation:
-    """One run over a knowledge base. ``mode`` is that of answers, ``search_mode`` that of search; None: the default."""
+    """One evaluation of a knowledge base. ``mode`` applies to answers, ``search_mode`` to searches; None: default."""
 
     api: Api
     kb: str
@@ -61,7 +61,7 @@ class Evaluation:
     _chunks: dict[str, asyncio.Task[dict[str, str]]] = field(default_factory=dict)
 
     async def run(self, items: Sequence[Item], parallel: int, advance: Callable[[], None]) -> list[Outcome]:
-        """The outcomes, in the order of the items. Raises Problem when the platform is not there."""
+        """The outcomes in the order of the items. Raises Problem if the platform is unreachable."""
         slots = asyncio.Semaphore(parallel)
 
         async def one(item: Item) -> Outcome:
@@ -131,7 +131,7 @@ class Evaluation:
             outcome.cites = any(alike(text, item.passage) for text in texts)
 
     async def _text(self, document_id: str, chunk_id: str) -> str:
-        """A passage as the API shows it; empty when the document has no such passage. Each document is read once."""
+        """The text of a chunk from the API; empty if the document lacks it. Each document is read once."""
         if document_id not in self._chunks:
             self._chunks[document_id] = asyncio.create_task(self._read(document_id))
         return (await asyncio.shield(self._chunks[document_id])).get(chunk_id, "")
@@ -141,14 +141,14 @@ class Evaluation:
             return {chunk.value.chunk_id: chunk.value.text async for chunk in self.api.documents.chunks(document_id)}
         except ApiError as exc:
             if exc.status == 404:
-                return {}  # deleted meanwhile: what it said can no longer be shown
+                return {}  # deleted meanwhile: its citations cannot be verified
             raise
 
 
 def rank_of(item: Item, hits: Sequence[SearchHit]) -> int:
     """Place of the first right hit, from 1; 0 if there is none.
 
-    Where documents are expected, several hits of one document are one place; otherwise each hit is.
+    If documents are expected, all hits of one document share a rank; otherwise each hit has its own.
     """
     if item.documents:
         names = list(dict.fromkeys((hit.document_name, hit.document_id) for hit in hits))
@@ -159,25 +159,25 @@ def rank_of(item: Item, hits: Sequence[SearchHit]) -> int:
 
 
 def contains(text: str, answers: Sequence[str]) -> bool:
-    """Whether one of the answers stands in the text, whatever its case, width and spaces."""
+    """Whether the text contains one of the answers, ignoring case, width and white space."""
     return any(_plain(answer) in _plain(text) for answer in answers)
 
 
 def alike(text: str, passage: str) -> bool:
-    """Whether one of the two is for the most part in the other: passages are cut anew when they are indexed."""
+    """Whether most of one text is in the other: indexing splits passages differently."""
     mine, theirs = _shingles(text), _shingles(passage)
     return bool(mine and theirs) and len(mine & theirs) >= ALIKE * min(len(mine), len(theirs))
 
 
 def result(outcomes: Sequence[Outcome], **about: Any) -> dict[str, Any]:
-    """What is printed and saved: what was measured, and each question's outcome."""
+    """The JSON result: metadata, summary, and the outcome of each question."""
     return {"holdfast_eval": 1, **about, "summary": summary(outcomes), "items": [asdict(each) for each in outcomes]}
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The figures by name; those of which there is nothing to tell are left out. Rates are from 0 to 1.
+    """The figures by name, without those that have no data. Rates are from 0 to 1.
 
-    A question that failed counts as neither found nor answered.
+    A failed question counts as neither found nor answered.
     """
     ranks = [each.rank or 0 for each in outcomes if each.findable]
     figures = {

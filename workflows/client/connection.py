@@ -10,9 +10,9 @@ from activities.settings import TemporalSettings
 
 
 async def connect(settings: TemporalSettings, *, lazy: bool = False, metrics: str | None = None) -> Client:
-    """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
+    """A client with the converter of the contracts. ``lazy`` connects at the first call, not now.
 
-    ``metrics`` is the address on which the SDK serves its own. Raises as ``activities.runtime.temporal.connect``.
+    ``metrics`` is the address on which the SDK serves its metrics. Raises as ``activities.runtime.temporal.connect``.
     """
     runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics))) if metrics else None
     return await temporal.connect(settings, lazy=lazy, runtime=runtime)
