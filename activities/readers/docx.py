@@ -23,7 +23,7 @@ from activities.contracts.documents import Element
 from activities.errors import DamagedDocument
 from activities.readers import archive
 from activities.readers.headings import heading
-from activities.readers.partition import QUIET, Progress, element, found, page_limit, partition_docx
+from activities.readers.partition import QUIET, Progress, element, page_limit, partition_docx, source_elements
 from activities.settings import ParseSettings
 
 _TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
@@ -47,7 +47,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             items = partition_docx(file=source, include_page_breaks=False, **QUIET)
     except _DAMAGED as exc:
         raise DamagedDocument(format="docx", detail=f"{type(exc).__name__}: {exc}") from exc
-    titled = any(isinstance(item, found.Title) for item in items)
+    titled = any(isinstance(item, source_elements.Title) for item in items)
     elements = [mine for item in items if (mine := element(item) if titled else _bold_title(item)) is not None]
     pages = max((mine.page for mine in elements if mine.page), default=None)
     page_limit(pages or 0, limits)
@@ -162,7 +162,7 @@ def _heading_style(document: Any, level: int) -> str:
     return str(document.styles[name].style_id)
 
 
-def _bold_title(item: found.Element) -> Element | None:
+def _bold_title(item: source_elements.Element) -> Element | None:
     """In a document without heading styles, a short line all in bold, or one that says so, is a heading."""
     mine = element(item)
     if mine is None or mine.kind != "text":
