@@ -1,4 +1,4 @@
-"""Passages: what a search answers with, each text once, and the rest of what was cut in the middle."""
+"""Passages of a search result: removal of duplicate texts, and the neighbours of chunks cut inside a sentence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from activities.stores.vectors import Vectors
 from activities.text.lexicon import distinctions
 from activities.text.terms import word_counts
 
-#: Two texts are almost equal when they share this much of their words, and all of their ``distinctions``.
+#: Two texts are near-duplicates when they share this part of their words and all of their ``distinctions``.
 ALIKE = 0.95
 
-#: Passages shorter than this many bytes of UTF-8 say little by themselves.
-#: (Neighbours of longer ones were measured: on XQuAD in small chunks they push better passages aside.)
+#: Passages shorter than this many bytes of UTF-8 have little meaning on their own.
+#: (Neighbours of longer passages were measured: on XQuAD in small chunks they displace better passages.)
 SHORT = 60
 
 _ENDS = re.compile(r"[.!?。！？…:：;；|)）\]】》”\"'’」』]\s*$")
@@ -29,7 +29,7 @@ _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
 class SourceTexts(msgspec.Struct, frozen=True):
     """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
 
-    ``question`` is the one that was searched for, ``settings`` how the knowledge base wants its answers.
+    ``question`` is the query that was searched; ``settings`` are the answer settings of the knowledge base.
     """
 
     texts: list[str]
@@ -38,14 +38,14 @@ class SourceTexts(msgspec.Struct, frozen=True):
     settings: AnswerSettings = AnswerSettings()
 
     def question_vector(self) -> Vectors:
-        """Shape (dimension,), float32; empty when there was no dense search."""
+        """The vector, shape (dimension,), float32; empty when there was no dense search."""
         return np.frombuffer(self.vector, np.float32)
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
-    """A retrieved chunk of a live document; ``score`` 0–1 orders the passages of one query.
+    """A retrieved chunk of a live document; ``score`` (0–1) orders the passages of one query.
 
-    ``duplicates`` is how many other candidates say the same, word for word or almost.
+    ``duplicates`` is the number of other candidates with an equal or nearly equal text.
     """
 
     row: Row
@@ -55,21 +55,21 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Print(msgspec.Struct, frozen=True):
-    """A text's words by how often they occur, and their number."""
+    """The word counts of a text and their total."""
 
     words: Counter[str]
     total: int
 
     def is_like(self, other: _Print) -> bool:
-        """Whether the texts are almost equal."""
+        """Whether the texts share at least ``ALIKE`` of their words."""
         most = max(self.total, other.total)
         return min(self.total, other.total) >= ALIKE * most and (self.words & other.words).total() >= ALIKE * most
 
 
 def fold(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, float, int]]:
-    """The first ``limit`` different texts, best first, each with the number of those that were like it.
+    """Deduplicates: the first ``limit`` different texts, best first, each with its number of duplicates.
 
-    Equal texts are counted among all candidates, almost equal ones only until ``limit`` are found.
+    Equal texts are counted among all candidates, near-duplicates only until ``limit`` texts are found.
     """
     kept: list[tuple[Row, float]] = []
     others: list[int] = []
@@ -96,9 +96,9 @@ def fold(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, flo
 
 
 def gaps(row: Row) -> list[int]:
-    """Ordinals of the chunks without which a passage cannot be understood; none for one that is whole.
+    """Ordinals of the neighbouring chunks that a passage needs to be understood; empty for a complete passage.
 
-    One that is short stands between its neighbours; one that begins or ends inside of a sentence needs the rest.
+    A short passage needs both neighbours; one that begins or ends inside a sentence needs that side's neighbour.
     """
     short = len(row.text.encode()) < SHORT
     before = row.ordinal > 0 and (short or _BEGINS_MIDWAY.match(row.text) is not None)

@@ -1,10 +1,10 @@
-"""One ranking out of two: what cosines, BM25 and the words themselves say of passages, weighed by their worth.
+"""Fuses dense and BM25 hits into one ranking, with weights by the reliability of each.
 
-Cosines count by their range among the candidates, BM25 weights by the best of them. BM25 is believed as far as the
-best passages hold the query's words at all: a question in one language on documents in another finds hardly any of
-its words, and then cosines decide. Cosines are not believed in a language that the embedding model does not
-declare. What BM25 does not know is whether the words stand together: of the best passages, those with one sentence
-that holds many of the query's words come first.
+Cosines are scaled by their range among the candidates, BM25 scores by the best one. BM25 is weighted by how many of
+the query's words the best passages contain: a question in one language about documents in another matches hardly
+any words, and cosines then decide. Cosines have no weight in a language that the embedding model does not declare.
+BM25 ignores whether the words occur together; among the best passages, those with a sentence that contains many of
+the query's words therefore rank first.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from activities.text.scripts import query_language
 from activities.text.sentences import sentences
 from activities.text.terms import search_terms
 
-#: Share of the cosines when BM25 is fully believed, if the model knows the language of the query.
+#: Weight of the cosines when BM25 has full weight and the model declares the language of the query.
 DENSE_WEIGHT = 0.6
 
-#: Weight of the best sentence beside the two, and the passages that are looked at for it.
+#: Weight of the best sentence relative to the fused score, and the number of passages that are scored by sentence.
 SENTENCE_WEIGHT = 0.5
 LOOKED_AT = 12
 
-#: BM25 is fully believed when one of this many best passages holds this share of the query's words.
+#: BM25 has full weight when one of the ``BEST`` best passages contains this share of the query's words.
 BEST = 3
 ENOUGH_WORDS = 0.5
 
 
 def dense_weight(card: ModelCard, query: str) -> float:
-    """How far cosines are trusted: not at all in a language that the model does not declare."""
+    """Weight of the cosines; 0 in a language that the model does not declare."""
     known = not card.languages or query_language(query) in card.languages
     return DENSE_WEIGHT if known else 0.0
 
 
 def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
-    """How far BM25 is trusted, 0–1: by the share of the query's words that the best hits hold."""
+    """Trust in BM25, 0–1, by the share of the query's words that the best hits contain."""
     wanted = search_terms(query)
     held = max((len(wanted & search_terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
     return min(1.0, held / len(wanted) / ENOUGH_WORDS) if wanted else 1.0
 
 
 def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: float = 1.0) -> list[tuple[Row, float]]:
-    """One ranking out of two, scores 0–1, best first; ``weight`` is the share of the cosines at full ``trust``."""
+    """Fuses two rankings into one, best first, scores 0–1; ``weight`` is the share of the cosines at full ``trust``."""
     share = weight / (weight + (1 - weight) * trust) if weight else 0.0
     rows = {hit.row.id: hit.row for hit in (*dense, *keyword)}
     cosines = {hit.row.id: hit.score for hit in dense}
@@ -62,7 +62,7 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: flo
 
 
 def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
-    """The ranking after a look at how much of the query the best sentence of each of the first passages holds."""
+    """Re-ranks the first ``LOOKED_AT`` passages by how much of the query their best sentence contains."""
     first = ranked[:LOOKED_AT]
     wanted = search_terms(query)
     parts = [_sentence_terms(row.text, wanted) for row, _ in first]
@@ -75,9 +75,9 @@ def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tupl
         (row, (score + SENTENCE_WEIGHT * sentence) / (1 + SENTENCE_WEIGHT))
         for (row, score), sentence in zip(ranked, best, strict=True)
     ]
-    return sorted(scored, key=lambda pair: -pair[1])  # stable: equal ones stay in their order
+    return sorted(scored, key=lambda pair: -pair[1])  # stable: equal scores keep their order
 
 
 def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
-    """For each sentence of a passage the query's words in it."""
+    """The query's words in each sentence of a passage."""
     return [wanted & search_terms(sentence) for line in text.splitlines() for sentence in sentences(line)]

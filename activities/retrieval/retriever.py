@@ -1,6 +1,6 @@
-"""Retrieval: dense and BM25 candidates, ranked as one, and only of what the catalogue says is live.
+"""Retrieval: dense and BM25 candidates in one ranking, restricted to document versions live in the catalogue.
 
-The same code answers ``/search`` in the API's process and the ``retrieve`` step of a question.
+The same code serves ``/search`` in the API process and the ``retrieve`` activity of a question.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
 
-#: Candidates that each of the two searches brings; doubled while too few of them are live, wanted and different.
+#: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
 MAX_CANDIDATES = 1600
 
-#: More documents than this are not named to Milvus, which takes long to read that, but picked from what it finds;
-#: until there are this many candidates, among which still too few are wanted.
+#: Above ``NAMED`` documents, Milvus is not given their ids, which it parses slowly; hits are filtered afterwards. When
+#: ``PICKED_CANDIDATES`` candidates still contain too few wanted ones, the ids are given after all.
 NAMED = 500
 PICKED_CANDIDATES = 400
 
-#: Passages that a question is answered from, and of how many of the best ones what was cut off is looked up.
+#: Passages that a question is answered from, and the number of best ones whose missing neighbours are added.
 PASSAGES = 8
 WHOLE = 3
 
-#: Passages that the rerank model looks at, where there is one.
+#: Passages that the rerank model scores, where one is served.
 RERANKED = 24
 
 Ranking = list[tuple[Row, float, int]]
@@ -43,7 +43,7 @@ Ranking = list[tuple[Row, float, int]]
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Passages, best first. ``similarity`` is the best cosine; 0 when there was no dense search.
 
-    ``generation`` is the index they were found in, ``knowledge_base`` what it belongs to.
+    ``generation`` is the index generation that was searched, ``knowledge_base`` its owner.
     """
 
     passages: list[Passage]
@@ -54,9 +54,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for, where, and how far cosines are believed; ``vector`` is None where they are not asked.
+    """A query with its index generation, scope and weight of the cosines; ``vector`` is None without dense search.
 
-    Passages of other documents than ``wanted`` are left out; None wants all.
+    Only passages of ``wanted`` documents are kept; None keeps all.
     """
 
     generation: Generation
@@ -69,7 +69,7 @@ class _Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retriever:
-    """Finds passages. Raises DependencyErrors: an outage never reads as "nothing found"."""
+    """Finds passages. Raises DependencyErrors, so that an outage is never taken for an empty result."""
 
     def __init__(self, milvus: Milvus, triton: Triton, catalog: Catalog) -> None:
         self._milvus, self._triton, self._catalog = milvus, triton, catalog
@@ -85,7 +85,7 @@ class Retriever:
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
-        Raises ModelMismatch and NotFound (the knowledge base is gone).
+        Raises ModelMismatch, and NotFound when the knowledge base does not exist.
         """
         (card, vector), (knowledge_base, generation), scope = await asyncio.gather(
             self._embedded(query, mode),
@@ -116,16 +116,16 @@ class Retriever:
         )
 
     async def whole(self, found: Found) -> list[Passage]:
-        """The passages, and beside the best of them those without which they cannot be understood (``gaps``).
+        """The passages, with the missing neighbours (``gaps``) of the best ones.
 
-        What was cut off comes right behind, as a passage of its own, with its own chunk to be cited.
+        A neighbour follows its passage directly, as a passage of its own with its own chunk to cite.
         """
         there = {passage.row.id for passage in found.passages}
         wanted = {passage.row.id: list(_gap_ids(passage.row, there)) for passage in found.passages[:WHOLE]}
         try:
             rows = await self._milvus.rows(found.generation.collection, [id for ids in wanted.values() for id in ids])
         except KeyError:
-            rows = {}  # the knowledge base was deleted in this moment
+            rows = {}  # the knowledge base was deleted concurrently
         passages: list[Passage] = []
         for passage in found.passages:
             passages.append(passage)
@@ -137,14 +137,14 @@ class Retriever:
     # --- candidates ----------------------------------------------------------------------------------
 
     async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
-        """The embedding model and what it makes of the query; keyword search asks no model."""
+        """The embedding model's card and the query's vector; both None for keyword search, which needs no model."""
         if mode == "keyword":
             return None, None
         vector = await self._triton.embed_query(query)
         return await self._triton.card(), vector
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
-        """What may be found. A filter that no document passes leaves an empty list of them, not all."""
+        """The search scope. A filter that no document passes yields an empty list of ids, never all documents."""
         pages = filter.pages if filter is not None else None
         first = last = None
         if pages is not None and (pages.first or pages.last):
@@ -155,7 +155,7 @@ class Retriever:
         return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
 
     async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
-        """The ranking, its documents and the best cosine. Candidates grow until there are enough, or no more."""
+        """The ranking, its documents and the best cosine; doubles candidates until they suffice or are exhausted."""
         candidates = max(CANDIDATES, 2 * limit)
         while True:
             dense, keyword = await self._candidates(query, candidates)
@@ -173,7 +173,7 @@ class Retriever:
             candidates *= 2
 
     async def _named(self, query: _Query) -> _Query:
-        """The same, asked of all the documents by name that are wanted, or live at all."""
+        """The same query with the ids of all wanted documents, or of all live ones, in its scope."""
         ids = query.wanted
         if ids is None:
             ids = frozenset(await self._catalog.search_scope.matching(query.generation.knowledge_base_id))
@@ -197,15 +197,15 @@ class Retriever:
             found = await asyncio.gather(dense(), keyword())
         except KeyError:
             if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
-                return [], []  # the first document is being indexed just now
+                return [], []  # the first document is still being indexed
             try:
-                found = await asyncio.gather(dense(), keyword())  # perhaps it has become live meanwhile
+                found = await asyncio.gather(dense(), keyword())  # the document may have become live in between
             except KeyError as exc:
                 raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
-        """The best ones in the order of the rerank model, the others behind them in theirs."""
+        """The first ``RERANKED`` passages in the order of the rerank model, the others after them in fused order."""
         best, others = ranked[:RERANKED], ranked[RERANKED:]
         if not best:
             return []
