@@ -80,10 +80,10 @@ def _chapter(content: bytes, book_title: str) -> list[Element]:
     text = decode(content)
     if not text or not text.strip():
         return []
-    found = html.elements_of(text, page_title=False)
+    elements = html.elements_of(text, page_title=False)
     return [
         msgspec.structs.replace(item, level=min(_DEEPEST, (item.level or 1) + 1)) if item.kind == "title" else item
-        for item in found
+        for item in elements
         if not (item.kind == "title" and item.text == book_title)
     ]
 

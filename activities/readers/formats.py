@@ -211,12 +211,12 @@ def _by_zip_member(path: Path) -> Format:
             mimetype = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in members else ""
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as exc:
         raise DamagedDocument(format=Phrase.ZIP_BASED, detail=str(exc)) from exc
-    found = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
-    found = found or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
+    detected = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
+    detected = detected or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
     for item in FORMATS:
-        if item.name == found:
+        if item.name == detected:
             return item
-    raise _unsupported(found)
+    raise _unsupported(detected)
 
 
 def _by_ole_stream(path: Path) -> Format:
@@ -227,10 +227,10 @@ def _by_ole_stream(path: Path) -> Format:
                 raise EncryptedDocument()
             if container.exists("__properties_version1.0"):
                 return MSG
-            found = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
+            detected = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
     except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile does not validate its input
         raise DamagedDocument(format="doc", detail=str(exc)) from exc
-    raise _unsupported(found)
+    raise _unsupported(detected)
 
 
 def _by_text(path: Path, head: bytes, name: str) -> Format:
@@ -272,5 +272,5 @@ def _named(name: str) -> Format | None:
     return next((item for item in FORMATS if extension in item.extensions), None)
 
 
-def _unsupported(found: str) -> UnsupportedFormat:
-    return UnsupportedFormat(found=found, supported=supported())
+def _unsupported(detected: str) -> UnsupportedFormat:
+    return UnsupportedFormat(found=detected, supported=supported())

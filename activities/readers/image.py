@@ -47,10 +47,10 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
             progress(number + 1, count)
     even_sizes([line for page in pages for line in page])
-    found = elements(pages)
+    page_elements = elements(pages)
     if count > 1:
-        return found, count
-    return [Element(text=item.text, kind=item.kind, level=item.level) for item in found], None
+        return page_elements, count
+    return [Element(text=item.text, kind=item.kind, level=item.level) for item in page_elements], None
 
 
 def _open(path: Path) -> Image.Image:

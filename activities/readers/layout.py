@@ -133,13 +133,13 @@ def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
     mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(
         len(line.text) for line in everything
     )
-    found: list[Paragraph] = []
+    document: list[Paragraph] = []
     for page in merged:
         for block in _blocks(page, leading):
             for index, group in enumerate(_split(block)):
-                _append(found, group, column_break=index == 0 and _starts_column(found, block))
-    _mark_headings(found, body, mostly_bold)
-    return found
+                _append(document, group, column_break=index == 0 and _starts_column(document, block))
+    _mark_headings(document, body, mostly_bold)
+    return document
 
 
 def _without_scripts(lines: list[Line]) -> list[Line]:
@@ -229,25 +229,25 @@ def _starts_paragraph(before: Line, line: Line, left: float, right: float) -> bo
     return right - before.right > (word if ended else 1.5 * word + line.size)
 
 
-def _starts_column(found: list[Paragraph], block: list[Line]) -> bool:
+def _starts_column(document: list[Paragraph], block: list[Line]) -> bool:
     """Whether a block begins in another column or on another page than the last paragraph ends."""
-    if not found:
+    if not document:
         return False
-    last, first = found[-1].last, block[0]
+    last, first = document[-1].last, block[0]
     return first.page != last.page or first.first > last.last
 
 
-def _append(found: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
+def _append(document: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
     text = group[0].text
     for line in group[1:]:
         text = join(text, line.text)
     first, last = group[0], group[-1]
-    before = found[-1] if found else None
+    before = document[-1] if document else None
     if column_break and before is not None and _continues(before, first):
         before.text, before.last, before.lines = join(before.text, text), last, before.lines + len(group)
         return
     bold = all(line.bold for line in group)
-    found.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
+    document.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
 
 
 def _continues(before: Paragraph, line: Line) -> bool:
@@ -261,9 +261,9 @@ def _continues(before: Paragraph, line: Line) -> bool:
     return bool(CJK_START.match(line.text)) and bool(CJK_END.search(before.text)) and heading(line.text) is None
 
 
-def _mark_headings(found: list[Paragraph], body: float, mostly_bold: bool) -> None:
-    sizes = sorted({round(item.size) for item in found if _is_large(item, body)}, reverse=True)
-    for item, after in zip(found, [*found[1:], None], strict=True):
+def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) -> None:
+    sizes = sorted({round(item.size) for item in document if _is_large(item, body)}, reverse=True)
+    for item, after in zip(document, [*document[1:], None], strict=True):
         if after is not None and after.text[0].islower():
             continue  # the emphasised beginning of a sentence
         worded = heading(item.text) if item.lines == 1 else None
@@ -273,7 +273,7 @@ def _mark_headings(found: list[Paragraph], body: float, mostly_bold: bool) -> No
             item.level = worded[1]
         elif item.bold and not mostly_bold and _heads_text(item, after):
             item.level = min(5, len(sizes) + 1)
-    _level_by_number([item for item in found if item.level is not None])
+    _level_by_number([item for item in document if item.level is not None])
 
 
 def _heads_text(item: Paragraph, after: Paragraph | None) -> bool:

@@ -23,7 +23,7 @@ _GUTTER = 0.4  # minimum width between columns, in line heights; boxes are large
 _PROSE_LINES, _PROSE_WIDTH = 4, 8.0  # a column has at least this many lines of this median width in line heights
 _CROSSING = 0.25  # maximum share of a page's lines that cross a gutter: titles, wide figures
 _TABLE = 0.4  # share of rows with several pieces that makes a page a table
-_EVEN = 1.2  # sizes whose ratio is smaller count as equal
+_SIMILAR = 1.2  # sizes whose ratio is smaller count as equal
 _DIVIDED = re.compile(r"[^\W\d_]-$")
 _STEP = 1.3  # larger sizes are rounded to powers of this ratio
 
@@ -70,15 +70,15 @@ def even_sizes(lines: Sequence[Line], others: Sequence[Line] = ()) -> None:
     upright = [line for line in lines if line.size > 1]
     if not upright:
         return
-    body = _usual(upright)
-    known = _usual(others) if others else body
-    target = known if 1 / _EVEN < known / body < _EVEN else body
+    body = _median_size(upright)
+    others_size = _median_size(others) if others else body
+    target = others_size if 1 / _SIMILAR < others_size / body < _SIMILAR else body
     for line in upright:
         ratio = line.size / body
-        if ratio < 1 / _EVEN:
+        if ratio < 1 / _SIMILAR:
             line.size = round(line.size * 2) / 2
         else:
-            line.size = target * (_STEP ** max(1, round(math.log(ratio, _STEP))) if ratio > _EVEN else 1.0)
+            line.size = target * (_STEP ** max(1, round(math.log(ratio, _STEP))) if ratio > _SIMILAR else 1.0)
 
 
 def _with_divided_words(lines: list[Line]) -> list[Line]:
@@ -90,7 +90,7 @@ def _with_divided_words(lines: list[Line]) -> list[Line]:
     return lines
 
 
-def _usual(lines: Sequence[Line]) -> float:
+def _median_size(lines: Sequence[Line]) -> float:
     """The median font size, weighted by characters."""
     ordered = sorted(lines, key=lambda line: line.size)
     half, seen = sum(len(line.text) for line in ordered) / 2, 0

@@ -57,12 +57,12 @@ def _limit(
     limit = _LEAST_GAP * height
     if gaps:
         limit = max(limit, _LETTERS_APART * median(gaps))
-    known = [
+    space_gaps = [
         _widest(paper[int(centres[index - 1]) : int(centres[index + 1]) + 1])
         for index in range(1, len(characters) - 1)
         if characters[index] == " "
     ]
-    return max(limit, _WORDS_APART * median(known)) if known else limit
+    return max(limit, _WORDS_APART * median(space_gaps)) if space_gaps else limit
 
 
 def _gaps(paper: NDArray[np.bool_], centres: NDArray[np.floating]) -> list[int]:
