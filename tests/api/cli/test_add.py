@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.cli import uploads
-from tests.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, Request, command_line, serving, sse
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, Request, command_line, serving, sse
 
 DOCUMENTS = "POST /api/v1/knowledge-bases/hr/documents"
 INTO_BATCH = f"{DOCUMENTS}?batch=b1"

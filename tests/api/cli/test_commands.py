@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse
 
 
 @pytest.fixture

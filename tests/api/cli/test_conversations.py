@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
 
 INFO = {
     "id": "c1", "title": "How long?", "knowledge_base": "hr", "questions": 2,

@@ -13,7 +13,7 @@ from activities.contracts.reconcile import DiscrepancyKind
 from activities.contracts.stages import RECONCILE_STAGES
 from api.cli import repair
 from api.cli.texts.messages import TEXTS
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving
 
 
 @pytest.fixture
