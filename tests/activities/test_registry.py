@@ -18,7 +18,7 @@ from activities.stores.connections import Stores
 
 
 def definition(function: Callable[..., Any]) -> tuple[str | None, list[type] | None, type | None]:
-    """Name, input types and output type of an activity, as Temporal reads them from it."""
+    """Name, input types and output type of an activity, as Temporal derives them from it."""
     found = activity._Definition.must_from_callable(function)
     return found.name, found.arg_types, found.ret_type
 
@@ -32,7 +32,7 @@ SIGNATURES = {
 
 @pytest.fixture
 async def implemented(tmp_path: Path) -> AsyncIterator[list[tuple[str, Callable[..., Any]]]]:
-    """Every registered activity with its queue; no store is connected to."""
+    """Every registered activity with its queue; no store is connected."""
     settings = load({"HOLDFAST_DATA": str(tmp_path)})
     async with Stores.open(settings) as stores:
         yield [
@@ -44,12 +44,12 @@ async def implemented(tmp_path: Path) -> AsyncIterator[list[tuple[str, Callable[
 
 
 async def test_every_signature_is_implemented_exactly_once(implemented: list[tuple[str, Callable[..., Any]]]) -> None:
-    """Same names, nothing more and nothing less, over all queues."""
+    """The same names, nothing more and nothing less, over all queues."""
     names = [str(definition(function)[0]) for _, function in implemented]
     assert sorted(names) == sorted(SIGNATURES)
 
 
-async def test_implementations_take_and_give_what_their_signature_says(
+async def test_implementations_have_the_types_of_their_signature(
     implemented: list[tuple[str, Callable[..., Any]]],
 ) -> None:
     """One Struct in and one out (or nothing), of the very same types."""
@@ -62,8 +62,8 @@ async def test_implementations_take_and_give_what_their_signature_says(
         assert output is type(None) or (isinstance(output, type) and issubclass(output, Contract))
 
 
-async def test_a_workflow_runs_no_activity_of_its_own(tmp_path: Path) -> None:
-    """The queue of workflows and an unknown queue have no activities."""
+async def test_the_queue_of_workflows_has_no_activities(tmp_path: Path) -> None:
+    """Neither the queue of workflows nor an unknown queue has activities."""
     settings = load({"HOLDFAST_DATA": str(tmp_path)})
     async with Stores.open(settings) as stores:
         for queue in (Queue.WORKFLOWS, "unknown"):

@@ -11,7 +11,7 @@ from activities.contracts import Contract
 
 
 def test_contracts_are_immutable_and_short() -> None:
-    """Every contract is frozen, leaves out its defaults, and passes over fields that it does not know."""
+    """Every contract is frozen, omits its defaults, and ignores unknown fields."""
     modules = [import_module(found.name) for found in walk_packages(contracts.__path__, f"{contracts.__name__}.")]
     members = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
     kinds = {kind for kind in members if issubclass(kind, Contract)}
