@@ -23,11 +23,12 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from activities.settings import Settings, load
+from activities.settings import Settings, TemporalSettings, load
 from activities.stores.triton import Triton
 from api.client import local_env
+from api.stack.parts import SEARCH_ATTRIBUTES
+from api.stack.probes import temporal_ready
 from api.stack.processes import free_port
-from tests.fake_api import FakeApi, Holdfast, command_line, serving
 from workflows.client.connection import connect
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,6 +164,32 @@ async def temporal(platform: Platform) -> Client:
     return await connect(platform.settings.temporal)
 
 
+@pytest.fixture(scope="module")
+def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalSettings]:
+    """A Temporal server of its own, without workers."""
+    settings = TemporalSettings(address=f"127.0.0.1:{free_port()}")
+    argv = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless", "--log-level", "error"]
+    argv += [part for name in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")]
+    argv += ["--port", settings.address.rpartition(":")[2]]
+    log = tmp_path_factory.mktemp("temporal") / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT)
+    yield settings
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+async def temporal_server(dev_server: TemporalSettings) -> TemporalSettings:
+    """The same, once it answers."""
+
+    async def answers() -> bool:
+        return await temporal_ready(Settings(temporal=dev_server))
+
+    await assert_eventually(answers)
+    return dev_server
+
+
 @pytest.fixture
 async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
     """The name of a fresh knowledge base, deleted afterwards."""
@@ -170,19 +197,6 @@ async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
     assert (await api.post("/knowledge-bases", json={"name": name})).status_code == 201
     yield name
     await api.delete(f"/knowledge-bases/{name}")
-
-
-@pytest.fixture
-def api_fake() -> Iterator[FakeApi]:
-    """A server that plays the API."""
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    """The command line, which talks to ``api_fake``."""
-    return command_line(api_fake, tmp_path, monkeypatch)
 
 
 async def assert_eventually(

@@ -1,4 +1,4 @@
-"""The family of exceptions: every one has its code, its sentence in both languages, its status and its retries."""
+"""The family of exceptions: each has its code, its sentence in both languages, its HTTP status and its retries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 def family(kind: type[HoldfastError] = HoldfastError) -> list[type[HoldfastError]]:
-    """A class of errors and all below it."""
+    """A class of errors and all its subclasses."""
     return [kind, *(found for child in kind.__subclasses__() for found in family(child))]
 
 
@@ -47,7 +47,7 @@ def parameters(template: str) -> set[str]:
 
 
 def raised(kind: type[HoldfastError]) -> HoldfastError:
-    """An error with all the parameters that its sentence wants."""
+    """An error with all the parameters of its sentence."""
     return kind(**{name: f"<{name}>" for name in sorted(parameters(kind.en) | parameters(kind.zh))})
 
 
@@ -55,7 +55,7 @@ def raised(kind: type[HoldfastError]) -> HoldfastError:
 def test_every_error_has_its_sentence_in_both_languages(kind: type[HoldfastError]) -> None:
     """With the same parameters; the Chinese one is Chinese, the English one is not, and each ends as a sentence."""
     assert parameters(kind.en) == parameters(kind.zh)
-    if kind.en != "{detail}":  # whoever raises it says it all
+    if kind.en != "{detail}":  # its sentence is given when it is raised
         assert HAN.search(kind.zh)
         assert not HAN.search(kind.en)
         assert kind.en[-1] in ".`" or kind.en.endswith("{detail}")
@@ -63,7 +63,7 @@ def test_every_error_has_its_sentence_in_both_languages(kind: type[HoldfastError
 
 
 def test_a_code_has_one_sentence() -> None:
-    """Two classes share a code only where one takes over the other's sentence; so a stored reason has one meaning."""
+    """Two classes share a code only where one inherits the other's sentence, so a stored reason has one meaning."""
     sentences: dict[str, set[tuple[str, str]]] = {}
     for kind in FAMILY:
         sentences.setdefault(kind.code, set()).add((kind.en, kind.zh))
@@ -74,7 +74,7 @@ def test_a_code_has_one_sentence() -> None:
 
 
 def test_the_tree_names_every_error() -> None:
-    """The drawing in the module's docstring has all classes of the module and no others."""
+    """The tree in the module's docstring has all classes of the module and no others."""
     tree = str(errors.__doc__).split("::", 1)[1].split("\n\nEvery", 1)[0]
     entries = [re.split(r" {3,}", line.lstrip("│├└─ "))[0] for line in tree.splitlines()]
     drawn = {name for entry in entries for name in re.findall(r"\b[A-Z]\w+", entry)}
@@ -82,7 +82,7 @@ def test_the_tree_names_every_error() -> None:
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
-    """Every class of the drawing stands below its parent."""
+    """Every class in the tree is below its parent."""
     tree = str(errors.__doc__).split("::", 1)[1].split("\n\nEvery", 1)[0]
     parent = "HoldfastError"
     for line in tree.splitlines():
@@ -100,7 +100,7 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 
 @pytest.mark.parametrize("kind", FAMILY)
 def test_every_error_has_a_status(kind: type[HoldfastError]) -> None:
-    """The table gives one, and nothing but what is broken inside is a 500."""
+    """The table has one for each, and only internal failures are 500."""
     status = status_of(raised(kind))
     expected = {RequestError: range(400, 410), DocumentError: [422], ModelError: [422], DependencyError: [503]}
     (wanted,) = [found for base, found in expected.items() if issubclass(kind, base)] or [[500]]
@@ -115,8 +115,8 @@ def test_the_status_table_is_most_specific_first() -> None:
 
 
 @pytest.mark.parametrize("kind", FAMILY)
-def test_a_reason_is_stored_and_told_later(kind: type[HoldfastError]) -> None:
-    """Through JSON and msgpack, in either language, it is the same sentence, with no brace and no "?" left."""
+def test_a_stored_reason_is_rendered_later(kind: type[HoldfastError]) -> None:
+    """Through JSON and msgpack, in either language, the sentence is the same, without braces or "?"."""
     error = raised(kind)
     for codec in (msgspec.json, msgspec.msgpack):
         stored = codec.decode(codec.encode(error.reason), type=Reason)
@@ -129,32 +129,32 @@ def test_a_reason_is_stored_and_told_later(kind: type[HoldfastError]) -> None:
             assert f"<{name}>" in chinese
 
 
-def test_a_reason_of_another_version_can_be_told() -> None:
+def test_a_reason_of_another_version_can_be_rendered() -> None:
     """An unknown code is an internal error, and a missing parameter does not break the sentence."""
     assert Reason("from-the-future", {"x": "1"}).render() == HoldfastError.en
     assert Reason("not-found").render() == "There is no ? “?”, or this key may not see it."
 
 
 def test_words_are_translated_and_names_are_not() -> None:
-    """`document` is a word in the sentence about a missing document; a file's text is never read as a template."""
+    """`document` is translated in the sentence about a missing document; a file's text is never used as a template."""
     assert NotFound(kind="document", id="abc").reason.render("zh") == "不存在该文档“abc”，或此密钥无权查看。"
     assert str(InvalidRequest(detail="{code} {0} %s")).endswith("{code} {0} %s")
 
 
 def test_a_parameter_is_cut() -> None:
-    """However long what the library said, the reason that is stored in history is short."""
+    """However long a library's message is, the reason that history stores is short."""
     assert len(BlobsUnavailable(detail="x" * 10_000).reason.params["detail"]) == 300
 
 
 def _same_service(one: type[DependencyError], other: type[DependencyError]) -> bool:
-    """Temporal has two errors: it does not answer, and it refuses."""
+    """Temporal has two errors: unavailable and refused."""
     return one.code.partition("-")[0] == other.code.partition("-")[0]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAMILY if issubclass(kind, DependencyError)])
 @pytest.mark.parametrize("attempt", [1, UNFORESEEN_FAILURES, 10_000])
 def test_an_outage_is_waited_for(kind: type[DependencyError], attempt: int) -> None:
-    """However often it was tried; the error says which dependency it is, and every dependency has its own name."""
+    """However many attempts failed; the error names the dependency, and every dependency has its own name."""
     error = to_application_error(raised(kind), attempt)
     assert not error.non_retryable
     assert error.type == kind.code
@@ -167,14 +167,14 @@ def test_an_outage_is_waited_for(kind: type[DependencyError], attempt: int) -> N
     "kind", [kind for kind in FAMILY if not issubclass(kind, DependencyError) and kind is not HoldfastError]
 )
 def test_a_refusal_is_never_repeated(kind: type[HoldfastError]) -> None:
-    """A document, a request, a model or a setting says no: trying again would not help."""
+    """A document, a request, a model or a setting is refused for good: retries would not help."""
     error = to_application_error(raised(kind), 1)
     assert error.non_retryable
     assert (error.type, error.details[0], str(error.message)) == (kind.code, raised(kind).reason, str(raised(kind)))
 
 
 def test_the_unforeseen_is_tried_a_few_times() -> None:
-    """Later and later, and then it fails; the person is not told what the library said, the operator is."""
+    """With growing backoff, then it fails; users do not see the library's message, operators do."""
     for attempt in range(1, UNFORESEEN_FAILURES + 1):
         error = to_application_error(ZeroDivisionError("by 0"), attempt)
         assert error.non_retryable == (attempt == UNFORESEEN_FAILURES)
@@ -189,7 +189,7 @@ def test_the_unforeseen_is_tried_a_few_times() -> None:
     ids=lambda error: type(error).__name__,
 )
 async def test_a_reason_survives_the_way_through_temporal(raised_error: Exception) -> None:
-    """What the activity's edge made of it is read from the failure that the workflow gets."""
+    """The reason set by the activity interceptor can be read from the failure in the workflow."""
     sent = to_application_error(raised_error, 1)
     failure = Failure()
     await data_converter.encode_failure(sent, failure)
@@ -201,7 +201,7 @@ async def test_a_reason_survives_the_way_through_temporal(raised_error: Exceptio
 
 
 @pytest.mark.parametrize("details", [(), ("text",), ({"x": 1},), (None,), ({"code": "empty"},)])
-def test_an_error_of_somebody_else_is_an_internal_one(details: tuple[object, ...]) -> None:
+def test_a_foreign_application_error_is_an_internal_one(details: tuple[object, ...]) -> None:
     """Whatever details an ApplicationError has, there is a reason to show."""
     reason = reason_of(ApplicationError("message", *details))
     assert reason.code == ("empty" if details == ({"code": "empty"},) else "internal")
@@ -213,8 +213,8 @@ def test_a_wrong_setting_is_not_a_request() -> None:
     assert status_of(SettingsError(key="K", value="v", problem="p")) == 500
 
 
-def test_a_group_of_tasks_failed_of_what_is_down() -> None:
-    """An outage is waited for also when it comes out of several tasks at once, beside what came of it."""
+def test_an_outage_in_a_group_of_tasks_is_an_outage() -> None:
+    """It is waited for also when several tasks raise it at once, together with its consequences."""
     down = TritonUnavailable(detail="gone")
     group = ExceptionGroup("tasks", [KeyError("x"), ExceptionGroup("inner", [ValueError("y"), down])])
     assert cause_of(group) is down

@@ -20,7 +20,7 @@ from activities.settings import Section, Settings, TemporalEnvironment, load, va
 
 
 def documented(source: str) -> dict[str, dict[str, str | None]]:
-    """For each section of the source its fields, with the docstring that stands under each."""
+    """For each section of the source its fields, with the docstring below each."""
     found: dict[str, dict[str, str | None]] = {}
     for kind in ast.parse(source).body:
         if not isinstance(kind, ast.ClassDef):
@@ -34,7 +34,7 @@ def documented(source: str) -> dict[str, dict[str, str | None]]:
 
 
 def test_every_setting_is_documented() -> None:
-    """Under each field stands a docstring that ends like a sentence."""
+    """Each field is followed by a docstring that ends like a sentence."""
     docs = documented(Path(str(module.__file__)).read_text())
     checked = 0
     for section in Section.__subclasses__():
@@ -73,7 +73,7 @@ def test_a_variable_is_named_by_its_field() -> None:
 
 
 def test_without_variables_there_are_defaults() -> None:
-    """Nothing needs to be set, and variables of others are none of our business."""
+    """No setting is required, and variables of other programs are ignored."""
     assert load({}) == Settings()
     assert load({"PATH": "/bin", "holdfast_data": "x", "TRITON_ADDRESS": "x"}) == Settings()
 
@@ -102,7 +102,7 @@ def test_variables_are_read_into_their_sections() -> None:
     ],
 )
 def test_a_wrong_value_is_named(key: str, value: str) -> None:
-    """The error says which setting, which value, and what is wrong, in both languages, in one line."""
+    """The error names the setting and its value and explains the mistake, in both languages, in one line."""
     with pytest.raises(SettingsError) as caught:
         load({"HOLDFAST_DATA": "/data", key: value})
     for text in (caught.value.reason.render("en"), caught.value.reason.render("zh")):
@@ -114,7 +114,7 @@ def test_a_wrong_value_is_named(key: str, value: str) -> None:
 
 @pytest.mark.parametrize("key", ["HOLDFAST_TRITON_ADRESS", "HOLDFAST_", "HOLDFAST_TRITON", "HOLDFAST_SETTINGS_DATA"])
 def test_an_unknown_variable_is_refused(key: str) -> None:
-    """A typing error never goes unnoticed; its value, which may be a secret, is not shown."""
+    """A misspelt name is always reported; its value, which may be a secret, is not shown."""
     with pytest.raises(SettingsError) as caught:
         load({key: "hush-hush"})
     assert key in str(caught.value)
@@ -129,7 +129,7 @@ SECRETS = {
 
 
 def test_the_secrets_are_those_that_their_docstring_says() -> None:
-    """Each setting whose docstring ends with "A secret." is tested as one."""
+    """This module tests each setting whose docstring ends with "A secret." as one."""
     docs = documented(Path(str(module.__file__)).read_text())
     kinds: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     for name, path in variables().items():
@@ -139,7 +139,7 @@ def test_the_secrets_are_those_that_their_docstring_says() -> None:
 
 @pytest.mark.parametrize("key", SECRETS)
 def test_a_secret_is_never_shown(key: str) -> None:
-    """Not in the complaint about another setting, nor in what that came from."""
+    """Neither in the error about another setting nor in its cause."""
     with pytest.raises(SettingsError) as caught:
         load({key: SECRETS[key], "HOLDFAST_API_PORT": "x"})
     assert "hush-hush" not in str(caught.value)
@@ -165,7 +165,7 @@ except RuntimeError:
 
 @pytest.mark.parametrize("format", ["console", "json"])
 def test_a_crash_logs_no_secret(format: str) -> None:
-    """The traceback of an unforeseen error has its lines, and no values of variables: settings, keys, documents."""
+    """The traceback of an unexpected error has its lines, but no values of variables: settings, keys, documents."""
     environ = {**os.environ, **SECRETS, "TEMPORAL_API_KEY": "hush-hush", "HOLDFAST_LOG_FORMAT": format}
     done = subprocess.run(
         [sys.executable, "-c", CRASH], env=environ, capture_output=True, text=True, check=True, timeout=30
@@ -177,7 +177,7 @@ def test_a_crash_logs_no_secret(format: str) -> None:
 
 
 def test_settings_cannot_be_changed() -> None:
-    """No code can change a setting for another."""
+    """No code can change a setting at run time."""
     with pytest.raises(AttributeError):
         load({}).api.port = 1  # type: ignore[misc]
 
@@ -204,7 +204,7 @@ def profiles(tmp_path: Path) -> str:
 
 
 def test_our_settings_win_over_temporals_variables_and_those_over_its_file(profiles: str) -> None:
-    """Address and namespace each come from the first place that names them; without any, from our defaults."""
+    """Address and namespace each come from the first of these that sets them; otherwise from Holdfast's defaults."""
     environ = {"TEMPORAL_CONFIG_FILE": profiles}
     where = [tuple(load(environ).temporal.connection().values())]
     more = {
@@ -229,8 +229,8 @@ def test_our_settings_win_over_temporals_variables_and_those_over_its_file(profi
     ]
 
 
-def test_a_file_that_nobody_named_is_not_read(tmp_path: Path) -> None:
-    """What a person has set up for Temporal's command line is no setting of a server."""
+def test_temporals_default_configuration_file_is_not_read(tmp_path: Path) -> None:
+    """A person's configuration of Temporal's command line is no setting of a server."""
     folder = tmp_path / ".config" / "temporalio"
     folder.mkdir(parents=True)
     (folder / "temporal.toml").write_text(PROFILES)
@@ -254,8 +254,8 @@ def test_a_file_that_nobody_named_is_not_read(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_a_connection_that_cannot_be_understood_is_named(profiles: str, more: dict[str, str], named: str) -> None:
-    """When it is made, and not before: most commands never connect. The API key is not shown."""
+def test_an_invalid_connection_is_named(profiles: str, more: dict[str, str], named: str) -> None:
+    """When it is made, not at load: most commands never connect. The API key is not shown."""
     temporal = load({"TEMPORAL_CONFIG_FILE": profiles, "TEMPORAL_API_KEY": "hush-hush", **more}).temporal
     with pytest.raises(SettingsError, match=re.escape(named)) as caught:
         temporal.connection()
@@ -263,7 +263,7 @@ def test_a_connection_that_cannot_be_understood_is_named(profiles: str, more: di
 
 
 def test_a_broken_file_is_named_without_its_secrets(tmp_path: Path) -> None:
-    """The parser's words quote the line that it could not read, which may be the one with the API key."""
+    """The parser's message quotes the line that it cannot parse, which may contain the API key."""
     file = tmp_path / "temporal.toml"
     file.write_text('[profile.default]\napi_key = "hush-hush\n')
     with pytest.raises(SettingsError, match="line 2") as caught:
@@ -273,7 +273,7 @@ def test_a_broken_file_is_named_without_its_secrets(tmp_path: Path) -> None:
 
 
 def test_settings_show_no_value_of_temporals_variables() -> None:
-    """Their names are enough to see what is set."""
+    """The names suffice to see which ones are set."""
     settings = load({"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_TLS_CLIENT_KEY_DATA": "hush-hush", "TEMPORAL_UI": "x"})
     shown = f"{settings!r} {settings.temporal.environment} {list(settings.temporal.environment.__rich_repr__())}"
     assert "hush" not in shown

@@ -125,11 +125,11 @@ def torch_side(python: Path, texts: Sequence[str]) -> Iterator[Torch]:
 def serve_torch(commands: IO[str]) -> None:
     """The torch side: texts on the first line, then one timed `encode()` per line."""
     sys.path.insert(0, str(ROOT / "triton_models"))
-    import sources  # type: ignore[import-not-found]
+    import model_files  # type: ignore[import-not-found]
     from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
     texts = json.loads(commands.readline())
-    model = SentenceTransformer(str(sources.embed_model().folder), device="cpu")
+    model = SentenceTransformer(str(model_files.embed_model().folder), device="cpu")
     model.encode(texts[:TORCH_BATCH], batch_size=TORCH_BATCH, show_progress_bar=False)
     print("ready", flush=True)
     for _ in commands:

@@ -16,7 +16,6 @@ from activities.contracts.ingest import FailureRecorded, Parsed, ParseInput, Pau
 from activities.contracts.queues import Queue
 from activities.runtime import temporal
 from activities.settings import TemporalSettings
-from tests.activities.runtime.test_temporal import dev_server, server  # noqa: F401 - fixtures
 from tests.workflows.test_replay import replayer
 from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
@@ -54,9 +53,9 @@ class Slow:
         return FailureRecorded(purge=False)
 
 
-async def test_a_cancellation_while_a_step_is_stopping(server: TemporalSettings) -> None:  # noqa: F811
+async def test_a_cancellation_while_a_step_is_stopping(temporal_server: TemporalSettings) -> None:
     """The run ends as canceled instead of being held for ever; its history replays."""
-    client, slow = await connect(server), Slow()
+    client, slow = await connect(temporal_server), Slow()
     job = IngestJob(
         knowledge_base_id="k",
         knowledge_base="kb",

@@ -1,4 +1,4 @@
-"""Extraction: which sentences are scored, when they are enough, and which of them are quoted."""
+"""Extraction: which sentences are scored, when they suffice, and which of them are quoted."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ def context(
     card: ModelCard = CARD,
     vector: Vectors | None = None,
 ) -> AnswerContext:
-    """A question with passages."""
+    """The context of a question with these passages."""
     found = SourceTexts(list(texts), vector.tobytes() if vector is not None else b"", question)
     return AnswerContext(found, sources, similarity, card)
 
 
 def quoted(scored: Sequence[Sentence], texts: Sequence[str]) -> list[str]:
-    """The quotes of these sentences of passages."""
+    """The quotes of the scored sentences of these passages."""
     given = context("", texts, [source(n) for n, _ in enumerate(texts, 1)])
     return [one.quote for one in quotes(given, scored)]
 
 
 def scored(*scores: float, cosine: float = 0.8) -> list[Sentence]:
-    """Sentences of these scores, from the end of a passage to its beginning, none beside the other."""
+    """Sentences with these scores, in reverse reading order of a passage, no two of them adjacent."""
     words = ["apples", "bridges", "candles", "drums", "engines", "forests", "gardens", "hammers", "islands"]
     return [
         Sentence(f"These are {words[n]}.", 0, 2 * (len(scores) - n), cosine, score) for n, score in enumerate(scores)
@@ -77,7 +77,7 @@ def scored(*scores: float, cosine: float = 0.8) -> list[Sentence]:
 
 
 def test_headings_labels_and_repetitions_are_not_quoted() -> None:
-    """What says something remains, in reading order, of the first passages only."""
+    """Only sentences with content remain, in reading order, from the first passages alone."""
     texts = [
         "Annual leave of staff members\nStaff members have twenty days of leave. See page 3.\n年假：",
         "Staff members have twenty days of leave. 员工每年有二十天的年假。",
@@ -95,7 +95,7 @@ def test_headings_labels_and_repetitions_are_not_quoted() -> None:
 
 
 def test_quotes_are_in_reading_order() -> None:
-    """The best ones are chosen, and then read as they stand in the document."""
+    """The best sentences are selected by score and quoted in document order."""
     best = [
         Sentence("Later.", 1, 0, 0.9, 0.9),
         Sentence("Early.", 0, 5, 0.85, 0.85),
@@ -105,8 +105,8 @@ def test_quotes_are_in_reading_order() -> None:
     assert [sentence.position for sentence in select_quotes(scored(0.9, 0.89))] == [2, 4]
 
 
-def test_the_same_is_not_quoted_twice() -> None:
-    """Of two passages that say the same in almost the same words, the better one is quoted, and then another."""
+def test_near_duplicates_are_quoted_once() -> None:
+    """Of two passages with almost the same words, the better one is quoted, followed by a different one."""
     best = [
         Sentence("Unused leave may be carried over for five days.", 0, 0, 0.9, 0.9),
         Sentence("Unused leave may be carried over for five days!", 1, 3, 0.9, 0.89),
@@ -116,7 +116,7 @@ def test_the_same_is_not_quoted_twice() -> None:
 
 
 def test_neighbours_are_quoted_as_one() -> None:
-    """Two sentences that follow one another are one quote, which stands so in the passage; others are two."""
+    """Two adjacent sentences become one quote that occurs literally in the passage; others stay separate."""
     texts = ["Leave is short. Five days may be carried over.  The rest is lost. Nobody knows why."]
     first, *_ = found = sentences_of(texts, [source(1)])
     assert quoted(found[:2], texts) == ["Five days may be carried over.  The rest is lost."]
@@ -136,8 +136,8 @@ def test_neighbours_are_quoted_as_one() -> None:
         ("Ann Smith runs the office. Sheds are for the rules of old.", "Sheds are for the rules of old."),
     ],
 )  # fmt: skip
-def test_what_refers_back_is_quoted_with_what_it_refers_to(text: str, quote: str) -> None:
-    """“She” alone says nothing: the sentence before it in its line goes along, unless another one is close."""
+def test_a_sentence_with_a_pronoun_is_quoted_with_its_antecedent(text: str, quote: str) -> None:
+    """A sentence that begins with “She” brings the sentence before it in its line, unless another quote is close."""
     found = sentences_of([text], [source(1)])
     best = msgspec.structs.replace(found[-1], score=1.0)
     assert quoted([best], [text]) == [quote]
@@ -146,7 +146,7 @@ def test_what_refers_back_is_quoted_with_what_it_refers_to(text: str, quote: str
 
 
 def test_a_short_row_of_a_table_is_quoted_whole() -> None:
-    """It has few words, but each has a name; a lone label is still no quote."""
+    """A row has few words, but each value has a column name; a lone label is no quote."""
     texts = ["Team: Blues | Wins: 3\nTotal:\nPrice: 300"]
     assert [sentence.text for sentence in sentences_of(texts, [source(1)])] == [
         "Team: Blues | Wins: 3",
@@ -155,7 +155,7 @@ def test_a_short_row_of_a_table_is_quoted_whole() -> None:
 
 
 def test_a_second_quote_must_come_close() -> None:
-    """A sentence that is far behind the best is not quoted, and there are never more than a few."""
+    """A sentence that scores far below the best is not quoted, and the number of quotes is limited."""
     assert len(select_quotes(scored(0.9, 0.9 - CLOSE - 0.01))) == 1
     assert len(select_quotes(scored(0.9, 0.9 - CLOSE + 0.01))) == 2
     assert len(select_quotes(scored(*[0.9] * 9))) == QUOTES
@@ -178,7 +178,7 @@ def test_a_second_quote_must_come_close() -> None:
 def test_the_threshold_belongs_to_the_language(
     language: str, question: str, similarity: float, common: float, answerable: bool
 ) -> None:
-    """Best passage, best sentence and common words must reach it; a text in another script has its own, lower one."""
+    """Best passage, best sentence and common words must reach it; a text in another script has a lower one."""
     best = scored(0.1, 0.9, cosine=0.8)
     texts = [question if common else "—"]
     assert common_words(context(question, texts)) == common
@@ -187,7 +187,7 @@ def test_the_threshold_belongs_to_the_language(
 
 
 def test_the_best_passage_alone_may_be_clear() -> None:
-    """It must reach its share of the threshold; a model without a threshold is never clear."""
+    """It must reach its share of the threshold; a model without a threshold never has a clear passage."""
     unknown = ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8)
     half, fifth = "Unused leave?", "Unused leave of six new managers?"
     texts = ["Leave."]
@@ -198,14 +198,14 @@ def test_the_best_passage_alone_may_be_clear() -> None:
 
 
 def test_common_words_are_those_of_one_passage() -> None:
-    """The best passage counts, whatever form its words have; a question without any word has none in common."""
+    """The best passage counts, whatever form its words have; a question without words has none in common."""
     texts = ["Unused days may be carried over.", "The lifts were inspected.", "", "Carrying over unused leave days."]
     assert common_words(context("Which unused leave days are carried over?", texts)) == pytest.approx(4 / 5)
     assert common_words(context("?", texts)) == common_words(context("Why leave?", [])) == 0.0
 
 
-def test_without_a_threshold_the_model_is_believed() -> None:
-    """A card without any, or none for the language, gives the benefit of the doubt; but no sentence, no answer."""
+def test_without_a_threshold_the_model_is_trusted() -> None:
+    """A card without thresholds, or without one for the language, accepts any sentence; no sentence is no answer."""
     unknown = ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8)
     english = ModelCard(
         model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8, found_threshold={"en": 1.9}
@@ -227,7 +227,7 @@ def test_a_citation_has_the_place_of_its_quote() -> None:
 
 
 async def test_passages_are_embedded_in_their_order(triton: Triton) -> None:
-    """More than one request, of different lengths, partly known: each row is the vector of its own text."""
+    """With several requests, different lengths and some known vectors, each row is the vector of its own text."""
     card = await triton.card()
     texts = [f"Rule {n} is kept for {n} years. " * (1 + n % 3) for n in range(REQUEST + 3)]
     vectors = SentenceVectors(triton)
@@ -248,8 +248,8 @@ async def test_passages_are_embedded_in_their_order(triton: Triton) -> None:
         ("签证费用由谁承担？", "外籍员工的签证费用由公司承担。"),
     ],
 )
-async def test_the_sentence_that_answers_is_weighed_highest(triton: Triton, question: str, answer: str) -> None:
-    """Among other sentences of the passages; the best come first, and the cosine is the real one."""
+async def test_the_sentence_that_answers_is_scored_highest(triton: Triton, question: str, answer: str) -> None:
+    """Among the other sentences of the passages it comes first, and the cosine is the real one."""
     card = await triton.card()
     vector = await triton.embed_query(question)
     texts = [
@@ -263,8 +263,8 @@ async def test_the_sentence_that_answers_is_weighed_highest(triton: Triton, ques
     assert found[0].cosine == pytest.approx(float(alone @ vector), abs=1e-3)
 
 
-async def test_no_sentences_weigh_nothing(triton: Triton) -> None:
-    """Passages of headings and labels only are no evidence, and cost no embedding."""
+async def test_passages_without_sentences_have_no_scores(triton: Triton) -> None:
+    """Passages of headings and labels alone yield no sentences and cost no embedding."""
     card = await triton.card()
     zeros = np.zeros(card.dimension, np.float32)
     given = context("Why?", ["Title", ""], [source(1), source(2)], card=card, vector=zeros)

@@ -21,7 +21,7 @@ FOUND = SourceTexts(["Unused leave is lost on 31 March."], b"", "When is unused 
 
 
 class Watched(Triton):
-    """Knows how many generations were asked of it, and how many of those have ended."""
+    """Counts how many generations were started and how many of them have ended."""
 
     begun = ended = 0
 
@@ -45,13 +45,13 @@ async def watched(triton_url: str) -> AsyncIterator[Watched]:
 
 
 async def text_of(pending: PendingGeneration) -> str:
-    """What is written, to its end."""
+    """The complete generated text."""
     async with pending.tokens as tokens:
         return "".join([piece async for piece in tokens])
 
 
-async def test_the_answer_goes_on_with_what_was_begun(watched: Watched) -> None:
-    """One generation, whose words came meanwhile; a second attempt has one of its own, and they say the same."""
+async def test_the_answer_claims_the_prefetched_generation(watched: Watched) -> None:
+    """One generation, whose words arrived in the meantime; a second attempt starts its own, with the same text."""
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
     await prefetch.start("q", FOUND)
     await asyncio.sleep(0.1)
@@ -64,8 +64,8 @@ async def test_the_answer_goes_on_with_what_was_begun(watched: Watched) -> None:
     assert watched.begun == 2
 
 
-async def test_other_passages_are_written_from_anew(watched: Watched) -> None:
-    """A retrieval that was made again may have found something else."""
+async def test_other_passages_start_a_new_generation(watched: Watched) -> None:
+    """A repeated retrieval may have found different passages."""
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
     other = msgspec.structs.replace(FOUND, texts=["Unused leave is lost on 1 May."])
     await prefetch.start("q", FOUND)
@@ -77,8 +77,8 @@ async def test_other_passages_are_written_from_anew(watched: Watched) -> None:
     assert (await prefetch.claim("r", other)).found == other
 
 
-async def test_what_nobody_takes_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The question was canceled, or its answer is written by another worker."""
+async def test_an_unclaimed_generation_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question was canceled, or another worker generates its answer."""
     monkeypatch.setattr(generation, "CLAIM_SECONDS", 0.2)
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=4000))
     await prefetch.start("q", FOUND)
@@ -91,8 +91,8 @@ async def test_what_nobody_takes_is_stopped(watched: Watched, monkeypatch: pytes
     await assert_eventually(stopped)
 
 
-async def test_few_are_begun_at_a_time_and_only_what_can_be_used(watched: Watched) -> None:
-    """More would hold up those that are being answered; in a language that the model does not write, none."""
+async def test_prefetches_are_limited_and_only_in_languages_of_the_model(watched: Watched) -> None:
+    """More would delay answers in progress; in a language that the model does not write, none starts."""
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=12))
     await prefetch.start("zh", msgspec.structs.replace(FOUND, question="未休的年假什么时候作废？"))
     await asyncio.sleep(0)
@@ -105,8 +105,8 @@ async def test_few_are_begun_at_a_time_and_only_what_can_be_used(watched: Watche
         await text_of(await prefetch.claim(str(n), FOUND))
 
 
-async def test_an_error_belongs_to_who_takes_it(watched: Watched) -> None:
-    """Beginning fails silently; the step that needs the text has the reason."""
+async def test_an_error_is_raised_when_the_generation_is_claimed(watched: Watched) -> None:
+    """Starting fails silently; the step that needs the text gets the reason."""
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=-5))
     await prefetch.start("q", FOUND)
     pending = await prefetch.claim("q", FOUND)

@@ -1,4 +1,4 @@
-"""Follow-up questions: what they lean on is carried over, and nothing else."""
+"""Follow-up questions: the topic that they depend on is carried over, and nothing else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ VISA = Turn(question="外籍员工的签证费用由谁承担？", answer="由�
     ],
 )
 def test_pronouns_ellipsis_and_very_short_questions_lean(question: str, leaning: bool) -> None:
-    """English and Chinese; a question that names its topic stands alone."""
+    """In English and Chinese; a question that names its topic is self-contained."""
     assert depends_on_context(question) is leaning
 
 
@@ -57,21 +57,21 @@ def test_pronouns_ellipsis_and_very_short_questions_lean(question: str, leaning:
     ],
 )
 def test_the_topic_is_carried_over(question: str, turns: list[Turn], carried: list[str]) -> None:
-    """The question comes first, unchanged; then the words of the earlier question, and names of its answer."""
+    """The question comes first, unchanged, then the words of the earlier question and the names in its answer."""
     alone = standalone(question, turns)
     assert alone.startswith(question)
     assert [word for word in carried if word in alone] == carried
 
 
 def test_a_question_that_stands_alone_stays_as_it_is() -> None:
-    """Also in a conversation: another topic must not be searched for with the words of the last one."""
+    """Also within a conversation: the words of the last topic must not enter a search about another one."""
     question = "From which day of absence is a medical certificate needed?"
     assert standalone(question, [LEAVE]) == question
     assert standalone("And why?", []) == "And why?"
 
 
 def test_a_chain_of_follow_ups_keeps_its_topic() -> None:
-    """Each one hands on what it took; what is carried over does not grow without end."""
+    """Each follow-up passes on what it carried over; the carried words do not grow without end."""
     turns = [LEAVE]
     for question in ("And for contractors?", "And for managers?", "And for directors?", "Until when?"):
         alone = standalone(question, turns)
@@ -81,7 +81,7 @@ def test_a_chain_of_follow_ups_keeps_its_topic() -> None:
 
 
 def test_the_latest_topic_counts() -> None:
-    """After a question that stood alone, the topics before it are over."""
+    """A self-contained question ends the topics before it."""
     travel = Turn(question="When are travel costs of interns refunded?", answer="Within ten days.")
     alone = standalone("And if it is late?", [LEAVE, travel])
     assert "travel" in alone
@@ -89,7 +89,7 @@ def test_the_latest_topic_counts() -> None:
 
 
 async def test_a_model_may_rewrite_but_not_invent(triton: Triton) -> None:
-    """What a small model writes is taken only if it was said in the conversation; the topic is there in any case."""
+    """Words of a small model are used only if the conversation has them; the topic is there in any case."""
     rewriter = Rewriter(triton, GenerateSettings(model="named"))
     alone = await rewriter.rewrite("And for contractors?", [LEAVE], "en")
     said = topic_words(f"And for contractors? {LEAVE.question} {LEAVE.answer}")
@@ -98,7 +98,7 @@ async def test_a_model_may_rewrite_but_not_invent(triton: Triton) -> None:
 
 
 async def test_without_a_named_model_words_are_carried_over(triton: Triton) -> None:
-    """Nor is a model asked in a language that it does not write."""
+    """The same holds in a language that the model does not write."""
     assert await Rewriter(triton, GenerateSettings()).rewrite("And why?", [LEAVE], "en") == standalone(
         "And why?", [LEAVE]
     )

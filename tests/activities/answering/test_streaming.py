@@ -1,4 +1,4 @@
-"""Generated answers: a sentence that a source supports stays and gets its number, any other is taken back."""
+"""Generated answers: a sentence that a source supports stays and gets its number; any other is withdrawn."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ USED = [
 
 
 async def checking(triton: Triton, question: str, used: list[str], *, rephrased: bool = True) -> GroundingChecker:
-    """A checker of what is generated from these texts, with the platform's embedding model."""
+    """A checker for text that is generated from these passages, with the platform's embedding model."""
     context = AnswerContext(SourceTexts(used, b"", question), [], 0.0, await triton.card())
     return GroundingChecker(context, SentenceVectors(triton), used, rephrased=rephrased)
 
 
 @pytest.fixture
 async def checker(triton: Triton) -> GroundingChecker:
-    """Compares with the passages above."""
+    """Checks against the passages above."""
     return await checking(triton, QUESTION, USED)
 
 
 def seen(events: list[QuestionEvent]) -> str:
-    """What a reader of the stream has in the end."""
+    """The text that a reader of the stream has at the end."""
     text = ""
     for event in events:
         match event:
@@ -74,7 +74,7 @@ def seen(events: list[QuestionEvent]) -> str:
     ],
 )
 async def test_a_sentence_is_supported_or_not(checker: GroundingChecker, written: str, place: int | None) -> None:
-    """By the source that says the same, in either language; other numbers, names or a denial are inventions."""
+    """A source that says the same supports it, in either language; other numbers, names or a negation do not."""
     grounded = await checker.check(written)
     assert (grounded.place if grounded else None) == place
     if grounded:
@@ -93,8 +93,8 @@ KEPT = (
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_what_is_shown_is_what_is_kept(checker: GroundingChecker, seed: int) -> None:
-    """However the text is cut into pieces: numbers are the verified ones, and the invention is gone."""
+async def test_the_streamed_text_is_the_verified_text(checker: GroundingChecker, seed: int) -> None:
+    """However the text is split into deltas: numbers are the verified ones, and the invention is gone."""
     dice, events = Random(seed), list[QuestionEvent]()
     stream = GroundedStream(checker, StreamedText(events.append))
     at = 0
@@ -105,11 +105,11 @@ async def test_what_is_shown_is_what_is_kept(checker: GroundingChecker, seed: in
     assert await stream.finish() == KEPT == seen(events)
     assert stream.ungrounded == 1
     assert [one.place for one in stream.grounded] == [1, 1, 0]
-    assert sum(isinstance(event, ResetEvent) for event in events) == 1  # only the invention was taken back
+    assert sum(isinstance(event, ResetEvent) for event in events) == 1  # only the invention was withdrawn
 
 
 async def test_words_are_shown_before_their_sentence_is_complete(checker: GroundingChecker) -> None:
-    """Nobody waits for a full stop; numbers in brackets are not shown before they are checked."""
+    """Text streams before its full stop; numbers in brackets are held back until they are checked."""
     events = list[QuestionEvent]()
     stream = GroundedStream(checker, StreamedText(events.append))
     for piece in ("Employees may", " carry over", " five days of unused leave. [", "1"):
@@ -121,7 +121,7 @@ async def test_words_are_shown_before_their_sentence_is_complete(checker: Ground
 
 
 async def test_nothing_supported_leaves_nothing(checker: GroundingChecker) -> None:
-    """The text is empty in the end, and every sentence is counted."""
+    """The final text is empty, and every sentence is counted."""
     events = list[QuestionEvent]()
     stream = GroundedStream(checker, StreamedText(events.append))
     await stream.add("The moon is made of cheese. Cows jump over it on Sundays.")
@@ -129,8 +129,8 @@ async def test_nothing_supported_leaves_nothing(checker: GroundingChecker) -> No
     assert stream.ungrounded == 2
 
 
-async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
-    """What was generated meanwhile is there at once; leaving early closes the generator; its error is raised."""
+async def test_tokens_arrive_without_a_reader_and_stop_when_it_leaves() -> None:
+    """Buffered tokens are there at once; leaving early closes the generator; its error is raised."""
     closed = []
 
     async def endless() -> AsyncIterator[str]:
@@ -183,10 +183,10 @@ ODD = [
         (LIGHT, "Visitors would stay at an inn.", None),
     ],
 )
-async def test_what_must_be_copied_stands_so_in_a_source(
+async def test_a_small_models_sentences_must_be_copied_from_a_source(
     triton: Triton, question: str, written: str, place: int | None
 ) -> None:
-    """A small model's sentences are believed when what they add to the question is a source's own wording."""
+    """They are accepted when the words that they add to the question are a source's own wording."""
     checker = await checking(triton, question, ODD, rephrased=False)
     grounded = await checker.check(written)
     assert (grounded.place if grounded else None) == place

@@ -1,4 +1,4 @@
-"""What is imported for free is cheap: contracts, catalogue records and wire types load msgspec and nothing else."""
+"""Pure modules are cheap to import: contracts, catalogue records and wire types load msgspec and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-#: Loads a module in a fresh interpreter and says what came beside msgspec.
+#: Loads a module in a fresh interpreter and prints the modules that it loads beside msgspec.
 LOAD = """
 import importlib, json, sys
 import msgspec, msgspec.json, msgspec.structs
@@ -40,14 +40,14 @@ PURE = sorted({*CONTRACTS, *SCHEMAS, "activities.stores.catalog.records", "workf
 
 
 def test_the_modules_are_found() -> None:
-    """All subjects of the API and all contracts are looked at."""
+    """The lists contain all subjects of the API and all contracts."""
     assert len(SCHEMAS) >= 8
     assert len(CONTRACTS) >= 10
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_a_contract_loads_only_msgspec_and_the_standard_library(module: str) -> None:
-    """Whoever speaks to the platform, as a client or a workflow, loads none of its clients and servers."""
+    """A client or a workflow that imports a contract loads no service client and no server."""
     command = [sys.executable, "-c", LOAD, module]
     loaded = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
     foreign = {name.split(".")[0] for name in loaded} - OURS - {"msgspec"} - set(sys.stdlib_module_names)

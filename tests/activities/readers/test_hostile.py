@@ -17,7 +17,7 @@ from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
 from activities.sandbox.runner import run_isolated
 from activities.settings import ParseSettings
-from tests.activities.readers.test_parse import parsed
+from tests.activities.readers.conftest import parsed
 from tests.conftest import assert_eventually
 from tests.documents import by_pandoc, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
 

@@ -12,7 +12,7 @@ import pytest
 
 from activities.contracts.documents import ParsedDocument
 from activities.readers.mail.reader import MAX_ATTACHMENTS, MAX_DEPTH
-from tests.activities.readers.test_parse import parsed, shape
+from tests.activities.readers.conftest import parsed, shape
 from tests.documents import encrypted, simple_docx, simple_eml, simple_msg, simple_pdf, simple_xlsx
 
 FILES = Path(__file__).parents[2] / "data" / "files"

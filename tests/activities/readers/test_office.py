@@ -14,7 +14,7 @@ from pptx.util import Inches
 
 from activities.errors import DocumentTooLarge, EncryptedDocument
 from activities.settings import ParseSettings
-from tests.activities.readers.test_parse import CHINESE, ENGLISH, assert_all_there, parsed, shape
+from tests.activities.readers.conftest import CHINESE, ENGLISH, assert_all_there, parsed, shape
 from tests.documents import by_pandoc, simple_pptx
 
 FILES = Path(__file__).parents[2] / "data" / "files"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.errors import DamagedDocument, DocumentTooLarge
-from tests.activities.readers.test_parse import parsed, shape
+from tests.activities.readers.conftest import parsed, shape
 
 LONG = "A sentence about gadgets and their uses. " * 20
 

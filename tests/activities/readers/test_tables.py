@@ -14,7 +14,7 @@ from activities.contracts.documents import Chunking
 from activities.ingest.chunk import chunk_document
 from activities.readers.tables.cells import shown
 from activities.readers.tables.rows import elements_of
-from tests.activities.readers.test_parse import parsed, shape
+from tests.activities.readers.conftest import parsed, shape
 from tests.documents import simple_xlsx
 
 FILES = Path(__file__).parents[2] / "data" / "files"

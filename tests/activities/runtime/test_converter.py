@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta, timezone
-from importlib import import_module
-from pathlib import Path
-from pkgutil import walk_packages
 from typing import Any, get_args
 
 import msgspec
 import pytest
-from temporalio import activity
 from temporalio.api.common.v1 import Payload
 
-from activities import contracts
-from activities.contracts import Contract, signatures
 from activities.contracts.answers import Citation, Source
 from activities.contracts.deletion import PurgeInput
 from activities.contracts.documents import Chunk, Chunking
@@ -30,13 +22,9 @@ from activities.contracts.events import (
     StateEvent,
 )
 from activities.contracts.questions import Answered
-from activities.contracts.queues import Queue
 from activities.contracts.search import PageRange, SearchFilter, TimeRange
 from activities.errors import Reason
-from activities.registry import activities_of
 from activities.runtime.converter import data_converter
-from activities.settings import load
-from activities.stores.connections import Stores
 
 SOURCE = Source(n=1, document_id="a" * 32, document_name="手册.pdf", version=2, chunk_id="c", score=0.25, page=3)
 CITATION = Citation(n=1, document_id="a" * 32, document_name="手册.pdf", quote="“五天” 🐉\n", version=2)
@@ -134,72 +122,3 @@ async def test_a_filter_of_a_newer_history_is_read() -> None:
     expected = SearchFilter(name="*.md", pages=PageRange(first=2), uploaded=TimeRange(since="2026-11-30"), tags=["hr"])
     assert await through(newer, SearchFilter) == expected
     assert await through(expected, SearchFilter) == expected
-
-
-# --- signatures and implementations ----------------------------------------------------------------
-
-
-def definition(function: Callable[..., Any]) -> tuple[str | None, list[type] | None, type | None]:
-    """Name, input types and output type of an activity, as Temporal reads them from it."""
-    found = activity._Definition.must_from_callable(function)
-    return found.name, found.arg_types, found.ret_type
-
-
-SIGNATURES = {
-    str(definition(function)[0]): definition(function)
-    for _, function in inspect.getmembers(signatures, inspect.isfunction)
-    if function.__module__ == signatures.__name__
-}
-
-
-@pytest.fixture
-async def implemented(tmp_path: Path) -> AsyncIterator[list[tuple[str, Callable[..., Any]]]]:
-    """Every registered activity with its queue; no store is connected to."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path)})
-    async with Stores.open(settings) as stores:
-        yield [
-            (queue, function)
-            for queue in Queue.ALL
-            if queue != Queue.WORKFLOWS
-            for function in activities_of(queue, stores, settings)
-        ]
-
-
-async def test_every_signature_is_implemented_exactly_once(implemented: list[tuple[str, Callable[..., Any]]]) -> None:
-    """Same names, nothing more and nothing less, over all queues."""
-    names = [str(definition(function)[0]) for _, function in implemented]
-    assert sorted(names) == sorted(SIGNATURES)
-
-
-async def test_implementations_take_and_give_what_their_signature_says(
-    implemented: list[tuple[str, Callable[..., Any]]],
-) -> None:
-    """One Struct in and one out (or nothing), of the very same types."""
-    for _, function in implemented:
-        name, inputs, output = definition(function)
-        assert definition(function) == SIGNATURES[str(name)]
-        assert inputs is not None
-        (taken,) = inputs
-        assert issubclass(taken, Contract)
-        assert output is type(None) or (isinstance(output, type) and issubclass(output, Contract))
-
-
-async def test_a_workflow_runs_no_activity_of_its_own(tmp_path: Path) -> None:
-    """The queue of workflows and an unknown queue have no activities."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path)})
-    async with Stores.open(settings) as stores:
-        for queue in (Queue.WORKFLOWS, "unknown"):
-            with pytest.raises(ValueError, match=queue):
-                activities_of(queue, stores, settings)
-
-
-def test_contracts_are_immutable_and_short() -> None:
-    """Every contract is frozen, leaves out its defaults, and passes over fields that it does not know."""
-    modules = [import_module(found.name) for found in walk_packages(contracts.__path__, f"{contracts.__name__}.")]
-    members = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
-    kinds = {kind for kind in members if issubclass(kind, Contract)}
-    assert len(kinds) > 50
-    assert {SearchFilter, PageRange, TimeRange} <= kinds
-    for kind in kinds:
-        config = kind.__struct_config__
-        assert (config.frozen, config.omit_defaults, config.forbid_unknown_fields) == (True, True, False), kind

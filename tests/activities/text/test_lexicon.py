@@ -1,4 +1,4 @@
-"""Lexicon: what says a number or a time."""
+"""Lexicon: which words express a number or a time."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ from activities.text.lexicon import gives_what_is_asked
     ],
 )
 def test_numbers_and_times_are_given_when_they_are_asked_for(question: str, text: str, gives: bool) -> None:
-    """A number that the question itself has is no answer to it."""
+    """A number that already occurs in the question does not answer it."""
     assert gives_what_is_asked(question, text) is gives

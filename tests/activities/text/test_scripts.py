@@ -1,4 +1,4 @@
-"""Scripts: what they tell of the language of a text."""
+"""Scripts: the language of a text by its characters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from activities.text.scripts import is_han, query_language
     ],
 )
 def test_a_text_is_chinese_when_most_of_it_is(text: str, han: bool) -> None:
-    """A Latin name in a Chinese sentence changes nothing, nor a Chinese word in an English one."""
+    """A Latin name in a Chinese sentence changes nothing, nor does a Chinese word in an English one."""
     assert is_han(text) is han
 
 
@@ -31,5 +31,5 @@ def test_a_text_is_chinese_when_most_of_it_is(text: str, han: bool) -> None:
     ],
 )  # fmt: skip
 def test_the_script_tells_the_language(text: str, language: str) -> None:
-    """Japanese and Korean before Chinese, since they may have its characters; Latin counts as English."""
+    """Japanese and Korean are checked before Chinese: they may share its characters. Latin counts as English."""
     assert query_language(text) == language

@@ -26,5 +26,5 @@ from activities.text.sentences import spans
     ],
 )  # fmt: skip
 def test_texts_are_cut_into_sentences(text: str, expected: list[str]) -> None:
-    """English, Chinese and mixed text; abbreviations and numbers do not end one, a line's end does."""
+    """English, Chinese and mixed text; abbreviations and numbers end no sentence, a line break does."""
     assert [text[start:end] for start, end in spans(text)] == expected

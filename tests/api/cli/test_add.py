@@ -14,7 +14,18 @@ import pytest
 
 from api.batches.schemas import BatchInfo
 from api.cli import uploads
-from tests.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, Request, command_line, serving, sse, whole
+from tests.api.cli.fake_api import (
+    CHINESE,
+    ENGLISH,
+    FakeApi,
+    Holdfast,
+    Reply,
+    Request,
+    command_line,
+    serving,
+    sse,
+    whole,
+)
 
 DOCUMENTS = "POST /api/v1/knowledge-bases/hr/documents"
 INTO_BATCH = f"{DOCUMENTS}?batch=b1"

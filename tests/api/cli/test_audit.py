@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply
 
 EVENT = {
     "id": "e1", "at": "2026-01-02T11:30:05Z", "actor": "ann", "action": "document.upload", "knowledge_base": "hr",

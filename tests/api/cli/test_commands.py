@@ -16,7 +16,7 @@ from api.documents.schemas import DocumentInfo, DocumentJob
 from api.http.schemas import JobAccepted
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.questions.schemas import QuestionAccepted, SearchHit
-from tests.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse, whole
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse, whole
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 
 from api.questions.schemas import CitationInfo, QuestionAccepted, QuestionInfo
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse, whole
 from tests.conftest import Platform, ready
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse, whole
 
 INFO = {
     "id": "c1", "title": "How long?", "knowledge_base": "hr", "questions": 2,

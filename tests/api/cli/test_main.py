@@ -18,7 +18,7 @@ from api.cli.texts.messages import TEXTS
 from api.client import local_env
 from api.client.client import Target
 from api.stack.processes import free_port
-from tests.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving
 
 
 @pytest.fixture

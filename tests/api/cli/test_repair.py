@@ -15,7 +15,7 @@ from api.cli import repair
 from api.cli.texts.messages import TEXTS
 from api.http.schemas import JobAccepted
 from api.maintenance.schemas import ReconcileInfo
-from tests.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, whole
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, whole
 
 
 @pytest.fixture

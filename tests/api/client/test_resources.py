@@ -13,7 +13,7 @@ from api.client.client import Api, Target
 from api.client.problems import Problem
 from api.documents.schemas import DocumentInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
-from tests.fake_api import FakeApi, serving, whole
+from tests.api.cli.fake_api import FakeApi, serving, whole
 
 
 @pytest.fixture

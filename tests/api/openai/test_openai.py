@@ -15,17 +15,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from activities.contracts.events import DeltaEvent, ResetEvent
 from activities.contracts.questions import Turn
-from activities.errors import InvalidRequest
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import Triton
-from api.openai.chat import Sent
-from api.openai.messages import HISTORY_TURNS, parse_messages
-from api.openai.schemas import Message
 from tests.conftest import Platform, ask, assert_eventually, ready
-from tests.workflows.test_waiting import down
+from tests.workflows.test_outages import down
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。"
@@ -406,91 +401,3 @@ async def test_another_embedding_model_is_not_found(client: AsyncOpenAI) -> None
     with pytest.raises(openai.NotFoundError) as caught:
         await client.embeddings.create(model="text-embedding-3-small", input="text")
     assert caught.value.code == "model_not_found"
-
-
-# --- what was said, what was sent ------------------------------------------------------------------
-
-
-def message(role: str, content: Any) -> Message:
-    """A message as it comes over the line."""
-    return msgspec.convert({"role": role, "content": content}, Message)
-
-
-def test_messages_become_turns() -> None:
-    """Questions and answers are paired; what was never answered belongs to the next question."""
-    found = parse_messages(
-        [
-            message("system", "Be brief."),
-            message("user", "One?"),
-            message("user", "I mean two?"),
-            message("assistant", "Two."),
-            message("assistant", "Really."),
-            message("tool", "ignored"),
-            message("assistant", None),
-            message("user", "Three?"),
-        ]
-    )
-    assert found.question == "Three?"
-    assert found.turns == [Turn(question="One?\nI mean two?", answer="Two.\nReally.")]
-    assert found.instructions == "Be brief."
-
-
-def test_a_long_conversation_is_cut_at_its_beginning() -> None:
-    """The newest turns stay."""
-    messages = [message(role, f"{role} {n}") for n in range(50) for role in ("user", "assistant")]
-    found = parse_messages([*messages, message("user", "Now?")])
-    assert [turn.question for turn in found.turns] == [f"user {n}" for n in range(50 - HISTORY_TURNS, 50)]
-
-
-def test_a_greeting_of_the_assistant_is_no_turn() -> None:
-    """Clients like to begin with one."""
-    assert parse_messages([message("assistant", "Hello!"), message("user", "Why?")]).turns == []
-
-
-def test_an_answer_must_be_asked_for() -> None:
-    """Without a question at the end there is nothing to do."""
-    with pytest.raises(InvalidRequest):
-        parse_messages([message("user", "Why?"), message("assistant", "So.")])
-
-
-def test_a_sentence_is_sent_when_it_was_checked() -> None:
-    """What a language model is just writing is held back until its source is known."""
-    sent = Sent()
-    pieces = [sent.take(DeltaEvent(text=each)) for each in ("Five ", "days", " [1]", " It is said", " [2]", " And")]
-    assert pieces == ["", "", "Five days [1]", "", " It is said [2]", ""]
-    assert sent.finish("Five days [1] It is said [2]", "en") == ""
-
-
-def test_an_invention_never_reaches_the_client() -> None:
-    """A sentence that is taken back was never sent, and the answer goes on after it."""
-    sent = Sent()
-    assert sent.take(DeltaEvent(text="Five days. [1] The king says so")) == "Five days. [1]"
-    assert sent.take(ResetEvent()) == ""
-    assert sent.take(DeltaEvent(text="Five days. [1]")) == ""
-    assert sent.take(DeltaEvent(text=" In writing. [2]")) == " In writing. [2]"
-    assert sent.finish("Five days. [1] In writing. [2]", "en") == ""
-
-
-def test_what_was_sent_is_not_sent_again() -> None:
-    """A generation that starts over repeats nothing, and goes on where the client is."""
-    sent = Sent()
-    assert sent.take(DeltaEvent(text="Five days. [1]")) == "Five days. [1]"
-    assert sent.take(ResetEvent()) == ""
-    assert [sent.take(DeltaEvent(text=each)) for each in ("Five ", "days. [1]", " A year. [2]")] == [
-        "", "", " A year. [2]",
-    ]  # fmt: skip
-
-
-def test_an_answer_that_became_another_one_is_said_at_the_end() -> None:
-    """What cannot be taken back is followed by the checked answer, marked as such."""
-    sent = Sent()
-    sent.take(DeltaEvent(text="Ten days. [1]"))
-    sent.take(ResetEvent())
-    assert sent.take(DeltaEvent(text="Five days. [2]")) == ""
-    assert sent.finish("Five days. [2]", "en") == "\n\n[the answer, checked]\n\nFive days. [2]"
-    assert "核对" in sent.finish("五天。[2]", "zh")
-
-
-def test_an_answer_that_was_only_recorded_is_sent_whole() -> None:
-    """Without a single piece before, the end brings everything."""
-    assert Sent().finish("Nothing is known of that.", "en") == "Nothing is known of that."

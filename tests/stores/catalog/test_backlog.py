@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from activities.errors import Reason
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, RunProgress, Upload
-from tests.stores.catalog.test_catalog import catalog, created, kb, publishing, settings
-
-__all__ = ["catalog", "kb", "settings"]
+from tests.stores.catalog.conftest import created, publishing
 
 FAILED = Reason("damaged")
 LATER = datetime.now(UTC) + timedelta(days=1)

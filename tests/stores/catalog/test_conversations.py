@@ -1,24 +1,16 @@
-"""Conversations, feedback and the audit trail in the catalogue, on a real SQLite file."""
+"""Conversations and feedback in the catalogue, on a real SQLite file."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
-
 import pytest
-from alembic import command
-from sqlalchemy import JSON, Text, create_engine, text
+from sqlalchemy import JSON, Text
 
 from activities.contracts.answers import Citation, Source
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import Answered, RecordAnswerInput, Retrieved
 from activities.errors import InvalidRequest, NotFound
-from activities.settings import Settings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.conversations import ERASED, cursor_after
-from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.questions import title_of
 from activities.stores.catalog.records import AuditEvent, Feedback, KnowledgeBase, Question
 from activities.stores.catalog.tables import QuestionRow
@@ -27,22 +19,6 @@ MISSING = "0" * 32
 
 #: Text and JSON of a question that stays when its conversation is deleted: references and scores, nobody's words.
 KEPT = {"sources", "reason", "milliseconds"}
-
-
-@pytest.fixture
-async def settings(tmp_path: Path) -> Settings:
-    """Settings of a catalogue in a folder of its own, with its tables."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path / "data")})
-    await upgrade(settings)
-    return settings
-
-
-@pytest.fixture
-async def catalog(settings: Settings) -> AsyncIterator[Catalog]:
-    """The catalogue itself."""
-    catalog = Catalog(settings.catalog_url)
-    yield catalog
-    await catalog.close()
 
 
 @pytest.fixture
@@ -266,92 +242,3 @@ async def test_feedback_is_kept_with_who_and_when(catalog: Catalog, kb: Knowledg
     ]  # fmt: skip
     with pytest.raises(NotFound):
         await catalog.questions.rate(MISSING, Feedback(rating="up"), "ann")
-
-
-# --- the trail -------------------------------------------------------------------------------------
-
-
-async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Newest first in pages; each filter leaves out the others; an action's first part stands for all of its kind."""
-    other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
-    await asked(catalog, kb, "One?")
-    await asked(catalog, other, "Two?", actor="bob")
-    await catalog.knowledge_bases.delete("other", "root")
-    whole = await catalog.audit.page(None, 100)
-    actions = [(each.actor, each.action, each.knowledge_base) for each in whole]
-    assert actions == [
-        ("root", "knowledge_base.delete", "other"),
-        ("bob", "question.ask", "other"),
-        ("ann", "question.ask", "handbook"),
-        ("root", "knowledge_base.create", "other"),
-        ("root", "knowledge_base.create", "handbook"),
-    ]
-    assert await catalog.audit.page(whole[1].id, 2) == whole[2:4]
-    assert await catalog.audit.page(None, 100, actor="bob") == [whole[1]]
-    assert await catalog.audit.page(None, 100, knowledge_base="other") == [whole[0], whole[1], whole[3]]
-    assert await catalog.audit.page(None, 100, action="question.ask") == whole[1:3]
-    assert await catalog.audit.page(None, 100, action="knowledge_base") == [whole[0], whole[3], whole[4]]
-    assert await catalog.audit.page(None, 100, action="know") == []
-    assert await catalog.audit.page(None, 100, action="%") == []
-    assert await catalog.audit.page(None, 100, since=whole[2].at) == whole[:3]
-    elsewhere = whole[2].at.astimezone(timezone(timedelta(hours=8)))
-    assert await catalog.audit.page(None, 100, since=elsewhere) == whole[:3]
-    assert await events(catalog) == whole[::-1]
-
-
-async def test_an_export_goes_through_all_pages(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More events than one look brings come in their order, each once."""
-    monkeypatch.setattr("activities.stores.catalog.audit.PAGE", 3)
-    for n in range(7):
-        await catalog.audit.note("ann", "audit.read", None, n=n)
-    assert [event.detail["n"] for event in await events(catalog)] == list(range(7))
-
-
-async def test_the_record_of_an_unknown_question_is_not_there(catalog: Catalog) -> None:
-    """Nor is it made up."""
-    with pytest.raises(NotFound):
-        await catalog.audit.question(MISSING)
-
-
-# --- migration -------------------------------------------------------------------------------------
-
-
-async def test_questions_of_before_get_their_conversations(tmp_path: Path) -> None:
-    """A catalogue of the former version keeps every question; each conversation is its first asker's."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path / "old")})
-    settings.data_dir.mkdir()
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    await _migrated(settings, "0002")
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO knowledge_bases (id, name, title, description, max_tokens, overlap_tokens, generation,"
-                " created_by, created_at, updated_at) VALUES ('k', 'handbook', '', '', 350, 0, 1, 'root', :at, :at)"
-            ),
-            {"at": at},
-        )
-        for n, (conversation, actor) in enumerate([("c1", "ann"), ("c2", "bob"), ("c1", "ann")]):
-            connection.execute(
-                text(
-                    "INSERT INTO questions (id, knowledge_base_id, conversation_id, question, mode, state, tokens,"
-                    " actor, created_at) VALUES (:id, 'k', :c, :question, 'extractive', 'ready', 0, :actor, :at)"
-                ),
-                {"id": f"q{n}", "c": conversation, "question": f"Question {n}? " * 20, "actor": actor,
-                 "at": at + timedelta(minutes=n)},
-            )  # fmt: skip
-    engine.dispose()
-    await upgrade(settings)
-    catalog = Catalog(settings.catalog_url)
-    try:
-        (found,) = await catalog.conversations.page("ann", None, None, 10)
-        assert (found.id, found.questions, found.title) == ("c1", 2, ("Question 0? " * 20)[:80])
-        assert (found.created_at, found.updated_at) == (at, at + timedelta(minutes=2))
-        assert [each.id for each in await catalog.conversations.turns("c1", "ann")] == ["q0", "q2"]
-        assert all(each.feedback is None for each in await catalog.conversations.turns("c1", "ann"))
-    finally:
-        await catalog.close()
-
-
-async def _migrated(settings: Settings, revision: str) -> None:
-    await asyncio.to_thread(command.upgrade, alembic_config(settings.catalog_url), revision)

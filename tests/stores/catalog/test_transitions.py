@@ -18,9 +18,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import VersionRow
 from activities.stores.catalog.transitions import ALLOWED, COLUMNS
-from tests.stores.catalog.test_catalog import ONE, TWO, catalog, kb, publishing, settings
-
-__all__ = ["catalog", "kb", "settings"]
+from tests.stores.catalog.conftest import ONE, TWO, publishing
 
 PACKAGE = Path(__file__).resolve().parents[3] / "activities" / "stores" / "catalog"
 

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,32 +24,6 @@ from api.stack.parts import Part, all_parts, environment, of_this_machine
 from api.stack.up import pids as pids_in
 from api.stack.up import places, run
 from tests.api.stack.test_supervisor import DEADLINE, ROOT, alive, eventually
-
-# --- files -----------------------------------------------------------------------------------------
-
-
-def test_large_logs_are_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log is rotated when it is large at a start, and only the newest three old ones are kept."""
-    monkeypatch.setattr(processes, "LOG_BYTES", 2)
-    log = tmp_path / "x.log"
-    for text in ("one", "two", "three", "four", "five"):
-        processes.rotate(log)
-        log.write_text(text)
-    found = {file.name: file.read_text() for file in tmp_path.iterdir()}
-    assert found == {"x.log": "five", "x.log.1": "four", "x.log.2": "three", "x.log.3": "two"}
-
-
-def test_local_env_is_private_and_keeps_its_key(tmp_path: Path) -> None:
-    """Only the owner reads the key; a later start on another port renews the address alone."""
-    local_env.write(tmp_path, "http://127.0.0.1:1", None)
-    assert local_env.read(tmp_path) == {}
-    local_env.write(tmp_path, "http://127.0.0.1:1", "secret")
-    local_env.write(tmp_path, "http://127.0.0.1:2", None)
-    assert local_env.read(tmp_path) == {"HOLDFAST_URL": "http://127.0.0.1:2", "HOLDFAST_API_KEY": "secret"}
-    assert stat.S_IMODE((tmp_path / local_env.NAME).stat().st_mode) == 0o600
-
-
-# --- holdfast up -----------------------------------------------------------------------------------
 
 
 @pytest.fixture

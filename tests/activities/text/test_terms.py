@@ -1,4 +1,4 @@
-"""Terms: what a word is, and what two texts have in common."""
+"""Terms: what counts as a word, and which words two texts have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_words_are_words_or_pairs_of_characters() -> None:
     assert words_of("!? …") == set()
 
 
-def test_topic_words_have_no_endings_and_say_something() -> None:
+def test_topic_words_are_stemmed_without_stop_words() -> None:
     """Plural and past are the same word; words without a meaning of their own are left out."""
     assert topic_words("What was the carried amount?") == topic_words("carry amounts; carrying, carries: an amount")
     assert topic_words("places placed place, bus") == topic_words("placing bus")
@@ -24,7 +24,7 @@ def test_topic_words_have_no_endings_and_say_something() -> None:
 
 
 def test_words_are_compared_by_their_beginnings() -> None:
-    """Words of languages with spaces by a coarse stem, without those that say nothing; Chinese by pairs."""
+    """Words of languages with spaces by a coarse stem, without stop words; Chinese by pairs of characters."""
     assert search_terms("What is Carried over?") == search_terms("carrie OVER") == {"carrie", "over"}
     assert search_terms("年假规定") == {"年假", "假规", "规定"}
     assert search_terms("GPU 驱动") == {"gpu", "驱动"}
@@ -32,7 +32,7 @@ def test_words_are_compared_by_their_beginnings() -> None:
 
 
 def test_rare_words_count_more() -> None:
-    """Two texts have one word of the question each: the one that no other text has weighs more."""
+    """Each of two texts has one word of the question: the word that no other text has weighs more."""
     common, rare, none = rare_shares(topic_words("leave certificate"), ["leave here", "certificate leave", "lifts"])
     assert rare > common > none == 0.0
     assert share(topic_words("leave certificate"), "No certificate") == 0.5
@@ -50,6 +50,6 @@ def test_rare_words_count_more() -> None:
         ("Which member of the board is also a retired lawyer?", "The member of the board is Ann Smith.", False),
     ],
 )
-def test_an_answer_tells_what_it_answers(question: str, text: str, tells: bool) -> None:
-    """What a question narrows down to is not left out, or the text calls itself the answer."""
+def test_an_answer_restates_the_question(question: str, text: str, tells: bool) -> None:
+    """It repeats what the question narrows down to, or calls itself the answer."""
     assert tells_what_it_answers(question, text) is tells

@@ -1,0 +1,69 @@
+"""Markdown: structure, and no lost text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.activities.readers.conftest import CHINESE, ENGLISH, parsed, shape
+
+MARKDOWN = """---
+title: 员工手册
+---
+# 员工手册
+
+前言段落，
+换行继续。
+- 第一项
+- 第二项
+  - 嵌套项
+
+1. Step one
+2. Step two
+
+## Leave `policy`
+
+| 类型 | 天数 |
+| --- | --- |
+| 年假 | 5 |
+| 病假 | 10 |
+
+```python
+def leave(days):
+    return days
+```
+
+Use List<String> or <your name> here. 是
+"""
+
+
+def test_markdown_keeps_its_structure(tmp_path: Path) -> None:
+    """Headings with levels, lists (numbered, nested, right after a paragraph), tables, code, odd brackets."""
+    document = parsed(tmp_path, MARKDOWN, "a.md")
+    assert shape(document) == [
+        ("text", "title: 员工手册"),
+        ("title", "员工手册"),
+        ("text", "前言段落，换行继续。"),
+        ("list", "第一项"),
+        ("list", "第二项"),
+        ("list", "嵌套项"),
+        ("list", "1. Step one"),
+        ("list", "2. Step two"),
+        ("title", "Leave policy"),
+        ("table", "类型 | 天数\n年假 | 5\n病假 | 10"),
+        ("code", "def leave(days):\n    return days"),
+        ("text", "Use List<String> or <your name> here. 是"),
+    ]
+    assert [element.level for element in document.elements if element.kind == "title"] == [1, 2]
+
+
+@pytest.mark.parametrize("source", [CHINESE, ENGLISH])
+def test_markdown_and_html_lose_nothing(tmp_path: Path, source: list[str]) -> None:
+    """Every paragraph of a page is there, one-character ones too, in order and under its heading."""
+    markdown = "# 标题 Title\n\n" + "\n\n".join(source)
+    html = f"<html><body><h1>标题 Title</h1>{''.join(f'<p>{item}</p>' for item in source)}</body></html>"
+    for content, name in ((markdown, "a.md"), (html, "a.html")):
+        document = parsed(tmp_path, content, name)
+        assert [element.text for element in document.elements] == ["标题 Title", *source]
+        assert document.elements[0].kind == "title"

@@ -1,0 +1,55 @@
+"""Plain text: paragraphs, wrapped lines, headings and encodings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.activities.readers.conftest import CHINESE, ENGLISH, parsed
+
+
+@pytest.mark.parametrize("source", [CHINESE, ENGLISH])
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\r\n\r\n"])
+def test_text_keeps_every_paragraph(tmp_path: Path, source: list[str], gap: str) -> None:
+    """Each paragraph of a text file is an element of its own, whatever separates them, and nothing is lost."""
+    document = parsed(tmp_path, gap.join(source), "a.txt")
+    assert [element.text for element in document.elements] == source
+    assert {element.kind for element in document.elements} == {"text"}
+    assert document.pages is None
+    assert document.media_type == "text/plain"
+
+
+def test_wrapped_lines_become_paragraphs(tmp_path: Path) -> None:
+    """Lines that an editor wrapped are joined: with a space in English, without one in Chinese."""
+    english = [" ".join(f"word{n}{m} and" for m in range(40)) + " the end." for n in range(6)]
+    wrapped = "\n\n".join(re.sub(r"(.{50,66}) ", r"\1\n", item) for item in english)
+    assert [element.text for element in parsed(tmp_path, wrapped, "a.txt").elements] == english
+    numerals = "一二三四五六七八九十"
+    chinese = ["".join(f"第{n}段的第{m}句讲的是请假规定，" for m in numerals) + "完。" for n in numerals]
+    wrapped = "\n".join("　　" + item[:32] + "\n" + re.sub(r"(.{34})", r"\1\n", item[32:]) for item in chinese)
+    assert [element.text for element in parsed(tmp_path, wrapped, "a.txt").elements] == chinese
+
+
+def test_lines_that_are_not_wrapped_stay_apart(tmp_path: Path) -> None:
+    """Logs, tables and addresses have lines of one length too; they are not run together."""
+    log = [f"2026-01-{n:02} 12:00:00 INFO Worker number {n:04} finished batch {n * 7:05} in time" for n in range(1, 29)]
+    assert [element.text for element in parsed(tmp_path, "\n".join(log), "a.log").elements] == log
+
+
+def test_only_clear_headings_of_text_files_count(tmp_path: Path) -> None:
+    """Chapter lines, Markdown marks and 1.2 numbers on a line of their own are headings; short lines are not."""
+    source = (
+        "CHAPTER I\n\nText one.\n\n第二章 请假\n\n规定如下。\n\n## Third\n\n"
+        "Text.\n\n4.1 Scope\n\nMore text.\n\nShort line\n\nEnd."
+    )
+    titles = [(item.text, item.level) for item in parsed(tmp_path, source, "a.txt").elements if item.kind == "title"]
+    assert titles == [("CHAPTER I", 2), ("第二章 请假", 2), ("Third", 2), ("4.1 Scope", 3)]
+    assert not any(item.kind == "title" for item in parsed(tmp_path, "# comment\n\nx = 1\n", "a.py").elements)
+
+
+def test_other_encodings_are_read(tmp_path: Path) -> None:
+    """A GB18030 file reads as well as a UTF-8 one."""
+    document = parsed(tmp_path, "\n".join(CHINESE).encode("gb18030"), "a.txt")
+    assert [element.text for element in document.elements] == CHINESE

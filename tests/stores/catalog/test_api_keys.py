@@ -1,0 +1,71 @@
+"""API keys in the catalogue: hashes, roles and revocation."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import create_engine, update
+
+from activities.errors import NotFound, UnknownRole
+from activities.settings import Settings
+from activities.stores.catalog.api_keys import KEY_PREFIX, hash_key
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.tables import ApiKeyRow
+from tests.stores.catalog.conftest import MISSING
+
+
+async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Catalog) -> None:
+    """The key finds its owner; no file of the database has it in clear."""
+    key = await catalog.api_keys.create("ann", "admin")
+    principal = await catalog.api_keys.find(key)
+    assert key.startswith(KEY_PREFIX)
+    assert principal is not None
+    assert (principal.subject, principal.role) == ("ann", "admin")
+    assert await catalog.api_keys.count() == 1
+    for other in (key[:-1], hash_key(key), "", key.removeprefix(KEY_PREFIX)):
+        assert await catalog.api_keys.find(other) is None
+    stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("catalog.db*"))
+    assert hash_key(key).encode() in stored
+    assert key.removeprefix(KEY_PREFIX).encode() not in stored
+
+
+async def test_a_role_that_is_not_known_is_refused(catalog: Catalog) -> None:
+    """The error names those that are; no key is made."""
+    for role in ("king", "", "Reader", "admin "):
+        with pytest.raises(UnknownRole, match="reader, contributor, manager, operator, auditor, admin"):
+            await catalog.api_keys.create("ann", role)
+    assert await catalog.api_keys.all() == []
+
+
+async def test_a_key_of_a_role_that_is_no_longer_known_reads(settings: Settings, catalog: Catalog) -> None:
+    """A key that was made before roles were checked counts as the lowest one, wherever it is shown."""
+    key = await catalog.api_keys.create("ann", "admin")
+    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
+    with engine.begin() as connection:
+        connection.execute(update(ApiKeyRow).values(role="superuser"))
+    engine.dispose()
+    principal = await catalog.api_keys.find(key)
+    assert principal is not None
+    assert principal.role == "reader"
+    assert [each.role for each in await catalog.api_keys.all()] == ["reader"]
+
+
+async def test_a_revoked_key_is_nobodys(catalog: Catalog) -> None:
+    """It stays in the list; revoking it again, or one that is not there, changes nothing."""
+    key, other = await catalog.api_keys.create("ann", "manager"), await catalog.api_keys.create("bob", "reader")
+    principal = await catalog.api_keys.find(key)
+    assert principal is not None
+    revoked = await catalog.api_keys.revoke(principal.key_id, "carl")
+    assert (revoked.subject, revoked.role) == ("ann", "manager")
+    assert revoked.revoked_at is not None
+    assert await catalog.api_keys.revoke(principal.key_id, "dora") == revoked
+    with pytest.raises(NotFound):
+        await catalog.api_keys.revoke(MISSING, "carl")
+    assert await catalog.api_keys.find(key) is None
+    assert await catalog.api_keys.find(other) is not None
+    assert await catalog.api_keys.count() == 1
+    assert [(each.subject, each.revoked_at) for each in await catalog.api_keys.all()] == [
+        ("ann", revoked.revoked_at), ("bob", None),
+    ]  # fmt: skip
+    (event,) = await catalog.audit.page(None, 10, action="key.revoke")
+    assert (event.actor, event.object_id) == ("carl", principal.key_id)
+    assert event.detail == {"subject": "ann", "role": "manager"}

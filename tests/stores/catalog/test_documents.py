@@ -1,0 +1,296 @@
+"""Documents in the catalogue: versions, publishing, deletion and progress."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from activities.errors import NotFound, Reason
+from activities.settings import Settings
+from activities.stores.blob_keys import digest
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
+from tests.stores.catalog.conftest import MISSING, ONE, TWO, accepted, publishing, sql
+
+
+async def test_an_upload_is_the_first_version_of_a_document(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It is queued and belongs to who uploaded it; nothing of it is live yet."""
+    taken = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+    document = taken.document
+    assert taken.created
+    assert (document.name, document.version, document.state, document.live_version) == ("a.pdf", 1, "queued", None)
+    assert (document.sha256, document.bytes, document.actor, document.chunks) == (ONE, 7, "ann", 0)
+    assert await catalog.documents.get(document.id) == document
+    assert await catalog.documents.live([document.id]) == {}
+
+
+async def test_the_same_content_makes_no_new_version(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The latest version's content again is answered with that version, queued or ready."""
+    first = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+    again = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "bob")
+    assert (again.created, again.document) == (False, first.document)
+    await catalog.documents.publish(publishing(first.document.id, 1))
+    assert not (await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")).created
+
+
+async def test_other_content_is_the_next_version(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The document keeps its id; also a return to an older content is a new version."""
+    id = await accepted(catalog, kb)
+    second = await catalog.documents.accept(kb.id, "a.pdf", TWO, 8, "bob")
+    assert (second.created, second.document.id, second.document.version) == (True, id, 2)
+    third = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+    assert (third.created, third.document.id, third.document.version) == (True, id, 3)
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+async def test_content_that_came_to_nothing_can_come_again(catalog: Catalog, kb: KnowledgeBase, state: str) -> None:
+    """After a failure or a cancelation the same bytes are a new version, and the reason stays with the old one."""
+    id = await accepted(catalog, kb)
+    reason = Reason("damaged", {"format": "PDF", "detail": "cut off"})
+    await catalog.documents.finish(id, 1, "failed" if state == "failed" else "canceled", reason)
+    failed = await catalog.documents.get(id)
+    assert (failed.state, failed.reason) == (state, reason)
+    again = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+    assert (again.created, again.document.version, again.document.state) == (True, 2, "queued")
+    assert again.document.reason is None
+
+
+async def test_a_failure_does_not_touch_what_is_ready(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A late failure of a published version is ignored; a failed new version leaves the old one live."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.publish(publishing(id, 1))
+    await catalog.documents.finish(id, 1, "failed", Reason("damaged"))
+    assert (await catalog.documents.get(id)).state == "ready"
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    await catalog.documents.finish(id, 2, "failed", Reason("damaged"))
+    document = await catalog.documents.get(id)
+    assert (document.version, document.state, document.live_version) == (2, "failed", 1)
+    assert (await catalog.documents.live([id]))[id].version == 1
+
+
+async def test_uploads_of_one_name_at_once_are_one_document(settings: Settings, kb: KnowledgeBase) -> None:
+    """Several processes that accept the same new name agree on one document with one version."""
+    processes = [Catalog(settings.catalog_url) for _ in range(4)]
+    taken = await asyncio.gather(*(each.documents.accept(kb.id, "a.pdf", ONE, 7, "ann") for each in processes * 2))
+    assert {each.document.id for each in taken} == {taken[0].document.id}
+    assert {each.document.version for each in taken} == {1}
+    assert [each.created for each in taken].count(True) == 1
+    for each in processes:
+        await each.close()
+
+
+async def test_different_contents_of_one_name_at_once_are_versions(settings: Settings, kb: KnowledgeBase) -> None:
+    """None of them is lost: each is a version of its own, numbered without a gap."""
+    processes = [Catalog(settings.catalog_url) for _ in range(6)]
+    taken = await asyncio.gather(
+        *(each.documents.accept(kb.id, "a.pdf", str(n) * 64, 7, "ann") for n, each in enumerate(processes))
+    )
+    assert {each.document.id for each in taken} == {taken[0].document.id}
+    assert sorted(each.document.version for each in taken) == [1, 2, 3, 4, 5, 6]
+    for each in processes:
+        await each.close()
+
+
+async def test_nothing_is_accepted_for_a_knowledge_base_that_is_gone(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """An unknown and a deleted knowledge base are refused alike."""
+    with pytest.raises(NotFound):
+        await catalog.documents.accept(MISSING, "a.pdf", ONE, 7, "ann")
+    await catalog.knowledge_bases.delete(kb.name, "ann")
+    with pytest.raises(NotFound):
+        await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+
+
+async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Each page begins after the last document of the one before; a state narrows them."""
+    ids = [await accepted(catalog, kb, f"{n}.pdf") for n in range(5)]
+    await catalog.documents.publish(publishing(ids[2], 1))
+    first = await catalog.documents.page(kb.id, None, None, 2)
+    second = await catalog.documents.page(kb.id, None, first[-1].id, 2)
+    third = await catalog.documents.page(kb.id, None, second[-1].id, 2)
+    assert [document.id for document in first + second + third] == ids[::-1]
+    assert [document.id for document in await catalog.documents.page(kb.id, "ready", None, 9)] == [ids[2]]
+    assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 4
+    assert await catalog.knowledge_bases.counts([kb.id]) == {kb.id: {"queued": 4, "ready": 1}}
+
+
+async def test_publishing_makes_a_version_live(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It tells which version it replaced, and keeps what the version stands on; publishing twice answers the same."""
+    id = await accepted(catalog, kb)
+    first = await catalog.documents.publish(publishing(id, 1))
+    assert (first.live, first.retired) == (True, [])
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    for _ in range(2):
+        second = await catalog.documents.publish(publishing(id, 2))
+        assert (second.live, second.retired) == (True, [1])
+    document = await catalog.documents.get(id)
+    assert (document.live_version, document.state, document.chunks, document.pages) == (2, "ready", 3, 2)
+    assert [blobs.vectors_key for blobs in await catalog.documents.blobs(id)] == ["vectors/1", "vectors/2"]
+
+
+async def test_publishing_never_goes_back(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """An older version that is ready later retires itself, and says that it was superseded."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    assert (await catalog.documents.publish(publishing(id, 2))).live
+    late = await catalog.documents.publish(publishing(id, 1))
+    assert (late.live, late.retired) == (False, [1])
+    assert (await catalog.documents.live([id]))[id].version == 2
+    assert (await catalog.documents.get(id)).version == 2
+
+
+async def test_a_deleted_document_is_never_published(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A version that is ready after the deletion retires itself, also when the document is long forgotten."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.delete(id, "ann")
+    late = await catalog.documents.publish(publishing(id, 1))
+    assert (late.live, late.retired) == (False, [1])
+    assert await catalog.documents.live([id]) == {}
+    await catalog.documents.remove(id)
+    forgotten = await catalog.documents.publish(publishing(id, 1))
+    assert (forgotten.live, forgotten.retired) == (False, [1])
+
+
+async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Whichever of the two comes first holds: a late publication retires itself, a late cancelation is told so."""
+    id = await accepted(catalog, kb)
+    assert not await catalog.documents.finish(id, 1, "canceled", Reason("canceled"))
+    late = await catalog.documents.publish(publishing(id, 1))
+    assert (late.live, late.retired) == (False, [1])
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    await catalog.documents.publish(publishing(id, 2))
+    assert await catalog.documents.finish(id, 2, "canceled", Reason("canceled"))
+    assert (await catalog.documents.live([id]))[id].version == 2
+
+
+async def test_a_version_is_published_into_one_generation(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """What it was made of there is kept by generation; without one it is the live one, and the last word holds."""
+    id = await accepted(catalog, kb)
+    (dispatch,) = await catalog.intake.undispatched(10)
+    assert dispatch.generation == 1
+    await catalog.documents.publish(publishing(id, 1))
+    shadow = msgspec.structs.replace(publishing(id, 1), chunks_key="chunks/s", vectors_key="vectors/s", generation=2)
+    for chunks in (4, 5):
+        await catalog.documents.publish(msgspec.structs.replace(shadow, chunks=chunks))
+    live = IndexedVersion(generation=1, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
+    other = IndexedVersion(generation=2, chunks_key="chunks/s", vectors_key="vectors/s", rows=5)
+    assert [await catalog.documents.indexed(id, 1, number) for number in (None, 1, 2, 3)] == [live, live, other, None]
+    assert [each.vectors_key for each in await catalog.documents.blobs(id, 2)] == ["vectors/s"]
+    assert [each.vectors_key for each in await catalog.documents.blobs(id, 3)] == [None]
+    parsed, chunks_of = await catalog.references.derived()
+    assert (parsed, chunks_of) == ({digest("parsed/1")}, {digest("chunks/1"), digest("chunks/s")})
+    sql(settings, "UPDATE knowledge_bases SET generation = 2")
+    assert await catalog.documents.indexed(id, 1) == other
+    await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
+    assert [each.generation for each in await catalog.intake.undispatched(10) if each.version == 2] == [2]
+
+
+async def test_what_is_live_is_compared_by_generation(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """How many rows a live version has, and what of, differs between generations; one that lacks it says so."""
+    id = await accepted(catalog, kb)
+    first = await catalog.knowledge_bases.generation(kb.id)
+    sql(settings, "INSERT INTO generations SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations")
+    second = await catalog.knowledge_bases.generation(kb.id, 2)
+    assert (first.generation, second.generation, second.collection) == (1, 2, "kb_g2")
+    with pytest.raises(NotFound):
+        await catalog.knowledge_bases.generation(kb.id, 3)
+    await catalog.documents.publish(publishing(id, 1))
+    for generation, key in ((first, "chunks/1"), (second, None)):
+        ((live,),) = [page async for page in catalog.references.live_versions(generation)]
+        assert (live.chunks, live.chunks_key) == (3, key)
+        assert await catalog.references.live_version(generation, id) == live
+    shadow = msgspec.structs.replace(publishing(id, 1), chunks=5, chunks_key="chunks/s", generation=2)
+    await catalog.documents.publish(shadow)
+    found = await catalog.references.live_version(second, id)
+    assert found is not None
+    assert (found.chunks, found.chunks_key) == (5, "chunks/s")
+
+
+async def test_a_removed_document_leaves_no_row(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """What its versions were in each generation is forgotten with them."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.publish(publishing(id, 1))
+    await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
+    assert len(sql(settings, "SELECT * FROM indexed_versions")) == 2
+    await catalog.documents.delete(id, "ann")
+    await catalog.documents.remove(id)
+    assert sql(settings, "SELECT * FROM indexed_versions") == []
+
+
+async def test_deleting_hides_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """No reader finds the document again; its blobs can be listed until it is removed."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.publish(publishing(id, 1))
+    await catalog.documents.delete(id, "ann")
+    assert await catalog.documents.live([id]) == {}
+    assert await catalog.documents.page(kb.id, None, None, 9) == []
+    assert await catalog.knowledge_bases.counts([kb.id]) == {}
+    for action in (catalog.documents.get(id), catalog.documents.delete(id, "ann")):
+        with pytest.raises(NotFound):
+            await action
+    assert await catalog.documents.deleted(kb.id) == [id]
+    assert [blobs.parsed_key for blobs in await catalog.documents.blobs(id)] == ["parsed/1"]
+    await catalog.documents.remove(id)
+    assert (await catalog.documents.deleted(kb.id), await catalog.documents.blobs(id)) == ([], [])
+
+
+async def test_the_name_is_free_again_after_a_deletion(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The same name is a new document at once, before the old one is removed."""
+    old = await accepted(catalog, kb)
+    await catalog.documents.delete(old, "ann")
+    new = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
+    assert new.created
+    assert new.document.id != old
+    assert new.document.version == 1
+
+
+async def test_only_what_is_deleted_can_be_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Removing a document that somebody can still see does nothing."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.remove(id)
+    assert (await catalog.documents.get(id)).version == 1
+
+
+async def test_many_notes_are_written_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Those with a reason and those without, in any order."""
+    ids = [await accepted(catalog, kb, f"{n}.txt") for n in range(4)]
+    await catalog.intake.dispatched([(id, 1) for id in ids])
+    down = Reason("triton_unavailable", {"detail": "refused"})
+    for reasons in ([None, down, None, down], [down, None, None, None]):
+        await catalog.documents.record_progress(
+            [
+                RunProgress(
+                    document_id=id, version=1, at=datetime.now(UTC), state="waiting" if reason else "running",
+                    stage="embed", reason=reason, waiting_for="triton" if reason else None,
+                )
+                for id, reason in zip(ids, reasons, strict=True)
+            ]
+        )  # fmt: skip
+        found = [await catalog.documents.get(id) for id in ids]
+        assert [each.state for each in found] == ["waiting" if reason else "running" for reason in reasons]
+        assert [each.reason for each in found] == reasons
+
+
+async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_one(
+    catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A version that is back in line stays queued, or nobody would ever start it."""
+    id = await accepted(catalog, kb)
+    note = RunProgress(
+        document_id=id, version=1, at=datetime.now(UTC) + timedelta(hours=1), state="running", stage="embed"
+    )
+    await catalog.documents.record_progress([note])
+    assert (await catalog.documents.get(id)).state == "queued"
+    await catalog.intake.dispatched([(id, 1)])
+    await catalog.documents.record_progress([note])
+    assert (await catalog.documents.get(id)).state == "running"
+    (stalled,) = await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))
+    assert await catalog.stalled_runs.return_to_queue(stalled)
+    assert not await catalog.stalled_runs.return_to_queue(stalled)  # it is not as it was any more
+    await catalog.documents.record_progress([note])
+    assert [each.document_id for each in await catalog.intake.undispatched(10)] == [id]
+    assert await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2)) == []

@@ -1,0 +1,84 @@
+"""Knowledge bases in the catalogue: names, settings and the model of their index."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from activities.contracts.documents import Chunking
+from activities.contracts.questions import AnswerSettings
+from activities.errors import NameTaken, NotFound
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase
+from tests.stores.catalog.conftest import accepted, created, publishing
+
+
+async def test_a_name_belongs_to_one_knowledge_base(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A second one of that name is refused, also when both are created at once."""
+    with pytest.raises(NameTaken):
+        await created(catalog, kb.name)
+    both = await asyncio.gather(created(catalog, "new"), created(catalog, "new"), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in both) == ["KnowledgeBase", "NameTaken"]
+
+
+async def test_a_deleted_knowledge_base_leaves_its_name(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It and its documents are hidden at once, and the name makes a new one with a collection of its own."""
+    id = await accepted(catalog, kb)
+    await catalog.documents.publish(publishing(id, 1))
+    await catalog.knowledge_bases.delete(kb.name, "ann")
+    assert await catalog.documents.live([id]) == {}
+    for action in (catalog.knowledge_bases.get(kb.name), catalog.knowledge_bases.generation(kb.id)):
+        with pytest.raises(NotFound):
+            await action
+    assert (await catalog.knowledge_bases.by_id(kb.id)).name == kb.name
+    (old,) = await catalog.knowledge_bases.generations(kb.id)
+    new = await created(catalog, kb.name)
+    assert new.id != kb.id
+    assert (await catalog.knowledge_bases.get(kb.name)).id == new.id
+    assert (await catalog.knowledge_bases.generation(new.id)).collection != old.collection
+    assert await catalog.documents.deleted(kb.id) == [id]
+
+
+async def test_knowledge_bases_are_listed_by_name(catalog: Catalog) -> None:
+    """Each page begins after the last name of the one before; deleted ones are not listed."""
+    for name in ("c", "a", "d", "b"):
+        await created(catalog, name)
+    await catalog.knowledge_bases.delete("c", "ann")
+    first = await catalog.knowledge_bases.page(None, 2)
+    assert [kb.name for kb in first + await catalog.knowledge_bases.page(first[-1].name, 2)] == ["a", "b", "d"]
+
+
+async def test_an_update_changes_what_it_names(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The other fields stay; the answer is what is read afterwards."""
+    changed = await catalog.knowledge_bases.update(kb.name, {"title": "New", "max_tokens": 100}, "ann")
+    assert (changed.title, changed.chunking, changed.description) == ("New", Chunking(max_tokens=100), "")
+    assert changed.updated_at > kb.updated_at
+    assert await catalog.knowledge_bases.get(kb.name) == changed
+    with pytest.raises(NotFound):
+        await catalog.knowledge_bases.update("nobody", {"title": "New"}, "ann")
+
+
+async def test_an_index_belongs_to_the_first_model_that_fills_it(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Two models that come at once are told the same one; a later model is told which one it is."""
+    generation = await catalog.knowledge_bases.generation(kb.id)
+    assert generation.model_fingerprint is None
+    claims = await asyncio.gather(
+        *(catalog.knowledge_bases.claim_model(generation, f"model {n}", f"print {n}") for n in range(3))
+    )
+    assert len({claim.model_fingerprint for claim in claims}) == 1
+    late = await catalog.knowledge_bases.claim_model(generation, "late", "other")
+    assert late == claims[0] == await catalog.knowledge_bases.generation(kb.id)
+    with pytest.raises(NotFound):
+        await catalog.knowledge_bases.claim_model(msgspec.structs.replace(generation, generation=9), "m", "f")
+
+
+async def test_a_knowledge_base_keeps_how_it_wants_its_answers(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """What is named changes, the rest stays; None takes a setting back."""
+    assert kb.answers == AnswerSettings()
+    await catalog.knowledge_bases.update(kb.name, {}, "ann", {"mode": "generative", "temperature": 0.5})
+    await catalog.knowledge_bases.update(kb.name, {"title": "T"}, "ann", {"instructions": "In verse.", "mode": None})
+    assert (await catalog.knowledge_bases.get(kb.name)).answers == AnswerSettings(
+        temperature=0.5, instructions="In verse."
+    )
