@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.runtime.failures import reason_of
     from activities.runtime.streams import TOPIC, WorkflowStream
     from workflows.contracts import JobState, QuestionJob
-    from workflows.policies import ANSWER_STEP, AT_ONCE, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP, Policy
+    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, LOCAL_ACTIVITY, SHORT_STEP, WAIT_STEP, Policy
     from workflows.stages import Progress, canceled_by
 
 
@@ -98,8 +98,7 @@ class AnswerQuestion:
             ),
             f"Search {job.knowledge_base}",
             INTERACTIVE_STEP,
-            at_once=job.conversation_id is None
-            and job.history_key is None,  # else a language model may rewrite it first
+            local=job.conversation_id is None and job.history_key is None,  # else a language model may rewrite it first
         )
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
@@ -117,7 +116,7 @@ class AnswerQuestion:
             summary=f"Answer from {len(retrieved.sources)} passages ({job.mode})",
             **ANSWER_STEP,
         )
-        if job.at_once and workflow.cancellation_reason() is not None:
+        if job.local_activities and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError  # the activity completed first, but the question is canceled
         for event in answered.unsent:
             self._publish(event)
@@ -148,15 +147,15 @@ class AnswerQuestion:
         await self._execute(signatures.record_answer, record, "Record the answer", SHORT_STEP)
 
     async def _execute(
-        self, function: Callable[..., Any], input: Contract, summary: str, policy: Policy, *, at_once: bool = True
+        self, function: Callable[..., Any], input: Contract, summary: str, policy: Policy, *, local: bool = True
     ) -> Any:
-        """Run an activity; with ``at_once`` as a local one first, which saves several round trips to the server.
+        """Run an activity; with ``local`` as a local one first, which saves several round trips to the server.
 
         If the local attempt fails, a regular activity follows, whose retries wait for a dependency that is down.
         """
-        if at_once and self._job.at_once:
+        if local and self._job.local_activities:
             try:
-                return await workflow.execute_local_activity(function, input, summary=summary, **AT_ONCE)
+                return await workflow.execute_local_activity(function, input, summary=summary, **LOCAL_ACTIVITY)
             except FailureError as exc:
                 if is_cancelled_exception(exc):
                     raise

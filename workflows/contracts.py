@@ -90,7 +90,7 @@ class QuestionJob(Contract, frozen=True):
 
     Earlier turns are in the catalogue (``conversation_id``) or in a blob with the list of ``Turn`` that the client sent
     (``history_key``, which takes precedence). ``hide_stages`` keeps stages of less than a second out of the search
-    attributes. ``at_once`` runs short activities as local ones (False in runs from before the field existed).
+    attributes. ``local_activities`` runs short activities as local ones (False in runs from before the field existed).
     """
 
     question_id: str
@@ -105,7 +105,7 @@ class QuestionJob(Contract, frozen=True):
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
     filter: SearchFilter | None = None
     hide_stages: bool = msgspec.field(default=False, name="quiet")
-    at_once: bool = False
+    local_activities: bool = msgspec.field(default=False, name="at_once")
 
 
 class ReconcileJob(Contract, frozen=True):

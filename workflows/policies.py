@@ -1,6 +1,6 @@
 """Named retry and timeout policies of activities; ``activities.runtime.interceptor`` decides what is retryable.
 
-Attempts are unlimited in all policies but AT_ONCE: errors that cannot pass are raised as non-retryable, so retries
+Attempts are unlimited in all policies but LOCAL_ACTIVITY: errors that cannot pass are raised as non-retryable, so retries
 only wait for dependencies that are down. The interval is capped at 5 s, so that work resumes within 10 s of the
 dependency's return.
 """
@@ -61,7 +61,7 @@ SHORT_STEP = Policy(
 INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
 #: Local activities: one short attempt, because it blocks the workflow task.
-AT_ONCE = LocalPolicy(
+LOCAL_ACTIVITY = LocalPolicy(
     start_to_close_timeout=timedelta(seconds=3),
     retry_policy=RetryPolicy(maximum_attempts=1),
     cancellation_type=ActivityCancellationType.TRY_CANCEL,

@@ -129,7 +129,7 @@ class Asking:
                 documents=query.documents,
                 filter=query.filter,
                 hide_stages=True,
-                at_once=True,
+                local_activities=True,
             )
             await self._jobs.answer(job)
         except (HoldfastError, RPCError):
