@@ -1,8 +1,8 @@
 """Named retry and timeout policies of activities; ``activities.runtime.interceptor`` decides what is retryable.
 
-Attempts are unlimited in all policies but LOCAL_ACTIVITY: errors that cannot pass are raised as non-retryable, so retries
-only wait for dependencies that are down. The interval is capped at 5 s, so that work resumes within 10 s of the
-dependency's return.
+Attempts are unlimited in all policies but LOCAL_ACTIVITY: errors that cannot pass are raised as non-retryable, so
+retries only wait for dependencies that are down. The interval is capped at 5 s, so that work resumes within 10 s of
+the dependency's return.
 """
 
 from __future__ import annotations
