@@ -1,10 +1,13 @@
-"""Ids of workflows: deterministic, so that starting a job twice is starting it once; and the names of their types."""
+"""Workflow ids and workflow type names.
+
+Ids are deterministic, so that starting the same workflow twice starts it once.
+"""
 
 from __future__ import annotations
 
 
 def ingest_id(document_id: str, version: int) -> str:
-    """Workflow id of an ingestion: starting it twice is starting it once."""
+    """Workflow id of the ingestion of a version."""
     return f"ingest/{document_id}/{version}"
 
 
@@ -13,10 +16,8 @@ def batch_workflow_id(batch_id: str) -> str:
     return f"batch/{batch_id}"
 
 
-#: The workflows' types by their names, where their classes cannot be imported.
+#: Workflow type names, for activities: they cannot import the workflow classes.
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
-
-
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 
 
@@ -36,5 +37,5 @@ def question_id(question_id: str) -> str:
 
 
 def reconcile_id(id: str) -> str:
-    """Workflow id of a comparison."""
+    """Workflow id of a reconciliation."""
     return f"reconcile/{id}"
