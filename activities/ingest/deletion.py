@@ -1,4 +1,4 @@
-"""Stopping runs: deletion begins only when nothing is left that could still write."""
+"""Stops the runs of a document or knowledge base: a deletion starts only when no run can write any more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from activities.runtime import temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
 
-#: Seconds between two looks at a run that is stopping.
+#: Seconds between two polls of a run that is stopping.
 LOOK_SECONDS = 0.2
 
 
@@ -26,10 +26,10 @@ class RunActivities:
     @activity.defn(name="stop_runs")
     @heartbeating
     async def stop_runs(self, input: StopRunsInput) -> Stopped:
-        """Cancel the runs of a document, or of a knowledge base with its batches, and wait for their end."""
+        """Cancels the runs of a document, or of a knowledge base with its batches, and waits until they have ended."""
         client = activity.client()
         stopped = 0
-        if input.document_id is None:  # first, so that they start no more documents
+        if input.document_id is None:  # batches first, so that they start no more documents
             for batch in await self._catalog.batches.active(input.knowledge_base_id):
                 stopped += await _stop(client, batch_workflow_id(batch))
         documents = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)
@@ -40,9 +40,9 @@ class RunActivities:
 
 
 async def _stop(client: Client, workflow_id: str) -> bool:
-    """Whether it ran; it does not any more."""
+    """Cancels a run and waits until it has ended; whether it was running."""
     if not await temporal.is_running(client, workflow_id) or not await temporal.cancel(client, workflow_id):
         return False
-    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - it is elsewhere
+    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - polls a remote service
         await asyncio.sleep(LOOK_SECONDS)
     return True

@@ -1,4 +1,4 @@
-"""The publish step and its counterparts: what the catalogue says is live, failed or gone."""
+"""Activities that record a version's outcome in the catalogue (live, failed, paused) and remove documents."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class PublishActivities:
 
     @activity.defn(name="publish")
     async def publish(self, input: PublishInput) -> Published:
-        """Make the version live, in one transaction."""
+        """Makes the version live, in one transaction."""
         return await self._catalog.documents.publish(input)
 
     @activity.defn(name="hold")
     async def record_pause(self, input: PauseInput) -> None:
-        """Write down that a version's run was paused, or goes on."""
+        """Records that a version's run was paused or resumed."""
         await self._catalog.documents.record_pause(input.document_id, input.version, paused=input.paused)
 
     @activity.defn(name="record_failure")
     async def record_failure(self, input: RecordFailureInput) -> FailureRecorded:
-        """Write down why a version did not become ready."""
+        """Records why a version failed or was canceled."""
         state: DocumentState = "canceled" if input.canceled else "failed"
         published = await self._catalog.documents.finish(input.document_id, input.version, state, input.reason)
         return FailureRecorded(purge=not published)
@@ -39,13 +39,13 @@ class PublishActivities:
     @activity.defn(name="remove_document")
     @heartbeating
     async def remove_document(self, input: RemoveInput) -> Removed:
-        """Delete a document's blobs, except those that other documents stand on, and forget it."""
+        """Deletes a document's catalogue rows, and its blobs except those that other documents use."""
         return Removed(blobs=await self._remove(input.document_id))
 
     @activity.defn(name="remove_documents")
     @heartbeating
     async def remove_documents(self, input: KnowledgeBaseInput) -> Removed:
-        """The same for all documents of a deleted knowledge base."""
+        """Removes all documents of a deleted knowledge base, like ``remove_document``. Progress counts documents."""
         documents = await self._catalog.documents.deleted(input.knowledge_base_id)
         blobs = 0
         for done, document_id in enumerate(documents):
@@ -64,7 +64,10 @@ class PublishActivities:
 
 
 async def remove_content(blobs: Blobs, sha256: str) -> int:
-    """Delete the uploaded bytes and all that was made of them: keys are derived, so nothing is missed."""
+    """Deletes the uploaded bytes and every blob derived from them; returns the number of keys.
+
+    The prefixes of derived blobs follow from the key of the blob they were made from, so that none is missed.
+    """
     keys = [original_key(sha256)]
     for parsed_key in await blobs.list(f"parsed/{sha256}"):
         keys.append(parsed_key)
