@@ -179,7 +179,7 @@ async def test_a_bad_title_is_refused(api: httpx.AsyncClient, handbook: str, bod
     assert (await api.get(path)).json()["title"] == QUESTION
 
 
-async def test_a_cursor_of_somewhere_else_is_refused(api: httpx.AsyncClient) -> None:
+async def test_a_cursor_of_another_list_is_refused(api: httpx.AsyncClient) -> None:
     """400 with a sentence."""
     answer = await api.get("/conversations", params={"cursor": "' OR 1=1"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid-request")
