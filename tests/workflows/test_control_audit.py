@@ -11,7 +11,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 
 from activities.contracts.ids import batch_workflow_id, question_id
-from tests.api.conversations.test_conversations import somebody
+from tests.api.conversations.test_conversations import client_of
 from tests.conftest import Platform, assert_eventually, finished, upload
 from tests.workflows.test_batches import batch_is, send
 from tests.workflows.test_control import embedding, fresh_text, state_is
@@ -21,7 +21,7 @@ from tests.workflows.test_replay import replayer
 @pytest.fixture
 async def ada(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an operator with her own key."""
-    async with somebody(platform, "ada", "admin") as client:
+    async with client_of(platform, "ada", "admin") as client:
         yield client
 
 
