@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-# Tests start programs from processes that have gRPC's threads: its handlers of a fork have nothing to do there.
+# Tests start programs from processes with gRPC threads, where gRPC's fork handlers are not needed.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 import httpx
@@ -40,14 +40,14 @@ T = TypeVar("T")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules with a long test come first: at the end, only short ones are left to be shared out."""
+    """Modules with a long test come first, so that only short ones remain to be distributed at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
 
 
 @dataclass(frozen=True)
 class Platform:
-    """A running platform and how to reach each part of it."""
+    """A running platform and the addresses of its parts."""
 
     environ: dict[str, str]
     settings: Settings
@@ -56,13 +56,13 @@ class Platform:
 
     @property
     def url(self) -> str:
-        """Where the API and the page are."""
+        """Base URL of the API and the page."""
         return self.settings.api_url
 
     def pid_of(self, name: str) -> int:
-        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last wrote it.
+        """Process id of a part (``worker-bulk``, ``api``, …) as the supervisor last recorded it.
 
-        Raises ProcessLookupError while there is none.
+        Raises ProcessLookupError while the part does not run.
         """
         pid = json.loads((self.settings.data_dir / "run" / "stack.json").read_text())[name]["pid"]
         if pid is None:
@@ -98,9 +98,9 @@ def _environ(data: Path) -> dict[str, str]:
 
 @contextmanager
 def running_platform(data: Path, **more: str) -> Iterator[Platform]:
-    """`holdfast up` in a folder of its own, on free ports; stopped at the end, and its exit status checked.
+    """`holdfast up` in its own folder, on free ports; stopped at the end, and its exit status checked.
 
-    In a session of its own too: what it does in the background gives way to its own answers, not to other tests.
+    In its own session too: its background work yields to its own answers, not to other tests.
     """
     environ = _environ(data) | more
     log = data / "up.log"
@@ -160,13 +160,13 @@ async def api(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def temporal(platform: Platform) -> Client:
-    """A Temporal client that speaks the platform's contracts."""
+    """A Temporal client with the platform's data converter."""
     return await connect(platform.settings.temporal)
 
 
 @pytest.fixture(scope="module")
 def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalSettings]:
-    """A Temporal server of its own, without workers."""
+    """A Temporal server without workers."""
     settings = TemporalSettings(address=f"127.0.0.1:{free_port()}")
     argv = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless", "--log-level", "error"]
     argv += [part for name in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")]
@@ -181,7 +181,7 @@ def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalSet
 
 @pytest.fixture
 async def temporal_server(dev_server: TemporalSettings) -> TemporalSettings:
-    """The same, once it answers."""
+    """Settings of the dev server, once it responds."""
 
     async def answers() -> bool:
         return await temporal_ready(Settings(temporal=dev_server))
@@ -202,7 +202,7 @@ async def kb(api: httpx.AsyncClient) -> AsyncIterator[str]:
 async def assert_eventually(
     check: Callable[[], Awaitable[T | None]], seconds: float = WAIT_SECONDS, step: float = 0.2
 ) -> T:
-    """Wait until ``check`` answers something true, and return it."""
+    """Wait until ``check`` returns a true value, and return it."""
     deadline = time.monotonic() + seconds
     while True:
         found = await check()
@@ -241,7 +241,7 @@ async def ready(api: httpx.AsyncClient, kb: str, *files: tuple[str, bytes]) -> l
 
 
 async def steps_of(temporal: Client, workflow_id: str) -> list[str]:
-    """The activities that a run has asked for, in order."""
+    """The activity types that a run has scheduled, in order."""
     history = await temporal.get_workflow_handle(workflow_id).fetch_history()
     return [
         event.activity_task_scheduled_event_attributes.activity_type.name

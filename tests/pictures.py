@@ -1,4 +1,4 @@
-"""Pictures of text, made from one that is committed (`data/files/notice.png`) or drawn with Pillow's own font."""
+"""Pictures of text, derived from a committed one (`data/files/notice.png`) or drawn with Pillow's own font."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notice() -> Image.Image:
 
 
 def leave() -> Image.Image:
-    """Its English paragraph."""
+    """The English paragraph of the notice."""
     return notice().crop((40, 450, 1100, 630))
 
 
@@ -42,7 +42,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def picture(kind: str) -> bytes:
-    """The English paragraph as a file of a kind; Pillow cannot write HEIC, so that one is committed."""
+    """The English paragraph as a picture of a kind; Pillow cannot write HEIC, so that one is committed."""
     return (FILES / "leave.heic").read_bytes() if kind == "heic" else encoded(leave(), kind)
 
 
@@ -61,7 +61,7 @@ def drawn(*lines: tuple[int, int, str], size: tuple[int, int], font: int = 24) -
 
 
 def scanned_page(image: Image.Image, layer: bytes = b"") -> pypdf.PageObject:
-    """A PDF page that is a picture, as scanners make it, with the text of another PDF's first page upon it."""
+    """A PDF page that is a picture, as scanners produce it, with the text of another PDF's first page on top."""
     page = pypdf.PdfWriter().add_page(pypdf.PdfReader(io.BytesIO(encoded(image, "pdf", resolution=130))).pages[0])
     if layer:
         page.merge_page(pypdf.PdfReader(io.BytesIO(layer)).pages[0])
@@ -78,5 +78,5 @@ def joined_pdf(*pages: pypdf.PageObject) -> bytes:
 
 
 def mixed_pdf(*texts: str) -> bytes:
-    """A PDF of pages with text, and the scanned English paragraph on a last one."""
+    """A PDF of pages with text, followed by the scanned English paragraph."""
     return joined_pdf(*pypdf.PdfReader(io.BytesIO(simple_pdf(*texts))).pages, scanned_page(leave()))

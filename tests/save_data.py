@@ -1,7 +1,7 @@
-"""Keep a data folder for the upgrade test: ``python -m tests.save_data NAME``.
+"""Saves a data folder for the upgrade test: ``python -m tests.save_data NAME``.
 
-The code of today fills a platform, stops it in the middle of its work, and packs its data folder as
-``tests/data/upgrade/NAME.tar.xz``, with ``saved.json`` (``Saved``): what the platform said of it.
+The current code fills a platform, stops it in the middle of its work, and packs its data folder as
+``tests/data/upgrade/NAME.tar.xz``, with ``saved.json`` (``Saved``): the records that the platform returned.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ DATA, SAVED = "data", "saved.json"
 KB = "handbook"
 ROLES = {"bob": "reader", "vera": "auditor"}
 
-#: Nothing of these is needed by the next start: logs, scratch, process ids.
+#: The next start needs none of these: logs, scratch files, process ids.
 LEFT_OUT = {"run", "logs", "tmp", "up.log"}
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A question under way: its id, who asked it, and words of the answer that it gets."""
+    """A question in flight: its id, its asker, and words of the answer that it gets."""
 
     id: str
     actor: str
@@ -52,7 +52,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform said when it was stopped. Records are as its API gave them."""
+    """The state of the platform when it was stopped. Records are as its API returned them."""
 
     at: datetime
     knowledge_base: str
@@ -72,7 +72,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leave(days: str) -> bytes:
-    """A Markdown document of which there are several versions."""
+    """A Markdown document that exists in several versions."""
     return f"# Leave\n\nEmployees may carry over {days} days of unused annual leave into the next year.".encode()
 
 
@@ -86,7 +86,7 @@ ANSWERS = {PARKING_QUESTION: "seven in the morning", "差旅费用什么时候�
 
 
 async def fill(platform: Platform) -> Saved:
-    """Finished work of every kind, then work under way that can no longer be finished."""
+    """Create finished work of every kind, then work in flight that can no longer finish."""
     keys = {"admin": platform.key} | await more_keys(platform)
     async with AsyncExitStack() as stack:
         admin, bob = [await stack.enter_async_context(signed_in(platform, keys[who])) for who in ("admin", "bob")]
@@ -94,7 +94,7 @@ async def fill(platform: Platform) -> Saved:
         conversation = await converse(admin)
         (long,) = await upload(admin, KB, ("long.txt", long_text(80_000)))
         await embedding(admin, long["id"], 16)
-        os.kill(platform.pid, signal.SIGSTOP)  # what dies now is not started again
+        os.kill(platform.pid, signal.SIGSTOP)  # parts that end from now on are not restarted
         os.kill(platform.pid_of("triton"), signal.SIGKILL)
         await begin_documents(admin, batch)
         questions = await begin_questions(admin, bob)
@@ -119,13 +119,13 @@ async def fill(platform: Platform) -> Saved:
 
 
 def signed_in(platform: Platform, key: str) -> httpx.AsyncClient:
-    """An HTTP client with that key; paths are below ``/api/v1``."""
+    """An HTTP client with this key; paths are below ``/api/v1``."""
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.AsyncClient(base_url=f"{platform.url}/api/v1", headers=headers, timeout=60, trust_env=False)
 
 
 async def items(api: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
-    """All items of a list that fits one page."""
+    """All items of a list that fits on one page."""
     page = (await api.get(path, params={"limit": 1000})).json()
     assert page["next_cursor"] is None
     found: list[dict[str, Any]] = page["items"]
@@ -133,7 +133,7 @@ async def items(api: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
 
 
 async def more_keys(platform: Platform) -> dict[str, str]:
-    """Keys beside the administrator's."""
+    """Create keys beside the administrator's."""
     catalog = Catalog(platform.settings.catalog_url)
     try:
         return {subject: await catalog.api_keys.create(subject, role) for subject, role in ROLES.items()}
@@ -142,7 +142,7 @@ async def more_keys(platform: Platform) -> dict[str, str]:
 
 
 async def finish_some(api: httpx.AsyncClient) -> str:
-    """Documents that are ready, replaced, failed and deleted, a batch at its end; the id of one that is open."""
+    """Create documents that are ready, replaced, failed and deleted, a finished batch and an open one; its id."""
     for name in (KB, "attic"):
         assert (await api.post("/knowledge-bases", json={"name": name})).status_code == 201
     await ready(api, KB, ("leave.md", leave("five")))
@@ -167,7 +167,7 @@ async def finish_some(api: httpx.AsyncClient) -> str:
 
 
 async def converse(api: httpx.AsyncClient) -> str:
-    """A question and one that follows it, rated; the conversation's id."""
+    """Ask a question and a follow-up, rated; the conversation's id."""
     first = await asked(api, KB, LEAVE_QUESTION)
     await answered(api, first["id"])
     id: str = first["conversation_id"]
@@ -178,7 +178,7 @@ async def converse(api: httpx.AsyncClient) -> str:
 
 
 async def answered(api: httpx.AsyncClient, id: str) -> dict[str, Any]:
-    """Wait until a question has come to its end."""
+    """Wait until a question has finished."""
 
     async def check() -> dict[str, Any] | None:
         question: dict[str, Any] = (await api.get(f"/questions/{id}")).json()
@@ -188,7 +188,7 @@ async def answered(api: httpx.AsyncClient, id: str) -> dict[str, Any]:
 
 
 async def begin_documents(api: httpx.AsyncClient, batch: str) -> None:
-    """A new document and a new version that wait for the model, one that is paused, one batch of each kind."""
+    """Upload a new document and a new version that wait for the model, a paused one, and a batch of each kind."""
     (paused,) = await upload(api, KB, ("badges.txt", b"Visitors get a badge at the reception."))
     (version,) = await upload(api, KB, ("leave.md", leave("seven")))
     joined = (await send(api, KB, notes(4)[2:], batch=batch))["documents"]
@@ -216,7 +216,7 @@ async def all_waiting(api: httpx.AsyncClient, batch: str, documents: int) -> Non
 
 
 async def begin_questions(admin: httpx.AsyncClient, bob: httpx.AsyncClient) -> list[Waiting]:
-    """One waits for what its asker has uploaded, one for the model."""
+    """Ask one question that waits for its asker's uploads, and one that waits for the model."""
     (laptops,) = await upload(bob, KB, ("laptops.txt", LAPTOPS))
     await state_is(bob, laptops["id"], "waiting")
     for_index = await asked(bob, KB, "When is a laptop replaced?", wait_for_index=True)
@@ -228,7 +228,7 @@ async def begin_questions(admin: httpx.AsyncClient, bob: httpx.AsyncClient) -> l
 
 
 async def at_step(platform: Platform, workflow_id: str, step: str) -> None:
-    """Wait until a run has asked for a step and waits for it."""
+    """Wait until a run has scheduled an activity and waits for it."""
     temporal = await connect(platform.settings.temporal)
 
     async def check() -> bool:
@@ -239,14 +239,14 @@ async def at_step(platform: Platform, workflow_id: str, step: str) -> None:
 
 
 async def begin_deletions(api: httpx.AsyncClient) -> list[str]:
-    """A document and a knowledge base that are no longer shown, and whose traces nobody removes."""
+    """Delete a document and a knowledge base: both are hidden, and their data are not removed yet."""
     (going,) = [each for each in await items(api, f"/knowledge-bases/{KB}/documents") if each["name"] == "going.txt"]
     accepted = [await api.delete(path) for path in (f"/documents/{going['id']}", "/knowledge-bases/attic")]
     return [each.json()["workflow_id"] for each in accepted]
 
 
 def stop(platform: Platform) -> None:
-    """End the platform, whose supervisor stands still, in the ordinary way, and leave its status to be asked for."""
+    """Stop the platform, whose supervisor is suspended, in the ordinary way; its exit status can still be collected."""
     os.kill(platform.pid, signal.SIGTERM)
     os.kill(platform.pid, signal.SIGCONT)
     os.waitid(os.P_PID, platform.pid, os.WEXITED | os.WNOWAIT)
@@ -256,7 +256,7 @@ def stop(platform: Platform) -> None:
 
 
 def pack(data: Path, saved: Saved, target: Path) -> None:
-    """Write the archive. Databases are written anew without their free pages; nothing names this machine."""
+    """Write the archive. Databases are rewritten without their free pages; nothing names this machine."""
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, tarfile.open(target, "w:xz", preset=9) as packed:
         add(packed, SAVED, msgspec.json.format(msgspec.json.encode(saved)))
@@ -271,23 +271,23 @@ def pack(data: Path, saved: Saved, target: Path) -> None:
 
 
 def kept(data: Path) -> Iterator[Path]:
-    """The files that the next start needs; what a database has beside it is in its copy."""
+    """The files that the next start needs; a database's journal files are merged into its copy."""
     for path in data.rglob("*"):
         if path.is_file() and path.relative_to(data).parts[0] not in LEFT_OUT and "-" not in path.suffix:
             yield path
 
 
 def add(packed: tarfile.TarFile, name: str, content: bytes) -> None:
-    """A file of nobody's, read and written by its owner alone; of 1970, so that a test of any day finds it old."""
+    """A file without an owner, accessible to its owner only, dated 1970: old on any day that a test runs."""
     about = tarfile.TarInfo(name)
     about.size, about.mode = len(content), 0o600
     packed.addfile(about, io.BytesIO(content))
 
 
 def compacted(database: Path, target: Path) -> Path:
-    """A copy of a SQLite database, its log included, in which names of this machine gave way to equally long ones.
+    """A copy of a SQLite database with its log, in which names of this machine are replaced by names of equal length.
 
-    Equally long, because errors that Temporal keeps are in messages that count their bytes.
+    Equal length, because errors that Temporal stores are in messages that count their bytes.
     """
     with closing(sqlite3.connect(database)) as source:
         source.execute("VACUUM INTO ?", (str(target),))
@@ -303,7 +303,7 @@ def compacted(database: Path, target: Path) -> Path:
 
 
 def rename(copy: sqlite3.Connection, table: str, column: str) -> None:
-    """Have no value of a column name this machine; text stays text, also where Temporal put bytes into it."""
+    """Replace names of this machine in a column; text stays text, also where Temporal stored bytes in it."""
     raw = f'CAST("{column}" AS BLOB)'
     copy.execute(
         f'UPDATE "{table}" SET "{column}" = '
@@ -313,21 +313,21 @@ def rename(copy: sqlite3.Connection, table: str, column: str) -> None:
 
 
 def anonymous(value: bytes, names: list[bytes]) -> bytes:
-    """The value with letters in the place of the names."""
+    """The value with letters in place of the names."""
     for name in names:
         value = value.replace(name, name[:1] + b"x" * (len(name) - 1))
     return value
 
 
 def names_of_this_machine(data: Path) -> list[bytes]:
-    """Its host name, as workers give it, and the folders of data, code and libraries."""
+    """Its host name, as workers report it, and the folders of data, code and libraries."""
     folders = [data, Path(sys.prefix), Path(sys.prefix).resolve(), Path(__file__).parents[1], Path.home()]
     names = [f"@{socket.gethostname()}", *map(str, folders)]
     return [name.encode() for name in sorted(set(names), key=len, reverse=True)]
 
 
 def save(name: str) -> None:
-    """Make the archive of that name."""
+    """Create the archive with that name."""
     data = Path(tempfile.mkdtemp(prefix="holdfast-data-"))
     try:
         with running_platform(data) as platform:

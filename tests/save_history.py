@@ -1,6 +1,6 @@
-"""Keep the history of a run for the replay test: ``python -m tests.save_history WORKFLOW_ID NAME``.
+"""Saves the history of a run for the replay test: ``python -m tests.save_history WORKFLOW_ID NAME``.
 
-``NAME`` begins with the workflow's type (``IngestDocument-ready``). The identity of the machine is taken out.
+``NAME`` begins with the workflow's type (``IngestDocument-ready``). The worker's identity is removed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfiles, held to the compose schema and to the code (no engine is needed)."""
+"""docker-compose.yml and the Dockerfiles, checked against the compose schema and the code (no engine is needed)."""
 
 from __future__ import annotations
 
@@ -57,28 +57,28 @@ DOCKERFILES = sorted(path for path in DEPLOY.glob("Dockerfile*") if path.suffix 
 
 
 def filled(text: str) -> str:
-    """The text as compose would fill it in, with ``secret`` for what must be set."""
+    """The text as compose interpolates it, with ``secret`` for required variables."""
     return VARIABLE.sub(lambda match: "secret" if match["kind"] == "?" else match["rest"] or "", str(text))
 
 
 def environment(name: str) -> dict[str, str]:
-    """A service's environment, filled in."""
+    """A service's environment, interpolated."""
     return {key: filled(value) for key, value in SERVICES[name].get("environment", {}).items()}
 
 
 def listens(address: str) -> bool:
-    """Whether ``host:port`` is a service of this file that says it listens on that port."""
+    """Whether ``host:port`` is a service of this file that declares this port."""
     host, _, port = address.rpartition(":")
     service = SERVICES.get(host, {})
     published = [each.rpartition(":")[2] for each in service.get("ports", [])]
     return port in [*service.get("expose", []), *published]
 
 
-# --- the file itself -------------------------------------------------------------------------------
+# --- the compose file -------------------------------------------------------------------------------
 
 
 def test_it_keeps_to_the_compose_schema() -> None:
-    """Every key is one that the Compose Specification knows, with a value of its type."""
+    """Every key is in the Compose Specification, with a value of its type."""
     jsonschema.validate(COMPOSE, SCHEMA)
 
 
@@ -86,7 +86,7 @@ def test_it_keeps_to_the_compose_schema() -> None:
     "change", [{"restrat": "always"}, {"healthcheck": {"test": 5}}, {"depends_on": {"x": {"condition": "up"}}}]
 )
 def test_the_schema_refuses_mistakes(change: dict[str, Any]) -> None:
-    """The schema that the file is held to is a real one: a misspelt key or a wrong value does not pass."""
+    """The schema is effective: a misspelt key or a wrong value does not pass."""
     broken = copy.deepcopy(COMPOSE)
     broken["services"]["api"] |= change
     with pytest.raises(jsonschema.ValidationError):
@@ -94,7 +94,7 @@ def test_the_schema_refuses_mistakes(change: dict[str, Any]) -> None:
 
 
 def test_names_that_are_used_exist() -> None:
-    """Networks, volumes and dependencies are those of this file; what is declared is used."""
+    """Networks, volumes and dependencies are declared in this file, and every declaration is used."""
     for service in SERVICES.values():
         assert set(service.get("depends_on", {})) <= SERVICES.keys()
     networks = {name for service in SERVICES.values() for name in service["networks"]}
@@ -105,15 +105,15 @@ def test_names_that_are_used_exist() -> None:
         assert (ROOT / mounted).is_dir()
 
 
-def test_conditions_fit_what_is_waited_for() -> None:
-    """One-shot services are waited for until they have succeeded, the others until they are healthy (or start)."""
+def test_conditions_fit_the_awaited_services() -> None:
+    """One-shot services are waited for until they succeed, the others until they are healthy (or started)."""
     for service in SERVICES.values():
         for name, need in service.get("depends_on", {}).items():
             assert (need["condition"] == "service_completed_successfully") == (name in ONE_SHOTS), name
 
 
 def test_images_are_pinned() -> None:
-    """Each image names an exact version; Temporal's server and tools are of one version."""
+    """Each image has an exact version; Temporal's server and tools have the same one."""
     for service in SERVICES.values():
         _, colon, tag = service["image"].partition(":")
         assert colon
@@ -123,14 +123,14 @@ def test_images_are_pinned() -> None:
 
 
 def test_our_images_have_the_version_of_the_project() -> None:
-    """What is built here is tagged with the version in pyproject.toml."""
+    """Images built here are tagged with the version in pyproject.toml."""
     built = {service["image"] for service in SERVICES.values() if "build" in service}
     assert {image.partition(":")[2] for image in built} == {PROJECT["version"]}
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_long_running_services_are_watched(name: str) -> None:
-    """A service that stays up has a health check with a limit, is restarted, and has a log that is rotated."""
+    """Each has a health check with a limit, a restart policy, and a rotated log."""
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
     assert service["healthcheck"]["test"][0] == "CMD"
@@ -139,7 +139,7 @@ def test_long_running_services_are_watched(name: str) -> None:
 
 
 def test_only_the_page_and_the_ui_are_published_and_only_here() -> None:
-    """Ports are published on 127.0.0.1; nothing but the API, the UI and the model server can reach out."""
+    """Ports are published on 127.0.0.1; only the API, the UI and the model server have outbound access."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published.keys() == {"api", "temporal-ui"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
@@ -153,7 +153,7 @@ def test_only_the_page_and_the_ui_are_published_and_only_here() -> None:
 
 
 def test_no_password_stands_in_the_file() -> None:
-    """What is secret is a variable without a default, and so is the password in every address."""
+    """Secrets are variables without a default, and so are the passwords in addresses."""
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
             if SECRET.search(key):
@@ -164,8 +164,8 @@ def test_no_password_stands_in_the_file() -> None:
     assert kinds == {"?"}
 
 
-def test_env_example_lists_what_must_be_set() -> None:
-    """Exactly the variables without a default are there, empty; the optional ones are commented out."""
+def test_env_example_lists_the_required_variables() -> None:
+    """Exactly the variables without a default are in it, empty; the optional ones are commented out."""
     text = (DEPLOY / "env.example").read_text()
     found = list(VARIABLE.finditer(json.dumps(COMPOSE)))
     assert set(re.findall(r"^(\w+)=$", text, re.M)) == {match["name"] for match in found if match["kind"] == "?"}
@@ -176,7 +176,7 @@ def test_env_example_lists_what_must_be_set() -> None:
 
 
 def test_secrets_cannot_get_into_an_image() -> None:
-    """Beside each Dockerfile a list admits what it copies and nothing else: no .env, no data, no environment."""
+    """Each Dockerfile's ignore file admits its copied paths and nothing else: no .env, no data, no environment."""
     for dockerfile in DOCKERFILES:
         lines = dockerfile.with_name(f"{dockerfile.name}.dockerignore").read_text().splitlines()
         rules = [line for line in lines if line and not line.startswith("#")]
@@ -190,12 +190,12 @@ def test_secrets_cannot_get_into_an_image() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_settings_exist_and_load(name: str) -> None:
-    """Every HOLDFAST_ variable is a setting of the code, with a value that it accepts."""
+    """Every HOLDFAST_ variable is a setting of the code, with a valid value."""
     load({key: value for key, value in environment(name).items() if key.startswith(PREFIX)})
 
 
 def test_addresses_lead_to_the_services() -> None:
-    """The platform's settings point at services of this file, on ports on which those listen."""
+    """The platform's settings point at services of this file, on ports where those listen."""
     for name in OURS:
         environ = environment(name)
         settings = load({key: value for key, value in environ.items() if key.startswith(PREFIX)})
@@ -206,7 +206,7 @@ def test_addresses_lead_to_the_services() -> None:
 
 
 def test_published_ports_are_those_of_the_settings() -> None:
-    """The API's port and the address of Temporal's UI are what people are told."""
+    """The API's port and the address of Temporal's UI are the documented ones."""
     settings = load({key: value for key, value in environment("api").items() if key.startswith(PREFIX)})
     assert settings.api.host == "0.0.0.0"
     assert SERVICES["api"]["ports"] == [f"127.0.0.1:{settings.api.port}:{settings.api.port}"]
@@ -216,7 +216,7 @@ def test_published_ports_are_those_of_the_settings() -> None:
 
 
 def test_databases_and_buckets_are_made() -> None:
-    """The catalogue's database and user, Temporal's, and both buckets are made before they are used."""
+    """The catalogue's database and user, Temporal's, and both buckets are created before their use."""
     catalog = urlsplit(environment("api")["HOLDFAST_CATALOG_URL"])
     script = (DEPLOY / "postgres/databases.sh").read_text()
     made = set(re.findall(r"CREATE DATABASE (\w+) OWNER (\w+);", script))
@@ -238,14 +238,14 @@ def test_databases_and_buckets_are_made() -> None:
 
 
 def test_each_queue_has_its_own_worker() -> None:
-    """There is one worker service for each task queue, named after it, and none is left out."""
+    """There is one worker service for each task queue, named after it, and none is missing."""
     queues = {name: _after(SERVICES[name]["command"], "--queue") for name in WORKERS}
     assert sorted(queues.values()) == sorted([queue] for queue in Queue.ALL)
     assert all(name == f"worker-{queue}" for name, [queue] in queues.items())
 
 
 def test_a_worker_is_healthy_once_it_polls() -> None:
-    """The health check looks for the very file that the worker touches, in a folder that each start empties."""
+    """The health check tests for the file that the worker touches, in a folder that each start empties."""
     for name in WORKERS:
         [ready] = _after(SERVICES[name]["command"], "--ready-file")
         assert SERVICES[name]["healthcheck"]["test"] == ["CMD", "test", "-e", ready]
@@ -266,7 +266,7 @@ def test_commands_of_the_platform_exist() -> None:
 
 
 def test_triton_loads_the_models_that_the_platform_asks_for() -> None:
-    """Model control is explicit, with the models and the port of the embedded server's clients."""
+    """Model control is explicit, with the models and the port that the embedded server's clients use."""
     command: list[str] = SERVICES["triton"]["command"]
     assert "--model-control-mode=explicit" in command
     loaded = [each.partition("=")[2] for each in command if each.startswith("--load-model=")]
@@ -281,7 +281,7 @@ def test_triton_loads_the_models_that_the_platform_asks_for() -> None:
 
 
 def test_search_attributes_are_those_of_the_code() -> None:
-    """What compose registers, what `holdfast up` registers, and what workflows set is one list."""
+    """Compose and `holdfast up` register the search attributes that workflows set."""
     script = (DEPLOY / "temporal/namespace.sh").read_text()
     registered = re.findall(r"--name (\w+) --type (\w+)", script)
     keys = {value.name for value in vars(search_attributes).values() if isinstance(value, SearchAttributeKey)}
@@ -290,7 +290,7 @@ def test_search_attributes_are_those_of_the_code() -> None:
 
 
 def test_histories_are_kept_as_long_as_by_the_embedded_server() -> None:
-    """The namespace's retention is that of `holdfast up`, in the namespace that the platform uses."""
+    """The platform's namespace has the retention that `holdfast up` sets."""
     script = (DEPLOY / "temporal/namespace.sh").read_text()
     assert re.findall(r"^retention=(\d+)d\b", script, re.M) == [str(RETENTION_DAYS)]
     namespace = environment("temporal-namespace")["TEMPORAL_NAMESPACE"]
@@ -327,7 +327,7 @@ def test_dockerfiles_copy_what_exists(dockerfile: Path) -> None:
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 def test_dockerfiles_are_pinned_and_not_root(dockerfile: Path) -> None:
-    """Base images have exact versions, and the last word on the user is not root's."""
+    """Base images have exact versions, and the last USER is not root."""
     words = list(_instructions(dockerfile))
     stages = {line[-1] for line in words if line[0] == "FROM" and "AS" in line}
     bases = {line[1] for line in words if line[0] == "FROM"} - stages
@@ -344,7 +344,7 @@ def test_builds_use_the_dockerfiles() -> None:
 
 
 def test_the_platform_image_has_the_python_of_the_project() -> None:
-    """The image's Python is the one that the lock file was made for, and all of our packages are copied."""
+    """The image's Python is the one of the lock file, and all packages of the project are copied."""
     dockerfile = DEPLOY / "Dockerfile"
     bases = {line[1] for line in _instructions(dockerfile) if line[0] == "FROM"}
     assert all(base.startswith("python:3.11.") for base in bases)
@@ -365,6 +365,6 @@ def _instructions(dockerfile: Path) -> Iterator[list[str]]:
 
 
 def _copied(dockerfile: Path) -> list[str]:
-    """What a Dockerfile copies out of the repository."""
+    """The paths that a Dockerfile copies from the repository."""
     copies = [line[1:-1] for line in _instructions(dockerfile) if line[0] == "COPY"]
     return [source for sources in copies if not sources[0].startswith("--from") for source in sources]

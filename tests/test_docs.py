@@ -1,4 +1,4 @@
-"""What the documents say, held to the code: settings, commands, formats, targets, versions."""
+"""The documents, checked against the code: settings, commands, formats, targets, versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ readmes = pytest.mark.parametrize("readme", READMES.values(), ids=READMES)
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """All commands of the command line, as they are typed after `holdfast`."""
+    """All commands of the command line, as typed after `holdfast`."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from leaves(command, (*path, name))
@@ -37,7 +37,7 @@ def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def command_at(words: list[str]) -> click.Command | None:
-    """The command that these words call; None if there is none."""
+    """The command that these words name; None if there is none."""
     current: click.Command = cli
     for word in words:
         if not isinstance(current, click.Group):
@@ -50,13 +50,13 @@ def command_at(words: list[str]) -> click.Command | None:
 
 @readmes
 def test_a_readme_is_short(readme: str) -> None:
-    """At most 150 lines: what is longer is not read."""
+    """At most 150 lines."""
     assert len(readme.splitlines()) <= 150
 
 
 @readmes
 def test_every_setting_has_its_place(readme: str) -> None:
-    """Each setting stands in the table once, with the default that the code has; none is there that is not."""
+    """Each setting is in the table once, with the code's default; the table has no others."""
     cells = [cell for row in ROW.findall(readme) for cell in re.findall(r"`([^`]+)`", row)]
     listed = [tuple(cell.partition("=")[::2]) for cell in cells]
     assert sorted(listed) == sorted((name, _default(path)) for name, path in variables().items())
@@ -71,20 +71,20 @@ def _default(path: tuple[str, ...]) -> str:
 
 @readmes
 def test_no_setting_is_invented(readme: str) -> None:
-    """Whatever a document calls HOLDFAST_… is a setting."""
+    """Every HOLDFAST_… in a document is a setting."""
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", readme)) <= variables().keys()
 
 
 @readmes
 def test_every_command_is_there(readme: str) -> None:
-    """Each command stands in a README by the words that a person types."""
+    """A README shows each command as a person types it."""
     missing = [command for command in leaves(cli) if not re.search(rf"`holdfast {command}[` ]", readme)]
     assert not missing
 
 
 @readmes
 def test_commands_in_the_text_exist(readme: str) -> None:
-    """Every `holdfast …` in code is a command; the options that it names are understood."""
+    """Every `holdfast …` in code is a command, and its options exist."""
     for code in CODE.findall(readme):
         for line in re.findall(r"\bholdfast ((?:[a-z]+(?:-[a-z]+)* ?)+[^`&\n]*)", code):
             words = re.match(r"(?:[a-z]+(?:-[a-z]+)* ?)+", line)
@@ -96,7 +96,7 @@ def test_commands_in_the_text_exist(readme: str) -> None:
 
 @readmes
 def test_the_formats_are_those_that_are_read(readme: str) -> None:
-    """The table of formats has exactly the formats of the code; those of one row stand with their extensions."""
+    """The table of formats has exactly the formats of the code; those of one row have their extensions."""
     rows = re.findall(r"^\| ((?:`\w+` )+)\| ((?:`\.\w+` )+)\| .+ \|$", readme, re.M)
     listed = [tuple(re.findall(r"`(\w+)`", names)) for names, _ in rows]
     assert sorted(name for names in listed for name in names) == sorted(item.name for item in FORMATS)
@@ -107,7 +107,7 @@ def test_the_formats_are_those_that_are_read(readme: str) -> None:
 
 @readmes
 def test_make_targets_exist(readme: str) -> None:
-    """Every `make …` that a document names is a target of the Makefile."""
+    """Every `make …` in a document is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.M))
     named = {target for code in CODE.findall(readme) for target in re.findall(r"\bmake ([a-z]+)\b", code)}
     assert {"up", "test", "lint"} <= named <= targets
@@ -115,7 +115,7 @@ def test_make_targets_exist(readme: str) -> None:
 
 @readmes
 def test_files_that_are_named_exist(readme: str) -> None:
-    """Links lead to files of this repository, and so do paths in code."""
+    """Links and paths in code name files of this repository."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
     paths = re.findall(r"`((?:deploy|api|workflows|activities|triton_models|tests)/[\w./-]*)`", readme)
     paths += re.findall(r"\b(deploy/[\w.]+|docker-compose\.yml|\.ci/run)\b", readme)
@@ -136,7 +136,7 @@ def test_both_languages_say_the_same() -> None:
 
 @readmes
 def test_ci_runs_the_test_command(readme: str) -> None:
-    """What a README calls the test command is what CI runs, last, after the checks."""
+    """CI runs the README's test command last, after the checks."""
     script = (ROOT / ".ci/run").read_text()
     commands = [line for line in script.splitlines() if re.match(r"make ", line)]
     assert commands == ["make lint", "make test"]
@@ -153,7 +153,7 @@ def test_the_version_is_one() -> None:
 
 
 def test_the_licence_is_the_one_that_is_declared() -> None:
-    """LICENSE is the whole text of the licence in pyproject.toml, which ships with the package."""
+    """LICENSE is the full text of the licence in pyproject.toml, and the package includes it."""
     text = (ROOT / "LICENSE").read_text()
     assert PROJECT["license"] == "Apache-2.0"
     assert PROJECT["license-files"] == ["LICENSE"]

@@ -1,4 +1,4 @@
-"""The code's shape: small functions, errors handled where they are meant to be, nothing left to do."""
+"""The code's shape: small functions, errors handled only where intended, no leftover to-dos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIGRATIONS = "activities/stores/catalog/migrations/versions/"
 
 FUNCTION_LINES = 60
 
-#: The edges of processes and threads: the only places that handle whatever may come, and why.
+#: The edges of processes and threads: the only places with a broad exception handler, and the reason for each.
 EDGES = {
     "activities/ingest/progress.py": "the edge of a background task; the next write must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
@@ -25,7 +25,7 @@ EDGES = {
     "triton_models/generate/1/model.py": "the edge of a thread, where nobody else would see it",
 }
 
-#: Those of them that may swallow what they caught instead of raising; they make another report of it.
+#: Edges that may swallow the exception instead of raising; they report it in another way.
 REPORTING = {
     "activities/ingest/progress.py",
     "activities/sandbox/server.py",
@@ -46,7 +46,7 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 
 def broad_handlers(tree: ast.AST) -> list[ast.ExceptHandler]:
-    """The handlers of `Exception`, `BaseException` or of nothing in particular."""
+    """The handlers of `Exception`, `BaseException` or without a type."""
     return [
         node
         for node in ast.walk(tree)
@@ -61,14 +61,14 @@ def parsed(file: str) -> ast.Module:
 
 
 def test_the_code_is_found() -> None:
-    """All packages are looked at."""
+    """The list of files covers all packages."""
     assert {file.split("/")[0] for file in FILES} == set(PACKAGES)
     assert len(FILES) > 80
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_module_says_what_it_is_for(file: str) -> None:
-    """Its first statement says what it is for."""
+def test_a_module_has_a_docstring(file: str) -> None:
+    """Its first statement is a docstring."""
     text = (ROOT / file).read_text()
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), "no docstring"
@@ -85,16 +85,16 @@ def test_a_function_fits_on_a_screen(file: str) -> None:
     assert long == {}
 
 
-def test_only_edges_handle_whatever_may_come() -> None:
-    """Everywhere else a handler names what it expects: an outage is never read as an empty result."""
+def test_only_edges_have_broad_handlers() -> None:
+    """Elsewhere a handler names its exceptions: an outage never becomes an empty result."""
     found = {file: broad_handlers(parsed(file)) for file in FILES}
     assert {file for file, handlers in found.items() if handlers} == set(EDGES)
     assert all(len(handlers) <= 1 for handlers in found.values())
 
 
 @pytest.mark.parametrize("file", sorted(set(EDGES) - REPORTING))
-def test_an_edge_passes_on_what_it_caught(file: str) -> None:
-    """It raises again, itself or translated."""
+def test_an_edge_raises_again(file: str) -> None:
+    """The same exception, or a translated one."""
     for handler in broad_handlers(parsed(file)):
         assert any(isinstance(node, ast.Raise) for node in ast.walk(handler))
 
@@ -107,19 +107,19 @@ def test_nothing_is_suppressed_broadly(file: str) -> None:
             assert not BROAD & {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
 
 
-def test_there_is_no_bag_of_things() -> None:
-    """A module is named by what it is for."""
+def test_no_module_is_a_catch_all() -> None:
+    """A module's name states its purpose."""
     bags = re.compile(r"(^|/)(utils?|helpers?|common|misc|base|shared|types|core)(\.py|/)")
     assert [file for file in FILES if bags.search(file)] == []
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_nothing_is_left_to_do(file: str) -> None:
-    """What is not done is an issue, not a comment."""
+def test_no_comment_is_a_to_do(file: str) -> None:
+    """Open work is an issue, not a comment."""
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", (ROOT / file).read_text())
 
 
-#: What reads the environment beside the settings, and why.
+#: Modules that read the environment beside the settings, and the reason for each.
 ENVIRONMENT = {
     "activities/settings.py": "loads the settings",
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
@@ -130,5 +130,5 @@ ENVIRONMENT = {
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("triton_models/")])
 def test_only_settings_read_the_environment(file: str) -> None:
-    """A setting has one way into the code."""
+    """Settings are the only way of a variable into the code."""
     assert file in ENVIRONMENT or not re.search(r"\bos\.(environ|getenv)\b", (ROOT / file).read_text())

@@ -1,4 +1,4 @@
-"""Texts for people: every one is there in English and Chinese, and what is shown is in one of the two."""
+"""Texts for people: each exists in English and Chinese, and is shown in one of the two."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NAMES = {
 
 
 class Strings(ast.NodeVisitor):
-    """The strings of a module that can reach a person: no docstrings, no patterns; an f-string is one string."""
+    """The strings of a module that users may see: no docstrings, no patterns; an f-string is one string."""
 
     def __init__(self) -> None:
         self.found: list[tuple[int, str]] = []
@@ -80,20 +80,20 @@ def strings(source: str) -> list[tuple[int, str]]:
 
 
 def english_words(text: str) -> set[str]:
-    """What is left of a Chinese text when code, parameters, settings and names are taken out."""
+    """The English words of a Chinese text, without code, parameters, settings and names."""
     text = re.sub(r"`[^`]*`|\{[^}]*\}|HOLDFAST_\w+|--\w+|\bhttps?://\S+|Ctrl-C", " ", text)
     return set(WORD.findall(text)) - NAMES
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_string_holds_two_languages(file: Path) -> None:
-    """A string with Chinese in it has no English word; the tables of texts included, but for names and code."""
+    """A string with Chinese has no English word but names and code, tables of texts included."""
     mixed = [(line, text) for line, text in strings(file.read_text()) if HAN.search(text) and english_words(text)]
     allowed = TECHNICAL.get(file.relative_to(ROOT).as_posix(), set())
     assert [each for each in mixed if english_words(each[1]) - allowed] == []
 
 
-#: Words that stand in Chinese texts of the command line as they are: formats, programs, fields, measures.
+#: Words that Chinese texts of the command line keep: formats, programs, fields, measures.
 TECHNICAL = {
     "api/cli/texts/messages.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL", "UTC", *ROLES},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
@@ -101,7 +101,7 @@ TECHNICAL = {
 
 
 def test_a_string_with_two_languages_is_found() -> None:
-    """The rule sees plain strings, f-strings and concatenations, and leaves docstrings and patterns alone."""
+    """The rule checks plain strings, f-strings and concatenations, and skips docstrings and patterns."""
     source = '''"""Docstring 中文 words."""
 import re
 P = re.compile("the|这")
@@ -116,7 +116,7 @@ d = "请发送 `Authorization: Bearer`"
 
 
 def tables() -> Iterator[type[Bilingual]]:
-    """All tables of texts, wherever they stand."""
+    """All tables of texts, wherever they are defined."""
     for file in FILES:
         if "(Bilingual)" in file.read_text():
             importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
@@ -129,7 +129,7 @@ def parameters(text: str) -> set[str]:
 
 
 def test_every_text_is_there_in_both_languages() -> None:
-    """With the same parameters, the English one without Chinese; codes lead back to their texts."""
+    """With the same parameters, the English one without Chinese; each code leads back to its text."""
     checked = 0
     for table in tables():
         for text in table:
@@ -143,7 +143,7 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 
 def calls_with_phrases() -> Iterator[tuple[str, ast.Call]]:
-    """(place, call) of each call that is given a phrase."""
+    """(place, call) of each call with a phrase among its arguments."""
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and any(
@@ -153,7 +153,7 @@ def calls_with_phrases() -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_a_phrase_gets_its_parameters() -> None:
-    """Whoever raises an error with a phrase also gives what stands in the phrase's braces."""
+    """Code that raises an error with a phrase passes the parameters in the phrase's braces."""
     missing, used = [], set[str]()
     for place, call in calls_with_phrases():
         given = {each.arg for each in call.keywords}
@@ -167,7 +167,7 @@ def test_a_phrase_gets_its_parameters() -> None:
 
 
 def test_every_phrase_is_used() -> None:
-    """A phrase that nothing raises is not kept."""
+    """Every phrase in the table is raised somewhere."""
     sources = " ".join(file.read_text() for file in FILES)
     assert [phrase.name for phrase in Phrase if not re.search(rf"Phrase\.{phrase.name}\b", sources)] == []
 
@@ -176,13 +176,13 @@ def test_every_phrase_is_used() -> None:
 
 
 def messages() -> Iterator[tuple[str, str, set[str]]]:
-    """(place, code or its constant beginning, parameters) of every message that the code makes."""
+    """(place, code or its constant beginning, parameters) of every message that the code raises."""
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("Problem", "Message", "_Bad"):
                 continue
             code, names = node.args[0], {str(each.arg) for each in node.keywords}
-            if isinstance(code, ast.Name):  # passed on by the class itself
+            if isinstance(code, ast.Name):  # the class passes its own code on
                 continue
             if isinstance(code, ast.JoinedStr):
                 code = code.values[0]
@@ -191,7 +191,7 @@ def messages() -> Iterator[tuple[str, str, set[str]]]:
 
 
 def test_every_message_has_its_text() -> None:
-    """Each code that a lower layer raises or tells is in the command line's table, and its parameters are given."""
+    """Each code that a lower layer raises or reports is in the command line's table, with its parameters."""
     found = list(messages())
     for place, code, given in found:
         texts = [TEXTS[code]] if code in TEXTS else [texts for key, texts in TEXTS.items() if key.startswith(code)]
@@ -212,10 +212,10 @@ def test_the_command_lines_texts_are_there_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("locale", "sentence"), [("C.UTF-8", "set.csv: it has no questions."), ("zh_CN", "其中没有问题")]
 )
-def test_a_problem_is_told_in_the_language_of_the_terminal(
+def test_a_problem_is_in_the_language_of_the_terminal(
     monkeypatch: pytest.MonkeyPatch, locale: str, sentence: str
 ) -> None:
-    """With the messages that stand in it."""
+    """Including the messages inside it."""
     monkeypatch.setenv("LC_ALL", locale)
     problem = Problem("eval.bad-file", path="set.csv", problem=Message("eval.no-questions"))
     assert sentence in text_of(problem)
@@ -225,7 +225,7 @@ def test_a_problem_is_told_in_the_language_of_the_terminal(
 # --- reasons ---------------------------------------------------------------------------------------
 
 
-def test_a_phrase_is_told_in_the_language_that_is_asked_for() -> None:
+def test_a_phrase_is_rendered_in_the_requested_language() -> None:
     """With its parameters, also after it was stored."""
     error = InvalidName(name="x", detail=Phrase.NAME_TOO_LONG, limit=255)
     assert str(error) == "The name “x” cannot be used: it is longer than 255 characters."
@@ -234,31 +234,31 @@ def test_a_phrase_is_told_in_the_language_that_is_asked_for() -> None:
 
 
 def test_a_stored_phrase_has_its_english_text_beside_its_code() -> None:
-    """So that a version that does not know the phrase still has something to show."""
+    """A version that lacks the phrase still has a text to show."""
     params = DamagedDocument(format=Phrase.PICTURE, detail="cut").reason.params
     assert params == {"format": "a picture", "@format": "picture", "detail": "cut"}
     later = Reason("damaged", {"format": "a hologram", "@format": "from-the-future", "detail": "cut"})
     assert "a hologram" in later.render("zh")
 
 
-def test_a_reason_of_an_older_version_is_told_as_it_was() -> None:
-    """Plain strings are shown as they were stored."""
+def test_a_reason_of_an_older_version_is_shown_as_stored() -> None:
+    """Plain strings are shown unchanged."""
     old = Reason("invalid-name", {"name": "x", "detail": "it is empty / 名称为空"})
     assert old.render("en") == "The name “x” cannot be used: it is empty / 名称为空."
 
 
-def test_what_people_type_is_never_taken_for_a_text() -> None:
+def test_user_input_is_never_taken_for_a_text() -> None:
     """Not for a word, not for a phrase, not for a template."""
     assert NotFound(kind="document", id="ready").reason.render("zh") == "不存在该文档“ready”，或此密钥无权查看。"
     assert "question-empty" in InvalidName(name="question-empty", detail="@name-empty").reason.render("zh")
     assert "{limit}" in InvalidName(name="{limit}", detail=Phrase.NAME_TOO_LONG, limit=1).reason.render("zh")
 
 
-# --- what people see -------------------------------------------------------------------------------
+# --- texts that users see -------------------------------------------------------------------------------
 
 
-def test_what_msgspec_says_is_told_in_both_languages() -> None:
-    """Every message that a wrong body gets has its phrase; none is shown in English to a Chinese reader."""
+def test_messages_of_msgspec_exist_in_both_languages() -> None:
+    """Every message about an invalid body has its phrase; a Chinese reader gets none in English."""
     bodies = (b'{"filter": {"pages": {"from": "x"}}}', b'{"filter": {"pages": {"from": 0}}}', b"[]", b"{", b"x")
     bodies += (b'{"filter": {"name": ""}}', b'{"filter": {"colour": 1}}', b'{"mode": "magic"}', b'{"n": 1e999}', b"{}")
     for body in bodies:
@@ -271,7 +271,7 @@ def test_what_msgspec_says_is_told_in_both_languages() -> None:
 
 
 def test_a_wrong_setting_is_explained_in_one_language() -> None:
-    """English has no Chinese in it, and Chinese says what is wrong in Chinese."""
+    """The English text has no Chinese, and the Chinese text explains the mistake in Chinese."""
     for environ in ({"HOLDFAST_API_PORT": "0"}, {"HOLDFAST_LOG_LEVEL": "loud"}, {"HOLDFAST_X": "1"}):
         with pytest.raises(SettingsError) as caught:
             load(environ)
@@ -281,7 +281,7 @@ def test_a_wrong_setting_is_explained_in_one_language() -> None:
 
 
 class Probe(msgspec.Struct, forbid_unknown_fields=True):
-    """A body with what the API's bodies have."""
+    """A body with the kinds of fields that the API's bodies have."""
 
     needed: str
     filter: SearchFilter = SearchFilter()
@@ -310,7 +310,7 @@ def names(request: Request[object, object, object], limit: Annotated[int, Parame
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """An application with the API's errors."""
+    """An application with the API's error handlers."""
     app = Litestar([probe, chat, names], exception_handlers=EXCEPTION_HANDLERS, openapi_config=None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
@@ -344,7 +344,7 @@ BAD: list[tuple[str, str, dict[str, object]]] = [
 async def test_a_refusal_is_in_the_language_of_the_request(
     client: httpx.AsyncClient, method: str, path: str, sent: dict[str, object]
 ) -> None:
-    """An English client sees no Chinese, a Chinese one a Chinese sentence and no English one."""
+    """An English client gets no Chinese, a Chinese one a Chinese sentence and no English one."""
     for language in ("en", "zh-CN"):
         headers = {"Accept-Language": language, **sent.get("headers", {})}  # type: ignore[dict-item]
         answer = await client.request(method, path, **(sent | {"headers": headers}))  # type: ignore[arg-type]
@@ -353,13 +353,13 @@ async def test_a_refusal_is_in_the_language_of_the_request(
         if language == "en":
             assert not HAN.search(detail)
         else:
-            told = re.sub(r"“[^”]*”|（.*）", " ", detail)  # what was sent, what a library says
+            told = re.sub(r"“[^”]*”|（.*）", " ", detail)  # the sent value, a library's message
             assert HAN.search(told), detail
             assert not english_words(told) - {"DELETE"}, detail
 
 
-def test_what_refuses_in_a_struct_is_one_of_our_errors() -> None:
-    """A filter that cannot be is refused with a phrase, not with msgspec's quotation of an English sentence."""
+def test_validation_in_a_struct_raises_holdfasts_errors() -> None:
+    """An impossible filter is refused with a phrase, not with msgspec's quotation of an English sentence."""
     for value in ({"tags": ["x" * 64, "  "]}, {"uploaded": {"until": "9999-12-31"}}):
         with pytest.raises(InvalidRequest) as caught:
             msgspec.convert(value, SearchFilter)

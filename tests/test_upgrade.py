@@ -1,7 +1,7 @@
-"""Data of earlier code: a platform starts on it, finishes what was under way, and answers.
+"""Data of earlier code: a platform starts on it, finishes the work in flight, and answers.
 
-``tests/data/upgrade`` holds data folders as earlier code left them in the middle of its work; they are only ever
-added to (``python -m tests.save_data NAME``).
+``tests/data/upgrade`` holds data folders as earlier code left them in the middle of its work; files there are only
+ever added (``python -m tests.save_data NAME``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MEASURED = {"rate_per_minute"}
 
 @dataclass(frozen=True)
 class Upgraded:
-    """A platform of today on data of earlier code, and its users."""
+    """A platform of the current code on data of earlier code, and its users."""
 
     platform: Platform
     saved: Saved
@@ -51,8 +51,8 @@ class Upgraded:
 
 @pytest.mark.long
 @pytest.mark.parametrize("archive", FOLDERS, ids=lambda path: path.name.removesuffix(".tar.xz"))
-async def test_earlier_data_is_taken_over(archive: Path, tmp_path: Path) -> None:
-    """Keys, documents, answers and audit trail are as they were, and everything that was under way comes to its end."""
+async def test_a_platform_starts_on_earlier_data(archive: Path, tmp_path: Path) -> None:
+    """Keys, documents, answers and audit trail are unchanged, and all work in flight finishes."""
     saved, data = unpacked(archive, tmp_path)
     assert saved.at.timestamp() < time.time(), "the clock is before the data: Temporal would wait until then"
     assert local_env.read(data)["HOLDFAST_API_KEY"] == saved.keys["admin"]
@@ -63,22 +63,22 @@ async def test_earlier_data_is_taken_over(archive: Path, tmp_path: Path) -> None
                 for subject, key in saved.keys.items()
             }
             upgraded = Upgraded(platform, saved, users)
-            await as_it_was(upgraded)
-            await found_at_once(upgraded)
-            await comes_to_its_end(upgraded)
-            await can_be_changed(upgraded)
-            nothing_is_wrong(upgraded)
+            await finished_work_is_unchanged(upgraded)
+            await ready_documents_are_found(upgraded)
+            await work_in_flight_finishes(upgraded)
+            await documents_can_be_changed(upgraded)
+            stores_agree(upgraded)
 
 
 def unpacked(archive: Path, folder: Path) -> tuple[Saved, Path]:
-    """What was said of the data, and the data folder."""
+    """The saved records, and the data folder."""
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     return msgspec.json.decode((folder / SAVED).read_bytes(), type=Saved), folder / DATA
 
 
 def within(before: Any, after: Any) -> bool:
-    """Whether all that was said before is said still; fields may have been added."""
+    """Whether all earlier values are still returned; fields may have been added."""
     if isinstance(before, dict) and isinstance(after, dict):
         return all(key in MEASURED or (key in after and within(before[key], after[key])) for key in before)
     if isinstance(before, list) and isinstance(after, list):
@@ -86,8 +86,8 @@ def within(before: Any, after: Any) -> bool:
     return bool(before == after)
 
 
-async def as_it_was(upgraded: Upgraded) -> None:
-    """What was at its end is shown as before, to the same people."""
+async def finished_work_is_unchanged(upgraded: Upgraded) -> None:
+    """Finished work is shown as before, to the same people."""
     api, saved = upgraded.api, upgraded.saved
     for kind in ("documents", "batches"):
         now = {each["id"]: each for each in await items(api, f"{upgraded.kb}/{kind}")}
@@ -104,8 +104,8 @@ async def as_it_was(upgraded: Upgraded) -> None:
     assert (await upgraded.users["bob"].get("/audit/events")).status_code == 403
 
 
-async def found_at_once(upgraded: Upgraded) -> None:
-    """Search and new questions find what was ready."""
+async def ready_documents_are_found(upgraded: Upgraded) -> None:
+    """Search and new questions find the documents that were ready."""
     for question, words in upgraded.saved.answers.items():
         hits = (await upgraded.api.post(f"{upgraded.kb}/search", json={"query": question})).json()["hits"]
         assert words in hits[0]["text"]
@@ -114,8 +114,8 @@ async def found_at_once(upgraded: Upgraded) -> None:
         assert words in last["answer"]
 
 
-async def comes_to_its_end(upgraded: Upgraded) -> None:
-    """Documents, batches, questions and deletions under way: what was paused when it is resumed, the rest by itself."""
+async def work_in_flight_finishes(upgraded: Upgraded) -> None:
+    """Documents, batches, questions and deletions: paused ones after a resume, the rest by themselves."""
     api, saved = upgraded.api, upgraded.saved
     for batch in saved.batches:
         if batch["state"] == "paused":
@@ -140,15 +140,15 @@ async def comes_to_its_end(upgraded: Upgraded) -> None:
 
 
 async def receipt(platform: Platform, workflow_id: str) -> dict[str, Any]:
-    """Wait for the receipt of a deletion; no rows are left."""
+    """Wait for the receipt of a deletion; no rows remain."""
     temporal = await connect(platform.settings.temporal)
     found: dict[str, Any] = await temporal.get_workflow_handle(workflow_id).result()
     assert found["rows_after"] == 0, found
     return found
 
 
-async def can_be_changed(upgraded: Upgraded) -> None:
-    """The same content is known, a failed document is tried again, and one that was there can be deleted."""
+async def documents_can_be_changed(upgraded: Upgraded) -> None:
+    """The same content is recognised, a failed document is retried, and an old one can be deleted."""
     api, saved = upgraded.api, upgraded.saved
     documents = [each for each in saved.documents if each["state"] == "ready"]
     for document in documents:
@@ -164,8 +164,8 @@ async def can_be_changed(upgraded: Upgraded) -> None:
     assert (await receipt(upgraded.platform, deleted["workflow_id"]))["rows_before"] > 0
 
 
-def nothing_is_wrong(upgraded: Upgraded) -> None:
-    """All stores agree; what goes is the archives that were unpacked."""
+def stores_agree(upgraded: Upgraded) -> None:
+    """All stores agree; only the unpacked archives are removed."""
     archives = [batch for batch in upgraded.saved.batches if batch["name"].endswith(".zip")]
     for finding in repaired(upgraded.platform):
         assert (finding["kind"], finding["count"]) == ("stray_blobs", len(archives)), finding
@@ -173,7 +173,7 @@ def nothing_is_wrong(upgraded: Upgraded) -> None:
 
 
 def repaired(platform: Platform) -> list[dict[str, Any]]:
-    """What `holdfast doctor --repair` found, and mended."""
+    """The discrepancies that `holdfast doctor --repair` found and repaired."""
     ran = platform.holdfast("doctor", "--repair", "--json")
     assert ran.returncode == 0, ran.stderr
     findings: list[dict[str, Any]] = json.loads(ran.stdout)["report"]["findings"]

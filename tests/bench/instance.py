@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 900
 STOP_SECONDS = 60
 ELSEWHERE = ("HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_CATALOG_URL", "HOLDFAST_BLOBS_URL", "HOLDFAST_MILVUS_TOKEN")
-"""Settings that would lead the bench's own platform to somebody's data."""
+"""Settings that would lead the bench's own platform to other people's data."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Faults: processes are killed at random while documents are taken in, and afterwards everything must add up."""
+"""Chaos tests: processes are killed at random during ingestion, and afterwards all stores must agree."""

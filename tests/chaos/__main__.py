@@ -1,4 +1,4 @@
-"""``make chaos``: a long run, with as many kills, documents and repetitions as one likes."""
+"""``make chaos``: a long run with any number of kills, documents and repetitions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def one(folder: Path, arguments: argparse.Namespace, seed: int) -> bool:
-    """One run; whether all invariants held."""
+    """Do one run; returns whether all invariants hold."""
     began = time.monotonic()
 
     def say(text: str) -> None:

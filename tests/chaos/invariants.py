@@ -1,4 +1,4 @@
-"""What must hold when everything has come to rest, whatever was killed (DESIGN §7)."""
+"""What must hold when all work has finished, whatever was killed (DESIGN §7)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workflows.client.connection import connect
 
 
 class Discrepancies(msgspec.Struct):
-    """What a run came to; ``broken`` says which invariants do not hold."""
+    """The results of a run; ``broken`` lists the invariants that do not hold."""
 
     documents: int
     states: dict[str, int]
@@ -31,7 +31,7 @@ class Discrepancies(msgspec.Struct):
 
 
 async def audit(run: Run) -> Discrepancies:
-    """Look at every store."""
+    """Check every store."""
     settings = run.platform.settings
     catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
     milvus = Milvus(settings.milvus.uri, settings.milvus.token)
@@ -64,7 +64,7 @@ async def audit(run: Run) -> Discrepancies:
 
 
 def _fate(upload: Upload, document: Document | None, run: Run) -> list[str]:
-    """Accepted is not lost: ready, failed with a reason, replaced by a newer version, or deleted on request."""
+    """An accepted upload is not lost: ready, failed with a reason, replaced by a newer version, or deleted."""
     name = upload.file.name
     if upload.deleted:
         return []
@@ -92,7 +92,7 @@ async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> in
 
 
 async def _runs_left(run: Run) -> list[str]:
-    """Runs that go on although nothing is pending; batches and deletions get a moment for their last step."""
+    """Runs that continue although nothing is pending; batches and deletions get a moment for their last step."""
     client = await connect(run.platform.settings.temporal)
     deadline = time.monotonic() + 60
     while True:
@@ -114,7 +114,7 @@ async def _orphans(catalog: Catalog, blobs: Blobs, documents: dict[str, Document
 
 
 async def _chunks_made(blobs: Blobs) -> int:
-    """Distinct texts that had to be embedded, document by document; those of deleted ones are not counted."""
+    """Distinct texts that had to be embedded, per document; those of deleted ones are not counted."""
     total = 0
     for key in await blobs.list("chunks"):
         total += len({chunk.text for chunk in await blobs.load(key, list[Chunk])})
@@ -122,7 +122,7 @@ async def _chunks_made(blobs: Blobs) -> int:
 
 
 def _embedded(run: Run) -> int:
-    """Chunks that were sent to the model, as the workers' logs have it (at level debug)."""
+    """Chunks that were sent to the model, according to the workers' logs (at level debug)."""
     total = 0
     for path in sorted((run.platform.settings.data_dir / "logs").glob("worker-bulk.log*")):
         for line in path.read_text(errors="replace").splitlines():
@@ -132,7 +132,7 @@ def _embedded(run: Run) -> int:
 
 
 def _work_done_again(run: Run, findings: Discrepancies) -> list[str]:
-    """At most what was in flight when something was killed, and what deleted documents had cost."""
+    """At most the work in flight at each kill, and the work of deleted documents."""
     settings = run.platform.settings
     in_flight = len(run.killed) * settings.worker.gpu_slots * 2 * GROUP
     deleted = sum(len(upload.file.content) // 200 + 8 for upload in run.accepted if upload.deleted)

@@ -1,4 +1,4 @@
-"""The documents of a chaos run: every kind of file, some of them broken, each with a text of its own."""
+"""The documents of a chaos run: every kind of file, some of them broken, each with its own text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 
 from tests.documents import encrypted, long_text, simple_docx, simple_html, simple_pdf
 
-#: Characters of the longest documents: enough that a kill meets them in the middle of embedding.
+#: Characters of the longest documents: enough that kills happen while they are being embedded.
 LONG = 60_000
 
 
@@ -22,7 +22,7 @@ class File:
 
 
 def files(count: int, random: Random) -> list[File]:
-    """As many files, the same for the same seed."""
+    """This many files, the same for the same seed."""
     return [_file(number, random) for number in range(count)]
 
 

@@ -15,7 +15,7 @@ import httpx
 from tests.chaos.library import File, another_version, files
 from tests.conftest import Platform
 
-#: Every kind of process; killing a worker means any of them.
+#: Every kind of process; killing a worker kills any one of them.
 PARTS = ("temporal", "milvus", "triton", "worker-interactive", "worker-cpu", "worker-bulk", "api")
 
 Call = Callable[[], Awaitable[httpx.Response]]
@@ -23,7 +23,7 @@ Call = Callable[[], Awaitable[httpx.Response]]
 
 @dataclass
 class Upload:
-    """What became of one accepted upload."""
+    """The outcome of one accepted upload."""
 
     file: File
     document_id: str
@@ -33,7 +33,7 @@ class Upload:
 
 @dataclass
 class Run:
-    """A run against a platform; ``say`` tells what it does."""
+    """A run against a platform; ``say`` reports its progress."""
 
     platform: Platform
     documents: int
@@ -44,7 +44,7 @@ class Run:
     killed: list[str] = field(default_factory=list)
 
     async def go(self, settle_seconds: float) -> None:
-        """All of it up to the point where nothing is pending any more."""
+        """Run until nothing is pending any more."""
         random = Random(self.seed)
         headers = {"Authorization": f"Bearer {self.platform.key}"}
         async with httpx.AsyncClient(
@@ -82,21 +82,21 @@ class Run:
             upload.deleted = upload.deleted or upload.document_id == which.document_id
 
     async def _kill(self, random: Random) -> None:
-        """One process at a time, while there is work."""
+        """Kill one process at a time while there is work."""
         for number in range(self.kills):
             await asyncio.sleep(random.uniform(1.0, 4.0))
             part = PARTS[number % len(PARTS)] if number < len(PARTS) else random.choice(PARTS)
             try:
                 os.kill(self.platform.pid_of(part), signal.SIGKILL)
             except (ProcessLookupError, KeyError, ValueError):
-                continue  # it was dead already, and is being started
+                continue  # it has died already and is restarting
             self.killed.append(part)
             self.say(f"killed {part} ({len(self.accepted)} documents accepted)")
 
     async def _patiently(
         self, call: Callable[[], Awaitable[httpx.Response]], wanted: tuple[int, ...]
     ) -> httpx.Response:
-        """As a client does it: what was not answered, or answered 429 or 503, is tried again."""
+        """Repeat a request that got no response, 429 or 503, as clients do."""
         deadline = time.monotonic() + 120
         while True:
             try:
@@ -110,7 +110,7 @@ class Run:
             await asyncio.sleep(0.3)
 
     async def _settled(self, seconds: float) -> None:
-        """Until every document is at its end."""
+        """Wait until every document has finished."""
         deadline = time.monotonic() + seconds
         while True:
             pending = 0

@@ -13,7 +13,7 @@ from tests.conftest import running_platform
 
 @pytest.mark.long
 async def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
-    """Each kind of process is killed once while documents come in; afterwards everything adds up."""
+    """Each kind of process is killed once during uploads; afterwards all invariants hold."""
     with running_platform(tmp_path, HOLDFAST_LOG_LEVEL="debug", HOLDFAST_LOG_FORMAT="json") as platform:
         run = Run(platform, documents=16, kills=len(PARTS), seed=7, say=print)
         await run.go(settle_seconds=180)

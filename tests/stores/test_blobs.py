@@ -1,4 +1,4 @@
-"""The blob store in a local folder: what is put is got back, what is not there is said, an outage is an outage."""
+"""The blob store in a local folder: blobs come back unchanged, a missing blob is reported, an outage is an outage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The store's folder, not made yet; its name needs care in a URL."""
+    """The store's folder, not created yet; its name needs escaping in a URL."""
     return tmp_path / "a b" / "blobs"
 
 
@@ -37,8 +37,8 @@ def files(root: Path) -> set[Path]:
     return {path for path in root.rglob("*") if path.is_file()}
 
 
-async def test_what_was_put_is_got_back(blobs: Blobs) -> None:
-    """Byte for byte; putting it again changes nothing."""
+async def test_a_blob_comes_back_as_it_was_put(blobs: Blobs) -> None:
+    """Byte for byte; a second put changes nothing."""
     for data in (b"", b"some bytes", bytes(range(256)) * 10):
         for _ in range(2):
             await blobs.put("originals/x", data)
@@ -47,8 +47,8 @@ async def test_what_was_put_is_got_back(blobs: Blobs) -> None:
             assert await blobs.exists("originals/x")
 
 
-async def test_a_struct_is_kept_as_it_is(blobs: Blobs) -> None:
-    """What was saved is loaded as the same type; as another type it is refused."""
+async def test_a_struct_comes_back_with_its_type(blobs: Blobs) -> None:
+    """Loading it as another type fails."""
     chunks = [Chunk(ordinal=0, text="文字", tokens=2, page=3), Chunk(ordinal=1, text="text", tokens=1)]
     await blobs.save("chunks/a/b", chunks)
     assert await blobs.load("chunks/a/b", list[Chunk]) == chunks
@@ -57,7 +57,7 @@ async def test_a_struct_is_kept_as_it_is(blobs: Blobs) -> None:
 
 
 async def test_a_file_object_is_put_whole(blobs: Blobs, tmp_path: Path) -> None:
-    """From its beginning to its end, larger than one piece; also from memory."""
+    """From its beginning to its end, larger than one part; also from memory."""
     data = bytes(range(251)) * (12 * MIB // 251)
     path = tmp_path / "upload"
     path.write_bytes(data)
@@ -68,8 +68,8 @@ async def test_a_file_object_is_put_whole(blobs: Blobs, tmp_path: Path) -> None:
     assert await blobs.size("originals/memory") == len(data)
 
 
-async def test_what_is_not_there_is_a_key_error(blobs: Blobs, tmp_path: Path) -> None:
-    """Every way of reading says so with the key; asking whether it exists is no error."""
+async def test_a_missing_blob_is_a_key_error(blobs: Blobs, tmp_path: Path) -> None:
+    """Every way of reading raises it with the key; `exists` returns False."""
     await blobs.put("originals/there", b"x")
     assert not await blobs.exists("originals/missing")
     for key in ("originals/missing", "nowhere/at/all", "originals"):
@@ -87,7 +87,7 @@ async def test_what_is_not_there_is_a_key_error(blobs: Blobs, tmp_path: Path) ->
 
 
 async def test_a_prefix_is_a_whole_segment(blobs: Blobs) -> None:
-    """`parsed/ab` lists what is below it, not its neighbour `parsed/abc`; an unknown prefix lists nothing."""
+    """`parsed/ab` lists the keys below it, not its neighbour `parsed/abc`; an unknown prefix lists nothing."""
     for key in ("parsed/ab/1", "parsed/ab/2", "parsed/ab/deep/3", "parsed/abc/4", "parsed2/ab/5"):
         await blobs.put(key, b"x")
     assert sorted(await blobs.list("parsed/ab")) == ["parsed/ab/1", "parsed/ab/2", "parsed/ab/deep/3"]
@@ -108,7 +108,7 @@ async def test_more_keys_than_one_batch_are_listed(blobs: Blobs) -> None:
     [(0, None), (1, None), (MIB - 1, MIB + 1), (MIB, 2 * MIB), (0, 1), (2 * MIB + 4, None), (5, 5), (3 * MIB, None)],
 )
 async def test_a_range_is_streamed(blobs: Blobs, start: int, end: int | None) -> None:
-    """Exactly the bytes from `start` up to `end`, in pieces of at most 1 MiB; beyond the end there are none."""
+    """Exactly the bytes from `start` up to `end`, in pieces of at most 1 MiB; none beyond the end of the blob."""
     data = bytes(range(251)) * (2 * MIB // 251) + b"the rest"
     await blobs.put("originals/long", data)
     pieces = [piece async for piece in blobs.stream("originals/long", start, end)]
@@ -117,7 +117,7 @@ async def test_a_range_is_streamed(blobs: Blobs, start: int, end: int | None) ->
 
 
 async def test_an_empty_blob_is_streamed(blobs: Blobs, tmp_path: Path) -> None:
-    """As nothing, and downloaded as an empty file."""
+    """It yields nothing, and downloads as an empty file."""
     await blobs.put("originals/empty", b"")
     assert [piece async for piece in blobs.stream("originals/empty")] == []
     await blobs.download("originals/empty", tmp_path / "target")
@@ -125,7 +125,7 @@ async def test_an_empty_blob_is_streamed(blobs: Blobs, tmp_path: Path) -> None:
 
 
 async def test_a_blob_is_downloaded(blobs: Blobs, tmp_path: Path) -> None:
-    """The file has its bytes, whatever the file held before."""
+    """The file has its bytes, whatever the file contained before."""
     data = bytes(range(256)) * (3 * MIB // 256) + b"!"
     await blobs.put("originals/long", data)
     (tmp_path / "target").write_bytes(bytes(5 * MIB))
@@ -134,7 +134,7 @@ async def test_a_blob_is_downloaded(blobs: Blobs, tmp_path: Path) -> None:
 
 
 async def test_deleting_is_idempotent(blobs: Blobs) -> None:
-    """What is gone can be deleted again; neighbours stay."""
+    """A missing blob can be deleted again; neighbours stay."""
     await blobs.put("originals/a", b"a")
     await blobs.put("originals/b", b"b")
     for _ in range(2):
@@ -152,7 +152,7 @@ async def test_the_folder_is_made_when_it_is_missing(blobs: Blobs, folder: Path)
 
 
 async def test_a_store_that_cannot_be_used_is_an_outage(blobs: Blobs, folder: Path) -> None:
-    """The folder has become a file: every way of using it raises BlobsUnavailable, none says "not there"."""
+    """The folder is a file: every operation raises BlobsUnavailable, none reports a missing blob."""
     await blobs.put("originals/a", b"a")
     (folder / "originals" / "a").unlink()
     (folder / "originals").rmdir()
@@ -170,7 +170,7 @@ async def test_a_store_that_cannot_be_used_is_an_outage(blobs: Blobs, folder: Pa
 
 
 async def test_a_blob_that_cannot_be_written_is_an_outage(blobs: Blobs, folder: Path) -> None:
-    """A file stands where a folder is needed: not even root can write there."""
+    """A file is where a folder is needed: not even root can write there."""
     folder.mkdir(exist_ok=True)
     (folder / "originals").write_bytes(b"not a folder")
     with pytest.raises(BlobsUnavailable):
@@ -182,7 +182,7 @@ async def test_a_blob_that_cannot_be_written_is_an_outage(blobs: Blobs, folder: 
     ["../escaped", "originals/../../escaped", "/../escaped", "..", "originals/..%2f..%2fescaped", "..\\escaped"],
 )
 async def test_keys_never_leave_the_folder(blobs: Blobs, folder: Path, tmp_path: Path, key: str) -> None:
-    """A hostile key is an error or a name inside of the folder; nothing outside is read, written or deleted."""
+    """A hostile key is an error or a name inside the folder; nothing outside is read, written or deleted."""
     secret = folder.parent / "escaped"
     secret.write_bytes(b"secret")
     before = files(tmp_path)
@@ -197,7 +197,7 @@ async def test_keys_never_leave_the_folder(blobs: Blobs, folder: Path, tmp_path:
 
 
 async def test_a_url_with_escapes_names_the_folder(tmp_path: Path) -> None:
-    """The default URL is `Path.as_uri()`: a data folder with a space or a Chinese name is used as it is."""
+    """The default URL is `Path.as_uri()`: a data folder with a space or a Chinese name works unchanged."""
     folder = tmp_path / "我的 data" / "blobs"
     folder.parent.mkdir()
     assert quote(str(folder)) in folder.as_uri()
@@ -206,15 +206,15 @@ async def test_a_url_with_escapes_names_the_folder(tmp_path: Path) -> None:
 
 
 def test_digests_tell_parts_apart() -> None:
-    """Stable, short, and different for other parts, another order or another cut between them."""
+    """Stable, short, and different for other parts, another order or another split between them."""
     assert digest("a", b"bc") == digest(b"a", "bc")
     assert len({digest(), digest(""), digest("abc"), digest("a", "bc"), digest("ab", "c"), digest("bc", "a")}) == 6
     assert len(digest("文")) == 32
     assert original_key("f" * 64) == f"originals/{'f' * 64}"
 
 
-async def test_a_listing_tells_the_age(blobs: Blobs) -> None:
-    """Every blob under the prefix once, with the time at which it was stored; none where there is nothing."""
+async def test_a_listing_has_the_time_of_each_blob(blobs: Blobs) -> None:
+    """Every blob under the prefix once, with the time of its storage; an empty prefix lists nothing."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     for number in range(3):
         await blobs.put(f"chunks/{number}/x", b"text")

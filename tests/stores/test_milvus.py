@@ -77,7 +77,7 @@ def ids(hits: Sequence[Hit]) -> list[str]:
 
 
 async def test_creating_a_collection_again_changes_nothing(milvus: Milvus, collection: str) -> None:
-    """Its rows stay, also when several workers create it at once."""
+    """Its rows stay, also when several workers create it concurrently."""
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     await milvus.create(collection, DIMENSION)
     await asyncio.gather(*(milvus.create(collection, DIMENSION) for _ in range(3)))
@@ -86,7 +86,7 @@ async def test_creating_a_collection_again_changes_nothing(milvus: Milvus, colle
 
 
 async def test_a_collection_created_by_several_at_once_is_there(milvus: Milvus) -> None:
-    """None of the creators fails."""
+    """No creator fails."""
     name = f"kb_{new_id()}_g1"
     await asyncio.gather(*(milvus.create(name, DIMENSION) for _ in range(4)))
     assert name in await milvus.collections()
@@ -94,7 +94,7 @@ async def test_a_collection_created_by_several_at_once_is_there(milvus: Milvus) 
 
 
 async def test_dropping_is_idempotent(milvus: Milvus) -> None:
-    """A dropped collection is not there, and dropping it again is fine."""
+    """A dropped collection does not exist, and can be dropped again."""
     name = f"kb_{new_id()}_g1"
     await milvus.create(name, DIMENSION)
     for _ in range(2):
@@ -115,7 +115,7 @@ async def test_writing_twice_is_writing_once(milvus: Milvus, collection: str) ->
 
 
 async def test_rows_are_counted_and_deleted_by_document_and_version(milvus: Milvus, collection: str) -> None:
-    """A version, a document or all; deleting takes exactly those, and deleting nothing is fine."""
+    """A version, a document or all; deleting removes exactly those, and deleting nothing is no error."""
     await milvus.upsert(collection, rows(TEXTS[:2]), vectors(2))
     await milvus.upsert(collection, rows(TEXTS[:3], version=2), vectors(3))
     await milvus.upsert(collection, rows(TEXTS[:1], TWO), vectors(1))
@@ -134,7 +134,7 @@ async def test_rows_are_counted_and_deleted_by_document_and_version(milvus: Milv
 
 
 async def test_rows_that_are_partly_there_are_written_once(milvus: Milvus, collection: str) -> None:
-    """A writing that was cut off in the middle is completed, and nothing of it is there twice."""
+    """An interrupted write is completed, without duplicate rows."""
     await milvus.upsert(collection, rows(TEXTS[:2]), vectors(2))
     await milvus.upsert(collection, rows(TEXTS[:4]), vectors(4))
     assert await milvus.count(collection) == 4
@@ -144,7 +144,7 @@ async def test_rows_that_are_partly_there_are_written_once(milvus: Milvus, colle
 async def test_a_collection_that_another_client_dropped_is_made_again(
     milvus: Milvus, collection: str, platform: Platform
 ) -> None:
-    """What a client knows of a collection lasts until it hears otherwise."""
+    """A client's cached state of a collection lasts until a call contradicts it."""
     other = Milvus(platform.settings.milvus.uri)
     await other.drop(collection)
     await other.close()
@@ -156,7 +156,7 @@ async def test_a_collection_that_another_client_dropped_is_made_again(
 
 
 async def test_a_row_comes_back_as_it_was_written(milvus: Milvus, collection: str) -> None:
-    """Every field, also the longest text that is allowed and one of many lines."""
+    """Every field, including the longest allowed text and one of many lines."""
     texts = ["x " * (MAX_TEXT_BYTES // 2), "文" * (MAX_TEXT_BYTES // 3), 'lines\n\twith "quotes" and \\ 🐉\n']
     written = rows(texts)
     await milvus.upsert(collection, written, vectors(3))
@@ -166,7 +166,7 @@ async def test_a_row_comes_back_as_it_was_written(milvus: Milvus, collection: st
 
 
 async def test_dense_search_is_by_cosine_best_first(milvus: Milvus, collection: str) -> None:
-    """The score is the cosine; no more rows than asked for."""
+    """The score is the cosine; the limit holds."""
     await milvus.upsert(collection, rows(TEXTS[:3]), vectors(3))
     question = np.array([0.6, 0.8, 0, 0, 0, 0, 0, 0], np.float32)
     hits = await milvus.search_dense(collection, question, 2)
@@ -186,8 +186,10 @@ async def test_dense_search_is_by_cosine_best_first(milvus: Milvus, collection: 
         ("how long are backups kept?", 5),
     ],
 )
-async def test_keyword_search_knows_both_languages(milvus: Milvus, collection: str, query: str, expected: int) -> None:
-    """English words are stemmed and lower-cased, Chinese is cut into words, a text may mix the two."""
+async def test_keyword_search_handles_both_languages(
+    milvus: Milvus, collection: str, query: str, expected: int
+) -> None:
+    """English words are stemmed and lower-cased, Chinese is segmented, a text may mix the two."""
     await milvus.upsert(collection, rows(TEXTS), vectors(len(TEXTS)))
     hits = await milvus.search_keyword(collection, query, 3)
     assert hits[0].row.ordinal == expected
@@ -197,13 +199,13 @@ async def test_keyword_search_knows_both_languages(milvus: Milvus, collection: s
 
 @pytest.mark.parametrize("query", ["the of and", "。，！", "zyzzyva", '" or 1 == 1 --', "\\", "🐉", " "])
 async def test_a_query_without_known_words_finds_nothing(milvus: Milvus, collection: str, query: str) -> None:
-    """Stop words, punctuation and words of no text are no error."""
+    """Stop words, punctuation and words that no text has are no error."""
     await milvus.upsert(collection, rows(TEXTS), vectors(len(TEXTS)))
     assert await milvus.search_keyword(collection, query, 3) == []
 
 
 async def test_an_empty_collection_is_searched(milvus: Milvus, collection: str) -> None:
-    """It has nothing, which is no error: neither when it is new nor when all of it was deleted."""
+    """It has no hits, which is no error: neither when it is new nor when all rows were deleted."""
     for _ in range(2):
         assert await milvus.count(collection) == 0
         assert await milvus.search_dense(collection, vectors(1)[0], 5) == []
@@ -213,7 +215,7 @@ async def test_an_empty_collection_is_searched(milvus: Milvus, collection: str) 
 
 
 async def test_a_search_can_be_of_some_documents_only(milvus: Milvus, collection: str) -> None:
-    """Rows of the others are never found, by neither search; an unknown document has none."""
+    """Neither search finds rows of others; an unknown document has none."""
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     await milvus.upsert(collection, rows(TEXTS[:1], TWO), vectors(1))
     question = vectors(1)[0]
@@ -239,7 +241,7 @@ async def test_a_search_can_be_of_some_pages_only(milvus: Milvus, collection: st
 
 
 async def test_rows_are_looked_up_by_their_ids(milvus: Milvus, collection: str) -> None:
-    """Those that are there; anything that is no id of a row is refused."""
+    """The existing ones; a string that is no row id is refused."""
     await milvus.upsert(collection, written := rows(TEXTS[:3]), vectors(3))
     wanted = [written[2].id, written[0].id, f"{TWO}:1:0"]
     assert await milvus.rows(collection, wanted) == {row.id: row for row in (written[0], written[2])}
@@ -253,7 +255,7 @@ async def test_rows_are_looked_up_by_their_ids(milvus: Milvus, collection: str) 
     "id", ["", "a", '" or document_id != "', "A" * 32, "a" * 33, "g" * 32, "a" * 32 + "\n", "ａ" * 32], ids=repr
 )
 async def test_only_ids_of_the_catalogue_get_into_a_filter(milvus: Milvus, collection: str, id: str) -> None:
-    """Anything else is refused before it is sent, and nothing is deleted."""
+    """Other strings are refused before they are sent, and nothing is deleted."""
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     for action in (
         milvus.delete(collection, id),
@@ -268,7 +270,7 @@ async def test_only_ids_of_the_catalogue_get_into_a_filter(milvus: Milvus, colle
 
 
 async def test_a_missing_collection_is_a_key_error(milvus: Milvus) -> None:
-    """Reading, searching and writing say which one; the client works on."""
+    """Reading, searching and writing name it; the client keeps working."""
     for action in (
         milvus.count(MISSING),
         milvus.count(MISSING, ONE),
@@ -284,14 +286,14 @@ async def test_a_missing_collection_is_a_key_error(milvus: Milvus) -> None:
 
 
 async def test_rows_and_vectors_must_match(milvus: Milvus, collection: str) -> None:
-    """A vector too few is an error of ours, never a row that is silently left out."""
+    """A missing vector is an internal error, never a row that is silently left out."""
     with pytest.raises(ValueError, match="shorter"):
         await milvus.upsert(collection, rows(TEXTS[:2]), vectors(1))
     assert await milvus.count(collection) == 0
 
 
 async def test_a_milvus_that_is_down_is_an_outage() -> None:
-    """Nobody listens: no call reads as "nothing found" or as a missing collection."""
+    """Nothing listens on the port: no call reads as "nothing found" or as a missing collection."""
     milvus = Milvus(f"http://127.0.0.1:{free_port()}")
     for action in (
         milvus.ping(),
@@ -312,7 +314,7 @@ async def test_a_milvus_that_is_down_is_an_outage() -> None:
 
 
 async def test_a_milvus_that_never_answers_is_an_outage() -> None:
-    """Somebody listens, but is silent."""
+    """The port accepts connections but never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         milvus = Milvus(f"http://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(MilvusUnavailable) as caught:
@@ -322,7 +324,7 @@ async def test_a_milvus_that_never_answers_is_an_outage() -> None:
 
 
 async def test_a_closed_client_connects_again(milvus: Milvus, collection: str) -> None:
-    """Closing gives the connection back; the next call makes a new one."""
+    """Closing releases the connection; the next call opens a new one."""
     await milvus.upsert(collection, rows(TEXTS[:1]), vectors(1))
     for _ in range(2):
         await milvus.close()
@@ -332,7 +334,7 @@ async def test_a_closed_client_connects_again(milvus: Milvus, collection: str) -
 async def test_rows_are_counted_by_version_over_many_pages(
     milvus: Milvus, collection: str, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each row of ours counts once, however the pages fall; what has another shape of id is passed over."""
+    """Each row counts once, wherever the pages split; row ids of another form are skipped."""
     monkeypatch.setattr("activities.stores.milvus.SCAN_PAGE", 2)
     foreign = Row(id='"x" or 1', document_id="x", version=1, ordinal=0, page=0, section="", text="text")
     for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO)):
@@ -348,15 +350,15 @@ async def test_rows_are_counted_by_version_over_many_pages(
     assert collection in await milvus.collections()
 
 
-async def test_a_collection_that_is_not_there_has_no_versions(milvus: Milvus) -> None:
-    """That is said, and not taken for an empty one."""
+async def test_a_missing_collection_has_no_versions(milvus: Milvus) -> None:
+    """It raises an error and is not taken for an empty one."""
     with pytest.raises(KeyError):
         async for _ in milvus.versions(MISSING):
             pass
 
 
-async def test_a_collection_whose_making_was_cut_off_is_completed(milvus: Milvus, platform: Platform) -> None:
-    """Its making takes several calls. Between them it is missing to a search, not an outage; the next maker goes on."""
+async def test_an_interrupted_creation_of_a_collection_is_completed(milvus: Milvus, platform: Platform) -> None:
+    """It takes several calls. In between the collection is missing, not an outage; the next creator completes it."""
     name = f"kb_{new_id()}_g1"
     client = AsyncMilvusClient(platform.settings.milvus.uri, grpc_options=GRPC_OPTIONS)
     await client.create_collection(name, schema=_schema(DIMENSION))

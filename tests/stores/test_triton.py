@@ -22,7 +22,7 @@ async def test_both_models_are_ready(triton: Triton) -> None:
 
 
 async def test_the_model_describes_itself_once(triton: Triton) -> None:
-    """The card has what the platform needs to know, and is asked for once."""
+    """The card has all that the platform needs, and is requested once."""
     card = await triton.card()
     assert card.dimension > 0
     assert card.batch_size > 0
@@ -32,7 +32,7 @@ async def test_the_model_describes_itself_once(triton: Triton) -> None:
 
 
 async def test_the_tokenizer_counts_the_models_own_tokens(triton: Triton) -> None:
-    """Whole texts are counted, however long, in both languages; the tokenizer is fetched once."""
+    """Whole texts of any length are counted, in both languages; the tokenizer is fetched once."""
     tokenizer = await triton.tokenizer()
     short = tokenizer.encode("annual leave", add_special_tokens=False)
     assert 2 <= len(short.ids) <= 4
@@ -45,13 +45,13 @@ async def test_the_tokenizer_counts_the_models_own_tokens(triton: Triton) -> Non
 
 
 async def test_many_at_once_share_one_tokenizer(triton: Triton) -> None:
-    """Documents that come together do not each build their own of 300 MB."""
+    """Concurrent documents do not each build a tokenizer of 300 MB."""
     first, *others = await asyncio.gather(*(triton.tokenizer() for _ in range(4)))
     assert all(other is first for other in others)
 
 
 async def test_embeddings_have_length_one(triton: Triton) -> None:
-    """One row for each text, in order, whatever else is in the request; also for empty and overlong texts."""
+    """One row for each text, in order, whatever else the request has; also for empty and overlong texts."""
     card = await triton.card()
     texts = ["passage: annual leave", "passage: 年假", "", "word " * 5000]
     vectors = await triton.embed(texts)
@@ -64,7 +64,7 @@ async def test_embeddings_have_length_one(triton: Triton) -> None:
 
 
 async def test_a_questions_vector_has_the_models_prompt(triton: Triton) -> None:
-    """It is the embedding of the prompt and the question, and nearest to the passage that answers it."""
+    """It equals the embedding of prompt and question, and is nearest to the passage that answers it."""
     card = await triton.card()
     question = "How much unused leave can I carry over?"
     vector = await triton.embed_query(question)
@@ -84,7 +84,7 @@ async def test_text_comes_in_pieces(triton: Triton) -> None:
 
 
 async def test_leaving_the_iterator_stops_the_generation(triton: Triton) -> None:
-    """Long answers that are left after a piece end in Triton too, so that the next question is answered.
+    """Long answers that the client leaves after one piece end in Triton too, so that the next question is answered.
 
     Each of the answers would take minutes, and there are more of them than the model has slots.
     """
@@ -96,7 +96,7 @@ async def test_leaving_the_iterator_stops_the_generation(triton: Triton) -> None
 
 
 async def test_an_input_that_the_model_refuses_is_not_an_outage(triton: Triton) -> None:
-    """Waiting would not help: it is a ModelError with the model's words."""
+    """Waiting would not help: it is a ModelError with the model's message."""
     with pytest.raises(ModelError) as caught:
         async for _ in triton.generate(PROMPT, {"no_such_parameter": 1}):
             pass
@@ -104,7 +104,7 @@ async def test_an_input_that_the_model_refuses_is_not_an_outage(triton: Triton) 
 
 
 async def test_a_triton_that_is_down_is_an_outage() -> None:
-    """Nobody listens: every call raises TritonUnavailable in one line."""
+    """Nothing listens on the port: every call raises TritonUnavailable in one line."""
     triton = Triton(f"127.0.0.1:{free_port()}")
     for action in (
         triton.ping(),
@@ -121,7 +121,7 @@ async def test_a_triton_that_is_down_is_an_outage() -> None:
     await triton.close()
 
 
-#: What each state of gRPC means for us: True for an outage that is waited for, False for a refusal. OK is no error.
+#: The meaning of each gRPC status: True for an outage that is waited for, False for a refusal. OK is no error.
 OUTAGE = {
     grpc.StatusCode.CANCELLED: True,
     grpc.StatusCode.UNKNOWN: True,
@@ -142,7 +142,7 @@ OUTAGE = {
 }
 
 
-@pytest.fixture(scope="module")  # one port for all: a new server on a port just left meets the old connection
+@pytest.fixture(scope="module")  # one port for all: a new server on a port just released meets the old connection
 async def refusing() -> AsyncIterator[tuple[Triton, list[grpc.StatusCode]]]:
     """A client of a gRPC server that answers every call with the last status of the list."""
     answers: list[grpc.StatusCode] = []
@@ -174,7 +174,7 @@ async def refusing() -> AsyncIterator[tuple[Triton, list[grpc.StatusCode]]]:
 
 
 def test_the_error_table_is_complete() -> None:
-    """Every state that gRPC knows has its meaning here."""
+    """Every status of gRPC is in the table."""
     assert set(OUTAGE) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
 
 
@@ -183,7 +183,7 @@ def test_the_error_table_is_complete() -> None:
 async def test_each_state_of_grpc_is_translated(
     refusing: tuple[Triton, list[grpc.StatusCode]], status: grpc.StatusCode, call: str
 ) -> None:
-    """Waited for or refused, the same for a single call and for a stream, with the first line of the server's words."""
+    """Waited for or refused, for a single call as for a stream, with the first line of the server's message."""
     triton, answers = refusing
     answers.append(status)
     with pytest.raises((TritonUnavailable, ModelError)) as caught:
@@ -193,7 +193,7 @@ async def test_each_state_of_grpc_is_translated(
 
 
 async def test_a_task_that_is_canceled_is_not_an_outage(triton: Triton) -> None:
-    """Cancelation of the caller passes through unchanged."""
+    """Cancellation of the caller passes through unchanged."""
     started = asyncio.Event()
 
     async def read() -> None:

@@ -15,14 +15,14 @@ TritonPython = Callable[..., str]
 
 @pytest.fixture
 async def client(triton_url: str) -> AsyncIterator[InferenceServerClient]:
-    """A client per test: its channel belongs to the test's event loop."""
+    """A client for each test: its channel belongs to the test's event loop."""
     async with InferenceServerClient(triton_url) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def triton_python() -> TritonPython:
-    """Run a script with the model repository's own Python; returns what it prints."""
+    """Run a script with the model repository's own Python; returns its output."""
     venv = Path(os.environ.get("HOLDFAST_TRITON_VENV", ROOT / ".venv-triton"))
 
     def run(*arguments: str, text: str = "", **environment: str) -> str:

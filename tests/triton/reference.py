@@ -1,4 +1,4 @@
-"""Texts (JSON on stdin) to float32 vectors (JSON on stdout), run in the model repository's environment."""
+"""Encodes texts (JSON on stdin) to float32 vectors (JSON on stdout), in the model repository's environment."""
 
 # ruff: noqa: PLC0415 -- one side runs in an environment without the other side's libraries
 

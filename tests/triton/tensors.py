@@ -1,4 +1,4 @@
-"""Requests to the two models, tensor by tensor; no code of the platform's own client."""
+"""Requests to the two models, tensor by tensor, without the platform's own client."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 
 def strings(name: str, values: Sequence[str | bytes], *, batched: bool) -> InferInput:
-    """A string tensor, [n, 1] for a batching model, [n] for one without batches."""
+    """A string tensor, [n, 1] for a batching model, [n] for one without batching."""
     encoded = [value.encode() if isinstance(value, str) else value for value in values]
     array = np.array(encoded, dtype=np.object_).reshape((-1, 1) if batched else (-1,))
     tensor = InferInput(name, list(array.shape), "BYTES")
@@ -39,7 +39,7 @@ async def embed(
 
 
 async def described(client: InferenceServerClient, output: str) -> bytes:
-    """What the embedding model says about itself: `card` or `tokenizer`."""
+    """The embedding model's output `card` or `tokenizer`."""
     inputs = [strings("text", [""], batched=True)]
     result = await client.infer("embed", inputs, outputs=[InferRequestedOutput(output)])
     assert result.as_numpy("embedding") is None
@@ -65,7 +65,7 @@ async def once(request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
 
 
 async def pieces(stream: Any) -> AsyncIterator[bytes]:
-    """The pieces of one answer, until the server says that it is complete. Raises the server's error."""
+    """The pieces of one answer, until the server marks it complete. Raises the server's error."""
     async for result, error in stream:
         if error is not None:
             raise error

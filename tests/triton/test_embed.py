@@ -27,7 +27,7 @@ TEXTS = [
 async def test_vectors_equal_those_of_sentence_transformers_in_float32(
     client: InferenceServerClient, triton_python: TritonPython
 ) -> None:
-    """Cosine of at least .99 on English, Chinese, German, odd characters and texts that get cut."""
+    """Cosine of at least .99 on English, Chinese, German, unusual characters and truncated texts."""
     expected = np.array(json.loads(triton_python("tests/triton/reference.py", text=json.dumps(TEXTS))))
     vectors = await embed(client, TEXTS)
     assert vectors.shape == expected.shape
@@ -36,7 +36,7 @@ async def test_vectors_equal_those_of_sentence_transformers_in_float32(
 
 
 async def test_a_vector_depends_on_its_text_alone(client: InferenceServerClient) -> None:
-    """Neighbours in the request, their order and their lengths do not move a vector."""
+    """Other texts of the request, their order and their lengths do not change a vector."""
     together = await embed(client, TEXTS)
     alone = np.concatenate([await embed(client, [text]) for text in reversed(TEXTS)])
     np.testing.assert_allclose(together, alone[::-1], atol=1e-3)
@@ -65,8 +65,8 @@ async def test_the_tokenizer_counts_as_the_model_does(client: InferenceServerCli
     assert "<unk>" not in encoding.tokens
 
 
-async def test_what_is_urgent_waits_for_nothing(client: InferenceServerClient) -> None:
-    """A question is embedded before all of the long texts that came first, and these go on whatever is asked."""
+async def test_an_urgent_text_is_embedded_first(client: InferenceServerClient) -> None:
+    """A question is embedded before all earlier long texts, and these continue whatever is asked."""
     long = [[f"passage: {n} {part} " + "word " * 400 for part in range(16)] for n in range(4)]
     bulk = [asyncio.create_task(embed(client, texts)) for texts in long]
     await asyncio.sleep(0.2)
@@ -78,8 +78,8 @@ async def test_what_is_urgent_waits_for_nothing(client: InferenceServerClient) -
         assert vectors.shape == (len(texts), 384)
 
 
-def test_threads_for_what_is_not_urgent_give_way(triton_python: TritonPython) -> None:
-    """The scheduler is told, as it is of bulk workers: urgent texts need not wait for a core either."""
+def test_threads_of_bulk_embedding_have_a_lower_priority(triton_python: TritonPython) -> None:
+    """As bulk workers have: urgent texts need not wait for a core either."""
     program = """
 import os, sys, threading
 sys.path.insert(0, "triton_models")
@@ -91,12 +91,12 @@ print([lane.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_
 
 
 async def test_an_empty_text_has_a_vector(client: InferenceServerClient) -> None:
-    """A chunk of nothing is no reason to fail a document."""
+    """An empty chunk does not fail a document."""
     assert np.isfinite(await embed(client, ["", "passage: "])).all()
 
 
 async def test_a_malformed_request_fails_alone(client: InferenceServerClient) -> None:
-    """Requests that wait together are run together; one that is not UTF-8 takes no other down."""
+    """Waiting requests run together; one that is not UTF-8 does not fail the others."""
     good = [embed(client, [f"passage: number {n}"]) for n in range(6)]
     results = await asyncio.gather(*good[:3], embed(client, [b"\xff\xfe"]), *good[3:], return_exceptions=True)
     error = results.pop(3)

@@ -1,4 +1,4 @@
-"""The served language model streams, stops when told to, and says clearly what it cannot do."""
+"""The served language model streams, stops on request, and reports clearly what it does not support."""
 
 import time
 from typing import Any
@@ -19,7 +19,7 @@ async def answer(client: InferenceServerClient, request: dict[str, Any]) -> list
 
 
 async def test_an_answer_comes_in_pieces(client: InferenceServerClient) -> None:
-    """Each response carries only what is new."""
+    """Each response has only the new text."""
     got = await answer(client, question(PROMPT, max_tokens=30, temperature=0, ignore_eos=True))
     assert len(got) > 10
     assert 40 < len(b"".join(got)) < 400
@@ -53,7 +53,7 @@ async def test_a_stop_string_ends_the_answer(client: InferenceServerClient) -> N
 
 
 async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClient) -> None:
-    """Characters of several tokens wait until they are whole."""
+    """A character of several tokens waits until it is complete."""
     prompt = "汉字🐉漢字🐼" * 6
     got = await answer(client, question(prompt, max_tokens=24, temperature=0, ignore_eos=True))
     assert any(not piece.decode().isascii() for piece in got)
@@ -64,9 +64,9 @@ async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClie
     ("prompt", "seconds"), [(PROMPT, 0.0), ("a long prompt " * 1200, 0.5)], ids=["answering", "reading"]
 )
 async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt: str, seconds: float) -> None:
-    """Every slot has a long answer or a long prompt; cancelling lets the next question in.
+    """Every slot has a long answer or a long prompt; cancelling admits the next question.
 
-    Four answers of 2,000 tokens, or four prompts of 3,600, would keep it out for longer than the test may take.
+    Four answers of 2,000 tokens, or four prompts of 3,600, would block it for longer than the test may take.
     """
     request = question(prompt, max_tokens=2000, ignore_eos=True)
     streams = [client.stream_infer(once(request)) for _ in range(SLOTS)]
@@ -92,10 +92,10 @@ async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt:
     ],
     ids=["prompt too long", "unknown parameter", "wrong type", "prompt in a stream"],
 )
-async def test_what_cannot_be_done_is_said(
+async def test_an_unsupported_request_ends_with_an_error(
     client: InferenceServerClient, request_: dict[str, Any], message: str
 ) -> None:
-    """The stream ends with an error that names the reason; the server goes on."""
+    """The stream ends with an error that names the reason; the server keeps running."""
     with pytest.raises(InferenceServerException, match=message):
         await answer(client, request_)
     assert await answer(client, question(PROMPT, max_tokens=3))

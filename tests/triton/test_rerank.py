@@ -1,4 +1,4 @@
-"""The optional model `rerank`: served when it is named, asked by hybrid searches, and otherwise not there at all."""
+"""The optional model `rerank`: served if configured, used by hybrid searches, and otherwise absent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BUILDER = "tests/triton/tiny_reranker.py"
 
 @dataclass(frozen=True)
 class Reranking:
-    """A platform that reranks, and what sentence-transformers says of the texts."""
+    """A platform with a rerank model, and reference scores by sentence-transformers."""
 
     platform: Platform
     expected: dict[str, float]
@@ -53,7 +53,7 @@ async def reranker(reranking: Reranking) -> AsyncIterator[Triton]:
 
 
 async def test_scores_equal_those_of_sentence_transformers(reranking: Reranking, reranker: Triton) -> None:
-    """In the order of the texts, also in more than one request; without a text there is no score."""
+    """In the order of the texts, also over more than one request; no texts have no scores."""
     await reranker.ping()
     scores = await reranker.rerank(QUERY, TEXTS)
     assert scores == pytest.approx([reranking.expected[text] for text in TEXTS], abs=1e-5)
@@ -65,7 +65,7 @@ async def test_scores_equal_those_of_sentence_transformers(reranking: Reranking,
 
 
 async def test_a_hybrid_search_is_in_its_order(reranking: Reranking) -> None:
-    """Its scores are the hits' scores; other modes do without it."""
+    """Its scores are the hits' scores; other modes do not use it."""
     platform = reranking.platform
     headers = {"Authorization": f"Bearer {platform.key}"}
     async with httpx.AsyncClient(base_url=platform.url + PREFIX, headers=headers, timeout=60) as api:
@@ -85,7 +85,7 @@ async def test_a_hybrid_search_is_in_its_order(reranking: Reranking) -> None:
 
 
 async def test_without_a_name_there_is_no_such_model(triton_url: str) -> None:
-    """A platform does not load it and is ready without it; a client that counts on it says what is missing."""
+    """A platform does not load it and is ready without it; a client that needs it gets an error that names it."""
     plain, counting = Triton(triton_url), Triton(triton_url, reranks=True)
     await plain.ping()
     with pytest.raises(TritonUnavailable, match=RERANK_MODEL):
@@ -109,7 +109,7 @@ except model_files.ModelUnavailableError as exc:
 
 
 def test_a_model_that_cannot_rerank_is_named(triton_python: TritonPython, tmp_path: Path) -> None:
-    """One with several scores, and one that is not there."""
+    """One with several scores, and one that does not exist."""
     classifier = tmp_path / "classifier"
     triton_python(BUILDER, str(classifier), "3")
     assert "classifier gives 3 scores" in triton_python("-c", LOADING, HOLDFAST_RERANK_MODEL=str(classifier))
@@ -118,6 +118,6 @@ def test_a_model_that_cannot_rerank_is_named(triton_python: TritonPython, tmp_pa
 
 
 def test_the_image_loads_it_when_it_is_named() -> None:
-    """The container's entry adds it to the models of its command, by the same setting."""
+    """The container's entry point adds it to the models of its command, by the same setting."""
     entry = (ROOT / "deploy/Dockerfile.triton").read_text()
     assert "${HOLDFAST_RERANK_MODEL:+--load-model=rerank}" in entry

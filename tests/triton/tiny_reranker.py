@@ -1,4 +1,4 @@
-"""Makes a CrossEncoder of a few kilobytes with weights by chance: ``python tiny_reranker.py FOLDER LABELS``.
+"""Makes a CrossEncoder of a few kilobytes with random weights: ``python tiny_reranker.py FOLDER LABELS``.
 
 With pairs of query and text (JSON) on its standard input, it prints their scores by sentence-transformers itself.
 """

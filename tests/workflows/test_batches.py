@@ -1,4 +1,4 @@
-"""Batches through the whole platform: many documents in one go, watched and controlled as one."""
+"""Batches through the whole platform: many documents at once, watched and controlled together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def archive(*files: tuple[str, bytes]) -> bytes:
 
 
 def gbk_archive(name: str, content: bytes) -> bytes:
-    """A zip archive as old Chinese tools write it: the name in GBK, and not marked as anything."""
+    """A zip archive as old Chinese tools write it: the name in GBK, without an encoding flag."""
     placeholder = "x" * len(name.encode("gbk"))
     return archive((placeholder, content)).replace(placeholder.encode(), name.encode("gbk"))
 
@@ -34,7 +34,7 @@ def gbk_archive(name: str, content: bytes) -> bytes:
 async def send(
     api: httpx.AsyncClient, kb: str, files: list[tuple[str, bytes]], headers: dict[str, str] | None = None, **query: str
 ) -> dict[str, Any]:
-    """Upload files and return the whole answer."""
+    """Upload files and return the complete response."""
     form = [("files", (name, content, "application/octet-stream")) for name, content in files]
     response = await api.post(f"/knowledge-bases/{kb}/documents", files=form, params=query, headers=headers)
     assert response.status_code == 202, response.text
@@ -53,12 +53,12 @@ async def batch_is(api: httpx.AsyncClient, batch_id: str, *states: str, seconds:
 
 
 def notes(count: int, words: str = "") -> list[tuple[str, bytes]]:
-    """Small documents, each with a text of its own."""
+    """Small documents, each with its own text."""
     return [(f"note-{n}.txt", f"Note {n}. {words} {LEAVE}".encode()) for n in range(count)]
 
 
 async def test_several_files_are_a_batch(api: httpx.AsyncClient, kb: str) -> None:
-    """It counts its documents by state, is ready when all have come to their end, and is listed."""
+    """It counts its documents by state, is ready when all have finished, and is listed."""
     answer = await send(api, kb, [*notes(3), ("empty.txt", b"")])
     assert len(answer["documents"]) == 4
     assert answer["batch"]["events_url"] == f"/api/v1/batches/{answer['batch_id']}/events"
@@ -74,7 +74,7 @@ async def test_several_files_are_a_batch(api: httpx.AsyncClient, kb: str) -> Non
 
 
 async def test_unchanged_files_are_no_batch(api: httpx.AsyncClient, kb: str) -> None:
-    """Adding again what is there starts nothing."""
+    """Uploading unchanged files starts nothing."""
     first = await send(api, kb, notes(3))
     await batch_is(api, first["batch_id"], "ready")
     again = await send(api, kb, notes(3))
@@ -84,7 +84,7 @@ async def test_unchanged_files_are_no_batch(api: httpx.AsyncClient, kb: str) -> 
 
 
 async def test_an_archive_is_unpacked_into_its_documents(api: httpx.AsyncClient, kb: str) -> None:
-    """Folders are kept in names, litter and unsafe names are left out; the documents can be found."""
+    """Names keep their folders, clutter and unsafe names are left out; the documents can be found."""
     content = archive(
         ("rules/leave.txt", LEAVE.encode()),
         ("rules/fire.md", b"# Fire\n\nLeave by the stairs."),
@@ -102,7 +102,7 @@ async def test_an_archive_is_unpacked_into_its_documents(api: httpx.AsyncClient,
 
 
 async def test_chinese_names_of_old_archives_are_read(api: httpx.AsyncClient, kb: str) -> None:
-    """Names in GBK, as Windows tools wrote them, come out right."""
+    """GBK names, as Windows tools wrote them, are decoded correctly."""
     answer = await send(api, kb, [("制度.zip", gbk_archive("年假制度.txt", "员工每年有十天年假。".encode()))])
     await batch_is(api, answer["batch_id"], "ready")
     (document,) = (await api.get(f"/knowledge-bases/{kb}/documents")).json()["items"]
@@ -120,9 +120,9 @@ async def test_chinese_names_of_old_archives_are_read(api: httpx.AsyncClient, kb
 async def test_an_archive_that_cannot_be_used_fails_with_its_reason(
     api: httpx.AsyncClient, kb: str, content: bytes, code: str
 ) -> None:
-    """Nothing of it becomes a document that stays half done."""
+    """None of its files becomes an unfinished document."""
     answer = await send(api, kb, [("bad.zip", content)])
-    if answer["batch_id"] is None:  # not even an archive: then a document that fails
+    if answer["batch_id"] is None:  # not an archive at all: a document that fails
         assert (await finished(api, answer["documents"][0]["id"]))["reason_code"] == code
         return
     batch = await batch_is(api, answer["batch_id"], "failed", "ready")
@@ -150,7 +150,7 @@ async def test_documents_join_an_open_batch_until_it_is_closed(api: httpx.AsyncC
 
 
 async def test_a_batch_is_paused_resumed_and_canceled(api: httpx.AsyncClient, kb: str) -> None:
-    """Paused, nothing moves; canceled, what was not ready is canceled and what was ready stays."""
+    """While paused, no document progresses; canceling keeps ready documents and cancels the rest."""
     files = [*notes(2), *((f"long-{n}.txt", long_text(120_000 + n)) for n in range(4))]
     batch_id = (await send(api, kb, files))["batch_id"]
 
@@ -178,7 +178,7 @@ async def test_a_batch_is_paused_resumed_and_canceled(api: httpx.AsyncClient, kb
 
 
 async def test_failed_documents_of_a_batch_are_tried_again(api: httpx.AsyncClient, kb: str) -> None:
-    """Only they, and also when the batch was at its end."""
+    """Only those, and also when the batch has finished."""
     answer = await send(api, kb, [*notes(2, "again"), ("empty.txt", b"")])
     await batch_is(api, answer["batch_id"], "ready")
     before = (await api.get(f"/documents/{answer['documents'][2]['id']}")).json()["updated_at"]
@@ -194,7 +194,7 @@ async def test_failed_documents_of_a_batch_are_tried_again(api: httpx.AsyncClien
 
 
 async def test_parallelism_is_set_while_it_runs(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """The window grows at once, and the batch says so."""
+    """The window grows at once, and the batch shows it."""
     batch = (await api.post(f"/knowledge-bases/{kb}/batches", json={"parallelism": 1})).json()
     await send(api, kb, [(f"long-{n}.txt", long_text(30_000 + n)) for n in range(4)], batch=batch["id"])
     await batch_is(api, batch["id"], "running")
@@ -210,7 +210,7 @@ async def test_parallelism_is_set_while_it_runs(api: httpx.AsyncClient, kb: str,
 
 
 async def test_a_batch_does_not_hold_up_another_knowledge_base(api: httpx.AsyncClient, kb: str) -> None:
-    """A single upload elsewhere is ready while the batch still has most of its work before it."""
+    """A single upload elsewhere is ready while most of the batch is still pending."""
     other = f"{kb}-other"
     await api.post("/knowledge-bases", json={"name": other})
     try:
@@ -228,7 +228,7 @@ async def test_a_batch_does_not_hold_up_another_knowledge_base(api: httpx.AsyncC
 
 @pytest.mark.long
 async def test_a_long_batch_continues_as_new(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Beyond fifty documents the run is continued by another; equal contents are many documents."""
+    """After fifty documents the run continues as new; equal contents are many documents."""
     files = [(f"copy-{n}.txt", LEAVE.encode()) for n in range(60)]
     answer = await send(api, kb, files)
     ended = await batch_is(api, answer["batch_id"], "ready")
@@ -239,7 +239,7 @@ async def test_a_long_batch_continues_as_new(api: httpx.AsyncClient, kb: str, te
 
 
 async def test_deleting_a_knowledge_base_stops_its_batch(api: httpx.AsyncClient, temporal: Client) -> None:
-    """The batch ends before anything is purged; nothing of it is written afterwards."""
+    """The batch ends before anything is purged; it writes nothing afterwards."""
     name = "to-be-deleted-midway"
     await api.post("/knowledge-bases", json={"name": name})
     batch_id = (await send(api, name, [(f"x-{n}.txt", long_text(30_000 + n)) for n in range(12)]))["batch_id"]

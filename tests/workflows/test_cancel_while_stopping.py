@@ -1,4 +1,4 @@
-"""A cancellation that comes while a pause is still stopping the step under way is not lost."""
+"""A cancellation that arrives while a pause is still stopping the current activity is not lost."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from workflows.ingest import IngestDocument
 
 
 class Slow:
-    """Activities of which the first takes its time to stop."""
+    """Activities of which the first takes a while to stop."""
 
     def __init__(self) -> None:
         self.begun, self.stopping, self.recorded = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     @activity.defn(name="parse")
     async def parse(self, job: ParseInput) -> Parsed:
-        """Never done; a second passes between the cancellation and the end."""
+        """Never completes; takes a second from the cancellation to its end."""
         self.begun.set()
         try:
             while True:
@@ -43,18 +43,18 @@ class Slow:
 
     @activity.defn(name="hold")
     async def hold(self, job: PauseInput) -> None:
-        """Nothing to write down."""
+        """Records nothing."""
 
     @activity.defn(name="record_failure")
     async def record_failure(self, job: RecordFailureInput) -> FailureRecorded:
-        """It was canceled."""
+        """Reports the cancellation."""
         assert job.canceled
         self.recorded.set()
         return FailureRecorded(purge=False)
 
 
 async def test_a_cancellation_while_a_step_is_stopping(temporal_server: TemporalSettings) -> None:
-    """The run ends as canceled instead of being held for ever; its history replays."""
+    """The run ends as canceled instead of staying paused for ever; its history replays."""
     client, slow = await connect(temporal_server), Slow()
     job = IngestJob(
         knowledge_base_id="k",

@@ -24,14 +24,14 @@ from workflows.client.connection import connect
 
 @dataclass(frozen=True)
 class Secured:
-    """A TLS address before the server that takes nobody without a client certificate, and the files for it."""
+    """A TLS address before the server that requires a client certificate, and the files for it."""
 
     address: str
     folder: Path
 
     @property
     def variables(self) -> dict[str, str]:
-        """What Temporal's own tools would be told."""
+        """Temporal's own variables for this server."""
         return {
             "TEMPORAL_ADDRESS": self.address,
             "TEMPORAL_TLS_SERVER_NAME": "temporal.example.org",
@@ -47,7 +47,7 @@ def openssl(folder: Path, *arguments: str) -> None:
 
 
 def certify(folder: Path) -> None:
-    """A certificate authority, and certificates of a server and of a client by it."""
+    """Create a certificate authority, and certificates of a server and of a client signed by it."""
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     usage = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
     openssl(
@@ -62,7 +62,7 @@ def certify(folder: Path) -> None:
 
 @pytest.fixture
 async def secured(temporal_server: TemporalSettings, tmp_path: Path) -> AsyncIterator[Secured]:
-    """The server behind TLS that asks for a client certificate (mTLS)."""
+    """The server behind TLS that requires a client certificate (mTLS)."""
     certify(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
@@ -116,7 +116,7 @@ async def test_a_secured_server_is_reached_with_temporals_own_variables(secured:
     ids="/".join,
 )
 async def test_neither_side_is_trusted_without_its_certificate(secured: Secured, missing: tuple[str, ...]) -> None:
-    """A server whose authority or name is another is not talked to; one that asks who we are refuses a stranger."""
+    """A server with another authority or name is rejected, and it rejects a client without a certificate."""
     environ = {name: value for name, value in secured.variables.items() if name not in missing}
     with pytest.raises(TemporalUnavailable):
         await connect(load(environ).temporal)
@@ -124,7 +124,7 @@ async def test_neither_side_is_trusted_without_its_certificate(secured: Secured,
 
 @pytest.fixture
 async def keyed() -> AsyncIterator[tuple[dict[str, str], list[tuple[str | None, str | None]]]]:
-    """The variables of a server that knows one API key, without TLS, and what it hears: the key, and a team's name."""
+    """Variables for a plaintext server that accepts one API key, and the (key, metadata) pairs that it receives."""
     heard: list[tuple[str | None, str | None]] = []
 
     async def answer(request: bytes, context: Any) -> bytes:
@@ -149,7 +149,7 @@ async def keyed() -> AsyncIterator[tuple[dict[str, str], list[tuple[str | None, 
 async def test_an_api_key_is_sent_with_every_call(
     keyed: tuple[dict[str, str], list[tuple[str | None, str | None]]],
 ) -> None:
-    """As a bearer token, with the metadata that was asked for."""
+    """As a bearer token, with the configured metadata."""
     environ, heard = keyed
     client = await connect(load(environ | {"TEMPORAL_API_KEY": "the-key"}).temporal)
     await client.get_workflow_handle("any").signal("more")
@@ -159,7 +159,7 @@ async def test_an_api_key_is_sent_with_every_call(
 async def test_an_api_key_that_is_refused_is_no_outage(
     keyed: tuple[dict[str, str], list[tuple[str | None, str | None]]],
 ) -> None:
-    """The error says what the server said, at once or at a late client's first call, and never the key."""
+    """The error repeats the server's message, on connect or on a lazy client's first call, never the key."""
     key = "-".join(["hush"] * 2)
     settings = load(keyed[0] | {"TEMPORAL_API_KEY": key}).temporal
     late = await connect(settings, lazy=True)

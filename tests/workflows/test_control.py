@@ -1,4 +1,4 @@
-"""Control of one document: pause, resume, cancel and retry reach the run at any stage, and keep what is done."""
+"""Control of one document: pause, resume, cancel and retry reach the run at any stage and keep finished work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _lengths = itertools.count(100_000)
 
 
 def fresh_text() -> bytes:
-    """A text that takes the model some seconds, and that no test before had: what is known is not embedded again."""
+    """A new text that takes the model some seconds: no earlier test has embedded any of it."""
     return long_text(next(_lengths))
 
 
@@ -66,7 +66,7 @@ async def rows(platform: Platform, document_id: str) -> int:
 async def test_a_paused_document_holds_and_goes_on_where_it_was(
     api: httpx.AsyncClient, kb: str, temporal: Client
 ) -> None:
-    """Pausing stops the step within seconds; what was embedded is not embedded again."""
+    """Pause stops the activity within seconds; finished embeddings are not repeated."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await embedding(api, document["id"], 64)
     assert (await api.post(f"/documents/{document['id']}/pause")).status_code == 202
@@ -87,7 +87,7 @@ async def test_a_paused_document_holds_and_goes_on_where_it_was(
 async def test_cancel_stops_within_two_seconds_and_leaves_nothing(
     api: httpx.AsyncClient, platform: Platform, kb: str
 ) -> None:
-    """Canceling in the middle of embedding: `canceled`, no rows, and the same file can come again."""
+    """Canceled during embedding: state `canceled`, no rows, and the same file can be uploaded again."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await embedding(api, document["id"], 1)
     asked = time.monotonic()
@@ -101,7 +101,7 @@ async def test_cancel_stops_within_two_seconds_and_leaves_nothing(
 
 
 async def test_cancel_of_a_new_version_keeps_the_former_one_live(api: httpx.AsyncClient, kb: str) -> None:
-    """Search goes on to show what was there before."""
+    """Search continues to show it."""
     (first,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     (second,) = await upload(api, kb, ("leave.txt", fresh_text()))
     await embedding(api, second["id"])
@@ -113,7 +113,7 @@ async def test_cancel_of_a_new_version_keeps_the_former_one_live(api: httpx.Asyn
 
 
 async def test_a_failed_document_is_tried_again(api: httpx.AsyncClient, kb: str) -> None:
-    """Retry starts a new run of the same version; what cannot be read fails again, with the reason."""
+    """Retry starts a new run of the same version; an unreadable file fails again, with the reason."""
     (document,) = await upload(api, kb, ("empty.txt", b""))
     await finished(api, document["id"])
     again = await api.post(f"/documents/{document['id']}/retry")
@@ -123,10 +123,10 @@ async def test_a_failed_document_is_tried_again(api: httpx.AsyncClient, kb: str)
     assert (failed["state"], failed["reason_code"]) == ("failed", "empty")
 
 
-async def test_a_canceled_document_is_tried_again_with_what_was_done(
+async def test_a_retry_of_a_canceled_document_reuses_its_work(
     api: httpx.AsyncClient, kb: str, temporal: Client
 ) -> None:
-    """The embedded batches of the canceled run are taken over by the new one."""
+    """The new run reuses the embedded parts of the canceled one."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await embedding(api, document["id"], 64)
     await api.post(f"/documents/{document['id']}/cancel")
@@ -140,7 +140,7 @@ async def test_a_canceled_document_is_tried_again_with_what_was_done(
 
 
 async def test_a_running_document_goes_back_to_a_step(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Retry with a step makes that step, and all that follow, anew."""
+    """A retry from a step repeats that step and all later ones."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await embedding(api, document["id"], 64)
     retried = await api.post(f"/documents/{document['id']}/retry", json={"from_step": "parse"})
@@ -151,7 +151,7 @@ async def test_a_running_document_goes_back_to_a_step(api: httpx.AsyncClient, kb
 
 
 async def test_a_newer_version_stops_the_older_run(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Uploading again while the first is indexed: the first run ends, only the second is ever live."""
+    """A new upload while the first is being indexed ends the first run; only the second version is ever live."""
     (first,) = await upload(api, kb, ("handbook.txt", fresh_text()))
     await embedding(api, first["id"])
     (second,) = await upload(api, kb, ("handbook.txt", LEAVE.encode()))
@@ -186,8 +186,8 @@ async def test_deleting_while_indexing_leaves_nothing(
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "retry"])
-async def test_what_is_ready_cannot_be_controlled(api: httpx.AsyncClient, kb: str, action: str) -> None:
-    """A clear 409, and nothing changes."""
+async def test_a_ready_document_cannot_be_controlled(api: httpx.AsyncClient, kb: str, action: str) -> None:
+    """409 with a reason, and nothing changes."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     refused = await api.post(f"/documents/{document['id']}/{action}")
     assert (refused.status_code, refused.json()["code"]) == (409, "wrong-state")
@@ -195,14 +195,14 @@ async def test_what_is_ready_cannot_be_controlled(api: httpx.AsyncClient, kb: st
 
 
 async def test_an_unknown_step_is_refused(api: httpx.AsyncClient, kb: str) -> None:
-    """Steps are those of the contract."""
+    """Valid steps are those of the contract."""
     (document,) = await upload(api, kb, ("empty.txt", b""))
     await finished(api, document["id"])
     assert (await api.post(f"/documents/{document['id']}/retry", json={"from_step": "bake"})).status_code == 400
 
 
-async def test_events_tell_of_a_pause(api: httpx.AsyncClient, kb: str) -> None:
-    """The stream shows `paused` and goes on to the end after the resumption."""
+async def test_events_show_a_pause(api: httpx.AsyncClient, kb: str) -> None:
+    """The stream shows `paused` and continues to the end after the resume."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await embedding(api, document["id"])
     await api.post(f"/documents/{document['id']}/pause")

@@ -1,4 +1,4 @@
-"""Who controls a run is known: its history and its details name the person, and so does the audit trail."""
+"""Control actions name their actor: in the run's history and details, and in the audit trail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 
 from activities.contracts.ids import batch_workflow_id, question_id
-from tests.api.conversations.test_conversations import somebody
+from tests.api.conversations.test_conversations import client_of
 from tests.conftest import Platform, assert_eventually, finished, upload
 from tests.workflows.test_batches import batch_is, send
 from tests.workflows.test_control import embedding, fresh_text, state_is
@@ -20,13 +20,13 @@ from tests.workflows.test_replay import replayer
 
 @pytest.fixture
 async def ada(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    """An operator with a key of her own."""
-    async with somebody(platform, "ada", "admin") as client:
+    """A client of an operator with her own key."""
+    async with client_of(platform, "ada", "admin") as client:
         yield client
 
 
 async def trail(api: httpx.AsyncClient, kb: str, action: str, object_id: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Actor, action and detail of what was done with an object, oldest first; uploads are left out."""
+    """Actor, action and detail of the events of an object, oldest first, without uploads."""
     found = (await api.get("/audit/events", params={"kb": kb, "action": action, "limit": 1000})).json()["items"]
     return [
         (each["actor"], each["action"], each["detail"])
@@ -36,13 +36,13 @@ async def trail(api: httpx.AsyncClient, kb: str, action: str, object_id: str) ->
 
 
 async def details(run: WorkflowHandle[Any, Any]) -> str:
-    """What Temporal's UI shows of the run now."""
+    """The run's current details in Temporal's UI."""
     metadata: WorkflowMetadata = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return metadata.current_details
 
 
 async def told(run: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
-    """Name and arguments of every signal and update of the history; the reason of a request to cancel."""
+    """Name and arguments of every signal and update of the history; the reason of a cancel request."""
     found = []
     async for event in run.fetch_history_events():
         if event.HasField("workflow_execution_signaled_event_attributes"):
@@ -56,8 +56,8 @@ async def told(run: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
     return found
 
 
-async def test_a_document_names_who_controls_it(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Pause, resume, retry and cancel of a run: the arguments, the details, one audit event each; all of it replays."""
+async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
+    """Pause, resume, retry and cancel: arguments, details, and one audit event each; the histories replay."""
     (document,) = await upload(ada, kb, ("long.txt", fresh_text()))
     path, run = f"/documents/{document['id']}", temporal.get_workflow_handle(document["workflow_id"])
     await embedding(ada, document["id"])
@@ -76,7 +76,7 @@ async def test_a_document_names_who_controls_it(ada: httpx.AsyncClient, kb: str,
     await replayer().replay_workflow(await run.fetch_history())
     said = [("pause", '"ada"'), ("resume", '"ada"'), ("retry", '"chunk","ada"'), ("cancel", "by ada")]
     assert await told(run) == said
-    assert (await ada.post(f"{path}/cancel")).status_code == 202  # again: nothing is done, and nothing noted
+    assert (await ada.post(f"{path}/cancel")).status_code == 202  # repeated: nothing happens, and nothing is recorded
     assert (await ada.post(f"{path}/retry")).status_code == 202
     assert await trail(ada, kb, "document", document["id"]) == [
         ("ada", "document.pause", {"version": 1}),
@@ -88,8 +88,8 @@ async def test_a_document_names_who_controls_it(ada: httpx.AsyncClient, kb: str,
     await ada.post(f"{path}/cancel")
 
 
-async def test_a_batch_names_who_controls_it(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """Its documents that are held with it name the same person; closing and trying again are noted too."""
+async def test_a_batch_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
+    """Documents that are paused with it name the same actor; close and retry are recorded too."""
     batch = (await ada.post(f"/knowledge-bases/{kb}/batches", json={"parallelism": 1})).json()
     path, run = f"/batches/{batch['id']}", temporal.get_workflow_handle(batch_workflow_id(batch["id"]))
     sent = await send(ada, kb, [(f"long-{n}.txt", fresh_text()) for n in range(3)], batch=batch["id"])
@@ -131,15 +131,15 @@ async def test_a_batch_names_who_controls_it(ada: httpx.AsyncClient, kb: str, te
     ]
 
 
-async def test_an_empty_batch_that_is_closed_is_noted(ada: httpx.AsyncClient, kb: str) -> None:
-    """Also though it is forgotten then."""
+async def test_closing_an_empty_batch_is_audited(ada: httpx.AsyncClient, kb: str) -> None:
+    """Although the batch is removed then."""
     batch = (await ada.post(f"/knowledge-bases/{kb}/batches", json={})).json()
     assert (await ada.post(f"/batches/{batch['id']}/close")).status_code == 202
     assert await trail(ada, kb, "batch", batch["id"]) == [("ada", "batch.close", {"documents": 0})]
 
 
 async def test_a_question_names_who_canceled_it(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
-    """While it waits for a document that is held; canceling it again is not noted."""
+    """While it waits for a paused document; a second cancel is not recorded."""
     (document,) = await upload(ada, kb, ("long.txt", fresh_text()))
     await embedding(ada, document["id"])
     await ada.post(f"/documents/{document['id']}/pause")

@@ -1,4 +1,4 @@
-"""Conversations: a follow-up is understood with what was said before, and its record tells how."""
+"""Conversations: a follow-up is searched with the topic of earlier questions, and its record shows how."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["handbook"]
 
 
 async def standalone(settings: Settings, id: str) -> str | None:
-    """What a question was searched for as."""
+    """The self-contained question that was searched for."""
     catalog = Catalog(settings.catalog_url)
     try:
         made = (await catalog.questions.get(id)).made
@@ -40,7 +40,7 @@ async def standalone(settings: Settings, id: str) -> str | None:
 async def test_a_follow_up_is_searched_for_with_its_topic(
     api: httpx.AsyncClient, handbook: str, platform: Platform, first: str, follow_up: str, carried: str, answer: str
 ) -> None:
-    """The record keeps what was searched for, and the question as it was asked."""
+    """The record keeps both the searched question and the question as it was asked."""
     opening = await asked(api, handbook, first)
     await events(api, opening["events_url"])
     second = await asked(api, handbook, follow_up, conversation_id=opening["conversation_id"])
@@ -54,7 +54,7 @@ async def test_a_follow_up_is_searched_for_with_its_topic(
 async def test_a_new_topic_in_a_conversation_is_searched_for_alone(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
-    """A question that leans on nothing is taken as it is."""
+    """A self-contained question stays unchanged."""
     opening = await asked(api, handbook, "When are travel costs refunded?")
     await events(api, opening["events_url"])
     question = "From which day of absence is a medical certificate needed?"
@@ -63,10 +63,10 @@ async def test_a_new_topic_in_a_conversation_is_searched_for_alone(
     assert await standalone(platform.settings, second["id"]) is None
 
 
-async def test_turns_that_a_client_sent_go_before_the_catalogues(
+async def test_turns_of_a_client_override_the_catalogues(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
-    """A client that keeps its own history names a blob with it."""
+    """A client that keeps its own history passes the key of a blob with it."""
     catalog, blobs = Catalog(platform.settings.catalog_url), Blobs(platform.settings.blobs_url)
     knowledge_base = await catalog.knowledge_bases.get(handbook)
     question = await catalog.questions.create(knowledge_base.id, "Until when?", "extractive", None, "admin")
@@ -83,7 +83,7 @@ async def test_turns_that_a_client_sent_go_before_the_catalogues(
     await catalog.close()
 
 
-async def test_the_record_tells_how_an_answer_came_about(
+async def test_the_record_shows_how_an_answer_was_made(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
     """Index generation, embedding model with fingerprint, language model, prompt, tokens, and time by stage."""

@@ -1,4 +1,4 @@
-"""Ingestion through the whole platform: what is accepted becomes ready, or fails with its reason."""
+"""Ingestion through the whole platform: an accepted document becomes ready, or fails with its reason."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。
 async def test_each_format_becomes_searchable(
     api: httpx.AsyncClient, kb: str, name: str, content: bytes, query: str, page: int | None
 ) -> None:
-    """A file of each format is found by a question about it, with its name and page."""
+    """A question about a file of each format finds it, with its name and page."""
     (document,) = await ready(api, kb, (name, content))
     hits = (await api.post(f"/knowledge-bases/{kb}/search", json={"query": query})).json()["hits"]
     assert hits[0]["document_id"] == document["id"]
@@ -87,7 +87,7 @@ async def test_each_format_becomes_searchable(
 async def test_a_document_that_cannot_be_read_fails_with_its_reason(
     api: httpx.AsyncClient, kb: str, name: str, content: bytes, code: str
 ) -> None:
-    """It fails at once, says why in both languages, and its neighbour in the same upload is not touched."""
+    """It fails at once with a reason in both languages; another document of the same upload is not affected."""
     bad, good = await upload(api, kb, (name, content), ("good.txt", LEAVE.encode()))
     failed = await finished(api, bad["id"])
     assert (failed["state"], failed["reason_code"]) == ("failed", code)
@@ -98,7 +98,7 @@ async def test_a_document_that_cannot_be_read_fails_with_its_reason(
 
 
 async def test_a_pdf_with_a_wrong_extension_is_read_as_what_it_is(api: httpx.AsyncClient, kb: str) -> None:
-    """Content decides the format, not the name."""
+    """The content determines the format, not the name."""
     (document,) = await ready(api, kb, ("report.docx", simple_pdf(LEAVE)))
     assert document["media_type"] == "application/pdf"
 
@@ -121,7 +121,7 @@ async def test_a_short_document_takes_neighbouring_steps_in_one_go(
 
 
 async def test_a_failed_file_can_be_uploaded_again(api: httpx.AsyncClient, kb: str) -> None:
-    """A failure never blocks the next upload of the name, not even of the same bytes."""
+    """A failure never blocks the next upload under the name, not even of the same bytes."""
     (first,) = await upload(api, kb, ("leave.txt", b""))
     assert (await finished(api, first["id"]))["state"] == "failed"
     (same,) = await upload(api, kb, ("leave.txt", b""))
@@ -159,7 +159,7 @@ async def test_only_changed_chunks_are_embedded_again(api: httpx.AsyncClient, te
 
 
 async def test_a_killed_worker_loses_nothing(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:
-    """`kill -9` in the middle of embedding: the document still ends ready, with each chunk exactly once."""
+    """`kill -9` during embedding: the document still becomes ready, with each chunk exactly once."""
     (document,) = await upload(api, kb, ("long.txt", long_text(60_000)))
 
     async def embedding() -> bool:
@@ -173,8 +173,8 @@ async def test_a_killed_worker_loses_nothing(platform: Platform, api: httpx.Asyn
     assert await rows(platform, kb, document["id"]) == done["chunks"] > 10
 
 
-async def test_the_state_is_told_as_it_changes(api: httpx.AsyncClient, kb: str) -> None:
-    """The event stream goes through the stages and ends with the last state."""
+async def test_the_event_stream_shows_each_state(api: httpx.AsyncClient, kb: str) -> None:
+    """It goes through the stages and ends with the final state."""
     (document,) = await upload(api, kb, ("long.txt", long_text(12_000)))
     seen = [state for _, state in await events(api, document["events_url"])]
     assert seen[-1]["state"] == "ready"
@@ -186,7 +186,7 @@ async def test_the_state_is_told_as_it_changes(api: httpx.AsyncClient, kb: str) 
 
 
 async def test_the_history_carries_references_only(api: httpx.AsyncClient, temporal: Client, kb: str) -> None:
-    """A document's history is short, has its summary, search attributes and actor, and none of its text."""
+    """A document's history is short and has its summary, search attributes and actor, but none of its text."""
     secret_words = "Die Kennzahl des Quartals lautet siebenundvierzig."
     (document,) = await ready(api, kb, ("zahlen.txt", secret_words.encode()))
     handle = temporal.get_workflow_handle(document["workflow_id"])
@@ -206,7 +206,7 @@ async def test_the_history_carries_references_only(api: httpx.AsyncClient, tempo
 async def test_a_run_writes_into_one_generation(
     platform: Platform, api: httpx.AsyncClient, temporal: Client, kb: str, content: bytes
 ) -> None:
-    """The one that was live when it was dispatched, in every step that writes, in one go or one by one."""
+    """The live one at dispatch, in every step that writes, whether steps are combined or separate."""
     (document,) = await ready(api, kb, ("leave.txt", content))
     kinds = {"embed": EmbedInput, "index": IndexInput, "publish": PublishInput}
     inputs: dict[str, Any] = {}
@@ -227,7 +227,7 @@ async def test_a_run_writes_into_one_generation(
 async def test_deleting_a_document_leaves_nothing(
     platform: Platform, api: httpx.AsyncClient, temporal: Client, kb: str
 ) -> None:
-    """It is gone from search at once; the receipt counts its rows before and none after."""
+    """Search no longer finds it at once; the receipt counts its rows before and none after."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     deleted = await api.delete(f"/documents/{document['id']}")
     assert deleted.status_code == 202

@@ -1,4 +1,4 @@
-"""Answers while documents are replaced and deleted: no citation is of a version that was not live any more."""
+"""Answers while documents are replaced and deleted: no citation is of a version that was no longer live."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def policy(office: str, days: int) -> tuple[str, bytes]:
 
 
 async def replaced(api: httpx.AsyncClient, kb: str, dice: Random, stop: asyncio.Event) -> None:
-    """Replaces documents, and deletes some and brings them back, until it is told to stop."""
+    """Replace documents, and delete and restore some, until the event is set."""
     days = 5
     while not stop.is_set():
         days += 1
@@ -40,7 +40,7 @@ async def replaced(api: httpx.AsyncClient, kb: str, dice: Random, stop: asyncio.
 
 
 class Lives:
-    """From when to when each version of each document was live, as the audit trail tells."""
+    """The time in which each version of each document was live, from the audit trail."""
 
     def __init__(self, rows: list[AuditRow]) -> None:
         self._began: dict[tuple[str, int], datetime] = {}
@@ -55,13 +55,13 @@ class Lives:
                 self._began[document, live[document]] = row.at
 
     def overlap(self, document: str, version: int, since: datetime, until: datetime) -> bool:
-        """Whether a version was live at some moment of a time."""
+        """Whether a version was live at some moment between the two times."""
         began, ended = self._began.get((document, version)), self._ended.get((document, version))
         return began is not None and began <= until and (ended is None or ended >= since)
 
 
 async def lives(platform: Platform) -> Lives:
-    """As they are known now."""
+    """The times according to the current audit trail."""
     engine = Engine(platform.settings.catalog_url)
     query = select(AuditRow).where(AuditRow.action.in_(("document.publish", "document.delete"))).order_by(AuditRow.id)
     async with engine.read() as session:
@@ -73,7 +73,7 @@ async def lives(platform: Platform) -> Lives:
 @pytest.mark.long
 @pytest.mark.timeout(300 + 3 * QUESTIONS)
 async def test_no_citation_is_of_a_version_that_was_gone(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """Neither quotes nor sources; and the quote stands in the version that is cited."""
+    """Neither quotes nor sources; and the cited version contains the quote."""
     for document in await upload(api, kb, *(policy(office, 5) for office in OFFICES)):
         await finished(api, document["id"])
     dice, stop, turn = Random(7), asyncio.Event(), asyncio.Semaphore(2)

@@ -1,4 +1,4 @@
-"""What is down is waited for: the job says what for, loses nothing, and goes on by itself when it is back."""
+"""Outages are waited for: the job names the missing dependency, loses nothing, and continues when it is back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.workflows.test_control import embedding
 
 @contextmanager
 def down(platform: Platform, part: str) -> Iterator[None]:
-    """A part is killed, and nobody starts it again until the end."""
+    """Kill a part and keep it from restarting until the end."""
     os.kill(platform.pid, signal.SIGSTOP)
     try:
         os.kill(platform.pid_of(part), signal.SIGKILL)
@@ -34,7 +34,7 @@ def down(platform: Platform, part: str) -> Iterator[None]:
 async def test_documents_and_questions_wait_for_what_is_down(
     api: httpx.AsyncClient, kb: str, platform: Platform, part: str, characters: int
 ) -> None:
-    """Status, list and reason name it; nothing fails, however many attempts it takes; nobody has to ask again."""
+    """Status, list and reason name it; nothing fails, however many attempts it takes; no new request is needed."""
     await ready(api, kb, ("parking.txt", b"The parking garage opens at seven in the morning and closes at ten."))
     (document,) = await upload(api, kb, ("long.txt", long_text(characters)))
     if part == "triton":
@@ -69,9 +69,9 @@ async def test_documents_and_questions_wait_for_what_is_down(
 
 @pytest.mark.long
 async def test_without_temporal_the_lists_and_search_go_on(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """What only reads answers; what would start work is refused with 503 and leaves nothing behind."""
+    """Reads succeed; requests that would start work get 503 and leave nothing behind."""
     with down(platform, "temporal"):
-        await asyncio.sleep(1.5)  # what was known a moment ago is known no longer
+        await asyncio.sleep(1.5)  # cached states expire
         form = [("files", ("a.txt", b"Never accepted.", "text/plain"))]
         refused = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")

@@ -1,4 +1,4 @@
-"""Reconcile: what disagrees is broken by hand on the running platform, then found, mended, and not found again."""
+"""Reconcile: discrepancies are created by hand on the running platform, then found, repaired, and not found again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OLD = time.time() - 7200
 
 @dataclass(frozen=True)
 class Stores:
-    """The platform's stores, to break things in, and its Temporal."""
+    """The platform's stores, in which tests create discrepancies, and its Temporal client."""
 
     platform: Platform
     catalog: Catalog
@@ -53,7 +53,7 @@ class Stores:
     dimension: int
 
     async def reconcile(self, *, repair: bool = True, grace: float = 0) -> dict[str, Discrepancy]:
-        """Run it to its end; what it found, by kind."""
+        """Run it to its end; the discrepancies by kind."""
         id = new_id()
         report: ReconcileReport = await self.temporal.execute_workflow(
             Reconcile.run,
@@ -65,7 +65,7 @@ class Stores:
         return {finding.kind: finding for finding in report.findings}
 
     async def settled(self) -> None:
-        """Nothing is found any more, also not what came of mending."""
+        """Wait until no discrepancy is found, including results of repairs."""
 
         async def nothing() -> bool:
             return not await self.reconcile()
@@ -73,7 +73,7 @@ class Stores:
         await assert_eventually(nothing)
 
     def sql(self, statement: str, *parameters: object) -> list[Any]:
-        """Change the catalogue behind everybody's back."""
+        """Change the database directly, past the catalogue."""
         path = unquote(urlsplit(self.platform.settings.catalog_url).path)
         with closing(sqlite3.connect(path, timeout=15, isolation_level=None)) as connection:
             return connection.execute(statement, parameters).fetchall()
@@ -84,7 +84,7 @@ class Stores:
         return (await self.catalog.knowledge_bases.generation(record.id)).collection
 
     async def insert(self, collection: str, document_id: str, version: int, ordinal: int = 0) -> None:
-        """A row that nobody asked for."""
+        """Write a row that no document refers to."""
         row = Row(
             id=f"{document_id}:{version}:{ordinal}", document_id=document_id, version=version, ordinal=ordinal,
             page=0, section="", text=LEAVE,
@@ -92,20 +92,20 @@ class Stores:
         await self.milvus.upsert(collection, [row], np.ones((1, self.dimension), np.float32))
 
     async def put(self, key: str, data: bytes = b"stray", *, old: bool = True) -> str:
-        """A blob that nobody refers to."""
+        """Write a blob that no document refers to."""
         await self.blobs.put(key, data)
         if old:
             os.utime(Path(unquote(urlsplit(self.platform.settings.blobs_url).path)) / key, (OLD, OLD))
         return key
 
     async def there(self, *keys: str) -> list[bool]:
-        """Which of the blobs are there."""
+        """Which of the blobs exist."""
         return [await self.blobs.exists(key) for key in keys]
 
 
 @pytest.fixture
 async def stores(platform: Platform, temporal: Client) -> AsyncIterator[Stores]:
-    """Straight connections to all stores; whatever earlier tests left is mended first."""
+    """Direct connections to all stores; discrepancies that earlier tests left are repaired first."""
     settings = platform.settings
     triton = Triton(settings.triton.address)
     dimension = (await triton.card()).dimension
@@ -129,7 +129,7 @@ async def running(api: httpx.AsyncClient, document_id: str, state: str = "runnin
 
 
 async def found(stores: Stores, kind: str) -> Discrepancy:
-    """Run it until it finds something of the kind: a step that was cut off may say its last word meanwhile."""
+    """Run it until it finds a discrepancy of the kind: a terminated run's late progress may hide it at first."""
 
     async def check() -> Discrepancy | None:
         return (await stores.reconcile()).get(kind)
@@ -138,7 +138,7 @@ async def found(stores: Stores, kind: str) -> Discrepancy:
 
 
 def big() -> bytes:
-    """A document that takes some seconds, and is like no other."""
+    """A document that takes some seconds and resembles no other."""
     return uuid.uuid4().hex.encode() + b"\n\n" + long_text(30_000)
 
 
@@ -148,7 +148,7 @@ def big() -> bytes:
 async def test_a_document_whose_run_was_terminated_becomes_ready(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """It goes back in line, and is started again by the dispatcher."""
+    """It is requeued, and the dispatcher starts it again."""
     (document,) = await upload(api, kb, ("big.txt", big()))
     await running(api, document["id"])
     await temporal.get_workflow_handle(document["workflow_id"]).terminate("by hand")
@@ -162,7 +162,7 @@ async def test_a_document_whose_run_was_terminated_becomes_ready(
 async def test_a_paused_document_without_a_run_stays_paused(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """It is as if it had been paused before it began: `resume` starts it."""
+    """It is as if it had been paused before its start: `resume` starts it."""
     (document,) = await upload(api, kb, ("big.txt", big()))
     await running(api, document["id"])
     assert (await api.post(f"/documents/{document['id']}/pause")).status_code == 202
@@ -178,7 +178,7 @@ async def test_a_paused_document_without_a_run_stays_paused(
 async def test_a_terminated_document_of_a_running_batch_does_not_hold_it_up(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """The batch, which waits for its word, comes to its end."""
+    """The batch, which waits for its result, finishes."""
     documents = await upload(api, kb, ("one.txt", big()), ("two.txt", big()))
     (batch_id,) = {(await running(api, each["id"]))["batch_id"] for each in documents[:1]}
     await temporal.get_workflow_handle(documents[0]["workflow_id"]).terminate("by hand")
@@ -190,7 +190,7 @@ async def test_a_terminated_document_of_a_running_batch_does_not_hold_it_up(
 
 
 async def test_a_batch_without_a_run_goes_on(api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str) -> None:
-    """With the documents that it had begun and whose runs are gone too, and those that it had not."""
+    """With the documents whose runs are gone too, and with those not started yet."""
     opened = (await api.post(f"/knowledge-bases/{kb}/batches", json={"name": "b", "parallelism": 1})).json()
     files = [("files", (f"{n}.txt", big(), "text/plain")) for n in range(3)]
     accepted = await api.post(f"/knowledge-bases/{kb}/documents", files=files, params={"batch": opened["id"]})
@@ -212,10 +212,10 @@ async def test_a_batch_without_a_run_goes_on(api: httpx.AsyncClient, stores: Sto
     await stores.settled()
 
 
-async def test_runs_of_what_is_gone_are_canceled(
+async def test_runs_without_rows_are_canceled(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """A document, or a batch, whose rows have vanished keeps nobody busy."""
+    """A document or a batch whose rows have vanished keeps no worker busy."""
     opened = (await api.post(f"/knowledge-bases/{kb}/batches", json={"name": "b"})).json()
     files = [("files", ("small.txt", LEAVE.encode(), "text/plain"))]
     accepted = await api.post(f"/knowledge-bases/{kb}/documents", files=files, params={"batch": opened["id"]})
@@ -241,10 +241,10 @@ async def test_runs_of_what_is_gone_are_canceled(
     await stores.settled()
 
 
-async def test_deletions_that_were_only_begun_are_done(
+async def test_unfinished_deletions_are_finished(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """A document, and a knowledge base, that were hidden and never purged leave nothing either."""
+    """A document and a knowledge base that were hidden but never purged leave nothing either."""
     other = f"test-{uuid.uuid4().hex[:12]}"
     await api.post("/knowledge-bases", json={"name": other})
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
@@ -269,7 +269,7 @@ async def test_deletions_that_were_only_begun_are_done(
 # --- catalogue and Milvus --------------------------------------------------------------------------
 
 
-async def test_rows_of_nobody_are_purged(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+async def test_orphaned_rows_are_purged(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
     """Rows of an unknown document, and of a version that is not live; those of the live one stay."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     collection = await stores.collection(kb)
@@ -284,7 +284,7 @@ async def test_rows_of_nobody_are_purged(api: httpx.AsyncClient, stores: Stores,
 
 
 async def test_only_our_own_collections_are_dropped(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
-    """One of a generation that we do not know is; one of a knowledge base that never was ours is reported only."""
+    """One of an unknown generation is dropped; one of a foreign knowledge base is only reported."""
     record = await stores.catalog.knowledge_bases.get(kb)
     ours, foreign, other = f"kb_{record.id}_g99", f"kb_{new_id()}_g1", "somebody_elses"
     for name in (ours, foreign, other):
@@ -321,7 +321,7 @@ async def test_missing_and_surplus_rows_are_written_anew(api: httpx.AsyncClient,
 async def test_rows_whose_blobs_are_lost_are_made_from_the_original(
     api: httpx.AsyncClient, stores: Stores, kb: str
 ) -> None:
-    """The document is ingested again; when its original is lost too, that is said and nothing is touched."""
+    """The document is ingested again; if its original is lost too, that is reported and nothing changes."""
     saved, lost = await ready(api, kb, ("saved.txt", big()), ("lost.txt", big()))
     collection = await stores.collection(kb)
     for document in (saved, lost):
@@ -352,8 +352,8 @@ async def test_rows_whose_blobs_are_lost_are_made_from_the_original(
 # --- catalogue and blobs ---------------------------------------------------------------------------
 
 
-async def test_old_blobs_of_nobody_are_removed(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
-    """Of every kind, with what was made of them; what is young, or used, stays. Old answers to uploads go too."""
+async def test_old_orphaned_blobs_are_removed(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
+    """Of every kind, with their derived blobs; young or used ones stay. Old stored upload responses go too."""
     (document,) = await ready(api, kb, ("leave.txt", big()))
     (version,) = await stores.catalog.documents.blobs(document["id"])
     used = [original_key(version.sha256), version.parsed_key, version.chunks_key, version.vectors_key]
@@ -385,7 +385,7 @@ async def test_old_blobs_of_nobody_are_removed(api: httpx.AsyncClient, stores: S
     assert looked.mended == 0
     assert all(await stores.there(*strays))
     finding = (await stores.reconcile())["stray_blobs"]
-    assert (finding.count, finding.mended) == (4, 4)  # an original goes with all that was made of it
+    assert (finding.count, finding.mended) == (4, 4)  # an original is removed with all blobs derived from it
     assert not any(await stores.there(*strays))
     assert all(await stores.there(*[key for key in used if key], young, kept))
     assert await stores.catalog.intake.answer_of("ann", "old") is None
@@ -400,7 +400,7 @@ async def test_old_blobs_of_nobody_are_removed(api: httpx.AsyncClient, stores: S
 async def test_an_upload_of_a_content_that_is_being_removed_is_whole(
     api: httpx.AsyncClient, stores: Stores, kb: str
 ) -> None:
-    """Whichever comes first: the uploaded bytes are there afterwards, and become ready."""
+    """Whichever comes first: the uploaded bytes exist afterwards, and become ready."""
     contents = [f"{LEAVE} {uuid.uuid4().hex}".encode() for _ in range(12)]
     for content in contents:
         await stores.put(original_key(hashlib.sha256(content).hexdigest()), content)
@@ -417,7 +417,7 @@ async def test_an_upload_of_a_content_that_is_being_removed_is_whole(
 
 
 async def test_a_removal_that_was_cut_off_is_finished(stores: Stores) -> None:
-    """A content that a run had begun to remove when it was terminated can be uploaded again."""
+    """Content whose removal had begun when its run was terminated can be uploaded again."""
     sha256 = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
     assert await stores.catalog.content_locks.begin_stray_removal(sha256, new_id())
     assert (await stores.reconcile())["stray_blobs"].mended == 1
@@ -425,11 +425,11 @@ async def test_a_removal_that_was_cut_off_is_finished(stores: Stores) -> None:
     assert await stores.reconcile() == {}
 
 
-# --- the whole -------------------------------------------------------------------------------------
+# --- the whole run -------------------------------------------------------------------------------------
 
 
 async def test_work_that_goes_on_is_not_disturbed(api: httpx.AsyncClient, stores: Stores, kb: str) -> None:
-    """Uploads, a batch, new versions and deletions meanwhile: nothing is found, and all come to their end."""
+    """During uploads, a batch, new versions and deletions nothing is found, and all of them finish."""
     await ready(api, kb, ("a.txt", LEAVE.encode()), ("b.txt", LEAVE.encode()))
     documents = await upload(api, kb, *[(f"{n}.txt", f"{n} {LEAVE}".encode()) for n in range(8)])
     findings = [await stores.reconcile(grace=20)]
@@ -448,7 +448,7 @@ async def test_work_that_goes_on_is_not_disturbed(api: httpx.AsyncClient, stores
 async def test_it_is_started_watched_and_read_through_the_api(
     api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
 ) -> None:
-    """A job like any other; its end is in the audit trail."""
+    """It is a job like any other; its end is in the audit trail."""
     collection = await stores.collection(kb)
     await ready(api, kb, ("leave.txt", LEAVE.encode()))
     await stores.insert(collection, new_id(), 1)
@@ -482,7 +482,7 @@ async def test_it_is_started_watched_and_read_through_the_api(
 
 
 async def test_it_is_scheduled(platform: Platform, temporal: Client) -> None:
-    """Hourly unless a setting says otherwise, never twice at once; a schedule that was paused stays paused."""
+    """Hourly unless a setting changes it, never twice at once; a paused schedule stays paused."""
     handle = temporal.get_schedule_handle(RECONCILE)
     schedule = (await handle.describe()).schedule
     assert platform.settings.reconcile.minutes == 60

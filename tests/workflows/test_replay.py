@@ -1,6 +1,6 @@
 """Histories of earlier runs are replayed: a change of workflow code that would break a running one fails here.
 
-``tests/data/histories`` holds histories as they were written by released code; they are only ever added to
+``tests/data/histories`` holds histories that released code wrote; files there are only ever added
 (``python -m tests.save_history WORKFLOW_ID NAME``).
 """
 
@@ -28,7 +28,7 @@ RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "
 
 
 def replayer() -> Replayer:
-    """Replays with the workers' converter, and in the sandbox, which refuses what is not deterministic."""
+    """Replays with the workers' converter, in the sandbox, which rejects non-deterministic code."""
     return Replayer(
         workflows=WORKFLOWS,
         data_converter=data_converter,
@@ -38,18 +38,18 @@ def replayer() -> Replayer:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_an_old_history_replays(path: Path) -> None:
-    """The workflow code of today makes the same decisions as the code that wrote the history."""
+    """The current workflow code makes the same decisions as the code that wrote the history."""
     await replayer().replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
 
 
 def test_there_is_a_history_of_every_workflow() -> None:
-    """Ready, failed, replaced, deleted and answered runs are all kept."""
+    """Runs that are ready, failed, replaced, deleted and answered are all saved."""
     kept = {path.stem.split("-")[0] for path in HISTORIES}
     assert kept == {workflow.__name__ for workflow in WORKFLOWS}
 
 
-async def test_todays_runs_replay(api: httpx.AsyncClient, temporal: Client, kb: str) -> None:
-    """Runs are deterministic: what was just executed replays without a difference."""
+async def test_current_runs_replay(api: httpx.AsyncClient, temporal: Client, kb: str) -> None:
+    """Runs are deterministic: a run of the current code replays without a difference."""
     (document,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
     (failed,) = await upload(api, kb, ("empty.txt", b""))
     await finished(api, failed["id"])

@@ -1,4 +1,4 @@
-"""Streams of answers: whatever breaks between, the reader's text is the recorded answer in the end."""
+"""Streams of answers: whatever breaks in between, the reader's final text is the recorded answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HANDBOOK = "\n\n".join(
 
 @dataclass
 class Reader:
-    """A reader of a stream that keeps its place, as a browser does."""
+    """A reader of a stream that keeps its position, as a browser does."""
 
     url: str
     seen: str = ""
@@ -49,11 +49,11 @@ class Reader:
 
     @property
     def done(self) -> bool:
-        """Whether the last event has come."""
+        """Whether the last event has arrived."""
         return self.last is not None and self.last[0] in ("done", "error")
 
     async def read(self, api: httpx.AsyncClient, events: int) -> None:
-        """Read at most so many events, then cut the connection."""
+        """Read at most this many events, then cut the connection."""
         headers = {"Last-Event-ID": self.seen} if self.seen else {}
         name = ""
         async with api.stream("GET", self.url.removeprefix("/api/v1"), headers=headers) as response:
@@ -83,7 +83,7 @@ class Reader:
 
 
 async def followed(api: httpx.AsyncClient, reader: Reader, dice: Random, cuts: int) -> None:
-    """Read to the end, cutting the connection now and then; what does not answer is asked again."""
+    """Read to the end, cutting the connection now and then; failed requests are repeated."""
     while not reader.done:
         try:
             await reader.read(api, dice.randint(1, 4) if cuts > 0 else 10_000)
@@ -93,7 +93,7 @@ async def followed(api: httpx.AsyncClient, reader: Reader, dice: Random, cuts: i
 
 
 async def asked(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> dict[str, Any]:
-    """A question that was accepted."""
+    """An accepted question."""
     answer = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": question, **fields})
     assert answer.status_code == 202, answer.text
     accepted: dict[str, Any] = answer.json()
@@ -101,12 +101,12 @@ async def asked(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -
 
 
 async def killed(platform: Platform, part: str) -> None:
-    """A part is killed; its supervisor starts it again."""
+    """Kill a part; its supervisor restarts it."""
     pid = platform.pid_of(part)
     os.kill(pid, signal.SIGKILL)
 
     async def another() -> bool:
-        with suppress(ProcessLookupError):  # there is none just now
+        with suppress(ProcessLookupError):  # it is not running at the moment
             return platform.pid_of(part) != pid
         return False
 
@@ -129,7 +129,7 @@ async def answers(platform: Platform) -> bool:
 async def test_a_cut_stream_ends_as_the_recorded_answer(
     api: httpx.AsyncClient, kb: str, platform: Platform, mode: str
 ) -> None:
-    """Cut at ten random places, the API and a worker killed in between: nothing is lost, and nothing comes twice."""
+    """Cut at ten random places, API and a worker killed in between: nothing is lost, and nothing repeats."""
     await ready(api, kb, ("handbook.txt", HANDBOOK.encode()))
     for run in range(RUNS):
         dice = Random(run)
@@ -150,7 +150,7 @@ async def test_a_cut_stream_ends_as_the_recorded_answer(
 
 
 async def recorded(api: httpx.AsyncClient, id: str) -> dict[str, Any]:
-    """The question, when it has ended."""
+    """The question, once it has finished."""
 
     async def check() -> dict[str, Any] | None:
         try:
@@ -164,7 +164,7 @@ async def recorded(api: httpx.AsyncClient, id: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("broken", ["x", "-1", "1.5", "9999999999", "１", "1; DROP", "a" * 5000])
 async def test_a_broken_last_event_id_is_refused(api: httpx.AsyncClient, kb: str, broken: str) -> None:
-    """What is no id of a stream gets a 400 that says so, and shows no more of it than is good."""
+    """An invalid id gets a 400 with a reason that repeats only a short part of it."""
     accepted = await asked(api, kb, "What is said about leave?")
     path = accepted["events_url"].removeprefix("/api/v1")
     answer = await api.get(path, headers={"Last-Event-ID": broken.encode()})  # type: ignore[dict-item]
@@ -176,7 +176,7 @@ async def test_a_broken_last_event_id_is_refused(api: httpx.AsyncClient, kb: str
 async def test_a_reader_that_stops_reading_holds_nothing_up(
     api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
-    """Its question is answered and recorded all the same, and so are those of others meanwhile."""
+    """Its question is answered and recorded all the same, and so are others meanwhile."""
     await ready(api, kb, ("handbook.txt", HANDBOOK.encode()))
     accepted = await asked(api, kb, "How long may annual leave of the Oslo office be carried over?", mode="generative")
     host, port = platform.settings.api.host, platform.settings.api.port
@@ -192,10 +192,10 @@ async def test_a_reader_that_stops_reading_holds_nothing_up(
     writer.close()
 
 
-async def test_a_stream_that_temporal_forgot_is_told_from_the_record(
+async def test_a_stream_without_a_history_comes_from_the_record(
     api: httpx.AsyncClient, kb: str, temporal: Client
 ) -> None:
-    """Also to a reader who had a part of it: the answer starts over and is complete."""
+    """Also for a reader with a part of the answer: it starts over and is complete."""
     await ready(api, kb, ("handbook.txt", HANDBOOK.encode()))
     accepted = await asked(api, kb, "How long may annual leave of the Oslo office be carried over?")
     reader = Reader(accepted["events_url"])
@@ -221,7 +221,7 @@ def _deletion(temporal: Client, id: str) -> DeleteWorkflowExecutionRequest:
 
 
 async def test_cancel_stops_the_language_model(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """Triton generates no more for a canceled question; the stream says so, and so does the record."""
+    """Triton stops generating for a canceled question; the stream and the record show the cancellation."""
     await ready(api, kb, ("handbook.txt", HANDBOOK.encode()))
     assert (await api.patch(f"/knowledge-bases/{kb}", json={"answers": {"max_tokens": 2000}})).status_code == 200
     accepted = await asked(
@@ -233,7 +233,7 @@ async def test_cancel_stops_the_language_model(api: httpx.AsyncClient, kb: str, 
     assert (await api.post(f"/questions/{accepted['id']}/cancel")).status_code == 202
     await reader.read(api, 10_000)
     assert reader.last is not None
-    if reader.last[0] == "error":  # else it had said all that it had to say
+    if reader.last[0] == "error":  # otherwise generation had already finished
         assert reader.last[1]["code"] == "canceled"
         record = await recorded(api, accepted["id"])
         assert record["state"] == "canceled"

@@ -1,4 +1,4 @@
-"""A question may wait until what its asker has uploaded can be searched."""
+"""A question can wait until its asker's uploads are searchable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def held(api: httpx.AsyncClient, kb: str) -> str:
 
 
 async def waiting(reader: Reader, api: httpx.AsyncClient) -> None:
-    """Read until the stream says that the question waits for one document."""
+    """Read until the stream reports that the question waits for one document."""
     await reader.read(api, 1)
     assert reader.last is not None
     name, data = reader.last
@@ -40,7 +40,7 @@ async def waiting(reader: Reader, api: httpx.AsyncClient) -> None:
 
 
 async def parked(temporal: Client, workflow_id: str) -> bool:
-    """Whether the run says, to whoever asks and in its search attributes, that it waits."""
+    """Whether the run's query and search attributes show that it waits."""
     description = await temporal.get_workflow_handle(workflow_id).describe()
     attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
     state = await temporal.get_workflow_handle(workflow_id).query("state")
@@ -51,7 +51,7 @@ async def parked(temporal: Client, workflow_id: str) -> bool:
 async def test_a_parked_question_outlives_restarts_and_then_answers(
     api: httpx.AsyncClient, kb: str, held: str, platform: Platform, temporal: Client
 ) -> None:
-    """State and number on the stream, little in the history; after the API and the worker were killed it answers."""
+    """State and count are on the stream, the history stays short; it answers after API and worker were killed."""
     await ready(api, kb, ("travel.txt", TRAVEL))
     accepted = await asked(api, kb, QUESTION, wait_for_index=True)
     assert (accepted["index"]["state"], accepted["index"]["pending"]) == ("building", 1)
@@ -83,7 +83,7 @@ async def test_a_parked_question_outlives_restarts_and_then_answers(
 
 
 async def test_a_question_that_does_not_wait_says_what_is_missing(api: httpx.AsyncClient, kb: str, held: str) -> None:
-    """It is answered at once from what is there, and tells how many documents are on their way; so does a search."""
+    """It is answered at once from the index and counts the pending documents; so does a search."""
     await ready(api, kb, ("travel.txt", TRAVEL))
     accepted = await asked(api, kb, QUESTION)
     assert accepted["index"]["pending"] == 1
@@ -95,8 +95,10 @@ async def test_a_question_that_does_not_wait_says_what_is_missing(api: httpx.Asy
     assert (found["index"]["state"], found["index"]["pending"]) == ("building", 1)
 
 
-async def test_nobody_waits_for_the_documents_of_others(api: httpx.AsyncClient, kb: str, held: str, other: str) -> None:
-    """Another user's question is answered at once, and so is one's own on a knowledge base where all is ready."""
+async def test_no_question_waits_for_documents_of_others(
+    api: httpx.AsyncClient, kb: str, held: str, other: str
+) -> None:
+    """Another user's question is answered at once, and so is one on a knowledge base without pending documents."""
     await ready(api, kb, ("travel.txt", TRAVEL))
     headers = {"Authorization": f"Bearer {other}"}
     async with httpx.AsyncClient(base_url=api.base_url, headers=headers, timeout=60, trust_env=False) as eve:

@@ -137,7 +137,7 @@ def test_neighbours_are_quoted_as_one() -> None:
     ],
 )  # fmt: skip
 def test_a_sentence_with_a_pronoun_is_quoted_with_its_antecedent(text: str, quote: str) -> None:
-    """A sentence that begins with “She” brings the sentence before it in its line, unless another quote is close."""
+    """A leading “She” brings the sentence before it in its line, unless another sentence scores close to it."""
     found = sentences_of([text], [source(1)])
     best = msgspec.structs.replace(found[-1], score=1.0)
     assert quoted([best], [text]) == [quote]

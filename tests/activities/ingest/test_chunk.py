@@ -1,4 +1,4 @@
-"""Chunks: sizes, structure, and how little of them an edit moves."""
+"""Chunks: sizes, structure, and how few of them an edit changes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def squeezed(*texts: str) -> str:
 
 
 def test_a_short_document_is_one_chunk() -> None:
-    """A paragraph that fits, or a few that fit together, are not cut."""
+    """A paragraph that fits, or a few that fit together, are not split."""
     exactly = " ".join(["word"] * 350)
     assert [chunk.text for chunk in chunks(text(exactly))] == [exactly]
     assert [chunk.text for chunk in chunks(text("One.", "Two.", "Three."))] == ["One.\nTwo.\nThree."]
@@ -95,14 +95,14 @@ def test_chunks_fit_and_lose_nothing(max_tokens: int) -> None:
 
 
 def test_chunks_are_filled_well() -> None:
-    """Chunks are not crumbs: on average more than half of what they may hold."""
+    """On average a chunk has more than half of the tokens that it may have."""
     random_ = random.Random(2)
     found = chunks(text(*(paragraph(random_) for _ in range(1000))))
     assert sum(chunk.tokens for chunk in found) / len(found) > 0.6 * 350
 
 
 def test_long_paragraphs_are_cut_at_sentences_in_both_languages() -> None:
-    """A paragraph that does not fit is cut after sentences, English or Chinese, not inside them."""
+    """A paragraph that does not fit is split after sentences, English or Chinese, not within them."""
     english = " ".join(f"This is sentence number {n} about Mr. Smith's leave." for n in range(60))
     chinese = "".join(f"员工第{n}条规定要求提前三天申请！他说：“好的。”" for n in range(60))
     for whole in (english, chinese):
@@ -114,7 +114,7 @@ def test_long_paragraphs_are_cut_at_sentences_in_both_languages() -> None:
 
 
 def test_text_without_any_punctuation_is_cut_too() -> None:
-    """A single endless word, or Chinese without a full stop, still gives chunks that fit."""
+    """A single endless word, or Chinese without a full stop, still yields chunks that fit."""
     for whole in ("x" * 20_000, "规" * 3000):
         found = chunks(text(whole), 100)
         assert max(count([chunk.text for chunk in found])) <= 100
@@ -122,7 +122,7 @@ def test_text_without_any_punctuation_is_cut_too() -> None:
 
 
 def test_headings_open_chunks_and_name_sections() -> None:
-    """A heading begins a chunk, stands in its text, and its path is the section."""
+    """A heading begins a chunk, is part of its text, and its path is the section."""
     random_ = random.Random(3)
     found = chunks(
         document(
@@ -143,7 +143,7 @@ def test_headings_open_chunks_and_name_sections() -> None:
 
 
 def test_very_short_sections_share_a_chunk() -> None:
-    """Questions with one-line answers are not a chunk each; their section is what they have in common."""
+    """Questions with one-line answers share a chunk; its section is their common heading path."""
     entries = [Element(text="FAQ", kind="title", level=1)]
     for n in range(6):
         entries += [Element(text=f"Question {n}?", kind="title", level=2), Element(text=f"Answer {n}.")]
@@ -153,8 +153,8 @@ def test_very_short_sections_share_a_chunk() -> None:
     assert all(f"Question {n}?\nAnswer {n}." in found[0].text for n in range(6))
 
 
-def test_a_heading_stays_with_what_it_heads() -> None:
-    """No chunk ends with a heading while its section goes on in the next."""
+def test_a_heading_stays_with_its_section() -> None:
+    """No chunk ends with a heading whose section continues in the next chunk."""
     random_ = random.Random(4)
     entries: list[Element] = []
     for n in range(60):
@@ -164,7 +164,7 @@ def test_a_heading_stays_with_what_it_heads() -> None:
 
 
 def test_long_tables_repeat_their_header() -> None:
-    """A table that does not fit is cut between rows, and every piece begins with the header row."""
+    """A table that does not fit is split between rows, and every chunk of it begins with the header row."""
     rows = [f"employee {n} | {n * 3} days | office {n % 7}" for n in range(200)]
     table = "\n".join(["name | leave | office", *rows])
     found = chunks(document([Element(text=table, kind="table")]), 120)
@@ -175,14 +175,14 @@ def test_long_tables_repeat_their_header() -> None:
 
 
 def test_code_keeps_its_lines() -> None:
-    """Code is cut between lines, and indentation stays."""
+    """Code is split between lines, and indentation stays."""
     code = "\n".join(f"    step_{n} = run({n})" for n in range(100))
     found = chunks(document([Element(text=code, kind="code")]), 100)
     assert "\n".join(chunk.text for chunk in found) == code
 
 
 def test_a_chunk_has_the_page_it_begins_on() -> None:
-    """Pages are preferred as boundaries, and a chunk that spans two counts for the first."""
+    """Pages are preferred as boundaries, and a chunk that spans two has the number of the first."""
     random_ = random.Random(5)
     entries = [Element(text=paragraph(random_, 100), page=1 + n // 3) for n in range(30)]
     found = chunks(document(entries))
@@ -208,7 +208,7 @@ def _edit(entries: list[Element], at: int, how: str, random_: random.Random) -> 
 
 
 @pytest.mark.parametrize("shape", ["plain", "headings", "long paragraphs"])
-def test_an_edit_moves_only_the_chunks_around_it(shape: str) -> None:
+def test_an_edit_changes_only_the_chunks_around_it(shape: str) -> None:
     """One paragraph of many is changed, inserted or deleted: 1 to 3 chunks have new text, rarely up to 5."""
     random_ = random.Random(7)
     entries = [Element(text=paragraph(random_)) for _ in range(2000)]
@@ -265,7 +265,7 @@ def activity_on(folder: Path, max_tokens: int = 512) -> tuple[Blobs, ChunkActivi
 
 
 def test_the_activity_stores_chunks_once(tmp_path: Path) -> None:
-    """The same document and settings lead to the same blob; other settings to another."""
+    """The same document and settings lead to the same blob; other settings lead to another."""
 
     async def run() -> None:
         blobs, activities = activity_on(tmp_path)
@@ -284,7 +284,7 @@ def test_the_activity_stores_chunks_once(tmp_path: Path) -> None:
 
 
 def test_chunks_fit_the_models_window(tmp_path: Path) -> None:
-    """Whatever is asked for, a chunk with its prompt is no longer than the model reads."""
+    """Whatever size is requested, a chunk with its prompt is no longer than the model's window."""
 
     async def run() -> None:
         blobs, activities = activity_on(tmp_path, max_tokens=64)
@@ -298,7 +298,7 @@ def test_chunks_fit_the_models_window(tmp_path: Path) -> None:
 
 
 def test_a_document_without_text_fails(tmp_path: Path) -> None:
-    """No chunk at all is an error that a person is told, not an empty success."""
+    """No chunk at all is an error that users see, not an empty success."""
 
     async def run() -> None:
         blobs, activities = activity_on(tmp_path)

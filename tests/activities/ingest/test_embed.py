@@ -1,4 +1,4 @@
-"""The embed step with the real model: every chunk gets its own vector, and none is made twice."""
+"""The embed step with the real model: every chunk gets its own vector, and no vector is computed twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = "chunks/parsed/chunking"
 
 
 async def never_asked(job: IndexInput) -> Indexed:
-    """The step that follows, where it is not to be taken in the same go."""
+    """Stands for the index step, which these runs must not continue with."""
     raise AssertionError(job)
 
 
@@ -42,13 +42,13 @@ class Step:
         self.progress: list[Progress] = []
 
     def prefix(self, key: str = KEY) -> str:
-        """Where the vectors of these chunks are kept."""
+        """The blob prefix of these chunks' vectors."""
         return vectors_prefix(key, self.card.fingerprint)
 
     async def run(
         self, texts: list[str], key: str = KEY, version: int = 1, generation: int | None = None
     ) -> tuple[Embedded, Vectors]:
-        """Embed these texts as an activity; the matrix is what was stored."""
+        """Embed these texts as an activity; returns the stored matrix."""
         await self.blobs.save(key, [Chunk(ordinal=n, text=text, tokens=len(text)) for n, text in enumerate(texts)])
         environment = ActivityEnvironment()
         listening = heartbeat.listener.set(self.progress.append)
@@ -62,12 +62,12 @@ class Step:
         return done, stored.matrix()
 
     async def truth(self, texts: list[str]) -> Vectors:
-        """The vectors of the texts, each made alone."""
+        """The vectors of the texts, each computed alone."""
         prompt = self.card.prompts.get("passage", "")
         return np.concatenate([await self.triton.embed([prompt + text]) for text in texts])
 
     def marks(self, count: int) -> Vectors:
-        """Vectors that no model makes, to be known again."""
+        """Recognisable vectors that no model produces."""
         return np.eye(self.card.dimension, dtype=np.float32)[:count]
 
 
@@ -107,7 +107,7 @@ async def test_vectors_are_those_of_their_chunks(step: Step) -> None:
 
 
 async def test_only_the_result_is_left(step: Step) -> None:
-    """The parts are gone when the whole is there, and the progress went from nothing to everything."""
+    """The parts are gone when the result is complete, and the progress ran from nothing to everything."""
     done, _ = await step.run(rules(GROUP + 6))
     assert await step.blobs.list("vectors") == [done.vectors_key]
     counts = [progress.done for progress in step.progress]
@@ -116,8 +116,8 @@ async def test_only_the_result_is_left(step: Step) -> None:
     assert {progress.total for progress in step.progress} == {GROUP + 6}
 
 
-async def test_a_retry_makes_only_what_is_missing(step: Step) -> None:
-    """What an interrupted attempt saved is taken over as it is; the rest goes through the model."""
+async def test_a_retry_embeds_only_what_is_missing(step: Step) -> None:
+    """The retry reuses the vectors that an interrupted attempt saved; the rest goes through the model."""
     texts = rules(GROUP + 9)
     parts = {"part-one": texts[2:4], "part-two": texts[7:8]}
     for name, members in parts.items():
@@ -145,8 +145,8 @@ async def test_a_text_that_comes_twice_is_embedded_once(step: Step) -> None:
     assert not np.array_equal(matrix[0], matrix[1])
 
 
-async def test_a_finished_result_is_not_made_again(step: Step) -> None:
-    """A second run of the same chunks answers with the same key and embeds nothing, also without the model's help."""
+async def test_a_finished_result_is_reused(step: Step) -> None:
+    """A second run of the same chunks returns the same key and embeds nothing, even without the model."""
     texts = rules(3)
     first, _ = await step.run(texts)
     await step.blobs.save(first.vectors_key, vector_set([digest(text) for text in texts], step.marks(3)))
@@ -155,8 +155,8 @@ async def test_a_finished_result_is_not_made_again(step: Step) -> None:
     assert np.array_equal(matrix, step.marks(3))
 
 
-async def test_an_earlier_version_lends_its_vectors(step: Step) -> None:
-    """Chunks that did not change are not embedded again when a new version comes."""
+async def test_vectors_of_an_earlier_version_are_reused(step: Step) -> None:
+    """Unchanged chunks are not embedded again for a new version."""
     texts = rules(4)
     earlier = f"{step.prefix('chunks/earlier/one')}/all"
     await step.blobs.save(earlier, vector_set([digest(text) for text in texts], step.marks(4)))
@@ -168,8 +168,8 @@ async def test_an_earlier_version_lends_its_vectors(step: Step) -> None:
     assert np.array_equal(matrix[[0, 2]], step.marks(4)[[0, 2]])
 
 
-async def test_an_earlier_version_lends_within_its_generation(step: Step) -> None:
-    """A run takes over what the generation that it writes has, and a run that names none the live one."""
+async def test_vectors_are_reused_within_a_generation(step: Step) -> None:
+    """A run reuses vectors of the generation that it writes; a run that names none uses the live one."""
     texts = rules(3)
     earlier = f"{step.prefix('chunks/earlier/one')}/all"
     await step.blobs.save(earlier, vector_set([digest(text) for text in texts], step.marks(3)))
@@ -182,8 +182,8 @@ async def test_an_earlier_version_lends_within_its_generation(step: Step) -> Non
     assert np.array_equal(matrix, step.marks(3))
 
 
-async def test_vectors_of_another_model_are_not_taken(step: Step) -> None:
-    """An earlier version by another model lends nothing, though the texts are the same."""
+async def test_vectors_of_another_model_are_not_reused(step: Step) -> None:
+    """Not even for the same texts."""
     texts = rules(2)
     other = f"{vectors_prefix('chunks/earlier/one', 'another-model')}/all"
     await step.blobs.save(other, vector_set([digest(text) for text in texts], step.marks(2)))
@@ -199,14 +199,14 @@ async def test_vectors_that_were_purged_are_made_again(step: Step) -> None:
     assert (await step.run(rules(2), version=2))[0].embedded == 2
 
 
-async def test_a_version_of_unknown_vectors_lends_nothing(step: Step) -> None:
-    """One that was published before its vectors were noted is passed over."""
+async def test_a_version_without_recorded_vectors_is_skipped(step: Step) -> None:
+    """It was published before the catalogue recorded the key of a version's vectors."""
     await publish(step, 1, "")
     await next_version(step)
     assert (await step.run(rules(2), version=2))[0].embedded == 2
 
 
-async def test_an_outage_keeps_what_was_made(step: Step, triton_url: str) -> None:
+async def test_an_outage_keeps_finished_parts(step: Step, triton_url: str) -> None:
     """A run without Triton fails as an outage and leaves the parts for the retry."""
     texts = rules(3)
     part = f"{step.prefix()}/part-one"
@@ -220,7 +220,7 @@ async def test_an_outage_keeps_what_was_made(step: Step, triton_url: str) -> Non
 
 
 async def test_two_attempts_at_once_agree(step: Step) -> None:
-    """A worker that was thought dead and its successor make the same result."""
+    """A worker that was taken for dead and its successor produce the same result."""
     texts = rules(10)
     await step.blobs.save(KEY, [Chunk(ordinal=n, text=text, tokens=9) for n, text in enumerate(texts)])
     job = EmbedInput(document_id=step.document_id, version=1, chunks_key=KEY)
@@ -231,7 +231,7 @@ async def test_two_attempts_at_once_agree(step: Step) -> None:
 
 
 async def publish(step: Step, version: int, vectors_key: str, generation: int | None = None) -> None:
-    """Make a version of the document live that stands on these vectors."""
+    """Make a version of the document live with these vectors."""
     await step.catalog.documents.publish(
         PublishInput(
             document_id=step.document_id, version=version, chunks=1, media_type="text/plain",
@@ -241,6 +241,6 @@ async def publish(step: Step, version: int, vectors_key: str, generation: int | 
 
 
 async def next_version(step: Step) -> None:
-    """Other content of the same name."""
+    """Upload other content under the same name."""
     document = await step.catalog.documents.get(step.document_id)
     await step.catalog.documents.accept(document.knowledge_base_id, document.name, "2" * 64, 1, "ann")

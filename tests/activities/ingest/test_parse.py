@@ -40,7 +40,7 @@ from tests.documents import page, pdf
     ],
 )
 def test_only_text_without_markup_or_parts_is_harmless(content: bytes, harmless: bool) -> None:
-    """What a library that is not memory-safe would read has a process of its own."""
+    """Any content that a library that is not memory-safe would read has a process of its own."""
     assert is_harmless(content) is harmless
 
 
@@ -53,7 +53,7 @@ def test_progress_reaches_its_total(tmp_path: Path) -> None:
 
 
 def test_text_that_turns_binary_later_is_refused(tmp_path: Path) -> None:
-    """A file whose beginning alone looks like text does not get in as rubbish."""
+    """A file of which only the beginning looks like text is not parsed."""
     with pytest.raises(UnsupportedFormat):
         parsed(tmp_path, b"text " * 20 + bytes(range(1, 32)) * 2000, "a.txt")
 
@@ -69,14 +69,14 @@ def test_text_of_signs_only_is_no_text(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fork_server() -> Iterator[None]:
-    """The fork server that the activity starts is closed behind the module."""
+    """Closes the fork server that the activity starts after the module."""
     yield
     runner.close()
 
 
 @pytest.mark.usefixtures("fork_server")
 def test_the_activity_parses_once(tmp_path: Path) -> None:
-    """The parsed document is stored under the hash and the parser; a second run loads it without the original."""
+    """The parsed document is stored under hash and parser; a second run loads it without the original."""
 
     async def run() -> None:
         blobs = Blobs(tmp_path.as_uri())
@@ -97,13 +97,13 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
 
 
 async def never_asked(job: ChunkInput) -> Chunked:
-    """The step that follows, where it is not to be taken in the same go."""
+    """Stands for the chunk step, which these runs must not continue with."""
     raise AssertionError(job)
 
 
 @pytest.mark.usefixtures("fork_server")
 def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
-    """A document that cannot be read leaves no blob, and its error names the reason."""
+    """A document that cannot be read leaves no blob, and its error gives the reason."""
 
     async def run() -> None:
         blobs = Blobs(tmp_path.as_uri())
@@ -116,7 +116,7 @@ def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_the_name_counts_only_where_content_cannot_tell() -> None:
+def test_the_name_counts_only_where_content_is_ambiguous() -> None:
     """The same bytes as notes.txt and notes.md are two parsed documents; as a.pdf and b.pdf they are one."""
     assert parser_fingerprint("notes.txt") != parser_fingerprint("notes.md")
     assert parser_fingerprint("a.pdf") == parser_fingerprint("b.pdf")

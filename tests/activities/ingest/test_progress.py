@@ -1,4 +1,4 @@
-"""The board: what workers note of their runs is written, whatever came in between."""
+"""The progress recorder: what workers record of their runs is written, despite errors in between."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID = "a" * 32
 
 
 class Documents:
-    """A catalogue's documents that refuse the first notes with an error."""
+    """A catalogue's documents whose first writes of progress fail with an error."""
 
     def __init__(self, error: Exception) -> None:
         self._errors = [error]
@@ -33,7 +33,7 @@ class Documents:
 
 
 def begin(recorder: ProgressRecorder, stage: str) -> None:
-    """A step of the document's first version begins in this worker."""
+    """Record that a stage of the document's first version begins in this worker."""
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, workflow_id=f"ingest/{ID}/1", activity_type=stage)
     environment.run(recorder.begun)
@@ -46,7 +46,7 @@ def begin(recorder: ProgressRecorder, stage: str) -> None:
 async def test_an_error_does_not_end_the_writing(
     error: Exception, stages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Notes that an outage held up are written later; others are lost with the error, but not those that follow."""
+    """Progress that an outage delays is written later; a write that fails otherwise is lost, but not those after it."""
     monkeypatch.setattr("activities.ingest.progress.WRITE_SECONDS", 0.01)
     documents = Documents(error)
     recorder = ProgressRecorder(cast(Catalog, SimpleNamespace(documents=documents)))

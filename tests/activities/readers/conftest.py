@@ -1,4 +1,4 @@
-"""Short ways to read a document and to look at its elements."""
+"""Short ways to read a document and to compare its elements."""
 
 from __future__ import annotations
 

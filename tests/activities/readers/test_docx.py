@@ -72,7 +72,7 @@ def test_word_hides_nothing(tmp_path: Path) -> None:
 
 
 def test_word_without_styles_has_bold_headings(tmp_path: Path) -> None:
-    """Where nobody used heading styles, a short line all in bold is a heading."""
+    """In a document without heading styles, a short line entirely in bold is a heading."""
     build = docx.Document()
     build.add_paragraph().add_run("请假制度").bold = True
     build.add_paragraph(CHINESE[0])
@@ -80,7 +80,7 @@ def test_word_without_styles_has_bold_headings(tmp_path: Path) -> None:
 
 
 def test_broken_and_swollen_word_files_fail_with_their_reason(tmp_path: Path) -> None:
-    """Nonsense inside the archive is damage; a bomb is too large before anything is unpacked."""
+    """Garbage inside the archive is damage; a bomb is too large before anything is unpacked."""
     whole = zipfile.ZipFile(io.BytesIO(word(docx.Document())))
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as file:

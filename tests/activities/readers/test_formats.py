@@ -113,7 +113,7 @@ def found(tmp_path: Path, content: bytes, name: str) -> str:
 def test_content_decides_and_extensions_choose_between_texts(
     tmp_path: Path, content: bytes, name: str, expected: str
 ) -> None:
-    """The format follows from the bytes; the extension only tells text-like formats apart."""
+    """The bytes determine the format; the extension only distinguishes text-like formats."""
     assert found(tmp_path, content, name) == expected
 
 
@@ -131,7 +131,7 @@ def test_content_decides_and_extensions_choose_between_texts(
     ],
 )
 def test_other_formats_are_named_in_the_refusal(tmp_path: Path, content: bytes, name: str, kind: str) -> None:
-    """A file that cannot be read is refused with what it is and what could be read instead."""
+    """The error for an unreadable file names its format and the formats that can be read."""
     with pytest.raises(UnsupportedFormat) as caught:
         found(tmp_path, content, name)
     assert caught.value.reason.params["found"] == kind
@@ -140,7 +140,7 @@ def test_other_formats_are_named_in_the_refusal(tmp_path: Path, content: bytes, 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\r\n ", b"\xef\xbb\xbf", b"\xff\xfe \x00\n\x00", "\u3000\n".encode()])
 def test_nothing_but_white_space_is_empty(tmp_path: Path, content: bytes) -> None:
-    """A file without a single visible character is empty, in whatever encoding."""
+    """A file without a single visible character is empty, in any encoding."""
     with pytest.raises(EmptyDocument):
         found(tmp_path, content, "empty.txt")
 
@@ -152,14 +152,14 @@ def test_a_cut_off_archive_is_damaged(tmp_path: Path) -> None:
         found(tmp_path, whole[: len(whole) // 2], "letter.docx")
 
 
-def test_old_office_files_are_refused_politely(tmp_path: Path) -> None:
-    """An OLE container that is neither readable nor encrypted ends in one of our errors."""
+def test_old_office_files_are_refused(tmp_path: Path) -> None:
+    """An OLE container that is neither readable nor encrypted ends in one of Holdfast's errors."""
     with pytest.raises(HoldfastError):
         found(tmp_path, bytes.fromhex("D0CF11E0A1B11AE1") + b"\x00" * 1024, "old.doc")
 
 
 def test_protected_office_files_are_told_from_old_ones(tmp_path: Path) -> None:
-    """A Word file with a password is an OLE container too: it is called encrypted, an old one unsupported."""
+    """A Word file with a password is an OLE container too: it is reported as encrypted, an old one as unsupported."""
     with pytest.raises(EncryptedDocument):
         found(tmp_path, ole("EncryptedPackage"), "secret.docx")
     with pytest.raises(UnsupportedFormat) as caught:
@@ -168,7 +168,7 @@ def test_protected_office_files_are_told_from_old_ones(tmp_path: Path) -> None:
 
 
 def test_every_format_has_names_for_people() -> None:
-    """Each has one name, a reader, extensions that no other has, and a title in both languages."""
+    """Each has one name, a reader, extensions that no other format has, and a title in both languages."""
     assert len({item.name for item in FORMATS}) == len(FORMATS)
     extensions = [extension for item in FORMATS for extension in item.extensions]
     assert len(set(extensions)) == len(extensions)
@@ -178,7 +178,7 @@ def test_every_format_has_names_for_people() -> None:
         assert item.title("zh")
 
 
-def test_hint_tells_only_what_content_cannot() -> None:
+def test_hint_holds_only_what_content_lacks() -> None:
     """Names that lead to the same reading of the same bytes have the same hint."""
     assert hint("a.txt") == hint("b") == hint("c.PDF") == ""
     assert (
@@ -215,16 +215,16 @@ def test_hint_tells_only_what_content_cannot() -> None:
     ],
 )
 def test_encodings_are_recognised_even_in_short_texts(text: str, encoding: str) -> None:
-    """Text comes out as it was written, whatever it was encoded in."""
+    """Text is decoded as it was written, whatever its encoding."""
     assert decode(text.encode(encoding)) == text
 
 
 def test_a_cut_at_any_byte_still_sniffs_as_text() -> None:
-    """The head of a file may end in the middle of a character."""
+    """The head of a file may end within a character."""
     data = "报销制度与请假规定。".encode() * 50
     assert all(decode(data[:length], partial=True) is not None for length in range(300, 306))
 
 
 def test_control_characters_are_not_text() -> None:
-    """Bytes that decode but are not text are told from text."""
+    """Bytes that decode but contain control characters are not text."""
     assert decode(bytes(range(32)) * 100) is None

@@ -1,4 +1,4 @@
-"""Files that mean harm, or were cut off: each fails with its reason, in time."""
+"""Malicious and truncated files: each fails with its reason, in time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ zipped = pytest.mark.parametrize("kind", WHOLE)
 
 @zipped
 def test_archives_that_are_bombs_are_refused(tmp_path: Path, kind: str) -> None:
-    """What would unpack to more than the limit is not unpacked, whichever office format it calls itself."""
+    """A file that would unpack to more than the limit is not unpacked, whichever office format it claims to be."""
     target = io.BytesIO(WHOLE[kind])
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as file:
         file.writestr("media/bomb.bin", bytes(100 << 20))
@@ -44,7 +44,7 @@ def test_archives_that_are_bombs_are_refused(tmp_path: Path, kind: str) -> None:
 
 @zipped
 def test_archives_that_were_cut_off_are_damaged(tmp_path: Path, kind: str) -> None:
-    """Half a file, and one whose parts are rubbish, are told from unsupported ones."""
+    """Half a file, and one with garbage parts, are distinguished from unsupported ones."""
     whole = WHOLE[kind]
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, whole[: len(whole) // 2], f"a.{kind}")
@@ -58,22 +58,22 @@ def test_archives_that_were_cut_off_are_damaged(tmp_path: Path, kind: str) -> No
 
 
 def test_an_outlook_mail_that_was_cut_off_is_damaged(tmp_path: Path) -> None:
-    """Its beginning names its format, its end is missing."""
+    """Its beginning identifies the format; its end is missing."""
     whole = simple_msg("Subject", "Text. " * 2000, ("a.txt", b"text " * 5000))
     for length in (700, len(whole) // 2):
         with pytest.raises(DocumentError):
             parsed(tmp_path, whole[:length], "a.msg")
 
 
-def test_rich_text_without_bottom_is_refused(tmp_path: Path) -> None:
-    """Groups in groups end somewhere; a document that was cut off is read as far as it goes."""
+def test_endlessly_nested_rich_text_is_refused(tmp_path: Path) -> None:
+    """Nesting of groups is limited; a truncated document is read as far as it goes."""
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, "{\\rtf1 " + "{" * 5000 + "x" + "}" * 5000 + "}", "a.rtf")
     assert parsed(tmp_path, "{\\rtf1 {\\b Text that ends", "a.rtf").elements[0].text == "Text that ends"
 
 
 def test_binaries_are_no_text(tmp_path: Path) -> None:
-    """Whatever name they have."""
+    """Whatever their name."""
     for kind in ("csv", "json", "xml", "rst", "eml", "rtf"):
         with pytest.raises(UnsupportedFormat):
             parsed(tmp_path, bytes(range(256)) * 20, f"a.{kind}")
@@ -81,7 +81,7 @@ def test_binaries_are_no_text(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fork_server() -> Iterator[None]:
-    """The fork server is closed behind the module."""
+    """Closes the fork server after the module."""
     yield
     runner.close()
 
@@ -101,7 +101,7 @@ def pandocs() -> list[int]:
 @pytest.mark.usefixtures("fork_server")
 @pytest.mark.parametrize("memory_mb", [512, 4096])
 def test_pandoc_runs_within_the_limits(tmp_path: Path, memory_mb: int) -> None:
-    """A limit on address space, under which the child runs, does not keep pandoc from starting."""
+    """The child's limit on address space does not keep pandoc from starting."""
     (tmp_path / "a").write_bytes(b"Title\n=====\n\nText.\n")
     limits = Limits(seconds=30, memory_mb=memory_mb)
     settings = ParseSettings(max_memory_mb=memory_mb)
@@ -111,7 +111,7 @@ def test_pandoc_runs_within_the_limits(tmp_path: Path, memory_mb: int) -> None:
 
 @pytest.mark.usefixtures("fork_server")
 def test_pandoc_dies_with_its_document(tmp_path: Path) -> None:
-    """When the child is killed because nobody waits any more, pandoc does not go on alone."""
+    """When the child is killed because its result is no longer needed, pandoc ends too."""
     (tmp_path / "a").write_text("\n".join("  " * level + "- item" for level in range(600)))
 
     async def run() -> None:
@@ -132,7 +132,7 @@ def test_pandoc_dies_with_its_document(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_mails_of_rubbish_are_read_as_far_as_they_go(tmp_path: Path) -> None:
-    """Boundaries without end and parts of nonsense fail no reader."""
+def test_garbage_mails_are_read_as_far_as_they_go(tmp_path: Path) -> None:
+    """Boundaries without an end and garbage parts fail no reader."""
     mail = simple_eml("Subject", "Body text.", ("a.docx", WHOLE["docx"])).replace(b"base64", b"nonsense")
     assert "Body text." in [element.text for element in parsed(tmp_path, mail, "a.eml").elements]

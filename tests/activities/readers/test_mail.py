@@ -1,4 +1,4 @@
-"""Mails: header, body, and attachments of every kind, which never fail the mail they came with."""
+"""Mails: header, body, and attachments of every kind, which never fail their mail."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def texts(document: ParsedDocument) -> list[str]:
     ],
 )
 def test_real_mails(tmp_path: Path, name: str, expected: list[tuple[str, str]]) -> None:
-    """Mails of other programs, one with a mail attached."""
+    """Mails by other programs, one with an attached mail."""
     assert shape(parsed(tmp_path, (FILES / name).read_bytes(), name)) == expected
 
 
 @makers
 def test_attachments_are_read_by_their_own_readers(tmp_path: Path, make: type, name: str) -> None:
-    """Each stands under its name, its headings below it, with its pages; those that cannot be read are named."""
+    """Each follows under its name with its headings and pages; unreadable ones are named."""
     content = make(
         "请假 Leave",
         "See the attachments.",
@@ -94,7 +94,7 @@ def test_attachments_are_read_by_their_own_readers(tmp_path: Path, make: type, n
 
 
 def test_encoded_headers_and_bodies(tmp_path: Path) -> None:
-    """Words in any character set, 8-bit headers against the rules, and bodies that lie about theirs."""
+    """Words in any character set, 8-bit headers against the standard, and bodies with a wrong charset."""
     subject = f"Re: =?gb2312?B?{base64.b64encode('请假规定'.encode('gb2312')).decode()}?="
     head = f"Message-ID: <1@x>\r\nSubject: {subject}\r\nFrom: ".encode() + "张三 <zhang@example.org>\r\n".encode(
         "gb18030"
@@ -105,7 +105,7 @@ def test_encoded_headers_and_bodies(tmp_path: Path) -> None:
 
 
 def test_one_version_of_a_body_is_read(tmp_path: Path) -> None:
-    """Plain text where both say the same; HTML where it says more, or has tables; each once."""
+    """Plain text if both versions say the same, HTML if it says more or has tables; each once."""
     for plain, html, expected in (
         ("The text.", "<p>The text.</p>", ["The text."]),
         (
@@ -124,7 +124,7 @@ def test_one_version_of_a_body_is_read(tmp_path: Path) -> None:
 
 
 def test_a_mail_is_known_by_its_header(tmp_path: Path) -> None:
-    """Whatever it is called; a text that merely has a colon in its first line is none."""
+    """Whatever its name; a text with a colon in its first line is no mail."""
     content = simple_eml("Subject of it", "Body.\n")
     assert parsed(tmp_path, content, "export").media_type == "message/rfc822"
     assert parsed(tmp_path, content, "mail.pdf").media_type == "message/rfc822"
@@ -133,8 +133,8 @@ def test_a_mail_is_known_by_its_header(tmp_path: Path) -> None:
     assert parsed(tmp_path, b"No header at all.", "memo.eml").media_type == "text/plain"
 
 
-def test_mails_in_mails_end_somewhere(tmp_path: Path) -> None:
-    """Of fifty mails in one another the outer ones are read, and the next one is named."""
+def test_nesting_of_mails_is_limited(tmp_path: Path) -> None:
+    """Of fifty nested mails the outer ones are read, and the next one is named."""
     mail = EmailMessage()
     mail["Subject"], mail["From"] = "level 0", "a@example.org"
     mail.set_content("innermost")
@@ -150,7 +150,7 @@ def test_mails_in_mails_end_somewhere(tmp_path: Path) -> None:
     assert f"Attachment “level {50 - MAX_DEPTH}” was not read" in found[-1]
 
 
-def test_attachments_are_counted(tmp_path: Path) -> None:
+def test_attachments_are_limited(tmp_path: Path) -> None:
     """Those beyond the limit are named, not read; the mail is not lost."""
     files = [(f"{number}.txt", f"Text number {number}.".encode()) for number in range(MAX_ATTACHMENTS + 3)]
     found = texts(parsed(tmp_path, simple_eml("Many", "Body.", *files), "a.eml"))

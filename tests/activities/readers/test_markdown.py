@@ -1,4 +1,4 @@
-"""Markdown: structure, and no lost text."""
+"""Markdown: structure, and no lost text (HTML loses none either)."""
 
 from __future__ import annotations
 

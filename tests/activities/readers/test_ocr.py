@@ -1,4 +1,4 @@
-"""Text recognition: what comes out of pictures and scanned pages, and how those that cannot be read fail."""
+"""Text recognition: the text of pictures and scanned pages, and how unreadable ones fail."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def text_of(document: ParsedDocument) -> str:
 
 
 def recall(text: str, source: str) -> float:
-    """The share of the source's characters that are in the text, in order."""
+    """The share of the source's characters that the text has, in order."""
     matcher = difflib.SequenceMatcher(None, source, text, autojunk=False)
     return sum(block.size for block in matcher.get_matching_blocks()) / len(source)
 
@@ -85,7 +85,7 @@ def test_a_chinese_and_english_scan_is_read_in_paragraphs(tmp_path: Path) -> Non
     ],
 )
 def test_each_kind_of_picture_is_read(tmp_path: Path, kind: str, media_type: str) -> None:
-    """It is known by its content, has its own media type, no pages, and its sentence is there word by word."""
+    """The content identifies it; it has its own media type, no pages, and its sentence word by word."""
     document = parsed(tmp_path, picture(kind), "picture.txt")
     assert (document.media_type, document.pages) == (media_type, None)
     assert {element.page for element in document.elements} == {None}
@@ -94,22 +94,22 @@ def test_each_kind_of_picture_is_read(tmp_path: Path, kind: str, media_type: str
 
 @pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270])
 def test_pages_on_their_side_or_upside_down_are_turned(tmp_path: Path, turn: Image.Transpose) -> None:
-    """A page that lay wrongly in the scanner reads as well as another, in order."""
+    """A page that was scanned at a wrong angle reads as well as another, in order."""
     document = parsed(tmp_path, encoded(notice().transpose(turn), "png"), "notice.png")
     assert recall(text_of(document), "\n".join(NOTICE)) >= 0.97
 
 
 @pytest.mark.parametrize("degrees", [3, -8])
 def test_crooked_scans_are_read(tmp_path: Path, degrees: int) -> None:
-    """A page that lay askew has the same paragraphs."""
+    """A page that was scanned askew has the same paragraphs."""
     askew = notice().rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=(255, 255, 255))
     document = parsed(tmp_path, encoded(askew, "png"), "notice.png")
     assert len(document.elements) == len(NOTICE)
     assert recall(text_of(document), "\n".join(NOTICE)) >= 0.97
 
 
-def test_the_camera_says_how_a_photograph_is_turned(tmp_path: Path) -> None:
-    """EXIF orientation is honoured: a mirrored picture, which nobody could read, is mirrored back."""
+def test_exif_orientation_of_a_photograph_is_applied(tmp_path: Path) -> None:
+    """A mirrored picture, which is unreadable as it is, is mirrored back."""
     exif = Image.Exif()
     exif[0x0112] = 2
     assert CARRY in text_of(parsed(tmp_path, encoded(ImageOps.mirror(leave()), "jpeg", exif=exif), "photo.jpg"))
@@ -117,7 +117,7 @@ def test_the_camera_says_how_a_photograph_is_turned(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ink", [0, 255])
 def test_transparent_pictures_have_a_background(tmp_path: Path, ink: int) -> None:
-    """Dark text without a background stands on white, light text on black."""
+    """Dark text without a background gets white, light text black."""
     shape = ImageOps.invert(leave().convert("L"))
     layered = Image.merge("LA", (Image.new("L", shape.size, ink), shape))
     assert CARRY in text_of(parsed(tmp_path, encoded(layered, "png"), "layer.png"))
@@ -136,8 +136,8 @@ def test_all_depths_of_colour_are_read(tmp_path: Path) -> None:
         )
 
 
-def test_spaces_that_the_model_leaves_out_are_seen_in_the_picture(tmp_path: Path) -> None:
-    """Words of headings and narrow words stand apart, addresses do not fall apart."""
+def test_spaces_that_the_model_misses_come_from_the_picture(tmp_path: Path) -> None:
+    """Words of headings and narrow words are separated; addresses are not."""
     lines = ["A Unified Toolkit for Deep Learning", "Every item was 3.50 at most", "Write to info@example.org soon"]
     image = drawn(*((40, 40 + 60 * row, line) for row, line in enumerate(lines)), size=(700, 240), font=32)
     text = text_of(parsed(tmp_path, encoded(image, "png"), "x.png"))
@@ -166,7 +166,7 @@ def test_rows_of_tables_stay_together(tmp_path: Path) -> None:
 
 
 def test_long_screenshots_are_read_in_bands(tmp_path: Path) -> None:
-    """A picture much higher than wide loses no line where it is cut."""
+    """A picture much higher than wide loses no line at the edges of its bands."""
     lines = [(30, 20 + 50 * row, f"Message number {row + 100} was sent") for row in range(50)]
     text = text_of(parsed(tmp_path, encoded(drawn(*lines, size=(480, 2540), font=22), "png"), "chat.png"))
     assert [row for row in range(50) if f"number {row + 100} was" not in text] == []
@@ -194,7 +194,7 @@ def test_a_tiff_has_pages(tmp_path: Path) -> None:
 
 
 def test_mixed_pdfs_are_read_page_by_page(tmp_path: Path) -> None:
-    """Pages with text keep it to the letter, a scanned one between them is recognised; page numbers are kept."""
+    """Pages with text keep it exactly, a scanned page between them is recognised; page numbers are kept."""
     before, after = "The lst page has 0dd spellings.", "The 1ast page, t00."
     text_pages = pypdf.PdfReader(io.BytesIO(simple_pdf(before, after))).pages
     content = joined_pdf(text_pages[0], scanned_page(leave()), text_pages[1])
@@ -211,22 +211,22 @@ def test_mixed_pdfs_are_read_page_by_page(tmp_path: Path) -> None:
 
 
 def test_a_stamp_does_not_hide_a_scan(tmp_path: Path) -> None:
-    """A page number and a stamp upon a scanned page are kept once, and the scan is recognised all the same."""
+    """Page number and stamp of a scanned page are kept once, and the scan is recognised as well."""
     stamp = pdf([page(("Exhibit ABC-000123", "R", 9), top=20)])
     text = text_of(parsed(tmp_path, joined_pdf(scanned_page(leave(), stamp)), "scan.pdf"))
     assert CARRY in text
     assert text.count("ABC-000123") == 1
 
 
-def test_a_layer_of_rubbish_is_not_believed(tmp_path: Path) -> None:
-    """Where fonts do not say which characters they show, the page is read from its picture."""
+def test_a_garbage_text_layer_is_not_trusted(tmp_path: Path) -> None:
+    """If fonts do not map to characters, the page is recognised from its picture."""
     rubbish = simple_pdf("x" * 400).replace(b"/WinAnsiEncoding", b"<</Differences[120/g0017]>>")
     text = text_of(parsed(tmp_path, joined_pdf(scanned_page(leave(), rubbish)), "scan.pdf"))
     assert CARRY in text
 
 
 def test_recognition_can_be_switched_off(tmp_path: Path) -> None:
-    """Then a scan has no text, a picture is no format, and what was parsed so is stored under a key of its own."""
+    """Then a scan has no text, a picture is no format, and parsed documents are stored under a key of their own."""
     off = ParseSettings(ocr="off")
     assert parsed(tmp_path, mixed_pdf("Some text."), "a.pdf", off).elements[0].text == "Some text."
     with pytest.raises(NoText):
@@ -241,7 +241,7 @@ def test_recognition_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and has next to no data."""
+    """A PNG that declares its size and has next to no data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -253,7 +253,7 @@ def png(width: int, height: int) -> bytes:
 
 
 def test_bombs_are_seen_before_they_are_unpacked(tmp_path: Path) -> None:
-    """A picture that would fill the memory is too large by what it says of itself."""
+    """A picture that would fill the memory is refused by its declared size."""
     with pytest.raises(DocumentTooLarge):
         parsed(tmp_path, png(60_000, 60_000), "bomb.png")
     with pytest.raises(DocumentTooLarge):
@@ -262,7 +262,7 @@ def test_bombs_are_seen_before_they_are_unpacked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "tiff", "bmp", "webp", "gif", "heic"])
 def test_cut_off_pictures_are_damaged(tmp_path: Path, kind: str) -> None:
-    """Half of a picture is damage, not half of a text."""
+    """Half of a picture is reported as damaged, not read as half of a text."""
     whole = picture(kind)
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, whole[: len(whole) // 2], "half")
@@ -285,14 +285,14 @@ def test_a_picture_without_text_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture
 def fork_server() -> Iterator[None]:
-    """The fork server is closed behind the test."""
+    """Closes the fork server after the test."""
     yield
     runner.close()
 
 
 @pytest.mark.usefixtures("fork_server")
 def test_several_children_recognise_at_once(tmp_path: Path) -> None:
-    """Each has models of its own, within its limits; the fork server has none whose threads a fork would lose."""
+    """Each has its own models, within its limits; the fork server has none, since a fork would lose their threads."""
     path = tmp_path / "a.png"
     path.write_bytes(picture("png"))
     limits = Limits(seconds=50, memory_mb=1536)
@@ -320,7 +320,7 @@ def test_neither_the_fork_server_nor_recognition_imports_what_it_must_not() -> N
 
 
 def test_boxes_are_found_in_a_probability_map() -> None:
-    """Each connected region is a box, a slanted one at its angle; what is faint or tiny is none."""
+    """Each connected region is a box, a slanted one at its angle; faint or tiny ones are ignored."""
     map_ = np.zeros((200, 300), dtype=np.float32)
     map_[20:30, 20:220] = 0.9
     map_[100:102, 10:12] = 0.9

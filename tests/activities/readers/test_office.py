@@ -1,4 +1,4 @@
-"""Slides, books and marked-up texts: structure, pages, and nothing that a reader would miss."""
+"""Slides, books and marked-up texts: structure, pages, and no content that a reader would miss."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_marked_up_texts_keep_their_structure(tmp_path: Path, kind: str, source:
     ],
 )  # fmt: skip
 def test_files_of_other_programs(tmp_path: Path, name: str, expected: list[tuple[str, str]]) -> None:
-    """Real files read as a person would read them."""
+    """Real files have the elements that a person reads in them."""
     assert shape(parsed(tmp_path, (FILES / name).read_bytes(), name)) == expected
 
 
@@ -122,7 +122,7 @@ def test_slides_are_limited_like_pages(tmp_path: Path) -> None:
 
 
 def changed(whole: bytes, member: str, content: bytes) -> bytes:
-    """The archive with another content of one member, or with one member more."""
+    """The archive with one member replaced or added."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(target, "w") as copy:
         for name in source.namelist():
@@ -133,7 +133,7 @@ def changed(whole: bytes, member: str, content: bytes) -> bytes:
 
 
 def test_text_boxes_of_opendocument_are_read(tmp_path: Path) -> None:
-    """What stands in a frame is text too; what was deleted under version control is not."""
+    """Text in a frame is read; text that was deleted under change tracking is not."""
     whole = by_pandoc("Before.\n\nANCHOR\n", "odt")
     content = zipfile.ZipFile(io.BytesIO(whole)).read("content.xml").decode()
     box = (
@@ -144,8 +144,8 @@ def test_text_boxes_of_opendocument_are_read(tmp_path: Path) -> None:
     assert [text for _, text in shape(document)] == ["Before.", "After.", "In a box."]
 
 
-def test_protected_books_and_texts_say_so(tmp_path: Path) -> None:
-    """Copy protection and passwords are encryption; scrambled fonts are not."""
+def test_protected_books_and_texts_are_encrypted(tmp_path: Path) -> None:
+    """Copy protection and passwords are encryption; obfuscated fonts are not."""
     odt = by_pandoc("Text.", "odt")
     manifest = b'<manifest:manifest xmlns:manifest="x"><manifest:encryption-data/></manifest:manifest>'
     with pytest.raises(EncryptedDocument):
@@ -172,7 +172,7 @@ def test_protected_books_and_texts_say_so(tmp_path: Path) -> None:
     ],
 )
 def test_rich_text_in_any_code_page(tmp_path: Path, codepage: int, charset: int, encoding: str, text: str) -> None:
-    """The bytes of old programs, by the document's code page or the font's, and Unicode with its fallbacks."""
+    """Bytes of old programs, by the document's code page or the font's, and Unicode with its fallbacks."""
     escaped = "".join(f"\\'{byte:02x}" for byte in text.encode(encoding))
     by_page = f"{{\\rtf1\\ansi\\ansicpg{codepage} {escaped}\\par}}"
     assert shape(parsed(tmp_path, by_page, "a.rtf")) == [("text", text)]
@@ -182,7 +182,7 @@ def test_rich_text_in_any_code_page(tmp_path: Path, codepage: int, charset: int,
     assert shape(parsed(tmp_path, f"{{\\rtf1\\uc2 {unicode} end\\par}}", "a.rtf")) == [("text", f"{text} end")]
 
 
-# --- what would include other files ----------------------------------------------------------------
+# --- inclusion of other files -- ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_rich_text_in_any_code_page(tmp_path: Path, codepage: int, charset: int,
     ],
 )
 def test_no_document_includes_a_file_of_this_machine(tmp_path: Path, name: str, content: str) -> None:
-    """What a document would include is left out; the rest is read."""
+    """References to other files are left out; the rest is read."""
     secret = tmp_path / "secret.txt"
     secret.write_text("The secret of this machine,1\n")
     document = parsed(tmp_path, content.format(file=secret), name)

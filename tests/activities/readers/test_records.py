@@ -14,7 +14,7 @@ LONG = "A sentence about gadgets and their uses. " * 20
 
 
 def test_records_are_rows(tmp_path: Path) -> None:
-    """A list of records has one row each, with the paths of its fields; null is nothing."""
+    """A list of records has one row each, with the paths of its fields; null is left out."""
     people = [
         {"name": "Ada", "address": {"city": "London", "zip": 1}, "tags": ["a", "b"], "note": None, "active": True},
         {"name": "张三", "children": [{"name": "Li"}, {"name": "Wu"}]},
@@ -29,7 +29,7 @@ def test_records_are_rows(tmp_path: Path) -> None:
 
 
 def test_large_records_are_sections(tmp_path: Path) -> None:
-    """What does not fit in a row is headed by its name, small fields first, long texts as paragraphs."""
+    """A record that does not fit in a row is headed by its name, small fields first, long texts as paragraphs."""
     content = {
         "shop": "Acme",
         "policy": "One.\n\nTwo.",
@@ -50,14 +50,14 @@ def test_large_records_are_sections(tmp_path: Path) -> None:
     assert [item.level for item in document.elements if item.kind == "title"] == [1, 2, 2]
 
 
-def test_packed_files_in_json_are_not_text(tmp_path: Path) -> None:
-    """A picture as base64 is nothing that anybody would quote."""
+def test_binary_data_in_json_is_not_text(tmp_path: Path) -> None:
+    """A base64 picture is not worth quoting."""
     content = json.dumps({"name": "Logo", "image": "data:image/png;base64," + "iVBORw0KGgo" * 500})
     assert shape(parsed(tmp_path, content, "a.json")) == [("table", "name: Logo")]
 
 
-def test_json_that_is_none_is_read_as_text(tmp_path: Path) -> None:
-    """A name that lies is no reason to fail."""
+def test_invalid_json_is_read_as_text(tmp_path: Path) -> None:
+    """A wrong extension is no reason to fail."""
     document = parsed(tmp_path, 'Settings, not {"json": true}\n', "a.json")
     assert document.media_type == "text/plain"
     assert shape(document) == [("text", 'Settings, not {"json": true}')]
@@ -65,14 +65,14 @@ def test_json_that_is_none_is_read_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [300, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_json_without_bottom_is_refused(tmp_path: Path, depth: int, opening: str, closing: str) -> None:
-    """Nesting beyond all reason ends in a clear error, at whatever depth."""
+def test_endlessly_nested_json_is_refused(tmp_path: Path, depth: int, opening: str, closing: str) -> None:
+    """Excessive nesting ends in a clear error, at any depth."""
     with pytest.raises(DocumentTooLarge, match="nested"):
         parsed(tmp_path, opening * depth + "1" + closing * depth, "a.json")
 
 
 def test_xml_data_are_rows(tmp_path: Path) -> None:
-    """Attributes and children are fields; elements that stand several times are a list."""
+    """Attributes and children are fields; repeated elements are a list."""
     content = "<rows><row id='1'><name>Ada</name><city>London</city></row><row id='2'><name>张三</name></row></rows>"
     for encoding in ("utf-8", "utf-16", "gb2312"):
         declared = f"<?xml version='1.0' encoding='{encoding}'?>{content}".encode(encoding)
@@ -84,7 +84,7 @@ def test_xml_data_are_rows(tmp_path: Path) -> None:
 
 
 def test_xml_documents_are_documents(tmp_path: Path) -> None:
-    """Paragraphs with words marked in them stay whole, titles are headings by their depth."""
+    """Paragraphs with inline markup stay whole; titles are headings by their depth."""
     content = (
         "<article><title>Guide</title><section><title>请假</title>"
         "<para>You have <emphasis>five</emphasis> days.</para><para>Two.</para></section></article>"
@@ -94,8 +94,8 @@ def test_xml_documents_are_documents(tmp_path: Path) -> None:
     assert [item.level for item in document.elements[:2]] == [1, 2]
 
 
-def test_xml_loads_and_multiplies_nothing(tmp_path: Path) -> None:
-    """External entities stay names, entities that multiply are refused, and so is depth without end."""
+def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
+    """External entities stay names; multiplying entities and endless nesting are refused."""
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret of this machine")
     external = f"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY f SYSTEM '{secret.as_uri()}'>]><a>before &f; after</a>"

@@ -1,4 +1,4 @@
-"""Sheets, csv and tsv: rows that can be quoted alone, as whoever looks at the sheet sees them."""
+"""Sheets, csv and tsv: rows that can be quoted alone, with values as a spreadsheet shows them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lines(*rows: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("name", ["stanley-cups.csv", "stanley-cups.xlsx"])
 def test_a_row_names_its_columns(tmp_path: Path, name: str) -> None:
-    """Every row can be quoted alone; what stands above the table is its heading."""
+    """Every row can be quoted alone; text above the table is its heading."""
     document = parsed(tmp_path, (FILES / name).read_bytes(), name)
     assert shape(document)[:3] == [("title", "Stanley Cups"), *(("table", row) for row in CUPS)]
     assert len(document.elements) == (4 if name.endswith("csv") else 8)
@@ -45,7 +45,7 @@ def test_a_row_names_its_columns(tmp_path: Path, name: str) -> None:
         ('Team, Location\n"Blues", "STL"\n', "a.csv"),
     ],
 )
-def test_whatever_parts_the_cells(tmp_path: Path, content: str, name: str) -> None:
+def test_every_delimiter_is_recognised(tmp_path: Path, content: str, name: str) -> None:
     """Commas, semicolons, tabs and bars, with and without quotation marks."""
     document = parsed(tmp_path, content, name)
     assert shape(document) == [("table", "Team: Blues | Location: STL")]
@@ -63,12 +63,12 @@ def test_tables_in_any_encoding(tmp_path: Path, encoding: str) -> None:
 
 
 def test_cells_keep_their_line_breaks_as_spaces(tmp_path: Path) -> None:
-    """One row is one line, whatever is in its cells; quotation marks and commas inside stay."""
+    """One row is one line, whatever its cells contain; quotation marks and commas inside stay."""
     content = 'Question,Answer\n"How much, ""really""?","Five\ndays"\n'
     assert shape(parsed(tmp_path, content, "a.csv")) == [("table", 'Question: How much, "really"? | Answer: Five days')]
 
 
-def test_a_csv_that_is_none_is_text(tmp_path: Path) -> None:
+def test_prose_named_csv_is_text(tmp_path: Path) -> None:
     """A name alone makes no table."""
     document = parsed(tmp_path, "Just a sentence.\n\nAnd one more.\n", "a.csv")
     assert document.media_type == "text/plain"
@@ -76,7 +76,7 @@ def test_a_csv_that_is_none_is_text(tmp_path: Path) -> None:
 
 
 def test_headers_are_found_or_not_invented() -> None:
-    """Values are no header; years are; two rows of merged cells are one; a table goes on after an empty row."""
+    """Values are no header, years are; two rows of merged cells are one; a table continues after an empty row."""
     assert lines(["1", "2"], ["3", "4"]) == ["1 | 2", "3 | 4"]
     assert lines(["What is it?", "It is this."], ["Why?", "Because."]) == [
         "What is it? | It is this.",
@@ -114,12 +114,12 @@ def test_headers_are_found_or_not_invented() -> None:
     ],
 )
 def test_cells_are_read_as_they_are_shown(value: Any, number_format: str, expected: str) -> None:
-    """Percentages, money, leading zeros, and dates that mean the same everywhere."""
+    """Percentages, money, leading zeros, and dates in a format that is unambiguous everywhere."""
     assert shown(value, number_format) == expected
 
 
 def test_sheets_are_sections(tmp_path: Path) -> None:
-    """Each sheet is headed by its name; merged cells count for each row; formulas without a value are empty."""
+    """Each sheet is headed by its name; merged cells apply to each row; formulas without a value are empty."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "假期"
@@ -145,7 +145,7 @@ def test_sheets_are_sections(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_claims_to_be_huge_is_not_padded(tmp_path: Path) -> None:
-    """One cell at the far corner of a sheet costs no time or memory for those between."""
+    """One cell at the far corner of a sheet costs neither time nor memory for the cells between."""
     book = openpyxl.Workbook()
     book.active["A1"], book.active["XFD9000"] = "first", "last"
     target = io.BytesIO()
@@ -165,7 +165,7 @@ def test_a_large_table_is_cut_between_rows(tmp_path: Path) -> None:
 
 
 def test_an_open_quotation_mark_swallows_nothing(tmp_path: Path) -> None:
-    """A quotation mark that is never closed is a character; every row after it is still a row."""
+    """An unclosed quotation mark is a character; every row after it is still a row."""
     document = parsed(tmp_path, 'a,b\n1,"open\n' + "2,3\n" * 300_000, "a.csv")
     assert len(document.elements) == 300_001
     assert document.elements[-1].text == "a: 2 | b: 3"
@@ -179,6 +179,6 @@ def test_a_field_of_many_megabytes_is_read(tmp_path: Path) -> None:
 
 
 def test_workbooks_made_by_hand_are_read(tmp_path: Path) -> None:
-    """The helper of the other tests makes what the reader reads."""
+    """The reader reads the workbooks of the tests' own helper."""
     content = simple_xlsx(("Kind", "Days"), ("Annual", 5), sheet="Leave")
     assert [text for _, text in shape(parsed(tmp_path, content, "a.xlsx"))] == ["Leave", "Kind: Annual | Days: 5"]

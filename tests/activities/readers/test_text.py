@@ -13,7 +13,7 @@ from tests.activities.readers.conftest import CHINESE, ENGLISH, parsed
 @pytest.mark.parametrize("source", [CHINESE, ENGLISH])
 @pytest.mark.parametrize("gap", ["\n", "\n\n", "\r\n\r\n"])
 def test_text_keeps_every_paragraph(tmp_path: Path, source: list[str], gap: str) -> None:
-    """Each paragraph of a text file is an element of its own, whatever separates them, and nothing is lost."""
+    """Each paragraph of a text file is an element, whatever separates them, and nothing is lost."""
     document = parsed(tmp_path, gap.join(source), "a.txt")
     assert [element.text for element in document.elements] == source
     assert {element.kind for element in document.elements} == {"text"}
@@ -33,7 +33,7 @@ def test_wrapped_lines_become_paragraphs(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_not_wrapped_stay_apart(tmp_path: Path) -> None:
-    """Logs, tables and addresses have lines of one length too; they are not run together."""
+    """Logs, tables and addresses have lines of one length too; they are not joined."""
     log = [f"2026-01-{n:02} 12:00:00 INFO Worker number {n:04} finished batch {n * 7:05} in time" for n in range(1, 29)]
     assert [element.text for element in parsed(tmp_path, "\n".join(log), "a.log").elements] == log
 

@@ -1,4 +1,4 @@
-"""Passages: equal texts show once, and what was cut in the middle is made whole."""
+"""Passages: near-duplicates show once, and truncated passages bring their neighbours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def row(id: str, text: str, ordinal: int = 1) -> Row:
 
 
 def folded(*texts: str, limit: int = 10) -> list[tuple[str, int]]:
-    """Which of the texts, numbered from 0, are shown, and for how many others each stands."""
+    """(position of the shown text, number of duplicates) for each text that is shown."""
     ranked = [(row(str(n), text), 1 - n / 100) for n, text in enumerate(texts)]
     return [(found.id, others) for found, _, others in deduplicate(ranked, limit)]
 
@@ -33,7 +33,7 @@ def folded(*texts: str, limit: int = 10) -> list[tuple[str, int]]:
                lambda text: text.replace("the team", "a team").replace("护照", "护 照").replace("原件", "原 件")],
 )  # fmt: skip
 def test_equal_and_almost_equal_texts_show_once(text: str, change: object) -> None:
-    """The best one, whatever differs in case, spaces or a word."""
+    """The best one, whether case, spaces or a word differ."""
     assert folded(text, change(text), "Something else.", text) == [("0", 2), ("2", 0)]  # type: ignore[operator]
 
 
@@ -50,12 +50,12 @@ def test_equal_and_almost_equal_texts_show_once(text: str, change: object) -> No
     ids=["a sentence more", "number", "negated", "Chinese number", "negated in Chinese", "half of it"],
 )
 def test_texts_that_say_something_else_are_both_shown(text: str, other: str) -> None:
-    """A number or a "not" is a difference, however alike the rest is."""
+    """A number or a "not" is a difference, however similar the rest is."""
     assert folded(text, other) == [("0", 0), ("1", 0)]
 
 
 def test_the_limit_counts_different_texts() -> None:
-    """Equal ones behind it are still counted, others are not looked at."""
+    """Duplicates after it are still counted; other texts are not compared."""
     assert folded(LEAVE, LEAVE, VISA, "One.", "Two.", LEAVE, limit=2) == [("0", 2), ("2", 0)]
     assert folded(limit=2) == []
 
@@ -74,8 +74,8 @@ def test_the_limit_counts_different_texts() -> None:
     ],
     ids=["whole", "whole Chinese", "end cut", "beginning cut", "both cut", "first", "short", "short and first"],
 )
-def test_what_a_passage_lacks(text: str, ordinal: int, expected: list[int]) -> None:
-    """Neighbours of short passages, the rest of cut sentences, and nothing for a text that is whole."""
+def test_missing_neighbours_of_a_passage(text: str, ordinal: int, expected: list[int]) -> None:
+    """Neighbours of short passages, the rest of truncated sentences, and none for a complete text."""
     assert missing_neighbours(row("a", text, ordinal)) == expected
 
 

@@ -1,4 +1,4 @@
-"""Retrieval: two rankings become one, and only what is live is ever shown."""
+"""Retrieval: two rankings become one, and only live versions are ever shown."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Library:
 
     @property
     def retriever(self) -> Retriever:
-        """What is tested."""
+        """The retriever under test."""
         return Retriever(self.milvus, self.triton, self.catalog)
 
     async def index(
@@ -89,7 +89,7 @@ class Library:
         return document.id, document.version
 
     async def add(self, name: str, *texts: str, paged: bool = True) -> str:
-        """The same, and published."""
+        """Index a document and publish it; its id."""
         id, version = await self.index(name, *texts, paged=paged)
         await self.publish(id, version)
         return id
@@ -104,7 +104,7 @@ class Library:
         )  # fmt: skip
 
     async def found(self, query: str, **options: object) -> list[tuple[str, int, str]]:
-        """(document, version, text) of the passages that are found."""
+        """(document, version, text) of the passages that a search returns."""
         found = await self.retriever.search(self.kb.id, query, **options)  # type: ignore[arg-type]
         return [(passage.row.document_id, passage.row.version, passage.row.text) for passage in found.passages]
 
@@ -127,8 +127,8 @@ async def library(tmp_path: Path, platform: Platform) -> AsyncIterator[Library]:
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
 @pytest.mark.parametrize(("query", "text"), [("unused annual leave", LEAVE), ("签证费用谁承担", VISA)])
-async def test_what_was_asked_for_is_found(library: Library, mode: str, query: str, text: str) -> None:
-    """In both languages and every mode, with name, page and a score from 0 to 1, best first."""
+async def test_the_right_passage_comes_first(library: Library, mode: str, query: str, text: str) -> None:
+    """In both languages and every mode, with name, page and a score from 0 to 1."""
     id = await library.add("handbook.md", LEAVE, VISA, BACKUP)
     found = await library.retriever.search(library.kb.id, query, mode=mode)  # type: ignore[arg-type]
     best = found.passages[0]
@@ -142,7 +142,7 @@ async def test_what_was_asked_for_is_found(library: Library, mode: str, query: s
 
 
 async def test_an_unpublished_version_is_not_shown(library: Library) -> None:
-    """Its rows are there, but search shows what was live before, until it is published."""
+    """Its rows are there, but search shows the earlier live version until it is published."""
     id, version = await library.index("a.md", LEAVE)
     assert await library.found("annual leave") == []
     await library.publish(id, version)
@@ -155,14 +155,14 @@ async def test_an_unpublished_version_is_not_shown(library: Library) -> None:
 
 
 async def test_a_deleted_document_is_not_shown(library: Library) -> None:
-    """At once, while its rows are still there; the others are still found."""
+    """From the deletion on, while its rows are still there; the others are still found."""
     gone, kept = await library.add("a.md", LEAVE), await library.add("b.md", LEAVE + " Always.")
     await library.catalog.documents.delete(gone, "ann")
     assert [document for document, _, _ in await library.found("annual leave")] == [kept]
 
 
 async def test_live_passages_are_found_behind_many_dead_ones(library: Library) -> None:
-    """However many better rows are not live: candidates grow until the live ones are found."""
+    """However many better rows are not live: candidates grow until live ones are found."""
     kept = await library.add("kept.md", "Some words about unused leave, in passing.")
     gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES + 10)))
     await library.catalog.documents.delete(gone, "ann")
@@ -171,7 +171,7 @@ async def test_live_passages_are_found_behind_many_dead_ones(library: Library) -
 
 
 async def test_no_more_is_found_than_asked_for(library: Library) -> None:
-    """The limit counts live passages; fewer documents can be asked for."""
+    """The limit counts live passages; a search can name documents."""
     one, two = await library.add("a.md", LEAVE, VISA, BACKUP), await library.add("b.md", LEAVE + " Always.")
     assert len(await library.found("annual leave", limit=2)) == 2
     assert {document for document, _, _ in await library.found("annual leave", document_ids=[two])} == {two}
@@ -180,7 +180,7 @@ async def test_no_more_is_found_than_asked_for(library: Library) -> None:
 
 
 async def test_an_empty_knowledge_base_has_nothing(library: Library) -> None:
-    """Which is no error; one that is gone is."""
+    """It is no error; a deleted one is."""
     assert await library.found("annual leave") == []
     await library.catalog.knowledge_bases.delete(library.kb.name, "ann")
     with pytest.raises(NotFound):
@@ -189,7 +189,7 @@ async def test_an_empty_knowledge_base_has_nothing(library: Library) -> None:
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
 async def test_a_knowledge_base_whose_first_document_is_being_indexed_has_nothing(library: Library, mode: str) -> None:
-    """Its model is known, its collection is made, and no row is written yet: nothing is found, nothing is broken."""
+    """Its model is known, its collection exists, and no row is written yet: no hits and no error."""
     card = await library.triton.card()
     generation = await library.catalog.knowledge_bases.generation(library.kb.id)
     await library.catalog.knowledge_bases.claim_model(generation, card.model, card.fingerprint)
@@ -198,7 +198,7 @@ async def test_a_knowledge_base_whose_first_document_is_being_indexed_has_nothin
 
 
 async def test_rows_are_written_into_the_generation_of_the_run(library: Library, tmp_path: Path) -> None:
-    """Each generation has its collection and its model; search looks into the live one only."""
+    """Each generation has its collection and its model; search reads the live one only."""
     engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
     shadow = f"kb_{library.kb.id}_g2"
     async with engine.write() as transaction:
@@ -224,7 +224,7 @@ async def test_rows_are_written_into_the_generation_of_the_run(library: Library,
 
 
 async def test_an_index_of_another_model_is_not_searched(library: Library) -> None:
-    """Vectors of two models cannot be compared: it is a conflict that names both; words still work."""
+    """Vectors of two models cannot be compared: a conflict that names both; keyword search still works."""
     id, version = await library.index("a.md", LEAVE, fingerprint="another-model")
     await library.publish(id, version)
     for mode in ("hybrid", "dense"):
@@ -250,8 +250,8 @@ async def test_an_outage_is_never_an_empty_answer(library: Library) -> None:
     await milvus.close()
 
 
-async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
-    """The step answers with references; the texts and the question's vector are a blob."""
+async def test_a_questions_sources_are_stored_by_reference(library: Library) -> None:
+    """The step returns references; the texts and the question's vector are a blob."""
     texts = [f"Rule {n} on annual leave: {n} days." for n in range(1, PASSAGES + 5)]
     id = await library.add("a.md", *texts)
     settings = GenerateSettings()
@@ -270,8 +270,8 @@ async def test_a_questions_sources_are_kept_beside_it(library: Library) -> None:
     assert 0 < retrieved.similarity <= 1
 
 
-async def test_writing_begins_with_the_passages(library: Library, triton_url: str) -> None:
-    """The step that follows takes over what is being written; quotes need none of it."""
+async def test_generation_starts_with_the_passages(library: Library, triton_url: str) -> None:
+    """The answer step claims the generation that retrieval started; quotes need none."""
     await library.add("a.md", LEAVE)
     watched = Watched(triton_url)
     settings = GenerateSettings(max_tokens=4)
@@ -296,7 +296,7 @@ async def test_writing_begins_with_the_passages(library: Library, triton_url: st
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
 async def test_a_filter_narrows_down_what_is_found(library: Library, mode: str) -> None:
-    """By name, page, tags and documents, alone and together; what passes none of them finds nothing, not all."""
+    """By name, page, tags and documents, alone and together; a filter that nothing passes finds nothing, not all."""
     one = await library.add("hr/leave.md", LEAVE, VISA, BACKUP)
     two = await library.add("it_backup.MD", BACKUP + " Daily.", LEAVE + " Always.")
     await library.catalog.documents.tag(one, ["hr", "合同"], "ann")
@@ -328,7 +328,7 @@ async def test_a_filter_narrows_down_what_is_found(library: Library, mode: str) 
 
 @pytest.mark.parametrize("named", [500, 2], ids=["named", "picked"])
 async def test_a_filter_that_many_documents_pass(library: Library, monkeypatch: pytest.MonkeyPatch, named: int) -> None:
-    """Whether they are named to Milvus, in several turns, or picked from what it finds: the same is found."""
+    """Whether Milvus gets their ids in several calls or its hits are filtered: the results are the same."""
     monkeypatch.setattr(milvus_store, "DOCUMENTS_AT_ONCE", 2)
     monkeypatch.setattr(retrieve_module, "NAMED", named)
     kept = [await library.add(f"kept-{n}.md", f"Annual leave, rule {n}.") for n in range(5)]
@@ -339,10 +339,10 @@ async def test_a_filter_that_many_documents_pass(library: Library, monkeypatch: 
         assert found[0] == (kept[4], 1, "Annual leave, rule 4.")
 
 
-async def test_what_is_wanted_is_found_behind_very_much_that_is_not(
+async def test_filtered_passages_are_found_behind_very_many_others(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many better passages the filter leaves out: in the end, only what passes it is asked for."""
+    """However many better passages the filter excludes: in the end, the search itself is restricted to matches."""
     monkeypatch.setattr(retrieve_module, "NAMED", 0)
     monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
     kept = await library.add("kept.md", "Some words about unused leave, in passing.")
@@ -353,7 +353,7 @@ async def test_what_is_wanted_is_found_behind_very_much_that_is_not(
 
 
 async def test_a_text_in_several_documents_is_one_passage(library: Library) -> None:
-    """It says how many others say the same; deleting the shown one shows the next."""
+    """It counts its duplicates; deleting the shown one shows the next."""
     ids = {await library.add(name, LEAVE, VISA) for name in ("a.md", "b.md", "c.md")}
     passages = (await library.retriever.search(library.kb.id, "annual leave")).passages
     assert [(passage.row.text, passage.duplicates) for passage in passages] == [(LEAVE, 2), (VISA, 2)]
@@ -366,7 +366,7 @@ async def test_a_text_in_several_documents_is_one_passage(library: Library) -> N
 async def test_live_passages_are_found_behind_very_many_dead_ones(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After some candidates, only what is live is asked for."""
+    """After some candidates, the search itself is restricted to live documents."""
     monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
     kept = await library.add("kept.md", "Some words about unused leave, in passing.")
     gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
@@ -376,20 +376,20 @@ async def test_live_passages_are_found_behind_very_many_dead_ones(
 
 
 async def test_an_english_question_finds_chinese_text(library: Library) -> None:
-    """Although other passages share a word with it, and the answer none."""
+    """Although other passages share a word with it, and the answer shares none."""
     await library.add("a.md", LEAVE.replace("annual", "GPU"), VISA, "GPU 节点的驱动程序由运维部门统一安装和升级。")
     for query in ("Who pays for the visa of foreign employees?", "Visa fee, page 2"):
         assert (await library.found(query))[0][2] == VISA
 
 
-# --- what a question is answered from ----------------------------------------------------------------
+# --- sources of a question -- ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("paged", [False, True])
-async def test_what_was_cut_is_looked_up_beside_it(library: Library, paged: bool) -> None:
-    """A passage that ends inside of a sentence brings the next chunk right behind it, cited as itself.
+async def test_a_truncated_passage_brings_its_neighbour(library: Library, paged: bool) -> None:
+    """A passage that ends within a sentence brings the next chunk right behind it, cited as itself.
 
-    What is on another page is no part of it.
+    A chunk on another page is not added.
     """
     begin = f"{LEAVE} {LEAVE} {LEAVE} The days that were carried over expire"
     rest = "at the end of March, without exception, in all offices."

@@ -1,4 +1,4 @@
-"""What workflows and activities say to each other: it arrives as it was sent, and the two sides agree on it."""
+"""Payloads between workflows and activities: values keep their type, and additions stay compatible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EVENTS: list[QuestionEvent] = [
 
 
 async def through(value: object, kind: Any) -> Any:
-    """A value after the way through Temporal's payloads."""
+    """The value, encoded to Temporal payloads and decoded again."""
     (payload,) = await data_converter.encode([value])
     (arrived,) = await data_converter.decode([Payload.FromString(payload.SerializeToString())], [kind])
     return arrived
@@ -75,8 +75,8 @@ async def test_a_value_arrives_as_it_was_sent(value: object, kind: Any) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-async def test_an_event_arrives_as_what_it_is(event: QuestionEvent) -> None:
-    """The tag tells which of the events it is, alone and in a list."""
+async def test_an_event_keeps_its_type(event: QuestionEvent) -> None:
+    """Its tag identifies it, alone and in a list."""
     arrived = await through(event, QuestionEvent)
     assert arrived == event
     assert type(arrived) is type(event)
@@ -84,12 +84,12 @@ async def test_an_event_arrives_as_what_it_is(event: QuestionEvent) -> None:
 
 
 def test_every_event_is_tested() -> None:
-    """An event that is added is added above."""
+    """A new event belongs in the list above."""
     assert {type(event) for event in EVENTS} == set(get_args(QuestionEvent))
 
 
 async def test_temporals_ui_shows_the_values() -> None:
-    """Structs are JSON for it; defaults are left out, so that histories stay small; bytes stay bytes."""
+    """Structs are JSON; defaults are left out, so histories stay small; bytes stay bytes."""
     chunking, raw, nothing = await data_converter.encode([Chunking(max_tokens=100), b"\xff", None])
     assert chunking.metadata["encoding"] == b"json/plain"
     assert chunking.data == b'{"max_tokens":100}'
@@ -105,7 +105,7 @@ async def test_a_value_that_does_not_fit_is_refused() -> None:
 
 
 async def test_a_field_can_be_added() -> None:
-    """An old worker reads what a newer one wrote: a field that it does not know is passed over."""
+    """An old worker ignores unknown fields that a newer one wrote."""
     (payload,) = await data_converter.encode([{"max_tokens": 10, "from_the_future": True}])
     assert await data_converter.decode([payload], [Chunking]) == [Chunking(max_tokens=10)]
 

@@ -1,4 +1,4 @@
-"""Heartbeats: they go on while the work does, say how far it is, and end with it."""
+"""Heartbeats: they last as long as the work, carry its progress, and end with it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from activities.runtime.heartbeat import Progress, heartbeating, report
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beats come every few milliseconds."""
+    """Heartbeats every few milliseconds."""
     monkeypatch.setattr(heartbeat, "INTERVAL", 0.005)
 
 
 class Beats:
-    """An activity's environment, and the heartbeats that were seen in it."""
+    """An activity's environment that collects its heartbeats."""
 
     def __init__(self) -> None:
         self.environment = ActivityEnvironment()
@@ -32,19 +32,19 @@ class Beats:
         self._news.set()
 
     async def more(self, count: int) -> None:
-        """Wait for so many beats from now on."""
+        """Wait for this many more heartbeats."""
         wanted = len(self.seen) + count
         while len(self.seen) < wanted:
             self._news.clear()
             await self._news.wait()
 
     async def run(self, function: Callable[[], Awaitable[object]]) -> object:
-        """Run it as an activity."""
+        """Run the function as an activity."""
         return await self.environment.run(function)
 
 
-async def test_beats_come_while_the_work_goes_on() -> None:
-    """Without any report they are empty, which is a sign of life."""
+async def test_heartbeats_come_while_the_work_goes_on() -> None:
+    """Without a progress report they are empty and show that the activity is alive."""
     beats = Beats()
 
     @heartbeating
@@ -56,8 +56,8 @@ async def test_beats_come_while_the_work_goes_on() -> None:
     assert set(beats.seen) == {()}
 
 
-async def test_beats_carry_the_latest_report() -> None:
-    """A report goes out with every beat until the next one: a retry resumes from it."""
+async def test_heartbeats_carry_the_latest_report() -> None:
+    """Each carries the report until the next one: a retry resumes from it."""
     beats = Beats()
 
     @heartbeating
@@ -76,8 +76,8 @@ async def test_beats_carry_the_latest_report() -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError("no")])
-async def test_beats_end_with_the_work(error: ValueError | None) -> None:
-    """However it ends: nothing is left running."""
+async def test_heartbeats_end_with_the_work(error: ValueError | None) -> None:
+    """However the work ends, no task is left running."""
     beats = Beats()
 
     @heartbeating
@@ -101,7 +101,7 @@ async def test_beats_end_with_the_work(error: ValueError | None) -> None:
 
 
 async def test_a_canceled_activity_stops() -> None:
-    """Cancelation reaches the work, and the beats end with it."""
+    """Cancellation reaches the work, and the heartbeats end with it."""
     beats = Beats()
 
     @heartbeating
@@ -120,7 +120,7 @@ async def _awaited(work: Awaitable[object]) -> None:
 
 
 async def test_two_activities_do_not_mix_their_reports() -> None:
-    """Each one's beats have its own progress."""
+    """Heartbeats of each carry its own progress."""
 
     async def one(number: int) -> set[tuple[Progress, ...]]:
         beats = Beats()
@@ -137,8 +137,8 @@ async def test_two_activities_do_not_mix_their_reports() -> None:
     assert found == [{(Progress(number, number),)} for number in range(4)]
 
 
-async def test_a_short_step_needs_no_beat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each beat costs the server a write, so that work of milliseconds goes without."""
+async def test_a_short_activity_sends_no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each heartbeat costs the server a write, so work of milliseconds sends none."""
     monkeypatch.setattr(heartbeat, "INTERVAL", 5.0)
     beats = Beats()
 
@@ -150,8 +150,8 @@ async def test_a_short_step_needs_no_beat(monkeypatch: pytest.MonkeyPatch) -> No
     assert beats.seen == []
 
 
-async def test_outside_of_an_activity_there_is_no_beat() -> None:
-    """A bench or a test can call the same function; reports go nowhere, and the result is the same."""
+async def test_outside_of_an_activity_there_is_no_heartbeat() -> None:
+    """A benchmark or a test can call the same function; reports are discarded, the result is the same."""
 
     @heartbeating
     async def work(number: int) -> int:

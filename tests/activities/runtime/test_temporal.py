@@ -1,4 +1,4 @@
-"""Calls to Temporal: every status of the server has one meaning, and what is not there is no outage."""
+"""Calls to Temporal: every status of the server has one meaning, and a missing run is no outage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONCE = RetryConfig(initial_interval_millis=1, max_retries=1, max_elapsed_time_mi
 
 @pytest.fixture
 async def refusing() -> AsyncIterator[tuple[Client, list[grpc.StatusCode]]]:
-    """A client, and the status with which its server answers everything but the greeting."""
+    """A client, and the status with which its server answers every call but the first handshake."""
     answers: list[grpc.StatusCode] = []
 
     async def answer(request: bytes, context: Any) -> bytes:
@@ -49,13 +49,13 @@ async def refusing() -> AsyncIterator[tuple[Client, list[grpc.StatusCode]]]:
 
 
 def test_the_error_table_is_complete() -> None:
-    """Every status that the SDK knows, but OK, has its meaning here."""
+    """Every status of the SDK but OK is in the table."""
     assert set(ERRORS) == set(RPCStatusCode) - {RPCStatusCode.OK}
 
 
 @pytest.mark.parametrize("status", list(ERRORS), ids=lambda status: status.name)
 async def test_each_status_is_translated(refusing: tuple[Client, list[grpc.StatusCode]], status: RPCStatusCode) -> None:
-    """What raises has the table's type; a refusal repeats the first line of the server's words."""
+    """The error has the table's type; a refusal repeats the first line of the server's message."""
     client, answers = refusing
     answers.append(grpc.StatusCode[status.name])
     with pytest.raises((TemporalUnavailable, TemporalRefused, RunNotFound)) as caught:
@@ -66,8 +66,8 @@ async def test_each_status_is_translated(refusing: tuple[Client, list[grpc.Statu
         assert caught.value.reason.params == {"detail": "the reason"}
 
 
-async def test_a_server_that_is_not_there_is_an_outage() -> None:
-    """Also at the first call of a client that connects late."""
+async def test_an_unreachable_server_is_an_outage() -> None:
+    """Also at the first call of a client that connects lazily."""
     nowhere = TemporalSettings(address=f"127.0.0.1:{free_port()}")
     with pytest.raises(TemporalUnavailable):
         await connect(nowhere)
@@ -77,8 +77,8 @@ async def test_a_server_that_is_not_there_is_an_outage() -> None:
         await Jobs(await connect(nowhere, lazy=True)).ensure_available()
 
 
-async def test_what_is_not_there_is_no_outage(temporal_server: TemporalSettings) -> None:
-    """Describing, canceling, signalling and querying say so in their results."""
+async def test_a_missing_run_is_no_outage(temporal_server: TemporalSettings) -> None:
+    """Describe, cancel, signal and query report it in their results."""
     client = await connect(temporal_server)
     assert await temporal.describe(client, "no/such") is None
     assert not await temporal.is_running(client, "no/such")
@@ -88,14 +88,14 @@ async def test_what_is_not_there_is_no_outage(temporal_server: TemporalSettings)
 
 
 async def test_a_missing_namespace_is_not_a_missing_run(temporal_server: TemporalSettings) -> None:
-    """Otherwise all runs would be taken for ended when a namespace is misspelt."""
+    """Otherwise a misspelt namespace would make all runs look ended."""
     client = await connect(TemporalSettings(address=temporal_server.address, namespace="elsewhere"))
     with pytest.raises(TemporalRefused, match="elsewhere"):
         await temporal.describe(client, "any")
 
 
-async def test_a_start_begins_what_is_not_running_and_joins_what_is(temporal_server: TemporalSettings) -> None:
-    """The same id is the same run; a signal reaches it in either case, and a canceled one can begin anew."""
+async def test_a_start_joins_a_running_run(temporal_server: TemporalSettings) -> None:
+    """The same id is the same run; a signal reaches it in either case, and a canceled run can start again."""
     client = await connect(temporal_server)
     job = DeleteJob(knowledge_base_id="k", knowledge_base="kb", document_id="d", document_name="a.txt", actor="ada")
 

@@ -1,4 +1,4 @@
-"""Functions in child processes: whatever they do, the worker gets an answer and the child is gone."""
+"""Functions in child processes: whatever they do, the worker gets a result or an error and the child ends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Answer(msgspec.Struct):
 
 @pytest.fixture(autouse=True, scope="module")
 def fork_server() -> Iterator[None]:
-    """One fork server for the module, that has made its imports, closed behind it."""
+    """One fork server for the module, with its imports done, closed after it."""
     asyncio.run(run_isolated(greet, "a", limits=LIMITS))
     yield
     runner.close()
@@ -55,7 +55,7 @@ def greet(name: str, progress: Progress) -> Answer:
 
 
 def allowance(progress: Progress) -> float:
-    """CPU seconds that the call may use; uses some of them."""
+    """The CPU seconds that the call may use; uses some of them."""
     soft, _ = resource.getrlimit(resource.RLIMIT_CPU)
     left = soft - time.process_time()
     until = time.process_time() + 0.6
@@ -116,7 +116,7 @@ def use_half(progress: Progress) -> int:
 
 
 def test_a_result_comes_back_typed_with_progress() -> None:
-    """The function runs in another process, its result is decoded to its type, progress arrives in order."""
+    """The function runs in another process, its result has its type, and progress arrives in order."""
     seen: list[tuple[int, int]] = []
 
     async def run() -> Answer:
@@ -142,7 +142,7 @@ def test_every_call_has_a_fresh_child() -> None:
 
 
 def test_harmless_calls_follow_each_other_in_one_child() -> None:
-    """Only harmless calls share a process, and only until it has had its share of them."""
+    """Only harmless calls share a process, and only a limited number of them."""
 
     async def run() -> tuple[list[int], int, int]:
         harmless = [await run_isolated(greet, "a", limits=LIMITS, harmless=True) for _ in range(110)]
@@ -151,14 +151,14 @@ def test_harmless_calls_follow_each_other_in_one_child() -> None:
         return [answer.pid for answer in harmless], other.pid, last.pid
 
     pids, other, last = asyncio.run(run())
-    assert len(set(pids)) in (2, 3)  # the first may have served before
+    assert len(set(pids)) in (2, 3)  # the first may be a reused one
     assert max(Counter(pids).values()) == 50
     assert other not in pids
     assert last == pids[-1]
 
 
 def test_a_child_that_failed_takes_no_other_call() -> None:
-    """An error, a crash or the end of its time ends a child, harmless or not, and the next call has a fresh one."""
+    """An error, a crash or a timeout ends a child, harmless or not, and the next call has a fresh one."""
 
     async def run() -> set[int]:
         pids = {(await run_isolated(greet, "a", limits=LIMITS, harmless=True)).pid}
@@ -172,7 +172,7 @@ def test_a_child_that_failed_takes_no_other_call() -> None:
 
 
 def test_a_child_that_died_while_it_waited_fails_no_call() -> None:
-    """Whatever killed it had nothing to do with the next document."""
+    """The cause of its death has nothing to do with the next document."""
 
     async def run() -> bool:
         first = await run_isolated(greet, "a", limits=LIMITS, harmless=True)
@@ -184,7 +184,7 @@ def test_a_child_that_died_while_it_waited_fails_no_call() -> None:
 
 
 def test_harmless_calls_have_limits_of_their_own() -> None:
-    """Memory stays limited in a child that has served before, and time begins anew with every call."""
+    """Memory stays limited in a reused child, and time starts anew with every call."""
 
     async def run() -> list[float]:
         allowed = [await run_isolated(allowance, limits=LIMITS, harmless=True) for _ in range(4)]
@@ -195,7 +195,7 @@ def test_harmless_calls_have_limits_of_their_own() -> None:
     assert min(asyncio.run(run())) >= LIMITS.seconds * (os.cpu_count() or 1)
 
 
-def test_cpu_time_has_an_end_that_a_child_cannot_put_off() -> None:
+def test_cpu_time_is_limited_even_if_the_child_ignores_signals() -> None:
     """A child that ignores the first signal is killed five CPU seconds later."""
     soft, hard = asyncio.run(run_isolated(cpu_limits, limits=LIMITS))
     assert soft >= LIMITS.seconds * (os.cpu_count() or 1)
@@ -208,7 +208,7 @@ def test_large_results_pass() -> None:
 
 
 def test_our_errors_keep_their_class_and_parameters() -> None:
-    """What a reader says about a document is said by the worker in the same words."""
+    """The worker raises a reader's error about a document unchanged."""
     with pytest.raises(UnsupportedFormat) as caught:
         asyncio.run(run_isolated(refuse, limits=LIMITS))
     assert caught.value.reason.params == {"found": "png", "supported": "txt"}
@@ -220,7 +220,7 @@ def test_our_errors_keep_their_class_and_parameters() -> None:
     ("function", "detail"), [(stumble, "ZeroDivisionError"), (crash, "SIGSEGV"), (leave, "status 7")]
 )
 def test_crashes_are_the_documents_failure(function: object, detail: str) -> None:
-    """An unexpected exception, a segmentation fault and a sudden exit become ParserCrashed, saying which."""
+    """An unexpected exception, a segmentation fault and a sudden exit become ParserCrashed with the cause."""
     with pytest.raises(ParserCrashed) as caught:
         asyncio.run(run_isolated(function, limits=LIMITS))  # type: ignore[arg-type]
     assert detail in caught.value.reason.params["detail"]
@@ -228,18 +228,18 @@ def test_crashes_are_the_documents_failure(function: object, detail: str) -> Non
 
 @pytest.mark.parametrize("function", [eat_bytes, eat_numpy])
 def test_memory_is_limited(function: object) -> None:
-    """A child that wants more memory than it may have fails as too large, and the machine never notices."""
+    """A child that allocates more memory than its limit fails as too large; the machine is not affected."""
     with pytest.raises(DocumentTooLarge):
         asyncio.run(run_isolated(function, limits=LIMITS))  # type: ignore[arg-type]
 
 
 def test_memory_within_the_limit_is_there_to_use() -> None:
-    """What the libraries had mapped before does not count against the limit."""
+    """Memory that libraries mapped before does not count against the limit."""
     assert asyncio.run(run_isolated(use_half, limits=LIMITS)) == 256 << 20
 
 
 def test_time_is_limited_even_in_a_busy_interpreter(tmp_path: Path) -> None:
-    """A child that hangs, or never lets go of the interpreter, is ended when its time is over."""
+    """A child that hangs, or never releases the interpreter lock, is ended when its time is over."""
     for call in ((hang, tmp_path / "pid"), (hold_the_interpreter,)):
         with pytest.raises(ParserTimedOut):
             asyncio.run(run_isolated(*call, limits=Limits(seconds=0.3, memory_mb=512)))  # type: ignore[arg-type]
@@ -297,7 +297,7 @@ def test_children_die_with_their_worker(tmp_path: Path) -> None:
 
 
 def test_a_lost_fork_server_is_replaced() -> None:
-    """The fork server's death is no document's fault: the call is made again with a new one."""
+    """Its death is no document's fault: the call is repeated with a new one."""
 
     async def run() -> str:
         runner.close()

@@ -1,4 +1,4 @@
-"""The command line, and a server that plays the API."""
+"""The command line, and a fake API for it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.api.cli.fake_api import FakeApi, Holdfast, command_line, serving
 
 @pytest.fixture
 def api_fake() -> Iterator[FakeApi]:
-    """A server that plays the API."""
+    """A server that stands in for the API."""
     with serving() as fake:
         yield fake
 
 
 @pytest.fixture
 def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    """The command line, which talks to ``api_fake``."""
+    """The command line, connected to ``api_fake``."""
     return command_line(api_fake, tmp_path, monkeypatch)

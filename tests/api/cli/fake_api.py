@@ -1,4 +1,4 @@
-"""A small HTTP server that plays the API, and the command line that talks to it."""
+"""A small HTTP server that stands in for the API, and the command line connected to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Holdfast = Callable[..., Result]
 
 @dataclass
 class Request:
-    """One request that the server got."""
+    """A request that the server received."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the server answers; with ``cut`` it drops the connection before the announced end."""
+    """The server's response; with ``cut`` it drops the connection before the announced end."""
 
     body: bytes
     status: int = 200
@@ -49,14 +49,14 @@ Answer = Reply | Callable[[Request], Reply]
 
 @dataclass
 class FakeApi:
-    """Answers by method and path (with the query, if it has one); keeps what it was asked."""
+    """Responds by method and path (with the query, if there is one); records the requests."""
 
     url: str = ""
     routes: dict[str, Answer | list[Answer]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
     def on(self, route: str, answer: object, status: int = 200) -> None:
-        """Answer ``route`` (e.g. ``GET /api/v1/x``) with JSON."""
+        """Respond to ``route`` (e.g. ``GET /api/v1/x``) with JSON."""
         self.routes[route] = Reply(json.dumps(answer).encode(), status)
 
     def problem(self, route: str, status: int, detail: str) -> None:
@@ -65,7 +65,7 @@ class FakeApi:
         self.routes[route] = Reply(body.encode(), status, "application/problem+json")
 
     def reply(self, request: Request) -> Reply:
-        """The route's answer; of a list, the next one each time."""
+        """The route's response; of a list, the next one each time."""
         self.requests.append(request)
         answer = self.routes.get(f"{request.method} {request.path}", Reply(b"{}", 404))
         if isinstance(answer, list):
@@ -73,7 +73,7 @@ class FakeApi:
         return answer(request) if callable(answer) else answer
 
     def asked(self, route: str) -> list[Request]:
-        """The requests that came for a route."""
+        """The requests that arrived for a route."""
         return [each for each in self.requests if f"{each.method} {each.path}" == route]
 
 

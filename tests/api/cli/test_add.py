@@ -1,4 +1,4 @@
-"""`holdfast add` and `holdfast batch`: what they send, what they watch, and what they say at the end."""
+"""`holdfast add` and `holdfast batch`: which requests they send, what they watch, and what they report at the end."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def accept(request: Request, **fields: object) -> Reply:
 
 
 def unchanged(request: Request) -> Reply:
-    """Accept an upload of what is there already."""
+    """Accept an upload of unchanged content."""
     return accept(request, state="ready", unchanged=True)
 
 
@@ -98,7 +98,7 @@ def folder(api: FakeApi, tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_one_batch_that_is_watched_as_one(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """Opened, filled, closed, followed by one stream; what failed is listed, and makes the exit code 1."""
+    """Opened, filled, closed, followed by one stream; failures are listed and make the exit code 1."""
     result = holdfast("add", str(folder), "--kb", "hr", "--parallelism", "7")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == ["failed  sub/b.txt  d2  The file is empty.", "1 ready, 1 failed"]
@@ -112,8 +112,8 @@ def test_a_folder_is_one_batch_that_is_watched_as_one(api: FakeApi, holdfast: Ho
     assert not [each for each in api.requests if "/documents/" in each.path]
 
 
-def test_what_is_unchanged_is_counted(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """Nothing is new, so the API forgets the batch; that is no failure."""
+def test_unchanged_files_are_counted(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """Nothing is new, so the API drops the batch; that is no failure."""
     api.routes[INTO_BATCH] = unchanged
     api.routes[BATCH_EVENTS] = Reply(b"", kind="text/event-stream")
     api.problem("GET /api/v1/batches/b1", 404, "There is no batch b1.")
@@ -123,10 +123,8 @@ def test_what_is_unchanged_is_counted(api: FakeApi, holdfast: Holdfast, folder: 
     assert chinese.stdout == "0 个就绪，0 个失败，2 个内容未变\n"
 
 
-def test_files_that_are_on_their_way_already_are_watched_where_they_are(
-    api: FakeApi, holdfast: Holdfast, folder: Path
-) -> None:
-    """Whoever broke `add` off and starts it again sees the first batch to its end."""
+def test_files_in_flight_are_watched_in_their_batch(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
+    """After an interrupted `add`, a second one follows the first batch to its end."""
     api.routes[INTO_BATCH] = lambda request: accept(request, batch_id="b0", unchanged=True)
     api.routes[BATCH_EVENTS] = Reply(b"", kind="text/event-stream")
     api.problem("GET /api/v1/batches/b1", 404, "There is no batch b1.")
@@ -150,7 +148,7 @@ def test_json_has_the_batch_and_what_failed(holdfast: Holdfast, folder: Path) ->
 
 
 def test_no_wait_returns_after_the_upload(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """Accepted is enough; nothing is watched, and how to watch is said."""
+    """Acceptance is enough; nothing is watched, and the output names the command that watches."""
     result = holdfast("add", str(folder), "--kb", "hr", "--no-wait")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == ["2 accepted", "Watch with `holdfast batch watch b1`."]
@@ -158,7 +156,7 @@ def test_no_wait_returns_after_the_upload(api: FakeApi, holdfast: Holdfast, fold
 
 
 def test_one_refused_file_stops_no_other(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """When a request of several files is refused, each goes by itself and the bad one is named."""
+    """If a request of several files is refused, each is sent alone and the bad one is named."""
 
     def picky(request: Request) -> Reply:
         if b"beta" not in request.body:
@@ -175,7 +173,7 @@ def test_one_refused_file_stops_no_other(api: FakeApi, holdfast: Holdfast, folde
 def test_many_files_go_in_several_requests(
     api: FakeApi, holdfast: Holdfast, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request holds a limited number of files; all go into the one batch, which is closed after the last."""
+    """A request holds a limited number of files; all join one batch, which is closed after the last."""
     monkeypatch.setattr(uploads, "REQUEST_FILES", 1)
     holdfast("add", str(folder), "--kb", "hr", "--no-wait")
     assert len(api.asked(INTO_BATCH)) == 2
@@ -183,7 +181,7 @@ def test_many_files_go_in_several_requests(
 
 
 def test_a_busy_api_is_waited_for(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """After 429 the same request is sent again when the API said; a person is told why nothing moves."""
+    """After 429 the same request is repeated when the API says; the output explains the wait."""
     busy = Reply(b'{"detail": "Too many uploads."}', 429, headers={"Retry-After": "0"})
     api.routes[INTO_BATCH] = [busy, busy, accept]
     result = holdfast("add", str(folder), "--kb", "hr", "--no-wait")
@@ -193,10 +191,10 @@ def test_a_busy_api_is_waited_for(api: FakeApi, holdfast: Holdfast, folder: Path
 
 
 @pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "still indexed"), (CHINESE, "处理会继续进行")])
-def test_after_ctrl_c_what_was_accepted_goes_on(
+def test_after_ctrl_c_accepted_files_continue(
     api: FakeApi, holdfast: Holdfast, folder: Path, locale: str, word: str
 ) -> None:
-    """It is said so, with the batch and how to watch it; nothing is canceled."""
+    """The output says so, with the batch and the command that watches it; nothing is canceled."""
 
     def interrupt(request: Request) -> Reply:
         signal.raise_signal(signal.SIGINT)
@@ -225,14 +223,14 @@ def test_one_file_is_a_document(api: FakeApi, holdfast: Holdfast, folder: Path) 
 
 
 def test_one_unchanged_file_is_ready(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """It is named, as any outcome is."""
+    """The output names it, like any outcome."""
     api.routes[DOCUMENTS] = unchanged
     result = holdfast("add", str(folder / "a.txt"), "--kb", "hr")
     assert result.stdout.splitlines() == ["ready  a.txt  a.txt", "1 ready, 0 failed, 1 unchanged"]
 
 
 def test_an_archive_goes_alone_and_its_batch_is_watched(api: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
-    """The server unpacks it into a batch of its own; a batch that fails as a whole says why."""
+    """The server unpacks it into its own batch; a batch that fails as a whole shows the reason."""
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr("a.txt", "alpha")
     api.on(DOCUMENTS, {"documents": [], "batch_id": "b1"}, 202)
@@ -247,7 +245,7 @@ def test_an_archive_goes_alone_and_its_batch_is_watched(api: FakeApi, holdfast: 
 
 
 def test_an_upload_that_breaks_is_sent_again_under_its_key(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """The Idempotency-Key stays the same, so that nothing is taken twice."""
+    """The Idempotency-Key stays the same, so nothing is accepted twice."""
     api.routes[DOCUMENTS] = [Reply(b"", 202, cut=True), accept]
     assert holdfast("add", str(folder / "a.txt"), "--kb", "hr").exit_code == 0
     keys = [each.headers["Idempotency-Key"] for each in api.asked(DOCUMENTS)]
@@ -257,7 +255,7 @@ def test_an_upload_that_breaks_is_sent_again_under_its_key(api: FakeApi, holdfas
 
 @pytest.mark.parametrize(("locale", "word"), [(ENGLISH, "no file or folder"), (CHINESE, "没有文件")])
 def test_a_path_that_is_not_there_is_named(holdfast: Holdfast, locale: str, word: str) -> None:
-    """Nothing is uploaded when a path is wrong."""
+    """Nothing is uploaded if a path is wrong."""
     result = holdfast("add", "/no/such/file", "--kb", "hr", env={"LC_ALL": locale})
     assert result.exit_code == 1
     assert word in result.stderr
@@ -276,13 +274,13 @@ def test_batches_are_listed(api: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_a_batch_is_shown(api: FakeApi, holdfast: Holdfast) -> None:
-    """All that is known of it, its documents by state."""
+    """All its fields, and its documents by state."""
     api.on("GET /api/v1/batches/b1", batch("running", running=4, ready=5))
     assert "documents: 5 ready, 4 running" in holdfast("batch", "show", "b1").stdout
 
 
 def test_a_batch_is_watched_to_its_end(api: FakeApi, holdfast: Holdfast, folder: Path) -> None:
-    """A line for each change, then what failed; --json has one line for each state."""
+    """A line for each change, then the failures; --json has one line for each state."""
     waiting = batch("waiting", waiting=2) | {"waiting_for": "triton", "rate_per_minute": 30, "eta_seconds": 200}
     over = batch("ready", ready=1, failed=1)
     api.routes[BATCH_EVENTS] = sse(("state", waiting), ("state", over))
@@ -308,7 +306,7 @@ def test_a_batch_is_watched_to_its_end(api: FakeApi, holdfast: Holdfast, folder:
     ],
 )
 def test_a_batch_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, words: list[str], sentence: str) -> None:
-    """Each command is one request; --json has its answer."""
+    """Each command is one request; --json has its response."""
     job = {"id": "b1", "state": "running"}
     api.on(f"POST /api/v1/batches/b1/{words[0]}", job, 202)
     command = ["batch", words[0], "b1", *words[1:]]
@@ -318,7 +316,7 @@ def test_a_batch_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, wo
 
 
 def test_a_batch_runs_at_least_one_document_at_once(holdfast: Holdfast) -> None:
-    """A parallelism that makes no sense is wrong usage."""
+    """A smaller parallelism is wrong usage."""
     assert holdfast("batch", "set-parallelism", "b1", "0").exit_code == 2
 
 

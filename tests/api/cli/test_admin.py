@@ -1,4 +1,4 @@
-"""`holdfast migrate` and `holdfast key …`: a deployment's first steps, straight on the catalogue."""
+"""`holdfast migrate` and `holdfast key …`: a deployment's first steps, directly on the catalogue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holdfast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
 
 
 def owner(key: str) -> Principal | None:
-    """Who the key belongs to, as the API would find out."""
+    """The principal that the API would find for the key."""
 
     async def find() -> Principal | None:
         catalog = Catalog(load().catalog_url)
@@ -52,15 +52,15 @@ def test_a_new_key_is_all_that_is_printed(holdfast: Holdfast) -> None:
 
 
 def test_migrating_again_changes_nothing(holdfast: Holdfast) -> None:
-    """Every deployment may run it; keys made before are still there."""
+    """Every deployment may run it; earlier keys are kept."""
     holdfast("migrate")
     key = json.loads(holdfast("key", "create", "--subject", "ada", "--json").stdout)["key"]
     assert json.loads(holdfast("migrate", "--json").stdout) == {"migrated": True}
     assert owner(key) is not None
 
 
-def test_a_key_reads_unless_more_is_said(holdfast: Holdfast) -> None:
-    """Who names no role gets the lowest one; --help names them all."""
+def test_a_new_key_is_a_reader_by_default(holdfast: Holdfast) -> None:
+    """Without --role a key gets the lowest role; --help names them all."""
     holdfast("migrate")
     made = json.loads(holdfast("key", "create", "--subject", "ada", "--json").stdout)
     found = owner(made["key"])
@@ -73,7 +73,7 @@ def test_a_key_reads_unless_more_is_said(holdfast: Holdfast) -> None:
 def test_a_role_that_is_not_known_is_wrong_usage(
     holdfast: Holdfast, monkeypatch: pytest.MonkeyPatch, locale: str, said: str
 ) -> None:
-    """Exit code 2 with the roles that there are, in both languages; no key is made."""
+    """Exit code 2 with the known roles, in both languages; no key is created."""
     monkeypatch.setenv("LC_ALL", locale)
     holdfast("migrate")
     result = holdfast("key", "create", "--subject", "ada", "--role", "king")
@@ -84,7 +84,7 @@ def test_a_role_that_is_not_known_is_wrong_usage(
 
 
 def test_keys_are_listed_and_revoked(holdfast: Holdfast) -> None:
-    """A list has id, subject, role and times, never a key; a revoked key is nobody's, and stays in the list."""
+    """The list has id, subject, role and times, never a key; a revoked key stops working and stays in the list."""
     holdfast("migrate")
     keys = [holdfast("key", "create", "--subject", who, "--role", "manager").stdout.strip() for who in ("ada", "bob")]
     listed = holdfast("key", "list", "--json")
@@ -116,7 +116,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(
 
 
 def test_a_key_before_the_tables_says_what_to_do(holdfast: Holdfast) -> None:
-    """Out of order is one sentence that names the command, not a trace."""
+    """Without tables the error is one sentence that names the command, not a traceback."""
     result = holdfast("key", "create", "--subject", "ada")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "The catalogue has no tables yet; run `holdfast migrate` first.\n"

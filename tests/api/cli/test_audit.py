@@ -1,4 +1,4 @@
-"""`holdfast audit`: events, a question's record and the export, as people and as programs read them."""
+"""`holdfast audit`: events, a question's record and the export, for people and for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVENT = {
 
 
 def test_events_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """One line each, narrowed down as the API does it; a date is UTC."""
+    """One line each, with the API's filters; dates are UTC."""
     query = "kb=hr&actor=ann&action=document&since=2026-01-02T00%3A00%3A00%2B00%3A00&limit=5"
     api_fake.on(f"GET /api/v1/audit/events?{query}", {"items": [EVENT], "next_cursor": "e1"})
     options = ("--kb", "hr", "--actor", "ann", "--action", "document", "--since", "2026-01-02", "--limit", "5")
@@ -28,7 +28,7 @@ def test_events_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_the_export_is_written_line_by_line(api_fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
-    """To stdout or a file; what the API refuses is said."""
+    """To stdout or a file; the API's refusal is shown."""
     lines = (json.dumps(EVENT, ensure_ascii=False) + "\n").encode() * 3
     api_fake.routes["GET /api/v1/audit/export"] = Reply(lines, kind="application/jsonl")
     assert [json.loads(line) for line in holdfast("audit", "export").stdout.splitlines()] == [EVENT] * 3
@@ -44,7 +44,7 @@ def test_the_export_is_written_line_by_line(api_fake: FakeApi, holdfast: Holdfas
 
 
 async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """From the command line alone: who asked, what was found with which scores, by which models, in what time."""
+    """From the command line alone: the asker, the passages with their scores, the models, and the times."""
     await ready(api, kb, ("travel.txt", b"Travel costs are refunded within ten working days after the trip."))
     assert platform.holdfast("ask", "When are travel costs refunded?", "--kb", kb).returncode == 0
     events = json.loads(platform.holdfast("audit", "events", "--kb", kb, "--json").stdout)["items"]
@@ -62,7 +62,7 @@ async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient,
 
 
 def test_a_record_is_shown_with_what_it_has(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """In the reader's language; what was not written down has no line."""
+    """In the reader's language; missing fields have no line."""
     names = (
         "standalone fallback withheld generation embedding_model embedding_fingerprint language_model prompt_version "
         "tokens milliseconds feedback_rating feedback_comment reason"

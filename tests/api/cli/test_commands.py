@@ -1,4 +1,4 @@
-"""What each command sends to the API and prints of its answers."""
+"""The requests that each command sends, and its output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 
 def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -> None:
-    """What is left out is left to the API's defaults."""
+    """The API's defaults apply to the rest."""
     api.on("POST /api/v1/knowledge-bases", whole(KnowledgeBaseInfo, name="hr", title="People"), 201)
     result = holdfast("kb", "create", "hr", "--title", "People")
     assert result.stdout == "Knowledge base hr was created.\n"
@@ -42,14 +42,14 @@ def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -
 
 
 def test_kb_list_counts_documents_by_state(api: FakeApi, holdfast: Holdfast) -> None:
-    """States without documents, and the total, are left out of the line."""
+    """The line leaves out the total and states without documents."""
     counts = {"total": 4, "ready": 3, "failed": 1, "queued": 0}
     api.on("GET /api/v1/knowledge-bases", {"items": [whole(KnowledgeBaseInfo, name="hr", documents=counts)]})
     assert holdfast("kb", "list").stdout == "hr\t\t3 ready, 1 failed\n"
 
 
-def test_kb_delete_asks_nobody_in_a_script(api: FakeApi, holdfast: Holdfast) -> None:
-    """Without a terminal there is no question to hang on; names are quoted into the path."""
+def test_kb_delete_does_not_prompt_in_a_script(api: FakeApi, holdfast: Holdfast) -> None:
+    """Without a terminal there is no prompt to hang on; names are quoted into the path."""
     api.routes["DELETE /api/v1/knowledge-bases/a%2Fb"] = Reply(b"", 204)
     assert holdfast("kb", "delete", "a/b").exit_code == 0
 
@@ -71,7 +71,7 @@ def test_ls_follows_all_pages(api: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> None:
-    """A dependency that is down is named, with the stage and the count."""
+    """The output names a dependency that is down, with the stage and the count."""
     state = {"state": "waiting", "stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
     api.on("GET /api/v1/documents/d1/status", state | {"waiting_for": "triton", "attempt": 4})
     result = holdfast("status", "d1")
@@ -79,7 +79,7 @@ def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> N
 
 
 def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
-    """A delete is a job; --json has it whole."""
+    """A deletion is a job; --json has all of it."""
     job = whole(JobAccepted, id="d1", state="queued", workflow_id="delete/d1")
     api.on("DELETE /api/v1/documents/d1", job, 202)
     assert "queued" in holdfast("rm", "d1").stdout
@@ -87,7 +87,7 @@ def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast) -> None:
-    """The last column has stage, count, what is waited for and why; --batch asks for one batch's."""
+    """The last column has stage, count, missing dependency and reason; --batch selects one batch."""
     how_far = {"stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
     waiting = whole(DocumentInfo, state="waiting", waiting_for="triton", reason="Triton is down.", **how_far)
     api.on("GET /api/v1/knowledge-bases/hr/documents?batch=b1", {"items": [waiting]})
@@ -105,7 +105,7 @@ def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast
     ],
 )
 def test_a_document_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, action: str, sentence: str) -> None:
-    """Each command is one request; --json has its answer."""
+    """Each command is one request; --json has its response."""
     job = whole(DocumentJob, id="d1", name="a.pdf", state="running")
     api.on(f"POST /api/v1/documents/d1/{action}", job, 202)
     assert holdfast(action, "d1", env={"LC_ALL": locale}).stdout == sentence + "\n"
@@ -124,7 +124,7 @@ def test_a_retry_may_begin_at_a_step(api: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_events_go_on_where_the_connection_broke(api: FakeApi, holdfast: Holdfast) -> None:
-    """After a cut the stream is resumed by the last id; --json has one line for each state."""
+    """After a cut the stream resumes from the last id; --json has one line for each state."""
     api.routes["GET /api/v1/documents/d1/events"] = [
         sse(("state", {"state": "queued"}), ("state", {"state": "running"}), cut=True),
         sse(("state", {"state": "ready"})),
@@ -155,7 +155,7 @@ DONE = {"answer": "Two weeks. [1]", "citations": [CITATION], "mode": "extractive
 
 @pytest.fixture
 def asked(api: FakeApi) -> FakeApi:
-    """The API after a question was accepted as q1."""
+    """The API after it accepted a question as q1."""
     api.on(QUESTIONS, whole(QuestionAccepted, id="q1"), 202)
     return api
 
@@ -173,14 +173,14 @@ PROVISIONAL = sse(("delta", {"text": "One"}), ("reset", {}), ("delta", {"text": 
 
 
 def test_a_pipe_gets_the_checked_answer_alone(asked: FakeApi, holdfast: Holdfast) -> None:
-    """What was streamed and taken back is not part of it."""
+    """Text that was streamed and withdrawn is not part of it."""
     asked.routes[EVENTS] = PROVISIONAL
     lines = holdfast("ask", "How long?", "--kb", "hr").stdout.splitlines()
     assert lines[:3] == ["Two weeks. [1]", "", "Sources"]
 
 
-def test_a_terminal_shows_what_comes_until_the_answer_is_checked(asked: FakeApi, tmp_path: Path) -> None:
-    """Words appear as they are written, and are wiped before the answer is printed."""
+def test_a_terminal_shows_the_stream_until_the_answer_is_checked(asked: FakeApi, tmp_path: Path) -> None:
+    """Words appear as they arrive, and are erased before the answer is printed."""
     asked.routes[EVENTS] = PROVISIONAL
     reader, terminal = os.openpty()
     environ = os.environ | {"HOLDFAST_URL": asked.url, "HOLDFAST_API_KEY": "k", "HOLDFAST_DATA": str(tmp_path)}
@@ -189,7 +189,7 @@ def test_a_terminal_shows_what_comes_until_the_answer_is_checked(asked: FakeApi,
     with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal) as process:
         assert process.wait(60) == 0
     os.close(terminal)
-    with open(reader, "rb") as screen, suppress(OSError):  # a terminal that nobody writes to any more is an error
+    with open(reader, "rb") as screen, suppress(OSError):  # reading a terminal without a writer is an error
         written = screen.read1(65536).decode()
     places = [written.rfind(part) for part in ("Three weeks.", "\x1b[2K", "Two weeks. [1]", "leave.pdf")]
     assert -1 < places[0] < places[1] < places[2] < places[3], written
@@ -213,7 +213,7 @@ def test_a_question_that_fails_exits_with_1(asked: FakeApi, holdfast: Holdfast) 
 
 
 def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
-    """Where, how well, and what; and what is still missing from the index."""
+    """Place, score and text of each; and the documents that the index lacks."""
     hit = whole(SearchHit, document_name="a.pdf", page=2, section="S", text="some\ntext", score=0.5)
     answer = {"hits": [hit | {"later": 1}], "index": {"state": "building", "pending": 3}, "from_the_future": True}
     api.on("POST /api/v1/knowledge-bases/hr/search", answer)
@@ -255,8 +255,8 @@ def test_pages_are_written_as_people_do(api: FakeApi, holdfast: Holdfast, pages:
 
 
 @pytest.mark.parametrize("pages", ["", "-", "x", "3-x", "3,5"])
-def test_pages_that_are_none_are_refused(api: FakeApi, holdfast: Holdfast, pages: str) -> None:
-    """As wrong usage, before anything is asked."""
+def test_invalid_pages_are_refused(api: FakeApi, holdfast: Holdfast, pages: str) -> None:
+    """As wrong usage, before any request."""
     result = holdfast("search", "x", "--kb", "hr", f"--pages={pages}")
     assert result.exit_code == 2
     assert api.requests == []

@@ -1,4 +1,4 @@
-"""`holdfast conversation`, and going on with one: what is sent to the API, and what is printed."""
+"""`holdfast conversation`, and continuing one: requests to the API, and output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILED = whole(QuestionInfo, question="Why?", reason="It was canceled.", state="
 
 
 def test_conversations_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """One line each; --kb leaves out the others."""
+    """One line each; --kb selects one knowledge base."""
     api_fake.on("GET /api/v1/conversations?limit=5&kb=hr", {"items": [INFO], "next_cursor": None})
     result = holdfast("conversation", "list", "--kb", "hr", "--limit", "5")
     assert result.stdout == "c1\t2026-01-02 11:30\thr\t2\tHow long?\n"
@@ -30,7 +30,7 @@ def test_conversations_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None
 
 
 def test_a_conversation_is_shown_with_its_sources(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """Questions, answers and where they stand; a question without an answer has its reason."""
+    """Questions, answers and their places in documents; a question without an answer has its reason."""
     api_fake.on("GET /api/v1/conversations/c1", INFO | {"turns": [TURN, FAILED]})
     assert holdfast("conversation", "show", "c1").stdout.split("\n") == [
         "How long?  (hr)", "", "> How long?", "", "Two weeks. [1]", "", "Sources",
@@ -39,7 +39,7 @@ def test_a_conversation_is_shown_with_its_sources(api_fake: FakeApi, holdfast: H
 
 
 def test_a_conversation_is_renamed_and_deleted(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """In a script there is no question to hang on; names of things are quoted into the path."""
+    """A script gets no prompt to hang on; names are quoted into the path."""
     api_fake.on("PATCH /api/v1/conversations/c%2F1", INFO | {"title": "Leave"})
     assert holdfast("conversation", "rename", "c/1", "Leave").stdout == "The title is now “Leave”.\n"
     assert json.loads(api_fake.requests[-1].body) == {"title": "Leave"}
@@ -51,7 +51,7 @@ def test_a_conversation_is_renamed_and_deleted(api_fake: FakeApi, holdfast: Hold
 
 
 def test_a_conversation_is_exported(api_fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
-    """To stdout or a file, as it comes; a file that cannot be written is named."""
+    """To stdout or a file, unchanged; the error names a file that cannot be written."""
     path = "GET /api/v1/conversations/c1/export"
     api_fake.routes[f"{path}?format=markdown"] = Reply("# 多久？\n".encode(), kind="text/markdown")
     assert holdfast("conversation", "export", "c1").stdout == "# 多久？\n\n"
@@ -66,7 +66,7 @@ def test_a_conversation_is_exported(api_fake: FakeApi, holdfast: Holdfast, tmp_p
 
 
 def test_asking_goes_on_with_a_conversation(api_fake: FakeApi, holdfast: Holdfast) -> None:
-    """Its knowledge base is known; one of the two has to be named."""
+    """The conversation determines the knowledge base; one of the two is required."""
     api_fake.on("GET /api/v1/conversations/c1", INFO | {"turns": []})
     accepted = whole(QuestionAccepted, id="q1", conversation_id="c1")
     api_fake.on("POST /api/v1/knowledge-bases/hr/questions", accepted, 202)
@@ -79,7 +79,7 @@ def test_asking_goes_on_with_a_conversation(api_fake: FakeApi, holdfast: Holdfas
 
 
 async def test_a_conversation_on_the_real_platform(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """Asked, gone on with, shown, exported and deleted from the command line alone."""
+    """Asked, continued, shown, exported and deleted from the command line alone."""
     text = "Travel costs are refunded within ten working days after the trip has ended."
     await ready(api, kb, ("travel.txt", text.encode()))
     assert platform.holdfast("ask", "When are travel costs refunded?", "--kb", kb).returncode == 0

@@ -21,7 +21,7 @@ KB = "/api/v1/knowledge-bases/hr"
 
 @pytest.fixture
 def asked(api_fake: FakeApi) -> FakeApi:
-    """An API that finds leave.txt for everything, and answers from it."""
+    """An API that finds leave.txt for every query, and answers from it."""
     citation = {"n": 1, "document_id": "d1", "document_name": "leave.txt", "chunk_id": "c1", "quote": LEAVE}
     invented = citation | {"quote": "Something else."}
     done = {"answer": f"{LEAVE} [1]", "citations": [citation, invented], "mode": "extractive", "found": True}
@@ -37,7 +37,7 @@ def asked(api_fake: FakeApi) -> FakeApi:
 
 @pytest.fixture
 def questions(tmp_path: Path) -> str:
-    """A set of two questions, of which one expects a document that is not there."""
+    """A set of two questions, one of which expects a missing document."""
     rows = [
         {"question": "How many days?", "document": "leave.txt", "answer": "five days"},
         {"question": "When?", "document": "travel.txt", "answer": "ten working days"},
@@ -46,7 +46,7 @@ def questions(tmp_path: Path) -> str:
 
 
 def test_search_is_measured(asked: FakeApi, holdfast: Holdfast, questions: str) -> None:
-    """Every question is searched for; in a pipe each figure is one line; what cannot be found is said before."""
+    """Every question is searched; in a pipe each figure is one line; missing documents are reported first."""
     result = holdfast("eval", questions, "--kb", "hr", "--search-mode", "dense")
     assert result.exit_code == 0
     figures = dict(line.split("\t") for line in result.stdout.splitlines())
@@ -60,7 +60,7 @@ def test_search_is_measured(asked: FakeApi, holdfast: Holdfast, questions: str) 
 
 
 def test_answers_are_measured_and_saved(asked: FakeApi, holdfast: Holdfast, questions: str, tmp_path: Path) -> None:
-    """--answers asks too, in no list, and looks each quote up; --json and --save have the whole result."""
+    """--answers also asks, unlisted, and checks each quote; --json and --save have the whole result."""
     saved = tmp_path / "a.json"
     result = holdfast("eval", questions, "--kb", "hr", "--answers", "--json", "--save", str(saved))
     whole = json.loads(result.stdout)
@@ -73,7 +73,7 @@ def test_answers_are_measured_and_saved(asked: FakeApi, holdfast: Holdfast, ques
     assert len(asked.asked("GET /api/v1/documents/d1/chunks?limit=1000")) == 1
 
 
-def test_a_question_that_fails_is_told_and_counted(asked: FakeApi, holdfast: Holdfast, questions: str) -> None:
+def test_a_failed_question_is_reported_and_counted(asked: FakeApi, holdfast: Holdfast, questions: str) -> None:
     """The others are measured nevertheless; exit 1."""
     whole = asked.routes[f"POST {KB}/search"]
     assert isinstance(whole, Reply)
@@ -87,14 +87,14 @@ def test_a_question_that_fails_is_told_and_counted(asked: FakeApi, holdfast: Hol
     assert "failed\t1" in result.stdout
 
 
-def test_the_first_questions_are_enough(asked: FakeApi, holdfast: Holdfast, questions: str) -> None:
-    """--limit takes the set's beginning."""
+def test_limit_takes_the_first_questions(asked: FakeApi, holdfast: Holdfast, questions: str) -> None:
+    """--limit selects the beginning of the set."""
     whole = json.loads(holdfast("eval", questions, "--kb", "hr", "--limit", "1", "--json").stdout)
     assert [item["question"] for item in whole["items"]] == ["How many days?"]
 
 
 def test_an_unknown_knowledge_base_is_an_error(api_fake: FakeApi, holdfast: Holdfast, questions: str) -> None:
-    """Before anything is measured."""
+    """It is reported before anything is measured."""
     api_fake.problem(f"GET {KB}", 404, "There is no knowledge base “hr”.")
     result = holdfast("eval", questions, "--kb", "hr")
     assert (result.exit_code, result.stderr) == (1, "There is no knowledge base “hr”.\n")
@@ -102,7 +102,7 @@ def test_an_unknown_knowledge_base_is_an_error(api_fake: FakeApi, holdfast: Hold
 
 @pytest.mark.parametrize("argv", [(), ("set.json",), ("--kb", "hr"), ("--compare", "a.json"), ("x", "--parallel", "0")])
 def test_wrong_usage_exits_with_2(holdfast: Holdfast, argv: tuple[str, ...]) -> None:
-    """A file and a knowledge base, or two results."""
+    """Either a file and a knowledge base, or two results, are required."""
     assert holdfast("eval", *argv).exit_code == 2
 
 
@@ -116,7 +116,7 @@ def run(path: Path, name: str, ranks: dict[str, int], contained: dict[str, bool]
 
 
 def test_two_runs_are_compared(holdfast: Holdfast, tmp_path: Path) -> None:
-    """Figures beside each other with their difference, and how many questions became better or worse."""
+    """Figures side by side with their difference, and the numbers of better and worse questions."""
     a = run(tmp_path, "a.json", {"One?": 1, "Two?": 2, "Three?": 0}, {"One?": True, "Two?": False})
     b = run(tmp_path, "bb.json", {"One?": 1, "Two?": 1, "Three?": 5, "Four?": 1}, {"One?": False, "Two?": True})
     lines = holdfast("eval", "--compare", a, b).stdout.splitlines()
@@ -135,7 +135,7 @@ def test_two_runs_are_compared(holdfast: Holdfast, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"holdfast_eval": 2}', "no"])
 def test_only_results_are_compared(holdfast: Holdfast, tmp_path: Path, text: str) -> None:
-    """Anything else is named."""
+    """The error names any other file."""
     a = run(tmp_path, "a.json", {"One?": 1}, {})
     result = holdfast("eval", "--compare", a, str(written(tmp_path, "b.json", text)))
     assert result.exit_code == 1
@@ -145,7 +145,7 @@ def test_only_results_are_compared(holdfast: Holdfast, tmp_path: Path, text: str
 async def test_an_evaluation_of_the_real_platform(
     api: httpx.AsyncClient, kb: str, platform: Platform, tmp_path: Path
 ) -> None:
-    """SQuAD and named documents, in both languages: all is found, every citation is valid, no conversation is left."""
+    """SQuAD and named documents, in both languages: all are found, every citation is valid, no conversation is left."""
     await ready(api, kb, ("leave.txt", LEAVE.encode()), ("travel.txt", TRAVEL.encode()), ("签证.txt", VISA.encode()))
     rows = [
         {"question": "How many days of unused leave can be carried over?", "document": "leave.txt", "answer": "five"},

@@ -36,7 +36,7 @@ def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_1(api: FakeApi, holdfast: Holdfast) -> None:
-    """The API's own `detail` is what the person reads, on stderr."""
+    """stderr shows the API's own `detail`."""
     api.problem("GET /api/v1/knowledge-bases/hr", 404, "There is no knowledge base “hr”.")
     result = holdfast("kb", "show", "hr")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -53,7 +53,7 @@ def test_json_has_errors_too(api: FakeApi, holdfast: Holdfast) -> None:
 
 @pytest.mark.parametrize(("locale", "language"), [(ENGLISH, "en"), (CHINESE, "zh"), ("", "en")])
 def test_requests_carry_key_and_language(api: FakeApi, holdfast: Holdfast, locale: str, language: str) -> None:
-    """The API answers in the terminal's language."""
+    """The API responds in the terminal's language."""
     api.on("GET /api/v1/documents/d1/status", {"state": "ready"})
     assert holdfast("status", "d1", env={"LC_ALL": locale, "LANG": ""}).exit_code == 0
     headers = api.requests[0].headers
@@ -72,13 +72,13 @@ def test_requests_carry_key_and_language(api: FakeApi, holdfast: Holdfast, local
 def test_a_platform_that_is_down_is_named(
     holdfast: Holdfast, argv: tuple[str, ...], locale: str, sentence: str
 ) -> None:
-    """Connection refused is one sentence in the terminal's language, with what to do."""
+    """Connection refused is one sentence in the terminal's language that says what to do."""
     url = f"http://127.0.0.1:{free_port()}"
     result = holdfast(*argv, env={"HOLDFAST_URL": url, "LC_ALL": locale})
     assert (result.exit_code, result.stderr) == (1, sentence.format(url=url) + "\n")
 
 
-def test_an_answer_that_is_not_ours_points_at_the_url(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_foreign_response_points_at_the_url(api: FakeApi, holdfast: Holdfast) -> None:
     """Another server on the port is recognised."""
     api.routes["GET /api/v1/knowledge-bases"] = Reply(b"<html>", kind="text/html")
     result = holdfast("kb", "list")
@@ -106,15 +106,15 @@ def test_an_unknown_setting_is_named(holdfast: Holdfast) -> None:
     ],
 )
 def test_usage_errors_exit_with_2(holdfast: Holdfast, argv: tuple[str, ...]) -> None:
-    """Scripts can tell a wrong call from a failure."""
+    """Scripts can distinguish a wrong call from a failure."""
     assert holdfast(*argv).exit_code == 2
 
 
 # --- doctor ----------------------------------------------------------------------------------------
 
 
-def test_doctor_is_content_with_a_healthy_platform(api: FakeApi, holdfast: Holdfast) -> None:
-    """Exit 0 when settings, key, API and all dependencies are well."""
+def test_doctor_succeeds_on_a_healthy_platform(api: FakeApi, holdfast: Holdfast) -> None:
+    """Exit 0 if settings, key, API and all dependencies are in order."""
     api.on("GET /health/live", {"ok": True})
     api.on("GET /health/ready", {"dependencies": [{"name": "milvus", "ready": True, "detail": None}]})
     api.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
@@ -137,7 +137,7 @@ def test_doctor_names_the_dependency_that_is_down(api: FakeApi, holdfast: Holdfa
 
 
 def test_doctor_without_a_platform_says_make_up(holdfast: Holdfast) -> None:
-    """Nothing is running and there is no key: both are said, with what to do."""
+    """Without a running platform and without a key: it reports both, and says what to do."""
     nowhere = {"HOLDFAST_URL": f"http://127.0.0.1:{free_port()}", "HOLDFAST_API_KEY": ""}
     result = holdfast("doctor", env=nowhere)
     assert result.exit_code == 1
@@ -146,17 +146,17 @@ def test_doctor_without_a_platform_says_make_up(holdfast: Holdfast) -> None:
 
 
 def test_doctor_explains_a_bad_setting(holdfast: Holdfast) -> None:
-    """A setting that cannot be read is a finding, not a crash."""
+    """An invalid setting is a failed check, not a crash."""
     result = holdfast("doctor", env={"HOLDFAST_API_PORT": "many"})
     assert result.exit_code == 1
     assert "HOLDFAST_API_PORT=many" in result.stdout
 
 
-# --- the whole -------------------------------------------------------------------------------------
+# --- all commands -------------------------------------------------------------------------------------
 
 
 def test_the_local_key_is_not_sent_elsewhere(tmp_path: Path) -> None:
-    """The admin key of this machine's platform must not reach whatever HOLDFAST_URL names."""
+    """The admin key of this machine's platform must not reach another host that HOLDFAST_URL names."""
     local_env.write(tmp_path, "http://127.0.0.1:8700", "hf_local")
     data = {"HOLDFAST_DATA": str(tmp_path)}
     assert Target.of(load(data)) == Target("http://127.0.0.1:8700", "hf_local")
@@ -166,7 +166,7 @@ def test_the_local_key_is_not_sent_elsewhere(tmp_path: Path) -> None:
 
 
 def test_both_languages_say_the_same() -> None:
-    """Every text exists in both languages and uses the same values."""
+    """Every text exists in both languages with the same parameters."""
 
     def values(text: str) -> set[str | None]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -178,7 +178,7 @@ def test_both_languages_say_the_same() -> None:
 
 
 def test_the_command_line_imports_little() -> None:
-    """Help comes at once: what is slow to import waits for the command that needs it."""
+    """Help is immediate: slow imports wait for the command that needs them."""
     slow = {"httpx", "rich.table", "temporalio", "grpc", "litestar", "sqlalchemy", "numpy"}
     code = f"import sys, api.cli; print(sorted({slow!r} & set(sys.modules)))"
     root = Path(__file__).resolve().parents[3]
@@ -194,7 +194,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 @pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
 def test_every_command_has_help_and_json(holdfast: Holdfast, words: tuple[str, ...]) -> None:
-    """No command without a line of help or without --json."""
+    """Each has a line of help and the option --json."""
     result = holdfast(*words, "--help")
     assert result.exit_code == 0
     assert "--json" in result.stdout

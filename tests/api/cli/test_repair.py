@@ -1,4 +1,4 @@
-"""`holdfast doctor --repair`: what it asks of the API and how it says what came of it."""
+"""`holdfast doctor --repair`: its requests to the API and its report of the repairs."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 
 def state(state: str, *findings: dict[str, Any], reason: str | None = None) -> Reply:
-    """An answer of the job's address."""
+    """A response with the state of the job."""
     report = {"repair": True, "findings": findings} if state == "ready" else None
     where = {"stage": "rows", "stage_number": 6, "stage_count": 8}
     return Reply(json.dumps(whole(ReconcileInfo, state=state, reason=reason, report=report, **where)).encode())
 
 
 def finding(kind: str, count: int, mended: int, failed: int = 0) -> dict[str, Any]:
-    """A finding with examples."""
+    """A discrepancy with examples."""
     return {"kind": kind, "count": count, "mended": mended, "failed": failed, "examples": ["a", "b", "c", "d"]}
 
 
-def test_what_was_mended_is_a_table(api: FakeApi, holdfast: Holdfast) -> None:
-    """It waits for the end; what is left for a person to decide is no failure."""
+def test_repairs_are_shown_as_a_table(api: FakeApi, holdfast: Holdfast) -> None:
+    """It waits for the end; discrepancies that a person has to decide are no failure."""
     found = [finding("stray_blobs", 12, 12), finding("foreign_collections", 1, 0)]
     api.routes["GET /api/v1/reconcile/r1"] = [state("queued"), state("running"), state("ready", *found)]
     result = holdfast("doctor", "--repair")
@@ -56,8 +56,8 @@ def test_what_was_mended_is_a_table(api: FakeApi, holdfast: Holdfast) -> None:
     assert json.loads(api.requests[0].body) == {"repair": True}
 
 
-def test_what_cannot_be_mended_is_a_failure(api: FakeApi, holdfast: Holdfast) -> None:
-    """Exit 1, also under --json, which has the whole report."""
+def test_a_failed_repair_is_a_failure(api: FakeApi, holdfast: Holdfast) -> None:
+    """Exit 1, also with --json, which has the whole report."""
     api.routes["GET /api/v1/reconcile/r1"] = state("ready", finding("wrong_counts", 2, 1, 1))
     assert holdfast("doctor", "--repair").exit_code == 1
     result = holdfast("doctor", "--repair", "--json")
@@ -73,8 +73,8 @@ def test_a_job_that_failed_says_why(api: FakeApi, holdfast: Holdfast) -> None:
     assert "canceled" in holdfast("doctor", "--repair").stderr
 
 
-def test_everything_that_can_be_said_has_its_text() -> None:
-    """Every stage and every kind of finding."""
+def test_every_stage_and_kind_has_its_text() -> None:
+    """Every stage and every kind of discrepancy."""
     wanted = {f"repair.{stage}" for stage in RECONCILE_STAGES} | {
         f"finding.{kind}" for kind in get_args(DiscrepancyKind)
     }

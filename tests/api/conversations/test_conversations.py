@@ -25,8 +25,8 @@ QUESTION = "How many days of unused leave can be carried over?"
 
 
 @asynccontextmanager
-async def somebody(platform: Platform, subject: str, role: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client with a key of its own."""
+async def client_of(platform: Platform, subject: str, role: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with its own key for a subject and a role."""
     catalog = Catalog(platform.settings.catalog_url)
     key = await catalog.api_keys.create(subject, role)
     await catalog.close()
@@ -39,15 +39,15 @@ async def somebody(platform: Platform, subject: str, role: str) -> AsyncIterator
 
 @pytest.fixture
 async def bob(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody else, who is nothing special."""
-    async with somebody(platform, "bob", "reader") as client:
+    """A client of another reader."""
+    async with client_of(platform, "bob", "reader") as client:
         yield client
 
 
 @pytest.fixture
 async def auditor(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    """Who looks after what was done."""
-    async with somebody(platform, "vera", "auditor") as client:
+    """A client of an auditor."""
+    async with client_of(platform, "vera", "auditor") as client:
         yield client
 
 
@@ -59,7 +59,7 @@ async def handbook(api: httpx.AsyncClient, kb: str) -> str:
 
 
 async def answered(api: httpx.AsyncClient, kb: str, question: str, **fields: Any) -> dict[str, Any]:
-    """The accepted question, when it was answered."""
+    """Ask a question and wait for its answer; the accepted question."""
     accepted = await api.post(f"/knowledge-bases/{kb}/questions", json={"question": question, **fields})
     assert accepted.status_code == 202, accepted.text
     await events(api, accepted.json()["events_url"])
@@ -70,8 +70,8 @@ async def answered(api: httpx.AsyncClient, kb: str, question: str, **fields: Any
 # --- conversations ---------------------------------------------------------------------------------
 
 
-async def test_a_conversation_has_its_life(api: httpx.AsyncClient, handbook: str, temporal: Client) -> None:
-    """It begins with a question, goes on, is listed, renamed and deleted; then nobody finds it or its questions."""
+async def test_the_life_of_a_conversation(api: httpx.AsyncClient, handbook: str, temporal: Client) -> None:
+    """It begins with a question, continues, is listed, renamed and deleted; then neither it nor its questions exist."""
     first = await answered(api, handbook, QUESTION)
     id = first["conversation_id"]
     second = await answered(api, handbook, "And when are travel costs refunded?", conversation_id=id)
@@ -91,8 +91,10 @@ async def test_a_conversation_has_its_life(api: httpx.AsyncClient, handbook: str
     assert (await api.get("/conversations", params={"kb": handbook})).json()["items"] == []
 
 
-async def test_nobody_else_sees_a_conversation(api: httpx.AsyncClient, bob: httpx.AsyncClient, handbook: str) -> None:
-    """For others it reads as not there, with all that is in it; also for an administrator, if it is not hers."""
+async def test_only_its_owner_sees_a_conversation(
+    api: httpx.AsyncClient, bob: httpx.AsyncClient, handbook: str
+) -> None:
+    """For others it does not exist, with all that it has; also for an administrator who does not own it."""
     accepted = await answered(bob, handbook, QUESTION)
     id, question = accepted["conversation_id"], accepted["id"]
     assert (await bob.get("/conversations", params={"limit": 1})).json()["items"][0]["id"] == id
@@ -116,7 +118,7 @@ async def test_nobody_else_sees_a_conversation(api: httpx.AsyncClient, bob: http
 async def test_deleting_leaves_no_words_anywhere(
     api: httpx.AsyncClient, handbook: str, platform: Platform, temporal: Client
 ) -> None:
-    """Neither catalogue, blobs nor Temporal have the question or its answer; the trail says that there was one."""
+    """Catalogue, blobs and Temporal lose question and answer; the trail keeps the fact that there was one."""
     accepted = await answered(api, handbook, QUESTION)
     blobs = Blobs(platform.settings.blobs_url)
     assert await blobs.list(f"questions/{accepted['id']}")
@@ -134,13 +136,13 @@ async def test_deleting_leaves_no_words_anywhere(
             return True
         return False
 
-    await assert_eventually(forgotten)  # Temporal deletes in its own time
+    await assert_eventually(forgotten)  # Temporal deletes asynchronously
 
 
 async def test_a_question_under_way_ends_with_its_conversation(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
-    """Its run is ended, and nothing of it is written down afterwards."""
+    """Its run is ended and records nothing afterwards."""
     worker = platform.pid_of("worker-interactive")
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -148,13 +150,13 @@ async def test_a_question_under_way_ends_with_its_conversation(
         assert (await api.delete(f"/conversations/{accepted['conversation_id']}")).status_code == 204
     finally:
         os.kill(worker, signal.SIGCONT)
-    await ask(api, handbook, "When are travel costs refunded?")  # by now the worker has done what it had to do
+    await ask(api, handbook, "When are travel costs refunded?")  # by now the worker has finished the canceled work
     record = (await api.get(f"/audit/questions/{accepted['id']}")).json()
     assert (record["state"], record["question"], record["answer"]) == ("canceled", "", None)
 
 
 async def test_a_conversation_is_exported_with_its_sources(api: httpx.AsyncClient, handbook: str) -> None:
-    """As JSON it is what the API shows, as Markdown it is for people, in their language, and no name becomes markup."""
+    """JSON is what the API shows; Markdown is for people, in their language, and no name becomes markup."""
     accepted = await answered(api, handbook, QUESTION)
     path = f"/conversations/{accepted['conversation_id']}"
     exported = await api.get(f"{path}/export", params={"format": "json"})
@@ -172,15 +174,15 @@ async def test_a_conversation_is_exported_with_its_sources(api: httpx.AsyncClien
 
 @pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": "  "}, {"title": "a" * 201}, {"title": "a", "x": 1}])
 async def test_a_bad_title_is_refused(api: httpx.AsyncClient, handbook: str, body: dict[str, Any]) -> None:
-    """400, and the old one stays."""
+    """400, and the old title stays."""
     accepted = await answered(api, handbook, QUESTION)
     path = f"/conversations/{accepted['conversation_id']}"
     assert (await api.patch(path, json=body)).status_code == 400
     assert (await api.get(path)).json()["title"] == QUESTION
 
 
-async def test_a_cursor_of_somewhere_else_is_refused(api: httpx.AsyncClient) -> None:
-    """400 with a sentence."""
+async def test_a_cursor_of_another_list_is_refused(api: httpx.AsyncClient) -> None:
+    """400 with a reason."""
     answer = await api.get("/conversations", params={"cursor": "' OR 1=1"})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid-request")
 
@@ -189,7 +191,7 @@ async def test_a_cursor_of_somewhere_else_is_refused(api: httpx.AsyncClient) -> 
 
 
 async def test_feedback_is_kept_and_replaced(api: httpx.AsyncClient, auditor: httpx.AsyncClient, handbook: str) -> None:
-    """The last word counts; both are in the trail, with who and when."""
+    """The latest counts; both are in the trail, with actor and time."""
     question = (await answered(api, handbook, QUESTION))["id"]
     assert (await api.get(f"/questions/{question}")).json()["feedback"] is None
     down = await api.post(f"/questions/{question}/feedback", json={"rating": "down", "comment": "Wrong page "})
@@ -211,7 +213,7 @@ async def test_feedback_is_kept_and_replaced(api: httpx.AsyncClient, auditor: ht
 async def test_the_trail_is_for_auditors(
     api: httpx.AsyncClient, bob: httpx.AsyncClient, auditor: httpx.AsyncClient, handbook: str
 ) -> None:
-    """Others get 403 for the trail, and 404 for the record of a question that is not theirs."""
+    """Others get 403 for the trail, and 404 for the record of another user's question."""
     question = (await answered(api, handbook, QUESTION))["id"]
     for path in ("/audit/events", "/audit/export"):
         refused = await bob.get(path)
@@ -222,10 +224,10 @@ async def test_the_trail_is_for_auditors(
     assert (await bob.get(f"/audit/questions/{own}")).json()["actor"] == "bob"
 
 
-async def test_the_record_of_a_question_is_whole(
+async def test_the_record_of_a_question_is_complete(
     auditor: httpx.AsyncClient, bob: httpx.AsyncClient, handbook: str
 ) -> None:
-    """Everything that was written down, also for who did not ask; that it was read is in the trail."""
+    """It has every recorded field, also for readers other than the asker; reading it is in the trail."""
     question = (await answered(bob, handbook, QUESTION))["id"]
     shown = (await bob.get(f"/questions/{question}")).json()
     record = (await auditor.get(f"/audit/questions/{question}")).json()
@@ -239,7 +241,7 @@ async def test_the_record_of_a_question_is_whole(
 
 
 async def test_events_come_in_pages_and_as_lines(auditor: httpx.AsyncClient, bob: httpx.AsyncClient, kb: str) -> None:
-    """Pages are newest first and lines oldest first; filters hold for both; a bad date is refused."""
+    """Pages are newest first, lines oldest first; filters apply to both; a bad date is refused."""
     for number in range(3):
         await ask(bob, kb, f"Question {number}?")
     chosen = {"kb": kb, "actor": "bob", "action": "question"}

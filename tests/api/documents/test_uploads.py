@@ -1,4 +1,4 @@
-"""Taking uploads in: durable before it is answered, idempotent, refused early and clearly."""
+"""Uploads: durable before the response, idempotent, refused early and clearly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAVE = "Employees may carry over five days of unused annual leave into the next
 
 @asynccontextmanager
 async def another_api(platform: Platform, **settings: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A second API process beside the platform's, with settings of its own."""
+    """A second API process beside the platform's, with its own settings."""
     port = free_port()
     environ = platform.environ | {"HOLDFAST_API_PORT": str(port)} | settings
     process = subprocess.Popen([sys.executable, "-m", "api.app"], env=environ)
@@ -51,7 +51,7 @@ def form(*files: tuple[str, bytes]) -> list[tuple[str, tuple[str, bytes, str]]]:
 
 
 async def test_fifty_uploads_at_once_are_all_taken(api: httpx.AsyncClient, kb: str) -> None:
-    """Each has its own document, whatever transaction took it in."""
+    """Each has its own document, whichever transaction accepted it."""
     answers = await asyncio.gather(
         *(
             api.post(f"/knowledge-bases/{kb}/documents", files=form((f"{n}.txt", f"{n} {LEAVE}".encode())))
@@ -65,7 +65,7 @@ async def test_fifty_uploads_at_once_are_all_taken(api: httpx.AsyncClient, kb: s
 
 
 async def test_the_same_file_many_times_at_once_is_one_version(api: httpx.AsyncClient, kb: str) -> None:
-    """Everybody gets the same document and version."""
+    """Every client gets the same document and version."""
     answers = await asyncio.gather(
         *(api.post(f"/knowledge-bases/{kb}/documents", files=form(("a.txt", LEAVE.encode()))) for _ in range(20))
     )
@@ -76,7 +76,7 @@ async def test_the_same_file_many_times_at_once_is_one_version(api: httpx.AsyncC
 
 
 async def test_an_idempotency_key_gives_the_same_answer(api: httpx.AsyncClient, kb: str) -> None:
-    """A retried request is answered as before, even when its file has failed since; another request is refused."""
+    """A repeated request gets the first response, even if its file has failed since; another request is refused."""
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     path = f"/knowledge-bases/{kb}/documents"
     first = await api.post(path, files=form(("empty.txt", b"")), headers=headers)
@@ -88,10 +88,8 @@ async def test_an_idempotency_key_gives_the_same_answer(api: httpx.AsyncClient, 
     assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
 
 
-async def test_what_was_accepted_gets_its_run_whoever_accepted_it(
-    api: httpx.AsyncClient, kb: str, platform: Platform
-) -> None:
-    """A version in the catalogue without a run, as a killed API leaves it, is found and started."""
+async def test_an_accepted_version_without_a_run_gets_one(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
+    """The dispatcher finds and starts a version without a run, as a killed API leaves it."""
     stored = await api.post(f"/knowledge-bases/{kb}/documents", files=form(("a.txt", LEAVE.encode())))
     await finished(api, stored.json()["documents"][0]["id"])
     catalog = Catalog(platform.settings.catalog_url)
@@ -109,7 +107,7 @@ async def test_what_was_accepted_gets_its_run_whoever_accepted_it(
 async def test_without_temporal_an_upload_is_refused_and_leaves_nothing(
     api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
-    """503 with Retry-After, in words; search goes on."""
+    """503 with Retry-After and a reason; search still works."""
     async with another_api(platform, HOLDFAST_TEMPORAL_ADDRESS=f"127.0.0.1:{free_port()}") as cut_off:
         refused = await cut_off.post(f"/knowledge-bases/{kb}/documents", files=form(("a.txt", LEAVE.encode())))
         assert (refused.status_code, refused.json()["code"]) == (503, "temporal-unavailable")
@@ -122,7 +120,7 @@ async def test_without_temporal_an_upload_is_refused_and_leaves_nothing(
 async def test_too_many_pending_documents_are_refused_before_they_are_read(
     api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
-    """429 with Retry-After; what was accepted before is not touched."""
+    """429 with Retry-After; accepted documents are not affected."""
     first = await api.post(f"/knowledge-bases/{kb}/documents", files=form(("long.txt", long_text(140_000))))
     async with another_api(platform, HOLDFAST_API_MAX_PENDING_PER_USER="1") as strict:
         refused = await strict.post(f"/knowledge-bases/{kb}/documents", files=form(("b.txt", LEAVE.encode())))
@@ -138,7 +136,7 @@ async def test_too_many_pending_documents_are_refused_before_they_are_read(
 
 
 async def test_too_many_uploads_at_once_are_refused(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
-    """The first are taken, the rest told to come again; nothing half-done is left of those."""
+    """The first are accepted, the rest get 429; those leave nothing half-done."""
     async with another_api(platform, HOLDFAST_API_MAX_UPLOADS="2", HOLDFAST_API_MAX_UPLOADS_PER_USER="2") as strict:
         answers = await asyncio.gather(
             *(

@@ -1,4 +1,4 @@
-"""Question sets: the formats that are read, and errors that name the place."""
+"""Question sets: the supported formats, and errors that name the place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VISA = "外籍员工的签证费用由公司承担，每年最多报销一次。
 
 
 def written(tmp_path: Path, name: str, text: str | bytes) -> Path:
-    """A file with that content."""
+    """A file with this content."""
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
@@ -78,12 +78,12 @@ EXPECTED = [
     ids=["json", "jsonl", "csv"],
 )  # fmt: skip
 def test_a_set_is_read(tmp_path: Path, name: str, text: str) -> None:
-    """The same questions in each of the formats."""
+    """Each format has the same questions."""
     assert read_set(written(tmp_path, name, text)) == EXPECTED
 
 
 def test_squad_is_read(tmp_path: Path) -> None:
-    """The paragraph is what should be found; impossible questions have none."""
+    """The paragraph is the expected passage; impossible questions have none."""
     assert read_set(written(tmp_path, "squad.json", json.dumps(SQUAD))) == [
         Item("How many days?", answers=("five", "five days"), passage=LEAVE),
         Item("How many hours?", absent=True),
@@ -116,8 +116,8 @@ def test_squad_is_read(tmp_path: Path) -> None:
         ("a.csv", b"question\n\xff\xfe\n", "it is not text in UTF-8"),
     ],
 )
-def test_a_bad_set_says_where(tmp_path: Path, name: str, text: str | bytes, sentence: str) -> None:
-    """File, line or number of the question, and what is wrong with it."""
+def test_a_bad_set_is_an_error_with_its_place(tmp_path: Path, name: str, text: str | bytes, sentence: str) -> None:
+    """File, line or number of the question, and the mistake."""
     with pytest.raises(Problem) as caught:
         read_set(written(tmp_path, name, text))
     assert sentence in text_of(caught.value)

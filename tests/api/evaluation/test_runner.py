@@ -1,4 +1,4 @@
-"""Figures of an evaluation: ranks, comparisons of texts, and sums over a question set."""
+"""Figures of an evaluation: ranks, text comparison, and sums over a question set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def hit(name: str, text: str, document: str = "d") -> SearchHit:
 
 
 def test_the_rank_is_that_of_the_expected_document() -> None:
-    """Several passages of one document are one place; names and ids both name a document."""
+    """Several passages of one document count as one rank; names and ids both identify a document."""
     hits = [hit("a.pdf", "x"), hit("a.pdf", "y"), hit("b.pdf", "z")]
     assert rank_of(Item("?", documents=("b.pdf",)), hits) == 2
     assert rank_of(Item("?", documents=("d-a.pdf", "b.pdf")), hits) == 1
@@ -27,7 +27,7 @@ def test_the_rank_is_that_of_the_expected_document() -> None:
 
 
 def test_without_a_document_the_passage_or_the_answer_ranks() -> None:
-    """Each hit is a place then; a passage is known again when it was cut or has its neighbours with it."""
+    """Then each hit is a rank; a passage is recognised when truncated or joined with its neighbours."""
     hits = [hit("a.pdf", TRAVEL), hit("a.pdf", f"{VISA}\n{LEAVE}  {TRAVEL}"), hit("a.pdf", LEAVE[10:70])]
     assert rank_of(Item("?", passage=LEAVE), hits) == 2
     assert rank_of(Item("?", passage=LEAVE), hits[2:]) == 1
@@ -45,8 +45,8 @@ def test_texts_are_compared_as_people_read_them() -> None:
     assert not alike("", LEAVE)
 
 
-def test_the_figures_are_what_they_say() -> None:
-    """Counted by hand; failures count as misses, and what there is nothing to say of is left out."""
+def test_figures_equal_a_count_by_hand() -> None:
+    """Failures count as misses, and figures without data are left out."""
     outcomes = [
         Outcome("a", True, rank=1, search_ms=10, found=True, contains=True, cites=True, citations=2, valid=2,
                 first_ms=100, answer_ms=200),

@@ -51,7 +51,7 @@ CONTROL = CONTRIBUTE | OPERATE
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
-#: Every route that needs a key, and the roles that may use it (on what is there, and, where it is somebody's, theirs).
+#: Every route that needs a key, and the roles that may use it (on what is there, and, where it is client_of's, theirs).
 MAY: dict[str, set[str]] = {
     "GET /metrics": OPERATE,
     "GET /api/v1/formats": ALL,
@@ -347,7 +347,7 @@ async def test_the_record_of_a_question_is_for_its_asker_and_for_auditors(house:
 
 
 async def test_a_route_that_forgot_its_declaration_is_refused(house: House) -> None:
-    """For everybody: it is closed until somebody decides who may use it."""
+    """For everybody: it is closed until client_of decides who may use it."""
 
     @get("/forgotten")
     async def forgotten() -> str:

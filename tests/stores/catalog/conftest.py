@@ -24,7 +24,7 @@ MISSING = "0" * 32
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> Settings:
-    """Settings of a catalogue in a folder of its own, with its tables."""
+    """Settings of a catalogue in its own folder, with its tables."""
     settings = load({"HOLDFAST_DATA": str(tmp_path / "data")})
     await upgrade(settings)
     return settings
@@ -32,7 +32,7 @@ async def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def catalog(settings: Settings) -> AsyncIterator[Catalog]:
-    """The catalogue itself."""
+    """The catalogue of these settings."""
     catalog = Catalog(settings.catalog_url)
     yield catalog
     await catalog.close()
@@ -45,12 +45,12 @@ async def kb(catalog: Catalog) -> KnowledgeBase:
 
 
 async def created(catalog: Catalog, name: str) -> KnowledgeBase:
-    """A new knowledge base of that name."""
+    """A new knowledge base with this name."""
     return await catalog.knowledge_bases.create(name, "A title", "", Chunking(), "ann")
 
 
 def publishing(document_id: str, version: int) -> PublishInput:
-    """A version that is ready to be shown."""
+    """The input that publishes a version."""
     return PublishInput(
         document_id=document_id, version=version, chunks=3, pages=2, media_type="application/pdf",
         parsed_key=f"parsed/{version}", chunks_key=f"chunks/{version}", vectors_key=f"vectors/{version}",
@@ -58,12 +58,12 @@ def publishing(document_id: str, version: int) -> PublishInput:
 
 
 async def accepted(catalog: Catalog, kb: KnowledgeBase, name: str = "a.pdf", sha256: str = ONE) -> str:
-    """The id of an uploaded document."""
+    """Upload a document; its id."""
     return (await catalog.documents.accept(kb.id, name, sha256, 7, "ann")).document.id
 
 
 def sql(settings: Settings, statement: str) -> list[Any]:
-    """Run a statement behind the catalogue's back; its rows, if it has any."""
+    """Run a statement directly on the database, past the catalogue; its rows, if it has any."""
     engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
     with engine.begin() as connection:
         result = connection.exec_driver_sql(statement)

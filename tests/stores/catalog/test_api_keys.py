@@ -14,7 +14,7 @@ from tests.stores.catalog.conftest import MISSING
 
 
 async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Catalog) -> None:
-    """The key finds its owner; no file of the database has it in clear."""
+    """The key finds its owner; no file of the database has it in clear text."""
     key = await catalog.api_keys.create("ann", "admin")
     principal = await catalog.api_keys.find(key)
     assert key.startswith(KEY_PREFIX)
@@ -28,16 +28,16 @@ async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Cata
     assert key.removeprefix(KEY_PREFIX).encode() not in stored
 
 
-async def test_a_role_that_is_not_known_is_refused(catalog: Catalog) -> None:
-    """The error names those that are; no key is made."""
+async def test_an_unknown_role_is_refused(catalog: Catalog) -> None:
+    """The error names the known ones; no key is created."""
     for role in ("king", "", "Reader", "admin "):
         with pytest.raises(UnknownRole, match="reader, contributor, manager, operator, auditor, admin"):
             await catalog.api_keys.create("ann", role)
     assert await catalog.api_keys.all() == []
 
 
-async def test_a_key_of_a_role_that_is_no_longer_known_reads(settings: Settings, catalog: Catalog) -> None:
-    """A key that was made before roles were checked counts as the lowest one, wherever it is shown."""
+async def test_a_key_with_an_unknown_role_is_a_reader(settings: Settings, catalog: Catalog) -> None:
+    """A key from before roles were checked counts as the lowest role, wherever it is shown."""
     key = await catalog.api_keys.create("ann", "admin")
     engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
     with engine.begin() as connection:
@@ -49,8 +49,8 @@ async def test_a_key_of_a_role_that_is_no_longer_known_reads(settings: Settings,
     assert [each.role for each in await catalog.api_keys.all()] == ["reader"]
 
 
-async def test_a_revoked_key_is_nobodys(catalog: Catalog) -> None:
-    """It stays in the list; revoking it again, or one that is not there, changes nothing."""
+async def test_a_revoked_key_has_no_owner(catalog: Catalog) -> None:
+    """It stays in the list; revoking it again, or an unknown one, changes nothing."""
     key, other = await catalog.api_keys.create("ann", "manager"), await catalog.api_keys.create("bob", "reader")
     principal = await catalog.api_keys.find(key)
     assert principal is not None

@@ -24,8 +24,8 @@ from tests.stores.catalog.conftest import MISSING, TWO, accepted, created, publi
 from tests.stores.catalog.test_conversations import asked, events
 
 
-async def test_each_deed_is_in_the_audit_trail_once(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Uploading, publishing, deleting, asking: who, what, and never a second row for a retry or a refusal."""
+async def test_each_action_is_in_the_audit_trail_once(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Uploads, publications, deletions, questions: actor and object, and no second row for a retry or a refusal."""
     id = await accepted(catalog, kb)
     await accepted(catalog, kb)
     for _ in range(2):
@@ -56,7 +56,7 @@ async def trail(catalog: Catalog, action: str) -> list[tuple[str, str | None, st
 async def test_a_failure_is_in_the_audit_trail_once(
     catalog: Catalog, kb: KnowledgeBase, state: Literal["failed", "canceled"]
 ) -> None:
-    """With its reason's code and who uploaded the version, however often the step is repeated; a retry fails anew."""
+    """With its reason's code and the uploader, however often the step repeats; a failed retry adds a new event."""
     id = await accepted(catalog, kb)
     await asyncio.gather(*(catalog.documents.finish(id, 1, state, Reason("damaged", {"x": "y"})) for _ in range(3)))
     assert await trail(catalog, "document.fail") == [("ann", kb.name, id, {"version": 1, "code": "damaged"})]
@@ -68,7 +68,7 @@ async def test_a_failure_is_in_the_audit_trail_once(
 
 
 async def test_what_did_not_fail_is_not_in_the_audit_trail_as_failed(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The end of a run whose version was superseded, published or never there."""
+    """Neither is the end of a run whose version was superseded, published or never existed."""
     id = await accepted(catalog, kb)
     await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
     await catalog.documents.publish(publishing(id, 2))
@@ -85,8 +85,8 @@ async def test_a_new_key_is_in_the_audit_trail(catalog: Catalog) -> None:
     assert await trail(catalog, "key.create") == [("ann", None, found.key_id, {"role": "admin"})]
 
 
-async def test_what_is_rolled_back_was_never_done(settings: Settings, catalog: Catalog) -> None:
-    """An event of a transaction that fails is not there."""
+async def test_a_rolled_back_transaction_leaves_no_event(settings: Settings, catalog: Catalog) -> None:
+    """The event of a failed transaction is not in the trail."""
     engine = Engine(settings.catalog_url)
 
     async def fail() -> None:
@@ -101,8 +101,8 @@ async def test_what_is_rolled_back_was_never_done(settings: Settings, catalog: C
     assert await trail(catalog, "key.create") == []
 
 
-async def test_control_of_what_has_no_run_is_noted_with_the_change(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Hold, release, cancel and retry each write who did it, once, and nothing when nothing changed."""
+async def test_control_of_a_version_without_a_run_is_audited(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Pause, resume, cancel and retry each record their actor, once, and nothing when nothing changed."""
     id = await accepted(catalog, kb)
     assert await catalog.intake.pause(id, 1, "ada")
     assert not await catalog.intake.pause(id, 1, "bob")
@@ -128,8 +128,10 @@ async def handbook(catalog: Catalog) -> KnowledgeBase:
     return await catalog.knowledge_bases.create("handbook", "", "", Chunking(), "root")
 
 
-async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, handbook: KnowledgeBase) -> None:
-    """Newest first in pages; each filter leaves out the others; an action's first part stands for all of its kind."""
+async def test_the_trail_is_filtered_by_actor_action_knowledge_base_and_time(
+    catalog: Catalog, handbook: KnowledgeBase
+) -> None:
+    """Newest first in pages; each filter excludes the others; an action's first part matches all of its kind."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
     await asked(catalog, handbook, "One?")
     await asked(catalog, other, "Two?", actor="bob")
@@ -157,14 +159,14 @@ async def test_the_trail_is_read_by_who_what_where_and_when(catalog: Catalog, ha
 
 
 async def test_an_export_goes_through_all_pages(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More events than one look brings come in their order, each once."""
+    """More events than one page holds are exported in order, each once."""
     monkeypatch.setattr("activities.stores.catalog.audit.PAGE", 3)
     for n in range(7):
         await catalog.audit.note("ann", "audit.read", None, n=n)
     assert [event.detail["n"] for event in await events(catalog)] == list(range(7))
 
 
-async def test_the_record_of_an_unknown_question_is_not_there(catalog: Catalog) -> None:
-    """Nor is it made up."""
+async def test_the_record_of_an_unknown_question_is_not_found(catalog: Catalog) -> None:
+    """It raises NotFound."""
     with pytest.raises(NotFound):
         await catalog.audit.question(MISSING)

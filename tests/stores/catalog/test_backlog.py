@@ -1,4 +1,4 @@
-"""What is on its way into an index: whose it is, and how long it may take."""
+"""The backlog: documents on their way into the index, by uploader, and the estimated time until they are ready."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 async def taken(catalog: Catalog, kb: KnowledgeBase, name: str, actor: str = "ann") -> str:
-    """The id of a document with a content of its own."""
+    """The id of an uploaded document with content of its own."""
     sha256 = f"{abs(hash((kb.id, name, actor))):064d}"
     return (await catalog.documents.accept(kb.id, name, sha256, 7, actor)).document.id
 
 
-async def test_documents_are_pending_until_they_are_at_their_end(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Ready, failed, canceled or deleted ones are not waited for; paused ones are, and other knowledge bases' not."""
+async def test_documents_are_pending_until_their_final_state(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Ready, failed, canceled and deleted ones do not count; paused ones do; other knowledge bases' do not."""
     ids = [await taken(catalog, kb, f"{name}.pdf") for name in "abcde"]
     await taken(catalog, await created(catalog, "other"), "x.pdf")
     assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 5
@@ -33,8 +33,8 @@ async def test_documents_are_pending_until_they_are_at_their_end(catalog: Catalo
     assert (await catalog.backlog.of_actor(kb.id, "ann", LATER)).documents == 1
 
 
-async def test_an_asker_waits_for_own_documents_of_before(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Not for those of others, nor for those that came later; for a new version of a live document too."""
+async def test_a_question_waits_for_its_askers_earlier_documents(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Not for those of others or later ones; a new version of a live document counts too."""
     mine = await taken(catalog, kb, "mine.pdf")
     await taken(catalog, kb, "theirs.pdf", "bob")
     await catalog.documents.publish(publishing(mine, 1))
@@ -48,7 +48,7 @@ async def test_an_asker_waits_for_own_documents_of_before(catalog: Catalog, kb: 
 
 
 async def test_an_archive_is_waited_for_with_all_its_files(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Before it is unpacked it counts as one; its documents count although they come after the question."""
+    """Before it is unpacked it counts as one; its documents count although they appear after the question."""
     batch = await catalog.batches.create(kb.id, "a.zip", 4, "ann", closed=False, archive_sha256="a" * 64)
     asked = datetime.now(UTC)
     assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
@@ -59,8 +59,8 @@ async def test_an_archive_is_waited_for_with_all_its_files(catalog: Catalog, kb:
     assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
 
 
-async def test_how_long_it_takes_is_told_by_what_became_ready(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """By the speed of the last minute where there is one, else by what the runs themselves say, else not at all."""
+async def test_the_estimate_follows_the_recent_rate(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """From the rate of the last minute if there is one, else from the runs' own progress, else no estimate."""
     ids = [await taken(catalog, kb, f"{number}.pdf") for number in range(6)]
     assert (await catalog.backlog.of_knowledge_base(kb.id)).eta_seconds is None
     await catalog.intake.dispatched([(ids[5], 1)])

@@ -19,7 +19,7 @@ from tests.stores.catalog.conftest import MISSING, ONE, accepted
 
 
 async def test_every_time_comes_back_with_its_zone(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """SQLite forgets the zone; no reader ever sees that."""
+    """SQLite drops the zone; no reader sees a time without one."""
     id = await accepted(catalog, kb)
     question = await catalog.questions.create(kb.id, "Why?", "extractive", None, "ann")
     await catalog.questions.record(RecordAnswerInput(question_id=question.id))
@@ -65,7 +65,7 @@ async def test_an_unreachable_database_is_an_outage(tmp_path: Path, kind: str) -
 
 
 async def test_a_database_without_tables_is_an_outage(tmp_path: Path) -> None:
-    """Before `upgrade` work waits, it does not fail."""
+    """Before `upgrade`, work waits instead of failing."""
     settings = msgspec.structs.replace(
         load({"HOLDFAST_DATA": str(tmp_path)}), catalog=CatalogSettings(url=f"sqlite+aiosqlite:///{tmp_path / 'c.db'}")
     )

@@ -19,7 +19,7 @@ from tests.stores.catalog.conftest import ONE, TWO, accepted
 
 
 async def test_shared_content_is_not_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The blobs stay while another document has them in any version; then the last one may take them."""
+    """The blobs stay while any version of another document has them; the last document's removal takes them."""
     one, two = await accepted(catalog, kb, "a.pdf"), await accepted(catalog, kb, "b.pdf")
     await catalog.documents.accept(kb.id, "b.pdf", TWO, 7, "ann")
     await catalog.documents.delete(one, "ann")
@@ -31,7 +31,7 @@ async def test_shared_content_is_not_removed(catalog: Catalog, kb: KnowledgeBase
 
 
 async def test_content_is_not_taken_in_while_it_is_being_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """An upload of the same bytes is refused until the removal has ended; a repeated removal may go on."""
+    """An upload of the same bytes is refused until the removal ends; a repeated removal may continue."""
     id = await accepted(catalog, kb)
     await catalog.documents.delete(id, "ann")
     assert await catalog.content_locks.begin_removal(ONE, id)
@@ -45,7 +45,7 @@ async def test_content_is_not_taken_in_while_it_is_being_removed(catalog: Catalo
 
 
 async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settings, kb: KnowledgeBase) -> None:
-    """Whoever comes first wins: accepted bytes are not removed, and bytes under removal are not accepted."""
+    """The first wins: accepted bytes are not removed, and bytes under removal are not accepted."""
     one, two = Catalog(settings.catalog_url), Catalog(settings.catalog_url)
     for n in range(5):
         sha256 = str(n) * 64
@@ -65,11 +65,11 @@ async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settin
 async def test_the_last_of_equal_documents_takes_their_bytes(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
-    """Two documents of the same content that are deleted at the same time leave no bytes behind."""
+    """Two documents with the same content that are deleted at the same time leave no bytes."""
     blobs = Blobs(settings.blobs_url)
-    milvus = Milvus(settings.milvus.uri)  # not called: rows are purged before
+    milvus = Milvus(settings.milvus.uri)  # not called: the rows are purged already
     removing = DeletionActivities(blobs, milvus, catalog)
-    for n in range(6):  # the order of the steps is chance
+    for n in range(6):  # the order of the steps is random
         sha256 = str(n) * 64
         await blobs.put(original_key(sha256), b"personal")
         ids = [await accepted(catalog, kb, name, sha256) for name in ("a.pdf", "b.pdf")]
@@ -82,8 +82,8 @@ async def test_the_last_of_equal_documents_takes_their_bytes(
     await milvus.close()
 
 
-async def test_a_content_is_removed_by_one_and_only_if_nobody_uses_it(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Who comes second, or uploads meanwhile, is refused; an archive that is unpacked is in use."""
+async def test_a_content_is_removed_by_one_and_only_if_it_is_unused(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A second removal, or an upload meanwhile, is refused; an archive that is being unpacked is in use."""
     assert await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
     assert await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
     assert not await catalog.content_locks.begin_stray_removal(ONE, "b" * 32)
@@ -95,7 +95,7 @@ async def test_a_content_is_removed_by_one_and_only_if_nobody_uses_it(catalog: C
     id = await accepted(catalog, kb)
     assert not await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)
     await catalog.documents.delete(id, "ann")
-    assert not await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)  # its deletion takes it along
+    assert not await catalog.content_locks.begin_stray_removal(ONE, "a" * 32)  # the document's deletion removes it
     batch = await catalog.batches.create(kb.id, "a.zip", 1, "ann", closed=True, archive_sha256=TWO)
     assert not await catalog.content_locks.begin_stray_removal(TWO, "a" * 32)
     await catalog.batches.record_state(batch.id, "ready")

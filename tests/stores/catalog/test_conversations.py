@@ -17,7 +17,7 @@ from activities.stores.catalog.tables import QuestionRow
 
 MISSING = "0" * 32
 
-#: Text and JSON of a question that stays when its conversation is deleted: references and scores, nobody's words.
+#: Text and JSON columns of a question that stay when its conversation is deleted: references and scores, no words.
 KEPT = {"sources", "reason", "milliseconds"}
 
 
@@ -30,12 +30,12 @@ async def kb(catalog: Catalog) -> KnowledgeBase:
 async def asked(
     catalog: Catalog, kb: KnowledgeBase, text: str, conversation: str | None = None, actor: str = "ann"
 ) -> Question:
-    """A question of ann's."""
+    """A question, asked by ann by default."""
     return await catalog.questions.create(kb.id, text, "extractive", conversation, actor)
 
 
 async def answered(catalog: Catalog, question: Question) -> None:
-    """The question gets an answer with one citation."""
+    """Record an answer with one citation."""
     source = Source(n=1, document_id=MISSING, document_name="a.pdf", version=1, chunk_id="a", score=0.5)
     citation = Citation(n=1, document_id=MISSING, document_name="a.pdf", quote="Five days.")
     await catalog.questions.record(
@@ -48,7 +48,7 @@ async def answered(catalog: Catalog, question: Question) -> None:
 
 
 async def events(catalog: Catalog, **chosen: object) -> list[AuditEvent]:
-    """The chosen events of the trail, oldest first."""
+    """The selected events of the trail, oldest first."""
     return [event async for page in catalog.audit.export(**chosen) for event in page]  # type: ignore[arg-type]
 
 
@@ -78,13 +78,13 @@ async def test_a_conversation_is_made_with_its_first_question(catalog: Catalog, 
     ],
 )
 def test_a_title_is_the_beginning_of_a_question(question: str, title: str) -> None:
-    """One line of at most 80 characters, cut between words where there are any."""
+    """One line of at most 80 characters, cut between words if the text has any."""
     assert title_of(question) == title
     assert len(title_of(question)) <= 80
 
 
 async def test_only_the_owner_sees_a_conversation(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """For everybody else it is not there, whatever they want of it."""
+    """For others it does not exist, whatever they call."""
     id = (await asked(catalog, kb, "Why?")).conversation_id
     for attempt in (
         catalog.conversations.get(id, "bob"),
@@ -101,7 +101,7 @@ async def test_only_the_owner_sees_a_conversation(catalog: Catalog, kb: Knowledg
 
 
 async def test_a_conversation_stays_on_its_knowledge_base(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """A question on another one does not go on with it."""
+    """A question on another one cannot continue it."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
     first = await asked(catalog, kb, "Why?")
     with pytest.raises(NotFound):
@@ -109,7 +109,7 @@ async def test_a_conversation_stays_on_its_knowledge_base(catalog: Catalog, kb: 
 
 
 async def test_pages_go_through_all_conversations_newest_first(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Each is there once; one that went on is first; those of another knowledge base can be left out."""
+    """Each appears once; one with a new question comes first; a filter selects a knowledge base."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "root")
     ids = [(await asked(catalog, kb, f"Question {n}?")).conversation_id for n in range(5)]
     elsewhere = (await asked(catalog, other, "Elsewhere?")).conversation_id
@@ -127,21 +127,21 @@ async def test_pages_go_through_all_conversations_newest_first(catalog: Catalog,
 
 
 @pytest.mark.parametrize("cursor", ["x", "1", "-", f"12-{'g' * 32}", f"1 OR 1=1-{MISSING}", f"{'9' * 30}-{MISSING}"])
-async def test_a_cursor_of_somewhere_else_is_refused(catalog: Catalog, kb: KnowledgeBase, cursor: str) -> None:
-    """It is the caller's mistake, and never reaches the database."""
+async def test_a_cursor_of_another_list_is_refused(catalog: Catalog, kb: KnowledgeBase, cursor: str) -> None:
+    """It is a client error and never reaches the database."""
     with pytest.raises(InvalidRequest):
         await catalog.conversations.page("ann", None, cursor, 2)
 
 
-async def test_what_is_not_listed_can_still_be_looked_at(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Questions of clients that keep their own list are in conversations that are found by id alone."""
+async def test_an_unlisted_conversation_is_found_by_its_id(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Clients with their own list ask in conversations that the list leaves out."""
     question = await catalog.questions.create(kb.id, "Why?", "extractive", None, "ann", listed=False)
     assert await catalog.conversations.page("ann", None, None, 10) == []
     assert (await catalog.conversations.get(question.conversation_id, "ann")).title == "Why?"
 
 
 async def test_a_new_title_does_not_move_a_conversation(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """It keeps its place in the list; the trail says who renamed it, not how."""
+    """It keeps its place in the list; the trail records the actor, not the title."""
     first = await asked(catalog, kb, "One?")
     second = await asked(catalog, kb, "Two?")
     renamed = await catalog.conversations.rename(first.conversation_id, "Leave", "ann")
@@ -156,7 +156,7 @@ async def test_a_new_title_does_not_move_a_conversation(catalog: Catalog, kb: Kn
 
 
 async def test_a_withdrawn_question_leaves_nothing(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Neither itself nor the conversation that it was to begin; a conversation with other questions stays."""
+    """Neither itself nor the conversation that it would have begun; a conversation with other questions stays."""
     first = await asked(catalog, kb, "One?")
     second = await asked(catalog, kb, "Two?", first.conversation_id)
     await catalog.questions.withdraw(second.id)
@@ -172,7 +172,7 @@ async def test_a_withdrawn_question_leaves_nothing(catalog: Catalog, kb: Knowled
 
 
 async def test_a_deleted_conversation_is_gone_for_its_owner(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """It and its questions are not there any more, and it cannot go on."""
+    """It and its questions cannot be found, and it cannot continue."""
     first = await asked(catalog, kb, "One?")
     second = await asked(catalog, kb, "Two?", first.conversation_id)
     assert await catalog.conversations.delete(first.conversation_id, "ann") == [first.id, second.id]
@@ -190,7 +190,7 @@ async def test_a_deleted_conversation_is_gone_for_its_owner(catalog: Catalog, kb
 
 
 async def test_a_deletion_erases_words_and_keeps_the_record(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """No question, answer, quote, comment or title is left; who asked, when and from which chunks is."""
+    """No question, answer, quote, comment or title remains; asker, time and chunk ids do."""
     question = await asked(catalog, kb, "A secret question?")
     await answered(catalog, question)
     await catalog.questions.rate(question.id, Feedback(rating="down", comment="A secret comment"), "ann")
@@ -207,8 +207,8 @@ async def test_a_deletion_erases_words_and_keeps_the_record(catalog: Catalog, kb
     assert "secret" not in str(await events(catalog)) + str(record)
 
 
-async def test_an_answer_that_comes_too_late_is_not_written_down(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """A question that was being answered when its conversation was deleted ends as canceled."""
+async def test_an_answer_after_the_deletion_is_not_recorded(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A question whose conversation is deleted while it is being answered ends as canceled."""
     question = await asked(catalog, kb, "Why?")
     await catalog.conversations.delete(question.conversation_id, "ann")
     await answered(catalog, question)
@@ -217,7 +217,7 @@ async def test_an_answer_that_comes_too_late_is_not_written_down(catalog: Catalo
 
 
 def test_every_text_of_a_question_is_erased_or_kept_on_purpose() -> None:
-    """A new column with text or JSON has to be in one of the two lists."""
+    """A new text or JSON column must be in one of the two lists."""
     texts = {column.name for column in QuestionRow.__table__.columns if isinstance(column.type, Text | JSON)}
     assert {"question", "answer"} < texts == ERASED.keys() | KEPT
     assert not ERASED.keys() & KEPT
@@ -226,8 +226,8 @@ def test_every_text_of_a_question_is_erased_or_kept_on_purpose() -> None:
 # --- feedback --------------------------------------------------------------------------------------
 
 
-async def test_feedback_is_kept_with_who_and_when(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The later one replaces the former; each is in the trail, without its words."""
+async def test_feedback_is_kept_with_actor_and_time(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The later one replaces the earlier; each is in the trail, without its words."""
     question = await asked(catalog, kb, "Why?")
     assert question.feedback is None
     await catalog.questions.rate(question.id, Feedback(rating="down", comment="Wrong page"), "ann")

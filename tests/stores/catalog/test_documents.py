@@ -17,7 +17,7 @@ from tests.stores.catalog.conftest import MISSING, ONE, TWO, accepted, publishin
 
 
 async def test_an_upload_is_the_first_version_of_a_document(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """It is queued and belongs to who uploaded it; nothing of it is live yet."""
+    """It is queued, its actor is the uploader, and nothing of it is live yet."""
     taken = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
     document = taken.document
     assert taken.created
@@ -28,7 +28,7 @@ async def test_an_upload_is_the_first_version_of_a_document(catalog: Catalog, kb
 
 
 async def test_the_same_content_makes_no_new_version(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The latest version's content again is answered with that version, queued or ready."""
+    """Uploading the latest version's content again returns that version, queued or ready."""
     first = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
     again = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "bob")
     assert (again.created, again.document) == (False, first.document)
@@ -37,7 +37,7 @@ async def test_the_same_content_makes_no_new_version(catalog: Catalog, kb: Knowl
 
 
 async def test_other_content_is_the_next_version(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The document keeps its id; also a return to an older content is a new version."""
+    """The document keeps its id; a return to older content is a new version too."""
     id = await accepted(catalog, kb)
     second = await catalog.documents.accept(kb.id, "a.pdf", TWO, 8, "bob")
     assert (second.created, second.document.id, second.document.version) == (True, id, 2)
@@ -46,8 +46,10 @@ async def test_other_content_is_the_next_version(catalog: Catalog, kb: Knowledge
 
 
 @pytest.mark.parametrize("state", ["failed", "canceled"])
-async def test_content_that_came_to_nothing_can_come_again(catalog: Catalog, kb: KnowledgeBase, state: str) -> None:
-    """After a failure or a cancelation the same bytes are a new version, and the reason stays with the old one."""
+async def test_content_of_a_failed_version_can_be_uploaded_again(
+    catalog: Catalog, kb: KnowledgeBase, state: str
+) -> None:
+    """After a failure or cancellation the same bytes are a new version; the old one keeps its reason."""
     id = await accepted(catalog, kb)
     reason = Reason("damaged", {"format": "PDF", "detail": "cut off"})
     await catalog.documents.finish(id, 1, "failed" if state == "failed" else "canceled", reason)
@@ -95,7 +97,7 @@ async def test_different_contents_of_one_name_at_once_are_versions(settings: Set
 
 
 async def test_nothing_is_accepted_for_a_knowledge_base_that_is_gone(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """An unknown and a deleted knowledge base are refused alike."""
+    """An unknown and a deleted knowledge base are both refused."""
     with pytest.raises(NotFound):
         await catalog.documents.accept(MISSING, "a.pdf", ONE, 7, "ann")
     await catalog.knowledge_bases.delete(kb.name, "ann")
@@ -104,7 +106,7 @@ async def test_nothing_is_accepted_for_a_knowledge_base_that_is_gone(catalog: Ca
 
 
 async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Each page begins after the last document of the one before; a state narrows them."""
+    """Each page begins after the last document of the page before; a state filters them."""
     ids = [await accepted(catalog, kb, f"{n}.pdf") for n in range(5)]
     await catalog.documents.publish(publishing(ids[2], 1))
     first = await catalog.documents.page(kb.id, None, None, 2)
@@ -117,7 +119,7 @@ async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb:
 
 
 async def test_publishing_makes_a_version_live(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """It tells which version it replaced, and keeps what the version stands on; publishing twice answers the same."""
+    """It returns the version that it replaced, and keeps the version's blob keys; publishing twice returns the same."""
     id = await accepted(catalog, kb)
     first = await catalog.documents.publish(publishing(id, 1))
     assert (first.live, first.retired) == (True, [])
@@ -131,7 +133,7 @@ async def test_publishing_makes_a_version_live(catalog: Catalog, kb: KnowledgeBa
 
 
 async def test_publishing_never_goes_back(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """An older version that is ready later retires itself, and says that it was superseded."""
+    """An older version that is ready later retires itself as superseded."""
     id = await accepted(catalog, kb)
     await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
     assert (await catalog.documents.publish(publishing(id, 2))).live
@@ -142,7 +144,7 @@ async def test_publishing_never_goes_back(catalog: Catalog, kb: KnowledgeBase) -
 
 
 async def test_a_deleted_document_is_never_published(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """A version that is ready after the deletion retires itself, also when the document is long forgotten."""
+    """A version that is ready after the deletion retires itself, also when the document's rows are gone."""
     id = await accepted(catalog, kb)
     await catalog.documents.delete(id, "ann")
     late = await catalog.documents.publish(publishing(id, 1))
@@ -154,7 +156,7 @@ async def test_a_deleted_document_is_never_published(catalog: Catalog, kb: Knowl
 
 
 async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Whichever of the two comes first holds: a late publication retires itself, a late cancelation is told so."""
+    """The first of the two wins: a late publication retires itself, a late cancellation reports the publication."""
     id = await accepted(catalog, kb)
     assert not await catalog.documents.finish(id, 1, "canceled", Reason("canceled"))
     late = await catalog.documents.publish(publishing(id, 1))
@@ -168,7 +170,7 @@ async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: Knowled
 async def test_a_version_is_published_into_one_generation(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
-    """What it was made of there is kept by generation; without one it is the live one, and the last word holds."""
+    """The catalogue keeps its keys by generation; the default is the live one, and the latest publication counts."""
     id = await accepted(catalog, kb)
     (dispatch,) = await catalog.intake.undispatched(10)
     assert dispatch.generation == 1
@@ -190,7 +192,7 @@ async def test_a_version_is_published_into_one_generation(
 
 
 async def test_what_is_live_is_compared_by_generation(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
-    """How many rows a live version has, and what of, differs between generations; one that lacks it says so."""
+    """Row count and keys of a live version differ between generations; a missing one is reported as such."""
     id = await accepted(catalog, kb)
     first = await catalog.knowledge_bases.generation(kb.id)
     sql(settings, "INSERT INTO generations SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations")
@@ -211,7 +213,7 @@ async def test_what_is_live_is_compared_by_generation(settings: Settings, catalo
 
 
 async def test_a_removed_document_leaves_no_row(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
-    """What its versions were in each generation is forgotten with them."""
+    """The records of its versions in each generation are removed too."""
     id = await accepted(catalog, kb)
     await catalog.documents.publish(publishing(id, 1))
     await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
@@ -239,7 +241,7 @@ async def test_deleting_hides_at_once(catalog: Catalog, kb: KnowledgeBase) -> No
 
 
 async def test_the_name_is_free_again_after_a_deletion(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The same name is a new document at once, before the old one is removed."""
+    """The same name is a new document, even before the old one is removed."""
     old = await accepted(catalog, kb)
     await catalog.documents.delete(old, "ann")
     new = await catalog.documents.accept(kb.id, "a.pdf", ONE, 7, "ann")
@@ -249,14 +251,14 @@ async def test_the_name_is_free_again_after_a_deletion(catalog: Catalog, kb: Kno
 
 
 async def test_only_what_is_deleted_can_be_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Removing a document that somebody can still see does nothing."""
+    """Removing a visible document does nothing."""
     id = await accepted(catalog, kb)
     await catalog.documents.remove(id)
     assert (await catalog.documents.get(id)).version == 1
 
 
-async def test_many_notes_are_written_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Those with a reason and those without, in any order."""
+async def test_progress_of_many_runs_is_written_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """With and without reasons, in any order."""
     ids = [await accepted(catalog, kb, f"{n}.txt") for n in range(4)]
     await catalog.intake.dispatched([(id, 1) for id in ids])
     down = Reason("triton_unavailable", {"detail": "refused"})
@@ -275,10 +277,8 @@ async def test_many_notes_are_written_at_once(catalog: Catalog, kb: KnowledgeBas
         assert [each.reason for each in found] == reasons
 
 
-async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_one(
-    catalog: Catalog, kb: KnowledgeBase
-) -> None:
-    """A version that is back in line stays queued, or nobody would ever start it."""
+async def test_late_progress_of_a_terminated_run_is_ignored(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """A version that was requeued stays queued; otherwise no run would ever start for it."""
     id = await accepted(catalog, kb)
     note = RunProgress(
         document_id=id, version=1, at=datetime.now(UTC) + timedelta(hours=1), state="running", stage="embed"
@@ -290,7 +290,7 @@ async def test_the_last_word_of_a_run_that_was_cut_off_is_not_taken_for_a_new_on
     assert (await catalog.documents.get(id)).state == "running"
     (stalled,) = await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))
     assert await catalog.stalled_runs.return_to_queue(stalled)
-    assert not await catalog.stalled_runs.return_to_queue(stalled)  # it is not as it was any more
+    assert not await catalog.stalled_runs.return_to_queue(stalled)  # its state has changed since
     await catalog.documents.record_progress([note])
     assert [each.document_id for each in await catalog.intake.undispatched(10)] == [id]
     assert await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2)) == []

@@ -16,7 +16,7 @@ from tests.stores.catalog.conftest import accepted, created, publishing
 
 
 async def test_a_name_belongs_to_one_knowledge_base(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """A second one of that name is refused, also when both are created at once."""
+    """A second one with that name is refused, also when both are created concurrently."""
     with pytest.raises(NameTaken):
         await created(catalog, kb.name)
     both = await asyncio.gather(created(catalog, "new"), created(catalog, "new"), return_exceptions=True)
@@ -24,7 +24,7 @@ async def test_a_name_belongs_to_one_knowledge_base(catalog: Catalog, kb: Knowle
 
 
 async def test_a_deleted_knowledge_base_leaves_its_name(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """It and its documents are hidden at once, and the name makes a new one with a collection of its own."""
+    """It and its documents are hidden at once, and the name is free for a new one with its own collection."""
     id = await accepted(catalog, kb)
     await catalog.documents.publish(publishing(id, 1))
     await catalog.knowledge_bases.delete(kb.name, "ann")
@@ -42,7 +42,7 @@ async def test_a_deleted_knowledge_base_leaves_its_name(catalog: Catalog, kb: Kn
 
 
 async def test_knowledge_bases_are_listed_by_name(catalog: Catalog) -> None:
-    """Each page begins after the last name of the one before; deleted ones are not listed."""
+    """Each page begins after the last name of the page before; deleted ones are not listed."""
     for name in ("c", "a", "d", "b"):
         await created(catalog, name)
     await catalog.knowledge_bases.delete("c", "ann")
@@ -50,8 +50,8 @@ async def test_knowledge_bases_are_listed_by_name(catalog: Catalog) -> None:
     assert [kb.name for kb in first + await catalog.knowledge_bases.page(first[-1].name, 2)] == ["a", "b", "d"]
 
 
-async def test_an_update_changes_what_it_names(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """The other fields stay; the answer is what is read afterwards."""
+async def test_an_update_changes_only_the_named_fields(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The other fields stay; the result equals a later read."""
     changed = await catalog.knowledge_bases.update(kb.name, {"title": "New", "max_tokens": 100}, "ann")
     assert (changed.title, changed.chunking, changed.description) == ("New", Chunking(max_tokens=100), "")
     assert changed.updated_at > kb.updated_at
@@ -61,7 +61,7 @@ async def test_an_update_changes_what_it_names(catalog: Catalog, kb: KnowledgeBa
 
 
 async def test_an_index_belongs_to_the_first_model_that_fills_it(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Two models that come at once are told the same one; a later model is told which one it is."""
+    """Two models that claim it concurrently get the same winner; a later claim returns that model."""
     generation = await catalog.knowledge_bases.generation(kb.id)
     assert generation.model_fingerprint is None
     claims = await asyncio.gather(
@@ -74,8 +74,8 @@ async def test_an_index_belongs_to_the_first_model_that_fills_it(catalog: Catalo
         await catalog.knowledge_bases.claim_model(msgspec.structs.replace(generation, generation=9), "m", "f")
 
 
-async def test_a_knowledge_base_keeps_how_it_wants_its_answers(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """What is named changes, the rest stays; None takes a setting back."""
+async def test_a_knowledge_base_keeps_its_answer_settings(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Named settings change, the rest stay; None resets a setting."""
     assert kb.answers == AnswerSettings()
     await catalog.knowledge_bases.update(kb.name, {}, "ann", {"mode": "generative", "temperature": 0.5})
     await catalog.knowledge_bases.update(kb.name, {"title": "T"}, "ann", {"instructions": "In verse.", "mode": None})

@@ -23,7 +23,7 @@ from tests.stores.catalog.conftest import accepted, publishing, sql
 
 
 async def test_the_migrations_make_the_tables_of_the_code(settings: Settings) -> None:
-    """Autogeneration finds nothing to change after the last migration; upgrading again does nothing."""
+    """Autogeneration finds nothing to change after the last migration; a second upgrade does nothing."""
     await upgrade(settings)
     engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
     with engine.connect() as connection:
@@ -48,7 +48,7 @@ async def test_the_migrations_can_be_undone(settings: Settings) -> None:
 
 
 async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Keys move to the live generation's rows and back; indexes of the table that is written anew keep their scope."""
+    """Keys move to the live generation's rows and back; indexes of the rebuilt table keep their conditions."""
     one, two = await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf")
     await catalog.documents.publish(publishing(one, 1))
     await catalog.documents.publish(msgspec.structs.replace(publishing(one, 1), chunks_key="shadow", generation=2))
@@ -73,7 +73,7 @@ async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Cata
 
 
 def test_the_migrations_can_be_printed_for_postgresql() -> None:
-    """Without a database; names are unique among what is not deleted there too."""
+    """Without a database; names are unique among live rows there too."""
     config = alembic_config("postgresql+asyncpg://u:p@h/d")
     config.output_buffer = io.StringIO()
     command.upgrade(config, "head", sql=True)
@@ -85,8 +85,8 @@ def test_the_migrations_can_be_printed_for_postgresql() -> None:
     assert all(f"CREATE TABLE {table}" in sql for table in Table.metadata.tables)
 
 
-async def test_questions_of_before_get_their_conversations(tmp_path: Path) -> None:
-    """A catalogue of the former version keeps every question; each conversation is its first asker's."""
+async def test_questions_of_an_old_catalogue_get_conversations(tmp_path: Path) -> None:
+    """A catalogue of the earlier schema keeps every question; a conversation belongs to its first asker."""
     settings = load({"HOLDFAST_DATA": str(tmp_path / "old")})
     settings.data_dir.mkdir()
     engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")

@@ -13,7 +13,7 @@ from tests.stores.catalog.conftest import MISSING
 
 
 async def test_an_answer_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """A retry of the record, even with something else in it, changes nothing."""
+    """A retry of the record, even with different content, changes nothing."""
     question = await catalog.questions.create(kb.id, "How long?", "generative", None, "ann")
     assert (question.state, question.answer, question.finished_at) == ("running", None, None)
     source = Source(n=1, document_id=MISSING, document_name="a.pdf", version=1, chunk_id="a", score=0.5, page=3)
@@ -42,7 +42,7 @@ async def test_an_answer_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -
 
 
 @pytest.mark.parametrize(("canceled", "state"), [(False, "failed"), (True, "canceled")])
-async def test_a_question_that_came_to_nothing_keeps_its_reason(
+async def test_a_failed_question_keeps_its_reason(
     catalog: Catalog, kb: KnowledgeBase, canceled: bool, state: str
 ) -> None:
     """A failed or canceled question is finished, without an answer."""
@@ -54,8 +54,8 @@ async def test_a_question_that_came_to_nothing_keeps_its_reason(
     assert recorded.finished_at is not None
 
 
-async def test_the_turns_of_a_conversation_are_what_was_answered_before(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Oldest first, the latest of them, as they were searched for; not what failed, came later or is elsewhere."""
+async def test_the_turns_of_a_conversation_are_its_answered_questions(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The latest, oldest first, as they were searched for; not failed, later or foreign ones."""
     first = await catalog.questions.create(kb.id, "One?", "extractive", None, "ann")
     asked = [first] + [
         await catalog.questions.create(kb.id, f"{word}?", "extractive", first.conversation_id, "ann")

@@ -1,4 +1,4 @@
-"""What search asks of the catalogue: filters become sets of live documents, and the index says how far it is."""
+"""The search scope: filters become sets of live documents, and the index reports its progress."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from activities.stores.catalog.tables import VersionRow
 
 @pytest.fixture
 async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
-    """An empty one."""
+    """An empty catalogue."""
     settings = load({"HOLDFAST_DATA": str(tmp_path)})
     await upgrade(settings)
     catalog = Catalog(settings.catalog_url)
@@ -47,7 +47,7 @@ async def live(catalog: Catalog, kb: KnowledgeBase, name: str, *tags: str) -> st
 
 
 async def publish(catalog: Catalog, id: str, version: int = 1) -> None:
-    """Make a version live."""
+    """Publish a version."""
     job = PublishInput(
         document_id=id, version=version, chunks=1, media_type="text/plain", parsed_key="", chunks_key="", vectors_key=""
     )
@@ -67,7 +67,7 @@ async def publish(catalog: Catalog, id: str, version: int = 1) -> None:
 async def test_names_are_matched_by_a_pattern(
     catalog: Catalog, kb: KnowledgeBase, pattern: str, names: set[str]
 ) -> None:
-    """`*` and `?` stand for any characters and for one, everything else for itself; case does not count."""
+    """`*` and `?` stand for any characters and for one; other characters match themselves, in any case."""
     ids = {
         await live(catalog, kb, name): name
         for name in ("a.md", "A%b.md", "a_b.txt", "x/合同 2026.pdf", "back\\slash.md")
@@ -77,7 +77,7 @@ async def test_names_are_matched_by_a_pattern(
 
 
 async def test_only_live_documents_of_the_knowledge_base_match(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """None that is not published, deleted, or another knowledge base's; named documents narrow it further."""
+    """No unpublished, deleted or foreign one; naming documents narrows the set further."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
     await live(catalog, other, "a.md")
     await catalog.documents.accept(kb.id, "queued.md", "1" * 64, 7, "ann")
@@ -89,7 +89,7 @@ async def test_only_live_documents_of_the_knowledge_base_match(catalog: Catalog,
 
 
 async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """Whole tags, in any case; a document that is removed takes its tags along."""
+    """Whole tags, in any case; removing a document removes its tags."""
     one, two = await live(catalog, kb, "a.md", "hr", "合同"), await live(catalog, kb, "b.md", "hr", "hr 2026")
     for tags, expected in ((["HR"], {one, two}), (["hr", "合同"], {one}), ([" hr  2026 "], {two}), (["h"], set())):
         assert set(await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
@@ -101,7 +101,7 @@ async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> No
 
 
 async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: KnowledgeBase, tmp_path: Path) -> None:
-    """From a moment, up to a moment; a day as the end is included; zones are understood."""
+    """From a time, up to a time; a day as the end is included; time zones are respected."""
     id = await live(catalog, kb, "a.md")
     engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
     async with engine.write() as session:
@@ -127,7 +127,7 @@ async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: Knowled
 
 
 async def test_named_documents_must_be_there(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """In this knowledge base, and not deleted; otherwise the first that is not is named."""
+    """In this knowledge base and not deleted; otherwise the error names the first that is missing."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
     mine, theirs = await live(catalog, kb, "a.md"), await live(catalog, other, "b.md")
     await catalog.search_scope.require(kb.id, [])
@@ -137,8 +137,8 @@ async def test_named_documents_must_be_there(catalog: Catalog, kb: KnowledgeBase
             await catalog.search_scope.require(kb.id, [mine, missing])
 
 
-async def test_the_index_tells_how_far_it_is(catalog: Catalog, kb: KnowledgeBase) -> None:
-    """By how many documents became ready in the last minute; of a single one, by what its stage has left."""
+async def test_the_index_reports_its_estimate(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """From the documents that became ready in the last minute; for a single one, from its stage's remaining work."""
     assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=0)
     ids = [(await catalog.documents.accept(kb.id, f"{n}.md", f"{n}" * 64, 7, "ann")).document.id for n in range(5)]
     assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=5)

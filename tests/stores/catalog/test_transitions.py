@@ -1,4 +1,4 @@
-"""The life of a version: which transitions there are, what each asks of the run, and that nothing else makes one."""
+"""The states of a version: which transitions exist, what each requires of the run, and that only they set a state."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 class Version:
-    """The first version of a document, in a batch, and what can be done to it."""
+    """The first version of a document, in a batch, with the transitions that tests request."""
 
     def __init__(self, settings: Settings, catalog: Catalog, kb: KnowledgeBase, id: str, batch_id: str) -> None:
         self.settings, self.catalog, self.kb, self.id, self.batch_id = settings, catalog, kb, id, batch_id
 
     @classmethod
     async def taken(cls, settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> Version:
-        """One that was just uploaded."""
+        """A version that was just uploaded."""
         batch = await catalog.batches.create(kb.id, "files", 4, "ann", closed=True)
         upload = Upload(knowledge_base_id=kb.id, name="a.pdf", sha256=ONE, bytes=7, actor="ann", batch_id=batch.id)
         (taken,) = await catalog.intake.accept([upload])
@@ -44,7 +44,7 @@ class Version:
         return cls(settings, catalog, kb, taken.document.id, batch.id)
 
     def put(self, **columns: object) -> None:
-        """Set columns behind the catalogue's back."""
+        """Set columns directly in the database, past the catalogue."""
         with create_engine(f"sqlite:///{self.settings.data_dir / 'catalog.db'}").begin() as connection:
             connection.execute(update(VersionRow).where(VersionRow.version == 1).values(**columns))
 
@@ -55,7 +55,7 @@ class Version:
             return dict(connection.execute(query).mappings().one())
 
     async def read(self) -> PendingVersion:
-        """As a comparison with Temporal reads it; also when it is not pending."""
+        """As reconciliation reads it, also when it is not pending."""
         row = self.row()
         return PendingVersion(
             document_id=self.id, version=1, name="a.pdf", state=row["state"], awaits_batch=False,  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ class Version:
         )  # fmt: skip
 
     async def dispatched(self, page: str | None = None) -> DocumentToIngest:
-        """What its next run is told, when the dispatcher, or its batch, starts it."""
+        """The input of its next run, as the dispatcher or its batch starts it."""
         if page is None:
             (found,) = await self.catalog.intake.undispatched(10)
             await self.catalog.intake.dispatched([(self.id, 1)])
@@ -72,11 +72,11 @@ class Version:
         return found
 
     async def failed(self) -> None:
-        """Its run failed."""
+        """End its run as failed."""
         await self.catalog.documents.finish(self.id, 1, "failed", DAMAGED)
 
 
-# --- what a retry asks for ---------------------------------------------------------------------------
+# --- the step that a retry asks for ---------------------------------------------------------------------------
 
 
 async def _retried(version: Version) -> DocumentToIngest:
@@ -109,7 +109,7 @@ async def _ingested_again(version: Version) -> DocumentToIngest:
 async def test_a_retry_from_a_step_is_for_one_run(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, again: Callable[[Version], Awaitable[DocumentToIngest]]
 ) -> None:
-    """The run after it, for whatever reason there is one, uses what was made before."""
+    """The run after it, whatever its cause, reuses earlier results."""
     version = await Version.taken(settings, catalog, kb)
     await version.dispatched("first")
     await version.failed()
@@ -121,7 +121,7 @@ async def test_a_retry_from_a_step_is_for_one_run(
 async def test_the_end_of_a_run_is_the_end_of_its_retry(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
-    """What the retry asked for is forgotten with the run, and not with the first look at it."""
+    """The requested step is cleared when the run ends, not when its input is first read."""
     version = await Version.taken(settings, catalog, kb)
     for end in (version.failed, lambda: catalog.documents.publish(publishing(version.id, 1))):
         version.put(state="running", retry_from="parse", waiting_for="triton", eta_seconds=4.0, dispatched_at=LATER)
@@ -130,10 +130,10 @@ async def test_the_end_of_a_run_is_the_end_of_its_retry(
         assert (row["retry_from"], row["waiting_for"], row["eta_seconds"]) == (None, None, None)
 
 
-async def test_a_lost_run_starts_again_where_it_was_to_start(
+async def test_a_lost_run_restarts_from_its_retrys_step(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
-    """A retry from a step whose run was lost is still to be done."""
+    """A retry from a step whose run was lost still has to happen."""
     version = await Version.taken(settings, catalog, kb)
     await version.failed()
     await catalog.intake.retry(version.id, 1, "chunk", "ann")
@@ -142,7 +142,7 @@ async def test_a_lost_run_starts_again_where_it_was_to_start(
     assert (await version.dispatched()).retry_from == "chunk"
 
 
-# --- which transitions there are ---------------------------------------------------------------------
+# --- the transitions ---------------------------------------------------------------------
 
 
 async def _supersede(version: Version) -> None:
@@ -173,7 +173,7 @@ async def _ingest_again(version: Version) -> None:
     await version.catalog.stalled_runs.ingest_again(version.id, 1)
 
 
-#: How each transition is asked for, by its name in the table.
+#: How a test requests each transition, by its name in the table.
 ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
     "supersede": _supersede,
     "supersede_late": _supersede_late,
@@ -198,7 +198,7 @@ ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
 async def test_a_transition_happens_where_it_is_allowed(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str, state: DocumentState
 ) -> None:
-    """From every other state the version stays what it was, with its reason."""
+    """In every other state the version keeps its state and its reason."""
     version = await Version.taken(settings, catalog, kb)
     version.put(state=state, reason={"code": "damaged"})
     await ASKED[name](version)
@@ -210,10 +210,10 @@ async def test_a_transition_happens_where_it_is_allowed(
 
 
 @pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "cancel_undispatched"])
-async def test_what_has_a_run_is_asked_of_the_run(
+async def test_a_running_version_is_controlled_through_its_run(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str
 ) -> None:
-    """The catalogue changes nothing of a version whose run decides."""
+    """The catalogue changes nothing of a version that has a run."""
     version = await Version.taken(settings, catalog, kb)
     (state, *_) = ALLOWED[name].sources
     version.put(state=state, dispatched_at=LATER)
@@ -225,7 +225,7 @@ async def test_what_has_a_run_is_asked_of_the_run(
 async def test_starting_a_run_leaves_the_state(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, state: DocumentState
 ) -> None:
-    """The run may have said more of itself before its start is written down."""
+    """The run may have recorded progress before its start is recorded."""
     version = await Version.taken(settings, catalog, kb)
     version.put(state=state)
     await catalog.intake.dispatched([(version.id, 1)])
@@ -233,10 +233,10 @@ async def test_starting_a_run_leaves_the_state(
     assert version.row()["dispatched_at"] is not None
 
 
-async def test_a_version_that_is_back_in_line_knows_nothing_of_its_run(
+async def test_a_requeued_version_has_the_columns_of_a_new_one(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
-    """A retry, alone or with its batch, and a run that was lost begin with the columns of a new version."""
+    """After a retry, alone or with its batch, and after a lost run."""
     version = await Version.taken(settings, catalog, kb)
     fresh = {column: version.row()[column] for column in COLUMNS - {"batch_page"}}
     used = {
@@ -250,11 +250,11 @@ async def test_a_version_that_is_back_in_line_knows_nothing_of_its_run(
         assert {column: version.row()[column] for column in fresh} == fresh
 
 
-# --- that nothing else makes one ---------------------------------------------------------------------
+# --- no other code sets a state ---------------------------------------------------------------------
 
 
 def changes_of_versions(tree: ast.Module) -> Iterator[str]:
-    """Places where a module makes or changes rows of versions: statements, new rows, columns of a row."""
+    """Places where a module creates or changes rows of versions: statements, new rows, columns of a row."""
     knows = any(isinstance(node, ast.alias) and node.name == "VersionRow" for node in ast.walk(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -267,7 +267,7 @@ def changes_of_versions(tree: ast.Module) -> Iterator[str]:
 
 
 def test_only_the_transitions_change_a_versions_state() -> None:
-    """No other module of the catalogue sets its state or the columns that go with it."""
+    """No other module of the catalogue sets its state or the columns that belong to it."""
     found = {path.name: list(changes_of_versions(ast.parse(path.read_text()))) for path in PACKAGE.glob("*.py")}
     assert found.pop("transitions.py")
     assert {name: places for name, places in found.items() if places} == {}
@@ -284,14 +284,14 @@ def test_only_the_transitions_change_a_versions_state() -> None:
         "session.add(VersionRow(state='queued'))",
     ],
 )
-def test_such_a_change_would_be_seen(line: str) -> None:
-    """The check above finds each way to do it."""
+def test_the_check_finds_each_kind_of_change(line: str) -> None:
+    """The check above finds statements, new rows and assignments."""
     source = f"from activities.stores.catalog.tables import VersionRow\n{line}\n"
     assert list(changes_of_versions(ast.parse(source)))
 
 
 async def test_the_table_names_every_transition() -> None:
-    """Each is asked for in these tests, by the name of its function."""
+    """These tests request each of them, by the name of its function."""
     functions = {node.name for node in ast.parse((PACKAGE / "transitions.py").read_text()).body
                  if isinstance(node, ast.FunctionDef)}  # fmt: skip
     assert ASKED.keys() == ALLOWED.keys()
