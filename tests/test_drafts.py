@@ -77,7 +77,7 @@ async def test_other_passages_are_written_from_anew(watched: Watched) -> None:
     assert (await prefetch.claim("r", other)).found == other
 
 
-async def test_what_nobody_takes_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unclaimed_generation_is_stopped(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question was canceled, or its answer is written by another worker."""
     monkeypatch.setattr(drafts, "CLAIM_SECONDS", 0.2)
     prefetch = GenerationPrefetch(watched, GenerateSettings(max_tokens=4000))

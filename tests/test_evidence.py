@@ -203,7 +203,7 @@ def test_common_words_are_those_of_one_passage() -> None:
     assert common_words(context("?", texts)) == common_words(context("Why leave?", [])) == 0.0
 
 
-def test_without_a_threshold_the_model_is_believed() -> None:
+def test_without_a_threshold_a_question_is_answerable() -> None:
     """A card without any, or none for the language, gives the benefit of the doubt; but no sentence, no answer."""
     unknown = ModelCard(model="m", fingerprint="f", dimension=4, max_tokens=512, batch_size=8)
     english = ModelCard(
@@ -247,7 +247,7 @@ async def test_passages_are_embedded_in_their_order(triton: Triton) -> None:
         ("签证费用由谁承担？", "外籍员工的签证费用由公司承担。"),
     ],
 )
-async def test_the_sentence_that_answers_is_weighed_highest(triton: Triton, question: str, answer: str) -> None:
+async def test_the_sentence_that_answers_is_scored_highest(triton: Triton, question: str, answer: str) -> None:
     """Among other sentences of the passages; the best come first, and the cosine is the real one."""
     card = await triton.card()
     vector = await triton.embed_query(question)
@@ -262,7 +262,7 @@ async def test_the_sentence_that_answers_is_weighed_highest(triton: Triton, ques
     assert found[0].cosine == pytest.approx(float(alone @ vector), abs=1e-3)
 
 
-async def test_no_sentences_weigh_nothing(triton: Triton) -> None:
+async def test_no_sentences_no_scores(triton: Triton) -> None:
     """Passages of headings and labels only are no evidence, and cost no embedding."""
     card = await triton.card()
     zeros = np.zeros(card.dimension, np.float32)

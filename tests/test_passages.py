@@ -55,7 +55,7 @@ def test_texts_that_say_something_else_are_both_shown(text: str, other: str) -> 
 
 
 def test_the_limit_counts_different_texts() -> None:
-    """Equal ones behind it are still counted, others are not looked at."""
+    """Equal ones behind it are still counted, others are not compared."""
     assert folded(LEAVE, LEAVE, VISA, "One.", "Two.", LEAVE, limit=2) == [("0", 2), ("2", 0)]
     assert folded(limit=2) == []
 

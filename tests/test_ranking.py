@@ -1,4 +1,4 @@
-"""One ranking out of two: how scores are weighed, and what the words of a query say of passages."""
+"""Ranking: how two rankings are fused, and how the terms of a query order passages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_two_rankings_become_one() -> None:
 
 
 @pytest.mark.parametrize(("weight", "first"), [(1.0, "a"), (0.0, "b")])
-def test_the_weight_decides_who_is_believed(weight: float, first: str) -> None:
+def test_the_weight_is_the_share_of_the_cosines(weight: float, first: str) -> None:
     """1 is the dense ranking, 0 that of the words; scores stay between 0 and 1."""
     scores = fused([hit("a", 0.9), hit("b", 0.1)], [hit("b", 8.0), hit("a", 2.0)], weight)
     assert next(iter(scores)) == first
@@ -61,8 +61,8 @@ def test_equal_scores_have_one_order() -> None:
     assert list(fused([], [hit("b", 1.0), hit("c", 1.0), hit("a", 1.0)], 0.0)) == ["a", "b", "c"]
 
 
-def test_a_model_is_not_believed_in_a_language_it_does_not_know() -> None:
-    """Then words alone decide; a model that declares none is believed in all."""
+def test_cosines_have_no_weight_in_a_language_that_is_not_declared() -> None:
+    """Then terms alone decide; a model that declares no language has weight in all."""
     assert dense_weight(card("en"), "annual leave") == DENSE_WEIGHT
     assert dense_weight(card("en"), "年假") == 0.0
     assert dense_weight(card("en", "zh"), "年假") == DENSE_WEIGHT
@@ -74,7 +74,7 @@ def text_hit(id: str, score: float, text: str) -> Hit:
     return Hit(row=Row(id=id, document_id=id, version=1, ordinal=0, page=0, section="", text=text), score=score)
 
 
-def test_words_are_believed_as_far_as_they_are_found() -> None:
+def test_bm25_is_weighted_by_the_terms_that_are_found() -> None:
     """A question in another language than the documents finds hardly any of its words: cosines then decide."""
     found = [text_hit("a", 9.0, "Unused annual leave is carried over."), text_hit("b", 2.0, "GPU")]
     assert keyword_trust("carry over unused leave", found) == 1.0

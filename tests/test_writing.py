@@ -109,7 +109,7 @@ async def test_what_is_shown_is_what_is_kept(checker: GroundingChecker, seed: in
 
 
 async def test_words_are_shown_before_their_sentence_is_complete(checker: GroundingChecker) -> None:
-    """Nobody waits for a full stop; numbers in brackets are not shown before they are checked."""
+    """Words are not held back until the full stop; numbers in brackets are not shown before they are checked."""
     events = list[QuestionEvent]()
     stream = GroundedStream(checker, StreamedText(events.append))
     for piece in ("Employees may", " carry over", " five days of unused leave. [", "1"):
@@ -129,7 +129,7 @@ async def test_nothing_supported_leaves_nothing(checker: GroundingChecker) -> No
     assert stream.ungrounded == 2
 
 
-async def test_tokens_come_while_nobody_looks_and_stop_when_left() -> None:
+async def test_tokens_are_buffered_and_stop_when_left() -> None:
     """What was generated meanwhile is there at once; leaving early closes the generator; its error is raised."""
     closed = []
 
@@ -186,7 +186,7 @@ ODD = [
 async def test_what_must_be_copied_stands_so_in_a_source(
     triton: Triton, question: str, written: str, place: int | None
 ) -> None:
-    """A small model's sentences are believed when what they add to the question is a source's own wording."""
+    """A small model's sentences are supported when the words that they add to the question are copied from a source."""
     checker = await checking(triton, question, ODD, rephrased=False)
     grounded = await checker.check(written)
     assert (grounded.place if grounded else None) == place
