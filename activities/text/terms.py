@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 
 _WORD = re.compile(rf"[^\W_{HAN}]+")
+_LETTERS = re.compile(r"[^\W_]+")
 _WORD_OR_HAN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _SPACED_WORD = re.compile(rf"[^\W_{UNSPACED}]+")
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
@@ -61,10 +62,13 @@ def topic_words(text: str) -> set[str]:
 
 
 def topic_sequence(text: str) -> list[tuple[str, bool]]:
-    """Topic words in order, each with whether “and” or “or” joins it to the previous one; Chinese is ignored."""
+    """Topic words in their order, each with whether “and” or “or” joins it to the one before it.
+
+    For English texts: Chinese characters in them are not taken apart, so that they must be copied as a whole too.
+    """
     found: list[tuple[str, bool]] = []
     joined = False
-    for word in map(str.lower, _WORD.findall(text)):
+    for word in map(str.lower, _LETTERS.findall(text)):
         if word in TOPIC_STOP_WORDS:
             joined = joined or word in _JOINS
             continue
