@@ -37,8 +37,8 @@ async def test_nothing_is_served_without_a_valid_key(platform: Platform, header:
 
 
 @pytest.mark.parametrize("path", OPEN)
-async def test_what_shows_nothing_that_is_stored_is_open(platform: Platform, path: str) -> None:
-    """The page, its files, the API reference and the health checks need no key."""
+async def test_routes_without_stored_data_need_no_key(platform: Platform, path: str) -> None:
+    """The page, its files, the API reference and the health checks."""
     async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=30) as client:
         assert (await client.get(path)).status_code == 200
 
@@ -92,7 +92,7 @@ async def test_an_unknown_id_is_not_found(api: httpx.AsyncClient, method: str, p
     ],
 )
 async def test_a_bad_knowledge_base_is_refused(api: httpx.AsyncClient, body: dict[str, object]) -> None:
-    """400 says which field is wrong; nothing is created."""
+    """400 names the invalid field; nothing is created."""
     answer = await api.post("/knowledge-bases", json=body)
     assert answer.status_code == 400
     assert answer.json()["code"] == "invalid-request"
@@ -100,7 +100,7 @@ async def test_a_bad_knowledge_base_is_refused(api: httpx.AsyncClient, body: dic
 
 
 async def test_a_name_is_taken_once(api: httpx.AsyncClient, kb: str) -> None:
-    """409 for a second knowledge base of the name, in the language of the request."""
+    """409 for a second knowledge base with that name, in the language of the request."""
     answer = await api.post("/knowledge-bases", json={"name": kb}, headers={"Accept-Language": "zh-CN,zh"})
     assert answer.status_code == 409
     assert "已存在" in answer.json()["detail"]
@@ -132,15 +132,15 @@ async def test_a_knowledge_base_is_shown_changed_and_deleted(api: httpx.AsyncCli
         ("规章 制度.txt", "规章 制度.txt"),
     ],
 )
-async def test_names_never_lead_out(api: httpx.AsyncClient, kb: str, sent: str, kept: str) -> None:
-    """A name is only a name: steps out of a folder are dropped, the document works as any other."""
+async def test_names_never_leave_the_folder(api: httpx.AsyncClient, kb: str, sent: str, kept: str) -> None:
+    """A name is only a name: path segments such as `..` are dropped, and the document works like any other."""
     (document,) = await ready(api, kb, (sent, LEAVE.encode()))
     assert document["name"] == kept
 
 
 @pytest.mark.parametrize("name", ["文" * 300, "..", "a\x00b.txt"])
 async def test_an_impossible_name_is_refused_as_a_whole(api: httpx.AsyncClient, kb: str, name: str) -> None:
-    """400 with the reason, and none of the files of that request is taken."""
+    """400 with the reason, and no file of that request is accepted."""
     body = (
         "--x\r\n"
         'Content-Disposition: form-data; name="files"; filename="fine.txt"\r\n\r\nfine\r\n'
@@ -159,7 +159,7 @@ async def test_an_impossible_name_is_refused_as_a_whole(api: httpx.AsyncClient, 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/json", "text/plain"])
 async def test_an_upload_without_files_is_refused(api: httpx.AsyncClient, kb: str, content_type: str) -> None:
-    """400 as problem+json, whatever came instead."""
+    """400 as problem+json, whatever body came instead."""
     answer = await api.post(
         f"/knowledge-bases/{kb}/documents", content=b"--x--\r\n", headers={"Content-Type": content_type}
     )
@@ -200,7 +200,7 @@ async def test_a_bad_search_is_refused(api: httpx.AsyncClient, kb: str, body: di
 
 
 async def test_a_broken_last_event_id_is_refused(api: httpx.AsyncClient, kb: str) -> None:
-    """400 instead of a stream from somewhere."""
+    """400 instead of a stream from a wrong position."""
     asked = (await api.post(f"/knowledge-bases/{kb}/questions", json={"question": "What?"})).json()
     path = f"/questions/{asked['id']}/events"
     assert (await api.get(path, headers={"Last-Event-ID": "no-number"})).status_code == 400
@@ -208,7 +208,7 @@ async def test_a_broken_last_event_id_is_refused(api: httpx.AsyncClient, kb: str
 
 
 async def test_lists_come_in_pages(api: httpx.AsyncClient, kb: str) -> None:
-    """`next_cursor` leads through all documents, each once, and is null at the end."""
+    """Following `next_cursor` visits all documents, each once; it is null at the end."""
     await upload(api, kb, *[(f"{n}.txt", f"{LEAVE} {n}".encode()) for n in range(5)])
     names: list[str] = []
     cursor = ""
@@ -236,7 +236,7 @@ async def test_lists_come_in_pages(api: httpx.AsyncClient, kb: str) -> None:
 async def test_the_original_bytes_come_back(
     api: httpx.AsyncClient, kb: str, range_header: str | None, status: int, content: bytes
 ) -> None:
-    """Whole or in a range, always as a download that no browser runs."""
+    """Whole or a range, always as a download that no browser runs."""
     (document,) = await upload(api, kb, ("digits.txt", b"0123456789"))
     headers = {"Range": range_header} if range_header else {}
     answer = await api.get(f"/documents/{document['id']}/content", headers=headers)
@@ -255,7 +255,7 @@ async def test_metrics_are_served_to_a_key(platform: Platform, api: httpx.AsyncC
 
 
 async def test_no_key_is_in_any_log(platform: Platform, api: httpx.AsyncClient) -> None:
-    """Neither the key nor a wrong one that was tried is written down."""
+    """Neither a valid key nor a wrong one is logged."""
     tried = f"holdfast_{secrets.token_urlsafe(24)}"
     await api.get("/knowledge-bases", headers={"Authorization": f"Bearer {tried}"})
     logs = [path.read_text(errors="replace") for path in (platform.settings.data_dir / "logs").glob("*.log")]
@@ -271,7 +271,7 @@ async def test_the_data_folder_keeps_its_secret(platform: Platform) -> None:
 
 
 async def test_formats_are_listed_for_people(api: httpx.AsyncClient) -> None:
-    """What can be uploaded, as the code has it, with titles in the client's language."""
+    """The formats of the code, with titles in the client's language."""
     answer = (await api.get("/formats")).json()
     assert answer["next_cursor"] is None
     assert [item["name"] for item in answer["items"]] == [item.name for item in FORMATS]

@@ -1,4 +1,4 @@
-"""Texts to measure with: prose-like English and Chinese from a seeded vocabulary, or client_of's own files."""
+"""Texts to measure with: prose-like English and Chinese from a seeded vocabulary, or other people's own files."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from api.client import local_env
 
 
 def test_local_env_is_private_and_keeps_its_key(tmp_path: Path) -> None:
-    """Only the owner reads the key; a later start on another port renews the address alone."""
+    """Only the owner may read the key; a later start on another port changes the address alone."""
     local_env.write(tmp_path, "http://127.0.0.1:1", None)
     assert local_env.read(tmp_path) == {}
     local_env.write(tmp_path, "http://127.0.0.1:1", "secret")

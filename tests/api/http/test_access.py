@@ -1,4 +1,4 @@
-"""Who may do what: every route declares what it needs, and each role gets that and no more."""
+"""Access: every route declares its requirements, and each role gets exactly those rights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists
 from api.http.auth import KEY_SECONDS, OPEN_PATHS
 from tests.conftest import Platform, assert_eventually, finished, upload
 
-#: Litestar 2 warns of what its version 3 will leave out, here as when the application is served.
+#: Litestar 2 warns of features that version 3 drops, here as in the running application.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Deprecated '(query|header)' parameter:DeprecationWarning"),
@@ -51,7 +51,7 @@ CONTROL = CONTRIBUTE | OPERATE
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
-#: Every route that needs a key, and the roles that may use it (on what is there, and, where it is client_of's, theirs).
+#: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
 MAY: dict[str, set[str]] = {
     "GET /metrics": OPERATE,
     "GET /api/v1/formats": ALL,
@@ -148,10 +148,10 @@ def handlers(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
 
 
 @dataclass(frozen=True)
-class House:
-    """The API without what is behind it: only the catalogue is there, with one of each thing and a key of each role.
+class IsolatedApi:
+    """The API without its dependencies: only a catalogue, with one object of each kind and a key of each role.
 
-    Temporal, Milvus and Triton do not answer, so that what is let through ends with 503 where it needs them, and
+    Temporal, Milvus and Triton do not respond, so a request that access admits ends with 503 where it needs them, and
     nothing is deleted.
     """
 
@@ -173,12 +173,12 @@ class House:
             sent = {"files": {"files": ("leave.txt", b"Five days.")}, "headers": headers}
         elif route not in BODIES:
             sent = {"headers": headers}
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # streams end where Temporal is needed
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # streams end when they need Temporal
         async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=30) as client:
             return await client.request(method, path.format_map(ids), **sent)
 
     async def socket(self, key: str | None, path: str) -> str:
-        """The type of the first message that a socket gets: accepted, or closed before."""
+        """The type of the first message on a socket: accepted or closed."""
         got: list[Message] = []
         scope: Any = {
             "type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
@@ -198,7 +198,7 @@ class House:
 
 
 def settings_in(folder: Path) -> Settings:
-    """Settings under which nothing but the catalogue and the blobs answers."""
+    """Settings under which only the catalogue and the blobs respond."""
     nowhere = "127.0.0.1:1"
     return load(
         {
@@ -212,7 +212,7 @@ def settings_in(folder: Path) -> Settings:
 
 @asynccontextmanager
 async def started(app: Litestar) -> AsyncIterator[None]:
-    """The application with its services open. In one task, whose end the fixture's may not be."""
+    """The application with its services open, in one task: a fixture may end in another task than it began."""
     ready, over = asyncio.Event(), asyncio.Event()
 
     async def serve() -> None:
@@ -231,14 +231,14 @@ async def started(app: Litestar) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
-    """The application as it is served, not started."""
+    """The application as served, not started."""
     return create_app(settings_in(tmp_path_factory.mktemp("routes")))
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IsolatedApi]:
     """A started application."""
-    settings = settings_in(tmp_path_factory.mktemp("house"))
+    settings = settings_in(tmp_path_factory.mktemp("isolated_api"))
     await upgrade(settings)
     app, catalog = create_app(settings), Catalog(settings.catalog_url)
     kb = await catalog.knowledge_bases.create("handbook", "", "", Chunking(), "ann")
@@ -250,7 +250,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     (accepted,) = await catalog.intake.accept([sent])
     assert isinstance(accepted, Accepted)
     document = accepted.document
-    assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that who watches it comes to an end
+    assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that streams that watch it end
     await catalog.batches.record_state(batch.id, "ready")
     shared = {"kb": kb.name, "model": kb.name, "document_id": document.id, "batch_id": batch.id}
     keys, ids = {}, {}
@@ -259,7 +259,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
     async with started(app):
-        yield House(app, catalog, keys, ids)
+        yield IsolatedApi(app, catalog, keys, ids)
     await catalog.close()
 
 
@@ -267,22 +267,22 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
 
 def test_every_route_declares_what_it_needs(app: Litestar) -> None:
-    """HTTP, WebSocket and mounted ones; a route that is not in the tables of this test has no known rights."""
+    """HTTP, WebSocket and mounted ones; a route that is missing in this module's tables has no known rights."""
     declared = {route: declaration(handler) for route, handler in handlers(app)}
     assert [route for route, needed in declared.items() if needed is None] == []
     assert {route for route, needed in declared.items() if needed == PUBLIC} == OPEN
     assert {route for route, needed in declared.items() if isinstance(needed, Needs)} == MAY.keys()
 
 
-def test_public_routes_are_those_that_ask_for_no_key(app: Litestar) -> None:
-    """The paths that authentication leaves out and the routes that are declared public are the same."""
+def test_public_routes_are_those_without_authentication(app: Litestar) -> None:
+    """The paths that authentication excludes and the routes declared public are the same."""
     for route, handler in handlers(app):
         path = re.sub(r"{\w+}", "x", route.split(" ")[1])
         assert (declaration(handler) == PUBLIC) == any(re.match(pattern, path) for pattern in OPEN_PATHS), route
 
 
-def test_what_a_path_addresses_is_loaded_by_its_declaration(app: Litestar) -> None:
-    """A path with a parameter declares the resource, so that no handler takes an id on trust."""
+def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
+    """A path with a parameter declares the resource, so no handler trusts an id."""
     own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
     for route, handler in handlers(app):
         needed = declaration(handler)
@@ -291,8 +291,8 @@ def test_what_a_path_addresses_is_loaded_by_its_declaration(app: Litestar) -> No
             assert parameters == ({needed.parameter} if needed.resource else set()), route
 
 
-def test_a_handler_gets_only_records_that_were_let_through(app: Litestar) -> None:
-    """Each record that a handler asks for is the declared resource or its knowledge base; none loads its own."""
+def test_a_handler_gets_only_authorised_records(app: Litestar) -> None:
+    """Each record parameter is the declared resource or its knowledge base; no handler loads its own."""
     loads = re.compile(r"\.(knowledge_bases|documents|batches|conversations|questions)\.(get|by_id)\(")
     for route, handler in handlers(app):
         needed = declaration(handler)
@@ -305,19 +305,19 @@ def test_a_handler_gets_only_records_that_were_let_through(app: Litestar) -> Non
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_each_role_gets_what_is_its_own(house: House, role: str) -> None:
-    """On every route: 403 that names a role where the table says no, and anything but a refusal where it says yes."""
-    await house.catalog.batches.record_state(
-        house.ids[role]["batch_id"], "ready"
-    )  # so that who watches it comes to an end
+async def test_each_role_has_exactly_its_rights(isolated_api: IsolatedApi, role: str) -> None:
+    """On every route: 403 that names a role if the table excludes the role, and no refusal if it includes it."""
+    await isolated_api.catalog.batches.record_state(
+        isolated_api.ids[role]["batch_id"], "ready"
+    )  # so that streams that watch it end
     for route, may in MAY.items():
         if route.startswith("WS "):
-            path = route.split(" ")[1].format_map(house.ids[role])
-            assert await house.socket(house.keys[role], path) == "websocket.accept", route
+            path = route.split(" ")[1].format_map(isolated_api.ids[role])
+            assert await isolated_api.socket(isolated_api.keys[role], path) == "websocket.accept", route
             continue
-        ids = house.ids[role]
+        ids = isolated_api.ids[role]
         ids["id"] = ids["conversation"] if "/conversations/" in route else ids["question"]
-        answer = await house.call(role, route)
+        answer = await isolated_api.call(role, route)
         if role in may:
             assert answer.status_code not in (401, 403, 404, 405), (route, answer.text)
             assert answer.status_code < 500 or answer.status_code == 503, (route, answer.text)
@@ -328,26 +328,26 @@ async def test_each_role_gets_what_is_its_own(house: House, role: str) -> None:
 
 
 @pytest.mark.parametrize("route", [route for route in MAY if route.split(" ")[1].startswith((QUESTION, CONVERSATION))])
-async def test_what_somebody_asked_is_theirs(house: House, route: str) -> None:
-    """Nobody else finds it, not even who may do everything."""
-    theirs = house.ids["reader"]
+async def test_only_the_asker_sees_a_question(isolated_api: IsolatedApi, route: str) -> None:
+    """Other users get 404, even the role with all rights."""
+    theirs = isolated_api.ids["reader"]
     found = theirs["conversation"] if CONVERSATION in route else theirs["question"]
     for role in ("contributor", "admin", "auditor", "operator"):
-        house.ids[role]["id"] = found
-        answer = await house.call(role, route)
+        isolated_api.ids[role]["id"] = found
+        answer = await isolated_api.call(role, route)
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), route
 
 
-async def test_the_record_of_a_question_is_for_its_asker_and_for_auditors(house: House) -> None:
+async def test_the_record_of_a_question_is_for_its_asker_and_for_auditors(isolated_api: IsolatedApi) -> None:
     """Others get 404, operators too."""
     for role in ROLES:
-        house.ids[role]["id"] = house.ids["reader"]["question"]
-        answer = await house.call(role, "GET /api/v1/audit/questions/{id}")
+        isolated_api.ids[role]["id"] = isolated_api.ids["reader"]["question"]
+        answer = await isolated_api.call(role, "GET /api/v1/audit/questions/{id}")
         assert answer.status_code == (200 if role in AUDIT | {"reader"} else 404), role
 
 
-async def test_a_route_that_forgot_its_declaration_is_refused(house: House) -> None:
-    """For everybody: it is closed until client_of decides who may use it."""
+async def test_a_route_without_a_declaration_is_refused(isolated_api: IsolatedApi) -> None:
+    """For every role: it stays closed until it declares its access."""
 
     @get("/forgotten")
     async def forgotten() -> str:
@@ -358,18 +358,18 @@ async def test_a_route_that_forgot_its_declaration_is_refused(house: House) -> N
         await socket.accept()
         await socket.close()
 
-    app = create_app(settings_in(Path(house.app.state.settings.data_dir)))
+    app = create_app(settings_in(Path(isolated_api.app.state.settings.data_dir)))
     app.register(forgotten)
     app.register(forgotten_socket)
     async with started(app):
-        copy = House(app, house.catalog, house.keys, house.ids)
+        copy = IsolatedApi(app, isolated_api.catalog, isolated_api.keys, isolated_api.ids)
         for role in ROLES:
             assert (await copy.call(role, "GET /forgotten")).status_code == 403
-            assert await copy.socket(house.keys[role], "/forgotten-socket") == "websocket.close"
+            assert await copy.socket(isolated_api.keys[role], "/forgotten-socket") == "websocket.close"
 
 
-async def test_a_socket_is_refused_as_a_request_is(house: House) -> None:
-    """Before it is accepted: without a key, with a wrong one, with a role that is too low, for what is not there."""
+async def test_a_socket_is_refused_as_a_request_is(isolated_api: IsolatedApi) -> None:
+    """Before it is accepted: no key, a wrong key, too low a role, or a missing object."""
 
     @websocket("/managers/{kb:str}", access=needs("manager", "knowledge_base"))
     async def managers(socket: WebSocket[Any, Any, Any], knowledge_base: KnowledgeBase) -> None:
@@ -377,63 +377,63 @@ async def test_a_socket_is_refused_as_a_request_is(house: House) -> None:
         await socket.send_text(knowledge_base.name)
         await socket.close()
 
-    app = create_app(settings_in(Path(house.app.state.settings.data_dir)))
+    app = create_app(settings_in(Path(isolated_api.app.state.settings.data_dir)))
     app.register(managers)
     async with started(app):
-        copy = House(app, house.catalog, house.keys, house.ids)
-        assert await copy.socket(house.keys["manager"], "/managers/handbook") == "websocket.accept"
-        for key in (None, "holdfast_wrong", house.keys["reader"], house.keys["auditor"]):
+        copy = IsolatedApi(app, isolated_api.catalog, isolated_api.keys, isolated_api.ids)
+        assert await copy.socket(isolated_api.keys["manager"], "/managers/handbook") == "websocket.accept"
+        for key in (None, "holdfast_wrong", isolated_api.keys["reader"], isolated_api.keys["auditor"]):
             assert await copy.socket(key, "/managers/handbook") == "websocket.close"
-        assert await copy.socket(house.keys["manager"], "/managers/nope") == "websocket.close"
+        assert await copy.socket(isolated_api.keys["manager"], "/managers/nope") == "websocket.close"
 
 
 class Grants(Access):
-    """Roles for each knowledge base by name, as grants will give them."""
+    """Roles for each knowledge base by name, as grants will assign them."""
 
     def __init__(self, catalog: Catalog, roles: dict[str, KnowledgeBaseRole]) -> None:
         super().__init__(catalog)
         self._roles = roles
 
     async def role_in(self, principal: Principal, knowledge_base: KnowledgeBase) -> KnowledgeBaseRole | None:
-        """The role that was given; None if none was."""
+        """The granted role; None without one."""
         return self._roles.get(knowledge_base.name)
 
 
-async def test_a_role_can_be_each_knowledge_bases_own(house: House) -> None:
-    """What decides gets the caller and the knowledge base: without a role nothing of it is there, not even listed."""
-    ids = house.ids["contributor"]
+async def test_a_role_can_depend_on_the_knowledge_base(isolated_api: IsolatedApi) -> None:
+    """The decision gets caller and knowledge base: without a role nothing of it exists, not even in the list."""
+    ids = isolated_api.ids["contributor"]
     ids["id"] = ids["question"]
-    before = house.app.state.access
+    before = isolated_api.app.state.access
     inside = [
         route
         for route in MAY
         if route.startswith(("GET", "POST")) and re.search("{(kb|document_id|batch_id|model)}", route)
     ]
     try:
-        house.app.state.access = Grants(house.catalog, {})
+        isolated_api.app.state.access = Grants(isolated_api.catalog, {})
         for route in [*inside, f"GET {QUESTION}", "POST /v1/chat/completions"]:
-            assert (await house.call("contributor", route)).status_code == 404, route
-        assert (await house.call("contributor", "GET /api/v1/knowledge-bases")).json()["items"] == []
-        assert (await house.call("contributor", "GET /v1/models")).json()["data"] == []
-        house.app.state.access = Grants(house.catalog, {ids["kb"]: "reader"})
-        assert (await house.call("contributor", f"GET {DOCUMENT}")).status_code == 200
-        assert (await house.call("contributor", f"PATCH {DOCUMENT}")).status_code == 403
-        house.app.state.access = Grants(house.catalog, {ids["kb"]: "manager"})
-        assert (await house.call("reader", f"PATCH {KB}")).status_code == 200
+            assert (await isolated_api.call("contributor", route)).status_code == 404, route
+        assert (await isolated_api.call("contributor", "GET /api/v1/knowledge-bases")).json()["items"] == []
+        assert (await isolated_api.call("contributor", "GET /v1/models")).json()["data"] == []
+        isolated_api.app.state.access = Grants(isolated_api.catalog, {ids["kb"]: "reader"})
+        assert (await isolated_api.call("contributor", f"GET {DOCUMENT}")).status_code == 200
+        assert (await isolated_api.call("contributor", f"PATCH {DOCUMENT}")).status_code == 403
+        isolated_api.app.state.access = Grants(isolated_api.catalog, {ids["kb"]: "manager"})
+        assert (await isolated_api.call("reader", f"PATCH {KB}")).status_code == 200
     finally:
-        house.app.state.access = before
+        isolated_api.app.state.access = before
 
 
-async def test_an_upload_finds_only_batches_of_its_knowledge_base(house: House) -> None:
-    """What is in another one is not there, whatever its state: the caller may have no access to it."""
+async def test_an_upload_finds_only_batches_of_its_knowledge_base(isolated_api: IsolatedApi) -> None:
+    """One of another knowledge base is not found, whatever its state: the caller may have no access to it."""
     name = f"other-{secrets.token_hex(4)}"
-    await house.catalog.knowledge_bases.create(name, "", "", Chunking(), "ann")
-    before = house.ids["admin"]
-    house.ids["admin"] = {**before, "kb": name, "batch": before["batch_id"]}
+    await isolated_api.catalog.knowledge_bases.create(name, "", "", Chunking(), "ann")
+    before = isolated_api.ids["admin"]
+    isolated_api.ids["admin"] = {**before, "kb": name, "batch": before["batch_id"]}
     try:
-        answer = await house.call("admin", f"POST {KB}/documents?batch={{batch}}")
+        answer = await isolated_api.call("admin", f"POST {KB}/documents?batch={{batch}}")
     finally:
-        house.ids["admin"] = before
+        isolated_api.ids["admin"] = before
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     assert before["batch_id"] in answer.json()["detail"]
 
@@ -442,7 +442,7 @@ async def test_an_upload_finds_only_batches_of_its_knowledge_base(house: House) 
 
 
 def key_of(platform: Platform, *arguments: str) -> str:
-    """A key that the command line makes."""
+    """A key that the command line creates."""
     made = platform.holdfast("key", "create", *arguments)
     assert made.returncode == 0, made.stderr
     return made.stdout.strip()
@@ -455,7 +455,7 @@ def client(platform: Platform, key: str) -> httpx.AsyncClient:
 
 
 async def test_a_reader_changes_nothing(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:
-    """With a key that names no role: it reads and asks; deleting, creating and uploading are 403 and do nothing."""
+    """With a key of the default role: it reads and asks; deleting, creating and uploading get 403 and do nothing."""
     (document,) = await upload(api, kb, ("leave.txt", LEAVE))
     await finished(api, document["id"])
     form = {"files": ("more.txt", b"More.")}
@@ -477,7 +477,7 @@ async def test_a_reader_changes_nothing(platform: Platform, api: httpx.AsyncClie
 
 
 async def test_a_contributor_uploads_and_a_manager_deletes(platform: Platform, kb: str) -> None:
-    """Each does what the one below it may not."""
+    """Each may do more than the role below it."""
     async with (
         client(platform, key_of(platform, "--subject", "carl", "--role", "contributor")) as contributor,
         client(platform, key_of(platform, "--subject", "mia", "--role", "manager")) as manager,
@@ -492,7 +492,7 @@ async def test_a_contributor_uploads_and_a_manager_deletes(platform: Platform, k
 
 
 async def test_a_revoked_key_ends_within_seconds(platform: Platform, api: httpx.AsyncClient) -> None:
-    """401 for requests and sockets, and the trail says that it was revoked."""
+    """401 for requests and sockets, and the trail records the revocation."""
     key = key_of(platform, "--subject", "rex")
     listed = json.loads(platform.holdfast("key", "list", "--json").stdout)["items"]
     (id,) = [each["id"] for each in listed if each["subject"] == "rex" and not each["revoked_at"]]

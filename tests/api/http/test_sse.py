@@ -1,4 +1,4 @@
-"""Server-sent events: signs of life while nothing happens, and resuming where a reader left off."""
+"""Server-sent events: keep-alive comments during silence, and resuming at the reader's position."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from api.stack.processes import free_port
 
 
 def sent(events: EventStream) -> AsyncIterator[bytes]:
-    """What goes to the reader, piece by piece."""
+    """The chunks that go to the reader."""
     return aiter(event_stream(events).iterator)  # type: ignore[arg-type]
 
 
@@ -29,7 +29,7 @@ def message(number: int) -> Event:
 
 
 async def test_events_are_sent_as_they_are() -> None:
-    """In order, each with name, id and data, and then the stream ends."""
+    """In order, each with name, id and data; then the stream ends."""
 
     async def events() -> EventStream:
         for number in (1, 2, 3):
@@ -40,7 +40,7 @@ async def test_events_are_sent_as_they_are() -> None:
 
 
 async def test_only_the_first_event_can_be_a_repetition() -> None:
-    """A state that the reader has is not sent again; one that comes back after another state is."""
+    """The reader's last state is not sent again; one that returns after another state is."""
 
     async def events(*numbers: int) -> EventStream:
         for number in numbers:
@@ -54,8 +54,8 @@ async def test_only_the_first_event_can_be_a_repetition() -> None:
     assert await ids(None, 1, 2) == [1, 2]
 
 
-async def test_a_silent_stream_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comments come while an event is awaited; the event itself is neither lost nor repeated."""
+async def test_a_silent_stream_sends_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comments arrive while an event is awaited; the event itself is neither lost nor repeated."""
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
     happened = asyncio.Event()
 
@@ -73,8 +73,8 @@ async def test_a_silent_stream_shows_signs_of_life(monkeypatch: pytest.MonkeyPat
     assert [piece for piece in rest if piece != b": alive\r\n\r\n"] == [message(2).wire]
 
 
-async def test_a_lively_stream_has_no_comments() -> None:
-    """Only silence is filled."""
+async def test_a_busy_stream_has_no_comments() -> None:
+    """Comments are sent during silence only."""
 
     async def events() -> EventStream:
         for number in range(200):
@@ -85,7 +85,7 @@ async def test_a_lively_stream_has_no_comments() -> None:
 
 
 async def test_an_error_ends_the_stream() -> None:
-    """What the source raises reaches the server, after the events before it."""
+    """The source's exception reaches the server, after the events before it."""
 
     async def events() -> EventStream:
         yield message(1)
@@ -98,7 +98,7 @@ async def test_an_error_ends_the_stream() -> None:
 
 
 async def test_a_reader_that_leaves_ends_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The source is told at once, so that nothing goes on for nobody."""
+    """The source is closed at once, so nothing runs without a reader."""
     monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
     waiting, ended = asyncio.Event(), asyncio.Event()
 
@@ -122,8 +122,8 @@ async def test_a_reader_that_leaves_ends_the_source(monkeypatch: pytest.MonkeyPa
     await ended.wait()
 
 
-async def test_a_reader_that_stops_reading_holds_up_nobody() -> None:
-    """The server makes no more events for it than its line takes, while others get theirs."""
+async def test_a_reader_that_stops_reading_delays_no_other() -> None:
+    """The server produces no more events for it than its connection buffers, while others get theirs."""
     made = {"slow": 0, "quick": 0}
 
     async def events(reader: str) -> EventStream:
@@ -143,9 +143,9 @@ async def test_a_reader_that_stops_reading_holds_up_nobody() -> None:
     async with served(Litestar([slow_stream, quick_stream])) as port:
         slow, writer = await asyncio.open_connection("127.0.0.1", port, limit=1000)
         writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        await slow.readline()  # and no more than that
+        await slow.readline()  # and then stops reading
         before = -1
-        while made["slow"] != before:  # its line takes some megabytes
+        while made["slow"] != before:  # its connection buffers some megabytes
             before = made["slow"]
             await asyncio.sleep(0.2)
         async with (
@@ -161,7 +161,7 @@ async def test_a_reader_that_stops_reading_holds_up_nobody() -> None:
 
 @asynccontextmanager
 async def served(app: Litestar) -> AsyncIterator[int]:
-    """The app on a free port, as it is served in production."""
+    """The app on a free port, served as in production."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
@@ -173,7 +173,7 @@ async def served(app: Litestar) -> AsyncIterator[int]:
 
 
 def test_a_stream_is_neither_buffered_nor_cached() -> None:
-    """Proxies are told so."""
+    """Its headers forbid it to proxies."""
 
     async def events() -> EventStream:
         yield message(1)
@@ -194,7 +194,7 @@ def test_a_reader_resumes_where_it_was(id: str | None, offset: int) -> None:
     "id", ["-1", "1.5", "abc", "1 ", " 1", "+1", "0x1", "1_000", "٣", "²", "1000000000", "9" * 5000]
 )
 def test_an_id_of_another_stream_is_refused(id: str) -> None:
-    """Anything but a small number is the caller's mistake, told in a short sentence."""
+    """Anything but a small number is a client error with a short sentence."""
     with pytest.raises(InvalidRequest) as caught:
         last_offset(id)
     assert "Last-Event-ID" in str(caught.value)

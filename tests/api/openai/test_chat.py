@@ -7,7 +7,7 @@ from api.openai.chat import Sent
 
 
 def test_a_sentence_is_sent_when_it_was_checked() -> None:
-    """What a language model is just writing is held back until its source is known."""
+    """A sentence in progress is held back until its source is known."""
     sent = Sent()
     pieces = [sent.take(DeltaEvent(text=each)) for each in ("Five ", "days", " [1]", " It is said", " [2]", " And")]
     assert pieces == ["", "", "Five days [1]", "", " It is said [2]", ""]
@@ -15,7 +15,7 @@ def test_a_sentence_is_sent_when_it_was_checked() -> None:
 
 
 def test_an_invention_never_reaches_the_client() -> None:
-    """A sentence that is taken back was never sent, and the answer goes on after it."""
+    """A withdrawn sentence was never sent, and the answer continues after it."""
     sent = Sent()
     assert sent.take(DeltaEvent(text="Five days. [1] The king says so")) == "Five days. [1]"
     assert sent.take(ResetEvent()) == ""
@@ -24,8 +24,8 @@ def test_an_invention_never_reaches_the_client() -> None:
     assert sent.finish("Five days. [1] In writing. [2]", "en") == ""
 
 
-def test_what_was_sent_is_not_sent_again() -> None:
-    """A generation that starts over repeats nothing, and goes on where the client is."""
+def test_sent_text_is_not_sent_again() -> None:
+    """A generation that starts over repeats nothing, and continues at the client's position."""
     sent = Sent()
     assert sent.take(DeltaEvent(text="Five days. [1]")) == "Five days. [1]"
     assert sent.take(ResetEvent()) == ""
@@ -34,8 +34,8 @@ def test_what_was_sent_is_not_sent_again() -> None:
     ]  # fmt: skip
 
 
-def test_an_answer_that_became_another_one_is_said_at_the_end() -> None:
-    """What cannot be taken back is followed by the checked answer, marked as such."""
+def test_a_changed_answer_follows_at_the_end() -> None:
+    """Sent text that cannot be withdrawn is followed by the checked answer, marked as such."""
     sent = Sent()
     sent.take(DeltaEvent(text="Ten days. [1]"))
     sent.take(ResetEvent())
@@ -45,5 +45,5 @@ def test_an_answer_that_became_another_one_is_said_at_the_end() -> None:
 
 
 def test_an_answer_that_was_only_recorded_is_sent_whole() -> None:
-    """Without a single piece before, the end brings everything."""
+    """Without any earlier delta, the end sends all of it."""
     assert Sent().finish("Nothing is known of that.", "en") == "Nothing is known of that."

@@ -14,12 +14,12 @@ from api.openai.schemas import Message
 
 
 def message(role: str, content: Any) -> Message:
-    """A message as it comes over the line."""
+    """A message as parsed from a request."""
     return msgspec.convert({"role": role, "content": content}, Message)
 
 
 def test_messages_become_turns() -> None:
-    """Questions and answers are paired; what was never answered belongs to the next question."""
+    """Questions and answers are paired; an unanswered question joins the next one."""
     found = parse_messages(
         [
             message("system", "Be brief."),
@@ -45,11 +45,11 @@ def test_a_long_conversation_is_cut_at_its_beginning() -> None:
 
 
 def test_a_greeting_of_the_assistant_is_no_turn() -> None:
-    """Clients like to begin with one."""
+    """Clients often begin with one."""
     assert parse_messages([message("assistant", "Hello!"), message("user", "Why?")]).turns == []
 
 
-def test_an_answer_must_be_asked_for() -> None:
-    """Without a question at the end there is nothing to do."""
+def test_a_question_must_come_last() -> None:
+    """Without a question at the end the request is invalid."""
     with pytest.raises(InvalidRequest):
         parse_messages([message("user", "Why?"), message("assistant", "So.")])

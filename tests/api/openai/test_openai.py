@@ -1,4 +1,4 @@
-"""The OpenAI-compatible API, used by the real client, unmodified."""
+"""The OpenAI-compatible API, with OpenAI's unmodified client."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def asking(text: str) -> Any:
 
 
 async def test_an_answer_comes_with_its_sources(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
-    """A plain call gives the recorded answer, its sources in `holdfast`, and what it cost."""
+    """A plain call returns the recorded answer, its sources in `holdfast`, and its token usage."""
     answer = await client.chat.completions.create(model=handbook, messages=asking(QUESTION))
     (choice,) = answer.choices
     assert (answer.object, answer.model, choice.finish_reason) == ("chat.completion", handbook, "stop")
@@ -80,7 +80,7 @@ async def test_an_answer_comes_with_its_sources(client: AsyncOpenAI, api: httpx.
 
 
 async def test_a_question_of_a_client_is_in_no_list(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
-    """The client keeps its own conversations; ours has an id, by which it is found and deleted."""
+    """Clients keep their own conversations; Holdfast's has an id for lookup and deletion."""
     answer = await client.chat.completions.create(model=handbook, messages=asking(QUESTION))
     id = (answer.choices[0].message.model_extra or {})["holdfast"]["conversation_id"]
     assert (await api.get("/conversations", params={"kb": handbook})).json()["items"] == []
@@ -90,7 +90,7 @@ async def test_a_question_of_a_client_is_in_no_list(client: AsyncOpenAI, api: ht
 
 @pytest.mark.parametrize("mode", ["extractive", "generative"])
 async def test_an_answer_is_streamed(client: AsyncOpenAI, handbook: str, mode: str) -> None:
-    """The pieces end with the checked answer; the last one has the sources, and then comes the usage."""
+    """The deltas add up to the checked answer; the last one has the sources, followed by the usage."""
     stream = await client.chat.completions.create(
         model=handbook,
         messages=asking(QUESTION),
@@ -115,8 +115,8 @@ async def test_an_answer_is_streamed(client: AsyncOpenAI, handbook: str, mode: s
     assert usage.usage.completion_tokens > 0
 
 
-async def test_a_stream_is_what_the_wire_format_says(platform: Platform, handbook: str) -> None:
-    """Lines of `data:` with JSON, `[DONE]` at the end, not compressed, no usage unless it was asked for."""
+async def test_a_stream_follows_the_wire_format(platform: Platform, handbook: str) -> None:
+    """Lines of `data:` with JSON, `[DONE]` at the end, not compressed, no usage unless requested."""
     async with httpx.AsyncClient(trust_env=False, timeout=50) as http:
         answer = await http.post(
             f"{platform.url}/v1/chat/completions",
@@ -131,8 +131,8 @@ async def test_a_stream_is_what_the_wire_format_says(platform: Platform, handboo
     assert all("usage" not in msgspec.json.decode(line.removeprefix("data: ")) for line in lines[:-1])
 
 
-async def test_the_clients_own_helper_understands_the_stream(client: AsyncOpenAI, handbook: str) -> None:
-    """What the client accumulates of the pieces is the answer, with its sources."""
+async def test_the_clients_stream_helper_works(client: AsyncOpenAI, handbook: str) -> None:
+    """The answer that the client accumulates has its sources."""
     async with client.chat.completions.stream(model=handbook, messages=asking(QUESTION)) as stream:
         whole = await stream.get_final_completion()
     message = whole.choices[0].message
@@ -141,7 +141,7 @@ async def test_the_clients_own_helper_understands_the_stream(client: AsyncOpenAI
 
 
 async def test_the_synchronous_client_works_too(platform: Platform, handbook: str) -> None:
-    """As in the README."""
+    """With the README's example."""
 
     def call() -> str:
         with httpx.Client(trust_env=False, timeout=50) as http:
@@ -153,7 +153,7 @@ async def test_the_synchronous_client_works_too(platform: Platform, handbook: st
 
 
 async def test_usual_fields_are_no_error(client: AsyncOpenAI, handbook: str) -> None:
-    """What clients send along does not matter, if it cannot be honoured."""
+    """Common fields that Holdfast does not support are ignored."""
     answer = await client.chat.completions.create(
         model=handbook,
         messages=[
@@ -168,15 +168,17 @@ async def test_usual_fields_are_no_error(client: AsyncOpenAI, handbook: str) -> 
     assert "five days" in (answer.choices[0].message.content or "")
 
 
-async def test_what_is_not_in_the_documents_is_said_so(client: AsyncOpenAI, handbook: str) -> None:
-    """The refusal is a normal answer, and a program can tell."""
+async def test_a_question_without_an_answer_is_told_so(client: AsyncOpenAI, handbook: str) -> None:
+    """The refusal is a normal answer, and programs can detect it."""
     answer = await client.chat.completions.create(model=handbook, messages=asking("Who painted the Mona Lisa?"))
     grounds = (answer.choices[0].message.model_extra or {})["holdfast"]
     assert (grounds["found"], answer.choices[0].finish_reason) == (False, "stop")
 
 
-async def test_what_was_said_before_is_handed_on(client: AsyncOpenAI, handbook: str, platform: Platform) -> None:
-    """The client's own turns are what the run gets as its history."""
+async def test_earlier_messages_are_the_history_of_the_run(
+    client: AsyncOpenAI, handbook: str, platform: Platform
+) -> None:
+    """The run gets the client's own turns."""
     messages: Any = [
         {"role": "user", "content": "What about leave?"},
         {"role": "assistant", "content": "Five days can be carried over."},
@@ -193,7 +195,7 @@ async def test_what_was_said_before_is_handed_on(client: AsyncOpenAI, handbook: 
 async def test_a_client_that_leaves_cancels_its_question(
     client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, stream: bool
 ) -> None:
-    """Nobody is answered who is not there any more."""
+    """No question is answered without a client."""
     worker = platform.pid_of("worker-interactive")
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -203,7 +205,7 @@ async def test_a_client_that_leaves_cancels_its_question(
         question = await assert_eventually(lambda: asked_of(platform, handbook))
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        await asyncio.sleep(1)  # the API hears of it, and tells Temporal
+        await asyncio.sleep(1)  # the API detects it and cancels the run
     finally:
         os.kill(worker, signal.SIGCONT)
 
@@ -217,7 +219,7 @@ async def test_a_client_that_leaves_cancels_its_question(
 async def test_a_reader_that_leaves_in_the_middle_cancels_too(
     api: httpx.AsyncClient, handbook: str, platform: Platform
 ) -> None:
-    """A stream that has begun, and is closed before its end, ends the question."""
+    """Closing a stream before its end cancels the question."""
     worker = platform.pid_of("worker-interactive")
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -230,7 +232,7 @@ async def test_a_reader_that_leaves_in_the_middle_cancels_too(
                 json={"model": handbook, "messages": asking(QUESTION), "stream": True},
             ) as answer,
         ):
-            assert answer.status_code == 200  # known although there is no word yet
+            assert answer.status_code == 200  # sent before the first word
         await asyncio.sleep(1)
     finally:
         os.kill(worker, signal.SIGCONT)
@@ -243,7 +245,7 @@ async def test_a_reader_that_leaves_in_the_middle_cancels_too(
 
 
 async def asked_of(platform: Platform, kb: str) -> str | None:
-    """The question that was asked last of a knowledge base."""
+    """The last question that was asked of a knowledge base."""
     catalog = Catalog(platform.settings.catalog_url)
     try:
         found = await catalog.audit.page(None, 1, knowledge_base=kb, action="question.ask")
@@ -256,7 +258,7 @@ async def asked_of(platform: Platform, kb: str) -> str | None:
 
 
 async def test_an_unknown_model_is_not_found(client: AsyncOpenAI) -> None:
-    """As the client's own error, with OpenAI's code."""
+    """The client raises its own error, with OpenAI's code."""
     with pytest.raises(openai.NotFoundError) as caught:
         await client.chat.completions.create(model="nope", messages=asking("Why?"))
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
@@ -293,14 +295,14 @@ async def test_a_bad_key_is_refused(platform: Platform) -> None:
 async def test_bad_messages_are_refused(
     client: AsyncOpenAI, kb: str, messages: Any, code: str, param: str | None
 ) -> None:
-    """400 says what is wrong, and where; nothing is noted as asked."""
+    """400 with the place and the mistake; no question is recorded."""
     with pytest.raises(openai.BadRequestError) as caught:
         await client.chat.completions.create(model=kb, messages=messages)
     assert (caught.value.code, caught.value.param, caught.value.type) == (code, param, "invalid_request_error")
 
 
 async def test_several_answers_at_once_are_refused(client: AsyncOpenAI, kb: str) -> None:
-    """One question has one answer: that cannot be ignored."""
+    """One question has one answer: `n` cannot be ignored."""
     with pytest.raises(openai.BadRequestError) as caught:
         await client.chat.completions.create(model=kb, messages=asking("Why?"), n=2)
     assert caught.value.param == "n"
@@ -308,7 +310,7 @@ async def test_several_answers_at_once_are_refused(client: AsyncOpenAI, kb: str)
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nowhere", 404), ("DELETE", "/v1/models", 405)])
 async def test_a_wrong_path_has_the_same_shape(platform: Platform, method: str, path: str, status: int) -> None:
-    """Routing errors can be read by the client as well."""
+    """The client can parse routing errors too."""
     async with httpx.AsyncClient(base_url=platform.url, trust_env=False) as http:
         answer = await http.request(method, path, headers={"Authorization": f"Bearer {platform.key}"})
     assert answer.status_code == status
@@ -319,7 +321,7 @@ async def test_a_wrong_path_has_the_same_shape(platform: Platform, method: str, 
 async def test_without_triton_there_is_a_clear_error(
     client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str, platform: Platform, model: str
 ) -> None:
-    """503 at once instead of a question that waits; nothing was asked; afterwards it works again."""
+    """503 at once instead of a waiting question; nothing is recorded; afterwards it works again."""
     await client.embeddings.create(model=model, input="text")
     with down(platform, "triton"):
         for stream in (False, True):
@@ -341,7 +343,7 @@ async def test_without_triton_there_is_a_clear_error(
 
 
 async def test_models_are_knowledge_bases(client: AsyncOpenAI, kb: str) -> None:
-    """Each is listed with who made it, and can be looked at."""
+    """Each is listed with its creator and can be retrieved."""
     listed = [model async for model in await client.models.list()]
     (mine,) = [model for model in listed if model.id == kb]
     assert (mine.object, mine.owned_by) == ("model", "admin")
@@ -364,7 +366,7 @@ async def test_texts_become_vectors(client: AsyncOpenAI, model: str) -> None:
 
 
 async def test_a_query_finds_its_passage(client: AsyncOpenAI, model: str) -> None:
-    """Texts are passages unless they are called queries, and the two are told apart."""
+    """Texts are passages unless they are marked as queries, and the two are embedded differently."""
     passages = await client.embeddings.create(model=model, input=[LEAVE, VISA])
     query = await client.embeddings.create(model=model, input=QUESTION, extra_body={"input_type": "query"})
     plain = await client.embeddings.create(model=model, input=QUESTION)
@@ -390,14 +392,14 @@ async def test_a_query_finds_its_passage(client: AsyncOpenAI, model: str) -> Non
     ids=["tokens", "lists", "nothing", "empty", "blank", "many", "long", "dimensions", "format", "type"],
 )
 async def test_bad_input_of_embeddings_is_refused(client: AsyncOpenAI, model: str, wrong: Any) -> None:
-    """400 with a sentence: no token lists, no cut-off texts, no other length of vectors."""
+    """400 with a sentence: no token lists, no truncation, no other dimension of vectors."""
     with pytest.raises(openai.BadRequestError) as caught:
         await client.embeddings.create(model=model, **wrong)
     assert caught.value.message
 
 
 async def test_another_embedding_model_is_not_found(client: AsyncOpenAI) -> None:
-    """Vectors of another model than the one that was asked for would be worse than none."""
+    """Vectors of another model than the requested one would be worse than none."""
     with pytest.raises(openai.NotFoundError) as caught:
         await client.embeddings.create(model="text-embedding-3-small", input="text")
     assert caught.value.code == "model_not_found"

@@ -1,4 +1,4 @@
-"""The asking service: what it refuses, what it leaves behind, and how a question's events end."""
+"""The asking service: what it refuses, what a failed start leaves, and how a question's events end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CITATION = Citation(n=1, document_id="0" * 32, document_name="a.pdf", version=1,
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> Settings:
-    """A catalogue in a folder of its own; nothing else is there."""
+    """A catalogue in its own folder; no other service runs."""
     addresses = {name: f"127.0.0.1:{free_port()}" for name in ("HOLDFAST_TEMPORAL_ADDRESS", "HOLDFAST_TRITON_ADDRESS")}
     settings = load({"HOLDFAST_DATA": str(tmp_path / "data"), **addresses})
     await upgrade(settings)
@@ -88,8 +88,10 @@ async def test_a_query_is_checked(alone: Asking, leave: KnowledgeBase, settings:
         await alone.check(leave, "Why?", ["0" * 32])
 
 
-async def test_a_question_without_a_run_is_not_there(alone: Asking, stores: Stores, leave: KnowledgeBase) -> None:
-    """While Temporal is down nothing is left of a question, and a conversation is as it was before it."""
+async def test_a_question_whose_run_cannot_start_is_withdrawn(
+    alone: Asking, stores: Stores, leave: KnowledgeBase
+) -> None:
+    """While Temporal is down nothing of a question remains, and its conversation is unchanged."""
     query = await alone.check(leave, QUESTION)
     first = await stores.catalog.questions.create(leave.id, "What about leave?", "extractive", None, "ann")
     for conversation in (None, first.conversation_id):
@@ -100,7 +102,7 @@ async def test_a_question_without_a_run_is_not_there(alone: Asking, stores: Stor
 
 
 async def test_a_question_is_its_askers(alone: Asking, stores: Stores, leave: KnowledgeBase) -> None:
-    """Others find none."""
+    """Other users get NotFound."""
     question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
     assert await alone.get(question.id, "ann") == question
     with pytest.raises(NotFound):
@@ -120,15 +122,15 @@ def asked(**fields: Any) -> Question:
     return Question(**record | fields)
 
 
-def test_a_record_tells_the_end_of_an_answer() -> None:
+def test_a_record_yields_the_end_of_an_answer() -> None:
     """Sources, then the whole answer in place of the part that a reader may have, then the end."""
     done = DoneEvent(answer="Five.", citations=[CITATION], mode="generative", found=True, fallback=None, withheld=2)
     record = asked(answer="Five.", found=True, citations=[CITATION], mode="generative", withheld=2)
     assert list(recorded(record)) == [SourcesEvent(sources=[SOURCE]), ResetEvent(), DeltaEvent(text="Five."), done]
 
 
-def test_a_record_tells_why_there_is_no_answer() -> None:
-    """Its reason, or that something went wrong where none was noted."""
+def test_a_record_yields_the_reason_of_a_failure() -> None:
+    """Its reason, or an internal error if none was recorded."""
     reason = Canceled().reason
     assert list(recorded(asked(reason=reason)))[-1] == ErrorEvent(reason=reason)
     (_, last) = recorded(asked())
@@ -137,7 +139,7 @@ def test_a_record_tells_why_there_is_no_answer() -> None:
 
 
 async def test_events_become_server_sent_events() -> None:
-    """Named by their tags, every field written out, the id the offset of the next one; a record's have no id."""
+    """Named by their tags, with every field; the id is the next offset; events from a record have no id."""
 
     async def events() -> AsyncIterator[tuple[int | None, QuestionEvent]]:
         yield 0, StateEvent(stage="retrieve")
@@ -170,7 +172,7 @@ async def asking(platform: Platform, temporal: Client) -> AsyncIterator[Asking]:
 async def test_a_whole_answer_is_the_recorded_one(
     asking: Asking, api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
-    """With its sources; its events can be followed again, from any of them."""
+    """With its sources; its events can be followed again, from any offset."""
     await ready(api, kb, ("leave.txt", LEAVE.encode()))
     async with Stores.open(platform.settings) as stores:
         record = await stores.catalog.knowledge_bases.get(kb)
@@ -196,7 +198,7 @@ async def test_a_whole_answer_is_the_recorded_one(
 async def test_an_answer_ends_with_its_conversation(
     asking: Asking, api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
-    """A caller that waits for the answer of a question that is deleted meanwhile is told that it was canceled."""
+    """A caller that waits for the answer of a question that is deleted meanwhile gets a cancellation."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
     await api.post(f"/documents/{document['id']}/pause")
     await state_is(api, document["id"], "paused")

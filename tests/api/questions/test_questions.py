@@ -32,7 +32,7 @@ async def handbook(api: httpx.AsyncClient, kb: str) -> str:
 
 
 def joined(stream: list[tuple[str, dict[str, Any]]]) -> str:
-    """The answer as a reader of the deltas sees it."""
+    """The answer as a reader of the deltas has it."""
     text = ""
     for name, data in stream:
         if name == "reset":
@@ -53,7 +53,7 @@ def joined(stream: list[tuple[str, dict[str, Any]]]) -> str:
 async def test_an_answer_is_quoted_and_cited(
     api: httpx.AsyncClient, handbook: str, question: str, answer: str, name: str, page: int | None
 ) -> None:
-    """The extractive answer holds the fact and cites file and page; every quote is in its chunk."""
+    """The extractive answer has the fact and cites file and page; every quote is in its chunk."""
     stream = await ask(api, handbook, question)
     kinds = [kind for kind, _ in stream]
     assert kinds[0] == "state"
@@ -73,8 +73,8 @@ async def test_an_answer_is_quoted_and_cited(
 
 
 @pytest.mark.parametrize("question", ["Who painted the Mona Lisa?", "谁发明了蒸汽机车？"])
-async def test_what_is_not_in_the_documents_is_said_so(api: httpx.AsyncClient, handbook: str, question: str) -> None:
-    """No answer is invented: the person is told, in the question's language, and sees the nearest passages."""
+async def test_a_question_without_an_answer_is_told_so(api: httpx.AsyncClient, handbook: str, question: str) -> None:
+    """No answer is invented: a refusal in the question's language, with the nearest passages."""
     done = (await ask(api, handbook, question))[-1][1]
     assert done["found"] is False
     assert done["answer"].isascii() is question.isascii()
@@ -82,8 +82,8 @@ async def test_what_is_not_in_the_documents_is_said_so(api: httpx.AsyncClient, h
     assert done["citations"]
 
 
-async def test_an_empty_knowledge_base_answers_honestly(api: httpx.AsyncClient, kb: str) -> None:
-    """Without any document there is no source and no answer."""
+async def test_an_empty_knowledge_base_has_no_answer(api: httpx.AsyncClient, kb: str) -> None:
+    """Without documents there is neither source nor answer."""
     stream = await ask(api, kb, "How many days of leave are there?")
     done = stream[-1][1]
     assert (done["found"], done["answer"]) == (False, "The documents do not seem to answer this question.")
@@ -91,7 +91,7 @@ async def test_an_empty_knowledge_base_answers_honestly(api: httpx.AsyncClient, 
 
 
 async def test_the_language_model_writes_through_the_same_stream(api: httpx.AsyncClient, handbook: str) -> None:
-    """Generative mode streams several pieces from Triton; what is shown in the end is supported by a source."""
+    """Generative mode streams several deltas from Triton; a source supports the final text."""
     question = "How many days of unused leave can be carried over?"
     stream = await ask(api, handbook, question, mode="generative")
     assert len([1 for kind, _ in stream if kind == "delta"]) > 1
@@ -99,7 +99,7 @@ async def test_the_language_model_writes_through_the_same_stream(api: httpx.Asyn
     assert done["citations"]
     assert joined(stream) == done["answer"]
     assert {f"[{citation['n']}]" for citation in done["citations"]} == set(re.findall(r"\[\d+\]", done["answer"]))
-    if done["mode"] == "extractive":  # nothing that was written was supported: quotes instead
+    if done["mode"] == "extractive":  # no generated sentence was supported: quotes instead
         assert "reset" in [kind for kind, _ in stream]
         assert (done["fallback"], done["withheld"] > 0) == ("unsupported", True)
 
@@ -107,7 +107,7 @@ async def test_the_language_model_writes_through_the_same_stream(api: httpx.Asyn
 async def test_the_language_model_is_not_asked_in_a_language_it_does_not_write(
     api: httpx.AsyncClient, handbook: str
 ) -> None:
-    """The bundled model knows no Chinese: a Chinese question is answered by quotes."""
+    """The bundled model lacks Chinese: a Chinese question is answered with quotes."""
     done = (await ask(api, handbook, "签证费用由谁承担？", mode="generative"))[-1][1]
     assert (done["mode"], done["fallback"]) == ("extractive", "language")
     assert "由公司承担" in done["answer"]
@@ -132,7 +132,7 @@ async def test_an_id_of_another_stream_is_refused(api: httpx.AsyncClient, handbo
     assert "Last-Event-ID" in refused.json()["detail"]
 
 
-async def test_a_question_is_recorded_with_who_asked(api: httpx.AsyncClient, temporal: Client, handbook: str) -> None:
+async def test_a_question_is_recorded_with_its_asker(api: httpx.AsyncClient, temporal: Client, handbook: str) -> None:
     """The record has the answer, its citations, all sources with scores, and the actor; so has the run."""
     accepted = (
         await api.post(f"/knowledge-bases/{handbook}/questions", json={"question": "When are travel costs refunded?"})
@@ -150,8 +150,8 @@ async def test_a_question_is_recorded_with_who_asked(api: httpx.AsyncClient, tem
     assert "Answer a question of admin" in str(await description.static_summary())
 
 
-async def test_a_conversation_goes_on_only_for_who_began_it(api: httpx.AsyncClient, handbook: str) -> None:
-    """The id of the first question's conversation is accepted, an unknown one is not there."""
+async def test_a_conversation_continues_only_for_its_owner(api: httpx.AsyncClient, handbook: str) -> None:
+    """The first question's conversation id is accepted; an unknown one is a 404."""
     path = f"/knowledge-bases/{handbook}/questions"
     first = (await api.post(path, json={"question": "What about leave?"})).json()
     second = await api.post(path, json={"question": "And travel?", "conversation_id": first["conversation_id"]})
@@ -163,7 +163,7 @@ async def test_a_conversation_goes_on_only_for_who_began_it(api: httpx.AsyncClie
 
 
 async def test_a_canceled_question_ends(api: httpx.AsyncClient, handbook: str) -> None:
-    """Cancel stops a long generation: the stream ends with an error that says so, the record is canceled."""
+    """Cancel stops a long generation: the stream ends with an error that names it, the record is canceled."""
     accepted = (
         await api.post(
             f"/knowledge-bases/{handbook}/questions",
@@ -172,7 +172,7 @@ async def test_a_canceled_question_ends(api: httpx.AsyncClient, handbook: str) -
     ).json()
     await api.post(f"/questions/{accepted['id']}/cancel")
     last, data = (await events(api, accepted["events_url"]))[-1]
-    if last == "error":  # it may have been answered before the cancellation came
+    if last == "error":  # it may have been answered before the cancellation arrived
         assert data["code"] == "canceled"
 
         async def canceled() -> bool:
@@ -183,7 +183,7 @@ async def test_a_canceled_question_ends(api: httpx.AsyncClient, handbook: str) -
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "keyword"])
 async def test_search_finds_passages_in_each_mode(api: httpx.AsyncClient, handbook: str, mode: str) -> None:
-    """The right passage is first, scores fall, and the index state is told."""
+    """The right passage is first, scores fall, and the response has the state of the index."""
     answer = await api.post(
         f"/knowledge-bases/{handbook}/search", json={"query": "travel costs refunded", "mode": mode}
     )
@@ -223,10 +223,10 @@ HOSTILE = (
 
 @pytest.mark.parametrize("mode", ["extractive", "generative"])
 @pytest.mark.parametrize("question", ["When does the parking garage open?", "停车场几点开放？"])
-async def test_a_document_gives_no_orders(
+async def test_instructions_in_a_document_have_no_effect(
     api: httpx.AsyncClient, kb: str, platform: Platform, mode: str, question: str
 ) -> None:
-    """Whatever a document demands, the answer is what it says of the matter, and no secret is anywhere in it."""
+    """Whatever a document demands, the answer is its statement on the matter, and no secret is in it."""
     await ready(api, kb, ("garage.txt", HOSTILE.encode()))
     stream = await ask(api, kb, question, mode=mode)
     done = stream[-1][1]
@@ -240,7 +240,7 @@ async def test_a_document_gives_no_orders(
 
 
 async def test_a_row_of_a_table_is_quoted_whole(api: httpx.AsyncClient, kb: str) -> None:
-    """A short row with an abbreviation in it is one quote, found by its columns' names."""
+    """A short row with an abbreviation is one quote, found by its column names."""
     table = "City,Head of office,Floor\nVienna,Dr. Ada Meyer,3\nOslo,Mr. Jan Berg,5\nLisbon,Ms. Eva Cruz,2\n"
     await ready(api, kb, ("offices.csv", table.encode()))
     done = (await ask(api, kb, "Who is the head of the office in Oslo?"))[-1][1]
@@ -249,7 +249,7 @@ async def test_a_row_of_a_table_is_quoted_whole(api: httpx.AsyncClient, kb: str)
 
 
 async def test_answers_are_settings_of_a_knowledge_base(api: httpx.AsyncClient, handbook: str) -> None:
-    """Mode, instructions and sampling are changed one by one, shown with the rest, and counted on."""
+    """Mode, instructions and sampling change one by one, are shown with the rest, and take effect."""
     path = f"/knowledge-bases/{handbook}"
     unset = {"mode": None, "instructions": None, "temperature": None, "top_p": None, "max_tokens": None}
     assert (await api.get(path)).json()["answers"] == unset
@@ -258,7 +258,7 @@ async def test_answers_are_settings_of_a_knowledge_base(api: httpx.AsyncClient, 
     changed = await api.patch(path, json={"answers": {"instructions": "Be brief.", "temperature": 0.2}})
     assert changed.json()["answers"]["max_tokens"] == 1
     done = (await ask(api, handbook, "When are travel costs refunded?"))[-1][1]
-    assert (done["mode"], done["fallback"]) == ("extractive", "unsupported")  # one token says nothing
+    assert (done["mode"], done["fallback"]) == ("extractive", "unsupported")  # one token makes no sentence
     done = (await ask(api, handbook, "When are travel costs refunded?", mode="extractive"))[-1][1]
     assert (done["mode"], done["fallback"], done["withheld"]) == ("extractive", None, 0)
     assert (await api.patch(path, json={"answers": {"mode": None}})).json()["answers"]["mode"] is None
@@ -271,7 +271,7 @@ async def test_answers_are_settings_of_a_knowledge_base(api: httpx.AsyncClient, 
     "body", [{"question": " \n "}, {"question": "x" * 100_000}, {"question": "Why?", "filter": {"x": 1}}]
 )
 async def test_bad_questions_are_refused(api: httpx.AsyncClient, kb: str, body: dict[str, Any]) -> None:
-    """Empty, far too long, or with a filter that there is not: a 400 that says so, and nothing is asked."""
+    """Empty, too long, or with an unknown filter: 400 with a reason, and nothing is asked."""
     answer = await api.post(f"/knowledge-bases/{kb}/questions", json=body)
     assert answer.status_code in (400, 413)
     assert answer.json()["detail"]
@@ -279,7 +279,7 @@ async def test_bad_questions_are_refused(api: httpx.AsyncClient, kb: str, body: 
 
 
 async def test_a_question_may_name_its_documents(api: httpx.AsyncClient, handbook: str) -> None:
-    """Only they are searched; one that is not there is a 404."""
+    """Only they are searched; a missing one is a 404."""
     listed = (await api.get(f"/knowledge-bases/{handbook}/documents")).json()["items"]
     chinese = next(document["id"] for document in listed if document["name"] == "手册.txt")
     stream = await ask(api, handbook, "When are travel costs refunded?", documents=[chinese])

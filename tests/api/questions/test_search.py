@@ -1,4 +1,4 @@
-"""Search through the API: what it may show while documents change, filters and tags, the state of the index."""
+"""Search through the API: its hits while documents change, filters and tags, the state of the index."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.conftest import finished, ready, upload
 LEAVE = "Employees may carry over five days of unused annual leave."
 
 
-async def test_a_search_where_nothing_is_is_404(api: httpx.AsyncClient, kb: str) -> None:
-    """An unknown knowledge base, and a document that it does not have, also one of another knowledge base."""
+async def test_a_search_in_a_missing_place_is_404(api: httpx.AsyncClient, kb: str) -> None:
+    """An unknown knowledge base, and a document that is not in it, even if it is in another one."""
     assert (await api.post("/knowledge-bases/no-such-kb/search", json={"query": "x"})).status_code == 404
     await api.post("/knowledge-bases", json={"name": "other-of-search"})
     (other,) = await upload(api, "other-of-search", ("a.txt", LEAVE.encode()))
@@ -26,7 +26,7 @@ async def test_a_search_where_nothing_is_is_404(api: httpx.AsyncClient, kb: str)
 
 
 async def test_tags_are_given_changed_and_searched(api: httpx.AsyncClient, kb: str) -> None:
-    """With the upload, by PATCH, and again with an upload of the same content; a filter finds them."""
+    """With the upload, by PATCH, and with an upload of the same content; a filter finds them."""
     (job,) = await upload(api, kb, ("a.txt", LEAVE.encode()), tags=["HR", " Annual  Leave "])
     (untagged,) = await upload(api, kb, ("b.txt", LEAVE.replace("leave", "pay").encode()))
     for id in (job["id"], untagged["id"]):
@@ -54,7 +54,7 @@ async def test_tags_are_given_changed_and_searched(api: httpx.AsyncClient, kb: s
 
 @pytest.mark.parametrize("tags", [[""], ["x" * 65], ["a\nb", "a\u0000"], [f"tag {n}" for n in range(21)]])
 async def test_bad_tags_are_refused(api: httpx.AsyncClient, kb: str, tags: list[str]) -> None:
-    """400, before anything is stored; an unknown field or document likewise has its answer."""
+    """400, before anything is stored; an unknown field or document is an error too."""
     file = [("files", ("a.txt", LEAVE.encode()))]
     answer = await api.post(f"/knowledge-bases/{kb}/documents", params={"tags": tags}, files=file)
     assert answer.status_code == 400
@@ -68,7 +68,7 @@ async def test_bad_tags_are_refused(api: httpx.AsyncClient, kb: str, tags: list[
 
 @dataclass
 class Lives:
-    """When each (document, version) was live at the longest: seen from outside, so a little too long."""
+    """The longest time in which each (document, version) can have been live, observed from outside."""
 
     since: dict[tuple[str, int], float] = field(default_factory=dict)
     until: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Lives:
 
 
 async def test_only_live_versions_are_ever_shown(api: httpx.AsyncClient, kb: str) -> None:
-    """While documents are replaced and deleted: each hit was live at some moment of its call, with its own text."""
+    """While documents change: each hit was live at some moment of its call, with its own text."""
     lives, hits, searches, ends = Lives(), 0, 0, asyncio.Event()
     texts: dict[tuple[str, int], str] = {}
 
@@ -120,7 +120,7 @@ async def test_only_live_versions_are_ever_shown(api: httpx.AsyncClient, kb: str
 
 
 async def test_a_search_tells_how_complete_the_index_is(api: httpx.AsyncClient, kb: str) -> None:
-    """A paused document is pending, and found by no search; when it is ready, so is the index."""
+    """A paused document is pending, and no search finds it; when it is ready, the index is complete."""
     await ready(api, kb, ("a.txt", LEAVE.encode()))
     (job,) = await upload(api, kb, ("b.txt", LEAVE.replace("annual", "parental").encode()))
     await api.post(f"/documents/{job['id']}/pause")

@@ -9,8 +9,8 @@ import pytest
 from api.stack import processes
 
 
-def test_large_logs_are_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log is rotated when it is large at a start, and only the newest three old ones are kept."""
+def test_large_logs_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is large at a start is rotated; only the newest three old ones are kept."""
     monkeypatch.setattr(processes, "LOG_BYTES", 2)
     log = tmp_path / "x.log"
     for text in ("one", "two", "three", "four", "five"):

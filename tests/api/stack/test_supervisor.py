@@ -56,7 +56,7 @@ while True: time.sleep(60)
 
 
 class Lab:
-    """A supervisor over a temporary folder; ``events`` is what it reported."""
+    """A supervisor over a temporary folder; ``events`` are its reports."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -65,7 +65,7 @@ class Lab:
         self.supervisor = Supervisor(folder / "logs", self.state, self.events.append, QUICK)
 
     def child(self, name: str, code: str = SERVE, *, stop: float = 10, start: float = 30) -> Child:
-        """A child that is ready when the file ``<name>.ready`` is there."""
+        """A child that is ready when the file ``<name>.ready`` exists."""
         ready_file = self.folder / f"{name}.ready"
 
         async def ready() -> bool:
@@ -82,7 +82,7 @@ class Lab:
         )
 
     def pid(self, name: str) -> int | None:
-        """The child's process id as the state file has it."""
+        """The child's process id in the state file."""
         with contextlib.suppress(FileNotFoundError, KeyError):
             found = json.loads(self.state.read_text())[name]["pid"]
             return None if found is None else int(found)
@@ -121,7 +121,7 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.asyncio
 async def test_start_returns_only_when_the_child_is_ready(lab: Lab) -> None:
-    """A child that runs but does not serve yet holds up whoever started it."""
+    """A child that runs but does not serve yet delays the caller."""
     gate = "import pathlib, sys, time\nwhile not pathlib.Path(sys.argv[1], 'go').exists(): time.sleep(0.01)\n"
     starting = asyncio.create_task(lab.supervisor.start(lab.child("slow", gate + SERVE)))
     await eventually(lambda: lab.pid("slow"))
@@ -133,7 +133,7 @@ async def test_start_returns_only_when_the_child_is_ready(lab: Lab) -> None:
 
 @pytest.mark.asyncio
 async def test_children_stop_in_reverse_order_of_their_start(lab: Lab) -> None:
-    """What depends on a service is started after it and stopped before it."""
+    """A part that depends on a service starts after it and stops before it."""
     await lab.supervisor.start(lab.child("database"))
     await lab.supervisor.start(lab.child("application"))
     await lab.supervisor.stop()
@@ -143,7 +143,7 @@ async def test_children_stop_in_reverse_order_of_their_start(lab: Lab) -> None:
 
 @pytest.mark.asyncio
 async def test_a_child_that_dies_at_start_is_given_up_after_three_tries(lab: Lab) -> None:
-    """The error names how it ended and shows the end of its log."""
+    """The error has the exit status and the end of the log."""
     broken = lab.child("broken", "import sys; print('no such database'); sys.exit(3)")
     with pytest.raises(ChildFailed, match="broken") as caught:
         await lab.supervisor.start(lab.child("fine"), broken)
@@ -153,7 +153,7 @@ async def test_a_child_that_dies_at_start_is_given_up_after_three_tries(lab: Lab
 
 @pytest.mark.asyncio
 async def test_a_missing_program_is_given_up_with_its_name(lab: Lab) -> None:
-    """A program that is not there fails like one that dies, and not with a traceback."""
+    """It fails like a program that dies, without a traceback."""
     child = Child(name="ghost", argv=("/no/such/program",), env={}, ready=lab.child("x").ready)
     with pytest.raises(ChildFailed) as caught:
         await lab.supervisor.start(child)
@@ -162,7 +162,7 @@ async def test_a_missing_program_is_given_up_with_its_name(lab: Lab) -> None:
 
 @pytest.mark.asyncio
 async def test_a_child_that_never_becomes_ready_is_given_up(lab: Lab) -> None:
-    """Running is not enough: the time to become ready is limited, and what hangs is ended."""
+    """Running is not enough: the time to become ready is limited, and a child that hangs is killed."""
     hangs = lab.child("hangs", "import time; time.sleep(600)", start=0.1)
     with pytest.raises(ChildFailed, match="not ready"):
         await lab.supervisor.start(hangs)
@@ -174,7 +174,7 @@ async def test_a_child_that_never_becomes_ready_is_given_up(lab: Lab) -> None:
 
 @pytest.mark.asyncio
 async def test_a_killed_child_is_started_again_each_time_later(lab: Lab) -> None:
-    """The wait doubles, and the state file always has the current pid and the number of restarts."""
+    """The backoff doubles, and the state file always has the current pid and the number of restarts."""
     await lab.supervisor.start(lab.child("worker"))
     for restarts in (1, 2, 3, 4):
         pid = lab.pid("worker")
@@ -190,7 +190,7 @@ async def test_a_killed_child_is_started_again_each_time_later(lab: Lab) -> None
 
 @pytest.mark.asyncio
 async def test_a_restarted_child_may_take_its_time(lab: Lab) -> None:
-    """Once it has served, a child that is not ready is left alone: what it needs may be down."""
+    """Once it has served, a child that is not ready is left alone: its dependency may be down."""
     gate = "while pathlib.Path(sys.argv[1], 'closed').exists(): time.sleep(0.01)\n"
     code = "import pathlib, sys, time\npathlib.Path(sys.argv[1], 'tried').touch()\n" + gate + SERVE
     await lab.supervisor.start(lab.child("api", code, start=5))
@@ -205,7 +205,7 @@ async def test_a_restarted_child_may_take_its_time(lab: Lab) -> None:
 
 
 def test_back_off_starts_over_after_a_long_life() -> None:
-    """A child that ran for a minute did not die of what killed it before."""
+    """A child that ran for a minute died of another cause than before."""
     backoff = Backoff()
     assert backoff.delay(previous=0, lived=1) == 0.5
     assert backoff.delay(previous=16, lived=1) == 30
@@ -214,7 +214,7 @@ def test_back_off_starts_over_after_a_long_life() -> None:
 
 @pytest.mark.asyncio
 async def test_a_dead_child_takes_its_helpers_along(lab: Lab) -> None:
-    """Before a restart nothing of the last life is left, e.g. to hold a port."""
+    """Before a restart no process of the last run is left, e.g. to hold a port."""
     await lab.supervisor.start(lab.child("family", FAMILY))
     helper = int((lab.folder / "helper.pid").read_text())
     pid = lab.pid("family")
@@ -247,7 +247,7 @@ async def test_helpers_are_not_asked_to_stop(lab: Lab) -> None:
 
 @pytest.mark.asyncio
 async def test_children_have_a_group_of_their_own_in_one_session(lab: Lab) -> None:
-    """Ctrl-C reaches none of them, and which of them gives way to which is for `nice` to say, not for the session."""
+    """Ctrl-C reaches none of them, and `nice` decides their priorities, not the session."""
     await lab.supervisor.start(lab.child("polite", FAMILY))
     pid = lab.pid("polite") or 0
     assert os.getpgid(pid) == pid

@@ -1,4 +1,4 @@
-"""`holdfast up`: what it checks, what it hands to its children, and a real run."""
+"""`holdfast up`: its checks, the settings of its children, and a real run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def start(env: dict[str, str], *only: str) -> None:
 
 @contextlib.contextmanager
 def taken(port: int) -> Iterator[None]:
-    """Something listens there, in the way of gRPC servers, which let others share their port."""
+    """Listens on the port, in the way of gRPC servers, which let others share their port."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", port))
@@ -65,7 +65,7 @@ def taken(port: int) -> Iterator[None]:
 def test_a_taken_port_is_named_with_its_setting(
     settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    """Nothing starts on a taken port, and the sentence says which setting moves it."""
+    """Nothing starts on a taken port, and the error names the setting that changes it."""
     monkeypatch.setenv("LC_ALL", locale)
     port = int(settings_env["HOLDFAST_MILVUS_URI"].rpartition(":")[2])
     with taken(port), pytest.raises(Problem) as caught:
@@ -78,7 +78,7 @@ def test_a_taken_port_is_named_with_its_setting(
 
 
 def test_a_second_platform_on_the_same_data_is_refused(settings_env: dict[str, str]) -> None:
-    """Two supervisors on one data folder would corrupt it; the sentence names the first one's process."""
+    """Two supervisors on one data folder would corrupt it; the error names the first one's process."""
     lock = Path(settings_env["HOLDFAST_DATA"]) / "run" / "lock"
     with processes.only_one(lock), pytest.raises(Problem, match=str(os.getpid())):
         start(settings_env, "milvus")
@@ -87,7 +87,7 @@ def test_a_second_platform_on_the_same_data_is_refused(settings_env: dict[str, s
 
 
 def test_a_missing_environment_names_make_setup(settings_env: dict[str, str]) -> None:
-    """Without Triton's virtual environment the sentence says how to get it."""
+    """Without Triton's virtual environment the error names the command that creates it."""
     with pytest.raises(Problem) as caught:
         start(settings_env | {"HOLDFAST_TRITON_VENV": "/no/such/venv"}, "triton")
     assert "make setup" in text_of(caught.value)
@@ -102,12 +102,12 @@ def test_a_data_folder_that_cannot_be_made_is_named(settings_env: dict[str, str]
 
 
 def part(parts: list[Part], name: str) -> Part:
-    """The part of that name."""
+    """The part with that name."""
     return next(each for each in parts if each.child.name == name)
 
 
 def test_children_find_the_same_settings(settings_env: dict[str, str]) -> None:
-    """What was resolved here is what our own processes load, with an absolute data folder."""
+    """Holdfast's own processes load the resolved settings, with an absolute data folder."""
     settings = load(settings_env | {"HOLDFAST_LOG_FORMAT": "json", "HOLDFAST_CATALOG_URL": "postgresql://x"})
     child_env = environment(settings, {"PATH": "/bin", "HOLDFAST_DATA": "elsewhere"})
     assert child_env["PATH"] == "/bin"
@@ -127,7 +127,7 @@ def test_foreign_programs_get_no_secret(settings_env: dict[str, str], monkeypatc
             assert each.child.env["HOLDFAST_CATALOG_URL"] == "secret"
 
 
-#: What a shell has that works with another cluster.
+#: Variables of a shell that is set up for another cluster.
 ANOTHER_CLUSTER = {
     "TEMPORAL_ADDRESS": "another.example.org:7233",
     "TEMPORAL_NAMESPACE": "another.namespace",
@@ -142,7 +142,7 @@ ANOTHER_CLUSTER = {
 def test_variables_of_another_cluster_do_not_reach_our_own_temporal(
     settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the server nor anything that is started beside it is given one of them."""
+    """Neither the server nor any other child gets one of them."""
     for name, value in ANOTHER_CLUSTER.items():
         monkeypatch.setenv(name, value)
     settings = load(settings_env | ANOTHER_CLUSTER)
@@ -157,7 +157,7 @@ def test_variables_of_another_cluster_do_not_reach_our_own_temporal(
 def test_a_temporal_elsewhere_is_reached_as_its_variables_say(
     settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our own processes connect with its API key, to its namespace; foreign programs are not given the key."""
+    """Own processes connect with its API key, to its namespace; foreign programs do not get the key."""
     cloud = {"TEMPORAL_API_KEY": "hush-hush", "TEMPORAL_NAMESPACE": "ours.acct", "TEMPORAL_ADDRESS": "else.where:1"}
     for name, value in cloud.items():
         monkeypatch.setenv(name, value)
@@ -172,14 +172,14 @@ def test_a_temporal_elsewhere_is_reached_as_its_variables_say(
 
 
 def test_services_elsewhere_are_not_started(settings_env: dict[str, str]) -> None:
-    """An address on another machine means: wait for it."""
+    """With an address on another machine, `holdfast up` only waits for the service."""
     parts = all_parts(load(settings_env | {"HOLDFAST_TRITON_ADDRESS": "gpu.example.org:8001"}))
     assert [each.child.name for each in parts if not each.local] == ["triton"]
     assert part(parts, "triton").address == "gpu.example.org:8001"
 
 
 def test_no_two_parts_share_a_port(settings_env: dict[str, str]) -> None:
-    """Every port of the platform can be moved by a setting, so that two platforms run side by side."""
+    """A setting moves each port, so two platforms can run side by side."""
     ports = [port for each in all_parts(load(settings_env)) for _, port, _ in each.ports]
     assert len(ports) == len(set(ports)) == 6
 
@@ -191,7 +191,7 @@ def test_one_name_stands_for_all_workers(settings_env: dict[str, str]) -> None:
 
 
 def test_places_name_the_key_file_and_never_the_key(settings_env: dict[str, str]) -> None:
-    """What is shown when all is ready can be copied into a ticket."""
+    """The final output can be copied into a ticket."""
     settings = load(settings_env)
     settings.data_dir.mkdir()
     local_env.write(settings.data_dir, "http://127.0.0.1:1", "hf_secret")
@@ -222,7 +222,7 @@ def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, st
 
 
 def test_a_worker_that_waits_for_temporal_can_be_stopped(settings_env: dict[str, str], tmp_path: Path) -> None:
-    """Nothing listens there: the worker says what it waits for, and ends when it is asked to."""
+    """Nothing listens on the port: the worker reports what it waits for, and ends on request."""
     argv = [sys.executable, "-m", "workflows.worker", "--queue", "store"]
     env = {key: value for key, value in os.environ.items() if not key.startswith("HOLDFAST_")}
     said = tmp_path / "worker.log"
