@@ -21,8 +21,8 @@ EDGES = {
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
-    "triton_models/embed/1/model.py": "the edge of a thread, where nobody else would see it",
-    "triton_models/generate/1/model.py": "the edge of a thread, where nobody else would see it",
+    "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
+    "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
 }
 
 #: Edges that may swallow the exception instead of raising; they report it in another way.

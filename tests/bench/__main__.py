@@ -1,8 +1,8 @@
-"""What DESIGN §9 promises, measured: ``python -m tests.bench``.
+"""Measures the targets of DESIGN §9: ``python -m tests.bench``.
 
-Starts a platform of its own on free ports, with data that is thrown away; ``--url`` and ``--key`` measure one
-that runs already (its settings, `HOLDFAST_*`, then have to stand in the environment, because the other side of
-each ratio talks to the same servers). Figures are ratios within one run: on a busy machine read the spread.
+Starts a platform of its own on free ports, with temporary data; ``--url`` and ``--key`` measure a running one (its
+settings, `HOLDFAST_*`, then have to be in the environment, because the other side of each ratio uses the same
+servers). Figures are ratios within one run: on a busy machine read the spread.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ ALL = BENCHES | ON_DEMAND
 
 
 async def measure(instance: Instance, options: Options) -> list[Measure]:
-    """The chosen benches in turn."""
+    """Run the chosen benches in turn."""
     library = Library(options.data, options.file)
     measures: list[Measure] = []
     async with opened(instance) as bench:
@@ -166,9 +166,9 @@ def arguments() -> Options:
 
 
 def main() -> int:
-    """Measure, and print one table. Says nothing by its exit code: figures are to be read."""
+    """Measure, and print one table. The exit code has no meaning: figures are to be read."""
     options = arguments()
-    logs.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' own functions in here
+    logs.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' functions in this process
     with contextlib.nullcontext(running(options.url, options.key)) if options.url else own() as instance:
         measures = asyncio.run(measure(instance, options))
     if options.json:

@@ -1,13 +1,13 @@
-"""Whether answers can be believed: quotes, refusals, written text and citations, on SQuAD-style questions.
+"""Whether answers are correct: quotes, refusals, generated text and citations, on SQuAD-style questions.
 
 A folder (``--answers DIR``) holds one JSON file for each language (``en.json``, ``zh.json``): articles with
 paragraphs and questions, whose answers are spans of the paragraphs. Each paragraph becomes a document. Two
-knowledge bases are asked: one has every article; the other one has every second article, so that the questions
-on the rest have no answer in it. All goes through the API, a few questions at a time.
+knowledge bases get questions: one has every article; the other has every second article, so the questions on the
+rest have no answer in it. Everything goes through the API, a few questions at a time.
 
-An answer holds the gold answer when its text contains one of the spans, whatever the case. Questions that were
-wrongly refused count as answered wrongly. ``found_threshold`` of the bundled embedding model was chosen by looking
-at the even articles; the table shows the odd ones beside all of them.
+An answer holds the gold answer if its text contains one of the spans, in any case. Questions that were wrongly
+refused count as answered wrongly. ``found_threshold`` of the bundled embedding model was chosen on the even
+articles; the table shows the odd ones beside all of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a question was answered with: its ``done`` event."""
+    """The response to a question: its ``done`` event."""
 
     question: Question
     done: dict[str, Any]
@@ -56,7 +56,7 @@ class Reply:
 
     @property
     def right(self) -> bool:
-        """Whether it was answered, and the answer holds a gold answer."""
+        """Whether it was answered with a gold answer."""
         answer = self.done["answer"].casefold()
         return self.found and any(gold.casefold() in answer for gold in self.question.gold)
 
@@ -76,12 +76,12 @@ def load(path: Path) -> tuple[list[tuple[int, Document]], list[Question]]:
 
 
 def some(questions: Sequence[Question], count: int) -> list[Question]:
-    """So many of them, from everywhere."""
+    """This many of the questions, evenly spread."""
     return [questions[at * len(questions) // count] for at in range(min(count, len(questions)))]
 
 
 async def believed(bench: Bench, folder: Path, count: int, written: int) -> list[Measure]:
-    """All languages of the folder; ``written`` questions are also asked of the language model, where it writes."""
+    """All languages of the folder; ``written`` questions also go to the language model, in languages that it writes."""
     measures: list[Measure] = []
     for path in sorted(folder.glob("*.json")):
         language = path.stem
@@ -143,7 +143,7 @@ def _quoted(language: str, present: list[Reply]) -> list[Measure]:
 
 
 def sentences_in(done: dict[str, Any]) -> list[str]:
-    """The paragraphs of a quoted answer: a quote each."""
+    """The paragraphs of a quoted answer, one quote each."""
     return [part for part in done["answer"].split("\n\n") if part] if done["found"] else []
 
 
@@ -186,7 +186,7 @@ def _written(language: str, texts: list[Reply]) -> list[Measure]:
 
 
 async def _citations(bench: Bench, language: str, replies: list[Reply]) -> Measure:
-    """Every citation: its number stands in the answer, its quote in its chunk; every number has a citation."""
+    """Every citation: its number is in the answer, its quote in its chunk; every number has a citation."""
     chunks: dict[str, dict[str, str]] = {}
     wrong = checked = 0
     for reply in replies:

@@ -1,16 +1,16 @@
-"""Questions: what the platform adds to the language model's own time, quoted answers, and search.
+"""Questions: the platform's overhead over the language model's own time, quoted answers, and search.
 
-**How the first token is compared.** llama.cpp keeps the prompts of its slots: a prompt that it saw a moment
-ago starts in a tenth of the time. So each round first begins an answer, untimed, with exactly the prompt that
-the platform will build (the same sources by `/search`, the same budget, ``build_prompt``). Now a slot holds
-that prompt, and both timed calls, the platform's and the direct one, find it there; they take turns in going
-first, and each is stopped after its first words, so that nothing else is generated while the other runs. The
-untimed beginning also proves that the prompts are the same: decoding is greedy, so the platform must stream
-the same words. With cold prompts both sides would wait for seconds of reading the same prompt, and the
-difference would drown in them. DIFFERENT questions, fewer than slots, take turns: only the first time is cold.
+**How the first token is compared.** llama.cpp caches the prompts of its slots: a cached prompt starts in a tenth of
+the time. So each round first starts an answer, untimed, with exactly the prompt that the platform will build (the
+same sources by `/search`, the same budget, ``build_prompt``). A slot then holds that prompt, and both timed calls,
+the platform's and the direct one, find it there; they alternate in going first, and each is stopped after its first
+words, so that nothing else is generated while the other runs. The untimed start also proves that the prompts are
+the same: decoding is greedy, so the platform must stream the same words. With cold prompts both sides would read
+the same prompt for seconds, and the difference would be lost in that. DIFFERENT questions, fewer than slots, take
+turns: only the first time is cold.
 
-A question is made of a sentence that the documents hold, so that the platform sees an answer and generates;
-questions for which it declines (it then never asks the language model) are left out and counted.
+A question is made from a sentence of the documents, so that the platform finds an answer and generates; questions
+that it declines (without asking the language model) are left out and counted.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def questions(bench: Bench, library: Library, count: int) -> list[Measure]
 
 
 def asked_of(texts: list[str], kind: re.Pattern[str]) -> list[str]:
-    """Questions made of sentences of a kind, one or two of a document."""
+    """Questions made from sentences of a kind, one or two of a document."""
     found: list[str] = []
     for text in texts:
         whole = [sentence.strip() for sentence in sentences(" ".join(text.split()))]
@@ -82,7 +82,7 @@ def asked_of(texts: list[str], kind: re.Pattern[str]) -> list[str]:
 
 
 def mixed(english: list[str], chinese: list[str], count: int) -> list[str]:
-    """So many questions, in both languages in turn."""
+    """This many questions, alternating between the languages."""
     both = [question for pair in zip(english, chinese, strict=False) for question in pair] or english
     return [both[number % len(both)] for number in range(count)]
 

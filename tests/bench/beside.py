@@ -1,4 +1,4 @@
-"""Questions beside a bulk ingest: how much longer a quoted answer takes than on an idle platform."""
+"""Questions during a bulk ingest: how much longer a quoted answer takes than on an idle platform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def bulk(bench: Bench, library: Library, count: int) -> list[Measure]:
     shelf, other = await Shelf.create(bench), await Shelf.create(bench)
     await shelf.add([Document.of(f"{number:03}.txt", text) for number, text in enumerate(texts)])
     questions = mixed(asked_of(texts, PLAIN), asked_of(texts, CHINESE), count)
-    await _times(bench, shelf, questions)  # what is looked at a second time is known already, on both sides
+    await _times(bench, shelf, questions)  # warms the caches for both sides
     idle = await _times(bench, shelf, questions)
     more = [Document.of(f"{number:05}.txt", text).fresh() for number, text in enumerate(library.small(BULK * count))]
     jobs = await other.upload_batch(more)

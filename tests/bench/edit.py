@@ -1,4 +1,4 @@
-"""One paragraph of a long Word document edited: how little is embedded again."""
+"""One paragraph of a long Word document edited: how many chunks are embedded again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def paragraphs(bench: Bench, library: Library, pages: int) -> list[Measure
 
 
 def _document(library: Library, pages: int) -> Document:
-    """The named file as it is, or a made-up book."""
+    """The named file, or a made-up book."""
     if library.file:
         content = library.file.read_bytes()
         return Document(library.file.name, content, len(library.long(None)))

@@ -5,8 +5,8 @@
 Both sides embed the same paragraphs with the same model on the same machine, in turns: Triton over gRPC
 (requests of `batch_size` texts sorted by length, two in flight, not urgent), and `encode()` with its
 default batch of 32 in a process of the model repository's environment. The result is the median ratio.
-It means something only on a quiet machine: other work slows the two sides by different factors. A load
-above the number of cores, or torch far below its usual speed, says that a run was disturbed.
+It is meaningful only on a quiet machine: other work slows the two sides by different factors. A load
+above the number of cores, or torch far below its usual speed, indicates a disturbed run.
 """
 
 # ruff: noqa: PLC0415 -- one side runs in an environment without the other side's libraries

@@ -1,4 +1,4 @@
-"""This end of the load generator (`tests.bench.load`), which runs in a process of its own."""
+"""Controls the load generator (`tests.bench.load`), which runs in its own process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Generator:
         self._process = process
 
     async def do(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Run a command of `load.Load`. Raises RuntimeError when the process has died; it has then said why."""
+        """Run a command of `load.Load`. Raises RuntimeError when the process has died; its output gives the reason."""
         answer = await self._say({"do": command, **arguments})
         found: dict[str, Any] = json.loads(answer)
         return found
 
     async def begin(self, target: Target) -> None:
-        """Say where the API is; the key goes through the pipe, where no list of processes shows it."""
+        """Send the API's address; the key goes through the pipe, so that no process list shows it."""
         assert self._process.stdin is not None
         address = urlsplit(target.url)
         first = {"host": address.hostname, "port": address.port or 80, "key": target.key}
@@ -48,7 +48,7 @@ class Generator:
 
 @asynccontextmanager
 async def generator(target: Target) -> AsyncIterator[Generator]:
-    """A fresh one, ended afterwards."""
+    """Start a load generator, and end it afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,10 +1,9 @@
 """Ingestion: the platform against the same functions in a plain loop, and documents added again.
 
-The loop runs before and after each turn of the platform (loop, platform, loop, platform, loop), and the
-platform is held against the loops on both sides of it: a machine that becomes slower or faster meanwhile does
-so for both. Both sides get fresh content in every turn (a first line that nobody has seen), so that nothing is
-taken over from an earlier one. The platform's time is that of its user: from sending the upload until the API
-counts the documents as ready.
+The loop runs before and after each turn of the platform (loop, platform, loop, platform, loop), and the platform is
+compared with the loops on both sides: a machine that becomes slower or faster meanwhile does so for both. Both
+sides get fresh content in every turn (a new first line), so that nothing is reused from an earlier one. The
+platform's time is the user's: from sending the upload until the API counts the documents as ready.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Turn = Callable[[], Awaitable[Run]]
 
 
 async def alternated(rounds: int, ours: Turn, theirs: Turn) -> list[tuple[Run, Run]]:
-    """Platform and loop, ``rounds`` times; each loop stands for what ran before and after the platform."""
+    """Platform and loop, ``rounds`` times; each loop counts for the platform's runs before and after it."""
     pairs: list[tuple[Run, Run]] = []
     before = await theirs()
     for number in range(rounds):
@@ -46,7 +45,7 @@ async def alternated(rounds: int, ours: Turn, theirs: Turn) -> list[tuple[Run, R
 
 
 def both(first: Run, second: Run) -> Run:
-    """Two runs as one."""
+    """Two runs added up."""
     spent = Spent(dict(first.spent.seconds))
     for step, seconds in second.spent.seconds.items():
         spent.add(step, seconds)
@@ -55,14 +54,14 @@ def both(first: Run, second: Run) -> Run:
 
 
 async def warm(shelf: Shelf, loop: Loop) -> None:
-    """Both sides have imported their readers and made their collections before anything is timed."""
+    """Let both sides import their readers and create their collections before anything is timed."""
     first = Document.of("warm-up.txt", "A document to warm up with.")
     await shelf.add([first.fresh()])
     await loop.add([first.fresh()])
 
 
 async def long_document(bench: Bench, library: Library, characters: int | None, rounds: int) -> list[Measure]:
-    """DESIGN §9, row 1: one long document, and what its run leaves."""
+    """DESIGN §9, row 1: one long document, and the size of its run's history."""
     shelf, loop = await Shelf.create(bench), Loop(bench)
     document = Document.of("long.txt", library.long(characters))
     say(f"long document: {document.characters:,} characters")

@@ -1,4 +1,4 @@
-"""A platform to measure: one that the bench starts for itself, or one that runs already."""
+"""The platform to measure: one that the bench starts, or a running one."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 900
 STOP_SECONDS = 60
 ELSEWHERE = ("HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_CATALOG_URL", "HOLDFAST_BLOBS_URL", "HOLDFAST_MILVUS_TOKEN")
-"""Settings that would lead the bench's own platform to other people's data."""
+"""Settings that would point the bench's own platform at existing data."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """Where a platform is found, and its settings: the other side of a ratio uses the same servers."""
+    """Addresses of a platform, and its settings: the other side of a ratio uses the same servers."""
 
     target: Target
     settings: Settings
@@ -41,7 +41,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Bench:
-    """Everything that a bench talks to."""
+    """The clients that a bench uses."""
 
     api: Api
     stores: Stores
@@ -50,7 +50,7 @@ class Bench:
     target: Target
 
     def pids(self) -> dict[str, int]:
-        """Process ids of its parts by name; empty when `holdfast up` does not run them in the data folder."""
+        """Process ids of its parts by name; empty if `holdfast up` does not run them in the data folder."""
         table = self.settings.data_dir / "run" / "stack.json"
         parts = json.loads(table.read_text()) if table.is_file() else {}
         return {name: int(part["pid"]) for name, part in parts.items()}
@@ -76,12 +76,12 @@ def own() -> Iterator[Instance]:
 
 
 def running(url: str, key: str) -> Instance:
-    """The platform at ``url``, whose settings stand in the environment."""
+    """The platform at ``url``, with its settings from the environment."""
     return Instance(Target(url.rstrip("/"), key), load())
 
 
 def _environ(folder: Path) -> dict[str, str]:
-    """This process's environment (a model that is named there is the one to measure), moved to free places."""
+    """This process's environment (its model settings decide which model is measured), with free ports and folders."""
     ports = [free_port() for _ in range(6)]
     return {key: value for key, value in os.environ.items() if key not in ELSEWHERE} | {
         "HOLDFAST_DATA": str(folder),
@@ -116,7 +116,7 @@ def _up(environ: dict[str, str], log: Path) -> Iterator[None]:
 
 
 def _wait(child: subprocess.Popen[bytes], printed: Path, log: Path) -> None:
-    """Until it has printed its places. Raises SystemExit with its last words."""
+    """Wait until it has printed its places. Raises SystemExit with its last output."""
     began = time.monotonic()
     while time.monotonic() - began < START_SECONDS:
         try:

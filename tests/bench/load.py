@@ -1,8 +1,8 @@
-"""The load generator: ``python -m tests.bench.load``, a process of its own, so that it costs what it measures little.
+"""The load generator: ``python -m tests.bench.load``, in its own process to affect the measured platform little.
 
-Standard library only, requests built before the clock starts, kept connections, answers hardly looked at. It
-reads one JSON object a line from standard input, the first one says where the API is (``host``, ``port``,
-``key``), and answers each with one line; `tests.bench.generator` holds the other end.
+Standard library only, requests built before the clock starts, kept-alive connections, responses barely parsed. It
+reads one JSON object per line from standard input, the first with the API's address (``host``, ``port``, ``key``),
+and answers each with one line; `tests.bench.generator` is the other end.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Answer = dict[str, Any]
 
 
 class Connection:
-    """One kept connection, one request at a time."""
+    """A kept-alive connection, one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def send(self, request: bytes) -> tuple[float, int, bytes]:
-        """Milliseconds from sending to the head of the answer, its status and body."""
+        """Milliseconds from sending to the head of the response, its status and body."""
         began = time.perf_counter()
         self._writer.write(request)
         return await self._answer(began)
@@ -48,7 +48,7 @@ class Connection:
         return await self._answer(began)
 
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
         self._writer.close()
 
     async def _answer(self, began: float) -> tuple[float, int, bytes]:
@@ -81,14 +81,14 @@ class Watcher(asyncio.Protocol):
             self.answered.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The server closed, or we did."""
+        """The server or this side closed the connection."""
         self.closed = True
         if not self.answered.done():
             self.answered.set_result(None)
 
 
 class Load:
-    """The commands; the fields of a line are a command's arguments, its answer is a line."""
+    """The commands; the fields of a line are a command's arguments, its result is a line."""
 
     def __init__(self, host: str, port: int, key: str) -> None:
         self._host, self._port = host, port
@@ -106,7 +106,7 @@ class Load:
         return await self._at_once([self._upload(path, name, random_text(dice, bytes)) for name in names])
 
     async def large(self, path: str, name: str, megabytes: int, seed: int) -> Answer:
-        """One large file; the same seed is the same content."""
+        """One large file; the same seed gives the same content."""
         dice = random.Random(seed)
         before, after = _form(name)
         text = random_text(dice, BLOCK - 16)
@@ -118,7 +118,7 @@ class Load:
         return {"ms": took, "status": status, "body": json.loads(body)}
 
     async def probe(self, seconds: float, pause: float, calls: list[Answer]) -> Answer:
-        """Each call again and again on a connection of its own, for so long: milliseconds by name."""
+        """Repeat each call on its own connection for this many seconds: milliseconds by name."""
         deadline = time.perf_counter() + seconds
         statuses: Counter[int] = Counter()
 
@@ -137,7 +137,7 @@ class Load:
         return {"ms": {call["name"]: each for call, each in zip(calls, found, strict=True)}, "statuses": statuses}
 
     async def watch(self, path: str, count: int, timeout: float) -> Answer:
-        """Open so many streams of events and keep them: how many were answered."""
+        """Open this many event streams and keep them: how many were answered."""
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
         request = self._request("GET", path)
@@ -150,7 +150,7 @@ class Load:
         return {"seconds": time.perf_counter() - began, "statuses": statuses}
 
     async def unwatch(self) -> Answer:
-        """Close them: how many events they saw, and how many were still open."""
+        """Close them: how many events they received, and how many were still open."""
         seen = [watcher.events for watcher in self._watchers]
         still = sum(not watcher.closed for watcher in self._watchers)
         for watcher in self._watchers:
@@ -164,7 +164,7 @@ class Load:
         return Connection(*await asyncio.open_connection(self._host, self._port))
 
     async def _at_once(self, requests: list[bytes]) -> Answer:
-        """Connections that were used once before, then all requests at the same moment."""
+        """Send all requests at the same moment, on connections that were used once before."""
         connections = [await self._connected() for _ in requests]
         for connection in connections:
             await connection.send(self._request("GET", "/health/live"))
@@ -190,7 +190,7 @@ class Load:
 
 
 def random_text(dice: random.Random, length: int) -> bytes:
-    """So many bytes of lines of made-up words."""
+    """This many bytes of lines of made-up words."""
     words = [dice.randbytes(dice.randint(1, 5)).hex() for _ in range(WORDS)]
     text = ""
     while len(text) < length:
@@ -199,7 +199,7 @@ def random_text(dice: random.Random, length: int) -> bytes:
 
 
 def _form(name: str) -> tuple[bytes, bytes]:
-    """What stands before and after a file in the body of an upload."""
+    """The parts of an upload's body before and after the file."""
     disposition = f'Content-Disposition: form-data; name="files"; filename="{name}"'
     before = f"--{BOUNDARY}\r\n{disposition}\r\nContent-Type: text/plain\r\n\r\n"
     return before.encode(), f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -214,7 +214,7 @@ def _blocks(before: bytes, text: bytes, blocks: int, after: bytes) -> Iterator[b
 
 
 async def serve() -> None:
-    """Until standard input ends."""
+    """Run commands until standard input ends."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     load = Load(**json.loads(sys.stdin.readline()))

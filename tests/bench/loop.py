@@ -1,4 +1,4 @@
-"""The floor: the platform's own functions in a plain loop, without Temporal, catalogue, HTTP and files.
+"""The lower bound: the platform's own functions in a plain loop, without Temporal, catalogue, HTTP and files.
 
 The document is parsed in the process itself (the platform: in a child that a hostile file may kill), chunked,
 embedded through the same Triton with the same requests, and its rows are written to a collection of its own in
@@ -38,7 +38,7 @@ class Loop:
         self._collection = f"bench_{uuid.uuid4().hex}"
 
     async def add(self, documents: Sequence[Document]) -> Run:
-        """All documents, timed."""
+        """Ingest all documents, timed."""
         spent, chunks = Spent(), 0
         began = time.perf_counter()
         for document in documents:
@@ -68,7 +68,7 @@ class Loop:
         return len(chunks)
 
     async def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
-        """The platform's own requests: equal texts once, sorted by length, as many under way; nothing is kept."""
+        """The platform's own requests: equal texts once, sorted by length, as many in flight; nothing is stored."""
         texts = {digest(chunk.text): chunk for chunk in chunks}
         ordered = sorted(texts, key=lambda key: texts[key].tokens)
         made = await embed_chunks(
@@ -84,7 +84,7 @@ class Loop:
 
 @contextmanager
 def timed(spent: Spent, step: str) -> Iterator[None]:
-    """Count the block's time for ``step``."""
+    """Add the block's time to ``step``."""
     began = time.perf_counter()
     try:
         yield

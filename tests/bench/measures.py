@@ -1,4 +1,4 @@
-"""What the benches measure, and the table in which they say it."""
+"""The measured quantities and their table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TARGET = re.compile(r"([≥≤]?)\s*([\d.,]+)")
 class Measure:
     """Values of one quantity, one for each round.
 
-    ``target`` is DESIGN §9's (``≥ 0.9``, ``≤ 80 ms``, ``0``), empty where it has none; the median is held against it.
+    ``target`` is DESIGN §9's (``≥ 0.9``, ``≤ 80 ms``, ``0``), empty if it has none; the median is compared with it.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Measure:
 
     @property
     def median(self) -> float:
-        """What the table shows."""
+        """The value in the table."""
         return statistics.median(self.values)
 
     @property
@@ -67,7 +67,7 @@ class Spent:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, step: str, seconds: float) -> None:
-        """Count ``seconds`` for ``step``."""
+        """Add ``seconds`` to ``step``."""
         self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
     def __str__(self) -> str:
@@ -75,14 +75,14 @@ class Spent:
 
 
 def number(value: float) -> str:
-    """Three digits that count, thousands separated."""
+    """Three significant digits, with thousands separators."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` of the values are not above."""
+    """The value that ``share`` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
@@ -104,11 +104,11 @@ def table(measures: Sequence[Measure]) -> str:
 
 
 def machine() -> str:
-    """What a reader has to know before comparing figures."""
+    """The facts about the machine that a comparison of figures needs."""
     cores, load = os.cpu_count(), os.getloadavg()[0]
     return f"{cores} cores, load {load:.1f}, {platform.machine()}, Python {platform.python_version()}"
 
 
 def say(line: str) -> None:
-    """Progress; stdout belongs to the result."""
+    """Print progress to stderr; stdout has only the result."""
     print(line, file=sys.stderr, flush=True)

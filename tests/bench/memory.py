@@ -59,7 +59,7 @@ async def _upload(load: Generator, shelf: Shelf, megabytes: int, seed: int) -> d
 
 
 class Samples(threading.Thread):
-    """Resident memory of processes, looked at all the time; children are those of all together."""
+    """Resident memory of processes, sampled continuously; children are those of all processes together."""
 
     def __init__(self, watched: dict[str, int]) -> None:
         super().__init__(daemon=True)
@@ -71,7 +71,7 @@ class Samples(threading.Thread):
         self._longest_gap = 0.0
 
     def run(self) -> None:
-        """Until `end`."""
+        """Sample until `end`."""
         last = children = time.perf_counter()
         parents = itertools.cycle(self._processes.values())
         while not self._ended.wait(SAMPLE_SECONDS):
@@ -84,7 +84,7 @@ class Samples(threading.Thread):
                 self._children = max(self._children, _largest_child(next(parents)))
 
     def end(self) -> None:
-        """Stop looking."""
+        """Stop sampling."""
         self._ended.set()
         self.join()
 

@@ -1,4 +1,4 @@
-"""Files added again without a change: nothing is parsed, nothing is embedded, and it is quick."""
+"""Unchanged files added again: nothing is parsed, nothing is embedded, and it is fast."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _EMBEDDED = re.compile(r'^nv_inference_count\{[^}]*model="embed"[^}]*\}\s+(\S+)'
 
 
 def small(library: Library, count: int) -> list[Document]:
-    """So many small text files."""
+    """This many small text files."""
     return [Document.of(f"small-{number:04}.txt", text) for number, text in enumerate(library.small(count))]
 
 
 async def unchanged(bench: Bench, library: Library, count: int) -> list[Measure]:
-    """The same requests as `holdfast add` makes: files by 50, then waiting until all can be asked about."""
+    """The same requests as `holdfast add` makes: files by 50, then waiting until all can be queried."""
     shelf, documents = await Shelf.create(bench), small(library, count)
     first, _ = await shelf.add(documents)
     measures = await again(bench, shelf, documents, first.seconds)
@@ -29,7 +29,7 @@ async def unchanged(bench: Bench, library: Library, count: int) -> list[Measure]
 
 
 async def again(bench: Bench, shelf: Shelf, documents: list[Document], first_seconds: float) -> list[Measure]:
-    """Add files that are there already, and took so long the first time."""
+    """Add unchanged files, which took ``first_seconds`` the first time."""
     count = len(documents)
     runs, texts = await shelf.runs(), await embedded(bench)
     second, jobs = await shelf.add(documents)

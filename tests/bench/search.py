@@ -1,10 +1,10 @@
 """Searches through the API with 1,000, 10,000 and 100,000 chunks.
 
-Embedding 100,000 chunks takes an hour on two cores, and says nothing about searching. So the chunks are written
-straight into the stores, by the same client as the index step's: rows in Milvus with texts made of the library's
-sentences and with vectors made of a few real ones and noise, and documents in the catalogue that are live already.
-The searches are real: words from the library's sentences, embedded by Triton, found by vector and by word, checked
-against the catalogue. One after the other on an idle platform, over one connection.
+Embedding 100,000 chunks takes an hour on two cores and does not affect searching. So the chunks are written directly
+into the stores, by the same client as the index step's: rows in Milvus with texts of the library's sentences and
+vectors of a few real ones plus noise, and documents in the catalogue that are live already. The searches are real:
+words from the library's sentences, embedded by Triton, found by vector and by word, checked against the catalogue.
+One after the other on an idle platform, over one connection.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def _searched(bench: Bench, shelf: Shelf, queries: Sequence[str], **more: 
 
 
 class Maker:
-    """Fills a knowledge base with chunks that no model ever saw."""
+    """Fills a knowledge base with chunks that no model has embedded."""
 
     def __init__(self, bench: Bench, generation: Generation, texts: list[str], vectors: Vectors) -> None:
         self._bench, self._generation = bench, generation
@@ -88,7 +88,7 @@ class Maker:
 
     @classmethod
     async def of(cls, bench: Bench, shelf: Shelf, library: Library) -> Maker:
-        """With an index that is made for the served model."""
+        """With an index for the served model."""
         catalog, triton = bench.stores.catalog, bench.stores.triton
         record = await catalog.knowledge_bases.get(shelf.name)
         card = await triton.card()
@@ -100,7 +100,7 @@ class Maker:
         return cls(bench, generation, texts, np.concatenate(real))
 
     async def grow(self, chunks: int) -> None:
-        """Add documents until there are so many chunks."""
+        """Add documents until there are this many chunks."""
         began = time.monotonic()
         engine = Engine(self._bench.settings.catalog_url)
         while self._chunks < chunks:
@@ -116,7 +116,7 @@ class Maker:
         say(f"    {chunks:,} chunks after {time.monotonic() - began:.0f} s")
 
     async def remove(self) -> None:
-        """What no workflow knows of."""
+        """Remove the chunks, which no workflow knows."""
         engine = Engine(self._bench.settings.catalog_url)
         mine = DocumentRow.knowledge_base_id == self._generation.knowledge_base_id
         async with engine.write() as session:

@@ -1,4 +1,4 @@
-"""Adding documents to the measured platform as its users do, and what Temporal knows of it afterwards."""
+"""Adds documents to the measured platform as users do, and reads their runs from Temporal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Document:
         return cls(name, text.encode(), len(text))
 
     def fresh(self) -> Document:
-        """The same text file under another name and with a first line of its own, that nobody has seen."""
+        """The same text file under another name and with a new first line."""
         mark = uuid.uuid4().hex
         line = f"Copy {mark}\n\n".encode()
         return Document(f"{mark[:8]}-{self.name}", line + self.content, len(line) + self.characters)
@@ -47,7 +47,7 @@ class Document:
 
 @dataclass
 class Run:
-    """What one side needed for some documents."""
+    """The cost of some documents on one side."""
 
     seconds: float
     characters: int
@@ -68,20 +68,20 @@ class Shelf:
 
     @classmethod
     async def create(cls, bench: Bench) -> Shelf:
-        """A new, empty one."""
+        """Create an empty one."""
         name = f"bench-{uuid.uuid4().hex[:12]}"
         await bench.api.call("POST", "/knowledge-bases", json={"name": name})
         return cls(bench, name)
 
     async def upload_batch(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
-        """Send the files as `holdfast add` does, all in one batch; what the API answers for each."""
+        """Send the files as `holdfast add` does, all in one batch; the API's response for each."""
         made = await self._bench.api.call("POST", f"/knowledge-bases/{self.name}/batches", json={"name": "bulk"})
         jobs = await self.upload(documents, made["id"])
         await self._bench.api.call("POST", f"/batches/{made['id']}/close")
         return jobs
 
     async def upload(self, documents: Sequence[Document], batch: str | None = None) -> list[dict[str, Any]]:
-        """Send the files; what the API answers for each."""
+        """Send the files; the API's response for each."""
         jobs: list[dict[str, Any]] = []
         for start in range(0, len(documents), FILES_IN_REQUEST):
             some = documents[start : start + FILES_IN_REQUEST]
@@ -97,9 +97,9 @@ class Shelf:
         return counts
 
     async def until_ready(self, jobs: Sequence[dict[str, Any]]) -> None:
-        """Wait for the runs' ends in Temporal's long polls: asking the API all the time would slow what is timed.
+        """Wait for the runs' ends in Temporal's long polls: polling the API would slow what is timed.
 
-        The API has the last word. Raises WorkflowFailureError or RuntimeError when a document cannot be used.
+        The API decides in the end. Raises WorkflowFailureError or RuntimeError when a document cannot be used.
         """
         if await self._all_ready():
             return
@@ -123,7 +123,7 @@ class Shelf:
         return Run(seconds, characters, sum(result.chunks for result in results)), jobs
 
     async def result(self, job: dict[str, Any]) -> IngestResult:
-        """What the document's workflow returned; a batch may be about to start it."""
+        """The result of the document's workflow; a batch may be about to start it."""
         id = ingest_id(job["id"], job["version"])
         handle = self._bench.temporal.get_workflow_handle(id, result_type=IngestResult)
         deadline = time.monotonic() + START_SECONDS
@@ -137,38 +137,38 @@ class Shelf:
             await asyncio.sleep(0.2)
 
     async def rows(self, job: dict[str, Any]) -> int:
-        """How many rows Milvus holds of the document's version."""
+        """The number of rows in Milvus of the document's version."""
         record = await self._bench.stores.catalog.knowledge_bases.get(self.name)
         generation = await self._bench.stores.catalog.knowledge_bases.generation(record.id)
         return await self._bench.stores.milvus.count(generation.collection, job["id"], job["version"])
 
     async def runs(self) -> int:
-        """How many ingestions were ever started for it."""
+        """The number of ingestions that were ever started for it."""
         return (await self._bench.temporal.count_workflows(self._ingesting())).count
 
     async def busy(self) -> int:
-        """How many ingestions are under way."""
+        """The number of ingestions in flight."""
         return (await self._bench.temporal.count_workflows(self._ingesting("ExecutionStatus = 'Running'"))).count
 
     async def drop(self) -> None:
-        """Delete it and wait for the end of that, so that nothing of it is under way during the next bench."""
+        """Delete it and wait for the end, so that none of its work is in flight during the next bench."""
         job = await self._bench.api.call("DELETE", f"/knowledge-bases/{self.name}")
         await self._bench.temporal.get_workflow_handle(job["workflow_id"]).result()
 
     async def stop(self) -> None:
-        """Cancel what is under way and delete the knowledge base."""
+        """Cancel work in flight and delete the knowledge base."""
         await self.cancel()
         await self.drop()
 
     async def cancel(self) -> None:
-        """Cancel what is under way, and wait for the end of it."""
+        """Cancel work in flight, and wait for its end."""
         deadline = time.monotonic() + STOP_SECONDS
         query = f"ExecutionStatus = 'Running' AND KnowledgeBase = '{self.name}'"
         while runs := [run async for run in self._bench.temporal.list_workflows(query)]:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{len(runs)} runs of {self.name} do not end")
             for run in runs:
-                with suppress(RPCError):  # it has ended meanwhile
+                with suppress(RPCError):  # it has ended in the meantime
                     await self._bench.temporal.get_workflow_handle(run.id).cancel()
             await asyncio.sleep(0.5)
 

@@ -1,4 +1,4 @@
-"""Texts to measure with: prose-like English and Chinese from a seeded vocabulary, or other people's own files."""
+"""Texts to measure with: prose-like English and Chinese from a seeded vocabulary, or files of the user."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ZH_ENDINGS = """期限为{n}个工作日|逾期超过{n}天的不予受理|并�
 
 
 def made_up(seed: int, characters: int) -> str:
-    """So many characters: chapters in turns English (an odd seed begins so) and Chinese; the same for a seed."""
+    """This many characters, in alternating chapters of English and Chinese (English first for odd seeds); repeatable."""
     dice = random.Random(seed)
     parts: list[str] = []
     length = chapter = 0
@@ -99,7 +99,7 @@ def _saved(document: docx.document.Document) -> bytes:
 
 
 class Library:
-    """Where the benches take their texts from."""
+    """The source of the benches' texts."""
 
     def __init__(self, data: Path | None, file: Path | None) -> None:
         files = [file] if file else sorted([*data.rglob("*.txt"), *data.rglob("*.md")]) if data else []
@@ -110,13 +110,13 @@ class Library:
             raise SystemExit(f"no text in {data or file}: a .txt, .md or .docx file is needed")
 
     def long(self, characters: int | None) -> str:
-        """One long document of at most so many characters: the largest file, or a made-up text."""
+        """One long document of at most this many characters: the largest file, or a made-up text."""
         if self._texts:
             return self._texts[0][:characters]
         return made_up(1, characters or LONG)
 
     def small(self, count: int) -> list[str]:
-        """So many small documents, cut from the files, or made up."""
+        """This many small documents, cut from the files, or made up."""
         if not self._texts:
             return [next(_cut(made_up(1000 + number, SMALL))) for number in range(count)]
         pieces = [piece for text in self._texts for piece in _cut(text)]
@@ -137,7 +137,7 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def edited(content: bytes, name: str, place: float) -> bytes:
-    """The document with some words put into one paragraph: the first one of some length after ``place`` (0–1)."""
+    """The document with some words added to one paragraph: the first one of some length after ``place`` (0–1)."""
     news = f" [this was revised on {int(place * 100)} May] "
     if not name.endswith(".docx"):
         paragraphs = content.decode(errors="replace").split("\n\n")

@@ -1,9 +1,9 @@
-"""How long an upload waits for its 202: many clients at once, each with a file of its own.
+"""How long an upload waits for its 202: many clients at once, each with its own file.
 
-In an idle round nothing else is under way when the clients begin; what they see includes the first steps of
-what they themselves have just uploaded. In a busy round the files of the rounds before are being ingested.
-The load generator is a process of its own; the same clients asking for `/health/live` at once show its share.
-What was uploaded is canceled and deleted again: embedding it would take minutes.
+In an idle round nothing else is in flight when the clients start; their times include the first steps of their own
+uploads. In a busy round the files of the rounds before are being ingested. The load generator is its own process;
+the same clients requesting `/health/live` at once show its share. The uploads are canceled and deleted again:
+embedding them would take minutes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def accepted(bench: Bench, clients: int, rounds: int) -> list[Measure]:
 
 
 async def _warm(bench: Bench, load: Generator, clients: int) -> None:
-    """One document goes all the way and one round is not counted: nothing is imported during the others."""
+    """Ingest one document completely and run one uncounted round, so that nothing is imported during the others."""
     shelf = await Shelf.create(bench)
     await shelf.add([Document.of("warm-up.txt", f"A document to warm up with, {uuid.uuid4().hex}.")])
     await _burst(load, shelf, clients)
@@ -81,7 +81,7 @@ def _line(values: list[float]) -> str:
 
 
 def _measures(name: str, rounds: list[list[float]], note: str, target: str = "") -> list[Measure]:
-    """Quantiles of all rounds together; the last, p99, is held against the target."""
+    """Quantiles of all rounds together; the last, p99, is compared with the target."""
     values = [each for found in rounds for each in found]
     each_round = f"by round {', '.join(f'{quantile(found, 0.99):.0f}' for found in rounds)}"
     return [

@@ -1,7 +1,7 @@
-"""What 1,000 watchers of one running batch cost everybody else: the same calls idle, beside the batch, beside both.
+"""The cost of 1,000 watchers of one running batch to others: the same calls idle, beside the batch, beside both.
 
-Watchers and calls come from a process each, so that neither waits for the other's client. The batch should
-outlast all rounds (the notes say so when it did not); what is left of it afterwards is canceled.
+Watchers and calls have their own processes, so that neither waits for the other's client. The batch should outlast
+all rounds (the notes report when it does not); its unfinished part is canceled afterwards.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PHASES = ("idle", "batch", "batch and watchers")
 
 
 async def beside(bench: Bench, library: Library, count: int, seconds: float) -> list[Measure]:
-    """The three phases, and what the watchers saw."""
+    """The three phases, and the events that the watchers received."""
     documents = [document.fresh() for document in small(library, FILES)]
     searched, shelf = await Shelf.create(bench), await Shelf.create(bench)
     await searched.add(documents[:SEARCHED])

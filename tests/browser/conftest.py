@@ -20,7 +20,7 @@ STEP_MS = 30_000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; absent, the walk is skipped, except in CI, where it must not pass unseen."""
+    """Debian's Chromium; without it these tests are skipped, except in CI, where they fail."""
     sync_api = pytest.importorskip("playwright.sync_api")
     if not Path(CHROMIUM).exists():
         if os.environ.get("CI"):
@@ -41,9 +41,9 @@ def is_error(kind: str, text: str) -> bool:
 
 @pytest.fixture
 def page(browser: Browser, platform: Platform) -> Iterator[Page]:
-    """A fresh English desktop page; the test fails on any error in the console, the security policy's among them.
+    """A fresh English desktop page; the test fails on any error in the console, including those of the security policy.
 
-    What Chromium says of a response that was an error is none: such responses are part of some tests.
+    Chromium's messages about error responses are no errors: such responses are part of some tests.
     """
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     context.set_default_timeout(STEP_MS)

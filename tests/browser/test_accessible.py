@@ -1,4 +1,4 @@
-"""The page for people who do not use a mouse, do not see, or need other colours."""
+"""The page with the keyboard, with a screen reader, and with other colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SERIOUS = ("serious", "critical")
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong in what is shown, if it is serious: `rule: element`."""
+    """Serious problems that axe-core finds in the visible page: `rule: element`."""
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [f"{each['id']}: {node['html']}" for each in found if each["impact"] in SERIOUS for node in each["nodes"]]
@@ -64,7 +64,7 @@ def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, s
 
 
 def test_colours_follow_the_system_until_they_are_chosen(page: Page) -> None:
-    """Dark is dark at once after a reload too; System goes back to what the system says."""
+    """Dark stays dark after a reload; System returns to the system's setting."""
     ground = "getComputedStyle(document.body).backgroundColor"
 
     def choose(name: str) -> None:
@@ -85,7 +85,7 @@ def test_colours_follow_the_system_until_they_are_chosen(page: Page) -> None:
 
 
 def test_an_answer_is_reached_and_left_by_the_keyboard(page: Page, platform: Platform) -> None:
-    """The shortcut leads to the question; Tab to a visible chip; Enter opens its passage, Escape leads back."""
+    """The shortcut focuses the question; Tab reaches a visible chip; Enter opens its passage, Escape returns."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     ask(page, QUESTION["en"])
@@ -101,8 +101,8 @@ def test_an_answer_is_reached_and_left_by_the_keyboard(page: Page, platform: Pla
     expect(chip).to_be_focused()
 
 
-def test_what_happens_is_told_to_people_who_listen(page: Page, platform: Platform) -> None:
-    """The upload, the states, the sentences of the answer and the quote go to a live region."""
+def test_a_live_region_announces_events(page: Page, platform: Platform) -> None:
+    """It gets the upload, the states, the sentences of the answer and the quote."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     told = page.get_by_role("log")
@@ -113,8 +113,8 @@ def test_what_happens_is_told_to_people_who_listen(page: Page, platform: Platfor
     expect(told).to_contain_text("Cited passage: ")
 
 
-def test_the_page_holds_still_for_those_who_ask_for_it(page: Page, platform: Platform) -> None:
-    """With reduced motion nothing is animated."""
+def test_reduced_motion_stops_animations(page: Page, platform: Platform) -> None:
+    """With `prefers-reduced-motion` nothing is animated."""
     page.emulate_media(reduced_motion="reduce")
     enter(page, platform)
     page.set_viewport_size({"width": 390, "height": 800})

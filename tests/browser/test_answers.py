@@ -1,4 +1,4 @@
-"""How answers look: the questions' part of the API is played here, so that every kind of answer can be asked for."""
+"""Rendering of answers: the questions' part of the API is mocked, so that tests can request every kind of answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Event = tuple[str, dict[str, Any]]
 
 @dataclass
 class Questions:
-    """Answers each question with the next of ``streams`` (the last one again and again); keeps what was asked."""
+    """Answers each question with the next of ``streams`` (the last one repeatedly); records the questions."""
 
     streams: list[list[Event]]
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Questions:
         seen = route.request.headers.get("last-event-id")
         self.listened.append(seen)
         stream = self.streams.pop(0) if len(self.streams) > 1 else self.streams[0]
-        first = max(int(seen or 0), 1)  # the last one that was seen is repeated
+        first = max(int(seen or 0), 1)  # the last seen event is repeated
         lines = [
             f"id: {n}\r\nevent: {name}\r\ndata: {json.dumps(data)}\r\n\r\n"
             for n, (name, data) in enumerate(stream, first)
@@ -72,7 +72,7 @@ def events(done: dict[str, Any], *deltas: str) -> list[Event]:
 
 
 def play(page: Page, platform: Platform, *streams: list[Event], language: str = "en") -> Questions:
-    """A knowledge base whose questions are answered by ``streams``."""
+    """A knowledge base whose questions get ``streams`` as answers."""
     questions = Questions(list(streams))
     questions.on(page)
     enter(page, platform, language)
@@ -117,7 +117,7 @@ def test_an_answer_is_markdown_of_which_nothing_runs(page: Page, platform: Platf
     assert [url for url in fetched if "example.org" in url] == []
 
 
-def test_what_was_withheld_or_fell_back_is_said(page: Page, platform: Platform) -> None:
+def test_withheld_sentences_and_fallbacks_are_shown(page: Page, platform: Platform) -> None:
     """In English and, after the switch, in Chinese."""
     kinds: list[dict[str, Any]] = [
         {"fallback": "language"},
@@ -138,10 +138,8 @@ def test_what_was_withheld_or_fell_back_is_said(page: Page, platform: Platform) 
 
 
 @languages
-def test_what_is_not_in_the_documents_is_said_with_the_nearest_passages(
-    page: Page, platform: Platform, language: str
-) -> None:
-    """A sentence of its own, the nearest passages beneath, and no chip."""
+def test_a_refusal_shows_the_nearest_passages(page: Page, platform: Platform, language: str) -> None:
+    """A sentence of its own, the nearest passages below, and no chip."""
     done = DONE | {"answer": "The documents do not say.", "found": False}
     play(page, platform, events(done, "The documents do not say."), language=language)
     answer = ask(page, "Who rules Mars?")
@@ -152,8 +150,8 @@ def test_what_is_not_in_the_documents_is_said_with_the_nearest_passages(
     expect(answer.locator(".chip")).to_have_count(0)
 
 
-def test_a_question_waits_for_the_index_if_it_is_told_to(page: Page, platform: Platform) -> None:
-    """The hint and its choice are there while documents are being indexed; the wait is shown with its end."""
+def test_a_question_can_wait_for_the_index(page: Page, platform: Platform) -> None:
+    """Hint and choice appear while documents are being indexed; the wait and its end are shown."""
     waiting = {"stage": "wait_for_index", "state": "waiting", "pending": 2, "eta_seconds": 40}
     questions = play(
         page, platform, events(DONE, "Five days. [1]"), [("state", waiting)], events(DONE, "Five days. [1]")
@@ -182,7 +180,7 @@ def test_a_question_waits_for_the_index_if_it_is_told_to(page: Page, platform: P
 
 
 def test_a_stream_that_breaks_off_goes_on_where_it_was(page: Page, platform: Platform) -> None:
-    """The second request says what was seen last, and what comes again is not shown again."""
+    """The second request has the last seen id, and repeated events are not shown again."""
     first = events(DONE, "Five ")[:-1]
     second: list[Event] = [("delta", {"text": "Five "}), ("delta", {"text": "days. "}), ("delta", {"text": "[1]"})]
     questions = play(page, platform, first, [*second, ("done", DONE)])
@@ -192,14 +190,14 @@ def test_a_stream_that_breaks_off_goes_on_where_it_was(page: Page, platform: Pla
 
 
 def test_a_retry_that_starts_over_shows_only_the_second_text(page: Page, platform: Platform) -> None:
-    """After `reset` the text begins anew."""
+    """After `reset` the text starts anew."""
     stream = events(DONE, "Nonsense", "Five days. [1]")
     play(page, platform, [*stream[:2], ("reset", {}), *stream[2:]])
     expect(ask(page, "How many days?").locator(".answer-text")).to_have_text("Five days. 1")
 
 
 def test_an_answer_that_failed_is_asked_for_again(page: Page, platform: Platform) -> None:
-    """The server's sentence, and a button that asks the same."""
+    """The server's sentence, and a button that repeats the question."""
     failure = ("error", {"code": "unavailable", "message": "The model server is down."})
     questions = play(page, platform, [failure], events(DONE, "Five days. [1]"))
     page.keyboard.press("Control+k")
@@ -241,7 +239,7 @@ def test_an_answer_is_copied_with_its_sources(page: Page, platform: Platform) ->
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_an_answer_of_fifty_kilobytes_fits(page: Page, platform: Platform, width: int) -> None:
-    """Long words, a wide table and much text neither widen the page nor lose the end."""
+    """Long words, a wide table and much text neither widen the page nor hide the end."""
     page.set_viewport_size({"width": width, "height": 800})
     wide = "| " + " | ".join(f"column {n}" for n in range(30)) + " |\n|" + "---|" * 30 + "\n|" + " cell |" * 30
     words = " ".join(["x" * 300, "https://example.org/" + "y" * 300])

@@ -45,13 +45,13 @@ WORDS = {
 
 
 def enter(page: Page, platform: Platform, language: str) -> dict[str, str]:
-    """A new knowledge base, shown in a language; the words of the language."""
+    """Create a knowledge base and show it in a language; the texts of that language."""
     enter_knowledge_base(page, platform, language)
     return WORDS[language]
 
 
 def long_text() -> str:
-    """Enough that it is still being indexed when a person has found the button."""
+    """A text long enough to be still in indexing when the test presses the button."""
     return "\n\n".join(
         f"Entry {n}. The lighthouse keeper of station {n} counts the ships that pass at night, and writes them down "
         f"beside the height of the tide, the wind, and what was found on the beach on day {n} of the year."
@@ -61,7 +61,7 @@ def long_text() -> str:
 
 @languages
 def test_many_files_are_one_batch(page: Page, platform: Platform, language: str) -> None:
-    """One card for all, to its end; what failed is shown, and can be tried again; unchanged files are counted."""
+    """One card for all, to its end; failures are shown and can be retried; unchanged files are counted."""
     words = enter(page, platform, language)
     files = [file(f"tide-{n}.txt", f"Tide table {n}: high water at {n} o'clock in harbour {n}.") for n in range(3)]
     page.locator("#files").set_input_files([*files, file("cut-off.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Cat")])
@@ -94,7 +94,7 @@ def test_many_files_are_one_batch(page: Page, platform: Platform, language: str)
 
 @languages
 def test_a_long_document_is_paused_resumed_and_canceled(page: Page, platform: Platform, language: str) -> None:
-    """Each button says which document it is for, and gives way to what makes sense next."""
+    """Each button names its document and is replaced by the next possible action."""
     words = enter(page, platform, language)
     page.locator("#files").set_input_files(file("log-book.txt", long_text()))
     row = page.locator(".doc").filter(has_text="log-book.txt")
@@ -118,7 +118,7 @@ def test_a_long_document_is_paused_resumed_and_canceled(page: Page, platform: Pl
 
 @languages
 def test_a_batch_is_paused_resumed_and_canceled(page: Page, platform: Platform, language: str) -> None:
-    """On a phone: the card's buttons, the number of documents at once, and what is left of it in the end."""
+    """On a phone: the card's buttons, the parallelism, and the final counts."""
     page.set_viewport_size({"width": 390, "height": 800})
     words = enter(page, platform, language)
     archive = BytesIO()
@@ -146,7 +146,7 @@ def test_a_batch_is_paused_resumed_and_canceled(page: Page, platform: Platform, 
 
 @languages
 def test_a_busy_server_is_waited_for(page: Page, platform: Platform, language: str) -> None:
-    """An upload that is answered with 429 says so in the server's words, and goes on by itself, also in a batch."""
+    """After a 429 the page shows the server's sentence and repeats the upload by itself, also in a batch."""
     words = enter(page, platform, language)
     refusals = [0, 0, 0]
 

@@ -1,4 +1,4 @@
-"""Conversations as the server keeps them: listed, opened, renamed, exported, deleted; and feedback that stays."""
+"""Conversations of the server: listed, opened, renamed, exported, deleted; and feedback that persists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORDS = {
 
 @languages
 def test_a_conversation_is_kept_renamed_exported_and_deleted(page: Page, platform: Platform, language: str) -> None:
-    """It stands in the list with its question as title, is there again after a reload, and gone when deleted."""
+    """Its title is the question, it is in the list after a reload, and gone after its deletion."""
     words = WORDS[language]
     enter(page, platform, language)
     add_document(page, "leave-policy.md", HANDBOOK[language])
@@ -91,8 +91,8 @@ def test_feedback_is_there_again_after_a_reload(page: Page, platform: Platform, 
     expect(page.get_by_label(words["comment"])).to_have_value("Right to the point. 正中要点。")
 
 
-def test_back_and_forward_go_from_place_to_place(page: Page, platform: Platform) -> None:
-    """Documents, two conversations and a new one each have their address; the history leads through them."""
+def test_back_and_forward_follow_the_history(page: Page, platform: Platform) -> None:
+    """Documents, two conversations and a new one each have a URL; the history leads through them."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     ask(page, QUESTION["en"])
@@ -115,7 +115,7 @@ def test_back_and_forward_go_from_place_to_place(page: Page, platform: Platform)
 
 
 def test_a_question_under_way_is_picked_up_after_a_reload(page: Page, platform: Platform) -> None:
-    """Its stream is followed from the start, to the same end (the conversation comes as it was a moment earlier)."""
+    """Its stream is followed from the start, to the same end (the mocked conversation is of a moment earlier)."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     text = ask(page, QUESTION["en"]).locator(".answer-text").inner_text()

@@ -1,4 +1,4 @@
-"""The documents view with more documents than a test would upload: the list is played here, by the API's contract."""
+"""The documents view with more documents than a test would upload: a mocked list, by the API's contract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def item(n: int) -> dict[str, Any]:
 
 
 def thousand(page: Page) -> list[dict[str, list[str]]]:
-    """The list has a thousand documents; answers the queries that come."""
+    """Mock a list of a thousand documents; returns the queries that arrive."""
     queries: list[dict[str, list[str]]] = []
 
     def listed(route: Any) -> None:
@@ -44,7 +44,7 @@ def thousand(page: Page) -> list[dict[str, list[str]]]:
 
 @languages
 def test_a_thousand_documents_are_paged_and_found(page: Page, platform: Platform, language: str) -> None:
-    """Fifty at first; a name deep in the list, a state and a tag each lead to theirs; nothing is too wide."""
+    """Fifty at first; a name deep in the list, a state and a tag each select theirs; nothing is too wide."""
     enter(page, platform, language)
     queries = thousand(page)
     more = page.get_by_role("button", name="Show more documents" if language == "en" else "显示更多文档")
@@ -72,7 +72,7 @@ def test_a_thousand_documents_are_paged_and_found(page: Page, platform: Platform
 
 
 def test_the_passages_of_a_document_are_read_from_its_row(page: Page, platform: Platform) -> None:
-    """In order, more of them on demand, with the file itself; Escape leads back to the row."""
+    """In order, more of them on demand, with the file itself; Escape returns to the row."""
     enter(page, platform)
     chapters = "\n\n".join(f"# Chapter {n}\n\n" + f"The keeper of light {n} sees ship {n}. " * 30 for n in range(30))
     add_document(page, "light-houses.md", chapters)
@@ -94,7 +94,7 @@ def test_the_passages_of_a_document_are_read_from_its_row(page: Page, platform: 
 def test_a_document_is_deleted_from_its_menu_after_a_confirmation(
     page: Page, platform: Platform, language: str
 ) -> None:
-    """The menu is worked with the keyboard; Keep leaves the document there, Delete takes it away."""
+    """The keyboard operates the menu; Keep leaves the document there, Delete removes it."""
     enter(page, platform, language)
     add_document(page, "short-lived.txt", "The lighthouse keeper counts the ships that pass at night.")
     menu = page.get_by_role("button", name=re.compile("Actions for short-lived.txt|“short-lived.txt”的操作"))

@@ -1,4 +1,4 @@
-"""The web page, walked through in a real browser against the real platform (fixture `platform`)."""
+"""The web page in a real browser against the real platform (fixture `platform`)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WORDS = {
 
 
 def shown_texts(page: Page) -> list[str]:
-    """The page's own texts that can be seen, and the names of its controls: no names, no documents' words."""
+    """The page's own visible texts and the names of its controls, without names and content of documents."""
     return [
         str(text)
         for text in page.evaluate(
@@ -100,7 +100,7 @@ def test_a_person_adds_a_document_asks_about_it_and_reads_the_source(
 
 
 def test_a_citation_of_a_version_that_was_replaced_says_so(page: Page, platform: Platform) -> None:
-    """The words are still there, as the answer kept them, and which version is live now."""
+    """It shows the words that the answer quoted, and which version is live now."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     answer = ask(page, QUESTION["en"])
@@ -118,7 +118,7 @@ def test_a_citation_of_a_version_that_was_replaced_says_so(page: Page, platform:
 
 
 def test_every_text_of_a_view_is_chinese_after_the_switch(page: Page, platform: Platform) -> None:
-    """In the documents and beside an answer; the choice is remembered."""
+    """In the documents and beside an answer; the choice persists."""
     enter(page, platform)
     add_document(page, "leave-policy.md", HANDBOOK["en"])
     page.locator("#files").set_input_files(file("cut-off.pdf", b"%PDF-1.7\n1 0 obj\n<< /Type /Cat"))
@@ -139,8 +139,8 @@ def test_every_text_of_a_view_is_chinese_after_the_switch(page: Page, platform: 
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
-def test_a_wrong_key_is_told_so_and_leads_nowhere(page: Page) -> None:
-    """The server's sentence about the key stands on the sign-in form, which stays."""
+def test_a_wrong_key_does_not_sign_in(page: Page) -> None:
+    """The server's sentence about the key is shown on the sign-in form, which stays."""
     page.get_by_label("API key").fill("not-a-key")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#sign-in-problem")).to_contain_text("API key")
@@ -148,7 +148,7 @@ def test_a_wrong_key_is_told_so_and_leads_nowhere(page: Page) -> None:
 
 
 def test_a_person_signs_out(page: Page, platform: Platform) -> None:
-    """The way out is in the settings; the key is forgotten."""
+    """The button is in the settings; the page deletes the key."""
     sign_in(page, platform.key)
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Sign out").click()
@@ -159,7 +159,7 @@ def test_a_person_signs_out(page: Page, platform: Platform) -> None:
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_nothing_is_wider_than_a_phone(page: Page, platform: Platform, width: int, tmp_path: Path) -> None:
-    """Sign-in, choice, documents, questions and passages each fit the screen, with a long file name too."""
+    """Sign-in, choice, documents, questions and passages each fit the screen, also with a long file name."""
     page.set_viewport_size({"width": width, "height": 800})
     assert overflow(page) <= 0
     enter(page, platform)

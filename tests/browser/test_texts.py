@@ -1,4 +1,4 @@
-"""The page's texts: every one in both languages, every one used, none built from data as markup."""
+"""The page's texts: each in both languages, each used, none built from data as markup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 STRING = r"'((?:[^'\\]|\\.)*)'"
 ENTRY = re.compile(rf"^  '([\w.]+)': \[{STRING},\s*{STRING}\],$", re.MULTILINE)
 SAME = {"app.title", "app.title_in_kb"}  # the product's name, the same in every language
-SVG = "http://www.w3.org/2000/svg"  # a name that looks like an address
+SVG = "http://www.w3.org/2000/svg"  # an XML namespace that looks like a URL
 
 
 def messages() -> dict[str, tuple[str, str]]:
@@ -25,10 +25,10 @@ def messages() -> dict[str, tuple[str, str]]:
 
 
 def used_in_scripts() -> set[str]:
-    """Every quoted word in the scripts that has the shape of a key of a known group."""
+    """Every quoted word in the scripts that has the form of a key of a known group."""
     groups = "|".join(sorted({key.split(".")[0] for key in messages()}))
     code = "".join(path.read_text() for path in SCRIPTS if path not in TEXTS)
-    # A file name (`./answer.js`) does not match, as a key's quote opens right before its group.
+    # A file name (`./answer.js`) does not match: the quote of a key opens right before its group.
     return set(re.findall(rf"'((?:{groups})\.\w+)'", code))
 
 
@@ -42,7 +42,7 @@ def used_in_page() -> set[str]:
 
 @pytest.mark.parametrize(("key", "texts"), messages().items())
 def test_a_text_is_there_in_both_languages(key: str, texts: tuple[str, str]) -> None:
-    """Each text has its English and its Chinese, with the same parameters in both."""
+    """Each text exists in English and Chinese, with the same parameters."""
     english, chinese = texts
     assert english
     assert chinese
@@ -52,15 +52,15 @@ def test_a_text_is_there_in_both_languages(key: str, texts: tuple[str, str]) -> 
     assert names[0] == names[1]
 
 
-def test_every_text_that_is_asked_for_exists_and_every_text_is_asked_for() -> None:
-    """No `data-i18n` and no call names a text that is missing; no text is dead."""
+def test_used_texts_exist_and_existing_texts_are_used() -> None:
+    """No `data-i18n` and no call names a missing text; no text is unused."""
     used = used_in_scripts() | used_in_page()
     assert used - messages().keys() == set()
     assert messages().keys() - used == set()
 
 
 def test_the_page_holds_under_a_strict_content_security_policy() -> None:
-    """No inline script or style, no address of another host, no data that becomes markup."""
+    """No inline script or style, no URL of another host, no data that becomes markup."""
     page = (WEB / "index.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
     for path in [*SCRIPTS, WEB / "index.html", *WEB.rglob("*.css")]:

@@ -1,4 +1,4 @@
-"""Vendored libraries are what the lock file says."""
+"""Vendored libraries match the lock file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.browser.vendoring import ROOT, VENDOR, manifest, sha256
 
 
 def test_every_vendored_file_is_listed() -> None:
-    """No library lies there of which nobody knows where it came from."""
+    """Every library's origin is recorded."""
     folders = [VENDOR, ROOT / "tests" / "browser" / "vendor"]
     found = {str(path.relative_to(ROOT)) for folder in folders for path in folder.iterdir()}
     ours = {f"api/web/vendor/{name}" for name in ("package.json", "package-lock.json", ".npmrc")}
@@ -20,12 +20,12 @@ def test_every_vendored_file_is_listed() -> None:
 
 @pytest.mark.parametrize("target", manifest())
 def test_a_vendored_file_is_the_one_that_was_taken_from_its_package(target: str) -> None:
-    """Byte for byte; `python -m tests.browser.vendoring --check` asks the registry as well."""
+    """Byte for byte; `python -m tests.browser.vendoring --check` compares with the registry as well."""
     assert sha256((ROOT / target).read_bytes()) == manifest()[target]["sha256"]
 
 
 def test_the_locked_versions_are_those_of_the_files() -> None:
-    """`package.json`, the lock and what the libraries say of themselves agree; the lock names no registry."""
+    """`package.json`, the lock and the libraries' own versions agree; the lock names no registry."""
     package = json.loads((VENDOR / "package.json").read_text())
     lock_text = (VENDOR / "package-lock.json").read_text()
     lock = json.loads(lock_text)["packages"]

@@ -1,8 +1,8 @@
-"""Libraries of the page, and of its tests, as files of theirs: ``python -m tests.browser.vendoring [--check]``.
+"""Vendors libraries for the page and its tests: ``python -m tests.browser.vendoring [--check]``.
 
-``api/web/vendor/package.json`` names the versions, and in ``vendored`` which file of a package goes where, with its
-SHA-256. Without ``--check`` the files are copied anew out of the locked packages (npm verifies those against
-``package-lock.json``) and their hashes written down; with it they are compared, byte by byte.
+``api/web/vendor/package.json`` names the versions, and in ``vendored`` the target of each file of a package with its
+SHA-256. Without ``--check`` the files are copied from the locked packages (npm verifies those against
+``package-lock.json``) and their hashes recorded; with it they are compared, byte by byte.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sha256(content: bytes) -> str:
 
 
 def locked_packages(folder: Path) -> Path:
-    """Install what is locked into a folder; the path of its node_modules."""
+    """Install the locked packages into a folder; the path of its node_modules."""
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(VENDOR / name, folder)
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
@@ -39,7 +39,7 @@ def locked_packages(folder: Path) -> Path:
 
 
 def originals(modules: Path) -> dict[str, bytes]:
-    """File in this repository → its bytes in the locked package, without its pointer to a source map."""
+    """File in this repository → its bytes in the locked package, without its reference to a source map."""
     found = {}
     for target, entry in manifest().items():
         content = (modules / entry["package"] / entry["from"]).read_bytes()
@@ -48,7 +48,7 @@ def originals(modules: Path) -> dict[str, bytes]:
 
 
 def main() -> int:
-    """Copy, or compare; 1 if a file is not the locked one."""
+    """Copy or compare; 1 if a file differs from the locked one."""
     with tempfile.TemporaryDirectory() as folder:
         wanted = originals(locked_packages(Path(folder)))
     if "--check" in sys.argv[1:]:

@@ -1,4 +1,4 @@
-"""What every walk through the page begins with, in both languages."""
+"""Steps that browser tests share, in both languages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sign_in(page: Page, key: str) -> None:
 
 
 def create_knowledge_base(page: Page) -> str:
-    """A new one, whose documents are shown, as there are none."""
+    """Create a knowledge base; the page shows its documents, since there are none."""
     name = f"page-{uuid.uuid4().hex[:8]}"
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create knowledge base").click()
@@ -38,7 +38,7 @@ def create_knowledge_base(page: Page) -> str:
 
 
 def enter(page: Page, platform: Platform, language: str = "en") -> str:
-    """A new knowledge base, shown in a language; its name."""
+    """Create a knowledge base and show it in a language; its name."""
     sign_in(page, platform.key)
     name = create_knowledge_base(page)
     if language == "zh":
@@ -51,7 +51,7 @@ def file(name: str, text: str | bytes) -> dict[str, Any]:
 
 
 def add_document(page: Page, name: str, text: str) -> None:
-    """Upload in the documents view, and wait until it is ready."""
+    """Upload in the documents view, and wait until the document is ready."""
     page.locator("#files").set_input_files(file(name, text))
     row = page.locator(".doc").filter(has_text=name)
     expect(row).to_have_count(1)
@@ -59,7 +59,7 @@ def add_document(page: Page, name: str, text: str) -> None:
 
 
 def ask(page: Page, question: str) -> Any:
-    """Ask in the conversation that is shown, and wait for the answer."""
+    """Ask in the visible conversation, and wait for the answer."""
     page.keyboard.press("Control+k")
     turns = page.locator(".turn").count()
     page.locator("#question").fill(question)
@@ -70,5 +70,5 @@ def ask(page: Page, question: str) -> Any:
 
 
 def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
+    """The number of pixels by which the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))

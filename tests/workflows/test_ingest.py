@@ -126,8 +126,8 @@ async def test_a_failed_file_can_be_uploaded_again(api: httpx.AsyncClient, kb: s
     assert (await finished(api, first["id"]))["state"] == "failed"
     (same,) = await upload(api, kb, ("leave.txt", b""))
     assert (same["id"], same["version"]) == (first["id"], 2)
-    (mended,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
-    assert (mended["id"], mended["version"]) == (first["id"], 3)
+    (retried,) = await ready(api, kb, ("leave.txt", LEAVE.encode()))
+    assert (retried["id"], retried["version"]) == (first["id"], 3)
 
 
 async def test_a_new_version_replaces_the_old_one(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:

@@ -1,8 +1,8 @@
 """The platform and its peers on one file, in turns: platform, peers, platform, …
 
-A peer is held against the platform's runs on both sides of it. The peers live in an environment of their own
-(``.venv-peers``, made when it is first needed, and anew when requirements.txt changes): nothing in the project
-depends on it.
+A peer is compared with the platform's runs on both sides of it. The peers have their own environment
+(``.venv-peers``, created on first use, and again when requirements.txt changes): nothing in the project depends
+on it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _peer(title: str, runs: list[dict[str, Any]]) -> Measure:
 
 
 async def _run(python: Path, peer: str, model: Path, prompt: str, file: Path, tokens: float) -> dict[str, Any]:
-    """One run of a peer, in a process of its own."""
+    """One run of a peer, in its own process."""
     arguments = ["--model", str(model), "--prompt", prompt, "--file", str(file), "--tokens", str(tokens)]
     printed = await _output(str(python), str(HERE / "measure.py"), peer, *arguments)
     found: dict[str, Any] = json.loads(printed.splitlines()[-1])
@@ -103,7 +103,7 @@ async def _output(*command: str) -> str:
 
 
 async def _model(bench: Bench) -> Path:
-    """The folder of the model that Triton serves, as its own environment finds it."""
+    """The folder of the model that Triton serves, as Triton's environment resolves it."""
     python = ROOT / Path(bench.settings.triton.venv).expanduser() / "bin" / "python"
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'triton_models')!r})\nimport model_files\n"
     program += f"print(model_files.embed_model({bench.settings.embed.model!r}).folder)"
@@ -116,7 +116,7 @@ async def _mean_tokens(bench: Bench, job: dict[str, Any]) -> float:
 
 
 def _python() -> Path:
-    """The interpreter of the peers' environment, which is made or made anew if it has to be."""
+    """The interpreter of the peers' environment, which is created or recreated if necessary."""
     wanted, stamp = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest(), VENV / "installed"
     python = VENV / "bin" / "python"
     if not stamp.is_file() or stamp.read_text() != wanted:

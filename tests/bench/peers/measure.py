@@ -1,10 +1,10 @@
-"""A peer on one text file: run in the peers' environment, prints one line of JSON.
+"""Measures a peer on one text file: run in the peers' environment, prints one line of JSON.
 
     .venv-peers/bin/python tests/bench/peers/measure.py langchain --model FOLDER --file BOOK --tokens 220
 
-Timed is what a user of the library waits for: reading the file, splitting it, embedding, and the index. Not
-timed: imports, loading the model and one warm-up batch, as the platform's model is loaded too, and finding the
-chunk size whose chunks have about `--tokens` tokens, so that both sides embed pieces of the same size.
+Timed is the wait of a user of the library: reading the file, splitting it, embedding, and the index. Not timed:
+imports, loading the model and one warm-up batch, as the platform's model is loaded too, and finding the chunk size
+whose chunks have about `--tokens` tokens, so that both sides embed texts of the same size.
 """
 
 # ruff: noqa: PLC0415 -- each peer imports its own libraries
@@ -37,7 +37,7 @@ def splitter(size: int) -> Any:
 
 
 def size_for(text: str, tokens: float, count: CountTokens) -> int:
-    """The chunk size in characters that gives so many tokens on average."""
+    """The chunk size in characters that gives this many tokens on average."""
     low, high = 50, 20_000
     for _ in range(STEPS):
         middle = (low + high) // 2
