@@ -1,4 +1,4 @@
-"""Keys of blobs: each names what the blob was made from, so that a step whose output exists is done."""
+"""Keys of blobs, derived from the blob's inputs: if the key exists, the activity's output is already there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 
 
 def vectors_prefix(chunks_key: str, model_fingerprint: str) -> str:
-    """Where the vectors of these chunks by this model are kept."""
+    """Prefix of the vectors of these chunks by this model."""
     return f"vectors/{digest(chunks_key)}/{model_fingerprint}"
 
 
 def digest(*parts: str | bytes) -> str:
-    """A short, stable fingerprint of the parts (32 hexadecimal digits of SHA-256)."""
+    """A stable fingerprint of the parts: the first 32 hexadecimal digits of SHA-256 over length-prefixed parts."""
     whole = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
