@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from activities.retrieval.retriever import Retriever
+from activities.runtime.temporal import connect
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -28,7 +29,6 @@ from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 
 

@@ -25,13 +25,13 @@ from activities.errors import DependencyError
 from activities.ingest.progress import ProgressRecorder
 from activities.registry import activities_of
 from activities.runtime.interceptor import ActivityEdge
+from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
 from activities.telemetry import logs
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
-from workflows.client.connection import connect
 from workflows.client.schedules import schedule_reconcile
 from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument

@@ -8,9 +8,10 @@ from activities.contracts import Contract
 
 AnswerMode = Literal["extractive", "generative"]
 
-#: Why an answer is extractive although ``generative`` was requested: the model does not write the language, or its
+#: What the asker thought of an answer.
 Rating = Literal["up", "down"]
 
+#: Why an answer is extractive although ``generative`` was requested: the model does not write the language, or its
 #: text is not supported by the sources.
 Fallback = Literal["language", "unsupported"]
 

@@ -1,4 +1,4 @@
-"""Activities that record a version's outcome in the catalogue (live, failed, paused) and remove documents."""
+"""Activities that record a version's outcome in the catalogue (live, failed, paused)."""
 
 from __future__ import annotations
 

@@ -40,12 +40,12 @@ class Check(NamedTuple):
 
 
 @click.command("doctor", help=say("help.doctor"))
-@click.option("--repair", "mend", is_flag=True, help=say("help.repair"))
+@click.option("--repair", is_flag=True, help=say("help.repair"))
 @json_option
-def doctor(mend: bool, as_json: bool) -> None:
+def doctor(repair: bool, as_json: bool) -> None:
     """Run all checks; exit 1 if one fails."""
     out = Output(as_json)
-    if mend:
+    if repair:
         _repair(out)
         return
     findings = list(examine())

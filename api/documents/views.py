@@ -6,7 +6,7 @@ import msgspec
 
 from activities.contracts.documents import Chunk
 from activities.contracts.ids import ingest_id
-from activities.contracts.stages import INGEST_STAGES
+from activities.contracts.stages import INGEST_STAGES, number_of
 from activities.errors import Language
 from activities.readers.formats import Format
 from activities.stores.catalog.records import Document
@@ -66,7 +66,7 @@ def document_info(document: Document, language: Language) -> DocumentInfo:
         created_at=document.created_at,
         updated_at=document.updated_at,
         stage=document.stage,
-        stage_number=INGEST_STAGES.index(document.stage) + 1 if document.stage in INGEST_STAGES else 0,
+        stage_number=number_of(document.stage, INGEST_STAGES),
         stage_count=len(INGEST_STAGES),
         done=document.done,
         total=document.total,

@@ -1,4 +1,4 @@
-"""Comparing catalogue, blobs, Milvus and Temporal, and mending what disagrees, on request."""
+"""Compares catalogue, blobs, Milvus and Temporal, and repairs differences, on request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 
 from activities.contracts.ids import reconcile_id
 from activities.contracts.search_attributes import STAGE
-from activities.contracts.stages import FINAL_STATES, RECONCILE_STAGES
+from activities.contracts.stages import FINAL_STATES, RECONCILE_STAGES, number_of
 from activities.errors import Language, NotFound
 from activities.runtime import temporal
 from activities.runtime.failures import reason_of
@@ -69,7 +69,7 @@ async def _state(
     jobs: Jobs, run: WorkflowExecutionDescription, language: Language
 ) -> tuple[JobState, ReconcileReport | None]:
     stage = run.typed_search_attributes.get(STAGE, "")
-    known = JobState(state="running", stage=stage, stage_number=_number(stage))
+    known = JobState(state="running", stage=stage, stage_number=number_of(stage, RECONCILE_STAGES))
     match run.status:
         case WorkflowExecutionStatus.RUNNING:
             state = await temporal.query(jobs.client, run.id, "state", JobState)
@@ -88,7 +88,3 @@ async def _state(
                 reason = reason_of(exc.cause).render(language)
                 return msgspec.structs.replace(known, state="failed", reason=reason), None
     return msgspec.structs.replace(known, state="canceled"), None
-
-
-def _number(stage: str) -> int:
-    return RECONCILE_STAGES.index(stage) + 1 if stage in RECONCILE_STAGES else 0

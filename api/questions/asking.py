@@ -137,13 +137,6 @@ class Asking:
             raise
         return question
 
-    async def get(self, id: str, actor: str) -> Question:
-        """A question that ``actor`` asked. Raises NotFound, also for those of others."""
-        question = await self._catalog.questions.get(id)
-        if question.actor != actor:
-            raise NotFound(kind="question", id=id)
-        return question
-
     async def length(self, question: Question) -> int | None:
         """How many events the question has now; None where there is no run any more, or no worker to ask."""
         try:

@@ -140,7 +140,7 @@ class Jobs:
             Reconcile.run,
             job,
             reconcile_id(job.reconcile_id),
-            f"Compare catalogue, blobs, Milvus and Temporal{', and mend what disagrees' if job.repair else ''}",
+            f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}",
             temporal.attributes(None, job.actor),
         )
 

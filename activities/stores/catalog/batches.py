@@ -13,7 +13,7 @@ from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.intake import dispatch, dispatches
+from activities.stores.catalog.intake import document_to_ingest, queued_versions
 from activities.stores.catalog.records import Batch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
@@ -192,15 +192,15 @@ class Batches:
         async with self._engine.write() as session:
             batch = await session.get(BatchRow, id)
             closed = batch is None or batch.closed
-            query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
+            query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
             rows = list(await session.execute(query))
             if not rows:
-                query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
+                query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
                 query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
                 rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
                 keys = [(version.document_id, version.version) for _, version, _ in rows]
-                await session.execute(transitions.dispatch(keys, page))
-        return [dispatch(*row) for row in rows], closed
+                await session.execute(transitions.mark_dispatched(keys, page))
+        return [document_to_ingest(*row) for row in rows], closed
 
     async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
         """The pairs (document, version) among ``versions`` that are ready, failed, canceled or removed."""

@@ -149,7 +149,7 @@ class Documents:
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, input.document_id, with_for_update=True)
-            version = await session.get(VersionRow, (input.document_id, input.version))
+            version = await session.get(VersionRow, (input.document_id, input.version), with_for_update=True)
             if document is None or version is None or document.deleted_at is not None:
                 return Published(live=False, retired=[input.version])
             if not transitions.is_publishable(version):
@@ -185,12 +185,12 @@ class Documents:
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
-            row = await session.get(VersionRow, (document_id, version))
+            row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             if document is None or row is None:
                 return False
             if row.published_at is not None:
                 return True
-            if transitions.finish(row, state, reason):
+            if transitions.finish(row, state, reason) and state == "failed":  # a cancel has its own event
                 session.audit(
                     row.actor,
                     "document.fail",

@@ -22,8 +22,8 @@ SQLITE_BUSY_SECONDS = 15
 SQLITE_CHECKPOINT_PAGES = 1000
 
 #: PostgreSQL error classes that mean an outage and are retried: connection, resources, shutdown or start-up,
-#: authentication, missing database.
-DOWN = ("08", "53", "57P", "28", "3D")
+#: authentication, missing database, and tables of another version, while `holdfast migrate` has yet to run.
+DOWN = ("08", "53", "57P", "28", "3D", "42P01", "42703")
 
 
 Session = TypeVar("Session", bound=AsyncSession)

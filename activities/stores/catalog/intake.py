@@ -62,21 +62,21 @@ class Intake:
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
         by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        query = dispatches().where(by_dispatcher, VersionRow.dispatched_at.is_(None))
+        query = queued_versions().where(by_dispatcher, VersionRow.dispatched_at.is_(None))
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
-            return [dispatch(*row) for row in rows]
+            return [document_to_ingest(*row) for row in rows]
 
     async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
         """Records that the runs of these (document, version) have started."""
         async with self._engine.write() as session:
-            await session.execute(transitions.dispatch(list(versions)))
+            await session.execute(transitions.mark_dispatched(list(versions)))
 
     async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
         """Requeues a failed or canceled version if it is still the latest one; whether it was requeued."""
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
-            row = await session.get(VersionRow, (document_id, version))
+            row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             if document is None or row is None or document.deleted_at is not None or document.latest_version != version:
                 return False
             if not transitions.requeue(row, from_step):
@@ -135,8 +135,8 @@ class Intake:
             await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
 
 
-def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
-    """Query for queued versions of documents that are not deleted; its rows are the arguments of ``dispatch``."""
+def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``."""
     return (
         select(DocumentRow, VersionRow, KnowledgeBaseRow)
         .join(VersionRow, VersionRow.document_id == DocumentRow.id)
@@ -145,7 +145,9 @@ def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
     )
 
 
-def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow) -> DocumentToIngest:
+def document_to_ingest(
+    document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow
+) -> DocumentToIngest:
     """The input of a version's run."""
     return DocumentToIngest(
         knowledge_base_id=knowledge_base.id,

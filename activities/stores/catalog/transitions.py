@@ -170,7 +170,7 @@ def requeue(row: VersionRow, from_step: str | None) -> bool:
 # --- as statements ------------------------------------------------------------------------------------
 
 
-def dispatch(versions: Collection[tuple[str, int]], page: str | None = None) -> Update:
+def mark_dispatched(versions: Collection[tuple[str, int]], page: str | None = None) -> Update:
     """Records that the runs of these (document, version) have started, or that a batch got them as ``page``."""
     values: dict[str, Any] = {"dispatched_at": now()}
     if page is not None:
