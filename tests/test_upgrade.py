@@ -27,7 +27,7 @@ from workflows.client.connection import connect
 FOLDERS = sorted(FOLDER.glob("*.tar.xz"))
 AT_ITS_END = ("ready", "failed", "canceled")
 MEASURED = {"rate_per_minute"}
-"""What is told of the last minutes only."""
+"""Values that cover the last minutes only."""
 
 
 @dataclass(frozen=True)
