@@ -34,7 +34,7 @@ from api.stack.processes import free_port
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
 WAIT_SECONDS = 150
-"""What takes longer than this is taken for stuck, however busy the machine is."""
+"""A wait that takes longer counts as stuck, however busy the machine is."""
 
 T = TypeVar("T")
 

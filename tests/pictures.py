@@ -21,7 +21,7 @@ NOTICE = (
     "within ten working days after the trip; see the handbook at https://example.org/leave.",
     "联系人：王小明 电话：010-62345678 2026年3月15日",
 )
-"""What is printed on the notice, paragraph by paragraph."""
+"""The text of the notice, paragraph by paragraph."""
 
 
 def notice() -> Image.Image:

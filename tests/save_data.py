@@ -61,14 +61,14 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     documents: list[dict[str, Any]]
     batches: list[dict[str, Any]]
     conversation: dict[str, Any]
-    """The administrator's only one that is at its end, with its questions."""
+    """The administrator's only finished one, with its questions."""
     events: list[dict[str, Any]]
-    """Of the audit trail."""
+    """Events of the audit trail."""
     answers: dict[str, str]
     """Questions whose sources are ready, with words of their answers."""
     questions: list[Waiting]
     deletions: list[str]
-    """Workflow ids of the deletions under way."""
+    """Workflow ids of the deletions in flight."""
 
 
 def leave(days: str) -> bytes:

@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 READMES = {name: (ROOT / name).read_text() for name in ("README.md", "README.zh.md")}
 OF_THE_MACHINE = {("worker", "cpu_slots")}
-"""Settings whose default is not the same everywhere; the text says what it is."""
+"""Settings whose default depends on the machine; the text describes it."""
 
 ROW = re.compile(r"^\| ((?:`HOLDFAST_[^`]+` ?)+)\| .+ \|$", re.M)
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.S)

@@ -27,7 +27,7 @@ from tests.workflows.test_batches import batch_is
 FOLDERS = sorted(FOLDER.glob("*.tar.xz"))
 AT_ITS_END = ("ready", "failed", "canceled")
 MEASURED = {"rate_per_minute"}
-"""What is told of the last minutes only."""
+"""Values that cover the last minutes only."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ QUICK = {
     "characters": 40_000, "rounds": 1, "bursts": 1, "documents": 60, "pages": 60, "clients": 10,
     "megabytes": 50, "watchers": 100, "seconds": 4.0, "questions": 4, "beside": 6, "asked": 12, "written": 4,
 }  # fmt: skip
-"""Sizes that show whether the benches work, and not how fast the platform is."""
+"""Sizes that test the benches rather than the platform's speed."""
 
 
 async def _long(bench: Bench, library: Library, options: Options) -> list[Measure]:

@@ -28,7 +28,7 @@ from tests.bench.shelf import Document, Shelf
 
 AT_ONCE = 3
 TARGETS = {"en": ("≥ 0.9", "≥ 0.95"), "zh": ("≥ 0.88", "≥ 0.88")}
-"""By language: answers that hold the gold answer, and absent ones that are told so."""
+"""By language: answers that hold the gold answer, and correct refusals of absent ones."""
 
 _NUMBERED = re.compile(r"\[(\d+)\]")
 

@@ -24,7 +24,7 @@ CHILDREN_SECONDS = 0.25
 """Finding children means reading the whole table of processes: one parent's at a time."""
 
 AFTERWARDS_SECONDS = 5.0
-"""Watched on after the answer: the first step of the ingestion takes the file from the blob store."""
+"""Seconds to watch after the response: the first step of the ingestion reads the file from the blob store."""
 
 MB = 1 << 20
 

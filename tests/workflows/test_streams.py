@@ -21,7 +21,7 @@ from activities.contracts.ids import question_id
 from tests.conftest import Platform, assert_eventually, ready
 
 RUNS = int(os.environ.get("STREAM_RUNS", "1"))
-"""How often the whole of it is done, each time with other cuts."""
+"""Number of repetitions, each with other cuts."""
 
 CUTS = 10
 

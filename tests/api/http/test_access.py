@@ -159,7 +159,7 @@ class IsolatedApi:
     catalog: Catalog
     keys: dict[str, str]
     ids: dict[str, dict[str, str]]
-    """For each role: the path parameters of what it may see."""
+    """For each role: the path parameters of the objects that it may see."""
 
     async def call(self, role: str, route: str) -> httpx.Response:
         """One request by one role."""
