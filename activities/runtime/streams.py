@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.contrib.workflow_streams import (
     TopicHandle,
     WorkflowStream,
@@ -103,6 +103,10 @@ async def length(client: Client, workflow_id: str) -> int:
     return int(await handle.query(_LENGTH_QUERY, result_type=int, rpc_timeout=LENGTH_TIMEOUT))
 
 
+#: Temporal's error type for an update, here a poll, that was accepted by a run which then completed.
+POLL_OUTLIVED_RUN = "AcceptedUpdateCompletedWorkflow"
+
+
 async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncIterator[tuple[int, QuestionEvent]]:
     """Yields (offset, event) of a question's stream from ``offset`` on; ends after the last event.
 
@@ -115,7 +119,11 @@ async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncI
         result_type=cast(type[QuestionEvent], QuestionEvent),  # a union of tagged Structs, decoded by tag
         poll_cooldown=timedelta(milliseconds=1),
     )
-    async for item in items:
-        yield item.offset, item.data
-        if isinstance(item.data, DoneEvent | ErrorEvent):
-            return
+    try:
+        async for item in items:
+            yield item.offset, item.data
+            if isinstance(item.data, DoneEvent | ErrorEvent):
+                return
+    except WorkflowUpdateFailedError as exc:
+        if getattr(exc.cause, "type", None) != POLL_OUTLIVED_RUN:
+            raise  # otherwise the run was deleted during a poll: the stream has ended

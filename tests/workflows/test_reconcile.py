@@ -476,7 +476,7 @@ async def test_it_is_started_watched_and_read_through_the_api(
     result = stores.platform.holdfast("doctor", "--repair", "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["report"]["findings"][0]["mended"] == 1
-    assert stores.platform.holdfast("doctor", "--repair").stdout == "Everything agrees.\n"
+    assert stores.platform.holdfast("doctor", "--repair").stdout == "No differences were found.\n"
     missing = await api.get(f"/reconcile/{new_id()}")
     assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
 

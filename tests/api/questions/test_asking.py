@@ -101,14 +101,6 @@ async def test_a_question_whose_run_cannot_start_is_withdrawn(
     assert (conversation.id, conversation.questions) == (first.conversation_id, 1)
 
 
-async def test_a_question_is_its_askers(alone: Asking, stores: Stores, leave: KnowledgeBase) -> None:
-    """Other users get NotFound."""
-    question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
-    assert await alone.get(question.id, "ann") == question
-    with pytest.raises(NotFound):
-        await alone.get(question.id, "eve")
-
-
 # --- events ----------------------------------------------------------------------------------------
 
 
