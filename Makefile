@@ -1,7 +1,7 @@
-# Needs Python 3.11 with venv and pip, and make; nothing else. `make help` lists what there is.
+# Requires only make and Python 3.11 with venv and pip. `make help` lists the targets.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore
-# No address of a package registry in the lock files: everyone resolves them with their own.
+# The lock files hold no registry address, so that each machine uses its own registry.
 COMPILE := .venv/bin/python -m piptools compile --quiet --strip-extras --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --resolver=backtracking
 PLATFORM := .venv/.installed
@@ -14,11 +14,11 @@ MODELS := .venv-triton/.models
 .DELETE_ON_ERROR:
 .PHONY: help setup repair up test lint format bench chaos lock clean
 
-help: ## Show this list
+help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
-setup: repair ## Make both virtual environments and the models (what is there already is kept)
+setup: repair ## Create both virtual environments and the models (existing ones are kept)
 	@$(MAKE) --silent --no-print-directory -j2 $(PLATFORM) $(MODELS)
 
 up: setup ## Start the whole platform; Ctrl-C stops it (ARGS="--without triton" passes options)
@@ -28,38 +28,38 @@ test: setup ## Run the tests (ARGS="tests/test_cli.py -x" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-lint: repair ## Check style, types and which layer imports which
+lint: repair ## Check style, types and the import rules of the layers
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 	.venv/bin/lint-imports
 
-format: repair ## Put the code in its standard form
+format: repair ## Format the code and apply automatic fixes
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: setup ## Measure what the design promises (ARGS="--only upload --quick" passes options)
+bench: setup ## Measure the performance targets of the design (ARGS="--only upload --quick" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m tests.bench $(ARGS)
 
-chaos: setup ## Kill processes at random during a mixed ingest, and audit (ARGS="--times 3")
+chaos: setup ## Kill random processes during a mixed ingest, then verify all invariants (ARGS="--times 3")
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m tests.chaos $(ARGS)
 
-lock: repair ## Resolve all dependencies anew into the lock files
+lock: repair ## Upgrade all dependencies in the lock files
 	@[ -x .venv/bin/python ] || { $(call venv,.venv); }
 	@.venv/bin/python $(PIP_INSTALL) pip-tools
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	cd triton_models && ../$(COMPILE) --upgrade --output-file requirements.lock requirements.in
 
-clean: ## Remove the environments and caches; the data folder stays
+clean: ## Remove the environments and caches; keeps the data folder
 	rm -rf .venv .venv-triton .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# An environment cannot be moved or copied, and dies with its interpreter: made anew then. Its own pip tells.
+# Removes environments that no longer work because they or their interpreter moved; their own pip reveals it.
 repair:
 	@for env in .venv .venv-triton; do \
 		[ -d "$$env" ] || continue; \

@@ -1,29 +1,29 @@
-"""The family of exceptions.
+"""The exception family of Holdfast, and ``Reason``: the stored form of a failure.
 
 ::
 
     HoldfastError
-    ├── DependencyError            something we need is down: waited for, never a document's fault
+    ├── DependencyError            a service is down: retried until it is back, never a document's fault
     │   ├── TemporalUnavailable  TemporalRefused
     │   ├── TritonUnavailable
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable
     │   └── BlobsUnavailable
-    ├── DocumentError              the document cannot be read: fails at once, with its reason
+    ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
-    ├── RequestError               the caller can mend it
+    ├── RequestError               the caller can correct it
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
-    ├── ModelError                 a model refused its input
+    ├── ModelError                 a model rejected its input
     ├── Superseded  Canceled       work that ended early, on purpose
-    └── SettingsError              an operator can mend it
+    └── SettingsError              an operator can correct it
 
-Every class carries its sentence in English and in Chinese, with what the person can do. A reason is
-stored as ``Reason`` (code and parameters), so that it can be shown in either language later. A parameter that is
-a text of ours is a ``Phrase``, which has both languages too.
+Every class carries one sentence in English and one in Chinese that state the problem and what the user can do.
+Failures are stored as ``Reason`` (code and parameters), so that they can be rendered in either language later.
+Parameters that are themselves translatable text are ``Phrase`` members.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from activities.phrases import Phrase
 
 Language = phrases.Language
 
-#: A parameter that is a phrase is stored twice: its English text, and its code under its name with this before it.
+#: Prefix of parameter names that hold a phrase's code. A phrase is stored twice: ``name`` holds its English text,
+#: ``@name`` its code.
 _PHRASE = "@"
 
 
@@ -49,12 +50,12 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     params: dict[str, str] = {}
 
     def render(self, language: Language = "en") -> str:
-        """The sentence for a person, all of it in one language."""
+        """The complete sentence in one language; an unknown code gives the sentence of ``HoldfastError``."""
         kind = _BY_CODE.get(self.code, HoldfastError)
         return phrases.fill(kind.zh if language == "zh" else kind.en, self._shown(language))
 
     def _shown(self, language: Language) -> dict[str, str]:
-        """The parameters as a person reads them: phrases and words in the language, names and numbers as they are."""
+        """The parameters with phrases and words translated; names and numbers stay as they are."""
         shown = dict(self.params)
         if language == "zh":
             shown |= {name: _ZH_WORDS.get(shown[name], shown[name]) for name in _WORDS if name in shown}
@@ -65,7 +66,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
         return shown
 
 
-#: Parameters that are words, not names.
+#: Parameters whose values are words to translate, not names.
 _WORDS = ("kind", "state")
 _ZH_WORDS = {
     "knowledge base": "知识库",
@@ -87,7 +88,7 @@ _ZH_WORDS = {
 
 
 def _stored(params: Mapping[str, object]) -> dict[str, str]:
-    """Parameters as a reason stores them, each cut to a length that a history can hold."""
+    """The parameters as strings, each cut to 300 characters to keep workflow histories small."""
     stored = {name: str(value)[:300] for name, value in params.items()}
     for name, value in params.items():
         if isinstance(value, Phrase):
@@ -97,7 +98,7 @@ def _stored(params: Mapping[str, object]) -> dict[str, str]:
 
 
 class HoldfastError(Exception):
-    """Anything that Holdfast itself reports."""
+    """Base of all errors that Holdfast raises itself."""
 
     code: ClassVar[str] = "internal"
     en: ClassVar[str] = "Something went wrong inside Holdfast; the log has the details."
@@ -109,12 +110,12 @@ class HoldfastError(Exception):
 
 
 def first_line(exc: BaseException) -> str:
-    """What a lower library says went wrong, short enough for a person: its first line, or else its kind."""
+    """The first line of an exception's message, at most 200 characters; the class name if the message is empty."""
     return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
 
 
 class DependencyError(HoldfastError):
-    """A service that we need does not answer; work waits for it."""
+    """A required service does not respond; work is retried until it does."""
 
     code = "dependency-unavailable"
     dependency: ClassVar[str] = "dependency"
@@ -163,7 +164,7 @@ class BlobsUnavailable(DependencyError):
 
 
 class DocumentError(HoldfastError):
-    """The document itself cannot be used; trying again would not help."""
+    """The document itself cannot be used; a retry would not help."""
 
     code = "document-unusable"
 
@@ -217,7 +218,7 @@ class ParserTimedOut(DocumentError):
 
 
 class RequestError(HoldfastError):
-    """The request cannot be served as it is."""
+    """The request cannot be served in its present form."""
 
     code = "invalid-request"
     en = "The request is not valid: {detail}"
@@ -337,11 +338,11 @@ class SettingsError(HoldfastError):
 
 
 def _family(kind: type[HoldfastError]) -> list[type[HoldfastError]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in _family(child))]
+    return [kind, *(descendant for child in kind.__subclasses__() for descendant in _family(child))]
 
 
 class Superseded(HoldfastError):
-    """Not an error of anyone: a newer version was published first."""
+    """Not a failure: a newer version was published first."""
 
     code = "superseded"
     en = "A newer version of the document was published first."
@@ -355,7 +356,7 @@ class Canceled(HoldfastError):
 
 
 def error_of(reason: Reason) -> HoldfastError:
-    """The error that a stored reason was made from."""
+    """Rebuilds the error from its stored reason; an unknown code gives ``HoldfastError``."""
     return _BY_CODE.get(reason.code, HoldfastError)(**reason.params)
 
 

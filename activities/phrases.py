@@ -1,12 +1,12 @@
-"""Texts in English and Chinese, each shown in one of the two.
+"""Texts in English and Chinese.
 
-A text that depends on who reads it is a member of a ``Bilingual`` enum, here or beside the code that shows it.
-``Phrase`` has those that stand inside of an error's sentence::
+A text with both languages is a member of a ``Bilingual`` enum, here or beside the code that shows it. ``Phrase`` holds
+the texts that are embedded in an error's sentence::
 
     raise InvalidRequest(detail=Phrase.QUESTION_EMPTY)
     raise InvalidName(name=name, detail=Phrase.NAME_TOO_LONG, limit=MAX_NAME)
 
-A phrase takes its parameters from those of the error. ``activities.errors.Reason`` says how it is stored.
+A phrase takes its parameters from those of the error. ``activities.errors.Reason`` describes how it is stored.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Language = Literal["en", "zh"]
 
 
 class Bilingual(Enum):
-    """Base of tables of texts; a member's value is its English and its Chinese text, parameters in braces."""
+    """Base of text tables; a member's value is the pair (English, Chinese), with parameters in braces."""
 
     @property
     def code(self) -> str:
-        """The stable name by which a text is stored: ``question-empty``."""
+        """The stable name under which a text is stored, such as ``question-empty``."""
         return self.name.lower().replace("_", "-")
 
     @classmethod
     def of_code(cls, code: str) -> Self | None:
-        """The text of that code; None when another version of Holdfast knows it and this one does not."""
+        """The member with this code; None for a code that only another version of Holdfast defines."""
         return cls.__members__.get(code.upper().replace("-", "_"))
 
     def render(self, language: Language, /, **params: object) -> str:
-        """The text with its parameters; one that is missing becomes a question mark."""
+        """The text with its parameters filled in; a missing parameter becomes a question mark."""
         en, zh = self.value
         return fill(zh if language == "zh" else en, params)
 
@@ -43,13 +43,13 @@ class _Params(dict[str, object]):
 
 
 def fill(template: str, params: Mapping[str, object]) -> str:
-    """The template with its parameters. A parameter's own braces are never read as a template."""
+    """The template with its parameters filled in; braces inside of a parameter's value are kept literally."""
     return template.format_map(_Params(params))
 
 
 @unique
 class Phrase(Bilingual):
-    """Parts of errors' sentences. A member's name is stored with reasons: it can be added, never renamed."""
+    """Parts of error sentences. Stored reasons hold the members' names: members can be added, never renamed."""
 
     # --- names and tags ---
     CONTROL_CHARACTERS = ("it contains control characters", "包含控制字符")

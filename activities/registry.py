@@ -1,4 +1,4 @@
-"""The stores of a process, and which activities run on which task queue."""
+"""The activities that serve each task queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from activities.stores.connections import Stores
 
 
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
-    """The activities of a task queue."""
+    """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
         chunking = ChunkActivities(stores.blobs, stores.triton)
         parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
@@ -71,7 +71,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
 
 
 def _repairing(stores: Stores) -> list[Callable[..., Any]]:
-    """What `Reconcile` does, stage by stage."""
+    """The activities of ``Reconcile``, in the order of its stages."""
     runs = RunRepairActivities(stores.catalog, stores.milvus)
     rows = RowRepairActivities(stores.blobs, stores.milvus, stores.catalog)
     blobs = BlobRepairActivities(stores.blobs, stores.catalog)

@@ -1,10 +1,11 @@
 """Settings of every process, read once from the environment at the composition roots.
 
-A section's field is named by its environment variable: ``Settings.triton.address`` is
-``HOLDFAST_TRITON_ADDRESS``. Nothing else in the code reads the environment.
+The environment variable follows from the field: ``Settings.triton.address`` is ``HOLDFAST_TRITON_ADDRESS``. No other
+module reads the environment.
 
-How a secured Temporal is reached (TLS, API key) is said in the variables that all of Temporal's own tools read
-(``TEMPORAL_API_KEY``, ``TEMPORAL_TLS_…``, ``TEMPORAL_CONFIG_FILE``): they are kept here, and read at the connection.
+A secured Temporal (TLS, API key) is configured with the variables that Temporal's own tools read
+(``TEMPORAL_API_KEY``, ``TEMPORAL_TLS_…``, ``TEMPORAL_CONFIG_FILE``). The settings carry them; they are interpreted
+when the connection is made.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "HOLDFAST_"
 
-#: The variables of Temporal's environment configuration, and the beginnings of the names of the others.
+#: Variables of Temporal's environment configuration: exact names, and prefixes of the others.
 TEMPORAL_VARIABLES = (
     "TEMPORAL_ADDRESS",
     "TEMPORAL_NAMESPACE",
@@ -42,7 +43,7 @@ Positive = Annotated[int, Meta(ge=1)]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of the sections: immutable, so that no code can change a setting for another."""
+    """Base of the sections; immutable, because all components of a process share one instance."""
 
 
 class ApiSettings(Section, frozen=True):
@@ -55,15 +56,15 @@ class ApiSettings(Section, frozen=True):
     max_question_characters: Positive = 4000
     """Longest question or search query that is accepted, in characters."""
     max_uploads: Positive = 256
-    """Upload requests that are taken in at once; more are told to come again in a moment."""
+    """Upload requests that are served concurrently; further ones get 429 with a short Retry-After."""
     max_uploads_per_user: Positive = 64
     """The same for one user."""
     max_pending: Positive = 100_000
-    """Documents that may be accepted and not finished; above, new uploads are told to come later."""
+    """Documents that may be pending (accepted and not finished); beyond that, uploads get 429."""
     max_pending_per_user: Positive = 50_000
     """The same for one user."""
     batch_parallelism: Positive = 8
-    """Documents of one batch that are under way at once, unless the batch says otherwise."""
+    """Documents of one batch that are in flight at once; a batch can set its own number."""
 
 
 class TemporalEnvironment(msgspec.Struct, frozen=True):
@@ -82,18 +83,18 @@ class TemporalSettings(Section, frozen=True):
     address: str = "127.0.0.1:7233"
     """host:port of Temporal's frontend (gRPC)."""
     namespace: str = "default"
-    """Temporal namespace in which all runs live."""
+    """Temporal namespace of all workflow runs."""
     ui_url: str = "http://127.0.0.1:8233"
     """Address of Temporal's Web UI; `holdfast up` serves it on this port."""
     environment: TemporalEnvironment = TemporalEnvironment()
-    """What the variables of Temporal's own tools say; no setting of ours."""
+    """Temporal's own environment variables; not a HOLDFAST_ setting."""
 
     def connection(self) -> ClientConnectConfig:
-        """Address, namespace, TLS, API key and metadata, as ``Client.connect`` takes them.
+        """Address, namespace, TLS, API key and metadata: the arguments of ``Client.connect``.
 
-        A HOLDFAST_ setting that is set wins over a TEMPORAL_ variable, and that over the profile of a configuration
-        file, which is read only when TEMPORAL_CONFIG_FILE or TEMPORAL_PROFILE names it. Certificates are read anew.
-        Raises SettingsError, without any value that may be a secret.
+        Precedence: HOLDFAST_ settings, TEMPORAL_ variables, the profile of a configuration file. The file is read
+        only when TEMPORAL_CONFIG_FILE or TEMPORAL_PROFILE is set. Certificates are read from disk at each call.
+        Raises SettingsError, whose text never contains a secret.
         """
         if not self.environment.variables:
             return {"target_host": self.address, "namespace": self.namespace}
@@ -106,12 +107,12 @@ class TritonSettings(Section, frozen=True):
     metrics_port: Port = 8002
     """Port on which the embedded Triton serves its Prometheus metrics."""
     venv: str = ".venv-triton"
-    """Folder of Triton's own virtual environment (only `holdfast up` uses it)."""
+    """Folder of Triton's virtual environment; used only by `holdfast up`."""
 
 
 class MilvusSettings(Section, frozen=True):
     uri: str = "http://127.0.0.1:19530"
-    """Address of Milvus; `holdfast up` runs Milvus Lite as a server there."""
+    """Address of Milvus; `holdfast up` serves Milvus Lite at this address."""
     token: str = ""
     """Token (`user:password`) of a Milvus cluster; empty for none. A secret."""
 
@@ -130,7 +131,7 @@ class EmbedSettings(Section, frozen=True):
     model: str = ""
     """Embedding model: a folder, a hub id, or empty for the bundled multilingual-e5-small (read by Triton)."""
     requests_in_flight: Positive = 2
-    """Embedding requests that one document keeps under way; 2 keep a CPU busy, a GPU likes 8."""
+    """Embedding requests that one document keeps in flight; 2 saturate a CPU, 8 suit a GPU."""
 
 
 class GenerateSettings(Section, frozen=True):
@@ -147,55 +148,55 @@ class GenerateSettings(Section, frozen=True):
     """Room for quoted sources in a prompt, in tokens of the embedding model."""
 
     def writes(self, language: str) -> bool:
-        """Whether the language model writes a language (its ISO 639-1 code)."""
+        """Whether the language model writes ``language`` (an ISO 639-1 code)."""
         languages = {code.strip() for code in self.languages.split(",")}
         return "*" in languages or language in languages
 
     @property
     def rephrases(self) -> bool:
-        """Whether what the language model says in words of its own is believed; the bundled one is too small."""
+        """Whether paraphrased answers are accepted; the bundled language model is too small for them."""
         return bool(self.model)
 
 
 class RerankSettings(Section, frozen=True):
     model: str = ""
-    """Rerank model (a CrossEncoder): a folder or a hub id, read by Triton; empty: passages are not ranked again."""
+    """Rerank model (a CrossEncoder): a folder or a hub id, read by Triton; empty disables reranking."""
 
 
 class WorkerSettings(Section, frozen=True):
     cpu_slots: Positive = (os.cpu_count() or 2) + 2
-    """Documents that one worker parses or chunks at once; more than cores, so that long ones leave room."""
+    """Documents that one worker parses or chunks at once; more than cores, so that long documents do not block."""
     gpu_slots: Positive = 4
     """Documents that one worker embeds at once."""
     store_slots: Positive = 4
-    """Catalogue and Milvus writes that one worker makes at once."""
+    """Activities on the catalogue and Milvus that one worker runs at once."""
     answer_slots: Positive = 16
     """Questions that one worker answers at once."""
 
 
 class ParseSettings(Section, frozen=True):
     max_seconds: Positive = 7200
-    """Longest time that parsing one document may take; a scanned page takes some seconds of a core."""
+    """Time limit for parsing one document, in seconds; a scanned page takes a few seconds of one core."""
     max_memory_mb: Positive = 4096
-    """Memory that parsing one document may take, in MiB."""
+    """Memory limit for parsing one document, in MiB."""
     max_pages: Positive = 20_000
     """Pages that one document may have."""
     max_archive_files: Positive = 50_000
     """Files that one uploaded zip archive may hold."""
     max_expansion: Positive = 200
-    """How many times larger than the upload its unpacked content may be (a guard against bombs)."""
+    """Maximum ratio of unpacked size to upload size (a guard against zip bombs)."""
     ocr: Literal["auto", "off"] = "auto"
-    """Text recognition: `auto` reads pictures, and pages of PDFs that have no text of their own."""
+    """Text recognition: `auto` reads pictures, and PDF pages without a text layer."""
 
 
 class ReconcileSettings(Section, frozen=True):
     minutes: Annotated[int, Meta(ge=0)] = 60
-    """Minutes between two comparisons of catalogue, blobs, Milvus and Temporal that mend what disagrees; 0: none."""
+    """Minutes between two reconciliations of catalogue, blobs, Milvus and Temporal with repair; 0 disables them."""
 
 
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe log lines that are written."""
+    """Minimum severity of the log lines that are written."""
     format: Literal["console", "json"] = "console"
     """`console` for people, `json` for log collectors."""
 
@@ -204,11 +205,11 @@ class Settings(Section, frozen=True):
     """All settings of one process."""
 
     data: str = ".holdfast"
-    """Folder of everything that the embedded platform stores: databases, blobs, logs, the first key."""
+    """Data folder of the embedded platform: databases, blobs, logs, the first API key."""
     url: str = ""
-    """Where the command line finds the API; empty means the embedded one."""
+    """URL of the API for the command line; empty means the embedded one."""
     api_key: str = ""
-    """Key with which the command line signs in; empty means the one in `<data>/local.env`. A secret."""
+    """API key of the command line; empty means the one in `<data>/local.env`. A secret."""
     api: ApiSettings = ApiSettings()
     temporal: TemporalSettings = TemporalSettings()
     triton: TritonSettings = TritonSettings()
@@ -240,9 +241,9 @@ class Settings(Section, frozen=True):
 
     @property
     def api_url(self) -> str:
-        """Where this machine reaches the API."""
-        anywhere = self.api.host in ("0.0.0.0", "::")  # noqa: S104
-        host = "127.0.0.1" if anywhere else self.api.host
+        """The URL at which this machine reaches the API."""
+        all_interfaces = self.api.host in ("0.0.0.0", "::")  # noqa: S104
+        host = "127.0.0.1" if all_interfaces else self.api.host
         return self.url or f"http://{host}:{self.api.port}"
 
 
@@ -250,8 +251,8 @@ S = TypeVar("S", bound=Section)
 
 
 def variables(section: type[Section] = Settings, prefix: str = PREFIX) -> dict[str, tuple[str, ...]]:
-    """Every environment variable that is understood, with the path of its field."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Every supported environment variable, with the path of its field."""
+    paths: dict[str, tuple[str, ...]] = {}
     hints = get_type_hints(section)
     for field in msgspec.structs.fields(section):
         kind = hints[field.name]
@@ -259,14 +260,17 @@ def variables(section: type[Section] = Settings, prefix: str = PREFIX) -> dict[s
             continue
         if isinstance(kind, type) and issubclass(kind, Section):
             inner = variables(kind, f"{prefix}{field.name.upper()}_")
-            found |= {name: (field.name, *path) for name, path in inner.items()}
+            paths |= {name: (field.name, *path) for name, path in inner.items()}
         else:
-            found[prefix + field.name.upper()] = (field.name,)
-    return found
+            paths[prefix + field.name.upper()] = (field.name,)
+    return paths
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings. Raises SettingsError, naming key and value, for what cannot be understood."""
+    """Reads the settings from the environment.
+
+    Raises SettingsError, naming key and value (not those of secrets), for an unknown variable or an invalid value.
+    """
     known = variables()
     tree: dict[str, Any] = {}
     for key, value in environ.items():
@@ -285,21 +289,21 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def is_temporal_variable(name: str) -> bool:
-    """Whether it belongs to Temporal's environment configuration."""
+    """Whether the variable belongs to Temporal's environment configuration."""
     return name in TEMPORAL_VARIABLES or name.startswith(TEMPORAL_PREFIXES)
 
 
 def _with_environment(temporal: TemporalSettings, environ: Mapping[str, str]) -> TemporalSettings:
-    found = {name: value for name, value in environ.items() if is_temporal_variable(name) and value}
-    if found:
+    values = {name: value for name, value in environ.items() if is_temporal_variable(name) and value}
+    if values:
         for name in ("ADDRESS", "NAMESPACE"):
-            if (ours := environ.get(f"{PREFIX}TEMPORAL_{name}")) is not None:
-                found[f"TEMPORAL_{name}"] = ours
-    return msgspec.structs.replace(temporal, environment=TemporalEnvironment(found))
+            if (override := environ.get(f"{PREFIX}TEMPORAL_{name}")) is not None:
+                values[f"TEMPORAL_{name}"] = override
+    return msgspec.structs.replace(temporal, environment=TemporalEnvironment(values))
 
 
 def _connection(variables: dict[str, str]) -> ClientConnectConfig:
-    from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415 - slow, and most have none
+    from temporalio.envconfig import ClientConfigProfile  # noqa: PLC0415 - a slow import, and rarely needed
 
     file = variables.get("TEMPORAL_CONFIG_FILE")
     if file is not None and not Path(file).is_file():
@@ -307,7 +311,7 @@ def _connection(variables: dict[str, str]) -> ClientConnectConfig:
     named = file is not None or "TEMPORAL_PROFILE" in variables
     try:
         profile = ClientConfigProfile.load(override_env_vars=variables, disable_file=not named)
-    except RuntimeError as exc:  # its further lines quote the file, which may have secrets
+    except RuntimeError as exc:  # further lines of the message quote the file, which may contain secrets
         problem = first_line(exc)
         raise SettingsError(key="TEMPORAL_CONFIG_FILE", value=file or "…", problem=problem) from None
     if "TEMPORAL_TLS" in variables and (profile.tls is None or profile.tls.disabled is None):

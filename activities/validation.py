@@ -1,4 +1,4 @@
-"""What msgspec and Litestar say of a value that does not fit, as phrases: their own words are English only."""
+"""Translates validation messages of msgspec and Litestar, which are English only, into phrases."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from activities.phrases import Language, Phrase
 
-#: Where in the value it is: `` - at `$.filter.pages` ``.
+#: The location that ends a message: `` - at `$.filter.pages` ``.
 _PLACE = re.compile(r" - at (?P<place>`.+`)$")
 
-#: First match counts; groups are the phrase's parameters.
+#: Patterns in order; the first match counts. Named groups are the phrase's parameters.
 _MESSAGES: tuple[tuple[re.Pattern[str], Phrase], ...] = (
     (re.compile(r"Expected (?P<expected>`.+?`), got (?P<got>`.+`)"), Phrase.WRONG_TYPE),
     (re.compile(r"Expected (?P<expected>`\w+`) of (?:at (?:least|most) )?length (?P<bound>.+)"), Phrase.WRONG_LENGTH),
@@ -29,14 +29,14 @@ _MESSAGES: tuple[tuple[re.Pattern[str], Phrase], ...] = (
 
 
 class Explained(NamedTuple):
-    """A phrase and its parameters; ``place`` is the path of the value in what was sent, empty for the whole."""
+    """A phrase and its parameters; ``place`` is the path of the invalid value, empty for the whole input."""
 
     phrase: Phrase
     params: dict[str, str]
     place: str
 
     def render(self, language: Language) -> str:
-        """In one language, with the place in brackets."""
+        """The phrase in one language, followed by the place in parentheses."""
         text = self.phrase.render(language, **self.params)
         if not self.place:
             return text
@@ -44,11 +44,11 @@ class Explained(NamedTuple):
 
 
 def explain(message: str) -> Explained:
-    """The phrase for a message of msgspec or Litestar; one that is not known is quoted."""
+    """The phrase for a message of msgspec or Litestar; ``Phrase.UNUSABLE`` quotes an unknown message."""
     place = _PLACE.search(message)
     text = message[: place.start()] if place else message
     for pattern, phrase in _MESSAGES:
-        if found := pattern.fullmatch(text):
-            params = {name: value for name, value in found.groupdict().items() if value is not None}
+        if match := pattern.fullmatch(text):
+            params = {name: value for name, value in match.groupdict().items() if value is not None}
             return Explained(phrase, params, place["place"] if place else "")
-    raise AssertionError("the last pattern takes everything")
+    raise AssertionError("the last pattern matches everything")

@@ -1,4 +1,4 @@
-"""The API process: ``python -m api.app``."""
+"""Entry point and composition root of the API process: ``python -m api.app``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from api.questions.routes import QuestionController, SearchController
 
 WEB = Path(__file__).parent / "web"
 
-#: Nothing but our own files may run in the page; no other site may frame it.
+#: The page may run scripts from this server only; no other site may frame it.
 PAGE_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 SECURITY_HEADERS = [
@@ -80,7 +80,7 @@ def _openapi() -> OpenAPIConfig:
 
 
 def create_app(settings: Settings) -> Litestar:
-    """The application. Its services are opened when it starts."""
+    """The application; its services open when it starts."""
     app = Litestar(
         route_handlers=[
             page,
@@ -132,7 +132,7 @@ def main() -> None:
     logs.configure(settings.log, "api")
     app = create_app(settings)
     gc.collect()
-    gc.freeze()  # what is there for good is not looked through again: that held requests up for 130 ms now and then
+    gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
     uvicorn.run(
         app,
         host=settings.api.host,

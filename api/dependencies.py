@@ -1,4 +1,4 @@
-"""What handlers can ask for by name: stores and services of the process, who is calling, and authorised records."""
+"""Dependencies of handlers by name: stores and services of the process, the caller, and authorised records."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from activities.retrieval.retriever import Retriever
+from activities.runtime.temporal import connect
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -28,13 +29,12 @@ from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 
 
 @asynccontextmanager
 async def open_services(app: Litestar) -> AsyncIterator[None]:
-    """Build the services of the process; close them when it ends. Nothing has to be up for the API to start."""
+    """Open the services of the process; close them when it ends. The API starts while its dependencies are down."""
     settings: Settings = app.state.settings
     async with Stores.open(settings, interactive=True) as stores:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))

@@ -23,13 +23,13 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from activities.runtime.temporal import connect
 from activities.settings import Settings, TemporalSettings, load
 from activities.stores.triton import Triton
 from api.client import local_env
 from api.stack.parts import SEARCH_ATTRIBUTES
 from api.stack.probes import temporal_ready
 from api.stack.processes import free_port
-from workflows.client.connection import connect
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180

@@ -26,13 +26,13 @@ import httpx
 import msgspec
 
 from activities.contracts.ids import question_id
+from activities.runtime.temporal import connect
 from activities.stores.catalog.catalog import Catalog
 from tests.conftest import Platform, ask, assert_eventually, ready, running_platform, upload
 from tests.documents import encrypted, long_text, simple_pdf
 from tests.workflows.test_batches import archive, batch_is, notes, send
 from tests.workflows.test_control import embedding, state_is
 from tests.workflows.test_streams import asked
-from workflows.client.connection import connect
 
 FOLDER = Path(__file__).parent / "data" / "upgrade"
 DATA, SAVED = "data", "saved.json"

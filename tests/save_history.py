@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from activities.runtime.temporal import connect
 from activities.settings import load
-from workflows.client.connection import connect
 
 FOLDER = Path(__file__).parent / "data" / "histories"
 

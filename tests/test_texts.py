@@ -17,7 +17,6 @@ from litestar import Litestar, Request, get, post
 from litestar.params import JSONBody, Parameter
 
 from activities.contracts.names import clean_name, clean_tags
-from activities.contracts.search import SearchFilter
 from activities.errors import DamagedDocument, InvalidName, InvalidRequest, NotFound, Reason, SettingsError
 from activities.phrases import Bilingual, Phrase
 from activities.settings import load
@@ -29,6 +28,7 @@ from api.http.problems import EXCEPTION_HANDLERS
 from api.http.sse import last_offset
 from api.openai.messages import parse_messages
 from api.openai.schemas import ChatRequest
+from api.questions.schemas import SearchFilter
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("activities", "workflows", "api", "triton_models")

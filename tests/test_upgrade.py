@@ -18,11 +18,11 @@ import httpx
 import msgspec
 import pytest
 
+from activities.runtime.temporal import connect
 from api.client import local_env
 from tests.conftest import Platform, ask, finished, running_platform, upload
 from tests.save_data import DATA, FOLDER, SAVED, Saved, answered, items, signed_in
 from tests.workflows.test_batches import batch_is
-from workflows.client.connection import connect
 
 FOLDERS = sorted(FOLDER.glob("*.tar.xz"))
 AT_ITS_END = ("ready", "failed", "canceled")

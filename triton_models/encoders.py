@@ -1,4 +1,4 @@
-"""Text to vectors: ONNX Runtime on a CPU, sentence-transformers on a GPU, behind one face."""
+"""Text to vectors: ONNX Runtime on a CPU and sentence-transformers on a GPU behind one protocol."""
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
@@ -17,39 +17,39 @@ Floats = npt.NDArray[np.float32]
 
 
 GIVE_WAY = 10
-"""How much a thread that is not in a hurry gives way to everything else on the machine (as `nice` counts)."""
+"""Niceness of threads with bulk work, which lowers their priority below everything else on the machine."""
 
 ANSWER_SECONDS = 0.15
-"""An answer takes about so long once its question has its vector: until then it has the cores to itself."""
+"""Bulk work pauses this long after an urgent text, about the time that the rest of an answer takes."""
 
 PAUSE_SECONDS = 0.2
-"""However many questions come, another text goes on this often, for every two cores."""
+"""Longest pause of bulk work: under any load of questions, one bulk text per two cores starts this often."""
 
 
 class Encoder(Protocol):
-    """What the Triton model needs of either."""
+    """The interface of an encoder to the Triton model."""
 
     dimension: int
     device: str
     precision: str
     batch_size: int
-    """Texts that one request should carry."""
+    """Number of texts that one request should carry."""
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
-        """Vectors [len(texts), dimension] in the order of the texts; long texts are cut.
+        """Vectors of shape [len(texts), dimension] in the order of the texts; long texts are truncated.
 
-        May be called by many threads at once. What is urgent does not wait for what is not.
+        Thread-safe. Urgent calls do not wait for others.
         """
 
 
 class OnnxEncoder:
-    """The int8 export on a CPU. Imports neither torch nor transformers, and is up in a second.
+    """The int8 export on a CPU. Imports neither torch nor transformers and starts within a second.
 
-    Each text runs alone on one core, as many at once as there are cores. On two cores that is as fast as
-    batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend
-    on nothing but the text: int8 activations share one scale per batch, so neighbours would shift it.
-    Urgent texts have threads of their own, to which the others leave the cores, and for a moment longer:
-    whoever waits for these vectors has more to do with them.
+    Each text runs alone on one core, and as many texts run at once as there are cores. On two cores this is as fast
+    as batches of 8 over both (no padding, no waiting for each other), and it makes a text's vector depend only on
+    the text: int8 activations share one scale per batch, so other texts in the batch would shift it.
+    Urgent texts have their own threads. The other threads leave the cores to them, also for a moment afterwards,
+    because the request that needs the vector has more work to do.
     """
 
     device = "cpu"
@@ -70,27 +70,27 @@ class OnnxEncoder:
         self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
         cores = len(os.sched_getaffinity(0))
         self._urgent, self._others = lanes(cores)
-        self._asked_at = -ANSWER_SECONDS
-        self._meanwhile = threading.Semaphore(max(1, cores // 2))
+        self._urgent_at = -ANSWER_SECONDS
+        self._bulk_slots = threading.Semaphore(max(1, cores // 2))
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
-        """See `Encoder`."""
+        """Implements `Encoder.encode`."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        # Longest first, so that no core is left with a long text at the end.
+        # Longest first, so that no core starts a long text at the end.
         order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
         if urgent:
-            self._asked_at = time.monotonic()
-        lane, run = (self._urgent, self._run) if urgent else (self._others, self._run_later)
+            self._urgent_at = time.monotonic()
+        lane, run = (self._urgent, self._run) if urgent else (self._others, self._run_bulk)
         rows = lane.map(run, [tokens[i] for i in order])
         vectors = dict(zip(order, rows, strict=True))
         return np.concatenate([vectors[i] for i in range(len(tokens))])
 
-    def _run_later(self, ids: list[int]) -> Floats:
-        """The same as `_run`, but after what is urgent."""
-        with self._meanwhile:
+    def _run_bulk(self, ids: list[int]) -> Floats:
+        """Like `_run`, but waits while urgent texts were encoded recently."""
+        with self._bulk_slots:
             latest = time.monotonic() + PAUSE_SECONDS
-            while (pause := min(self._asked_at + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
+            while (pause := min(self._urgent_at + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
                 time.sleep(pause)
         return self._run(ids)
 
@@ -103,7 +103,7 @@ class OnnxEncoder:
 
 
 class TorchEncoder:
-    """sentence-transformers in float16 on a GPU, which takes one urgent request and one other at a time."""
+    """sentence-transformers in float16 on a GPU; runs at most one urgent and one other request at a time."""
 
     device = "cuda"
     precision = "float16"
@@ -116,12 +116,12 @@ class TorchEncoder:
         kwargs = {"dtype": torch.float16}
         self._model = SentenceTransformer(str(model.folder), device=f"cuda:{device_id}", model_kwargs=kwargs)
         self._model.max_seq_length = model.max_tokens
-        self._turns = {True: threading.Lock(), False: threading.Lock()}
+        self._locks = {True: threading.Lock(), False: threading.Lock()}
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
-        """See `Encoder`. The texts carry their prompts already, so none is added here."""
-        with self._turns[urgent]:
+        """Implements `Encoder.encode`. The texts already contain their prompts, so none is added here."""
+        with self._locks[urgent]:
             vectors = self._model.encode(
                 list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
             )
@@ -129,7 +129,7 @@ class TorchEncoder:
 
 
 def lanes(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
-    """So many threads for what is urgent, and as many for the rest, which give way to them."""
+    """Two thread pools of this size: for urgent work, and for other work at a lower priority."""
     return (
         ThreadPoolExecutor(threads, thread_name_prefix="urgent"),
         ThreadPoolExecutor(threads, thread_name_prefix="other", initializer=give_way),
@@ -137,5 +137,5 @@ def lanes(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
 
 
 def give_way() -> None:
-    """Lower the running thread's priority; on Linux each thread has one of its own."""
+    """Lowers the priority of the running thread; on Linux each thread has its own."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), GIVE_WAY)

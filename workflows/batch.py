@@ -1,4 +1,4 @@
-"""A batch: many documents, a few at a time, from the first to the last without anybody watching."""
+"""A batch: ingests many documents, a limited number at a time, until the batch is closed and all have ended."""
 
 from __future__ import annotations
 
@@ -34,102 +34,102 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import BatchJob, BatchResult, IngestJob, JobState
     from workflows.ingest import IngestDocument
     from workflows.policies import LONG_STEP, SHORT_STEP
-    from workflows.stages import Progress, by, canceled_by
+    from workflows.stages import Progress, by_actor, canceled_by
 
-#: Documents that are asked for at once.
+#: Documents listed with one activity.
 PAGE = 16
 
-#: Documents are started when this part of the window is free: several at once are less work than one by one.
+#: New documents start when 1/SHARE_TO_START of the window is free: starting several at once costs less than one by one.
 SHARE_TO_START = 2
 
-#: Patch: runs that began before documents were started several at once go on starting them one by one.
+#: Patch: runs from before documents were started several at once still start them one by one.
 START_SEVERAL = "start-several"
 
-#: Documents after which a run continues as new, so that its history stays small.
+#: Number of started documents after which a run continues as new, so that its history stays small.
 DOCUMENTS_OF_A_RUN = 50
 
-#: How often documents under way are looked up in the catalogue: those that the run before this one has started,
-#: whose end it cannot be told, and, in case that anything else was missed, all of them.
-LOOK_SOON, LOOK_AFTER = timedelta(seconds=2), timedelta(seconds=30)
+#: How often the catalogue is checked for finished documents: soon if the previous run started some, because their
+#: end is not reported to this run; otherwise seldom, in case the end of another one was missed.
+CHECK_SOON, CHECK_AFTER = timedelta(seconds=2), timedelta(seconds=30)
 
-#: How long a batch that was left open waits for the next document before it closes itself.
+#: How long an open batch waits for the next document before it closes itself.
 OPEN_FOR = timedelta(minutes=15)
 
 
 @workflow.defn
 class IngestBatch:
-    """(unpack →) a sliding window of ``IngestDocument`` runs → settled. Documents may join until it is closed."""
+    """(unpack →) a sliding window of ``IngestDocument`` runs → final state. Documents may join until it is closed."""
 
     @workflow.init
     def __init__(self, job: BatchJob) -> None:
         self._job = job
         self._progress = Progress(BATCH_STAGES)
         self._priority = Priority(priority_key=Urgency.BATCH, fairness_key=job.knowledge_base_id)
-        self._in_flight = {ingest_id(each.document_id, each.version): each for each in job.in_flight}
-        self._followed: set[str] = set()  # those of them whose end this run will be told
+        self._in_flight = {ingest_id(version.document_id, version.version): version for version in job.in_flight}
+        self._children: set[str] = set()  # ids in flight that are child runs of this run: their end is reported to it
         self._parallelism = job.parallelism
-        self._noted = job.parallelism
-        self._done, self._started, self._pages = job.done, 0, 0
+        self._recorded_parallelism = job.parallelism
+        self._done, self._started, self._pages_listed = job.done, 0, 0
         self._paused, self._canceled, self._retry = job.paused, False, False
         self._paused_by, self._resumed_by, self._canceled_by = job.paused_by, "", ""  # actors
-        self._news = True  # documents may be there that were not asked for yet
+        self._may_have_more = True  # the catalogue may hold documents that were not listed yet
         self._closed = False
-        self._ahead = list(job.ahead)
-        self._several = workflow.patched(START_SEVERAL)
+        self._listed = list(job.ahead)
+        self._starts_several = workflow.patched(START_SEVERAL)
 
     @workflow.query
     def state(self) -> JobState:
-        """Documents that came to an end; counts by state are the catalogue's."""
+        """Stage and state; ``done`` counts finished documents. Counts by state are in the catalogue."""
         return msgspec.structs.replace(self._progress.state(), done=self._done)
 
     @workflow.signal
     def pause(self, actor: str = "") -> None:
-        """Hold the documents under way and start no more."""
+        """Pause the documents in flight and start no more."""
         self._paused, self._paused_by = True, actor
 
     @workflow.signal
     def resume(self, actor: str = "") -> None:
-        """Go on."""
+        """Resume the documents in flight and start more."""
         self._paused, self._resumed_by = False, actor
 
     @workflow.signal
     def cancel(self, actor: str = "") -> None:
-        """Stop the documents under way and cancel all that were not started; what is ready stays."""
-        self._canceled, self._canceled_by = True, by(actor)
-        self._progress.note("cancel asked for", by(actor))
+        """Stop the documents in flight and cancel those not started; ready documents stay."""
+        self._canceled, self._canceled_by = True, by_actor(actor)
+        self._progress.annotate("cancel asked for", by_actor(actor))
 
     @workflow.signal
     def set_parallelism(self, documents: int, actor: str = "") -> None:
-        """How many documents are under way at once."""
+        """Set how many documents are in flight at once (at least 1)."""
         self._parallelism = max(1, documents)
-        self._progress.note(f"{self._parallelism} at once, set", by(actor))
+        self._progress.annotate(f"{self._parallelism} at once, set", by_actor(actor))
 
     @workflow.signal
     def retry_failed(self, actor: str = "") -> None:
-        """Start the failed and canceled documents again, with what was done kept."""
+        """Start the failed and canceled documents again; outputs of their finished stages are kept."""
         self._retry = True
-        self._progress.note("failed documents tried again", by(actor))
+        self._progress.annotate("failed documents tried again", by_actor(actor))
 
     @workflow.signal
     def more(self) -> None:
-        """Documents have joined, or the batch was closed."""
-        self._news = True
+        """Documents have joined the batch, or it was closed."""
+        self._may_have_more = True
 
     @workflow.run
     async def run(self, job: BatchJob) -> BatchResult:
-        """Raises ApplicationError when the archive cannot be used; a document that fails is its own matter."""
+        """Raises ApplicationError if the archive is unusable; the failure of a document does not fail the batch."""
         try:
-            await self._settle("paused" if self._paused else "running")
+            await self._record_state("paused" if self._paused else "running")
             if job.archive_sha256 is not None:
                 await self._unpack(job, job.archive_sha256)
             await self._ingest()
         except asyncio.CancelledError:
-            self._canceled = True  # Temporal's own request does the same as our signal
+            self._canceled = True  # Temporal's own cancel request has the effect of the cancel signal
             self._canceled_by = self._canceled_by or canceled_by()
         if self._canceled:
             await self._cancel()
         state: BatchState = "canceled" if self._canceled else "ready"
-        await self._settle(state)
+        await self._record_state(state)
         self._progress.finish(state, self._canceled_by if self._canceled else "")
         return BatchResult(documents=self._done)
 
@@ -139,7 +139,7 @@ class IngestBatch:
             if self._retry:
                 await self._requeue()
             elif self._paused:
-                await self._hold()
+                await self._stay_paused()
             else:
                 await self._fill()
                 if self._is_over():
@@ -166,37 +166,39 @@ class IngestBatch:
             )
         except ActivityError as exc:
             reason = reason_of(exc)
-            await self._settle("failed", reason)
+            await self._record_state("failed", reason)
             self._progress.finish("failed")
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
 
     async def _fill(self) -> None:
-        """Start documents until the window is full or there are none."""
-        if self._parallelism != self._noted:
-            await self._settle("running")
+        """Start documents until the window is full or none are left."""
+        if self._parallelism != self._recorded_parallelism:
+            await self._record_state("running")
         while not self._paused and not self._canceled:
             room = max(0, self._parallelism - len(self._in_flight))
-            starting, self._ahead = self._ahead[:room], self._ahead[room:]
+            starting, self._listed = self._listed[:room], self._listed[room:]
             await asyncio.gather(*(self._start(document) for document in starting))
-            if not self._news or len(self._ahead) or len(self._in_flight) >= self._parallelism:
+            if not self._may_have_more or len(self._listed) or len(self._in_flight) >= self._parallelism:
                 return
-            await self._look_ahead()
+            await self._list_next()
 
-    async def _look_ahead(self) -> None:
-        """The next documents, more than there is room for: one question for many."""
-        self._news = False
-        self._pages += 1
+    async def _list_next(self) -> None:
+        """List the next documents, more than the window has room for, with one activity."""
+        self._may_have_more = False
+        self._pages_listed += 1
         found = await workflow.execute_activity(
             signatures.next_documents,
-            NextDocumentsInput(batch_id=self._job.batch_id, page=f"{workflow.info().run_id}:{self._pages}", limit=PAGE),
+            NextDocumentsInput(
+                batch_id=self._job.batch_id, page=f"{workflow.info().run_id}:{self._pages_listed}", limit=PAGE
+            ),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"List up to {PAGE} documents to start",
             **SHORT_STEP,
         )
-        self._news = self._news or len(found.documents) == PAGE
+        self._may_have_more = self._may_have_more or len(found.documents) == PAGE
         self._closed = found.closed
-        self._ahead += found.documents
+        self._listed += found.documents
 
     async def _start(self, document: DocumentToIngest) -> None:
         id = ingest_id(document.document_id, document.version)
@@ -223,39 +225,39 @@ class IngestBatch:
                 ),
             )
         except WorkflowAlreadyStartedError:
-            self._followed.discard(id)  # it runs already: a look tells when it is over
+            self._children.discard(id)  # it runs already: the catalogue check finds its end
             return
         self._follow(id, run)
 
     def _follow(self, id: str, run: asyncio.Future[Any]) -> None:
-        """Free its place in the window when a run ends, however it ends."""
+        """Free the place of a run in the window when it ends, whatever its outcome."""
 
         def ended(done: asyncio.Future[Any]) -> None:
             if not done.cancelled():
-                done.exception()  # why it failed is in the catalogue
+                done.exception()  # the catalogue holds the reason of a failure
             self._finish(id)
 
-        self._followed.add(id)
+        self._children.add(id)
         run.add_done_callback(ended)
 
     def _finish(self, id: str) -> None:
-        self._followed.discard(id)
+        self._children.discard(id)
         if self._in_flight.pop(id, None) is not None:
             self._done += 1
 
     def _is_over(self) -> bool:
-        nothing_left = not (self._news or self._ahead or self._in_flight or self._retry)
+        nothing_left = not (self._may_have_more or self._listed or self._in_flight or self._retry)
         return self._closed and nothing_left
 
     async def _wait(self) -> None:
-        """Until there is something to do; now and then look for what went by unnoticed."""
-        under_way = bool(self._in_flight)
-        looking = LOOK_SOON if self._in_flight.keys() - self._followed else LOOK_AFTER
+        """Wait until there is something to do; checks the catalogue at intervals for missed ends of runs."""
+        in_flight = bool(self._in_flight)
+        interval = CHECK_SOON if self._in_flight.keys() - self._children else CHECK_AFTER
         try:
-            await workflow.wait_condition(self._has_something_to_do, timeout=looking if under_way else OPEN_FOR)
+            await workflow.wait_condition(self._has_something_to_do, timeout=interval if in_flight else OPEN_FOR)
         except TimeoutError:
-            if under_way:
-                await self._look()
+            if in_flight:
+                await self._check_finished()
             else:
                 await self._close()
 
@@ -263,11 +265,11 @@ class IngestBatch:
         if self._paused or self._canceled or self._retry or self._is_over():
             return True
         room = self._parallelism - len(self._in_flight)
-        enough = room >= (max(1, self._parallelism // SHARE_TO_START) if self._several else 1)
-        return (enough and bool(self._news or self._ahead)) or self._parallelism != self._noted
+        enough = room >= (max(1, self._parallelism // SHARE_TO_START) if self._starts_several else 1)
+        return (enough and bool(self._may_have_more or self._listed)) or self._parallelism != self._recorded_parallelism
 
-    async def _look(self) -> None:
-        """Drop documents from the window that the catalogue says are at their end."""
+    async def _check_finished(self) -> None:
+        """Remove documents from the window that are finished according to the catalogue."""
         found = await workflow.execute_activity(
             signatures.finished_documents,
             FinishedInput(versions=list(self._in_flight.values())),
@@ -276,9 +278,9 @@ class IngestBatch:
             summary=f"Check {len(self._in_flight)} running documents",
             **SHORT_STEP,
         )
-        for each in found.versions:
-            self._finish(ingest_id(each.document_id, each.version))
-        self._news = True  # documents that joined without our hearing of it
+        for version in found.versions:
+            self._finish(ingest_id(version.document_id, version.version))
+        self._may_have_more = True  # documents may have joined without a signal
 
     async def _close(self) -> None:
         await workflow.execute_activity(
@@ -289,17 +291,17 @@ class IngestBatch:
             summary="Close the batch: no document arrived for a while",
             **SHORT_STEP,
         )
-        self._news = True
+        self._may_have_more = True
 
-    async def _hold(self) -> None:
+    async def _stay_paused(self) -> None:
         await self._signal_all("pause", self._in_flight, self._paused_by)
-        self._progress.pause(by(self._paused_by))
-        await self._settle("paused")
+        self._progress.pause(by_actor(self._paused_by))
+        await self._record_state("paused")
         await workflow.wait_condition(lambda: not self._paused or self._canceled or self._retry)
         if not self._paused:
             await self._signal_all("resume", self._in_flight, self._resumed_by)
-            self._progress.note("resumed", by(self._resumed_by))
-            await self._settle("running")
+            self._progress.annotate("resumed", by_actor(self._resumed_by))
+            await self._record_state("running")
             self._progress.enter("ingest")
 
     async def _requeue(self) -> None:
@@ -312,11 +314,11 @@ class IngestBatch:
             summary="Queue failed documents again",
             **SHORT_STEP,
         )
-        self._news = True
+        self._may_have_more = True
 
     async def _cancel(self) -> None:
-        """Nothing more starts; what is under way is stopped and waited for."""
-        self._ahead = []
+        """Cancel the documents not started, stop those in flight and wait for their end."""
+        self._listed = []
         await workflow.execute_activity(
             signatures.cancel_queued,
             BatchInput(batch_id=self._job.batch_id),
@@ -330,21 +332,21 @@ class IngestBatch:
                 try:
                     await workflow.get_external_workflow_handle(id).cancel(reason=self._canceled_by)
                 except TemporalError:
-                    continue  # it has ended
+                    continue  # the run has ended
             try:
-                await workflow.wait_condition(lambda: not self._in_flight, timeout=LOOK_SOON)
+                await workflow.wait_condition(lambda: not self._in_flight, timeout=CHECK_SOON)
             except TimeoutError:
-                await self._look()
+                await self._check_finished()
 
     async def _signal_all(self, signal: str, ids: Iterable[str], actor: str) -> None:
         for id in list(ids):
             try:
                 await workflow.get_external_workflow_handle(id).signal(signal, args=[actor] if actor else [])
             except TemporalError:
-                continue  # it has ended in this moment
+                continue  # the run has ended meanwhile
 
-    async def _settle(self, state: BatchState, reason: Reason | None = None) -> None:
-        self._noted = self._parallelism
+    async def _record_state(self, state: BatchState, reason: Reason | None = None) -> None:
+        self._recorded_parallelism = self._parallelism
         await workflow.execute_activity(
             signatures.record_batch_state,
             RecordBatchStateInput(
@@ -362,7 +364,7 @@ class IngestBatch:
                 self._job,
                 archive_sha256=None,
                 in_flight=list(self._in_flight.values()),
-                ahead=self._ahead,
+                ahead=self._listed,
                 done=self._done,
                 parallelism=self._parallelism,
                 paused=self._paused,

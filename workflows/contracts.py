@@ -1,4 +1,4 @@
-"""What the API says to workflows: inputs, the state of a job, names of ids, queries and search attributes."""
+"""Inputs and results of the workflows, and the state of a job."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class JobState(Contract, frozen=True):
 
 
 class IngestJob(DocumentToIngest, frozen=True):
-    """One version of one document, to be made retrievable, and how urgent that is.
+    """One document version to ingest, and the priority of its activities.
 
-    ``hide_stages`` keeps its stages out of the search attributes, each of which costs the server as much as a step:
-    thousands of documents of a batch are looked at in the batch.
+    ``hide_stages`` keeps the stages out of the search attributes: an update costs the server as much as an activity,
+    and the thousands of documents of a batch are followed through their batch.
     """
 
     priority: int = Priority.UPLOAD
@@ -45,7 +45,7 @@ class IngestJob(DocumentToIngest, frozen=True):
 
 
 class IngestResult(Contract, frozen=True):
-    """``live`` is False when a newer version was published first, or the document was deleted meanwhile."""
+    """Counts of chunks. ``live`` is False if a newer version was published first or the document was deleted."""
 
     live: bool
     chunks: int
@@ -55,7 +55,7 @@ class IngestResult(Contract, frozen=True):
 
 
 class BatchJob(Contract, frozen=True):
-    """Documents that were added together. The fields from ``in_flight`` on carry over to a run that continues it."""
+    """Documents added together. The fields from ``in_flight`` on carry over when the run continues as new."""
 
     batch_id: str
     knowledge_base_id: str
@@ -72,13 +72,13 @@ class BatchJob(Contract, frozen=True):
 
 
 class BatchResult(Contract, frozen=True):
-    """How many documents the run brought to an end, whatever it was."""
+    """The number of documents that finished, in any final state."""
 
     documents: int
 
 
 class DeleteReceipt(Contract, frozen=True):
-    """The proof of a purge: rows before, rows after (0), blobs that nobody else needed."""
+    """Proof of a purge: rows before, rows after (0), and deleted blobs (those that no other document uses)."""
 
     rows_before: int
     rows_after: int
@@ -86,12 +86,11 @@ class DeleteReceipt(Contract, frozen=True):
 
 
 class QuestionJob(Contract, frozen=True):
-    """One question, to be answered from one knowledge base, or from some of its documents.
+    """One question to answer from a knowledge base, or from some of its documents.
 
-    ``conversation_id`` and ``history_key`` say what was said before: turns in the catalogue, or a blob with a
-    list of ``Turn`` that the client sent itself, which is the one that counts if it is there. ``hide_stages``
-    keeps stages that take less than a second out of the search attributes, and ``at_once`` does short steps within the
-    workflow's own task (runs that began before there was this do not).
+    Earlier turns are in the catalogue (``conversation_id``) or in a blob with the list of ``Turn`` that the client sent
+    (``history_key``, which takes precedence). ``hide_stages`` keeps stages of less than a second out of the search
+    attributes. ``local_activities`` runs short activities as local ones (False in runs from before the field existed).
     """
 
     question_id: str
@@ -106,13 +105,13 @@ class QuestionJob(Contract, frozen=True):
     documents: list[str] = []  # noqa: RUF012 - msgspec copies it
     filter: SearchFilter | None = None
     hide_stages: bool = msgspec.field(default=False, name="quiet")
-    at_once: bool = False
+    local_activities: bool = msgspec.field(default=False, name="at_once")
 
 
 class ReconcileJob(Contract, frozen=True):
-    """Compare catalogue, blobs, Milvus and Temporal. ``repair`` mends what disagrees; without it, it is only counted.
+    """Compare catalogue, blobs, Milvus and Temporal. Discrepancies are repaired with ``repair``, else only counted.
 
-    What is younger than the grace is left alone. ``reconcile_id`` is empty when the schedule started it.
+    Records and blobs younger than their grace period are skipped. ``reconcile_id`` is empty in scheduled runs.
     """
 
     reconcile_id: str = ""
@@ -123,7 +122,7 @@ class ReconcileJob(Contract, frozen=True):
 
 
 class ReconcileReport(Contract, frozen=True):
-    """What was found, by kind; kinds of which nothing was found are left out."""
+    """Discrepancies by kind; kinds without any are left out."""
 
     repair: bool
     findings: list[Discrepancy] = []  # noqa: RUF012 - msgspec copies it

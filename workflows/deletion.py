@@ -1,4 +1,4 @@
-"""Deletion: what was taken out of every answer is purged, verified, and acknowledged with a receipt."""
+"""Deletion: purges an unpublished document or knowledge base, verifies it, and returns a receipt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.stages import Progress
 
 
-#: Since 0.1.0: runs that could still write are stopped, and have ended, before anything is purged.
+#: Patch since 0.1.0: runs that could still write are stopped, and have ended, before anything is purged.
 STOP_RUNS = "stop-runs-first"
 
 
@@ -44,7 +44,7 @@ class DeleteDocument:
 
     @workflow.run
     async def run(self, job: DeleteJob) -> DeleteReceipt:
-        """The receipt says how many rows there were, and that none are left."""
+        """Delete in stages. The receipt holds the number of rows before and after (0)."""
         if workflow.patched(STOP_RUNS):
             await _stop_runs(job.knowledge_base_id, job.document_id, self._priority, self._progress)
         self._progress.enter("purge_rows")
@@ -85,14 +85,14 @@ class DeleteKnowledgeBase:
 
     @workflow.run
     async def run(self, job: DeleteKnowledgeBaseJob) -> DeleteReceipt:
-        """The receipt says how many rows there were, and that none are left."""
-        which = KnowledgeBaseInput(knowledge_base_id=job.knowledge_base_id)
+        """Delete in stages. The receipt holds the number of rows before and after (0)."""
+        input = KnowledgeBaseInput(knowledge_base_id=job.knowledge_base_id)
         if workflow.patched(STOP_RUNS):
             await _stop_runs(job.knowledge_base_id, None, self._priority, self._progress)
         self._progress.enter("drop_collections")
         purged = await workflow.execute_activity(
             signatures.drop_collections,
-            which,
+            input,
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Drop the collections of {job.knowledge_base}",
@@ -101,7 +101,7 @@ class DeleteKnowledgeBase:
         self._progress.enter("remove_documents")
         removed = await workflow.execute_activity(
             signatures.remove_documents,
-            which,
+            input,
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Remove the documents of {job.knowledge_base}",

@@ -1,4 +1,4 @@
-"""Ingestion: a document becomes retrievable, step by step, or fails with its reason."""
+"""Ingestion of one document version: parse, chunk, embed, index, publish; or a failure with its reason."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ with workflow.unsafe.imports_passed_through():
     from activities.runtime.failures import reason_of
     from workflows.contracts import IngestJob, IngestResult, JobState
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
-    from workflows.stages import Progress, by, canceled_by, said
+    from workflows.stages import Progress, by_actor, canceled_by, with_actor
 
 T = TypeVar("T")
 
-#: Up to this many bytes a document is short: handing it from worker to worker costs more than the steps themselves.
+#: Documents of at most this many bytes are short: passing them between workers costs more than the activities do.
 SHORT_BYTES = 1 << 16
 
-#: Patch: runs that began before did not notice a request to cancel that came while a pause was stopping their step.
+#: Patch: earlier runs missed a cancel request that arrived while a pause was stopping their activity.
 HEED_CANCEL = "heed-cancel"
 
 
-class _Again(Exception):
-    """Somebody asked for a step that was done, or under way, to be made anew."""
+class _Restart(Exception):
+    """The ``retry`` update requires a stage that is done or running to run again."""
 
 
 @workflow.defn
 class IngestDocument:
-    """parse → chunk → embed → index → publish, and purge what the new version replaced.
+    """parse → chunk → embed → index → publish, then purge the rows of the replaced versions.
 
-    Short documents are cut by the parse step, and their rows written and published by the embed step.
+    For short documents the parse activity also chunks, and the embed activity also writes and publishes the rows.
 
-    Can be paused, resumed, canceled and sent back to a step while it runs; what is done stays done.
+    A run can be paused, resumed, canceled and sent back to a stage; outputs of finished stages are kept.
     """
 
     @workflow.init
@@ -68,36 +68,36 @@ class IngestDocument:
         self._parsed: Parsed | None = None
         self._chunked: Chunked | None = None
         self._embedded: Embedded | None = None
-        self._fresh = _from(job.retry_from)
-        self._paused = self._canceled = self._again = self._finished = False
+        self._redo = _from_stage(job.retry_from)
+        self._paused = self._canceled = self._restart_requested = self._finished = False
         self._paused_by = self._resumed_by = self._canceled_by = ""
 
     @workflow.query
     def state(self) -> JobState:
-        """Stage and state; how far the stage is, its activity's heartbeats tell."""
+        """Stage and state; progress within a stage is in the heartbeats of its activity."""
         return self._progress.state()
 
     @workflow.signal
     def pause(self, actor: str = "") -> None:
-        """Stop what is under way, and hold; finished steps and embedded batches are kept."""
-        self._paused, self._paused_by = True, by(actor)
+        """Stop the running activity and wait; finished stages and embedded batches are kept."""
+        self._paused, self._paused_by = True, by_actor(actor)
 
     @workflow.signal
     def resume(self, actor: str = "") -> None:
-        """Go on where it was paused."""
-        self._paused, self._resumed_by = False, by(actor)
+        """Resume at the stage in which the run was paused."""
+        self._paused, self._resumed_by = False, by_actor(actor)
 
     @workflow.signal
     def cancel(self, actor: str = "") -> None:
-        """Stop for good; an earlier version of the document stays live."""
-        self._canceled, self._canceled_by = True, by(actor)
+        """Stop the run permanently; an earlier version of the document stays live."""
+        self._canceled, self._canceled_by = True, by_actor(actor)
 
     @workflow.update
     def retry(self, from_step: str | None, actor: str = "") -> JobState:
-        """Try again now: the step under way, or everything from ``from_step`` on, made anew."""
-        self._fresh |= _from(from_step)
-        self._paused, self._again, self._resumed_by = False, True, by(actor)
-        self._progress.note(f"sent back to {from_step}" if from_step else "tried again", by(actor))
+        """Retry now: the current stage, or all stages from ``from_step`` on without their stored outputs."""
+        self._redo |= _from_stage(from_step)
+        self._paused, self._restart_requested, self._resumed_by = False, True, by_actor(actor)
+        self._progress.annotate(f"sent back to {from_step}" if from_step else "tried again", by_actor(actor))
         return self._progress.state()
 
     @retry.validator
@@ -109,7 +109,7 @@ class IngestDocument:
 
     @workflow.run
     async def run(self, job: IngestJob) -> IngestResult:
-        """Raises ApplicationError, typed by the reason's code, when the document cannot be used."""
+        """Ingest the version. Raises ApplicationError, typed by the reason's code, if the document is unusable."""
         try:
             if job.supersedes is not None:
                 await self._stop_superseded(job.supersedes)
@@ -117,9 +117,9 @@ class IngestDocument:
         except (ActivityError, asyncio.CancelledError) as exc:
             self._finished = True
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
-            await self._give_up(reason, canceled=canceled)
+            await self._clean_up(reason, canceled=canceled)
             if canceled and not self._canceled:
-                raise  # by Temporal's own request; after our signal the run has to fail, with this reason
+                raise  # Temporal's own cancel request; after the cancel signal the run fails with this reason instead
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
         self._progress.finish("ready" if result.live else "canceled")
         return result
@@ -127,18 +127,20 @@ class IngestDocument:
     async def _ingest(self, job: IngestJob) -> IngestResult:
         while True:
             try:
-                return await self._steps(job)
-            except _Again:
-                self._forget()
+                return await self._run_stages(job)
+            except _Restart:
+                self._discard_outputs()
 
-    async def _steps(self, job: IngestJob) -> IngestResult:
-        parsed = self._parsed = await self._step("parse", lambda: self._parse(job), self._parsed)
-        chunked = self._chunked = await self._step("chunk", lambda: self._chunk(job, parsed), self._chunked)
-        embedded = self._embedded = await self._step("embed", lambda: self._embed(job, parsed, chunked), self._embedded)
+    async def _run_stages(self, job: IngestJob) -> IngestResult:
+        parsed = self._parsed = await self._run_stage("parse", lambda: self._parse(job), self._parsed)
+        chunked = self._chunked = await self._run_stage("chunk", lambda: self._chunk(job, parsed), self._chunked)
+        embedded = self._embedded = await self._run_stage(
+            "embed", lambda: self._embed(job, parsed, chunked), self._embedded
+        )
         index = _index_input(job, parsed, chunked).of(embedded)
-        indexed = await self._step("index", lambda: self._index(job, index, chunked, embedded), embedded.indexed)
+        indexed = await self._run_stage("index", lambda: self._index(job, index, chunked, embedded), embedded.indexed)
         publication = _publication(job, parsed, chunked, embedded.vectors_key)
-        published = await self._step("publish", lambda: self._publish(job, publication), indexed.published)
+        published = await self._run_stage("publish", lambda: self._publish(job, publication), indexed.published)
         self._finished = True
         if published.retired:
             await self._purge(published.retired)
@@ -150,78 +152,81 @@ class IngestDocument:
             pages=parsed.pages,
         )
 
-    async def _step(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
-        """Run a step, unless its output is there already; stop it when somebody interferes."""
+    async def _run_stage(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
+        """Run a stage unless its output exists; a pause, cancel or retry request interrupts it."""
         while done is None:
-            await self._hold()
+            await self._wait_while_paused()
             self._progress.enter(stage)
             running = asyncio.ensure_future(start())
-            interference = asyncio.ensure_future(workflow.wait_condition(self._interfered))
+            interruption = asyncio.ensure_future(workflow.wait_condition(self._is_interrupted))
             try:
-                await workflow.wait([running, interference], return_when=asyncio.FIRST_COMPLETED)
+                await workflow.wait([running, interruption], return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                await _stopped(running)
+                await _cancel_and_wait(running)
                 raise
             finally:
-                interference.cancel()
+                interruption.cancel()
             if running.done() or await self._stop(running):
-                self._fresh.discard(stage)
+                self._redo.discard(stage)
                 return running.result()
         return done
 
     async def _stop(self, running: asyncio.Future[Any]) -> bool:
-        """Stop a step that somebody interfered with; whether it came to its end nevertheless."""
-        ended = await _stopped(running)
-        self._heed_cancel()
-        return ended
+        """Stop an interrupted activity; True if it completed nevertheless."""
+        completed = await _cancel_and_wait(running)
+        self._raise_if_canceled()
+        return completed
 
-    def _heed_cancel(self) -> None:
-        """Temporal's request to cancel ends only what is awaited just then: a step that was stopping hides it."""
+    def _raise_if_canceled(self) -> None:
+        """Raise CancelledError for a cancel request of Temporal that an activity being stopped has consumed.
+
+        Temporal's request cancels only the future awaited at that moment.
+        """
         if workflow.cancellation_reason() is not None and workflow.patched(HEED_CANCEL):
             raise asyncio.CancelledError
 
-    def _interfered(self) -> bool:
-        return self._paused or self._canceled or self._again
+    def _is_interrupted(self) -> bool:
+        return self._paused or self._canceled or self._restart_requested
 
-    async def _hold(self) -> None:
-        """Where a run stands still while it is paused, and ends when it is canceled."""
+    async def _wait_while_paused(self) -> None:
+        """Wait while the run is paused. Raises CancelledError when it is canceled, _Restart after a retry request."""
         if self._paused and not self._canceled:
             self._progress.pause(self._paused_by)
-            await self._note_hold(paused=True)
-            self._heed_cancel()
+            await self._record_pause(paused=True)
+            self._raise_if_canceled()
             await workflow.wait_condition(lambda: not self._paused or self._canceled)
             if not self._canceled:
-                if not self._again:
-                    self._progress.note("resumed", self._resumed_by)
-                await self._note_hold(paused=False)
+                if not self._restart_requested:
+                    self._progress.annotate("resumed", self._resumed_by)
+                await self._record_pause(paused=False)
         if self._canceled:
             raise asyncio.CancelledError
-        if self._again:
-            self._again = False
-            raise _Again
+        if self._restart_requested:
+            self._restart_requested = False
+            raise _Restart
 
-    def _forget(self) -> None:
-        """Outputs that are to be made anew."""
-        self._parsed = None if "parse" in self._fresh else self._parsed
-        self._chunked = None if "chunk" in self._fresh else self._chunked
-        self._embedded = None if "embed" in self._fresh else self._embedded
+    def _discard_outputs(self) -> None:
+        """Discard the outputs of the stages that are to run again."""
+        self._parsed = None if "parse" in self._redo else self._parsed
+        self._chunked = None if "chunk" in self._redo else self._chunked
+        self._embedded = None if "embed" in self._redo else self._embedded
 
     async def _stop_superseded(self, version: int) -> None:
-        """The run of an older version goes on for nothing: this one takes its place."""
+        """Cancel the run of the version that this one supersedes: its result would not be used."""
         try:
             await workflow.get_external_workflow_handle(ingest_id(self._job.document_id, version)).cancel()
         except TemporalError:
-            return  # it has ended
+            return  # the run has ended
 
-    async def _note_hold(self, *, paused: bool) -> None:
+    async def _record_pause(self, *, paused: bool) -> None:
         await workflow.execute_activity(
             signatures.record_pause,
             PauseInput(document_id=self._job.document_id, version=self._job.version, paused=paused),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=said("Record the pause", self._paused_by)
+            summary=with_actor("Record the pause", self._paused_by)
             if paused
-            else said("Record the resumption", self._resumed_by),
+            else with_actor("Record the resumption", self._resumed_by),
             **SHORT_STEP,
         )
 
@@ -232,8 +237,8 @@ class IngestDocument:
                 sha256=job.sha256,
                 document_name=job.document_name,
                 bytes=job.bytes,
-                force="parse" in self._fresh,
-                chunking=job.chunking if self._in_one_go(job) else None,
+                force="parse" in self._redo,
+                chunking=job.chunking if self._combines_stages(job) else None,
             ),
             task_queue=Queue.CPU,
             priority=self._priority,
@@ -243,14 +248,14 @@ class IngestDocument:
         self._chunked = parsed.chunked or self._chunked
         return parsed
 
-    def _in_one_go(self, job: IngestJob) -> bool:
-        """A short document takes neighbouring steps together, unless one of them is to be made anew."""
-        return job.bytes <= SHORT_BYTES and not self._fresh
+    def _combines_stages(self, job: IngestJob) -> bool:
+        """Whether one activity does neighbouring stages: short documents, unless a stage must run again."""
+        return job.bytes <= SHORT_BYTES and not self._redo
 
     async def _chunk(self, job: IngestJob, parsed: Parsed) -> Chunked:
         return await workflow.execute_activity(
             signatures.chunk,
-            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, force="chunk" in self._fresh),
+            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, force="chunk" in self._redo),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Split {parsed.characters:,} characters into chunks",
@@ -258,7 +263,7 @@ class IngestDocument:
         )
 
     async def _embed(self, job: IngestJob, parsed: Parsed, chunked: Chunked) -> Embedded:
-        """In slices when it is bulk work, so that a long document does not keep shorter ones waiting."""
+        """Embed all chunks. Bulk work runs in time slices, so that long documents do not delay shorter ones."""
         total = 0
         while True:
             embedded = await workflow.execute_activity(
@@ -267,9 +272,9 @@ class IngestDocument:
                     document_id=job.document_id,
                     version=job.version,
                     chunks_key=chunked.chunks_key,
-                    force="embed" in self._fresh,
+                    force="embed" in self._redo,
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
-                    index=_index_input(job, parsed, chunked) if self._in_one_go(job) else None,
+                    index=_index_input(job, parsed, chunked) if self._combines_stages(job) else None,
                     generation=job.generation,
                 ),
                 task_queue=Queue.GPU,
@@ -277,7 +282,7 @@ class IngestDocument:
                 summary=f"Embed {chunked.chunks - total:,} of {chunked.chunks:,} chunks",
                 **LONG_STEP,
             )
-            self._fresh.discard("embed")
+            self._redo.discard("embed")
             total += embedded.embedded
             if not embedded.remaining:
                 return msgspec.structs.replace(embedded, embedded=total, reused=embedded.vectors - total)
@@ -314,8 +319,8 @@ class IngestDocument:
             **LONG_STEP,
         )
 
-    async def _give_up(self, reason: Reason, *, canceled: bool) -> None:
-        """Leave nothing half-done: record the reason, purge the version's rows. Runs to its end when canceled."""
+    async def _clean_up(self, reason: Reason, *, canceled: bool) -> None:
+        """Record the reason and purge the version's rows; completes even if the run is canceled."""
         recorded = await workflow.execute_activity(
             signatures.record_failure,
             RecordFailureInput(
@@ -335,7 +340,7 @@ class IngestDocument:
 
 
 def _index_input(job: IngestJob, parsed: Parsed, chunked: Chunked) -> IndexInput:
-    """What the last steps have to know, before there are vectors."""
+    """The input of the index activity, without the key of the vectors in ``publish``."""
     return IndexInput(
         knowledge_base_id=job.knowledge_base_id,
         document_id=job.document_id,
@@ -347,7 +352,7 @@ def _index_input(job: IngestJob, parsed: Parsed, chunked: Chunked) -> IndexInput
 
 
 def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: str = "") -> PublishInput:
-    """What the catalogue has to know of the finished version."""
+    """The input of the publish activity: what the catalogue records of the finished version."""
     return PublishInput(
         document_id=job.document_id,
         version=job.version,
@@ -361,13 +366,13 @@ def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: 
     )
 
 
-def _from(stage: str | None) -> set[str]:
-    """The step and all that follow it."""
+def _from_stage(stage: str | None) -> set[str]:
+    """The stage and all that follow it; empty for an unknown stage."""
     return set(INGEST_STAGES[INGEST_STAGES.index(stage) :]) if stage in INGEST_STAGES else set()
 
 
-async def _stopped(running: asyncio.Future[Any]) -> bool:
-    """Stop a step; whether it came to its end nevertheless."""
+async def _cancel_and_wait(running: asyncio.Future[Any]) -> bool:
+    """Cancel an activity and wait for its end; True if it completed nevertheless."""
     running.cancel()
     try:
         await running

@@ -1,8 +1,8 @@
-"""Retry and timeout policies of the steps, by name. What is retryable is decided in ``activities.runtime.interceptor``.
+"""Named retry and timeout policies of activities; ``activities.runtime.interceptor`` decides what is retryable.
 
-Attempts are unlimited everywhere: what cannot succeed is raised as non-retryable, what is left is a
-dependency that is down, and that is waited for. The interval ends at 5 s, so that work goes on within 10 s
-of the dependency's return.
+Attempts are unlimited in all policies but LOCAL_ACTIVITY: errors that cannot pass are raised as non-retryable, so
+retries only wait for dependencies that are down. The interval is capped at 5 s, so that work resumes within 10 s of
+the dependency's return.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=5)
 )
 
-#: Missing heartbeats tell a killed worker: the step goes on elsewhere this long after.
+#: A killed worker is detected by missing heartbeats: the activity resumes on another worker after this time.
 HEARTBEAT = timedelta(seconds=10)
 
 
-#: Bulk work gives its place at the model back this often: what is more urgent waits no longer for it.
+#: Bulk embedding yields its slot at this interval, which bounds the wait of more urgent work.
 BULK_SLICE_SECONDS = 10.0
 
 
@@ -42,7 +42,7 @@ class LocalPolicy(TypedDict):
     cancellation_type: ActivityCancellationType
 
 
-#: Steps whose time depends on the document: hours are fine as long as they beat.
+#: Activities whose duration depends on the document: may take hours as long as they heartbeat.
 LONG_STEP = Policy(
     start_to_close_timeout=timedelta(hours=24),
     heartbeat_timeout=HEARTBEAT,
@@ -50,27 +50,27 @@ LONG_STEP = Policy(
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
 
-#: One transaction. The time is also how long a worker that was killed in the middle of it is waited for.
+#: One transaction. The timeout is also the delay until the retry when a worker is killed during it.
 SHORT_STEP = Policy(
     start_to_close_timeout=timedelta(seconds=20),
     retry_policy=PATIENT,
-    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,  # it commits or not, and we know which
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,  # its outcome, committed or not, is awaited
 )
 
-#: Somebody is waiting for the answer: a step that hangs is tried again soon.
+#: Interactive: an activity that hangs is retried soon.
 INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
-#: Within the workflow's task, which must not be held up: one attempt, and not for long.
-AT_ONCE = LocalPolicy(
+#: Local activities: one short attempt, because it blocks the workflow task.
+LOCAL_ACTIVITY = LocalPolicy(
     start_to_close_timeout=timedelta(seconds=3),
     retry_policy=RetryPolicy(maximum_attempts=1),
     cancellation_type=ActivityCancellationType.TRY_CANCEL,
 )
 
-#: Looks whether what is waited for is there; when it looks again is the step's own to say.
+#: One check of a condition that the run waits for; the activity itself sets the time of the next check.
 WAIT_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
-#: Generating a long answer; beats while it goes on.
+#: Generates a long answer; heartbeats meanwhile.
 ANSWER_STEP = Policy(
     start_to_close_timeout=timedelta(minutes=10),
     heartbeat_timeout=HEARTBEAT,
@@ -78,8 +78,8 @@ ANSWER_STEP = Policy(
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
 
-#: Looks through everything there is, a slice at a time. What it mended is counted at its end, so that an attempt
-#: that was cut off leaves no more than a slice uncounted.
+#: Scans all records, one slice for each activity. Repairs are counted when the slice ends, so that an interrupted
+#: attempt leaves at most one slice uncounted.
 REPAIR_STEP = Policy(
     start_to_close_timeout=timedelta(hours=6),
     heartbeat_timeout=HEARTBEAT,

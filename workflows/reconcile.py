@@ -1,4 +1,4 @@
-"""Reconcile: catalogue, blobs, Milvus and Temporal are compared, and what disagrees is mended."""
+"""Reconciliation: compares catalogue, blobs, Milvus and Temporal, and repairs discrepancies."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import REPAIR_STEP, SHORT_STEP
     from workflows.stages import Progress
 
-Step = Callable[[ScanInput], Coroutine[Any, Any, ScanResult]]
+Scan = Callable[[ScanInput], Coroutine[Any, Any, ScanResult]]
 
-#: Stage, its step, and its summary. Rows come after deletions, and blobs last: what is deleted needs none.
-SCANS: tuple[tuple[str, Step, str], ...] = (
+#: Stage, activity and summary. Rows come after deletions and blobs last, because deleted documents need neither.
+SCANS: tuple[tuple[str, Scan, str], ...] = (
     ("batches", signatures.repair_batches, "Find batches without a run"),
     ("documents", signatures.repair_documents, "Find documents without a run"),
     ("runs", signatures.repair_runs, "Find runs without a document"),
@@ -38,26 +38,28 @@ SCANS: tuple[tuple[str, Step, str], ...] = (
 
 @workflow.defn
 class Reconcile:
-    """One stage for each thing that can disagree; each goes on in slices, so that 100,000 documents are no matter."""
+    """One stage for each kind of discrepancy; each scans in slices, so that it scales to 100,000 documents."""
 
     @workflow.init
     def __init__(self, job: ReconcileJob) -> None:
         self._progress = Progress(RECONCILE_STAGES)
         self._priority = Priority(priority_key=Urgency.REINDEX)
-        self._found = Discrepancies()
+        self._discrepancies = Discrepancies()
 
     @workflow.query
     def state(self) -> JobState:
-        """Stage and state; ``done`` counts what was found so far."""
-        return msgspec.structs.replace(self._progress.state(), done=sum(each.count for each in self._found.list()))
+        """Stage and state; ``done`` counts the discrepancies so far."""
+        return msgspec.structs.replace(
+            self._progress.state(), done=sum(found.count for found in self._discrepancies.list())
+        )
 
     @workflow.run
     async def run(self, job: ReconcileJob) -> ReconcileReport:
-        """The report, as far as it is known; what could not be looked at for an unforeseen reason raises."""
+        """Run all scans and record the report. Raises ApplicationError if a scan fails for an unforeseen reason."""
         try:
-            for stage, look, title in SCANS:
+            for stage, scan, title in SCANS:
                 self._progress.enter(stage)
-                await self._all(look, title, job)
+                await self._scan(scan, title, job)
         except (ActivityError, asyncio.CancelledError) as exc:
             canceled, reason = is_cancelled_exception(exc), reason_of(exc)
             self._progress.finish("canceled" if canceled else "failed")
@@ -67,22 +69,22 @@ class Reconcile:
         self._progress.enter("record")
         await self._record(job)
         self._progress.finish("ready")
-        return ReconcileReport(repair=job.repair, findings=self._found.list())
+        return ReconcileReport(repair=job.repair, findings=self._discrepancies.list())
 
-    async def _all(self, look: Step, title: str, job: ReconcileJob) -> None:
-        grace = job.blob_grace_seconds if look is signatures.repair_blobs else job.grace_seconds
+    async def _scan(self, scan: Scan, title: str, job: ReconcileJob) -> None:
+        grace = job.blob_grace_seconds if scan is signatures.repair_blobs else job.grace_seconds
         after: str | None = ""
         while after is not None:
-            looked = await workflow.execute_activity(
-                look,
+            result = await workflow.execute_activity(
+                scan,
                 ScanInput(repair=job.repair, grace_seconds=grace, after=after),
                 task_queue=Queue.STORE,
                 priority=self._priority,
                 summary=title,
                 **REPAIR_STEP,
             )
-            self._found.merge(looked.findings)
-            after = looked.next
+            self._discrepancies.merge(result.findings)
+            after = result.next
 
     async def _record(self, job: ReconcileJob) -> None:
         await workflow.execute_activity(
@@ -91,7 +93,7 @@ class Reconcile:
                 reconcile_id=job.reconcile_id or workflow.info().run_id.replace("-", ""),
                 actor=job.actor,
                 repair=job.repair,
-                findings=self._found.list(),
+                findings=self._discrepancies.list(),
             ),
             task_queue=Queue.STORE,
             priority=self._priority,

@@ -1,4 +1,4 @@
-"""Where a workflow is: the stages it goes through, for its ``state`` query, the UI and the search attributes."""
+"""The stage and state of a workflow, for its ``state`` query, Temporal's UI and the search attributes."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts.search_attributes import STAGE
-    from activities.contracts.stages import JobStateName
+    from activities.contracts.stages import JobStateName, number_of
     from workflows.contracts import JobState
 
 
 class Progress:
-    """The part of ``JobState`` that a workflow itself knows; attempts and counts come from its activities."""
+    """The part of ``JobState`` that the workflow holds; attempts and counts come from its activities."""
 
     def __init__(self, stages: tuple[str, ...], *, hide_stages: bool = False) -> None:
-        """``hide_stages``: only waiting and the end get into the search attributes."""
-        self._stages, self._quiet = stages, hide_stages
+        """``hide_stages`` limits the search attributes to waiting, paused and final states."""
+        self._stages, self._hide_stages = stages, hide_stages
         self._state: JobStateName = "queued"
         self._stage = ""
         self._updated_at: datetime | None = None
-        self._text = self._deed = ""
+        self._text = self._note = ""
 
     def enter(self, stage: str) -> None:
-        """The workflow begins a stage."""
-        waited = self._state == "waiting"
+        """Begin a stage."""
+        was_waiting = self._state == "waiting"
         self._set("running", stage)
-        self._show(f"Stage {self._number()} of {len(self._stages)}: {stage}")
-        if waited or not self._quiet:
+        self._set_details(f"Stage {self._number()} of {len(self._stages)}: {stage}")
+        if was_waiting or not self._hide_stages:
             workflow.upsert_search_attributes([STAGE.value_set(stage)])
 
     def wait(self, stage: str) -> None:
-        """The workflow begins a stage in which it waits for others."""
+        """Begin a stage in which the workflow waits for other work."""
         self._set("waiting", stage)
-        self._show(f"Waiting in stage {stage}")
+        self._set_details(f"Waiting in stage {stage}")
         workflow.upsert_search_attributes([STAGE.value_set("waiting")])
 
-    def finish(self, state: JobStateName, who: str = "") -> None:
-        """The workflow ends as ``state``; the stage it was in stays visible, and ``who`` (``by ada``) ended it."""
+    def finish(self, state: JobStateName, by: str = "") -> None:
+        """End as ``state``; the last stage stays visible. ``by`` (``by ada``) names the actor that ended the run."""
         self._set(state, self._stage)
-        self._deed = ""
-        self._show(f"{said(state.capitalize(), who)} after stage {self._stage}")
+        self._note = ""
+        self._set_details(f"{with_actor(state.capitalize(), by)} after stage {self._stage}")
         workflow.upsert_search_attributes([STAGE.value_set(state)])
 
-    def pause(self, who: str = "") -> None:
-        """The workflow holds before, or in the middle of, its stage, because of ``who`` (``by ada``)."""
+    def pause(self, by: str = "") -> None:
+        """Pause before or in the current stage. ``by`` (``by ada``) names the actor that paused the run."""
         self._set("paused", self._stage)
-        self._deed = ""
+        self._note = ""
         where = f"in stage {self._stage}" if self._stage else "before the first stage"
-        self._show(f"{said('Paused', who)} {where}")
+        self._set_details(f"{with_actor('Paused', by)} {where}")
         workflow.upsert_search_attributes([STAGE.value_set("paused")])
 
-    def note(self, deed: str, who: str) -> None:
-        """Somebody did something with the run: the details say so until it is paused, or ends, or more is done."""
-        self._deed = said(deed, who) if who else ""
-        self._show(self._text)
+    def annotate(self, action: str, by: str) -> None:
+        """Show an actor's action in the details until the next action, a pause or the end of the run."""
+        self._note = with_actor(action, by) if by else ""
+        self._set_details(self._text)
 
     def state(self) -> JobState:
-        """What the ``state`` query answers."""
+        """The result of the ``state`` query."""
         return JobState(
             state=self._state,
             stage=self._stage,
@@ -68,27 +68,27 @@ class Progress:
         )
 
     def _number(self) -> int:
-        return self._stages.index(self._stage) + 1 if self._stage in self._stages else 0
+        return number_of(self._stage, self._stages)
 
-    def _show(self, text: str) -> None:
+    def _set_details(self, text: str) -> None:
         self._text = text
-        workflow.set_current_details("; ".join(filter(None, (text, self._deed))))
+        workflow.set_current_details("; ".join(filter(None, (text, self._note))))
 
     def _set(self, state: JobStateName, stage: str) -> None:
         self._state, self._stage, self._updated_at = state, stage, workflow.now()
 
 
-def by(actor: str) -> str:
-    """How details and summaries name a person; empty when a signal came without one."""
+def by_actor(actor: str) -> str:
+    """``by ada``, as details and summaries name an actor; empty if a signal named none."""
     return f"by {actor}" if actor else ""
 
 
-def said(deed: str, who: str) -> str:
-    """What was done, and ``by`` whom, if that is known."""
-    return f"{deed} {who}" if who else deed
+def with_actor(text: str, by: str) -> str:
+    """``text``, followed by ``by`` unless that is empty."""
+    return f"{text} {by}" if by else text
 
 
 def canceled_by() -> str:
-    """Who asked Temporal to cancel this run, as ``by`` says it; another reason stands in parentheses."""
+    """The actor in the reason of Temporal's cancel request (``by ada``); any other reason in parentheses."""
     reason = workflow.cancellation_reason() or ""
     return reason if not reason or reason.startswith("by ") else f"({reason})"

@@ -1,6 +1,6 @@
 """The worker process: ``python -m workflows.worker --queue cpu --queue gpu``. Builds stores, registers, runs.
 
-The one module of this layer that knows the activities' implementations.
+The one module of this layer that imports the implementations of the activities.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from activities.errors import DependencyError
 from activities.ingest.progress import ProgressRecorder
 from activities.registry import activities_of
 from activities.runtime.interceptor import ActivityEdge
+from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
 from activities.telemetry import logs
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
-from workflows.client.connection import connect
 from workflows.client.schedules import schedule_reconcile
 from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 
-#: Questions have their workflow where their steps are: a step that the same worker can do is begun at once, without
-#: another trip to the server. (The queue of all other workflows still serves those that began there.)
-ANSWERING = [AnswerQuestion]
+#: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
+#: the server. (The queue of the other workflows still serves questions that started there.)
+ANSWER_WORKFLOWS = [AnswerQuestion]
 
 WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion, Reconcile]
 
-#: Beats of answers go through this often.
-PROMPTLY = timedelta(seconds=0.25)
+#: Interval at which heartbeats of answers reach the server.
+ANSWER_HEARTBEAT = timedelta(seconds=0.25)
 
-#: How much a worker that only indexes documents gives way to those that answer people (as `nice` counts).
+#: Niceness of workers that only index documents, so that workers that answer questions go first.
 BACKGROUND = 10
 
 log = structlog.get_logger()
@@ -69,16 +69,16 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, recor
         "default_heartbeat_throttle_interval": timedelta(seconds=1),
     }
     if queue == Queue.WORKFLOWS:
-        # The sandbox finds what is not deterministic and costs a third of a workflow's time: the replay test has it.
+        # The sandbox detects non-determinism but costs a third of a workflow's time: only replay tests use it.
         runner = UnsandboxedWorkflowRunner()
         return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
     if queue == Queue.ANSWER:
-        # Somebody waits for these. A sandbox is 10 ms of each; the tests that replay histories have one. And a
-        # canceled question is noticed by the next beat.
+        # Interactive. The sandbox costs 10 ms per question; replay tests run with it. Activities receive a cancel
+        # request with their next heartbeat.
         shared |= {
-            "workflows": ANSWERING,
+            "workflows": ANSWER_WORKFLOWS,
             "workflow_runner": UnsandboxedWorkflowRunner(),
-            "max_heartbeat_throttle_interval": PROMPTLY,
+            "max_heartbeat_throttle_interval": ANSWER_HEARTBEAT,
             "max_concurrent_local_activities": slots[queue],
         }
     return Worker(
@@ -91,46 +91,46 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, recor
 
 
 async def run(queues: list[str], settings: Settings, ready_file: Path | None = None) -> None:
-    """Work on the queues until SIGTERM or SIGINT; waits for Temporal as long as it takes."""
+    """Work on the queues until SIGTERM or SIGINT; waits without a limit for Temporal to come up."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    stopping = asyncio.create_task(stop.wait())
-    working = asyncio.create_task(_work(queues, settings, ready_file))
-    await asyncio.wait([stopping, working], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    working.cancel()
+    stop_task = asyncio.create_task(stop.wait())
+    work_task = asyncio.create_task(_work(queues, settings, ready_file))
+    await asyncio.wait([stop_task, work_task], return_when=asyncio.FIRST_COMPLETED)
+    stop_task.cancel()
+    work_task.cancel()
     with suppress(asyncio.CancelledError):
-        await working
+        await work_task
     runner.close()
 
 
 async def _work(queues: list[str], settings: Settings, ready_file: Path | None) -> None:
-    """Work until cancelled, then bring what is under way to its end."""
-    client = await _when_it_answers(lambda: connect(settings.temporal))
-    async with AsyncExitStack() as running:
-        stores = await running.enter_async_context(Stores.open(settings))
+    """Work until cancelled; activities in flight then have the graceful shutdown timeout to end."""
+    client = await _retry_until_available(lambda: connect(settings.temporal))
+    async with AsyncExitStack() as resources:
+        stores = await resources.enter_async_context(Stores.open(settings))
         recorder = ProgressRecorder(stores.catalog)
-        writing = asyncio.create_task(recorder.run())
-        running.callback(writing.cancel)
+        record_task = asyncio.create_task(recorder.run())
+        resources.callback(record_task.cancel)
         if Queue.CPU in queues:
             runner.warm()
         if Queue.ANSWER in queues:
-            # What describes the embedding model is fetched now: the first question need not.
-            warming = asyncio.create_task(_when_it_answers(stores.triton.tokenizer))
-            running.callback(warming.cancel)
+            # Fetches the description of the embedding model, so that the first question does not wait for it.
+            warm_up = asyncio.create_task(_retry_until_available(stores.triton.tokenizer))
+            resources.callback(warm_up.cancel)
         for queue in queues:
-            await running.enter_async_context(worker(client, queue, stores, settings, recorder))
+            await resources.enter_async_context(worker(client, queue, stores, settings, recorder))
         if Queue.WORKFLOWS in queues:
-            await _when_it_answers(lambda: schedule_reconcile(client, settings.reconcile.minutes))
+            await _retry_until_available(lambda: schedule_reconcile(client, settings.reconcile.minutes))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
         await asyncio.Event().wait()
 
 
-async def _when_it_answers(call: Callable[[], Awaitable[T]]) -> T:
-    """What ``call`` returns, once what it depends on is there, however long that takes."""
+async def _retry_until_available(call: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``call``; retries every second, without a limit, while a dependency is down."""
     while True:
         try:
             return await call()

@@ -85,8 +85,7 @@ class GroundingChecker:
     def __init__(
         self, context: AnswerContext, vectors: SentenceVectors, used: Sequence[str], *, rephrased: bool = True
     ) -> None:
-        """``used`` are the texts in the prompt. Unless sentences may be ``rephrased``, English ones must have the
-        words of their source as they stand there."""
+        """``used`` are the texts in the prompt; English sentences must be copied from them unless ``rephrased``."""
         self._vectors, self._card, self._question, self._used = vectors, context.card, context.question, used
         self._rephrased = rephrased
         self._asked = topic_words(context.question)
@@ -109,9 +108,7 @@ class GroundingChecker:
         likely = [part for part in same[:COMPARED] if part.has(words, SIMILAR_WORDS) and part.has(new, SIMILAR_WORDS)]
         if han or self._rephrased:
             sure = (part for part in likely if part.has(words, SUPPORT_WORDS) and part.has(new, SUPPORT_WORDS))
-            similar = [
-                part for part in likely if not part.halves
-            ]  # the cosine of a pair is near to that of either half
+            similar = [part for part in likely if not part.halves]  # a pair has a cosine near to those of its halves
         else:
             known = (part for part in likely if part.has(new, COPIED_WORDS) and part.has(self._asked, ASKED_WORDS))
             sure = (part for part in known if self._stands_in(text, part))

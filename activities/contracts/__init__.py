@@ -1,4 +1,4 @@
-"""The base of what workflows and activities say to each other."""
+"""Inputs and results of workflows and activities: everything that crosses Temporal."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import msgspec
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all contracts: immutable values; defaults are left out, so that histories stay small."""
+    """Base of all contracts: immutable values; defaults are not serialized, which keeps histories small."""

@@ -1,4 +1,4 @@
-"""What an answer is made of: its mode, the passages it may quote, and its quotes."""
+"""Parts of an answer: its mode, its sources and its citations."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from activities.contracts import Contract
 
 AnswerMode = Literal["extractive", "generative"]
 
+#: What the asker thought of an answer.
+Rating = Literal["up", "down"]
 
-#: Why quotes stand where text was to be written: the model does not write the language, or wrote what no source says.
+#: Why an answer is extractive although ``generative`` was requested: the model does not write the language, or its
+#: text is not supported by the sources.
 Fallback = Literal["language", "unsupported"]
 
 
 class Source(Contract, frozen=True):
-    """A passage that an answer may quote; its text is looked up, never carried."""
+    """A passage that an answer may quote; its text is stored in a blob, not here."""
 
     n: int
     document_id: str
@@ -27,7 +30,7 @@ class Source(Contract, frozen=True):
 
 
 class Citation(Contract, frozen=True):
-    """One quote of an answer; ``n`` is the number that ``[n]`` in the answer refers to."""
+    """One quote of an answer; ``n`` is the number of its marker ``[n]`` in the answer's text."""
 
     n: int
     document_id: str

@@ -1,4 +1,4 @@
-"""Inputs and results of a batch's steps."""
+"""Inputs and results of a batch's activities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class BatchCount(Contract, frozen=True):
 
 
 class RecordBatchStateInput(Contract, frozen=True):
-    """What the batch's workflow is doing now."""
+    """The current state of the batch's workflow."""
 
     batch_id: str
     state: BatchState
@@ -35,14 +35,14 @@ class UnpackInput(Contract, frozen=True):
 
 
 class Unpacked(Contract, frozen=True):
-    """``skipped`` members were left out: folders' litter, unsafe names, links."""
+    """Counts of an unpacked archive; ``skipped`` members are desktop metadata files, unsafe names and links."""
 
     documents: int
     skipped: int
 
 
 class NextDocumentsInput(Contract, frozen=True):
-    """``page`` names the request: asked again, it is answered the same."""
+    """Request for a batch's next documents; repeating a request with the same ``page`` returns the same documents."""
 
     batch_id: str
     page: str
@@ -50,7 +50,7 @@ class NextDocumentsInput(Contract, frozen=True):
 
 
 class NextDocuments(Contract, frozen=True):
-    """``closed`` when no more documents can come into the batch."""
+    """``closed`` is True when no more documents can join the batch."""
 
     documents: list[DocumentToIngest]
     closed: bool
@@ -66,6 +66,6 @@ class FinishedInput(Contract, frozen=True):
 
 
 class Finished(Contract, frozen=True):
-    """Those of the versions that are ready, failed, canceled or gone."""
+    """The requested versions that are ready, failed, canceled or removed."""
 
     versions: list[DocumentVersion]

@@ -1,4 +1,4 @@
-"""Inputs and receipts of deletions: of a document, of a knowledge base, of a version's rows."""
+"""Inputs and results of deletions: of a document, of a knowledge base, of a version's rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from activities.contracts import Contract
 
 
 class PurgeInput(Contract, frozen=True):
-    """Rows to purge: those of ``versions``, or of the whole document when it is None."""
+    """The rows to purge: those of ``versions``, or all rows of the document when ``versions`` is None."""
 
     knowledge_base_id: str
     document_id: str
@@ -14,14 +14,14 @@ class PurgeInput(Contract, frozen=True):
 
 
 class Purged(Contract, frozen=True):
-    """Receipt of a purge: Milvus rows before and after."""
+    """Receipt of a purge: numbers of Milvus rows before and after."""
 
     before: int
     after: int
 
 
 class StopRunsInput(Contract, frozen=True):
-    """Whose runs are to stop: one document's, or all of a knowledge base."""
+    """The runs to stop: those of one document, or all runs of the knowledge base when ``document_id`` is None."""
 
     knowledge_base_id: str
     document_id: str | None = None
@@ -32,13 +32,13 @@ class Stopped(Contract, frozen=True):
 
 
 class RemoveInput(Contract, frozen=True):
-    """The document whose blobs and catalogue rows go."""
+    """The document whose blobs and catalogue rows are removed."""
 
     document_id: str
 
 
 class KnowledgeBaseInput(Contract, frozen=True):
-    """The deleted knowledge base whose collections and documents go."""
+    """The deleted knowledge base whose collections and documents are removed."""
 
     knowledge_base_id: str
 
@@ -48,7 +48,7 @@ class Removed(Contract, frozen=True):
 
 
 class DeleteJob(Contract, frozen=True):
-    """A document that was already taken out of every answer; what it left is purged."""
+    """A document to purge; the catalogue already excludes it from search."""
 
     knowledge_base_id: str
     knowledge_base: str
@@ -58,7 +58,7 @@ class DeleteJob(Contract, frozen=True):
 
 
 class DeleteKnowledgeBaseJob(Contract, frozen=True):
-    """A knowledge base that was already hidden; what it left is purged."""
+    """A knowledge base to purge; the catalogue already hides it."""
 
     knowledge_base_id: str
     knowledge_base: str

@@ -1,4 +1,4 @@
-"""What blobs hold of a document: its elements, and its chunks."""
+"""Contents of a document as blobs store them: elements and chunks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from activities.contracts import Contract
 
 
 class Element(Contract, frozen=True):
-    """One structural piece of a document: a heading, paragraph, list item, table row block or code."""
+    """One structural element of a document: a heading, paragraph, list item, block of table rows, or code."""
 
     text: str
     kind: Literal["title", "text", "list", "table", "code"] = "text"
@@ -25,7 +25,7 @@ class ParsedDocument(Contract, frozen=True):
 
 
 class Chunk(Contract, frozen=True):
-    """One retrievable passage. ``section`` is the path of headings above it, joined by `` › ``."""
+    """One retrievable passage; ``section`` is the path of its headings, joined by `` › ``."""
 
     ordinal: int
     text: str
@@ -35,7 +35,7 @@ class Chunk(Contract, frozen=True):
 
 
 class Chunking(Contract, frozen=True):
-    """How documents are cut, counted in tokens of the embedding model."""
+    """Chunk size and overlap, in tokens of the embedding model."""
 
     max_tokens: int = 350
     overlap_tokens: int = 0

@@ -1,4 +1,4 @@
-"""Events of a question's stream (DESIGN §6). The tag is the name of the server-sent event."""
+"""Events of a question's stream; the tag is the name of the server-sent event."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class DeltaEvent(Contract, frozen=True, tag_field="event", tag="delta"):
 
 
 class ResetEvent(Contract, frozen=True, tag_field="event", tag="reset"):
-    """Forget the text so far: the answer starts over."""
+    """The answer starts over: the reader discards the text received so far."""
 
 
 class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
     """The question has entered a stage: ``wait_for_index``, ``retrieve``, ``generate`` or ``record``.
 
-    While it waits for the index, ``pending`` documents are not ready, which may take ``eta_seconds``.
+    During ``wait_for_index``, ``pending`` is the number of documents that are not ready yet, and ``eta_seconds`` the
+    estimated time until they are.
     """
 
     stage: str
@@ -32,13 +33,13 @@ class StateEvent(Contract, frozen=True, tag_field="event", tag="state"):
 
 
 class SourcesEvent(Contract, frozen=True, tag_field="event", tag="sources"):
-    """The passages that the answer will be drawn from, best first."""
+    """The passages from which the answer is made, best first."""
 
     sources: list[Source]
 
 
 class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):
-    """The whole answer, as it was recorded; the last event."""
+    """The complete answer as recorded; the last event."""
 
     answer: str
     citations: list[Citation]
@@ -49,7 +50,7 @@ class DoneEvent(Contract, frozen=True, tag_field="event", tag="done"):
 
 
 class ErrorEvent(Contract, frozen=True, tag_field="event", tag="error"):
-    """There will be no answer, and why; the last event."""
+    """The question failed, with the reason; the last event."""
 
     reason: Reason
 

@@ -1,23 +1,37 @@
-"""Ids of workflows: deterministic, so that starting a job twice is starting it once; and the names of their types."""
+"""Ids of workflows are built and taken apart here, and the names of their types stand here.
+
+Ids are deterministic: starting a job twice is starting it once.
+"""
 
 from __future__ import annotations
 
+#: The workflows' types by their names, where their classes cannot be imported.
+INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
+DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
+
+_INGEST, _BATCH = "ingest/", "batch/"
+
 
 def ingest_id(document_id: str, version: int) -> str:
-    """Workflow id of an ingestion: starting it twice is starting it once."""
-    return f"ingest/{document_id}/{version}"
+    """Workflow id of a version's ingestion."""
+    return f"{_INGEST}{document_id}/{version}"
+
+
+def parse_ingest_id(workflow_id: str) -> tuple[str, int] | None:
+    """The (document, version) of an ingestion; None for the id of anything else."""
+    document, _, number = workflow_id.removeprefix(_INGEST).partition("/")
+    found = (document, int(number)) if number.isdecimal() else None
+    return found if found is not None and workflow_id == ingest_id(*found) else None
 
 
 def batch_workflow_id(batch_id: str) -> str:
     """Workflow id of a batch."""
-    return f"batch/{batch_id}"
+    return f"{_BATCH}{batch_id}"
 
 
-#: The workflows' types by their names, where their classes cannot be imported.
-INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
-
-
-DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
+def parse_batch_workflow_id(workflow_id: str) -> str | None:
+    """The batch of a workflow id; None for the id of anything else."""
+    return workflow_id.removeprefix(_BATCH) if workflow_id.startswith(_BATCH) else None
 
 
 def delete_id(document_id: str) -> str:

@@ -1,7 +1,8 @@
-"""Inputs and results of the ingestion steps: parse, chunk, embed, index, publish.
+"""Inputs and results of the ingestion activities: parse, chunk, embed, index, publish.
 
 Values in Temporal's history are references and counts, never document text: ``*_key`` fields name blobs
-(see ``activities.stores.blob_keys``). A field with a default can be added without breaking a running workflow."""
+(see ``activities.stores.blob_keys``). A field with a default can be added without breaking a running workflow.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from activities.errors import Reason
 
 
 class DocumentToIngest(Contract, frozen=True):
-    """One version of one document, to be made retrievable.
+    """One version of one document that is to be ingested.
 
-    ``retry_from`` names the step from which everything is made anew; ``supersedes`` the older version whose
-    run is to stop, if it was pending when this one came. ``generation`` is the index generation that the run writes,
-    from its first step to its last; None is the live one of the moment (so say runs that began before there was this).
+    ``retry_from`` is the stage from which all output is rebuilt. ``supersedes`` is the older version whose run must
+    stop, set if that version was pending when this one was accepted. ``generation`` is the index generation that the
+    whole run writes to; None, in runs started before the field existed, means the current live one.
     """
 
     knowledge_base_id: str
@@ -36,9 +37,10 @@ class DocumentToIngest(Contract, frozen=True):
 
 
 class ParseInput(Contract, frozen=True):
-    """``force`` makes the output anew even if it is there; likewise in the other steps.
+    """``force`` rebuilds the output even if it exists; the same holds for the other activities.
 
-    With ``chunking`` the document is cut in the same go: for short ones, handing over costs more than the work.
+    With ``chunking`` the same activity also chunks the document: for short documents, scheduling another activity
+    costs more than the work.
     """
 
     sha256: str
@@ -70,10 +72,10 @@ class Chunked(Contract, frozen=True):
 
 
 class EmbedInput(Contract, frozen=True):
-    """``slice_seconds`` is when the step gives its place to others, to go on behind them.
+    """``slice_seconds`` is the time after which the activity yields its slot; the rest is embedded by a later call.
 
-    With ``index`` the rows are written in the same go; what it says of vectors and their model is filled in.
-    Vectors of earlier versions are taken over from the same ``generation`` of the index.
+    With ``index`` the same activity also writes the rows; the vector and model fields of ``index`` are filled in from
+    the result. Vectors of earlier versions are reused from the same ``generation`` of the index.
     """
 
     document_id: str
@@ -86,9 +88,9 @@ class EmbedInput(Contract, frozen=True):
 
 
 class Embedded(Contract, frozen=True):
-    """``embedded`` chunks went through the model, ``reused`` ones had their vectors already.
+    """Counts of chunks: ``embedded`` by the model, ``reused`` because their vectors existed, ``remaining`` to embed.
 
-    While ``remaining`` is not 0 the step has to go on, and there is no ``vectors_key`` yet.
+    While ``remaining`` is not 0 the activity must be called again, and the blob ``vectors_key`` does not exist yet.
     """
 
     vectors_key: str
@@ -103,9 +105,9 @@ class Embedded(Contract, frozen=True):
 
 
 class IndexInput(Contract, frozen=True):
-    """With ``publish`` the version is published in the same go, after its rows were counted.
+    """A version whose rows are written into the collection of ``generation``.
 
-    The rows are written into the collection of ``generation``.
+    With ``publish`` the same activity also publishes the version, after its rows were counted.
     """
 
     knowledge_base_id: str
@@ -120,7 +122,7 @@ class IndexInput(Contract, frozen=True):
     generation: int | None = None
 
     def of(self, embedded: Embedded) -> IndexInput:
-        """The same, with the vectors that were made."""
+        """A copy that refers to the vectors of ``embedded``."""
         publish = self.publish and msgspec.structs.replace(self.publish, vectors_key=embedded.vectors_key)
         return msgspec.structs.replace(
             self,
@@ -138,7 +140,7 @@ class Indexed(Contract, frozen=True):
 
 
 class PublishInput(Contract, frozen=True):
-    """A version whose ``chunks`` rows are in ``generation``, and what it was made of."""
+    """A version whose rows (``chunks`` of them) are in ``generation``, and the blobs they were made from."""
 
     document_id: str
     version: int
@@ -152,14 +154,14 @@ class PublishInput(Contract, frozen=True):
 
 
 class Published(Contract, frozen=True):
-    """``live`` is False when a newer version was already there; ``retired`` versions can be purged."""
+    """``live`` is False when a newer version is live or this one was canceled or deleted; ``retired`` can be purged."""
 
     live: bool
     retired: list[int] = []
 
 
 class FailureRecorded(Contract, frozen=True):
-    """``purge`` is False when the version had been published before: then its rows stay."""
+    """``purge`` is False when the version had already been published: its rows must then be kept."""
 
     purge: bool
 
@@ -172,7 +174,7 @@ class RecordFailureInput(Contract, frozen=True):
 
 
 class PauseInput(Contract, frozen=True):
-    """A version whose run was paused, or goes on."""
+    """A version whose run was paused (``paused``) or resumed."""
 
     document_id: str
     version: int

@@ -1,4 +1,4 @@
-"""Names of documents, out of whatever a client or an archive says."""
+"""Cleaning and validation of document names and tags that come from clients and archives."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAX_TAGS = 20
 
 
 def clean_name(name: str) -> str:
-    """A document's name: relative, readable, never used as a path.
+    """A normalized document name: relative, and never used as a path.
 
-    Folders in it are kept (``reports/2024.pdf``), steps out of it are not. Raises InvalidName.
+    Folders are kept (``reports/2024.pdf``); ``.``, ``..`` and empty parts are dropped. Raises InvalidName.
     """
     shown = name[:60]
     name = unicodedata.normalize("NFC", name).replace("\\", "/")
@@ -34,13 +34,13 @@ def clean_name(name: str) -> str:
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
-    """Tags as they are kept and compared: in order, each once, lower-case, single spaces. Raises InvalidRequest."""
-    found = {" ".join(unicodedata.normalize("NFC", tag).lower().split()) for tag in tags}
-    for tag in found:
+    """Normalized tags: sorted, unique, lower-case, with single spaces. Raises InvalidRequest."""
+    cleaned = {" ".join(unicodedata.normalize("NFC", tag).lower().split()) for tag in tags}
+    for tag in cleaned:
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in tag):
             raise InvalidRequest(detail=Phrase.TAG_CONTROL_CHARACTERS)
         if not 1 <= len(tag) <= MAX_TAG:
             raise InvalidRequest(detail=Phrase.TAG_LENGTH, limit=MAX_TAG)
-    if len(found) > MAX_TAGS:
+    if len(cleaned) > MAX_TAGS:
         raise InvalidRequest(detail=Phrase.TOO_MANY_TAGS, limit=MAX_TAGS)
-    return sorted(found)
+    return sorted(cleaned)

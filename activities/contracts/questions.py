@@ -1,4 +1,4 @@
-"""Inputs and results of a question's steps: wait for the index, retrieve, answer, record."""
+"""Inputs and results of a question's activities: wait for the index, retrieve, answer, record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from activities.errors import Reason
 
 
 class AnswerSettings(Contract, frozen=True):
-    """How questions on a knowledge base are answered; what is None is as the platform's settings say.
+    """How questions on a knowledge base are answered; None means the default of the platform's settings.
 
-    ``instructions`` are added to the language model's own; ``max_tokens`` is the longest generated answer.
+    ``instructions`` are added to the built-in prompt; ``max_tokens`` limits the length of a generated answer.
     """
 
     mode: AnswerMode | None = None
@@ -23,14 +23,14 @@ class AnswerSettings(Contract, frozen=True):
 
 
 class Turn(Contract, frozen=True):
-    """An earlier question of a conversation, and its answer (``QuestionJob.history_key`` is a blob with a list)."""
+    """An earlier question of a conversation, and its answer (``QuestionJob.history_key`` names a blob of a list)."""
 
     question: str
     answer: str
 
 
 class WaitInput(Contract, frozen=True):
-    """Whose documents of a knowledge base are waited for: those that were accepted before the question."""
+    """The documents to wait for: those that ``actor`` uploaded to the knowledge base before the question."""
 
     question_id: str
     knowledge_base_id: str
@@ -38,16 +38,17 @@ class WaitInput(Contract, frozen=True):
 
 
 class Waited(Contract, frozen=True):
-    """``attempts`` is how often it was looked."""
+    """``attempts`` is the number of times that the backlog was polled."""
 
     attempts: int
 
 
 class RetrieveInput(Contract, frozen=True):
-    """``documents`` and ``filter`` narrow down what is searched; without them it is the whole knowledge base.
+    """A question to retrieve passages for.
 
-    In a conversation the question is first made to stand alone: ``follows`` says that there may be earlier turns
-    in the catalogue, ``history_key`` names a blob with them. An answer by ``mode`` will be asked for next.
+    ``documents`` and ``filter`` restrict the search; without them the whole knowledge base is searched. In a
+    conversation the question is first rewritten to stand alone: ``follows`` is True when the catalogue may hold
+    earlier turns, ``history_key`` names a blob with them. ``mode`` is the mode of the answer that follows.
     """
 
     question_id: str
@@ -63,8 +64,8 @@ class RetrieveInput(Contract, frozen=True):
 class Retrieved(Contract, frozen=True):
     """``sources_key`` is the blob with the passages' texts, in the order of ``sources``.
 
-    ``standalone`` is what was searched for, where that is not the question itself; ``generation``, ``model`` and
-    ``model_fingerprint`` are those of the index; ``milliseconds`` by stage.
+    ``standalone`` is the rewritten query, None if the question itself was searched for; ``generation``, ``model`` and
+    ``model_fingerprint`` identify the index; ``milliseconds`` are durations by stage.
     """
 
     sources_key: str
@@ -86,12 +87,12 @@ class AnswerInput(Contract, frozen=True):
 
 
 class Answered(Contract, frozen=True):
-    """``found`` is False when the documents do not hold the answer; the text then says so.
+    """An answer; ``found`` is False when the documents do not contain it, and the text then says so.
 
-    ``fallback`` says why ``mode`` is not the one that was asked for; ``withheld`` counts written sentences that
-    no source supports, which are not shown. ``model`` is the language model, if it was asked, and
-    ``prompt_version`` how; ``milliseconds`` by stage. ``unsent`` are the last events of the text, which the step
-    leaves to the workflow's stream.
+    ``fallback`` is the reason why ``mode`` is not the requested one; ``withheld`` counts generated sentences that are
+    not shown because no source supports them. ``model`` is the language model, if it was used, ``prompt_version`` the
+    version of its prompt; ``milliseconds`` are durations by stage. ``unsent`` are the text's last events, which the
+    workflow publishes instead of the activity.
     """
 
     answer: str

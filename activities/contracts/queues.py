@@ -1,10 +1,10 @@
-"""Task queues and the priorities within them (DESIGN §3)."""
+"""Task queues and the priorities within them."""
 
 from __future__ import annotations
 
 
 class Queue:
-    """Task queues: one for each kind of scarce resource (DESIGN §3)."""
+    """Task queues: one for each kind of scarce resource."""
 
     WORKFLOWS = "workflows"
     CPU = "cpu"
@@ -15,7 +15,7 @@ class Queue:
 
 
 class Priority:
-    """Priority keys of task queues; lower goes first."""
+    """Temporal priority keys; tasks with a lower key are dispatched first."""
 
     QUESTION = 1
     UPLOAD = 2

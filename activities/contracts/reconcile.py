@@ -1,4 +1,4 @@
-"""What ``Reconcile`` and its activities say to each other: where to look, and what was found and mended."""
+"""Inputs and results of ``Reconcile`` and its activities: scans, and the discrepancies found and repaired."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DiscrepancyKind = Literal[
     "stray_blobs",
 ]
 
-#: Examples that a finding carries: enough to know what it is about, little enough for a history.
+#: Maximum number of examples in a discrepancy, which keeps histories small.
 MAX_EXAMPLES = 10
 
 
 class ScanInput(Contract, frozen=True):
-    """``repair`` is False to look only. What is younger than the grace is left alone: somebody is at work on it.
+    """``repair`` is False to only report. Changes younger than the grace period are skipped: they may be in progress.
 
-    ``after`` is the ``next`` of the call before, for steps that go on where they stopped.
+    ``after`` is the cursor ``next`` of the previous call, for activities that scan in slices.
     """
 
     repair: bool
@@ -37,9 +37,9 @@ class ScanInput(Contract, frozen=True):
 
 
 class Discrepancy(Contract, frozen=True):
-    """``count`` things of a kind disagree: ``mended`` were put right, ``failed`` cannot be, and why is in the log.
+    """``count`` discrepancies of a kind: ``mended`` were repaired, ``failed`` could not be (the log has the reason).
 
-    The rest was only looked at, or is for a person to decide (``foreign_collections``).
+    The rest was only reported, or is left to an operator's decision (``foreign_collections``).
     """
 
     kind: DiscrepancyKind
@@ -50,14 +50,14 @@ class Discrepancy(Contract, frozen=True):
 
 
 class ScanResult(Contract, frozen=True):
-    """``next`` is where to go on; None at the end."""
+    """``next`` is the cursor of the next call; None when the scan is complete."""
 
     findings: list[Discrepancy]
     next: str | None = None
 
 
 class RecordReconcileInput(Contract, frozen=True):
-    """What a whole comparison came to."""
+    """The result of a whole reconciliation."""
 
     reconcile_id: str
     actor: str
@@ -66,21 +66,21 @@ class RecordReconcileInput(Contract, frozen=True):
 
 
 class Discrepancies:
-    """Counts up findings, by kind, in the order in which they come."""
+    """Adds up discrepancies by kind, in order of first occurrence."""
 
-    def __init__(self, found: Iterable[Discrepancy] = ()) -> None:
-        self._found: dict[str, Discrepancy] = {}
-        self.merge(found)
+    def __init__(self, discrepancies: Iterable[Discrepancy] = ()) -> None:
+        self._by_kind: dict[str, Discrepancy] = {}
+        self.merge(discrepancies)
 
     def add(self, kind: DiscrepancyKind, example: str, *, mended: bool = False, failed: bool = False) -> None:
-        """One more of a kind."""
+        """Counts one discrepancy; ``example`` is cut to 200 characters."""
         self.merge([Discrepancy(kind=kind, count=1, mended=int(mended), failed=int(failed), examples=[example[:200]])])
 
-    def merge(self, found: Iterable[Discrepancy]) -> None:
-        """What another look found."""
-        for new in found:
-            old = self._found.get(new.kind, Discrepancy(kind=new.kind, count=0))
-            self._found[new.kind] = msgspec.structs.replace(
+    def merge(self, discrepancies: Iterable[Discrepancy]) -> None:
+        """Adds the discrepancies of another scan."""
+        for new in discrepancies:
+            old = self._by_kind.get(new.kind, Discrepancy(kind=new.kind, count=0))
+            self._by_kind[new.kind] = msgspec.structs.replace(
                 old,
                 count=old.count + new.count,
                 mended=old.mended + new.mended,
@@ -89,5 +89,5 @@ class Discrepancies:
             )
 
     def list(self) -> list[Discrepancy]:
-        """All of them."""
-        return list(self._found.values())
+        """One discrepancy for each kind."""
+        return list(self._by_kind.values())

@@ -1,6 +1,6 @@
-"""Signatures of the activities, by which workflows call them.
+"""Signatures of the activities, through which workflows call them.
 
-The implementations carry the same names, and a test holds the two together. These are never run.
+These functions never run; the implementations have the same names and types, which a test checks.
 """
 
 from __future__ import annotations

@@ -1,48 +1,42 @@
-"""Stages and states, each spelled once: what jobs, documents, batches and questions go through."""
+"""States and stages, each spelled once: what documents, batches, questions and jobs go through.
+
+A state says whether and why a job goes on; a stage is the part of its work that a job is in.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
+#: The states of any job (DESIGN §5). A document's version has the same.
+JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
+DocumentState = JobStateName
+
+#: A batch does not wait for a dependency itself; its documents do.
 BatchState = Literal["queued", "running", "paused", "ready", "failed", "canceled"]
 
+QuestionState = Literal["running", "ready", "failed", "canceled"]
+
+#: States of a version whose run is expected or goes on.
+PENDING: tuple[DocumentState, ...] = ("queued", "running", "waiting", "paused")
 
 #: States of a batch whose workflow goes on.
 ACTIVE: tuple[BatchState, ...] = ("queued", "running", "paused")
 
-
-DocumentState = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
-
-
-QuestionState = Literal["running", "ready", "failed", "canceled"]
-
-
-PENDING: tuple[DocumentState, ...] = ("queued", "running", "waiting", "paused")
-
-
-JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
-
-
 #: States after which nothing more happens to a job.
 FINAL_STATES: frozenset[JobStateName] = frozenset({"ready", "failed", "canceled"})
 
-
-INGEST_STAGES = ("parse", "chunk", "embed", "index", "publish")
-
+#: The stages of an ingestion, which are its activities' names too, in order.
+IngestStage = Literal["parse", "chunk", "embed", "index", "publish"]
+INGEST_STAGES: tuple[IngestStage, ...] = ("parse", "chunk", "embed", "index", "publish")
 
 DELETE_STAGES = ("stop_runs", "purge_rows", "remove_document")
-
-
 DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documents")
-
-
 BATCH_STAGES = ("unpack", "ingest")
-
-
 QUESTION_STAGES = ("retrieve", "generate", "record")
-
-
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
-
-
 RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
+
+
+def number_of(stage: str, stages: tuple[str, ...]) -> int:
+    """The stage's place among its job's stages, counted from 1; 0 before the first one."""
+    return stages.index(stage) + 1 if stage in stages else 0

@@ -1,1 +1,1 @@
-"""From uploaded bytes to searchable rows: one module per step."""
+"""From uploaded bytes to searchable rows: one module per activity."""

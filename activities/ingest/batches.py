@@ -1,4 +1,4 @@
-"""What a batch's workflow asks of the catalogue: its next documents, and to note what it is doing."""
+"""Activities of a batch's workflow on the catalogue: reads the next documents and records the batch's state."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ class BatchActivities:
 
     @activity.defn(name="next_documents")
     async def next_documents(self, input: NextDocumentsInput) -> NextDocuments:
-        """The batch's next queued documents; the same page again is the same documents."""
+        """The batch's next queued documents; repeating a ``page`` returns the same documents."""
         documents, closed = await self._batches.next_documents(input.batch_id, input.page, input.limit)
         return NextDocuments(documents=documents, closed=closed)
 
     @activity.defn(name="finished_documents")
     async def finished_documents(self, input: FinishedInput) -> Finished:
-        """Which of the documents are at their end."""
-        asked = [(each.document_id, each.version) for each in input.versions]
-        found = await self._batches.finished(asked)
-        return Finished(versions=[DocumentVersion(document_id=id, version=version) for id, version in found])
+        """The versions among ``input.versions`` that are ready, failed, canceled or removed."""
+        requested = [(item.document_id, item.version) for item in input.versions]
+        finished = await self._batches.finished(requested)
+        return Finished(versions=[DocumentVersion(document_id=id, version=version) for id, version in finished])
 
     @activity.defn(name="close_batch")
     async def close_batch(self, input: BatchInput) -> None:
-        """No more documents may join."""
+        """Closes the batch, so that no more documents can join."""
         await self._batches.close(input.batch_id)
 
     @activity.defn(name="settle_batch")
     async def record_batch_state(self, input: RecordBatchStateInput) -> None:
-        """Note the batch's state and parallelism."""
+        """Records the batch's state and parallelism."""
         await self._batches.record_state(input.batch_id, input.state, input.reason, input.parallelism)
 
     @activity.defn(name="cancel_queued")
     async def cancel_queued(self, input: BatchInput) -> BatchCount:
-        """Cancel the documents that have not begun."""
+        """Cancels the documents that are still queued; returns their number."""
         return BatchCount(documents=await self._batches.cancel_queued(input.batch_id))
 
     @activity.defn(name="requeue_failed")
     async def requeue_failed(self, input: BatchInput) -> BatchCount:
-        """Put failed and canceled documents back in line."""
+        """Requeues failed and canceled documents; returns their number."""
         return BatchCount(documents=await self._batches.requeue_failed(input.batch_id))

@@ -1,8 +1,8 @@
-"""Chunk: ``ParsedDocument`` → passages of at most ``max_tokens``, cut where the document itself pauses.
+"""The chunk activity: ``ParsedDocument`` → passages of at most ``max_tokens``, cut at structural boundaries.
 
-Neighbouring pieces are merged, the weakest boundary first, as long as the result fits. Boundaries of one
-strength go in the order of a hash of the text after them: an order that depends on nothing far away, so that
-an edit moves only the chunks around it (packing from the start would move all that follow).
+Adjacent segments are merged, weakest boundary first, while the result fits. Boundaries of equal strength are ordered
+by a hash of the text after them: this order depends on local text only, so that an edit changes only the chunks around
+it (packing from the start would change all chunks that follow).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from activities.stores.triton import ModelCard, Triton
 from activities.text.sentences import sentences
 
 CHUNKER_VERSION = "1"
-"""Raise it when the same document would now be cut otherwise."""
+"""To be raised when a change makes the same document give other chunks."""
 
 CountTokens = Callable[[list[str]], list[int]]
 
@@ -34,15 +34,15 @@ _MIN_TOKENS = 16
 
 
 def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: CountTokens) -> list[Chunk]:
-    """The document's chunks in reading order; ``count_tokens`` counts a batch of texts.
+    """The document's chunks in reading order; ``count_tokens`` counts the tokens of a batch of texts.
 
-    Each has at most ``chunking.max_tokens`` tokens, with the overlap. Linear in the document's size.
+    Each chunk has at most ``chunking.max_tokens`` tokens, including the overlap. Linear in the document's size.
     """
     overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
     room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
     groups = list(_merged(segments(parsed.elements, room, count_tokens), room))
     texts = [
-        "".join(piece.separator * bool(at) + piece.text for at, piece in enumerate(group)).strip("\n")
+        "".join(segment.separator * bool(at) + segment.text for at, segment in enumerate(group)).strip("\n")
         for group in groups
     ]
     chunks: list[Chunk] = []
@@ -50,22 +50,22 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
         front, extra = "", 0
         if overlap and at and group[0].boundary < Boundary.SECTION and groups[at - 1][-1].section == group[0].section:
             front, extra = _tail(texts[at - 1], overlap, count_tokens)
-        section = _section([piece.section for piece in group])
-        tokens = sum(piece.tokens for piece in group) + extra
-        page = next((piece.page for piece in group if not piece.is_heading), group[0].page)
+        section = _section([segment.section for segment in group])
+        tokens = sum(segment.tokens for segment in group) + extra
+        page = next((segment.page for segment in group if not segment.is_heading), group[0].page)
         chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))
     return chunks
 
 
-def _merged(found: list[Segment], room: int) -> Iterator[list[Segment]]:
-    """Merge neighbours across the weakest boundaries first, while they fit in ``room`` tokens."""
-    count = len(found)
-    sizes = [piece.tokens for piece in found]
-    first, last = list(range(count)), list(range(count))  # of the run that begins, or ends, here
+def _merged(segments: list[Segment], room: int) -> Iterator[list[Segment]]:
+    """Merges adjacent segments, weakest boundary first, while they fit in ``room`` tokens."""
+    count = len(segments)
+    sizes = [segment.tokens for segment in segments]
+    first, last = list(range(count)), list(range(count))  # of the group that ends, or begins, at this index
     cut = [True] * count
     order = sorted(
-        (at for at in range(1, count) if found[at].boundary < Boundary.FIXED),
-        key=lambda at: (found[at].boundary, found[at].key),
+        (at for at in range(1, count) if segments[at].boundary < Boundary.FIXED),
+        key=lambda at: (segments[at].boundary, segments[at].key),
     )
     for at in order:
         begin, end = first[at - 1], last[at]
@@ -75,26 +75,27 @@ def _merged(found: list[Segment], room: int) -> Iterator[list[Segment]]:
             last[begin], first[end] = end, begin
     starts = [at for at in range(count) if cut[at]]
     for start, end in zip(starts, [*starts[1:], count], strict=False):
-        yield found[start:end]
+        yield segments[start:end]
 
 
 def _section(paths: list[tuple[str, ...]]) -> str:
-    """The headings that all of a chunk is under; the deepest path, when one leads to the others."""
+    """The heading path of a chunk: the common prefix of ``paths``, or the deepest path if all lie on it."""
     common = paths[0]
     for path in paths[1:]:
         if path[: len(common)] == common:
-            common = path if len(paths) == 1 or _leads(paths, path) else common
+            common = path if len(paths) == 1 or _contains_all(paths, path) else common
         else:
             common = tuple(a for a, b in zip(common, path, strict=False) if a == b)
     return " › ".join(common or paths[0])
 
 
-def _leads(paths: list[tuple[str, ...]], path: tuple[str, ...]) -> bool:
+def _contains_all(paths: list[tuple[str, ...]], path: tuple[str, ...]) -> bool:
+    """Whether every one of ``paths`` is a prefix of ``path``."""
     return all(path[: len(other)] == other for other in paths)
 
 
 def _tail(text: str, overlap: int, count_tokens: CountTokens) -> tuple[str, int]:
-    """The last sentences of ``text`` that fit in ``overlap`` tokens, and how many tokens they have."""
+    """The last sentences of ``text`` that fit in ``overlap`` tokens, and their number of tokens."""
     parts = sentences(text)[-overlap:]
     taken, total = 0, 0
     for tokens in reversed(count_tokens(parts)):
@@ -115,7 +116,7 @@ class ChunkActivities:
     @activity.defn(name="chunk")
     @heartbeating
     async def chunk(self, input: ChunkInput) -> Chunked:
-        """Cut a parsed document once for each way of cutting; a second time its chunks are loaded."""
+        """Chunks a parsed document; existing chunks of the same fingerprint are reused. Raises NoText."""
         card, tokenizer = await self._triton.card(), await self._triton.tokenizer()
         chunking = await asyncio.to_thread(fitted, input.chunking, card, tokenizer)
         key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer))
@@ -125,7 +126,7 @@ class ChunkActivities:
             chunks = []
         if not chunks:
             parsed = await self._blobs.load(input.parsed_key, ParsedDocument)
-            # A thread: encoding a batch releases the GIL, and the tokenizer is too large to send to a child.
+            # In a thread: batch encoding releases the GIL, and the tokenizer is too large to send to a child process.
             chunks = await asyncio.to_thread(chunk_document, parsed, chunking, counter(tokenizer))
             if not chunks:
                 raise NoText()
@@ -134,7 +135,7 @@ class ChunkActivities:
 
 
 def counter(tokenizer: Tokenizer) -> CountTokens:
-    """Counts the tokens of texts in batches, without special tokens."""
+    """A function that counts the tokens of texts, in batches and without special tokens."""
 
     def count(texts: list[str]) -> list[int]:
         counts: list[int] = []
@@ -147,14 +148,14 @@ def counter(tokenizer: Tokenizer) -> CountTokens:
 
 
 def fitted(chunking: Chunking, card: ModelCard, tokenizer: Tokenizer) -> Chunking:
-    """``chunking``, made to fit the model's window together with its prompt and special tokens."""
+    """``chunking`` with ``max_tokens`` limited to the model's window, less its prompt and special tokens."""
     prompt = len(tokenizer.encode(card.prompts.get("passage", ""), add_special_tokens=True).ids)
     room = max(_MIN_TOKENS, card.max_tokens - prompt)
     return msgspec.structs.replace(chunking, max_tokens=min(chunking.max_tokens, room))
 
 
 def chunking_fingerprint(chunking: Chunking, tokenizer: Tokenizer) -> str:
-    """What chunks are made by: the chunker, the tokenizer that counts, and the limits."""
+    """Digest of all that determines the chunks: the chunker's version, the tokenizer and the limits."""
     return digest(
         CHUNKER_VERSION, _tokenizer_fingerprint(tokenizer), str(chunking.max_tokens), str(chunking.overlap_tokens)
     )
@@ -164,9 +165,9 @@ _fingerprints: dict[int, tuple[Tokenizer, str]] = {}
 
 
 def _tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
-    """Digest of the whole tokenizer; kept, because writing one out takes a large fraction of a second."""
-    known = _fingerprints.get(id(tokenizer))
-    if known is None or known[0] is not tokenizer:
+    """Digest of the whole tokenizer; cached, because serializing one takes a large fraction of a second."""
+    cached = _fingerprints.get(id(tokenizer))
+    if cached is None or cached[0] is not tokenizer:
         _fingerprints.clear()
-        known = _fingerprints[id(tokenizer)] = (tokenizer, digest(tokenizer.to_str()))
-    return known[1]
+        cached = _fingerprints[id(tokenizer)] = (tokenizer, digest(tokenizer.to_str()))
+    return cached[1]

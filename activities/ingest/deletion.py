@@ -29,7 +29,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import Milvus
 
-#: Seconds between two looks at a run that is stopping.
+#: Seconds between two polls of a run that is stopping.
 LOOK_SECONDS = 0.2
 
 
@@ -42,10 +42,10 @@ class DeletionActivities:
     @activity.defn(name="stop_runs")
     @heartbeating
     async def stop_runs(self, input: StopRunsInput) -> Stopped:
-        """Cancel the runs of a document, or of a knowledge base with its batches, and wait for their end."""
+        """Cancels the runs of a document, or of a knowledge base with its batches, and waits until they have ended."""
         client = activity.client()
         stopped = 0
-        if input.document_id is None:  # first, so that they start no more documents
+        if input.document_id is None:  # batches first, so that they start no more documents
             for batch in await self._catalog.batches.active(input.knowledge_base_id):
                 stopped += await _stop(client, batch_workflow_id(batch))
         documents = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)
@@ -57,7 +57,7 @@ class DeletionActivities:
     @activity.defn(name="purge_rows")
     @heartbeating
     async def purge_rows(self, input: PurgeInput) -> Purged:
-        """Delete rows from every generation, and prove it by counting: the receipt says how many were there."""
+        """Deletes rows from every generation and counts what is left; the receipt has the rows before and after."""
         before = after = 0
         for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
             for version in input.versions if input.versions is not None else [None]:
@@ -66,7 +66,7 @@ class DeletionActivities:
                     await self._milvus.delete(generation.collection, input.document_id, version)
                     after += await self._milvus.count(generation.collection, input.document_id, version)
                 except KeyError:
-                    continue  # nothing was ever indexed there
+                    continue  # the generation has no collection yet
         if after:
             raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=after)
         return Purged(before=before, after=after)
@@ -74,7 +74,7 @@ class DeletionActivities:
     @activity.defn(name="drop_collections")
     @heartbeating
     async def drop_collections(self, input: KnowledgeBaseInput) -> Purged:
-        """Drop every generation of a deleted knowledge base."""
+        """Drops every generation of a deleted knowledge base."""
         before = 0
         for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
             try:
@@ -87,13 +87,13 @@ class DeletionActivities:
     @activity.defn(name="remove_document")
     @heartbeating
     async def remove_document(self, input: RemoveInput) -> Removed:
-        """Delete a document's blobs, except those that other documents stand on, and forget it."""
+        """Deletes a document's blobs, except those that other documents use, and removes it from the catalogue."""
         return Removed(blobs=await self._remove(input.document_id))
 
     @activity.defn(name="remove_documents")
     @heartbeating
     async def remove_documents(self, input: KnowledgeBaseInput) -> Removed:
-        """The same for all documents of a deleted knowledge base."""
+        """Does the same for all documents of a deleted knowledge base."""
         documents = await self._catalog.documents.deleted(input.knowledge_base_id)
         blobs = 0
         for done, document_id in enumerate(documents):
@@ -112,16 +112,16 @@ class DeletionActivities:
 
 
 async def _stop(client: Client, workflow_id: str) -> bool:
-    """Whether it ran; it does not any more."""
+    """Cancels a run and waits until it has ended; whether it was running."""
     if not await temporal.is_running(client, workflow_id) or not await temporal.cancel(client, workflow_id):
         return False
-    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - it is elsewhere
+    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - polls a remote service
         await asyncio.sleep(LOOK_SECONDS)
     return True
 
 
 async def remove_content(blobs: Blobs, sha256: str) -> int:
-    """Delete the uploaded bytes and all that was made of them: keys are derived, so nothing is missed."""
+    """Deletes the uploaded bytes and every blob derived from them; returns how many there were."""
     keys = [original_key(sha256)]
     for parsed_key in await blobs.list(parsed_prefix(sha256)):
         keys.append(parsed_key)

@@ -1,7 +1,7 @@
-"""The embed step: every chunk gets its vector, and none is made twice.
+"""The embed activity: computes the vector of every chunk, each only once.
 
-Vectors are kept by (text of the chunk, model). What an interrupted attempt saved (``part-*`` blobs) and what
-earlier versions of the document had is taken over; only the rest goes through Triton.
+Vectors are keyed by (text of the chunk, model). Those that an interrupted attempt saved (``part-*`` blobs) and those
+of earlier versions of the document are reused; only the rest is sent to Triton.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from activities.stores.vectors import Vectors, VectorSet, vector_set
 
 log = structlog.get_logger()
 
-#: Texts whose vectors are saved together: what a killed worker loses at most, once for each group under way.
+#: Texts whose vectors are saved together; a killed worker loses at most this many for each group in flight.
 GROUP = 64
 
 
@@ -43,14 +43,14 @@ class EmbedActivities:
         settings: EmbedSettings,
         index: Callable[[IndexInput], Awaitable[Indexed]],
     ) -> None:
-        """``index`` is the step that follows, for documents whose rows are written in the same go."""
+        """``index`` is the next activity, called directly for inputs with ``EmbedInput.index``."""
         self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
         self._index = index
 
     @activity.defn(name="embed")
     @heartbeating
     async def embed(self, input: EmbedInput) -> Embedded:
-        """Make the vectors that are missing. Progress: chunks that have their vector."""
+        """Computes the missing vectors. Progress counts chunks that have their vector."""
         embedded = await self._embed(input)
         if input.index is None or embedded.remaining:
             return embedded
@@ -61,8 +61,8 @@ class EmbedActivities:
         prefix = vectors_prefix(input.chunks_key, card.fingerprint)
         key = vectors_key(input.chunks_key, card.fingerprint)
         if input.force:
-            for made_before in await self._blobs.list(prefix):
-                await self._blobs.delete(made_before)
+            for stale_key in await self._blobs.list(prefix):
+                await self._blobs.delete(stale_key)
         elif await self._blobs.exists(key):
             done = await self._blobs.load(key, VectorSet)
             return _embedded(key, card, len(done.hashes), embedded=0)
@@ -79,8 +79,8 @@ class EmbedActivities:
             len(chunks),
             input.slice_seconds,
         )
-        if left := len(missing) - len(made):
-            return _embedded(key, card, len(chunks), embedded=len(made), remaining=left)
+        if remaining := len(missing) - len(made):
+            return _embedded(key, card, len(chunks), embedded=len(made), remaining=remaining)
         known |= made
         hashes = [digest(chunk.text) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
@@ -88,13 +88,13 @@ class EmbedActivities:
             await self._remove_parts(prefix, key)
         return _embedded(key, card, len(chunks), embedded=len(missing))
 
-    async def _remove_parts(self, prefix: str, whole: str) -> None:
+    async def _remove_parts(self, prefix: str, complete_key: str) -> None:
         for part in await self._blobs.list(prefix):
-            if part != whole:
+            if part != complete_key:
                 await self._blobs.delete(part)
 
     async def _known(self, input: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
-        """Vectors by hash: saved by an interrupted attempt, or of the document's earlier versions."""
+        """Existing vectors by text hash, from an interrupted attempt or the document's last two earlier versions."""
         keys = await self._blobs.list(prefix)
         versions = await self._catalog.documents.blobs(input.document_id, input.generation) if input.version > 1 else []
         earlier = [version.vectors_key for version in versions if version.vectors_key]
@@ -102,10 +102,10 @@ class EmbedActivities:
         known: dict[str, Vectors] = {}
         for key in keys:
             try:
-                found = await self._blobs.load(key, VectorSet)
+                vectors = await self._blobs.load(key, VectorSet)
             except KeyError:
-                continue  # purged in this moment: then it is made again
-            known.update(zip(found.hashes, found.matrix(), strict=True))
+                continue  # purged concurrently: its vectors are computed again
+            known.update(zip(vectors.hashes, vectors.matrix(), strict=True))
         return known
 
 
@@ -118,10 +118,10 @@ async def embed_chunks(
     total: int,
     seconds: float | None = None,
 ) -> dict[str, Vectors]:
-    """Vectors of ``texts`` (by hash, in order of length), saved as parts in groups while they come.
+    """Vectors of ``texts`` by hash (``texts`` is keyed by hash and ordered by length); each group is saved as a part.
 
-    After ``seconds`` no further group is begun: the answer then lacks the rest. Requests have the size that the
-    model asks for and a few are kept under way, over the ends of groups.
+    After ``seconds`` no further group is started, and the result lacks the rest. Requests have the model card's batch
+    size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
     """
     card = await triton.card()
     passage = card.prompts.get("passage", "")
@@ -139,7 +139,7 @@ async def embed_chunks(
         log.debug("embedding", chunks=len(members))
         batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
         matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
-        if len(texts) > GROUP:  # or else the whole is saved at once
+        if len(texts) > GROUP:  # otherwise the caller saves all vectors at once
             await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
         made.update(zip(members, matrix, strict=True))
         done += len(members)

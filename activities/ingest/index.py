@@ -1,4 +1,4 @@
-"""The index step: rows in Milvus. Writing is idempotent, purging is verified."""
+"""Activities on rows in Milvus: idempotent writes, and purges that are verified by counting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 500
 
 
 def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row]:
-    """The rows of a document's chunks."""
+    """The Milvus rows of a version's chunks; section and text are cut to the limits of Milvus."""
     return [
         Row(
             id=row_id(document_id, version, chunk.ordinal),
@@ -37,7 +37,7 @@ def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row
 
 
 async def write_rows(milvus: Milvus, collection: str, rows: Sequence[Row], vectors: Vectors) -> None:
-    """Write rows in groups; those of the same ids are replaced."""
+    """Writes rows with their vectors, shape (rows, dimension), in batches; rows of the same id are replaced."""
     for start in range(0, len(rows), BATCH):
         await milvus.upsert(collection, rows[start : start + BATCH], vectors[start : start + BATCH])
         report(min(start + BATCH, len(rows)), len(rows))
@@ -53,13 +53,16 @@ class IndexActivities:
         catalog: Catalog,
         publish: Callable[[PublishInput], Awaitable[Published]],
     ) -> None:
-        """``publish`` is the step that follows, for documents that are published in the same go."""
+        """``publish`` is the next activity, called directly for inputs with ``IndexInput.publish``."""
         self._blobs, self._milvus, self._catalog, self._publish = blobs, milvus, catalog, publish
 
     @activity.defn(name="index")
     @heartbeating
     async def index(self, input: IndexInput) -> Indexed:
-        """Write a version's rows into the generation, and count them. They are not shown before publishing."""
+        """Writes a version's rows into the generation and verifies their count; search ignores them until publishing.
+
+        Raises ModelMismatch when the generation was built with another embedding model.
+        """
         generation = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, input.generation)
         if generation.model_fingerprint is None:
             generation = await self._catalog.knowledge_bases.claim_model(
@@ -74,7 +77,7 @@ class IndexActivities:
         await write_rows(self._milvus, collection, rows, vectors)
         count = await self._milvus.count(collection, input.document_id, input.version)
         if count != len(rows):
-            # rows of an attempt with other chunks: clear the version, the retry writes it anew
+            # Rows of an attempt with other chunks: delete the version's rows, the retry writes them again.
             await self._milvus.delete(collection, input.document_id, input.version)
             raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
         published = None if input.publish is None else await self._publish(input.publish)
@@ -82,6 +85,6 @@ class IndexActivities:
 
 
 def _cut(text: str, limit: int) -> str:
-    """At most ``limit`` bytes of UTF-8, never ending inside of a character."""
+    """``text`` cut to at most ``limit`` bytes of UTF-8, never inside of a character."""
     data = text.encode()
     return text if len(data) <= limit else data[:limit].decode(errors="ignore")

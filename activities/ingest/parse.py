@@ -1,4 +1,4 @@
-"""Parse: the uploaded bytes → ``ParsedDocument``, in a child process that a hostile file may kill."""
+"""The parse activity: uploaded bytes → ``ParsedDocument``, read in a child process that a hostile file may crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from activities.stores.blob_keys import digest, original_key, parsed_key
 from activities.stores.blobs import Blobs
 
 PARSER_VERSION = 2
-"""Raise it when the same bytes would now give other elements."""
+"""To be raised when a change makes the same bytes give other elements."""
 
 PARSER_FINGERPRINT = digest(
     str(PARSER_VERSION),
@@ -46,20 +46,20 @@ PARSER_FINGERPRINT = digest(
         )
     ),
 )
-"""What a parsed document was made by: a change means parsing again."""
+"""Digest of the parser's version and its libraries' versions; when it changes, documents are parsed again."""
 
 
 HARMLESS_BYTES = 1 << 16
-"""Longer files are not looked at: for them a process of their own costs little."""
+"""Longer files always get a process of their own, which costs little compared with parsing them."""
 
 _NOT_HARMLESS = re.compile(rb"[<\0]|%PDF-|\{\\rtf|content-", re.IGNORECASE)
 
 
 def is_harmless(content: bytes) -> bool:
-    """Whether it is text that only Python code will read: no markup, no container and no mail with its parts.
+    """Whether ``content`` is plain text that only Python code reads: no markup, no container, no multipart mail.
 
-    A hostile file can take over a process through a bug in a library that is not memory-safe (lxml, pdfium, the
-    decoders of pictures). What goes to none of these may be read in one process with other documents.
+    A hostile file can take over a process through a bug in a library that is not memory-safe (lxml, pdfium, image
+    decoders). Files that reach none of these may share a process with other documents.
     """
     try:
         content.decode()
@@ -69,13 +69,13 @@ def is_harmless(content: bytes) -> bool:
 
 
 def parser_fingerprint(name: str, ocr: str = "auto") -> str:
-    """What a document of this name is parsed by; the name counts as far as it decides how text is read."""
+    """Blob key of the parsed document; of the name, only the part that selects the text format counts."""
     kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}"]
     return "-".join([PARSER_FINGERPRINT, *(kind for kind in kinds if kind)])
 
 
 def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress) -> ParsedDocument:
-    """Read the file at ``path``, which its owner calls ``name``; runs in a child process.
+    """Reads the file at ``path``, whose document name is ``name``; runs in a child process.
 
     Raises a DocumentError: EmptyDocument, UnsupportedFormat, EncryptedDocument, DamagedDocument, NoText or
     DocumentTooLarge.
@@ -93,7 +93,7 @@ class ParseActivities:
     def __init__(
         self, blobs: Blobs, settings: ParseSettings, chunk: Callable[[ChunkInput], Awaitable[Chunked]]
     ) -> None:
-        """``chunk`` is the step that follows, for documents that are cut in the same go."""
+        """``chunk`` is the next activity, called directly for inputs with ``ParseInput.chunking``."""
         self._blobs = blobs
         self._settings = settings
         self._chunk = chunk
@@ -101,7 +101,7 @@ class ParseActivities:
     @activity.defn(name="parse")
     @heartbeating
     async def parse(self, input: ParseInput) -> Parsed:
-        """Parse a document once: a second time, and another document with the same bytes, load the result."""
+        """Parses a document; existing output is reused, also that of another document with the same bytes."""
         key = parsed_key(input.sha256, parser_fingerprint(input.document_name, self._settings.ocr))
         try:
             document = None if input.force else await self._blobs.load(key, ParsedDocument)
@@ -129,7 +129,7 @@ class ParseActivities:
             try:
                 await self._blobs.download(original_key(input.sha256), path)
             except KeyError as exc:
-                raise NotFound(kind="document", id=input.document_name) from exc  # deleted before its run began
+                raise NotFound(kind="document", id=input.document_name) from exc  # deleted before its run started
             return await run_isolated(
                 parse_file,
                 path,

@@ -1,4 +1,4 @@
-"""Everything that reading documents needs, imported and warmed up once; children are forked from it."""
+"""Imports and warms up all readers; the sandbox server preloads it, and child processes are forked from that state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from activities.readers.partition import QUIET, partition_html, partition_text
 for _format in FORMATS:
     import_module(_format.reader)
 
-# The first call builds the pipeline and compiles expressions.
+# The first call builds the pipeline and compiles regular expressions.
 partition_text(text="One paragraph. And a sentence.\n- an item", **QUIET)
 partition_html(text="<h1>Title</h1><p>One paragraph.</p>", **QUIET)
 

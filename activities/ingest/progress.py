@@ -1,8 +1,8 @@
-"""The board: how far each ingestion is, written to the catalogue for everybody who wants to look.
+"""Records ingestion progress in the catalogue, so that readers never query Temporal.
 
-Lists, event streams and counts read one place that a thousand readers may ask, instead of asking Temporal of
-each run. A worker notes what its activities tell; twice a second the latest notes are written, all in one
-transaction. What a run has come to (ready, failed, canceled) is written by its steps, never from here.
+Lists, event streams and counts read the catalogue, which scales to thousands of readers. A worker collects the
+progress of its activities and writes the latest values twice a second, all in one transaction. The final state of a
+run (ready, failed, canceled) is written by its activities, never by this module.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 from temporalio import activity
 
-from activities.contracts.stages import DocumentState
+from activities.contracts.ids import parse_ingest_id
+from activities.contracts.stages import INGEST_STAGES, DocumentState
 from activities.errors import DependencyError, HoldfastError
 from activities.runtime.heartbeat import Progress
 from activities.runtime.interceptor import Listener
@@ -25,13 +26,10 @@ from activities.stores.catalog.records import RunProgress
 #: Seconds between two writes.
 WRITE_SECONDS = 0.5
 
-#: Steps that are stages of a document's ingestion, by their activities' names.
-STAGES = frozenset({"parse", "chunk", "embed", "index", "publish"})
+#: Maximum backoff between two attempts, in seconds (``workflows.policies``).
+MAX_BACKOFF = 5.0
 
-#: The longest pause between two attempts, in seconds (``workflows.policies``).
-LONGEST_PAUSE = 5.0
-
-#: Seconds that a stage has to go on before its speed says anything.
+#: Seconds of a stage after which its speed is used for an estimate.
 ETA_AFTER = 2.0
 
 log = structlog.get_logger()
@@ -40,65 +38,65 @@ Version = tuple[str, int]
 
 
 class ProgressRecorder(Listener):
-    """Hears of a worker's activities; ``run`` writes until it is canceled."""
+    """Listener that collects the progress of a worker's activities; ``run`` writes it until canceled."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._notes: dict[Version, RunProgress] = {}
-        self._progress: dict[Version, Progress] = {}  # of the stages under way, over their attempts
-        self._waiting: set[Version] = set()  # for something that was down at the last attempt
-        self._speeds: dict[Version, tuple[str, float, int]] = {}  # stage, when and at what count it began
+        self._progress: dict[Version, Progress] = {}  # of stages in flight, kept across their attempts
+        self._waiting: set[Version] = set()  # versions whose last attempt failed because a dependency was down
+        self._speeds: dict[Version, tuple[str, float, int]] = {}  # stage, start time, ``done`` at the start
 
     def begun(self) -> None:
-        """The running activity has begun a stage; after an outage it is still waiting until it shows progress."""
+        """Records that a stage has begun; after an outage the version stays ``waiting`` until progress is reported."""
         if (version := _version()) is not None and version not in self._waiting:
             self._note(version, self._progress.get(version, Progress(0)))
 
     def progressed(self, progress: Progress) -> None:
-        """How far the running activity is."""
+        """Records the progress of the running activity."""
         if (version := _version()) is not None:
             self._progress[version] = progress
             self._waiting.discard(version)
             self._note(version, progress, eta_seconds=self._eta(version, activity.info().activity_type, progress))
 
     def failed(self, error: Exception) -> None:
-        """The running activity failed: it waits for what is down, or is tried again."""
+        """Records a failed attempt: ``waiting`` while a dependency is down, otherwise ``running`` until the retry."""
         if (version := _version()) is None:
             return
         down = error.dependency if isinstance(error, DependencyError) else None
         (self._waiting.add if down else self._waiting.discard)(version)
-        pause = timedelta(seconds=min(LONGEST_PAUSE, 2.0 ** (activity.info().attempt - 1)))
+        backoff = timedelta(seconds=min(MAX_BACKOFF, 2.0 ** (activity.info().attempt - 1)))
         self._note(
             version,
             self._progress.get(version, Progress(0)),
             state="waiting" if down else "running",
             waiting_for=down,
             reason=error.reason if isinstance(error, HoldfastError) else HoldfastError().reason,
-            next_attempt_at=datetime.now(UTC) + pause,
+            next_attempt_at=datetime.now(UTC) + backoff,
         )
 
     def stopped(self) -> None:
-        """The running activity was canceled: what it said is of no interest any more."""
+        """Discards the progress of a canceled activity."""
         if (version := _version()) is not None:
             self._notes.pop(version, None)
-            self._forget(version)
+            self._discard(version)
 
     def done(self) -> None:
-        """The running activity has its result."""
+        """Discards the state of a completed activity; its last progress is still written."""
         if (version := _version()) is not None:
-            self._forget(version)
+            self._discard(version)
 
     async def run(self) -> None:
-        """Write now and then; while the catalogue is down, the latest notes are kept."""
+        """Writes every WRITE_SECONDS; while the catalogue is down, the latest progress is kept."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             try:
                 await self.write()
-            except Exception:  # noqa: BLE001 - the edge of a task: what comes next must be written all the same
+            except Exception:  # noqa: BLE001 - the outermost handler of a task: later writes must go on
                 await log.aexception("progress is not written")
 
     async def write(self) -> None:
-        """Write what is new."""
+        """Writes the progress collected since the last write."""
         notes, self._notes = self._notes, {}
         if not notes:
             return
@@ -122,27 +120,25 @@ class ProgressRecorder(Listener):
             **more,
         )
 
-    def _forget(self, version: Version) -> None:
+    def _discard(self, version: Version) -> None:
         self._speeds.pop(version, None)
         self._progress.pop(version, None)
         self._waiting.discard(version)
 
     def _eta(self, version: Version, stage: str, progress: Progress) -> float | None:
-        """Seconds that are left of the stage at the speed seen in this attempt."""
+        """Estimated seconds left of the stage, from the speed of this attempt; None while it cannot be estimated."""
         now = time.monotonic()
-        known = self._speeds.get(version)
-        if known is None or known[0] != stage or progress.done < known[2]:
-            self._speeds[version] = known = (stage, now, progress.done)
+        start = self._speeds.get(version)
+        if start is None or start[0] != stage or progress.done < start[2]:
+            self._speeds[version] = start = (stage, now, progress.done)
         if progress.total is None or progress.done >= progress.total:
             self._speeds.pop(version, None)
             return None
-        seconds, done = now - known[1], progress.done - known[2]
+        seconds, done = now - start[1], progress.done - start[2]
         return round((progress.total - progress.done) * seconds / done, 1) if seconds > ETA_AFTER and done else None
 
 
 def _version() -> Version | None:
-    """The (document, version) whose stage is running, if that is what is running."""
+    """The (document, version) of the running activity; None if it is not a stage of an ingestion."""
     info = activity.info()
-    kind, _, rest = (info.workflow_id or "").partition("/")
-    document, _, version = rest.partition("/")
-    return (document, int(version)) if kind == "ingest" and info.activity_type in STAGES else None
+    return parse_ingest_id(info.workflow_id or "") if info.activity_type in INGEST_STAGES else None

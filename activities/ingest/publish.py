@@ -1,4 +1,4 @@
-"""The publish step and its counterparts: the catalogue records that a version is live, paused or failed."""
+"""Activities that record a version's outcome in the catalogue (live, failed, paused)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class PublishActivities:
 
     @activity.defn(name="publish")
     async def publish(self, input: PublishInput) -> Published:
-        """Make the version live, in one transaction."""
+        """Makes the version live, in one transaction."""
         return await self._catalog.documents.publish(input)
 
     @activity.defn(name="hold")
     async def record_pause(self, input: PauseInput) -> None:
-        """Write down that a version's run was paused, or goes on."""
+        """Records that a version's run was paused or resumed."""
         await self._catalog.documents.record_pause(input.document_id, input.version, paused=input.paused)
 
     @activity.defn(name="record_failure")
     async def record_failure(self, input: RecordFailureInput) -> FailureRecorded:
-        """Write down why a version did not become ready."""
+        """Records why a version failed or was canceled."""
         state: DocumentState = "canceled" if input.canceled else "failed"
         published = await self._catalog.documents.finish(input.document_id, input.version, state, input.reason)
         return FailureRecorded(purge=not published)

@@ -1,4 +1,4 @@
-"""A document's elements as pieces that fit in a chunk, and the boundaries between them."""
+"""Splits a document's elements into segments that fit in a chunk, with the boundaries between them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MAX_HEADING = 120  # characters of a heading that go into the path
 
 
 class Boundary(IntEnum):
-    """What stands between a piece and the one before it; weaker ones are merged first."""
+    """The boundary between a segment and the previous one; weaker (lower) boundaries are merged first."""
 
-    ATTACHED = 0  # a heading and what it heads
+    ATTACHED = 0  # between a heading and its text or subheading
     INNER = 1  # inside a paragraph, a table or code
     PARAGRAPH = 2
     SECTION = 3  # between short sections
@@ -28,7 +28,7 @@ class Boundary(IntEnum):
 
 
 class Segment(msgspec.Struct):
-    """A paragraph, or a part of one that was too long. ``separator`` goes between it and the piece before it."""
+    """A paragraph, or a part of a long one; ``separator`` joins it to the previous segment."""
 
     text: str
     tokens: int
@@ -41,12 +41,12 @@ class Segment(msgspec.Struct):
 
 
 def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
-    """All pieces of a document in reading order, none above ``room`` tokens."""
-    kept = [element for element in elements if element.text.strip()]
-    tokens = count_tokens([element.text for element in kept])
+    """All segments of a document in reading order, none above ``room`` tokens."""
+    non_empty = [element for element in elements if element.text.strip()]
+    tokens = count_tokens([element.text for element in non_empty])
     path: list[tuple[int, str]] = []
-    found: list[Segment] = []
-    for element, count in zip(kept, tokens, strict=True):
+    result: list[Segment] = []
+    for element, count in zip(non_empty, tokens, strict=True):
         heading = element.kind == "title" and count <= room // 2
         if heading:
             level = element.level or 1
@@ -54,15 +54,15 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
         section = tuple(text for _, text in path)
         for text, size, separator in _fitting(element, count, room, count_tokens):
             boundary = _boundary(
-                found, element, section, heading, within=text is not element.text and separator != "\n\n"
+                result, element, section, heading, within=text is not element.text and separator != "\n\n"
             )
-            found.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
-    return _soften(found)
+            result.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
+    return _soften(result)
 
 
 def _fitting(element: Element, count: int, room: int, count_tokens: CountTokens) -> Iterable[tuple[str, int, str]]:
-    """(text, tokens, joint) of an element; more than one when it is too long. ``\\n\\n`` marks the first."""
-    fits = room - 1  # a joint may be a token of its own
+    """(text, tokens, separator) of an element's parts; several if it is too long. ``\\n\\n`` marks the first part."""
+    fits = room - 1  # the separator may be one token
     if count <= room:
         return [(element.text, min(count, fits), "\n\n")]
     if element.kind == "table":
@@ -76,7 +76,7 @@ def _fitting(element: Element, count: int, room: int, count_tokens: CountTokens)
 
 
 def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 0) -> list[tuple[str, int]]:
-    """The parts with their tokens; those that do not fit are cut into clauses, and then in halves."""
+    """The parts with their token counts; parts that do not fit are split into clauses, then into halves."""
     finer = (clauses, halves)[min(level, 1)]
     sized: list[tuple[str, int]] = []
     large: list[str] = []
@@ -87,42 +87,42 @@ def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 
             large.append(text)
         sized.append((text, min(size, fits)))
     for position, text in reversed(list(zip(positions, large, strict=True))):
-        segments_of = finer(text)
+        subparts = finer(text)
         deeper = level + 1 if finer is clauses else level
         sized[position : position + 1] = _split(
-            segments_of if len(segments_of) > 1 else halves(text), fits, count_tokens, deeper
+            subparts if len(subparts) > 1 else halves(text), fits, count_tokens, deeper
         )
     return sized
 
 
 def _table(text: str, fits: int, count_tokens: CountTokens) -> list[tuple[str, int, str]]:
-    """A long table as smaller ones: whole rows, each with the header row on top."""
+    """Splits a long table into tables of whole rows, each with the header row on top."""
     header, *rows = text.split("\n")
     counts = count_tokens([header, *rows])
     head = counts[0] + 1
     if head > fits // 2:
         return [(part, size, "\n") for part, size in _split(text.split("\n"), fits, count_tokens)]
-    found: list[tuple[list[str], int]] = []
+    tables: list[tuple[list[str], int]] = []
     for row, count in zip(rows, counts[1:], strict=True):
         for part, size in [(row, count)] if count <= fits - head else _split(sentences(row), fits - head, count_tokens):
-            if found and head + found[-1][1] + size + 1 <= fits and not _breaks(part):
-                found[-1] = ([*found[-1][0], part], found[-1][1] + size + 1)
+            if tables and head + tables[-1][1] + size + 1 <= fits and not _starts_table(part):
+                tables[-1] = ([*tables[-1][0], part], tables[-1][1] + size + 1)
             else:
-                found.append(([part], size))
-    return [("\n".join([header, *part]), head + size, "\n") for part, size in found]
+                tables.append(([part], size))
+    return [("\n".join([header, *part]), head + size, "\n") for part, size in tables]
 
 
-def _breaks(row: str) -> bool:
-    """One row in sixteen begins a new piece whatever comes before it, so that an edit does not move all."""
+def _starts_table(row: str) -> bool:
+    """Whether a row always starts a new segment: one in sixteen, by hash, so that an edit shifts only nearby rows."""
     return _key(row)[0] < 16
 
 
 def _boundary(
-    found: list[Segment], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
+    preceding: list[Segment], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
 ) -> Boundary:
-    if not found:
+    if not preceding:
         return Boundary.FIXED
-    before = found[-1]
+    before = preceding[-1]
     if within:
         return Boundary.INNER
     if heading:
@@ -134,18 +134,18 @@ def _boundary(
     return Boundary.FIXED if element.page != before.page else Boundary.PARAGRAPH
 
 
-def _soften(found: list[Segment]) -> list[Segment]:
-    """Let a very short section share a chunk with the section next to it under the same heading."""
-    starts = [at for at, piece in enumerate(found) if piece.boundary is Boundary.FIXED]
-    ends = [*starts[1:], len(found)]
-    sizes = [sum(piece.tokens for piece in found[start:end]) for start, end in zip(starts, ends, strict=False)]
+def _soften(segments: list[Segment]) -> list[Segment]:
+    """Lets a very short section share a chunk with the adjacent section under the same heading."""
+    starts = [at for at, segment in enumerate(segments) if segment.boundary is Boundary.FIXED]
+    ends = [*starts[1:], len(segments)]
+    sizes = [sum(segment.tokens for segment in segments[start:end]) for start, end in zip(starts, ends, strict=False)]
     for index in range(1, len(starts)):
-        before, after = found[starts[index] - 1], found[starts[index]]
+        before, after = segments[starts[index] - 1], segments[starts[index]]
         short = min(sizes[index - 1], sizes[index]) < _TINY_TOKENS
         siblings = before.section[:-1] == after.section[:-1] or after.section[: len(before.section)] == before.section
         if short and siblings and before.page == after.page:
             after.boundary = Boundary.SECTION
-    return found
+    return segments
 
 
 def _key(text: str) -> bytes:

@@ -1,7 +1,7 @@
-"""Unpacking: an uploaded zip archive becomes the documents of its batch.
+"""The unpack activity: turns an uploaded zip archive into the documents of its batch.
 
-Members are streamed to disk and hashed there, one at a time; what an archive says of its own sizes is not
-believed. Doing it again (a worker was killed) accepts nothing twice.
+Members are streamed to disk and hashed there, one at a time; sizes declared by the archive are not trusted. A retry
+(after a worker was killed) accepts no document twice.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ from activities.stores.catalog.records import Upload
 #: Documents that are accepted in one transaction.
 GROUP = 50
 
-_PIECE = 1 << 20
+_READ_BYTES = 1 << 20
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
-_LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+#: Metadata files of desktop systems.
+_METADATA_FILES = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class UnpackActivities:
@@ -54,7 +55,7 @@ class UnpackActivities:
     @activity.defn(name="unpack")
     @heartbeating
     async def unpack(self, input: UnpackInput) -> Unpacked:
-        """Store and accept every file of the archive. Raises DocumentErrors when the archive cannot be used."""
+        """Stores and accepts every file of the archive. Raises a DocumentError when the archive is unusable."""
         with tempfile.TemporaryDirectory(prefix="holdfast-unpack-") as folder:
             path = Path(folder) / "archive"
             await self._blobs.download(original_key(input.sha256), path)
@@ -66,12 +67,12 @@ class UnpackActivities:
 
     async def _unpack(self, input: UnpackInput, archive: zipfile.ZipFile, size: int, target: Path) -> Unpacked:
         files, skipped = _files(archive, self._settings.max_archive_files)
-        left = self._settings.max_expansion * size
+        remaining = self._settings.max_expansion * size  # bytes that may still be unpacked
         tags = (await self._catalog.batches.get(input.batch_id)).tags
         group: list[Upload] = []
         for done, (name, member) in enumerate(files.items(), 1):
-            sha256, length = await asyncio.to_thread(_extract, archive, member, target, left)
-            left -= length
+            sha256, length = await asyncio.to_thread(_extract, archive, member, target, remaining)
+            remaining -= length
             await self._store(sha256, target)
             group.append(
                 Upload(
@@ -86,7 +87,7 @@ class UnpackActivities:
             )
             if len(group) == GROUP or done == len(files):
                 await self._accept(group)
-                for upload in group:  # it may have been removed with another document before it was accepted
+                for upload in group:  # its blob may have been removed with another document before it was accepted
                     if not await self._blobs.exists(original_key(upload.sha256)):
                         await asyncio.to_thread(_extract, archive, files[upload.name], target, upload.bytes)
                         await self._store(upload.sha256, target)
@@ -101,7 +102,7 @@ class UnpackActivities:
                 await self._blobs.put(original_key(sha256), file)
 
     async def _accept(self, group: list[Upload]) -> None:
-        """All of them; content that is being removed with another document is waited for."""
+        """Accepts all uploads; retries those whose content is currently being removed with another document."""
         while group:
             answers = await self._catalog.intake.accept(group)
             group = [upload for upload, answer in zip(group, answers, strict=True) if
@@ -113,7 +114,7 @@ class UnpackActivities:
 
 
 def _files(archive: zipfile.ZipFile, limit: int) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:
-    """The members that become documents, by name, and the names of those that do not."""
+    """The members that become documents, by document name, and the names of skipped members."""
     files: dict[str, zipfile.ZipInfo] = {}
     skipped: list[str] = []
     for member in archive.infolist():
@@ -126,7 +127,7 @@ def _files(archive: zipfile.ZipFile, limit: int) -> tuple[dict[str, zipfile.ZipI
             cleaned = clean_name(name)
         except InvalidName:
             cleaned = ""
-        if not cleaned or cleaned in files or _is_litter(cleaned) or stat.S_ISLNK(member.external_attr >> 16):
+        if not cleaned or cleaned in files or _is_metadata(cleaned) or stat.S_ISLNK(member.external_attr >> 16):
             skipped.append(name[:200])
             continue
         files[cleaned] = member
@@ -136,7 +137,10 @@ def _files(archive: zipfile.ZipFile, limit: int) -> tuple[dict[str, zipfile.ZipI
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """Old tools write names in the system's code page without saying so; in Chinese that is GBK."""
+    """A member's name; without the UTF-8 flag it is decoded as UTF-8, then GB18030.
+
+    Old tools write names in the system's code page without declaring it; on Chinese systems that is GBK.
+    """
     if member.flag_bits & _UTF8_NAME:
         return member.filename
     raw = member.filename.encode("cp437", "replace")
@@ -148,23 +152,24 @@ def _name(member: zipfile.ZipInfo) -> str:
     return member.filename
 
 
-def _is_litter(name: str) -> bool:
-    return name.startswith(_LITTER) or any(part.startswith(".") for part in name.split("/")) or name.endswith(_LITTER)
+def _is_metadata(name: str) -> bool:
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return name.startswith(_METADATA_FILES) or hidden or name.endswith(_METADATA_FILES)
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, limit: int) -> tuple[str, int]:
-    """Write a member to ``target``; its SHA-256 and length. Raises DocumentTooLarge beyond ``limit`` bytes."""
-    whole, length = hashlib.sha256(), 0
+    """Writes a member to ``target``; returns its SHA-256 and length. Raises DocumentTooLarge beyond ``limit`` bytes."""
+    hasher, length = hashlib.sha256(), 0
     with archive.open(member) as source, target.open("wb") as file:
-        for piece in _pieces(source):
-            length += len(piece)
+        for data in _blocks(source):
+            length += len(data)
             if length > limit:
                 raise DocumentTooLarge(detail=Phrase.EXPANDS_FAR)
-            whole.update(piece)
-            file.write(piece)
-    return whole.hexdigest(), length
+            hasher.update(data)
+            file.write(data)
+    return hasher.hexdigest(), length
 
 
-def _pieces(source: IO[bytes]) -> Iterator[bytes]:
-    while piece := source.read(_PIECE):
-        yield piece
+def _blocks(source: IO[bytes]) -> Iterator[bytes]:
+    while data := source.read(_READ_BYTES):
+        yield data

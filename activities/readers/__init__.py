@@ -1,1 +1,1 @@
-"""Readers: one module for each format, each with ``read(path, name, limits, progress)``."""
+"""Readers: one module per format, each with ``read(path, name, limits, progress)``."""

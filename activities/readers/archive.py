@@ -1,4 +1,4 @@
-"""Zip archives, which most office formats are: refused before anything is unpacked when they are bombs."""
+"""Opens zip archives, the container of most office formats, and rejects zip bombs before unpacking."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from activities.settings import ParseSettings
 _FREE_BYTES = 64 * 1024 * 1024  # archives that unpack to no more than this are never bombs
 
 BROKEN = (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, NotImplementedError, RuntimeError)
-"""What reading a damaged archive raises; the last two are how zipfile says that it cannot unpack a member."""
+"""Exceptions of reading a damaged archive; the last two mean that zipfile cannot unpack a member."""
 
 
 @contextmanager
 def opened(path: Path, limits: ParseSettings, format: str) -> Iterator[zipfile.ZipFile]:
-    """The archive at ``path``, a document of ``format``.
+    """Opens the archive at ``path``, a document of ``format``.
 
     Raises DocumentTooLarge when it would unpack to more than ``limits.max_expansion`` times its size,
-    EncryptedDocument when members have a password, and DamagedDocument, also for what fails inside the block.
+    EncryptedDocument when members have a password, and DamagedDocument, also for ``BROKEN`` raised in the block.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,8 +1,8 @@
-"""Word documents (.docx), with what unstructured passes over brought into its sight first.
+"""Word documents (.docx): rewrites the content that unstructured skips, then partitions the document.
 
-unstructured reads the paragraphs and tables that stand directly in the body. Content controls, tracked
-insertions, fields, floating text boxes, footnotes and headings marked by outline level only are rewritten
-as such paragraphs before it sees the document.
+unstructured reads only the paragraphs and tables directly in the body. Content controls, tracked insertions,
+fields, floating text boxes, footnotes and headings marked only by outline level are first rewritten as such
+paragraphs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from activities.contracts.documents import Element
 from activities.errors import DamagedDocument
 from activities.readers import archive
 from activities.readers.headings import heading
-from activities.readers.partition import QUIET, Progress, element, found, page_limit, partition_docx
+from activities.readers.partition import QUIET, Progress, element, page_limit, partition_docx, source_elements
 from activities.settings import ParseSettings
 
 _TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
@@ -37,37 +37,40 @@ _DAMAGED = (KeyError, ValueError, AttributeError, IndexError, TypeError, OSError
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
-    """The elements of a Word document; pages only where Word recorded its page breaks."""
+    """The elements of a Word document, with pages only where Word recorded its page breaks."""
     hidden = _check(path, limits)
     progress(0, 2)
     try:
-        source = _revealed(path) if hidden else path.open("rb")
+        source = _rewritten(path) if hidden else path.open("rb")
         with source:
             progress(1, 2)
             items = partition_docx(file=source, include_page_breaks=False, **QUIET)
     except _DAMAGED as exc:
         raise DamagedDocument(format="docx", detail=f"{type(exc).__name__}: {exc}") from exc
-    titled = any(isinstance(item, found.Title) for item in items)
-    elements = [mine for item in items if (mine := element(item) if titled else _bold_title(item)) is not None]
-    pages = max((mine.page for mine in elements if mine.page), default=None)
+    titled = any(isinstance(item, source_elements.Title) for item in items)
+    elements = [
+        converted for item in items if (converted := element(item) if titled else _bold_title(item)) is not None
+    ]
+    pages = max((converted.page for converted in elements if converted.page), default=None)
     page_limit(pages or 0, limits)
     progress(2, 2)
     return elements, pages
 
 
 def _check(path: Path, limits: ParseSettings) -> bool:
-    """Whether the document holds anything that has to be revealed. Raises for bombs and broken archives."""
-    with archive.opened(path, limits, "docx") as whole:
-        parts = [whole.read(part) for part in ("word/document.xml", "word/styles.xml") if part in whole.NameToInfo]
+    """Whether the document has content that unstructured skips. Raises for zip bombs and damaged archives."""
+    with archive.opened(path, limits, "docx") as package:
+        parts = [package.read(part) for part in ("word/document.xml", "word/styles.xml") if part in package.NameToInfo]
     return _HIDDEN.search(parts[0]) is not None or _has_outline_styles(parts[1:])
 
 
 def _has_outline_styles(styles: list[bytes]) -> bool:
-    """Whether a style other than Word's own headings has an outline level (they all are ``heading N``)."""
+    """Whether a style other than Word's built-in headings (all named ``heading N``) has an outline level."""
     return any(part.count(b"<w:outlineLvl") > part.lower().count(b'w:val="heading ') for part in styles)
 
 
-def _revealed(path: Path) -> IO[bytes]:
+def _rewritten(path: Path) -> IO[bytes]:
+    """The document with all skipped content as paragraphs of its body."""
     document = docx.Document(str(path))
     body = document.element.body
     for tag in _DROPPED:
@@ -76,8 +79,8 @@ def _revealed(path: Path) -> IO[bytes]:
                 node.getparent().remove(node)
     for node in list(body.iter(*(qn(f"w:{tag}") for tag in _TRANSPARENT))):
         _unwrap(node)
-    _float_boxes_out(body)
-    _notes_in(document)
+    _move_text_boxes_out(body)
+    _insert_notes(document)
     _outline_to_headings(document)
     target = io.BytesIO()
     document.save(target)
@@ -86,7 +89,7 @@ def _revealed(path: Path) -> IO[bytes]:
 
 
 def _unwrap(node: Any) -> None:
-    """Put a wrapper's content in the wrapper's place."""
+    """Replaces a wrapper by its content."""
     parent = node.getparent()
     if parent is None:
         return
@@ -97,8 +100,8 @@ def _unwrap(node: Any) -> None:
     parent.remove(node)
 
 
-def _float_boxes_out(body: Any) -> None:
-    """Paragraphs of text boxes go after the paragraph that anchors them; a fallback copy is dropped."""
+def _move_text_boxes_out(body: Any) -> None:
+    """Moves the paragraphs of text boxes after the paragraph that anchors them; drops fallback copies."""
     for fallback in list(body.iter("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback")):
         fallback.getparent().remove(fallback)
     for box in list(body.iter(qn("w:txbxContent"))):
@@ -109,8 +112,8 @@ def _float_boxes_out(body: Any) -> None:
             anchor.addnext(child)
 
 
-def _notes_in(document: Any) -> None:
-    """Footnotes and endnotes become paragraphs after the paragraph that refers to them."""
+def _insert_notes(document: Any) -> None:
+    """Inserts footnotes and endnotes as paragraphs after the paragraph that refers to them."""
     for kind in ("footnote", "endnote"):
         part = next((rel.target_part for rel in document.part.rels.values() if rel.reltype.endswith(f"/{kind}s")), None)
         references = list(document.element.body.iter(qn(f"w:{kind}Reference")))
@@ -133,7 +136,7 @@ def _add_note(anchor: Any, number: int, text: str) -> None:
 
 
 def _outline_to_headings(document: Any) -> None:
-    """Paragraphs whose outline level makes them headings get the heading style that unstructured knows."""
+    """Gives paragraphs that are headings by outline level the heading style that unstructured recognises."""
     levels = {style.style_id: _outline_level(style) for style in document.styles if style.type == 1}
     names = {style.style_id: style.name or "" for style in document.styles if style.type == 1}
     for paragraph in document.element.body.iter(qn("w:p")):
@@ -162,19 +165,19 @@ def _heading_style(document: Any, level: int) -> str:
     return str(document.styles[name].style_id)
 
 
-def _bold_title(item: found.Element) -> Element | None:
-    """In a document without heading styles, a short line all in bold, or one that says so, is a heading."""
-    mine = element(item)
-    if mine is None or mine.kind != "text":
-        return mine
-    worded = heading(mine.text)
+def _bold_title(item: source_elements.Element) -> Element | None:
+    """In documents without heading styles, marks short bold lines and lines worded as headings."""
+    converted = element(item)
+    if converted is None or converted.kind != "text":
+        return converted
+    by_words = heading(converted.text)
     tags = item.metadata.emphasized_text_tags or []
     bold = "".join(
         text for text, tag in zip(item.metadata.emphasized_text_contents or [], tags, strict=False) if tag == "b"
     )
-    all_bold = "".join(bold.split()) == "".join(mine.text.split())
-    if worded and (all_bold or len(mine.text) < _MAX_BOLD_HEADING):
-        return Element(text=worded[0], kind="title", page=mine.page, level=worded[1])
-    if all_bold and len(mine.text) < _MAX_BOLD_HEADING and mine.text[-1] not in ".。,，;；:：":
-        return Element(text=mine.text, kind="title", page=mine.page, level=3)
-    return mine
+    all_bold = "".join(bold.split()) == "".join(converted.text.split())
+    if by_words and (all_bold or len(converted.text) < _MAX_BOLD_HEADING):
+        return Element(text=by_words[0], kind="title", page=converted.page, level=by_words[1])
+    if all_bold and len(converted.text) < _MAX_BOLD_HEADING and converted.text[-1] not in ".。,，;；:：":
+        return Element(text=converted.text, kind="title", page=converted.page, level=3)
+    return converted

@@ -1,8 +1,8 @@
-"""Text encodings: what bytes say, without being told.
+"""Detects the encoding of text from its bytes alone.
 
-Unicode first (byte-order marks, strict UTF-8, UTF-16 by its zero bytes), then GB18030 and Big5 by how
-common their characters are — statistics that work on one short line, where general detectors guess — then
-Western text, then ``charset-normalizer`` for the rest.
+The order is: Unicode (byte-order marks, strict UTF-8, UTF-16 by its zero bytes); GB18030 and Big5 by how
+common the decoded characters are, a statistic that works on one short line where general detectors guess;
+Western text; ``charset-normalizer`` for the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CONTROL = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def decode(data: bytes, *, partial: bool = False) -> str | None:
-    """The text of ``data``, or None when it is not text. ``partial``: the end may be cut off."""
+    """The text of ``data``, or None when it is not text. ``partial``: ``data`` may end inside a character."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _checked(_decoded(data, encoding, partial, errors="replace"))
@@ -68,7 +68,7 @@ def _decoded(data: bytes, encoding: str, partial: bool, errors: str = "strict") 
 
 
 def _checked(text: str | None) -> str | None:
-    """None for what decodes but is not text: control characters say so."""
+    """The text without control characters, or None when it has so many that it is not text."""
     if text is None:
         return None
     sample = text[:_SAMPLE_BYTES]
@@ -79,7 +79,7 @@ def _checked(text: str | None) -> str | None:
 
 
 def _utf32_without_mark(data: bytes) -> str | None:
-    """Code points end at 0x10FFFF, and nearly all are below 0x10000: one byte is always zero, the next mostly."""
+    """UTF-32 by its zero bytes: code points end at 0x10FFFF, so one byte is always zero and the next mostly."""
     sample = data[: min(len(data), _SAMPLE_BYTES) // 4 * 4]
     count = len(sample) // 4
     for encoding, first, second in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
@@ -89,7 +89,7 @@ def _utf32_without_mark(data: bytes) -> str | None:
 
 
 def _chinese_utf16(data: bytes) -> str | None:
-    """UTF-16 of Chinese text has few zeros; its characters are common ones, which no other reading gives."""
+    """UTF-16 of Chinese text, which has few zero bytes, by its share of common characters."""
     sample = data[: min(len(data), _SAMPLE_BYTES) // 2 * 2]
     if not sample or len(data) % 2:
         return None
@@ -101,7 +101,7 @@ def _chinese_utf16(data: bytes) -> str | None:
 
 
 def _utf16_without_mark(data: bytes) -> str | None:
-    """UTF-16 of mostly ASCII text has a zero in every second byte, always on the same side."""
+    """UTF-16 of mostly ASCII text, by a zero in every second byte, always on the same side."""
     sample = data[:_SAMPLE_BYTES]
     if len(sample) < 4 or len(data) % 2 or b"\x00" not in sample:
         return None
@@ -115,14 +115,14 @@ def _utf16_without_mark(data: bytes) -> str | None:
 
 
 def _eight_bit(data: bytes) -> str | None:
-    """Name of the encoding of text that is not UTF-8."""
+    """Name of the encoding of text that is not strict UTF-8."""
     sample = data[:_SAMPLE_BYTES]
     if _nearly_utf8(data):
         return "utf-8"
     scores = {name: _east_asian_score(sample, name) for name in ("gb18030", "big5", "big5hkscs", "euc_kr")}
     best = max(scores, key=lambda name: scores[name])
-    lone = _lone_high_share(sample)
-    if scores[best] > (0.5 if lone > 0.6 else 0.05):
+    lone_share = _lone_high_share(sample)
+    if scores[best] > (0.5 if lone_share > 0.6 else 0.05):
         return best
     if _is_western(sample):
         return "cp1252"
@@ -133,7 +133,7 @@ def _eight_bit(data: bytes) -> str | None:
 
 
 def _nearly_utf8(data: bytes) -> bool:
-    """A large UTF-8 file with a few broken bytes: better mended than read as something else."""
+    """Whether ``data`` is UTF-8 with a few broken bytes, which are replaced rather than read in another encoding."""
     text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     multibyte = sum(1 for character in text[:_SAMPLE_BYTES] if "\x7f" < character != "\ufffd")
@@ -141,7 +141,7 @@ def _nearly_utf8(data: bytes) -> bool:
 
 
 def _east_asian_score(sample: bytes, encoding: str) -> float:
-    """How usual the sample reads in ``encoding``: from −1 (rare characters) to 1 (the commonest)."""
+    """How common the characters of the sample are in ``encoding``: from −1 (rare) to 1 (the most common)."""
     text = _decoded(sample, encoding, partial=True)
     if text is None:
         return -1.0
@@ -165,7 +165,7 @@ def _commonness(character: str, encoding: str) -> float:
 
 
 def _lone_high_share(sample: bytes) -> float:
-    """Share of the non-ASCII bytes that stand alone among ASCII, as accented letters do."""
+    """Share of the non-ASCII bytes that stand alone between ASCII bytes, as accented letters do."""
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
     return sum(1 for run in runs if run == 1) / max(1, sum(runs))
 

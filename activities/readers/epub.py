@@ -1,4 +1,4 @@
-"""E-books (.epub): the chapters in reading order, each read as the web page that it is."""
+"""E-books (.epub): the chapters in reading order, each read as HTML."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     """The elements of all chapters, under the title of the book."""
     try:
         with archive.opened(path, limits, "epub") as book:
-            _refuse_locked(book)
+            _refuse_encrypted(book)
             folder, package = _package(book)
             chapters = _spine(package, folder)
             title = " ".join((package.findtext(".//{*}metadata/{*}title") or "").split())
@@ -42,8 +42,8 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     return elements, None
 
 
-def _refuse_locked(book: zipfile.ZipFile) -> None:
-    """Books with copy protection say which parts they have encrypted; scrambled fonts are none of our business."""
+def _refuse_encrypted(book: zipfile.ZipFile) -> None:
+    """Raises EncryptedDocument when a part of the book is encrypted (copy protection); scrambled fonts are allowed."""
     if "META-INF/encryption.xml" not in book.NameToInfo:
         return
     for method in _xml(book.read("META-INF/encryption.xml")).iter("{*}EncryptedData"):
@@ -53,7 +53,7 @@ def _refuse_locked(book: zipfile.ZipFile) -> None:
 
 
 def _package(book: zipfile.ZipFile) -> tuple[str, Any]:
-    """The folder of the package document, and the document: what the book consists of, in which order."""
+    """The folder of the package document, and the document, which lists the parts of the book and their order."""
     rootfile = _xml(book.read("META-INF/container.xml")).find(".//{*}rootfile")
     if rootfile is None:
         raise DamagedDocument(format="epub", detail=Phrase.NO_FIRST_CHAPTER)
@@ -62,7 +62,7 @@ def _package(book: zipfile.ZipFile) -> tuple[str, Any]:
 
 
 def _spine(package: Any, folder: str) -> list[str]:
-    """The names of the chapters in the archive. The table of contents is none."""
+    """The names of the chapters in the archive, without the table of contents."""
     items = {item.get("id"): item for item in package.iterfind(".//{*}manifest/{*}item")}
     chapters = []
     for reference in package.iterfind(".//{*}spine/{*}itemref"):
@@ -76,14 +76,14 @@ def _spine(package: Any, folder: str) -> list[str]:
 
 
 def _chapter(content: bytes, book_title: str) -> list[Element]:
-    """A chapter's elements one level down; many books repeat their own title in each file."""
+    """A chapter's elements, one level below the book; drops the book's title, which many books repeat in each file."""
     text = decode(content)
     if not text or not text.strip():
         return []
-    found = html.elements_of(text, page_title=False)
+    elements = html.elements_of(text, page_title=False)
     return [
         msgspec.structs.replace(item, level=min(_DEEPEST, (item.level or 1) + 1)) if item.kind == "title" else item
-        for item in found
+        for item in elements
         if not (item.kind == "title" and item.text == book_title)
     ]
 

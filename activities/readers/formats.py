@@ -1,8 +1,8 @@
-"""What kinds of files Holdfast reads, and how it tells them apart: by content, never by name alone.
+"""The supported file formats and their detection, by content and never by name alone.
 
-The extension only chooses between text-like formats (Markdown, csv or plain text), because nothing in their
-bytes does. To add a format: one row in ``FORMATS`` with its reader module, and the rule in ``_by_content``,
-``_by_zip_member`` or ``_by_text`` that recognises it.
+The extension only chooses between text-like formats (Markdown, csv or plain text), whose bytes do not differ.
+To add a format: one row in ``FORMATS`` with its reader module, and the rule in ``_by_content``, ``_by_zip_member`` or
+``_by_text`` that recognises it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from activities.readers.encoding import decode
 _HEAD_BYTES = 256 * 1024
 _SNIFF_CHARACTERS = 4096
 _IMAGE_HEADER_WITHIN = 64
-_TOLD_ALREADY = ("bmp",)  # what `filetype` sees in two letters
-_PDF_HEADER_WITHIN = 1024  # readers accept leading rubbish up to here, and real files have it
+_IGNORED_GUESSES = ("bmp",)  # `filetype` detects these by two letters; `_IMAGE_HEADS` is stricter
+_PDF_HEADER_WITHIN = 1024  # PDF readers accept leading garbage up to here, and real files contain it
 
 
 class Format(msgspec.Struct, frozen=True):
-    """One kind of file. ``reader`` is the module whose ``read`` turns it into elements."""
+    """One file format. ``reader`` names the module whose ``read`` turns a file into elements."""
 
     name: str
     media_type: str
@@ -39,7 +39,7 @@ class Format(msgspec.Struct, frozen=True):
     zh: str = ""
 
     def title(self, language: Language = "en") -> str:
-        """What people call it."""
+        """The display name in a language."""
         return (self.zh if language == "zh" else self.en) or self.name
 
 
@@ -131,10 +131,10 @@ FORMATS = (
     *IMAGES,
 )
 
-# Formats whose name counts: their bytes are text, and so are those of the others.
+# Formats that a file's extension may select: their bytes alone do not tell them apart from other text.
 _TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, XML, JSON)
 
-# Members that name the format of a zip archive, most specific first; the second field is what it is called.
+# Members that identify the format of a zip archive, most specific first, and the format's name.
 _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
@@ -149,7 +149,7 @@ _ZIP_MIMETYPES = {
 }
 _OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("Book", "xls"), ("PowerPoint Document", "ppt"))
 
-# Pictures begin with one of these; `filetype` would take a text that begins with “BM” for one.
+# Leading bytes of image files; `filetype` would classify a text that begins with “BM” as an image.
 _IMAGE_HEADS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
     (re.compile(rb"\xff\xd8\xff"), "jpg"),
@@ -165,12 +165,12 @@ _HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.I)
 
 
 def supported() -> str:
-    """The names of all formats, for people: ``txt, md, …``."""
+    """The names of all formats as display text: ``txt, md, …``."""
     return ", ".join(item.name for item in FORMATS)
 
 
 def hint(name: str) -> str:
-    """What a name says that content cannot: part of the key under which a parsed document is stored."""
+    """The part of a file name that decides how its text is read; it belongs to the key of the parsed document."""
     extension = PurePosixPath(name.lower()).suffix
     named = _named(name)
     if named in _TEXTUAL:
@@ -179,9 +179,9 @@ def hint(name: str) -> str:
 
 
 def detect(path: Path, name: str) -> Format:
-    """The format of the file at ``path``, which its owner calls ``name``.
+    """The format of the file at ``path``, uploaded under ``name``.
 
-    Raises EmptyDocument, UnsupportedFormat (saying what was found), EncryptedDocument for a protected
+    Raises EmptyDocument, UnsupportedFormat (with the detected kind), EncryptedDocument for a protected
     Office file, and DamagedDocument for an archive that cannot be opened.
     """
     with path.open("rb") as file:
@@ -211,32 +211,32 @@ def _by_zip_member(path: Path) -> Format:
             mimetype = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in members else ""
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as exc:
         raise DamagedDocument(format=Phrase.ZIP_BASED, detail=str(exc)) from exc
-    found = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
-    found = found or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
+    detected = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
+    detected = detected or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
     for item in FORMATS:
-        if item.name == found:
+        if item.name == detected:
             return item
-    raise _unsupported(found)
+    raise _unsupported(detected)
 
 
 def _by_ole_stream(path: Path) -> Format:
-    """Outlook mails; old Office files are unsupported, and new ones are wrapped in OLE only when encrypted."""
+    """MSG for Outlook mails. Old Office files are unsupported; new ones are wrapped in OLE only when encrypted."""
     try:
         with olefile.OleFileIO(path) as container:
             if container.exists("EncryptedPackage"):
                 raise EncryptedDocument()
             if container.exists("__properties_version1.0"):
                 return MSG
-            found = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
-    except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile trusts what it reads
+            detected = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
+    except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile does not validate its input
         raise DamagedDocument(format="doc", detail=str(exc)) from exc
-    raise _unsupported(found)
+    raise _unsupported(detected)
 
 
 def _by_text(path: Path, head: bytes, name: str) -> Format:
-    """The text-like formats; what does not decode as text is named by its magic bytes."""
+    """The text-like formats. Raises UnsupportedFormat, named by magic bytes, for content that is not text."""
     guess = filetype.guess(head)
-    if guess is not None and guess.extension not in _TOLD_ALREADY:
+    if guess is not None and guess.extension not in _IGNORED_GUESSES:
         raise _unsupported(guess.extension)
     text = decode(head, partial=True)
     if text is None:
@@ -254,7 +254,7 @@ def _by_text(path: Path, head: bytes, name: str) -> Format:
 
 
 def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
-    """What has a structure of its own: the name may be silent or wrong."""
+    """Formats with a recognisable structure, whatever the name; ``named`` lowers the evidence that is required."""
     if sniff.is_json(path, text):
         return JSON
     if sniff.is_xml(text, named=named is XML):
@@ -267,10 +267,10 @@ def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
 
 
 def _named(name: str) -> Format | None:
-    """The format that a name promises."""
+    """The format that the file name's extension stands for."""
     extension = PurePosixPath(name.lower()).suffix
     return next((item for item in FORMATS if extension in item.extensions), None)
 
 
-def _unsupported(found: str) -> UnsupportedFormat:
-    return UnsupportedFormat(found=found, supported=supported())
+def _unsupported(detected: str) -> UnsupportedFormat:
+    return UnsupportedFormat(found=detected, supported=supported())

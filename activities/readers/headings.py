@@ -1,4 +1,4 @@
-"""Headings that are recognisable by their words alone, in formats that do not mark them. Conservative."""
+"""Recognises headings by their words alone, for formats that do not mark them. Conservative."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SENTENCE_END = re.compile(r"[.。!！;；,，、…]$")
 
 
 def heading(text: str) -> tuple[str, int] | None:
-    """The heading's text and level (1 is the highest) when a line that stands alone is one."""
+    """Text and level (1 is the highest) of a line that stands alone and is a heading; None for other lines."""
     line = text.strip()
     if "\n" in line or not line or len(line) > _MAX_CHARACTERS:
         return None

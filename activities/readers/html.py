@@ -1,4 +1,4 @@
-"""HTML: the tree is tidied so that unstructured's partitioning keeps what a reader would see."""
+"""HTML: tidies the tree so that unstructured's partitioning keeps all text that a browser shows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
 
-_KEEP = "\u2060"  # an invisible mark: unstructured drops paragraphs of one character
+_KEEP = "\u2060"  # an invisible character that lengthens a text: unstructured drops paragraphs of one character
 _CJK_BREAK = re.compile(rf"([{CJK}])[ \t]*\r?\n[ \t]*(?=[{CJK}])")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-# Tags whose content unstructured leaves out although a browser shows it.
+# Tags whose content unstructured omits although a browser shows it, and their replacements.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
 _BLOCKS = frozenset(
     ["h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre", "blockquote", "section", "article"]
@@ -28,14 +28,14 @@ _VERBATIM = frozenset(("pre", "textarea", "script", "style"))
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The elements of a web page: headings, paragraphs, lists, tables as rows, code as it stands."""
+    """The elements of a web page: headings, paragraphs, lists, tables as rows, code verbatim."""
     elements = elements_of(decode_file(path))
     progress(1, 1)
     return elements, None
 
 
 def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
-    """The elements of an HTML text. ``page_title``: whether ``<title>`` heads a page without a main heading."""
+    """The elements of an HTML text. ``page_title``: ``<title>`` becomes the heading of a page without ``<h1>``."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
@@ -49,14 +49,14 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
         item.text = item.text.replace(_KEEP, "")
         if item.metadata.text_as_html:
             item.metadata.text_as_html = item.metadata.text_as_html.replace(_KEEP, "")
-        mine = element(item)
-        if mine is not None:
-            elements.append(mine)
+        converted = element(item)
+        if converted is not None:
+            elements.append(converted)
     return elements
 
 
 def _document_title(root: Any) -> Element | None:
-    """``<title>``, for pages without a main heading of their own."""
+    """``<title>`` as a heading, for pages without ``<h1>``."""
     text = " ".join((root.findtext(".//title") or "").split())
     return Element(text=text, kind="title", level=1) if text and root.find(".//h1") is None else None
 
@@ -67,7 +67,7 @@ def _tidy(root: Any) -> None:
     for node in list(root.iter("ol")):
         _number(node)
     for node in list(root.iter("caption")):
-        _caption_out(node)
+        _move_caption_out(node)
     for node in list(root.iter("table")):
         if _is_layout(node):
             _unwrap_table(node)
@@ -80,7 +80,7 @@ def _tidy(root: Any) -> None:
 
 
 def _tidy_text(text: str | None) -> str | None:
-    """No space where a Chinese line was broken in the source; and nothing so short that it is dropped."""
+    """Removes the space at line breaks between CJK characters and lengthens texts of one character."""
     if not text or text.isspace():
         return text
     text = _CJK_BREAK.sub(r"\1", text)
@@ -88,7 +88,7 @@ def _tidy_text(text: str | None) -> str | None:
 
 
 def _number(ordered: Any) -> None:
-    """Put the numbers that a browser would show in front of the items of an ordered list."""
+    """Puts the numbers that a browser shows in front of the items of an ordered list."""
     start = ordered.get("start", "1")
     number = int(start) if start.lstrip("-").isdigit() else 1
     for item in ordered.iterchildren("li"):
@@ -101,8 +101,8 @@ def _number(ordered: Any) -> None:
         number += 1
 
 
-def _caption_out(caption: Any) -> None:
-    """A caption becomes a paragraph before its table, so that the first row is the header."""
+def _move_caption_out(caption: Any) -> None:
+    """Moves a caption into a paragraph before its table, so that the first row is the header."""
     table = caption.getparent()
     if table is None or table.tag != "table" or table.getparent() is None:
         return
@@ -113,7 +113,7 @@ def _caption_out(caption: Any) -> None:
 
 
 def _is_layout(table: Any) -> bool:
-    """Whether a table arranges a page rather than data: cells that hold blocks, or only one cell."""
+    """Whether a table arranges a page rather than data: it has one cell, or cells that hold blocks."""
     if table.get("role") in ("presentation", "none"):
         return True
     cells = list(table.iter("td", "th"))

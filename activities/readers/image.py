@@ -1,4 +1,4 @@
-"""Pictures: photographs, screenshots and scans, read by text recognition; a TIFF may have several pages."""
+"""Images (photographs, screenshots, scans), read by text recognition; a TIFF may have several pages."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from activities.readers.printed import elements
 from activities.settings import ParseSettings
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "HEIF")
-_BYTES_PER_PIXEL = 16  # what decoding and converting may take at once
-_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow itself speaks of a bomb
-_WORKING_PIXELS = 20_000_000  # more do not make text more readable
+_BYTES_PER_PIXEL = 16  # peak memory of decoding and converting
+_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit for decompression bombs
+_WORKING_PIXELS = 20_000_000  # more pixels do not improve recognition
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError, struct.error)
-_LONGER_SIDE = 842.0  # points of a page, for a picture has no size of its own
-_LIGHT = 200  # mean brightness of what is drawn upon a dark background
+_LONGER_SIDE = 842.0  # points; images have no page size of their own
+_LIGHT = 200  # mean brightness above which transparent content counts as light on dark
 
-Image.init()  # `Image.open` knows formats only after that
+Image.init()  # `Image.open` supports its formats only after this call
 pi_heif.register_heif_opener(thumbnails=False)
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
-    """The elements of a picture; of a TIFF with several pages, each with its page."""
+    """The elements of an image; those of a TIFF with several pages carry their page."""
     if limits.ocr == "off":
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
         raise UnsupportedFormat(found="image", supported=others)
@@ -47,17 +47,17 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
             progress(number + 1, count)
     even_sizes([line for page in pages for line in page])
-    found = elements(pages)
+    page_elements = elements(pages)
     if count > 1:
-        return found, count
-    return [Element(text=item.text, kind=item.kind, level=item.level) for item in found], None
+        return page_elements, count
+    return [Element(text=item.text, kind=item.kind, level=item.level) for item in page_elements], None
 
 
 def _open(path: Path) -> Image.Image:
-    """The picture, not yet decoded."""
+    """Opens the image without decoding it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sizes, which are checked here, and about odd metadata
+            warnings.simplefilter("ignore")  # about sizes, which `_check_size` limits, and about unusual metadata
             file = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as exc:
         raise DocumentTooLarge(detail=first_line(exc)) from exc
@@ -73,7 +73,7 @@ def _check_size(file: Image.Image, limits: ParseSettings) -> None:
 
 
 def _pages(file: Image.Image) -> int:
-    """Pages of a TIFF; the frames of other formats are animations and thumbnails."""
+    """The number of pages of a TIFF; 1 for other formats, whose frames are animations and thumbnails."""
     if file.format != "TIFF":
         return 1
     try:
@@ -83,7 +83,7 @@ def _pages(file: Image.Image) -> int:
 
 
 def _page(file: Image.Image, number: int, limits: ParseSettings) -> Image.Image:
-    """One page upright, in RGB on an even background, and no larger than is of use."""
+    """One page, upright, in RGB on a uniform background, at most ``_WORKING_PIXELS`` large."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -107,7 +107,7 @@ def _working_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """In RGB; what is transparent becomes white, or black behind light text."""
+    """The image in RGB; transparent areas become white, or black behind light text."""
     if image.mode.startswith(("I", "F")):  # more than 8 bits a channel
         values = np.asarray(image, dtype=np.float32)
         low, high = float(values.min()), float(values.max())

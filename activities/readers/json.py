@@ -1,4 +1,4 @@
-"""JSON, one value or one on each line: records as rows, what is larger as sections."""
+"""JSON, as one value or one value per line: small records become rows, larger ones sections."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from activities.settings import ParseSettings
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The records of a JSON file. Raises DocumentTooLarge for one that is nested beyond all reason."""
+    """The records of a JSON file. Raises DocumentTooLarge for more than ``MAX_DEPTH`` nested levels."""
     too_deep = DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
     try:
-        found = json_value(decode_file(path))
+        parsed = json_value(decode_file(path))
     except RecursionError as exc:
         raise too_deep from exc
-    if found is None:
+    if parsed is None:
         raise DamagedDocument(format="json", detail=Phrase.ENDS_EARLY)
     progress(1, 2)
-    if depth(found[0]) > MAX_DEPTH:
+    if depth(parsed[0]) > MAX_DEPTH:
         raise too_deep
-    elements = list(elements_of(found[0]))
+    elements = list(elements_of(parsed[0]))
     progress(2, 2)
     return elements, None

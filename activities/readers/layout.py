@@ -1,6 +1,6 @@
-"""Lines of printed pages → paragraphs: running headers out, wrapped lines and divided words mended.
+"""Lines of printed pages → paragraphs: drops running headers, joins wrapped lines and divided words.
 
-Nothing here knows PDF. Coordinates are in points with the origin at the lower left, as printers use them.
+Independent of PDF. Coordinates are in points with the origin at the lower left, as in printing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from activities.readers.headings import heading
 from activities.readers.text import CJK_END, CJK_START, ITEM, join
 
 DIVIDED = "\ufffe"
-"""Where pdfium found a hyphen at the end of a line."""
+"""The character that pdfium puts in place of a hyphen at the end of a line."""
 
 _MARGIN = 0.08  # running lines stand in this share of the page, at its top or bottom
 _RUNNING_PAGES = 4
@@ -39,8 +39,11 @@ _DIVISION = re.compile(rf"(\w*){DIVIDED}\s*(\w*)")
 
 
 class Line(msgspec.Struct):
-    """One printed line and where it stands. ``first`` and ``last`` are the baselines of its first and last
-    character: they differ where pdfium went on over the end of a line, after a divided word."""
+    """One printed line and its position.
+
+    ``first`` and ``last`` are the baselines of its first and last character. They differ where pdfium joined two
+    printed lines at a divided word.
+    """
 
     text: str
     page: int
@@ -54,7 +57,7 @@ class Line(msgspec.Struct):
 
 
 class Paragraph(msgspec.Struct):
-    """A paragraph, with the page it begins on; ``level`` when it is a heading (1 is the highest)."""
+    """A paragraph with the page it begins on; headings have a ``level`` (1 is the highest)."""
 
     text: str
     page: int
@@ -66,9 +69,9 @@ class Paragraph(msgspec.Struct):
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """Drop what is printed at the same height of many pages and differs in its numbers only.
+    """Drops running headers and footers: lines at the same height of many pages that differ only in their numbers.
 
-    A page whose every line is like that is kept as it is, and so is everything larger than the text.
+    A page that consists only of such lines is kept unchanged, and so are lines larger than the body text.
     """
     if not any(pages):
         return pages
@@ -80,20 +83,20 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
     for key, lines in seen.items():
         needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
         for line in lines:
-            peers = {other.page for other in lines if abs(other.first - line.first) <= _SAME_HEIGHT}
-            if len(peers) >= needed:
+            on_pages = {other.page for other in lines if abs(other.first - line.first) <= _SAME_HEIGHT}
+            if len(on_pages) >= needed:
                 running.add(id(line))
     return [[line for line in page if id(line) not in running] or page for page in pages]
 
 
 def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:
-    """Lines like “What is cancer? 5” that count up with the pages, though their words change."""
+    """Ids of lines such as “What is cancer? 5” whose number counts up with the pages while their words change."""
     offsets: dict[int, list[Line]] = {}
     for line in (line for page in pages for line in page if _in_margin(line) and len(line.text) <= _MAX_RUNNING):
         if number := _PAGE_NUMBER.search(line.text):
             offsets.setdefault(int(number[1] or number[2]) - line.page, []).append(line)
-    most = max(offsets.values(), key=len, default=[])
-    return {id(line) for line in most} if len({line.page for line in most}) >= _RUNNING_PAGES else set()
+    largest = max(offsets.values(), key=len, default=[])
+    return {id(line) for line in largest} if len({line.page for line in largest}) >= _RUNNING_PAGES else set()
 
 
 def _in_margin(line: Line) -> bool:
@@ -102,11 +105,11 @@ def _in_margin(line: Line) -> bool:
 
 
 def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
-    """Mend words that were divided at a line's end; keep the hyphen of those that have one elsewhere."""
+    """Joins words divided at the end of a line; keeps the hyphen of words that have one elsewhere in the text."""
     text = " ".join(line.text for page in pages for line in page)
     words = Counter(re.findall(r"\w+(?:-\w+)*", text)) if DIVIDED in text else Counter()
 
-    def mend(match: re.Match[str]) -> str:
+    def joined(match: re.Match[str]) -> str:
         before, after = match[1], match[2]
         hyphenated = f"{before}-{after}"
         keep = not after or not after[0].islower() or words[hyphenated] > words[before + after]
@@ -115,12 +118,12 @@ def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
     for page in pages:
         for line in page:
             if DIVIDED in line.text:
-                line.text = _DIVISION.sub(mend, line.text)
+                line.text = _DIVISION.sub(joined, line.text)
     return pages
 
 
 def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
-    """All paragraphs of a document in reading order, headings marked where size, weight or words are clear."""
+    """All paragraphs in reading order; headings are marked where size, weight or wording is unambiguous."""
     merged = [_without_scripts(page) for page in pages]
     everything = [line for page in merged for line in page]
     if not everything:
@@ -130,17 +133,17 @@ def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
     mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(
         len(line.text) for line in everything
     )
-    found: list[Paragraph] = []
+    document: list[Paragraph] = []
     for page in merged:
         for block in _blocks(page, leading):
             for index, group in enumerate(_split(block)):
-                _append(found, group, column_break=index == 0 and _rises(found, block))
-    _mark_headings(found, body, mostly_bold)
-    return found
+                _append(document, group, column_break=index == 0 and _starts_column(document, block))
+    _mark_headings(document, body, mostly_bold)
+    return document
 
 
 def _without_scripts(lines: list[Line]) -> list[Line]:
-    """Join pieces that stand on one printed line: superscripts and wide gaps make pdfium cut there."""
+    """Joins the parts of one printed line, which pdfium cuts at superscripts and wide gaps."""
     joined: list[Line] = []
     for line in lines:
         before = joined[-1] if joined else None
@@ -180,7 +183,7 @@ def _leading(lines: list[Line]) -> float:
 
 
 def _blocks(lines: list[Line], leading: float) -> list[list[Line]]:
-    """Runs of lines below one another in one size at the usual distance."""
+    """Runs of consecutive lines of one font size at the usual distance."""
     blocks: list[list[Line]] = []
     for line in lines:
         before = blocks[-1][-1] if blocks else None
@@ -202,7 +205,7 @@ def _starts_block(before: Line, line: Line, leading: float) -> bool:
 
 
 def _split(block: list[Line]) -> list[list[Line]]:
-    """The paragraphs of a block, by indents, short last lines and list markers."""
+    """The paragraphs of a block, separated by indents, short last lines and list markers."""
     left, right = min(line.left for line in block), max(line.right for line in block)
     groups = [[block[0]]]
     for before, line in pairwise(block):
@@ -222,33 +225,33 @@ def _starts_paragraph(before: Line, line: Line, left: float, right: float) -> bo
         word = 1.5 * line.size
     else:
         word = 0.5 * line.size * (len(line.text.split(maxsplit=1)[0]) + 1)
-    # The next word would have fitted: somebody ended the line on purpose.
+    # The next word would have fitted: the line break is deliberate.
     return right - before.right > (word if ended else 1.5 * word + line.size)
 
 
-def _rises(found: list[Paragraph], block: list[Line]) -> bool:
-    """Whether a block goes on in another column or page than the last paragraph."""
-    if not found:
+def _starts_column(document: list[Paragraph], block: list[Line]) -> bool:
+    """Whether a block begins in another column or on another page than the last paragraph ends."""
+    if not document:
         return False
-    last, first = found[-1].last, block[0]
+    last, first = document[-1].last, block[0]
     return first.page != last.page or first.first > last.last
 
 
-def _append(found: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
+def _append(document: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
     text = group[0].text
     for line in group[1:]:
         text = join(text, line.text)
     first, last = group[0], group[-1]
-    before = found[-1] if found else None
-    if column_break and before is not None and _goes_on(before, first):
+    before = document[-1] if document else None
+    if column_break and before is not None and _continues(before, first):
         before.text, before.last, before.lines = join(before.text, text), last, before.lines + len(group)
         return
     bold = all(line.bold for line in group)
-    found.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
+    document.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
 
 
-def _goes_on(before: Paragraph, line: Line) -> bool:
-    """Whether a paragraph that a column or page break cut goes on with this line."""
+def _continues(before: Paragraph, line: Line) -> bool:
+    """Whether this line continues a paragraph that was cut by a column or page break."""
     if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or before.lines < 2:
         return False
     if _TERMINATED.search(before.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
@@ -258,11 +261,11 @@ def _goes_on(before: Paragraph, line: Line) -> bool:
     return bool(CJK_START.match(line.text)) and bool(CJK_END.search(before.text)) and heading(line.text) is None
 
 
-def _mark_headings(found: list[Paragraph], body: float, mostly_bold: bool) -> None:
-    sizes = sorted({round(item.size) for item in found if _is_large(item, body)}, reverse=True)
-    for item, after in zip(found, [*found[1:], None], strict=True):
+def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) -> None:
+    sizes = sorted({round(item.size) for item in document if _is_large(item, body)}, reverse=True)
+    for item, after in zip(document, [*document[1:], None], strict=True):
         if after is not None and after.text[0].islower():
-            continue  # a sentence whose beginning is set off
+            continue  # the emphasised beginning of a sentence
         worded = heading(item.text) if item.lines == 1 else None
         if _is_large(item, body):
             item.level = min(4, sizes.index(round(item.size)) + 1)
@@ -270,18 +273,18 @@ def _mark_headings(found: list[Paragraph], body: float, mostly_bold: bool) -> No
             item.level = worded[1]
         elif item.bold and not mostly_bold and _heads_text(item, after):
             item.level = min(5, len(sizes) + 1)
-    _level_by_number([item for item in found if item.level is not None])
+    _level_by_number([item for item in document if item.level is not None])
 
 
 def _heads_text(item: Paragraph, after: Paragraph | None) -> bool:
-    """Whether a bold line stands over a paragraph, and is not a label in a figure or a table."""
+    """Whether a bold line heads a paragraph rather than labelling part of a figure or table."""
     if item.lines > 2 or not _may_head(item, _MAX_BOLD_HEADING) or after is None:
         return False
     return not after.bold and (len(after.text) >= _REAL_PARAGRAPH or ITEM.match(after.text) is not None)
 
 
 def _level_by_number(headings: list[Paragraph]) -> None:
-    """Numbered headings are as deep as their numbers say: 3.1 is below 3, whatever the fonts are."""
+    """Sets the level of numbered headings by their numbers: 3.1 is below 3, whatever the fonts are."""
     depths = [(len(number[1].split(".")), item) for item in headings if (number := _NUMBERED.match(item.text))]
     if not depths:
         return

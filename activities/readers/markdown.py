@@ -1,7 +1,7 @@
 """Markdown: rendered by a CommonMark parser with tables, then read as HTML.
 
-unstructured's own ``partition_md`` renders with Python-Markdown, which runs lists into the paragraph before
-them and flattens two-space nesting; its HTML partitioning is the same that we use here.
+unstructured's own ``partition_md`` renders with Python-Markdown, which merges lists into the paragraph before
+them and flattens two-space nesting; its HTML partitioning is the one used here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _renderer() -> MarkdownIt:
 
 
 def _inline_html(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """Real HTML tags pass; ``List<String>`` or ``<your name>`` is text that a browser would swallow."""
+    """Keeps HTML tags and escapes text such as ``List<String>`` or ``<your name>``, which a browser would hide."""
     content = tokens[index].content
     tag = _TAG.match(content)
     if tag is None or tag[1].lower() in defs.tags:

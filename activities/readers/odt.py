@@ -1,4 +1,4 @@
-"""OpenDocument texts (.odt), by way of pandoc, which passes over text boxes: they are put into its sight first."""
+"""OpenDocument texts (.odt), read by pandoc after text boxes, which it skips, became paragraphs."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from activities.readers.partition import Progress
 from activities.settings import ParseSettings
 
 _MANIFEST, _CONTENT = "META-INF/manifest.xml", "content.xml"
-_READ = ("mimetype", _MANIFEST, "styles.xml", "meta.xml")  # by pandoc, beside the content; pictures are not
+_READ = ("mimetype", _MANIFEST, "styles.xml", "meta.xml")  # the other parts that pandoc needs, no pictures
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _BOX = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}text-box"
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
     """The elements of an OpenDocument text: headings, paragraphs, lists, tables, notes."""
-    with archive.opened(path, limits, "odt") as whole:
-        if _MANIFEST in whole.NameToInfo and b"encryption-data" in whole.read(_MANIFEST):
+    with archive.opened(path, limits, "odt") as package:
+        if _MANIFEST in package.NameToInfo and b"encryption-data" in package.read(_MANIFEST):
             raise EncryptedDocument()
-        slim = _slim(whole, _revealed(whole.read(_CONTENT)))
-    elements = markup(slim, "odt", limits)
+        reduced = _reduced(package, _with_text_boxes(package.read(_CONTENT)))
+    elements = markup(reduced, "odt", limits)
     progress(1, 1)
     return elements, None
 
 
-def _slim(whole: zipfile.ZipFile, content: bytes) -> bytes:
-    """The document with ``content`` and without pictures."""
+def _reduced(package: zipfile.ZipFile, content: bytes) -> bytes:
+    """The document with ``content`` as its text and without pictures."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as copy:
         for member in _READ:
-            if member in whole.NameToInfo:
-                copy.writestr(member, whole.read(member))
+            if member in package.NameToInfo:
+                copy.writestr(member, package.read(member))
         copy.writestr(_CONTENT, content)
     return target.getvalue()
 
 
-def _revealed(content: bytes) -> bytes:
-    """The paragraphs of text boxes go after the paragraph that anchors them."""
+def _with_text_boxes(content: bytes) -> bytes:
+    """The content with the paragraphs of text boxes moved after the paragraph that anchors them."""
     try:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
     except etree.XMLSyntaxError as exc:

@@ -1,4 +1,4 @@
-"""Org files, by way of pandoc; what a document would include from other files is left out."""
+"""Org files, read by pandoc, without the content that a document includes from other files."""
 
 from __future__ import annotations
 

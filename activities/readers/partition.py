@@ -1,8 +1,8 @@
-"""unstructured, set up so that it downloads nothing, tells nobody, and does not spend time on what we drop.
+"""Configures unstructured: no downloads, no telemetry, no work on results that are discarded.
 
-unstructured labels text with a spaCy model that it fetches from the internet on first use. Its labels
-``NarrativeText`` and ``Text`` are one to us, so a rule-based pipeline serves as well and is 15 times faster.
-Importing this module installs it; every reader imports unstructured through here.
+unstructured labels text with a spaCy model that it fetches from the internet on first use. Holdfast treats its
+labels ``NarrativeText`` and ``Text`` alike, so a rule-based pipeline serves as well and is 15 times faster.
+Importing this module installs that pipeline; every reader imports unstructured through this module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISA
 import lxml.html
 import spacy
 from spacy.tokens import Doc
-from unstructured.documents import elements as found
+from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
 from unstructured.partition.docx import partition_docx
 from unstructured.partition.html import partition_html
@@ -32,29 +32,29 @@ __all__ = [
     "QUIET",
     "Progress",
     "element",
-    "found",
     "page_limit",
     "partition_docx",
     "partition_html",
     "partition_text",
+    "source_elements",
     "table_text",
 ]
 
 QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False}
-"""Options of every ``partition_*`` call: no language detection, whose result nobody would read."""
+"""Options of every ``partition_*`` call: language detection is off because its result is not used."""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SPACES = re.compile("[ \t\u00a0]+")
 
 
 class Progress(Protocol):
-    """Called now and then with how much is done."""
+    """Progress callback: receives the units done and their total."""
 
     def __call__(self, done: int, total: int) -> None: ...
 
 
 class _WordTokenizer:
-    """Splits at white space and punctuation: enough for counting words and sentences."""
+    """Splits at white space and punctuation, which suffices for counting words and sentences."""
 
     def __init__(self, vocab: Any) -> None:
         self._vocab = vocab
@@ -63,7 +63,7 @@ class _WordTokenizer:
         return Doc(self._vocab, words=_WORD.findall(text[:_LABELLED_CHARACTERS]))
 
 
-_LABELLED_CHARACTERS = 100  # a label never depends on more than the beginning of a paragraph
+_LABELLED_CHARACTERS = 100  # a label depends only on the beginning of a paragraph
 
 
 def _pipeline() -> Any:
@@ -77,14 +77,16 @@ tokenize._load_spacy_model = _pipeline
 
 
 def page_limit(pages: int, limits: ParseSettings) -> None:
-    """Raise DocumentTooLarge for more pages than a document may have."""
+    """Raises DocumentTooLarge for more than ``limits.max_pages`` pages."""
     if pages > limits.max_pages:
         raise DocumentTooLarge(detail=Phrase.TOO_MANY_PAGES, pages=pages, limit=limits.max_pages)
 
 
-def element(item: found.Element) -> Element | None:
-    """unstructured's element as ours; None for page breaks, running headers and what has no text."""
-    if isinstance(item, (found.PageBreak, found.Header, found.Footer, found.PageNumber)):
+def element(item: source_elements.Element) -> Element | None:
+    """Converts an element of unstructured; None for page breaks, running headers and elements without text."""
+    if isinstance(
+        item, (source_elements.PageBreak, source_elements.Header, source_elements.Footer, source_elements.PageNumber)
+    ):
         return None
     page, depth = item.metadata.page_number, item.metadata.category_depth
     text, kind, level = _SPACES.sub(" ", item.text).strip(), _kind(item), None
@@ -97,22 +99,22 @@ def element(item: found.Element) -> Element | None:
     return Element(text=text, kind=kind, page=page, level=level) if text else None
 
 
-def _kind(item: found.Element) -> Literal["title", "text", "list", "table", "code"]:
+def _kind(item: source_elements.Element) -> Literal["title", "text", "list", "table", "code"]:
     match item:
-        case found.Table():
+        case source_elements.Table():
             return "table"
-        case found.CodeSnippet():
+        case source_elements.CodeSnippet():
             return "code"
-        case found.Title():
+        case source_elements.Title():
             return "title"
-        case found.ListItem():
+        case source_elements.ListItem():
             return "list"
         case _:
             return "text"
 
 
 def table_text(html: str | None) -> str:
-    """A table of unstructured's (``text_as_html``) as lines: one row each, cells joined by `` | ``."""
+    """One line per row of unstructured's ``text_as_html``, its cells joined by `` | ``."""
     if not html:
         return ""
     rows: Iterable[Any] = lxml.html.fromstring(html).iter("tr")

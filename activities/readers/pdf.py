@@ -1,9 +1,9 @@
-"""PDF: the text layer, read with pdfium, put back into paragraphs by where the lines stand on the page.
+"""PDF: reads the text layer with pdfium and rebuilds paragraphs from the position of the lines.
 
-Pages without a useful text layer are read by text recognition (``pdf_scan``), page by page.
+Pages without a usable text layer go through text recognition (``pdf_scan``), page by page.
 
-unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer; its text
-partitioning labels the paragraphs that we hand it, page by page.
+unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer. Only its text
+partitioning is used, to label the paragraphs page by page.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CLEAN = str.maketrans({**_LIGATURES, **_INVISIBLE, 0xA0: " "})
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int]:
-    """The elements of a PDF, each with the page that it begins on."""
+    """The elements of a PDF, each with the page on which it begins."""
     document = _open(path)
     try:
         count = len(document)
@@ -63,14 +63,14 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as exc:
-        # pypdfium2 says what pdfium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY mean only in words.
+        # pypdfium2 reports pdfium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY only in the message.
         if "password" in str(exc).lower() or "security" in str(exc).lower():
             raise EncryptedDocument() from exc
         raise DamagedDocument(format="pdf", detail=str(exc)) from exc
 
 
 def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None) -> list[Line]:
-    """The lines of one page in reading order, with their boxes."""
+    """The lines of one page in reading order, with their positions."""
     try:
         page = document[number]
         text_page = page.get_textpage()
@@ -94,7 +94,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
 
 
 def _line(text_page: Any, page: int, page_height: float, text: str, start: int) -> Line | None:
-    """A line's box from its first and last character: two look-ups a line, not one a character."""
+    """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
     first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start)
     last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start + len(text) - 1)
     clean = _LEADERS.sub(" … ", text.translate(_CLEAN)).strip()
@@ -128,11 +128,11 @@ def _right(text_page: Any, index: int) -> float:
 
 
 def _size(text_page: Any, index: int) -> float:
-    """Font size in points as printed: files may keep it in the font or in the text matrix."""
+    """Font size in points as printed; files store it in the font or in the text matrix."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(text_page, index, matrix)
     if abs(matrix.b) > abs(matrix.d):
-        return 1.0  # text that runs up the margin: a stamp, never a heading
+        return 1.0  # vertical text in the margin: a stamp, never a heading
     return float(pdfium.FPDFText_GetFontSize(text_page, index)) * math.hypot(matrix.b, matrix.d)
 
 

@@ -1,4 +1,4 @@
-"""Pages of PDFs whose text layer is missing, rubbish, or no more than a stamp: drawn, and read by recognition."""
+"""Renders and recognises PDF pages whose text layer is missing, unusable or no more than a stamp."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from activities.readers.ocr.layout import even_sizes, printed
 
 _DPI = 200
 _MOST_PIXELS = 20_000_000
-_SAMPLE = 200  # characters of a page whose mapping is looked at
-_RUBBISH = 0.3  # of them
-_LITTLE, _COVERED = 300, 0.25  # a scan with a stamp: so few letters, so much of the page in pictures
-_STAMP, _PICTURE, _DRAWN = 60, 0.01, 300  # hardly any letters: beside some picture, or text turned into outlines
-_DEPTH = 3  # of forms in forms
-_BLANK = 24  # between the darkest and the lightest pixel
-_KNOWN = 0.6  # of a recognised line's letter triples are in the text layer
+_SAMPLE = 200  # characters of a page whose Unicode mapping is checked
+_UNMAPPED = 0.3  # share of them without a mapping that makes a text layer unusable
+_FEW_LETTERS, _COVERED = 300, 0.25  # a scan with a stamp: fewer letters than this, images on this share of the page
+_STAMP, _PICTURE, _DRAWN = 60, 0.01, 300  # fewer letters, with such an image or that many objects (text as outlines)
+_DEPTH = 3  # nesting of form objects
+_BLANK = 24  # brightness range below which a page counts as blank
+_KNOWN = 0.6  # share of a recognised line's letter triples that makes it part of the text layer
 
 
 class Scans:
-    """The scanned pages of one document."""
+    """Recognition of one document's pages; keeps the recognised lines to adjust their sizes at the end."""
 
     def __init__(self) -> None:
         self._recognised: list[Line] = []
 
     def completed(self, page: pypdfium2.PdfPage, text_page: Any, number: int, lines: list[Line]) -> list[Line]:
-        """The lines of a page: those of its text layer as they are, and what recognition adds where it is needed."""
+        """The lines of a page: its text layer, plus recognised lines where the text layer does not suffice."""
         need = _need(page, text_page, lines)
         if need == "nothing":
             return lines
         kept = [] if need == "everything" else lines
-        image = _drawn(page)
+        image = _rendered(page)
         if image is None:
             return kept
         added = _unknown(printed(recognise(image), number, max(page.get_size())), kept)
@@ -45,17 +45,17 @@ class Scans:
         return [*kept, *added]
 
     def even_sizes(self, pages: list[list[Line]]) -> None:
-        """Make the sizes of recognised lines one with those of the text layers, for headings are told by them."""
-        mine = {id(line) for line in self._recognised}
-        even_sizes(self._recognised, [line for page in pages for line in page if id(line) not in mine])
+        """Aligns the font sizes of recognised lines with those of the text layers, as headings depend on them."""
+        recognised = {id(line) for line in self._recognised}
+        even_sizes(self._recognised, [line for page in pages for line in page if id(line) not in recognised])
 
 
 def _need(page: pypdfium2.PdfPage, text_page: Any, lines: list[Line]) -> Literal["nothing", "more", "everything"]:
-    """What recognition has to find on a page."""
+    """Whether recognition reads nothing of a page, more than its text layer has, or everything."""
     letters = _letters(lines)
-    if letters and _is_rubbish(text_page):
+    if letters and _is_unmapped(text_page):
         return "everything"
-    if letters >= _LITTLE:
+    if letters >= _FEW_LETTERS:
         return "nothing"
     if not letters:
         return "everything" if pdfium.FPDFPage_CountObjects(page) else "nothing"
@@ -68,22 +68,22 @@ def _letters(lines: list[Line]) -> int:
     return sum(character.isalnum() for line in lines for character in line.text)
 
 
-def _is_rubbish(text_page: Any) -> bool:
-    """Whether the fonts do not say which characters their shapes are."""
+def _is_unmapped(text_page: Any) -> bool:
+    """Whether the fonts lack the mapping from glyphs to Unicode characters."""
     count = pdfium.FPDFText_CountChars(text_page)
-    looked_at = bad = 0
+    checked = unmapped = 0
     for index in range(0, count, max(1, count // _SAMPLE)):
         code = pdfium.FPDFText_GetUnicode(text_page, index)
         if pdfium.FPDFText_IsGenerated(text_page, index) == 1 or code in (0x20, 0xA0):
             continue
-        looked_at += 1
+        checked += 1
         private = 0xE000 <= code <= 0xF8FF or code in (0, 0xFFFD)
-        bad += private or pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
-    return bad > _RUBBISH * looked_at
+        unmapped += private or pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
+    return unmapped > _UNMAPPED * checked
 
 
 def _covered(page: pypdfium2.PdfPage) -> float:
-    """The share of the page that its pictures take; those that lie upon one another count once too often."""
+    """The share of the page that images cover; overlapping areas count more than once."""
     width, height = page.get_size()
     area = 0.0
     for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_DEPTH):
@@ -92,8 +92,8 @@ def _covered(page: pypdfium2.PdfPage) -> float:
     return area / float(width * height)
 
 
-def _drawn(page: pypdfium2.PdfPage) -> Image.Image | None:
-    """The page as a picture; None when there is nothing to see on it."""
+def _rendered(page: pypdfium2.PdfPage) -> Image.Image | None:
+    """The page rendered as an RGB image; None for a blank page."""
     width, height = page.get_size()
     scale = min(_DPI / 72, (_MOST_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, rev_byteorder=True)
@@ -106,7 +106,7 @@ def _drawn(page: pypdfium2.PdfPage) -> Image.Image | None:
 
 
 def _unknown(lines: list[Line], known: list[Line]) -> list[Line]:
-    """The recognised lines that the text layer does not have; recognition need not have read them well."""
+    """The recognised lines that the text layer lacks; the comparison tolerates recognition errors."""
     triples = _triples(" ".join(line.text for line in known))
     return [line for line in lines if not _is_among(_triples(line.text), triples)]
 

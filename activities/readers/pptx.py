@@ -1,7 +1,6 @@
-"""PowerPoint presentations (.pptx): slides are pages, their titles headings; notes, tables and charts are read.
+"""PowerPoint presentations (.pptx): slides become pages and titles headings, with notes, tables and charts.
 
-unstructured's ``partition_pptx`` leaves out charts and diagrams, and gives slides without a title to the one
-before.
+unstructured's ``partition_pptx`` omits charts and diagrams, and assigns slides without a title to the slide before.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MAX_TITLE = 80
 _MAX_GROUPS = 50
-_MAX_POINTS = 200  # values of one series of a chart that are worth quoting
+_MAX_POINTS = 200  # categories of a chart that are read
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int]:
@@ -58,7 +57,7 @@ def _slide(slide: Any, page: int) -> list[Element]:
     notes = list(_notes(slide, page))
     if not (title or body or notes):
         return []
-    # Without a heading of its own a slide would be cited under the one of the slide before.
+    # A slide without a heading would be cited under the heading of the slide before.
     return [Element(text=title or f"#{page}", kind="title", page=page, level=1), *body, *notes]
 
 
@@ -70,8 +69,8 @@ def _notes(slide: Any, page: int) -> Iterator[Element]:
 
 
 def _shapes(shapes: Any, page: int, depth: int = 0) -> Iterator[Element]:
-    """The shapes of a slide or group as they are read: from the top, and from the left in a row."""
-    for shape in sorted(shapes, key=_place) if depth == 0 else shapes:
+    """The shapes of a slide or group in reading order: top to bottom, left to right within a row."""
+    for shape in sorted(shapes, key=_position) if depth == 0 else shapes:
         if shape.is_placeholder and shape.placeholder_format.type in _RUNNING:
             continue
         if hasattr(shape, "shapes"):
@@ -89,8 +88,8 @@ def _shapes(shapes: Any, page: int, depth: int = 0) -> Iterator[Element]:
             yield from (Element(text=text, kind="list", page=page) for text in diagram)
 
 
-def _place(shape: Any) -> tuple[int, int]:
-    """A placeholder may have no place of its own; shapes within a tenth of an inch stand in one row."""
+def _position(shape: Any) -> tuple[int, int]:
+    """Sort key of a shape: its row (a tenth of an inch), then its left edge; 0 for a placeholder without position."""
     top, left = shape.top, shape.left
     return ((top or 0) // 91_440, left or 0)
 
@@ -111,7 +110,7 @@ def _paragraphs(shape: Any, page: int) -> Iterator[Element]:
 
 
 def _chart(chart: Any, page: int) -> Iterator[Element]:
-    """A chart as the table that it was drawn from: one row for each category."""
+    """A chart as the table of its data: one row per category."""
     if chart.has_title and chart.chart_title.has_text_frame:
         yield Element(text=_clean(chart.chart_title.text_frame.text), page=page)
     for plot in chart.plots:
@@ -124,7 +123,7 @@ def _chart(chart: Any, page: int) -> Iterator[Element]:
 
 
 def _diagram(shape: Any) -> list[str]:
-    """The texts of a SmartArt diagram, which stand in a part of their own."""
+    """The texts of a SmartArt diagram, which are stored in a separate part of the package."""
     ids = next(shape._element.iter(f"{_DIAGRAM}relIds"), None)
     relation = shape.part.rels.get(ids.get(f"{_RELATION}dm")) if ids is not None else None
     if relation is None or relation.is_external or posixpath.splitext(relation.target_part.partname)[1] != ".xml":
@@ -136,5 +135,5 @@ def _diagram(shape: Any) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    """One line: a break inside a paragraph is white space."""
+    """The text on one line; line breaks inside a paragraph become spaces."""
     return " ".join(text.replace("\v", " ").split())

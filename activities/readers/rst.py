@@ -1,4 +1,4 @@
-"""reStructuredText, by way of pandoc; what a document would include from other files is left out."""
+"""reStructuredText, read by pandoc, without the content that a document includes from other files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from activities.readers.partition import Progress
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
-# pandoc refuses a document that includes what it may not read: the directive and its options go.
+# pandoc rejects a document that includes files it cannot read, so the directive and its options are removed.
 _INCLUDE = re.compile(r"^([ \t]*)\.\.[ \t]+(?:include|literalinclude)::.*(?:\n\1[ \t]+:.*)*", re.M)
 _FROM_FILE = re.compile(r"^[ \t]+:(?:file|url):.*\n?", re.M)
 

@@ -1,7 +1,7 @@
-r"""Rich text (.rtf), by way of pandoc, which knows neither code pages nor tables as old programs write them.
+r"""Rich text (.rtf), read by pandoc after a rewrite: pandoc supports neither code pages nor tables of old programs.
 
-RTF is ASCII: other letters are bytes of the code page of their font (``\'c4\'ea``) or ``\u24180``. Here all of
-them become the latter; every row of a table is told to be one; and embedded pictures are dropped.
+RTF is ASCII: other letters are bytes in the code page of their font (``\'c4\'ea``) or escapes such as ``\u24180``.
+The rewrite turns all of them into escapes, marks the beginning of every table row, and drops embedded pictures.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _CHARSETS = {
 }  # fmt: skip
 _CODEPAGES = {936: "gb18030", 950: "big5", 65001: "utf-8", 10000: "mac_roman"}
 _DROPPED = (b"pict", b"objdata", b"themedata", b"colorschememapping", b"datastore", b"bin")
-_TABLE_END = b"\\u8288 ?\\par "  # an invisible paragraph: pandoc would put the table into the next footnote
+_TABLE_END = b"\\u8288 ?\\par "  # an invisible paragraph, without which pandoc puts the table into the next footnote
 _DESTINATIONS = (b"footnote", b"field", b"fldinst", b"fldrslt", b"listtext", b"pntext", b"shp", b"shptxt", b"pict")
-_MAX_DEPTH = 1000  # pandoc recurses
+_MAX_DEPTH = 1000  # of groups; pandoc is recursive
 
 
 class _Group(msgspec.Struct):
-    """What a group inherits and ends with."""
+    """The state of a group; a nested group inherits it."""
 
     encoding: str
-    fallbacks: int = 1  # bytes that stand behind a \u for readers without Unicode
+    fallbacks: int = 1  # bytes after a \u escape for programs without Unicode
     dropped: bool = False
-    starred: bool = False  # a group that programs may ignore when they do not know it
-    kept: bool = True  # its braces are written
-    fresh: bool = False  # nothing of it has been read
+    starred: bool = False  # marked \*: programs that do not support the group ignore it
+    kept: bool = True  # its braces are part of the output
+    fresh: bool = False  # none of its content has been read
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
@@ -58,7 +58,7 @@ def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
 
 
 def _plain(data: bytes) -> Iterator[bytes]:
-    r"""The same document with all its text in ``\u`` escapes, each with one fallback: a ``?``."""
+    r"""The document with all non-ASCII text as ``\u`` escapes, each with the fallback ``?``."""
     writer = _Writer()
     for match in _TOKEN.finditer(data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00")):
         escaped, word, number, brace, text = match.groups()
@@ -71,25 +71,25 @@ def _plain(data: bytes) -> Iterator[bytes]:
 
 
 class _Writer:
-    """What has to be remembered on the way through a document."""
+    """Rewrites a document token by token; holds the state between tokens."""
 
     def __init__(self) -> None:
         self._groups = [_Group("cp1252")]
         self._default = "cp1252"
         self._fonts: dict[int, str] = {}
-        self._font = -1  # the one that the font table is describing
-        self._skip = 0  # bytes of a fallback that are still to come
-        self._pending = bytearray()  # a letter may be several bytes, each with an escape of its own
+        self._font = -1  # the font that the font table describes
+        self._skip = 0  # bytes of a fallback still to be skipped
+        self._pending = bytearray()  # a letter may consist of several bytes, each escaped separately
         self._row_ended = self._in_table = False
-        self._star = b""  # the mark of a group that may be ignored
+        self._star = b""  # a pending \*, written with the control word that follows
 
     def text(self, raw: bytes) -> None:
-        """Some bytes of text."""
+        """Adds bytes of text."""
         self._pending += raw[self._skip :]
         self._skip = max(0, self._skip - len(raw))
 
     def flushed(self) -> bytes:
-        """The text so far."""
+        """The output for the pending text, which is cleared."""
         group, raw = self._groups[-1], bytes(self._pending)
         self._pending.clear()
         self._skip = 0
@@ -100,7 +100,7 @@ class _Writer:
         return (_TABLE_END if after_table else b"") + _escaped(raw, group.encoding)
 
     def sign(self, token: bytes, brace: bytes | None) -> bytes:
-        """A brace or a control sign."""
+        """The output for a brace or a control symbol."""
         group, self._star = self._groups[-1], b""
         if brace == b"{":
             if len(self._groups) > _MAX_DEPTH:
@@ -115,14 +115,14 @@ class _Writer:
         return self._opened(group)
 
     def word(self, token: bytes, word: bytes, value: int) -> bytes:
-        """A control word as pandoc understands it, which finds cells and rows only outside of groups."""
+        """The output for a control word; pandoc recognises cells and rows only outside of groups."""
         group = self._groups[-1]
         opened = self._opened(group) if word in _DESTINATIONS else b""
         star, self._star, group.fresh = self._star, b"", False
-        if word == b"footnote":  # which pandoc only knows without the star
+        if word == b"footnote":  # pandoc recognises it only without the star
             star, group.starred = b"", False
         token = star + token
-        self._remember(word, value)
+        self._update_state(word, value)
         if group.dropped or word == b"uc":
             return opened
         if word == b"u":
@@ -132,14 +132,14 @@ class _Writer:
         return token if group.starred else self._table(word) + token
 
     def _opened(self, group: _Group) -> bytes:
-        """The brace of a group in a table that turns out to be more than formatting."""
+        """The brace of a group inside a table, written only when the group is more than formatting."""
         if group.kept or not group.fresh:
             return b""
         group.kept, group.fresh = True, False
         return b"{"
 
     def _table(self, word: bytes) -> bytes:
-        """What has to stand before a word of a table: the end of all groups, and the beginning of its row."""
+        """The output before a control word of a table: the end of all groups and the beginning of the row."""
         if word not in (b"trowd", b"intbl", b"cell", b"row"):
             return b""
         begins = self._row_ended and word in (b"intbl", b"cell")
@@ -148,20 +148,20 @@ class _Writer:
         if word not in (b"trowd", b"intbl"):
             return b""
         closing = b""
-        for group in self._groups[2:]:  # the first is that of the document
+        for group in self._groups[2:]:  # the first is the document's
             closing += b"}" if group.kept else b""
             group.kept = False
         return closing + (b"\\trowd " if begins else b"")
 
     def closed(self) -> bytes:
-        """What is missing at the end of a document that was cut off."""
+        """The closing braces that a truncated document lacks."""
         return b"}" * sum(group.kept for group in self._groups[1:])
 
-    def _remember(self, word: bytes, value: int) -> None:
+    def _update_state(self, word: bytes, value: int) -> None:
         group = self._groups[-1]
         match word:
             case b"ansicpg":
-                group.encoding = self._default = _known(_CODEPAGES.get(value, f"cp{value}"))
+                group.encoding = self._default = _supported(_CODEPAGES.get(value, f"cp{value}"))
             case b"f":
                 group.encoding, self._font = self._fonts.get(value, self._default), value
             case b"plain":
@@ -175,7 +175,7 @@ class _Writer:
                 group.dropped = True
 
 
-def _known(encoding: str) -> str:
+def _supported(encoding: str) -> str:
     try:
         "".encode(encoding)
     except LookupError:
@@ -186,12 +186,12 @@ def _known(encoding: str) -> str:
 def _escaped(raw: bytes, encoding: str) -> bytes:
     if raw.isascii():
         return raw
-    found = []
+    parts = []
     for character in raw.decode(encoding, "replace"):
         if character < "\x80":
-            found.append(character)
+            parts.append(character)
         else:
             units = character.encode("utf-16-le")
             codes = (int.from_bytes(units[at : at + 2], "little", signed=True) for at in range(0, len(units), 2))
-            found += [f"\\u{code} ?" for code in codes]
-    return "".join(found).encode("ascii")
+            parts += [f"\\u{code} ?" for code in codes]
+    return "".join(parts).encode("ascii")

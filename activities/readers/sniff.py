@@ -1,4 +1,4 @@
-"""What kind of text a text is, as far as its content says so. Each test is strict: doubt means plain text."""
+"""Detects JSON, XML, mail and tables in text by content. Each test is strict: in doubt, text is plain."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MAIL_FIELDS = frozenset(
 _CERTAIN_FIELDS = frozenset(["message-id", "mime-version", "received", "return-path", "delivered-to"])
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 50
-_MIN_REGULAR = 0.5  # share of the rows that have the usual number of cells; what stands above a table has fewer
+_MIN_REGULAR = 0.5  # share of the rows that have the usual number of cells; lines above a table have fewer
 
 
 def json_value(text: str) -> tuple[Any] | None:
-    """The parsed object or array, or the list of a file with one value on each line; None for anything else.
+    """The parsed object or array, or the list of values of a file with one value per line; None for other text.
 
-    Raises RecursionError for values that are nested too deeply to be read.
+    The result is wrapped in a tuple of one. Raises RecursionError for values that are nested too deeply.
     """
     if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return None
@@ -43,7 +43,7 @@ def json_value(text: str) -> tuple[Any] | None:
 
 
 def is_json(path: Path, head: str) -> bool:
-    """Whether the whole file is JSON, or has one JSON value on each line."""
+    """Whether the whole file is one JSON value or has one JSON value per line."""
     if not head.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return False
     try:
@@ -53,12 +53,12 @@ def is_json(path: Path, head: str) -> bool:
 
 
 def is_xml(head: str, *, named: bool) -> bool:
-    """Whether text is XML: by its declaration, or, when it is ``named`` so, by beginning with a tag."""
+    """Whether text is XML: it has an XML declaration or, when the file is ``named`` .xml, begins with a tag."""
     return head.lstrip().startswith("<?xml") or (named and _XML.match(head) is not None)
 
 
 def is_mail(head: str, *, named: bool) -> bool:
-    """Whether text begins with the header of a mail: any one when it is ``named`` so, else an unmistakable one."""
+    """Whether text begins with mail header fields: any one when ``named`` .eml, else three with a distinctive one."""
     fields: list[str] = []
     for line in head.removeprefix("\ufeff").split("\n"):
         if line[:1] in (" ", "\t") and fields:
@@ -72,14 +72,14 @@ def is_mail(head: str, *, named: bool) -> bool:
 
 
 def delimiter(head: str, preferred: str) -> str | None:
-    """What parts the cells of a table in a text; None when nothing does so regularly."""
+    """The delimiter between the cells of a table in text; None when no delimiter occurs regularly."""
     scores = {mark: _regularity(head, mark) for mark in _DELIMITERS}
     best = max(scores, key=lambda mark: (scores[mark], mark == preferred))
     return (preferred if scores[preferred] >= _MIN_REGULAR else best) if scores[best] >= _MIN_REGULAR else None
 
 
 def _regularity(head: str, mark: str) -> float:
-    """Share of the rows that have the commonest number of cells, two or more; 0 when most have none."""
+    """Share of the rows that have the most common number of cells above one; 0 when there is none."""
     lines = head.splitlines()[:_SAMPLE_ROWS]
     try:
         widths = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if any(row))

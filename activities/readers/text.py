@@ -1,4 +1,4 @@
-"""Plain text: paragraphs out of lines, whether they were wrapped by an editor or not."""
+"""Plain text: joins lines into paragraphs where an editor wrapped them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from activities.settings import ParseSettings
 from activities.text.scripts import CJK
 
 _WRAP_WIDTHS = range(40, 131)  # characters; CJK lines count double
-_SLACK = 0.85  # a wrapped line reaches at least this share of the width with its successor's first word
+_SLACK = 0.85  # a wrapped line plus the next line's first word fills at least this share of the width
 CJK_END, CJK_START = re.compile(f"[{CJK}]$"), re.compile(f"^[{CJK}]")
 ITEM = re.compile(
     r"\s*(?:[-*+•·●○▪‣–]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\s"
@@ -24,11 +24,11 @@ ITEM = re.compile(
 )
 _BREAK = re.compile(r"\r\n?|[\u0085\u2028\u2029\f\v]")
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
-LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # what unstructured drops; the last is a blank that counts as a letter
+LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # unstructured drops these; U+3164 is a blank that counts as a letter
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The paragraphs of a text file; headings only where they cannot be anything else."""
+    """The paragraphs of a text file, with headings only where the wording is unambiguous."""
     text = decode_file(path)
     progress(1, 2)
     elements = elements_of(text, prose=hint(name) == "")
@@ -37,21 +37,21 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 
 
 def elements_of(text: str, *, prose: bool = True) -> list[Element]:
-    """The paragraphs of a text. In ``prose`` lines that stand alone may be headings; in code they are comments."""
+    """The paragraphs of a text. In ``prose``, lines that stand alone may be headings; in code they are comments."""
     groups = paragraphs(text)
     elements = []
     for item in partition_text(text="\n".join(groups), paragraph_grouper=False, **QUIET):
-        mine = element(item)
-        if mine is not None:
-            elements.append(Element(text=mine.text, kind="list" if mine.kind == "list" else "text"))
+        converted = element(item)
+        if converted is not None:
+            elements.append(Element(text=converted.text, kind="list" if converted.kind == "list" else "text"))
     if prose and len(elements) == len(groups):
         alone = isolated(text, groups)
-        elements = [_with_heading(mine, group, alone) for mine, group in zip(elements, groups, strict=True)]
+        elements = [_with_heading(paragraph, group, alone) for paragraph, group in zip(elements, groups, strict=True)]
     return elements
 
 
 def decode_file(path: Path) -> str:
-    """The whole file as text. Raises UnsupportedFormat when it turns out not to be text."""
+    """The whole file as text. Raises UnsupportedFormat when it is not text."""
     text = decode(path.read_bytes())
     if text is None:
         raise UnsupportedFormat(found="binary", supported=supported())
@@ -59,7 +59,7 @@ def decode_file(path: Path) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Paragraphs, each on one line: lines that an editor wrapped are joined, others stay apart."""
+    """Paragraphs, each as one line: lines that an editor wrapped are joined, others stay separate."""
     lines = _BREAK.sub("\n", text).expandtabs(4).split("\n")
     width = wrap_width(lines)
     groups: list[str] = []
@@ -78,7 +78,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def isolated(text: str, groups: list[str]) -> frozenset[str]:
-    """The single-line paragraphs that have an empty line, or nothing, on both sides."""
+    """The single-line paragraphs with an empty line, or the edge of the text, on both sides."""
     lines = [line.strip() for line in _BREAK.sub("\n", text).split("\n")]
     return frozenset(
         line
@@ -90,8 +90,8 @@ def isolated(text: str, groups: list[str]) -> frozenset[str]:
 def wrap_width(lines: list[str]) -> int:
     """The column at which the text was wrapped, or 0 when it was not.
 
-    Wrapped text has many lines that end just before one column, and most lines after such a line begin in
-    the middle of a sentence; tables and logs have lines of one length too, but each begins anew.
+    In wrapped text many lines end just before one column, and most lines after such a line begin in the middle
+    of a sentence. Tables and logs also have lines of equal length, but their lines begin new sentences.
     """
     lengths = [columns(line) for line in lines]
     counts = Counter(length for length in lengths if length in _WRAP_WIDTHS)
@@ -106,7 +106,7 @@ def wrap_width(lines: list[str]) -> int:
 
 
 def continues(before: str, line: str, width: int) -> bool:
-    """Whether ``line`` goes on where ``before`` was wrapped: its first word would not have fitted."""
+    """Whether ``line`` continues ``before``: its first word would not have fitted on that line."""
     if ITEM.match(line) or heading(line) or heading(before) or columns(before) > _WRAP_WIDTHS[-1]:
         return False
     if columns(before) > 1.15 * width and _TERMINATED.search(before.rstrip()):
@@ -120,7 +120,7 @@ def continues(before: str, line: str, width: int) -> bool:
 
 
 def join(before: str, line: str) -> str:
-    """Two halves of a paragraph as one: no space next to Chinese, no hyphen inside a divided word."""
+    """Joins two parts of a paragraph: no space next to CJK characters, no soft hyphen inside a divided word."""
     if CJK_END.search(before) or CJK_START.match(line):
         return before + line
     if before.endswith("\u00ad"):
@@ -129,16 +129,16 @@ def join(before: str, line: str) -> str:
 
 
 def columns(line: str) -> int:
-    """Width in columns: wide characters take two."""
+    """Width in columns; wide characters take two."""
     text = line.rstrip()
     return len(text) if text.isascii() else sum(2 if character >= "\u2e80" else 1 for character in text)
 
 
 def indent(line: str) -> int:
-    """Width of the white space in front."""
+    """Width of the leading white space in columns."""
     return columns(line) - columns(line.lstrip())
 
 
-def _with_heading(mine: Element, group: str, alone: frozenset[str]) -> Element:
-    found = heading(group) if group in alone else None
-    return Element(text=found[0], kind="title", level=found[1]) if found else mine
+def _with_heading(paragraph: Element, group: str, alone: frozenset[str]) -> Element:
+    title = heading(group) if group in alone else None
+    return Element(text=title[0], kind="title", level=title[1]) if title else paragraph

@@ -1,4 +1,4 @@
-"""XML: data as records, documents as headings and paragraphs. Nothing outside the file is ever loaded."""
+"""XML: data as records, documents as headings and paragraphs. Never loads anything from outside the file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z][\w.-]*
 _ENTITY = re.compile(r"<!ENTITY\s+(?:%\s*)?[^\s>]+\s+(?:SYSTEM|PUBLIC)\b")
 _HEADS = frozenset(("title", "head", "heading", "caption", "h1", "h2", "h3", "标题"))
 _PARAGRAPHS = frozenset(("p", "para", "paragraph", "simpara"))
-_MIXED_SHARE = 0.05  # of the elements with text have elements in it: then it is a document, not data
+_MIXED_SHARE = 0.05  # of elements with text also have child elements: then XML is a document, not data
 _DEEPEST = 9
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The elements of an XML file. Entities that would be loaded from elsewhere stay names."""
+    """The elements of an XML file. External entities stay unexpanded."""
     text = _text(path)
     root = _root(text)
     progress(1, 2)
@@ -40,7 +40,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 
 
 def _text(path: Path) -> str:
-    """The text in the encoding that it declares, as far as that is true."""
+    """The text in its declared encoding, or in a detected one when the declaration is wrong."""
     data = path.read_bytes()
     declared = _ENCODING.search(data[:200])
     if declared and not declared[1].lower().startswith((b"utf-8", b"utf8", b"utf-16", b"utf-32")):
@@ -58,7 +58,7 @@ def _root(text: str) -> Any:
         resolve_entities=False if external else "internal",
         no_network=True,
         load_dtd=False,
-        huge_tree=True,  # a long text is no attack; expansion of entities is limited nevertheless
+        huge_tree=True,  # permits long texts; entity expansion stays limited
         remove_comments=True,
         remove_pis=True,
         strip_cdata=True,
@@ -88,7 +88,7 @@ def _is_document(root: Any) -> bool:
 
 
 def _document(node: Any, level: int) -> Iterator[Element]:
-    """Headings and paragraphs in the order in which they stand."""
+    """Headings and paragraphs in document order."""
     if _has_text(node) or len(node) == 0:
         text = " ".join("".join(node.itertext()).split())
         if text and _local(node).lower() in _HEADS:

@@ -1,1 +1,1 @@
-"""Compares catalogue, blobs, Milvus and Temporal, and repairs."""
+"""Compares catalogue, blobs, Milvus and Temporal, and repairs discrepancies."""

@@ -1,9 +1,9 @@
-"""Catalogue ↔ blobs: what nobody refers to any more, and was not stored just now, is removed.
+"""Catalogue ↔ blobs: deletes unreferenced blobs older than the grace period.
 
-Originals and parsed pages are named by their content, and an upload of the same content may come at any moment:
-they go under the content's lock (``catalog.content_locks``), together with all that was made of them. What was made of
-parsed pages that are gone goes only while no document is pending, for a run could be about to make them anew, and
-find the next step's output there.
+Originals and parsed documents are keyed by content, and the same content may be uploaded at any time: they are deleted
+under the content's lock (``catalog.content_locks``), together with all blobs derived from them. Chunks and vectors
+whose source blob is gone are deleted only while no document is pending: a running ingestion could recreate the source
+and then rely on the existing output of the next activity.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 
-#: SHA-256 of an uploaded content: the name of its blobs.
+#: SHA-256 of an upload, by which its blobs are named.
 CONTENT = re.compile(r"[0-9a-f]{64}")
 
-#: How long an Idempotency-Key is good for.
+#: Retention of the answers stored for an Idempotency-Key.
 ANSWERS_KEPT = timedelta(hours=24)
 
 
@@ -40,12 +40,12 @@ class BlobRepairActivities:
     @activity.defn(name="mend_blobs")
     @heartbeating
     async def repair_blobs(self, input: ScanInput) -> ScanResult:
-        """Remove originals and questions' sources of nobody, and what was made of originals that are gone."""
+        """Finds, and with ``repair`` deletes, unreferenced originals, derived blobs and sources of questions."""
         found, since = Discrepancies(), older_than(input.grace_seconds)
         holder = (activity.info().workflow_run_id or "").replace("-", "")
         if input.repair and await _is_alone():
             for sha256 in await self._catalog.references.abandoned_removals(holder):
-                await self._remove(sha256, holder, found)  # began in a run that was ended in the middle of it
+                await self._remove(sha256, holder, found)  # begun by a run that ended during the removal
         seen: set[str] = set()
         for kind in ("originals", "parsed"):
             async for keys in self._old(kind, since):
@@ -63,7 +63,7 @@ class BlobRepairActivities:
         return ScanResult(findings=found.list())
 
     async def _old(self, prefix: str, since: datetime) -> AsyncIterator[list[str]]:
-        """Keys under a prefix that were stored before that time, in pages."""
+        """Keys under a prefix that were last modified before ``since``, in pages."""
         total = 0
         async for page in self._blobs.entries(prefix):
             total += len(page)
@@ -74,7 +74,7 @@ class BlobRepairActivities:
         if not repair:
             found.add("stray_blobs", key)
         elif not CONTENT.fullmatch(sha256):
-            await self._delete(key, repair, found)  # no upload can ever be named like that
+            await self._delete(key, repair, found)  # not a SHA-256: no upload can have this key
         elif await self._catalog.content_locks.begin_stray_removal(sha256, holder):
             await self._remove(sha256, holder, found)
 
@@ -84,7 +84,7 @@ class BlobRepairActivities:
         await self._catalog.content_locks.end_removal(sha256)
 
     async def _remove_derived(self, since: datetime, repair: bool, found: Discrepancies) -> None:
-        """Chunks without parsed pages, and vectors without chunks."""
+        """Removes chunks whose parsed document is gone, and vectors whose chunks are gone."""
         parsed, chunks = await self._catalog.references.derived()
         parsed |= await self._digests("parsed")
         await self._remove_orphans("chunks", since, parsed.__contains__, repair, found)
@@ -109,8 +109,8 @@ class BlobRepairActivities:
 
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:
-        """Write what came of it into the audit trail; forget the answers to uploads that are too old to be retried."""
-        counts = {each.kind: {"count": each.count, "mended": each.mended} for each in input.findings}
+        """Records the result in the audit trail; with ``repair``, deletes expired answers of idempotency keys."""
+        counts = {finding.kind: {"count": finding.count, "mended": finding.mended} for finding in input.findings}
         await self._catalog.references.note_reconcile(
             input.reconcile_id[:32], input.actor, {"repair": input.repair, "findings": counts}
         )
@@ -119,16 +119,16 @@ class BlobRepairActivities:
 
 
 async def _is_alone() -> bool:
-    """Whether no other comparison runs, that could be in the middle of a removal."""
+    """Whether no other reconciliation is running, which could be in the middle of a removal."""
     query = f"WorkflowType = '{RECONCILE}' AND ExecutionStatus = 'Running'"
-    mine = activity.info().workflow_run_id
+    own_run_id = activity.info().workflow_run_id
     async with translated():
         async for run in activity.client().list_workflows(query):
-            if run.run_id != mine:
+            if run.run_id != own_run_id:
                 return False
     return True
 
 
 def _name(key: str) -> str:
-    """The second segment of a key: what it is named by."""
+    """The second segment of a key, which identifies what the blob was made from."""
     return key.split("/")[1]

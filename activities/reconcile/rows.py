@@ -1,4 +1,4 @@
-"""Catalogue ↔ Milvus: every live version has its rows, and no other row stays."""
+"""Catalogue ↔ Milvus: restores missing rows of live versions, and deletes all other rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from activities.stores.catalog.records import Generation, LiveVersion, VersionSt
 from activities.stores.milvus import ID, Milvus
 from activities.stores.vectors import VectorSet
 
-#: A collection as ``knowledge_bases`` names it.
+#: Name of a collection, as ``catalog.knowledge_bases`` creates it; the group is the knowledge base's id.
 COLLECTION = re.compile(r"kb_([0-9a-f]{32})_g\d+")
 
 log = structlog.get_logger()
@@ -43,15 +43,15 @@ class RowRepairActivities:
     @activity.defn(name="mend_collections")
     @heartbeating
     async def repair_collections(self, input: ScanInput) -> ScanResult:
-        """Collections that belong to no generation are dropped, if they are surely ours.
+        """Drops collections that belong to no generation, if this installation created them.
 
-        Several installations may share one Milvus. Ids of knowledge bases are unique in the world and never
-        forgotten by the catalogue that made them; a collection of an id that it never had is another's.
+        Several installations may share one Milvus. Ids of knowledge bases are globally unique and stay in the
+        catalogue forever; a collection with an unknown id therefore belongs to another installation.
         """
         found = Discrepancies()
-        there = await self._milvus.collections()  # first: a collection is never made before its generation
+        existing = await self._milvus.collections()  # read first: a generation is recorded before its collection
         known, knowledge_bases = await self._catalog.references.collections()
-        for name in sorted(set(there) - known):
+        for name in sorted(set(existing) - known):
             if (match := COLLECTION.fullmatch(name)) is None:
                 continue
             if match[1] not in knowledge_bases:
@@ -65,7 +65,7 @@ class RowRepairActivities:
     @activity.defn(name="mend_rows")
     @heartbeating
     async def repair_rows(self, input: ScanInput) -> ScanResult:
-        """Rows without a live version are purged, live versions without (all) their rows are written anew."""
+        """Purges rows without a live version, and rewrites the rows of live versions with a wrong row count."""
         found, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         while page := await self._catalog.references.generations(after, PAGE):
@@ -86,16 +86,16 @@ class RowRepairActivities:
                 rows.update(page)
                 report(rows.total())
         except KeyError:
-            return Counter()  # nothing was ever indexed there
+            return Counter()  # the collection was never created
         return rows
 
-    # --- rows that nobody has -------------------------------------------------------------------------
+    # --- rows without a version -----------------------------------------------------------------------
 
     async def _purge(
         self, generation: Generation, rows: Rows, since: datetime, repair: bool, found: Discrepancies
     ) -> None:
-        each = iter(rows)
-        while page := list(islice(each, PAGE)):
+        keys = iter(rows)
+        while page := list(islice(keys, PAGE)):
             version_statuses = await self._catalog.stalled_runs.version_statuses(page)
             for key in page:
                 if _is_stray(version_statuses.get(key), since) and not await is_running(
@@ -115,15 +115,15 @@ class RowRepairActivities:
         if not repair:
             found.add("rows_without_version", example)
             return
-        now = (await self._catalog.stalled_runs.version_statuses([key])).get(key)
-        if not _is_stray(now, since):
-            return  # it was retried in this moment
+        status = (await self._catalog.stalled_runs.version_statuses([key])).get(key)
+        if not _is_stray(status, since):
+            return  # it was retried in the meantime
         await self._milvus.delete(collection, document_id, version)
         if left := await self._milvus.count(collection, document_id, version):
             raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
         found.add("rows_without_version", example, mended=True)
 
-    # --- rows that a live version lacks ---------------------------------------------------------------
+    # --- missing rows of live versions ----------------------------------------------------------------
 
     async def _write(self, generation: Generation, rows: Rows, repair: bool, found: Discrepancies) -> None:
         async for page in self._catalog.references.live_versions(generation):
@@ -133,14 +133,14 @@ class RowRepairActivities:
                     await self._write_one(generation, live, repair, found)
 
     async def _write_one(self, generation: Generation, live: LiveVersion, repair: bool, found: Discrepancies) -> None:
-        there = await self._count(generation.collection, live)
-        if there == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
+        count = await self._count(generation.collection, live)
+        if count == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
-        example = f"{live.name} v{live.version}: {there} rows, {live.chunks} chunks"
-        mended = repair and (await self._rewrite(generation, live) or await self._ingest_again(live))
-        if repair and not mended:
+        example = f"{live.name} v{live.version}: {count} rows, {live.chunks} chunks"
+        repaired = repair and (await self._rewrite(generation, live) or await self._ingest_again(live))
+        if repair and not repaired:
             await log.awarning("a document's files are lost", document=live.document_id, version=live.version)
-        found.add("wrong_counts", example, mended=mended, failed=repair and not mended)
+        found.add("wrong_counts", example, mended=repaired, failed=repair and not repaired)
 
     async def _count(self, collection: str, live: LiveVersion) -> int:
         try:
@@ -149,7 +149,7 @@ class RowRepairActivities:
             return 0
 
     async def _rewrite(self, generation: Generation, live: LiveVersion) -> bool:
-        """Whether the rows could be written from the blobs that the version was indexed from."""
+        """Writes the rows again from the version's blobs; False when the blobs are missing or do not match."""
         if live.chunks_key is None or generation.model_fingerprint is None:
             return False
         try:
@@ -158,30 +158,33 @@ class RowRepairActivities:
         except KeyError:
             return False
         if not len(chunks) == len(vectors.hashes) == live.chunks:
-            return False  # they were made anew since, for another version of the steps
+            return False  # the blobs were rebuilt since, by another version of the activities
         rows, matrix = rows_of(live.document_id, live.version, chunks), vectors.matrix()
         await self._milvus.create(generation.collection, vectors.dimension)
         await write_rows(self._milvus, generation.collection, rows, matrix)
         if await self._count(generation.collection, live) != len(rows):
-            await self._milvus.delete(generation.collection, live.document_id, live.version)  # there are too many
+            await self._milvus.delete(generation.collection, live.document_id, live.version)  # extra rows
             await write_rows(self._milvus, generation.collection, rows, matrix)
             if await self._count(generation.collection, live) != len(rows):
                 raise MilvusUnavailable(detail=Phrase.ROWS_LOST, rows=len(rows))
-        now = await self._catalog.references.live_version(generation, live.document_id)
-        if now is None or now.version != live.version:  # replaced meanwhile: its rows may have been purged before
+        current = await self._catalog.references.live_version(generation, live.document_id)
+        if current is None or current.version != live.version:  # replaced meanwhile: its purge may already be over
             await self._milvus.delete(generation.collection, live.document_id, live.version)
         return True
 
     async def _ingest_again(self, live: LiveVersion) -> bool:
-        """Whether the version could be put back in line: what it is made of is there."""
+        """Requeues the version for ingestion; False when neither its original nor its parsed document exists."""
         sources = [original_key(live.sha256), *([live.parsed_key] if live.parsed_key else [])]
         if not any([await self._blobs.exists(key) for key in sources]):
             return False
         return await self._catalog.stalled_runs.ingest_again(live.document_id, live.version)
 
 
-def _is_stray(standing: VersionStatus | None, since: datetime) -> bool:
-    """Gone, or replaced, failed or canceled for a while; what is deleted is its deletion's business."""
-    if standing is None:
+def _is_stray(status: VersionStatus | None, since: datetime) -> bool:
+    """Whether a version's rows are stray: it is removed, or was replaced, failed or canceled before ``since``.
+
+    Rows of deleted documents are left to their deletion.
+    """
+    if status is None:
         return True
-    return not (standing.live or standing.pending or standing.deleted) and standing.changed_at < since
+    return not (status.live or status.pending or status.deleted) and status.changed_at < since

@@ -1,4 +1,4 @@
-"""Catalogue ↔ Temporal: work without a run is put back in line, a run without work is stopped, deletions go on."""
+"""Catalogue ↔ Temporal: requeues work without a run, cancels runs without work, restarts unfinished deletions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from activities.contracts.ids import (
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
+    parse_batch_workflow_id,
+    parse_ingest_id,
 )
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
@@ -30,11 +32,11 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
 from activities.stores.milvus import Milvus
 
-#: How a run ends that could not say a word more: somebody, or a timeout, ended it.
+#: Statuses of a run that was ended from outside and could not record a final state.
 CUT_OFF = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
 
-#: Steps of a run that is about to end by itself, for it cleans up.
-LAST_STEPS = frozenset({"purge_rows", "record_failure", "settle_batch"})
+#: Activities of a run that is cleaning up and about to complete.
+LAST_ACTIVITIES = frozenset({"purge_rows", "record_failure", "settle_batch"})
 
 
 class RunRepairActivities:
@@ -48,7 +50,7 @@ class RunRepairActivities:
     @activity.defn(name="mend_batches")
     @heartbeating
     async def repair_batches(self, input: ScanInput) -> ScanResult:
-        """Active batches without a run go back in line, with the documents that they had begun."""
+        """Requeues active batches without a run, together with the documents that they had started."""
         found, end, after = Discrepancies(), TimeSlice(), input.after
         while page := await self._stalled.batches(after, PAGE, older_than(input.grace_seconds)):
             statuses = await self._statuses(batch_workflow_id(batch.id) for batch in page)
@@ -57,7 +59,7 @@ class RunRepairActivities:
                 if status is WorkflowExecutionStatus.RUNNING:
                     continue
                 if input.repair:
-                    await self._put_back_documents_of(batch.id)
+                    await self._requeue_documents_of(batch.id)
                     found.add(
                         "batches_without_run", batch.name, mended=await self._stalled.return_batch_to_queue(batch)
                     )
@@ -68,13 +70,13 @@ class RunRepairActivities:
                 return ScanResult(findings=found.list(), next=after)
         return ScanResult(findings=found.list())
 
-    async def _put_back_documents_of(self, batch_id: str) -> None:
+    async def _requeue_documents_of(self, batch_id: str) -> None:
         after = ("", 0)
         while page := await self._stalled.versions_of(batch_id, after, PAGE):
             for version, status in await self._with_status(page):
                 if status is not WorkflowExecutionStatus.RUNNING:
                     await self._stalled.return_to_queue(version, by_dispatcher=False)
-                elif version.state == "paused":  # by its batch, which begins anew and knows nothing of it
+                elif version.state == "paused":  # by its batch, whose new run has no record of the pause
                     run = ingest_id(version.document_id, version.version)
                     await temporal.signal(activity.client(), run, "resume")
             after = (page[-1].document_id, page[-1].version)
@@ -82,7 +84,7 @@ class RunRepairActivities:
     @activity.defn(name="mend_documents")
     @heartbeating
     async def repair_documents(self, input: ScanInput) -> ScanResult:
-        """Pending documents whose run is not there (any more) go back in line."""
+        """Requeues pending documents that have no run."""
         found, end = Discrepancies(), TimeSlice()
         document, _, number = input.after.partition("/")
         after = (document, int(number or 0))
@@ -101,7 +103,7 @@ class RunRepairActivities:
     @activity.defn(name="mend_runs")
     @heartbeating
     async def repair_runs(self, input: ScanInput) -> ScanResult:
-        """Runs of documents and batches that are gone, deleted or at their end are canceled."""
+        """Cancels runs of documents and batches that are removed, deleted or finished."""
         found, since, seen = Discrepancies(), older_than(input.grace_seconds), 0
         query = f"WorkflowType IN ('{INGEST_DOCUMENT}', '{INGEST_BATCH}') AND ExecutionStatus = 'Running'"
         page: list[str] = []
@@ -109,36 +111,35 @@ class RunRepairActivities:
             async for run in activity.client().list_workflows(query, page_size=PAGE):
                 page += [run.id] if _is_old(run, since) else []
                 if len(page) == PAGE:
-                    await self._cancel_aimless(page, since, input.repair, found)
+                    await self._cancel_orphaned(page, since, input.repair, found)
                     seen, page = seen + PAGE, []
                     report(seen)
-        await self._cancel_aimless(page, since, input.repair, found)
+        await self._cancel_orphaned(page, since, input.repair, found)
         return ScanResult(findings=found.list())
 
-    async def _cancel_aimless(self, ids: list[str], since: datetime, repair: bool, found: Discrepancies) -> None:
-        versions = {id: _version_of(id) for id in ids if id.startswith("ingest/")}
-        version_statuses = await self._stalled.version_statuses(each for each in versions.values() if each is not None)
-        batches = await self._stalled.batch_states([id.removeprefix("batch/") for id in ids if id.startswith("batch/")])
+    async def _cancel_orphaned(self, ids: list[str], since: datetime, repair: bool, found: Discrepancies) -> None:
+        versions = {id: version for id in ids if (version := parse_ingest_id(id)) is not None}
+        batches = {id: batch for id in ids if (batch := parse_batch_workflow_id(id)) is not None}
+        statuses = await self._stalled.version_statuses(versions.values())
+        states = await self._stalled.batch_states(batches.values())
         for id in ids:
-            if (version := versions.get(id)) is not None:
-                standing = version_statuses.get(version)
-                aimless = standing is None or (
-                    standing.changed_at < since and (standing.deleted or not standing.pending)
-                )
-            elif id.startswith("batch/"):
-                state, changed_at = batches.get(id.removeprefix("batch/"), (None, since))
-                aimless = state not in ACTIVE and changed_at <= since
+            if id in versions:
+                status = statuses.get(versions[id])
+                orphaned = status is None or (status.changed_at < since and (status.deleted or not status.pending))
+            elif id in batches:
+                state, changed_at = states.get(batches[id], (None, since))
+                orphaned = state not in ACTIVE and changed_at <= since
             else:
                 continue
-            if aimless and await self._cancel(id, repair):
+            if orphaned and await self._cancel(id, repair):
                 found.add("runs_without_document", id, mended=repair)
 
     async def _cancel(self, id: str, repair: bool) -> bool:
-        """Whether the run still goes on, with no end in sight."""
+        """Cancels a run if ``repair``; False when it has ended, or is cleaning up and about to complete."""
         run = await self._described(id)
         if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
             return False
-        if LAST_STEPS & {each.activity_type.name for each in run.raw_description.pending_activities}:
+        if LAST_ACTIVITIES & {pending.activity_type.name for pending in run.raw_description.pending_activities}:
             return False
         if repair:
             await temporal.cancel(activity.client(), id)
@@ -147,7 +148,7 @@ class RunRepairActivities:
     @activity.defn(name="mend_deletions")
     @heartbeating
     async def repair_deletions(self, input: ScanInput) -> ScanResult:
-        """Deletions that were begun and have no run are started (again)."""
+        """Starts the workflows of unfinished deletions that have no run."""
         found, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         if not after:
@@ -169,7 +170,7 @@ class RunRepairActivities:
         collections = set(await self._milvus.collections())
         for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
             generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)
-            if not knowledge_base.has_documents and collections.isdisjoint(each.collection for each in generations):
+            if not knowledge_base.has_documents and collections.isdisjoint(item.collection for item in generations):
                 continue
             run = await self._described(delete_knowledge_base_id(knowledge_base.id))
             if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
@@ -180,7 +181,7 @@ class RunRepairActivities:
     async def _with_status(
         self, versions: list[PendingVersion]
     ) -> list[tuple[PendingVersion, WorkflowExecutionStatus | None]]:
-        statuses = await self._statuses(ingest_id(each.document_id, each.version) for each in versions)
+        statuses = await self._statuses(ingest_id(version.document_id, version.version) for version in versions)
         return list(zip(versions, statuses, strict=True))
 
     async def _statuses(self, ids: Iterable[str]) -> list[WorkflowExecutionStatus | None]:
@@ -194,11 +195,6 @@ class RunRepairActivities:
 
 def _is_old(run: WorkflowExecution, since: datetime) -> bool:
     return run.start_time < since
-
-
-def _version_of(id: str) -> tuple[str, int] | None:
-    _, document, number = (*id.split("/"), "", "")[:3]
-    return (document, int(number)) if number.isdecimal() and id == ingest_id(document, int(number)) else None
 
 
 async def _delete_document(client: Client, document: DeletedDocument) -> None:

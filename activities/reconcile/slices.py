@@ -1,29 +1,29 @@
-"""Slices of a scan: a step of Reconcile works for a while, then says where to go on."""
+"""Time slices of a scan: an activity of Reconcile works for a limited time, then returns a cursor."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-#: Things that are compared at once, and requests to Temporal that are under way at once.
+#: Items per page of a scan, and concurrent requests to Temporal.
 PAGE, AT_ONCE = 500, 16
 
 
-#: Seconds after which a step hands back what it has found, to go on in the next one.
+#: Seconds after which an activity returns its result and a cursor for the next call.
 SLICE_SECONDS = 20.0
 
 
 def older_than(grace_seconds: float) -> datetime:
-    """What changed later than this is left alone."""
+    """The start of the grace period, in UTC: scans skip everything that changed later."""
     return datetime.now(UTC) - timedelta(seconds=grace_seconds)
 
 
 class TimeSlice:
-    """How long a step may go on before it hands back what it has."""
+    """Deadline of an activity that scans in slices; starts when created, inside of a running event loop."""
 
     def __init__(self) -> None:
         self._end = asyncio.get_running_loop().time() + SLICE_SECONDS
 
     def is_over(self) -> bool:
-        """Whether the time has come."""
+        """Whether SLICE_SECONDS have passed."""
         return asyncio.get_running_loop().time() > self._end

@@ -1,4 +1,4 @@
-"""Passages: the results of a search, without duplicates, and the neighbours of those that are cut off."""
+"""Passages of a search result: removal of duplicate texts, and the neighbours of chunks cut inside a sentence."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from activities.stores.vectors import Vectors
 from activities.text.lexicon import distinctions
 from activities.text.terms import word_counts
 
-#: Two texts are almost equal when they share this much of their words, and all of their ``distinctions``.
+#: Two texts are near-duplicates when they share this part of their words and all of their ``distinctions``.
 ALIKE = 0.95
 
-#: Passages shorter than this many bytes of UTF-8 need their neighbours to be understood.
-#: (Neighbours of longer ones were measured: on XQuAD in small chunks they push better passages aside.)
+#: Passages shorter than this many bytes of UTF-8 have little meaning on their own.
+#: (Neighbours of longer passages were measured: on XQuAD in small chunks they displace better passages.)
 SHORT_BYTES = 60
 
 _ENDS = re.compile(r"[.!?。！？…:：;；|)）\]】》”\"'’」』]\s*$")
@@ -38,12 +38,12 @@ class SourceTexts(msgspec.Struct, frozen=True):
     settings: AnswerSettings = AnswerSettings()
 
     def question_vector(self) -> Vectors:
-        """Shape (dimension,), float32; empty when there was no dense search."""
+        """The vector, shape (dimension,), float32; empty when there was no dense search."""
         return np.frombuffer(self.vector, np.float32)
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
-    """A retrieved chunk of a live document; ``score`` 0–1 orders the passages of one query.
+    """A retrieved chunk of a live document; ``score`` (0–1) orders the passages of one query.
 
     ``duplicates`` is the number of other candidates with the same text, or almost.
     """
@@ -55,13 +55,13 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Fingerprint(msgspec.Struct, frozen=True):
-    """The words of a text by how often they occur, and their number."""
+    """The word counts of a text and their total."""
 
     words: Counter[str]
     total: int
 
     def is_like(self, other: _Fingerprint) -> bool:
-        """Whether the texts are almost equal."""
+        """Whether the texts share at least ``ALIKE`` of their words."""
         most = max(self.total, other.total)
         return min(self.total, other.total) >= ALIKE * most and (self.words & other.words).total() >= ALIKE * most
 
@@ -69,7 +69,7 @@ class _Fingerprint(msgspec.Struct, frozen=True):
 def deduplicate(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[Row, float, int]]:
     """The first ``limit`` different texts, best first, each with the number of its duplicates.
 
-    Equal texts are counted among all candidates, almost equal ones only until ``limit`` are found.
+    Equal texts are counted among all candidates, near-duplicates only until ``limit`` texts are found.
     """
     kept: list[tuple[Row, float]] = []
     others: list[int] = []

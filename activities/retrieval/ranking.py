@@ -18,33 +18,33 @@ from activities.text.scripts import query_language
 from activities.text.sentences import sentences
 from activities.text.terms import search_terms
 
-#: Share of the cosines when BM25 has its full weight, if the model declares the language of the query.
+#: Weight of the cosines when BM25 has full weight and the model declares the language of the query.
 DENSE_WEIGHT = 0.6
 
-#: Weight of the best sentence beside the fused score, and the number of passages whose sentences are scored.
+#: Weight of the best sentence relative to the fused score, and the number of passages that are scored by sentence.
 SENTENCE_WEIGHT = 0.5
 SENTENCE_PASSAGES = 12
 
-#: BM25 has its full weight when one of this many best passages contains this share of the query's terms.
+#: BM25 has full weight when one of the ``BEST`` best passages contains this share of the query's words.
 BEST = 3
 ENOUGH_TERMS = 0.5
 
 
 def dense_weight(card: ModelCard, query: str) -> float:
-    """The share of the cosines: 0 in a language that the model does not declare."""
+    """Weight of the cosines; 0 in a language that the model does not declare."""
     known = not card.languages or query_language(query) in card.languages
     return DENSE_WEIGHT if known else 0.0
 
 
 def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
-    """The weight of BM25, 0–1: by the share of the query's terms that the best hits contain."""
+    """Trust in BM25, 0–1, by the share of the query's words that the best hits contain."""
     wanted = search_terms(query)
     held = max((len(wanted & search_terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
     return min(1.0, held / len(wanted) / ENOUGH_TERMS) if wanted else 1.0
 
 
 def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: float = 1.0) -> list[tuple[Row, float]]:
-    """One ranking, scores 0–1, best first; ``weight`` is the share of the cosines at full ``trust`` in BM25."""
+    """Fuses two rankings into one, best first, scores 0–1; ``weight`` is the share of the cosines at full ``trust``."""
     share = weight / (weight + (1 - weight) * trust) if weight else 0.0
     rows = {hit.row.id: hit.row for hit in (*dense, *keyword)}
     cosines = {hit.row.id: hit.score for hit in dense}
@@ -61,7 +61,7 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: flo
 
 
 def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
-    """The ranking with the share of the query's terms in the best sentence of each of the first passages added."""
+    """Re-ranks the first ``LOOKED_AT`` passages by how much of the query their best sentence contains."""
     first = ranked[:SENTENCE_PASSAGES]
     wanted = search_terms(query)
     parts = [_sentence_terms(row.text, wanted) for row, _ in first]
@@ -74,9 +74,9 @@ def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tupl
         (row, (score + SENTENCE_WEIGHT * sentence) / (1 + SENTENCE_WEIGHT))
         for (row, score), sentence in zip(ranked, best, strict=True)
     ]
-    return sorted(scored, key=lambda pair: -pair[1])  # stable: equal ones stay in their order
+    return sorted(scored, key=lambda pair: -pair[1])  # stable: equal scores keep their order
 
 
 def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
-    """For each sentence of a passage the query's terms in it."""
+    """The query's words in each sentence of a passage."""
     return [wanted & search_terms(sentence) for line in text.splitlines() for sentence in sentences(line)]

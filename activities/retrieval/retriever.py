@@ -25,16 +25,16 @@ from activities.stores.vectors import Vectors
 CANDIDATES = 50
 MAX_CANDIDATES = 1600
 
-#: More documents than this are not listed in the filter, which Milvus parses slowly, but picked from the candidates,
-#: until so many candidates still have too few of them.
+#: Above ``NAMED`` documents, Milvus is not given their ids, which it parses slowly; hits are filtered afterwards. When
+#: ``PICKED_CANDIDATES`` candidates still contain too few wanted ones, the ids are given after all.
 NAMED = 500
 PICKED_CANDIDATES = 400
 
-#: Passages that a question is answered from, and the number of best ones that are completed by their neighbours.
+#: Passages that a question is answered from, and the number of best ones whose missing neighbours are added.
 PASSAGES = 8
 COMPLETED = 3
 
-#: Passages that the rerank model scores, if one is configured.
+#: Passages that the rerank model scores, where one is served.
 RERANKED = 24
 
 Ranking = list[tuple[Row, float, int]]
@@ -69,7 +69,7 @@ class _Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retriever:
-    """Finds passages. Raises DependencyErrors: an outage never reads as "nothing found"."""
+    """Finds passages. Raises DependencyErrors, so that an outage is never taken for an empty result."""
 
     def __init__(self, milvus: Milvus, triton: Triton, catalog: Catalog) -> None:
         self._milvus, self._triton, self._catalog = milvus, triton, catalog
@@ -85,7 +85,7 @@ class Retriever:
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
-        Raises ModelMismatch and NotFound (the knowledge base is gone).
+        Raises ModelMismatch, and NotFound when the knowledge base does not exist.
         """
         (card, vector), (knowledge_base, generation), scope = await asyncio.gather(
             self._embedded(query, mode),
@@ -125,7 +125,7 @@ class Retriever:
         try:
             rows = await self._milvus.rows(found.generation.collection, [id for ids in wanted.values() for id in ids])
         except KeyError:
-            rows = {}  # the knowledge base was deleted meanwhile
+            rows = {}  # the knowledge base was deleted concurrently
         passages: list[Passage] = []
         for passage in found.passages:
             passages.append(passage)
@@ -137,14 +137,14 @@ class Retriever:
     # --- candidates ----------------------------------------------------------------------------------
 
     async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
-        """The embedding model's card and the query's vector; None in keyword mode, which calls no model."""
+        """The embedding model's card and the query's vector; both None for keyword search, which needs no model."""
         if mode == "keyword":
             return None, None
         vector = await self._triton.embed_query(query)
         return await self._triton.card(), vector
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
-        """The filter for Milvus. A filter that no document passes is an empty list of documents, not all."""
+        """The search scope. A filter that no document passes yields an empty list of ids, never all documents."""
         pages = filter.pages if filter is not None else None
         first = last = None
         if pages is not None and (pages.first or pages.last):
@@ -155,7 +155,7 @@ class Retriever:
         return Scope(document_ids=None if ids is None else tuple(ids), first_page=first, last_page=last)
 
     async def _ranked(self, query: _Query, limit: int) -> tuple[Ranking, dict[str, LiveDocument], float]:
-        """The ranking, its documents and the best cosine. Candidates are doubled until there are enough, or no more."""
+        """The ranking, its documents and the best cosine; doubles candidates until they suffice or are exhausted."""
         candidates = max(CANDIDATES, 2 * limit)
         while True:
             dense, keyword = await self._candidates(query, candidates)
@@ -173,7 +173,7 @@ class Retriever:
             candidates *= 2
 
     async def _named(self, query: _Query) -> _Query:
-        """The query with the wanted documents in its filter, or all live ones."""
+        """The same query with the ids of all wanted documents, or of all live ones, in its scope."""
         ids = query.wanted
         if ids is None:
             ids = frozenset(await self._catalog.search_scope.matching(query.generation.knowledge_base_id))
@@ -197,15 +197,15 @@ class Retriever:
             found = await asyncio.gather(dense(), keyword())
         except KeyError:
             if not await self._catalog.documents.any_live(query.generation.knowledge_base_id):
-                return [], []  # the first document is being indexed
+                return [], []  # the first document is still being indexed
             try:
-                found = await asyncio.gather(dense(), keyword())  # it may have become live meanwhile
+                found = await asyncio.gather(dense(), keyword())  # the document may have become live in between
             except KeyError as exc:
                 raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
-        """The best ones in the order of the rerank model, the others behind them in their order."""
+        """The first ``RERANKED`` passages in the order of the rerank model, the others after them in fused order."""
         best, others = ranked[:RERANKED], ranked[RERANKED:]
         if not best:
             return []

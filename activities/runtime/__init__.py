@@ -1,1 +1,1 @@
-"""What every activity shares with Temporal."""
+"""Temporal integration shared by all activities: payloads, heartbeats, retries, streams and client calls."""

@@ -1,4 +1,4 @@
-"""Temporal's data converter for msgspec: Structs, lists of them and tagged unions travel as JSON.
+"""Temporal data converter for msgspec: Structs, containers of Structs and tagged unions are encoded as JSON.
 
 Shaped like ``temporalio.contrib.pydantic``.
 """
@@ -19,19 +19,19 @@ from temporalio.converter import (
 
 
 class MsgspecPayloadConverter(EncodingPayloadConverter):
-    """JSON by msgspec: exact types in, exact types out."""
+    """Encodes and decodes JSON with msgspec, by type hint."""
 
     @property
     def encoding(self) -> str:
-        """The same encoding name as Temporal's own JSON, so that the UI shows the values."""
+        """Name of the encoding; the same as Temporal's own JSON, so that the Web UI shows the values."""
         return "json/plain"
 
     def to_payload(self, value: Any) -> Payload | None:
-        """Encode any value that msgspec knows (Structs, dataclasses, datetimes, containers of them)."""
+        """Encodes any value that msgspec supports (Structs, dataclasses, datetimes, containers of them)."""
         return Payload(metadata={"encoding": self.encoding.encode()}, data=msgspec.json.encode(value))
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        """Decode into ``type_hint``. Raises msgspec.ValidationError when the value does not fit."""
+        """Decodes into ``type_hint``. Raises msgspec.ValidationError when the value does not match."""
         return msgspec.json.decode(payload.data, type=Any if type_hint is None else type_hint)
 
 

@@ -1,4 +1,4 @@
-"""One decision on retries: our exceptions as Temporal's failures, and failures as reasons."""
+"""Retry decisions: converts exceptions to Temporal failures, and failures back to reasons."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from activities.errors import Canceled, DependencyError, HoldfastError, Reason
 
-#: Failures of a step for a reason nobody foresaw; a dependency that is down is waited for without limit.
+#: Attempts of an activity that may fail with an unexpected error; outages of dependencies are retried without limit.
 UNFORESEEN_FAILURES = 5
 
 
 def to_application_error(exc: Exception, failures: int) -> ApplicationError:
-    """The one place that decides what is retried.
+    """Converts an exception to a Temporal failure; the only place that decides what is retried.
 
-    A dependency that is down: always. A document, a request or a model that says no: never, trying again
-    would not help. Anything unforeseen: a few times; ``failures`` counts this one and those before.
+    ``DependencyError`` is always retried. Other Holdfast errors (document, request, model) are never retried. An
+    unexpected error is retried until ``failures``, which includes this one, reaches UNFORESEEN_FAILURES.
     """
     reason = exc.reason if isinstance(exc, HoldfastError) else HoldfastError().reason
     if isinstance(exc, DependencyError):
@@ -34,15 +34,21 @@ def to_application_error(exc: Exception, failures: int) -> ApplicationError:
 
 
 def cause_of(exc: Exception) -> Exception:
-    """What a group of tasks failed of: a dependency that is down says more than what came of it."""
+    """The cause of an exception group: the first DependencyError, otherwise the first exception.
+
+    A DependencyError is preferred because the other exceptions usually follow from it.
+    """
     if not isinstance(exc, ExceptionGroup):
         return exc
-    causes = [cause_of(each) for each in exc.exceptions]
-    return next((each for each in causes if isinstance(each, DependencyError)), causes[0])
+    causes = [cause_of(inner) for inner in exc.exceptions]
+    return next((cause for cause in causes if isinstance(cause, DependencyError)), causes[0])
 
 
 def reason_of(error: BaseException) -> Reason:
-    """Why a step ended: the Reason that ``to_application_error`` put in, also after a trip through Temporal."""
+    """The Reason that ``to_application_error`` attached to a failure, also after serialization by Temporal.
+
+    ``Canceled`` for a cancellation, the reason of ``HoldfastError`` for a failure without a Reason.
+    """
     if is_cancelled_exception(error):
         return Canceled().reason
     cause: BaseException | None = error
@@ -53,5 +59,5 @@ def reason_of(error: BaseException) -> Reason:
     detail = cause.details[0]
     try:
         return detail if isinstance(detail, Reason) else msgspec.convert(detail, Reason)
-    except msgspec.ValidationError:  # not one of ours
+    except msgspec.ValidationError:  # not a Reason
         return HoldfastError().reason

@@ -1,4 +1,4 @@
-"""Heartbeats for activities: one decorator that keeps beating, and ``report`` to say how far the work is."""
+"""Heartbeats for activities: a decorator that sends them, and ``report`` to attach progress."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from temporalio import activity
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Seconds between beats. Far below any timeout, because a canceled run is noticed by the next beat.
+#: Seconds between heartbeats; far below any timeout, because an activity receives a cancellation with a heartbeat.
 INTERVAL = 0.5
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How much of an activity's work is done; ``total`` is None while it is unknown."""
+    """Completed and total units of an activity's work; ``total`` is None while it is unknown."""
 
     done: int
     total: int | None = None
@@ -27,28 +27,28 @@ class Progress(msgspec.Struct, frozen=True):
 
 _latest: ContextVar[list[Progress] | None] = ContextVar("holdfast_progress", default=None)
 
-#: Whoever else wants to hear of ``report`` (the activity's edge sets it).
+#: A second receiver of ``report``, set by the activity interceptor.
 listener: ContextVar[Callable[[Progress], None] | None] = ContextVar("holdfast_progress_listener", default=None)
 
 
 def report(done: int, total: int | None = None) -> None:
-    """Say how far the running activity is; the next beat carries it.
+    """Records the progress of the running activity; the next heartbeat carries it.
 
-    Outside of an activity (a bench, a test) it does nothing.
+    Does nothing outside of an activity (in benchmarks and tests).
     """
     holder = _latest.get()
     if holder is None:
         return
     holder[:] = [Progress(done, total)]
-    if (tell := listener.get()) is not None:
-        tell(holder[0])
+    if (on_progress := listener.get()) is not None:
+        on_progress(holder[0])
 
 
 def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Beat while ``function`` runs, carrying the latest ``report``.
+    """Sends heartbeats with the latest ``report`` while ``function`` runs.
 
-    A worker that is killed is thus missed within the heartbeat timeout, and a canceled run is noticed within a
-    second (workers send at most one beat a second to Temporal, see ``workflows.worker``).
+    Temporal thus detects a killed worker within the heartbeat timeout, and the activity receives a cancellation within
+    a second (workers send at most one heartbeat per second to Temporal, see ``workflows.worker``).
     """
 
     @wraps(function)
@@ -57,17 +57,17 @@ def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
             return await function(*args, **kwargs)
         holder: list[Progress] = []
         token = _latest.set(holder)
-        beat = asyncio.create_task(_beat(holder))
+        beats = asyncio.create_task(_send_heartbeats(holder))
         try:
             return await function(*args, **kwargs)
         finally:
-            beat.cancel()
+            beats.cancel()
             _latest.reset(token)
 
     return run
 
 
-async def _beat(holder: list[Progress]) -> None:
+async def _send_heartbeats(holder: list[Progress]) -> None:
     while True:
-        await asyncio.sleep(INTERVAL)  # first: a step of milliseconds needs no beat, and each costs the server a write
+        await asyncio.sleep(INTERVAL)  # first: short activities need no heartbeat, and each costs the server a write
         activity.heartbeat(*holder)

@@ -1,4 +1,4 @@
-"""What every activity has in common at its edge: one decision on retries, and one log line on failure."""
+"""Activity interceptor: translates exceptions to Temporal failures, logs failures, and notifies a listener."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ from activities.runtime.heartbeat import Progress
 log = structlog.get_logger()
 
 
-#: Steps whose unforeseen failures one worker remembers.
-REMEMBERED = 10_000
+#: Maximum number of activities for which a worker keeps a count of unexpected failures.
+MAX_COUNTED = 10_000
 
 
 class Listener:
-    """Hears how the activities of a worker are doing."""
+    """Receives the events of a worker's activities; all methods do nothing by default."""
 
     def begun(self) -> None:
         """The running activity has begun."""
 
     def progressed(self, progress: Progress) -> None:
-        """The running activity said how far it is."""
+        """The running activity reported progress."""
 
     def failed(self, error: Exception) -> None:
-        """The running activity failed; it may be tried again."""
+        """The running activity failed; it may be retried."""
 
     def stopped(self) -> None:
         """The running activity was canceled."""
 
     def done(self) -> None:
-        """The running activity has its result."""
+        """The running activity returned its result."""
 
 
 class ActivityEdge(Interceptor):
-    """Worker interceptor: activities raise our own errors, Temporal sees ApplicationErrors."""
+    """Worker interceptor that converts exceptions of activities to ApplicationErrors."""
 
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
-        self._unforeseen: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._unexpected: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        """Wrap the execution of every activity."""
+        """Wraps the execution of every activity."""
         return _Inbound(next, self._listener or Listener(), self)
 
     def count(self, exc: Exception) -> int:
-        """How often the running activity has failed in this worker for reasons nobody foresaw.
+        """The number of unexpected failures of the running activity in this worker, including ``exc``.
 
-        Temporal's own count of attempts would not do: it includes those at which a dependency was down.
+        Temporal's own attempt count is not usable: it includes attempts that failed because a dependency was down.
         """
         info = activity.info()
         key = (info.workflow_run_id or "", info.activity_id)
         if isinstance(exc, HoldfastError):
-            return self._unforeseen.get(key, 0)
-        self._unforeseen[key] = self._unforeseen.pop(key, 0) + 1
-        if len(self._unforeseen) > REMEMBERED:
-            self._unforeseen.popitem(last=False)
-        return self._unforeseen[key]
+            return self._unexpected.get(key, 0)
+        self._unexpected[key] = self._unexpected.pop(key, 0) + 1
+        if len(self._unexpected) > MAX_COUNTED:
+            self._unexpected.popitem(last=False)
+        return self._unexpected[key]
 
 
 class _Inbound(ActivityInboundInterceptor):
@@ -83,13 +83,13 @@ class _Inbound(ActivityInboundInterceptor):
             raise
         except ApplicationError:
             raise
-        except Exception as raised:  # noqa: BLE001 - the edge of every activity
+        except Exception as raised:  # noqa: BLE001 - the outermost handler of every activity
             exc = cause_of(raised)
             self._listener.failed(exc)
             error = to_application_error(exc, self._edge.count(exc))
-            foreseen = isinstance(exc, HoldfastError)
+            expected = isinstance(exc, HoldfastError)
             await log.awarning(
-                "step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not foreseen
+                "step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not expected
             )
             raise error from exc
         self._listener.done()

@@ -1,6 +1,6 @@
-"""The event stream of a question, kept in its workflow's history, so that a reader can resume by offset.
+"""The event stream of a question, stored in its workflow's history so that readers can resume by offset.
 
-The one module that knows ``temporalio.contrib.workflow_streams`` (experimental). A workflow makes its
+The only module that uses ``temporalio.contrib.workflow_streams`` (experimental). A workflow creates its
 ``WorkflowStream`` in ``@workflow.init``; activities publish; the API subscribes.
 """
 
@@ -26,20 +26,20 @@ __all__ = ["TOPIC", "Publisher", "WorkflowStream", "length", "subscribe"]
 
 TOPIC = "events"
 
-#: Pieces of text that come within this time travel together: a history event each, not one for each token.
+#: Interval at which events are sent: one history event for each interval instead of one for each token.
 BATCH_SECONDS = 0.1
 
-#: How long a worker may take to say how long a stream is.
+#: Timeout of the query for a stream's length.
 LENGTH_TIMEOUT = timedelta(seconds=2)
 
-#: ``WorkflowStreamClient.get_offset`` asks this, without a timeout.
+#: Query name that ``WorkflowStreamClient.get_offset`` uses (without a timeout).
 _LENGTH_QUERY = "__temporal_workflow_stream_offset"
 
 
 class Publisher:
-    """Publishes events to the stream of the activity's own workflow; the first one goes out at once.
+    """Publishes events to the stream of the activity's workflow; the first event is sent immediately.
 
-    Sends by itself instead of entering the SDK's client: on Python 3.11 that client's exit can wait forever,
+    Runs its own sender task instead of entering the SDK client's context: on Python 3.11 that client's exit can hang,
     because ``asyncio.wait_for`` may lose the cancellation of its flusher.
     """
 
@@ -47,7 +47,7 @@ class Publisher:
         self._client = WorkflowStreamClient.from_within_activity()
         self._topic: TopicHandle[QuestionEvent] = self._client.topic(TOPIC)
         self._unsent: list[QuestionEvent] = []
-        self._news, self._closing = asyncio.Event(), asyncio.Event()
+        self._has_unsent, self._closing = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Publisher:
         self._sender = asyncio.create_task(self._send())
@@ -58,27 +58,30 @@ class Publisher:
         await self._flush()
 
     def publish(self, event: QuestionEvent) -> None:
-        """Add an event; sent within BATCH_SECONDS, in order, exactly once."""
+        """Queues an event; it is sent within BATCH_SECONDS, in order, exactly once."""
         self._unsent.append(event)
-        self._news.set()
+        self._has_unsent.set()
 
     async def close(self) -> list[QuestionEvent]:
-        """Send nothing more. The events that were not sent: the step's result can carry them, a signal less."""
+        """Stops sending and returns the unsent events.
+
+        The activity can return them in its result, which saves a signal to the workflow.
+        """
         await self._stop()
         unsent, self._unsent = self._unsent, []
         return unsent
 
     async def _stop(self) -> None:
         self._closing.set()
-        self._news.set()
+        self._has_unsent.set()
         await self._sender
 
     async def _send(self) -> None:
         while True:
-            await self._news.wait()
+            await self._has_unsent.wait()
             if self._closing.is_set():
                 return
-            self._news.clear()
+            self._has_unsent.clear()
             await self._flush()
             with suppress(TimeoutError):
                 async with asyncio.timeout(BATCH_SECONDS):
@@ -92,21 +95,24 @@ class Publisher:
 
 
 async def length(client: Client, workflow_id: str) -> int:
-    """How many events a question's stream has now. Raises RPCError when there is no run, or no worker to ask."""
+    """The current number of events in a question's stream.
+
+    Raises RPCError when the run does not exist, or no worker answers within LENGTH_TIMEOUT.
+    """
     handle = client.get_workflow_handle(workflow_id)
     return int(await handle.query(_LENGTH_QUERY, result_type=int, rpc_timeout=LENGTH_TIMEOUT))
 
 
 async def subscribe(client: Client, workflow_id: str, offset: int = 0) -> AsyncIterator[tuple[int, QuestionEvent]]:
-    """Events of a question from ``offset`` on, each with its offset; ends after the last event.
+    """Yields (offset, event) of a question's stream from ``offset`` on; ends after the last event.
 
-    Also serves workflows that have ended, as long as Temporal keeps their history.
+    Also works for completed workflows, as long as Temporal retains their history.
     """
     stream = WorkflowStreamClient.create(client, workflow_id)
     items: AsyncIterator[WorkflowStreamItem[QuestionEvent]] = stream.subscribe(
         [TOPIC],
         offset,
-        result_type=cast(type[QuestionEvent], QuestionEvent),  # a union of tagged Structs: msgspec knows which
+        result_type=cast(type[QuestionEvent], QuestionEvent),  # a union of tagged Structs, decoded by tag
         poll_cooldown=timedelta(milliseconds=1),
     )
     async for item in items:

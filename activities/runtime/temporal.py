@@ -1,6 +1,6 @@
-"""Calls to Temporal: the connection, one error table; describing, canceling, signalling, querying and starting runs.
+"""Calls to Temporal: connecting, the error table; describing, canceling, signaling, querying and starting runs.
 
-For activities and for what starts jobs. Workflow definitions act through ``temporalio.workflow`` alone.
+Used by activities and by ``workflows.client``. Workflow definitions only use ``temporalio.workflow``.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from activities.settings import TemporalSettings
 
 T = TypeVar("T")
 
-#: How long a worker may take to answer a query before the state is taken from the server alone.
+#: Timeout of a query; after it, callers use only the state that the server has.
 QUERY_TIMEOUT = timedelta(seconds=2)
 
-#: Temporal's limit on the summary of a run.
+#: Temporal's limit on the summary of a run, in bytes.
 SUMMARY_BYTES = 200
 
 
 class RunNotFound(LookupError):
-    """There is no such run (or schedule), Temporal keeps it no longer, or it has ended and takes no signal."""
+    """The run (or schedule) does not exist, is past its retention, or has ended and accepts no signal."""
 
 
 Translation = type[TemporalUnavailable] | type[TemporalRefused] | type[RunNotFound]
 
-#: The error table: what the server's status means. Outages pass by themselves; what is refused, an operator mends.
+#: The error table, by gRPC status. Unavailable is retried; refused needs an operator.
 ERRORS: dict[RPCStatusCode, Translation] = {
     RPCStatusCode.CANCELLED: TemporalUnavailable,
     RPCStatusCode.UNKNOWN: TemporalUnavailable,
@@ -66,14 +66,15 @@ ERRORS: dict[RPCStatusCode, Translation] = {
 }
 
 
-#: What the SDK says when the server refuses its first call: a status in the shape of the Rust core.
-_GREETING = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
+#: The status in the SDK's message when the server rejects its first call, as the Rust core formats it.
+_FIRST_CALL_STATUS = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
 
 
 async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
-    """A client that speaks our contracts. ``lazy`` connects at the first call, so that an API can start without.
+    """A client with the msgspec data converter.
 
-    Raises SettingsError, and, unless it is lazy, TemporalUnavailable and TemporalRefused.
+    ``lazy`` connects at the first call, so that the API can start while Temporal is down. Raises SettingsError, and,
+    unless ``lazy``, TemporalUnavailable and TemporalRefused.
     """
     config = settings.connection()
     async with translated():
@@ -82,7 +83,7 @@ async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Ru
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
-    """Around calls to Temporal: raises TemporalUnavailable, TemporalRefused and RunNotFound for what they raise."""
+    """Translates exceptions of Temporal calls into TemporalUnavailable, TemporalRefused and RunNotFound."""
     try:
         yield
     except RPCError as exc:
@@ -92,7 +93,7 @@ async def translated() -> AsyncIterator[None]:
 
 
 def error_of(exc: RPCError) -> TemporalUnavailable | TemporalRefused | RunNotFound:
-    """What an error of the server means; a namespace that is not there is no missing run."""
+    """The translation of a server error; a missing namespace is TemporalRefused, not RunNotFound."""
     kind = ERRORS[exc.status]
     if kind is TemporalUnavailable:
         return TemporalUnavailable()
@@ -102,11 +103,11 @@ def error_of(exc: RPCError) -> TemporalUnavailable | TemporalRefused | RunNotFou
 
 
 def _of_connection(exc: RuntimeError | TimeoutError) -> TemporalUnavailable | TemporalRefused:
-    """What it means that there is no connection, at once or at a lazy client's first call."""
-    said = _GREETING.search(str(exc))
-    refused = {status.name.replace("_", "").lower() for status, kind in ERRORS.items() if kind is TemporalRefused}
-    if said is not None and said[1].lower() in refused:
-        return TemporalRefused(detail=said[2] or said[1])
+    """The translation of a failed connection, made at once or by a lazy client's first call."""
+    status = _FIRST_CALL_STATUS.search(str(exc))
+    refused = {code.name.replace("_", "").lower() for code, kind in ERRORS.items() if kind is TemporalRefused}
+    if status is not None and status[1].lower() in refused:
+        return TemporalRefused(detail=status[2] or status[1])
     return TemporalUnavailable()
 
 
@@ -115,9 +116,9 @@ def _names_namespace(exc: RPCError) -> bool:
 
 
 async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
-    """The latest run of a workflow; None if there never was one, or Temporal keeps it no longer.
+    """The latest run of a workflow; None if there is none, or it is past its retention.
 
-    Raises TemporalUnavailable and TemporalRefused, as every function here.
+    Raises TemporalUnavailable and TemporalRefused, like every function here.
     """
     try:
         async with translated():
@@ -127,15 +128,15 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
 
 
 async def is_running(client: Client, workflow_id: str) -> bool:
-    """Whether a workflow goes on."""
+    """Whether the latest run of a workflow is running."""
     run = await describe(client, workflow_id)
     return run is not None and run.status is WorkflowExecutionStatus.RUNNING
 
 
 async def cancel(client: Client, workflow_id: str, actor: str = "") -> bool:
-    """Ask a run to stop; False when there is none. One that has ended stays as it is.
+    """Requests cancellation of a run; False when there is none. A run that has ended is left unchanged.
 
-    The request's reason in the history is ``by`` the actor.
+    The history records the reason ``by <actor>``.
     """
     try:
         async with translated():
@@ -146,7 +147,7 @@ async def cancel(client: Client, workflow_id: str, actor: str = "") -> bool:
 
 
 async def signal(client: Client, workflow_id: str, name: str, *arguments: object) -> bool:
-    """Send a signal to a run; False when there is none, or it has ended."""
+    """Sends a signal to a run; False when there is none, or it has ended."""
     try:
         async with translated():
             await client.get_workflow_handle(workflow_id).signal(name, args=arguments)
@@ -156,14 +157,14 @@ async def signal(client: Client, workflow_id: str, name: str, *arguments: object
 
 
 async def query(client: Client, workflow_id: str, name: str, answer: type[T]) -> T | None:
-    """What a run answers to a query, within QUERY_TIMEOUT; None when there is no run, or no worker to ask."""
+    """The result of a query; None when there is no run, or no worker answers within QUERY_TIMEOUT."""
     handle = client.get_workflow_handle(workflow_id)
     async with translated():
         try:
-            found: T = await handle.query(name, result_type=answer, rpc_timeout=QUERY_TIMEOUT)
+            result: T = await handle.query(name, result_type=answer, rpc_timeout=QUERY_TIMEOUT)
         except RPCError:
             return None
-    return found
+    return result
 
 
 async def start(
@@ -179,13 +180,14 @@ async def start(
     first_signal: str | None = None,
     signal_arguments: Sequence[object] = (),
 ) -> str:
-    """Start a workflow, by its run method or its type's name; its id.
+    """Starts a workflow, given its run method or type name, and returns its id.
 
-    One that runs already goes on, and gets ``first_signal`` too. ``reuse`` says whether one that has ended begins anew.
+    If it is already running, only ``first_signal`` is sent. ``reuse`` decides whether a closed workflow is started
+    again.
     """
     run: Any = workflow
     async with translated():
-        with suppress(WorkflowAlreadyStartedError):  # it ran already, to a good end
+        with suppress(WorkflowAlreadyStartedError):  # it has already completed
             await client.start_workflow(
                 run,
                 job,
@@ -204,7 +206,7 @@ async def start(
 def attributes(
     knowledge_base: str | None, actor: str, document_id: str | None = None, stage: str = "queued"
 ) -> TypedSearchAttributes:
-    """The search attributes with which a run begins; what is None is left out."""
+    """The initial search attributes of a run; None values are left out."""
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(OWNER, actor),
         SearchAttributePair(STAGE, stage),

@@ -1,1 +1,1 @@
-"""Untrusted files are read in child processes that may die."""
+"""Reads untrusted files in child processes that may crash, hang or run out of memory."""

@@ -1,4 +1,4 @@
-"""What a worker, its fork server and the children say to each other."""
+"""The messages between a worker, its fork server and the children."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ import msgspec
 
 from activities.errors import Reason
 
-FRAME = struct.Struct("<cQ")
-
-
-STATUS = struct.Struct("<iQ")  # wait status, peak resident set in KiB
+FRAME = struct.Struct("<cQ")  # kind (Q request, P progress, R result, E error), bytes of the payload that follows
+STATUS = struct.Struct("<iQ")  # wait status and peak resident set in KiB of a child that ended; sent on its lease
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a child may use: wall-clock (and CPU) seconds, and MiB on top of what it starts with."""
+    """Limits of one call: wall-clock (and CPU) seconds, and MiB of memory beyond what the child starts with."""
 
     seconds: float
     memory_mb: int
 
 
 class Progress(Protocol):
-    """Called now and then with how much is done."""
+    """Progress callback: receives the units done and their total."""
 
     def __call__(self, done: int, total: int) -> None: ...
 
 
 class Failure(msgspec.Struct):
-    """A child's HoldfastError, by class name and reason."""
+    """A HoldfastError that a child raised, as class name and reason."""
 
     kind: str
     reason: Reason

@@ -1,21 +1,21 @@
-"""Functions run in child processes that may crash, hang or eat memory without harm to the worker.
+"""Runs functions in child processes that may crash, hang or exhaust memory without harm to the worker.
 
 ::
 
     worker ──control──► fork server ──fork──► child
        │                     │                  │
-       ├──────── lease ──────┘                  │   closed by the worker: the server kills the child
-       └──────── job ───────────────────────────┘   request in; progress and result out
+       ├──────── lease ──────┘                  │   the worker closes it: the server kills the child
+       └──────── channel ───────────────────────┘   request in; progress and result out
 
-The fork server is one process for each worker: it imports the readers once and then forks a fresh child in
-about ten milliseconds for every document. (``multiprocessing``'s own fork server imports the worker's main
-module again in each child, which takes a second.) Whatever happens, the child dies: when its lease is
-closed, when the worker dies (the control socket closes), and when the server dies (``PR_SET_PDEATHSIG``).
+Each worker has one fork server process. It imports the readers once and then forks a fresh child for every
+document in about ten milliseconds. (``multiprocessing``'s own fork server imports the worker's main module again
+in each child, which takes a second.) No child outlives its purpose: it is killed when its lease is closed, when the
+worker dies (the control socket closes), and when the server dies (``PR_SET_PDEATHSIG``).
 
-A fork costs several times what reading a page of plain text does. So calls that are said to be ``harmless`` may
-follow each other in one child; no other call ever shares one.
+A fork costs several times as much as reading a page of plain text. Calls that the caller declares ``harmless``
+therefore reuse a child that has served only harmless calls; every other call gets a child of its own.
 
-Results cross as msgpack, decoded to the function's declared return type, never as pickle: a file that takes
+Results travel as msgpack, decoded to the function's declared return type, never as pickle: a file that takes
 over a child must not run code in the worker.
 """
 
@@ -41,19 +41,19 @@ from activities.sandbox.protocol import FRAME, STATUS, Failure, Limits, Progress
 R = TypeVar("R")
 
 PRELOAD = ("activities.ingest.preload",)
-"""Modules that the fork server imports before it forks."""
+"""Modules that the fork server imports before it forks the first child."""
 
 _FORK_SERVER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from activities.sandbox.server import serve; serve(sys.argv[2:])"
 )
-_LOST_AFTER = 2  # a fork server that dies is no document's fault, unless it happens again
-_CALLS_OF_A_CHILD = 50
-_NEAR_LIMIT = 0.8
+_SERVER_ATTEMPTS = 2  # a fork server's death is blamed on the document only when it happens twice
+_MAX_CALLS_PER_CHILD = 50
+_NEAR_LIMIT = 0.8  # of the memory limit: a child killed above this share counts as out of memory
 
 
 class _ServerLost(Exception):
-    """The fork server died before it could say how the child ended."""
+    """The fork server died before it reported the child's exit status."""
 
 
 async def run_isolated(
@@ -63,57 +63,57 @@ async def run_isolated(
     on_progress: Progress | None = None,
     harmless: bool = False,
 ) -> R:
-    """``function(*args, progress)`` in a child process; its arguments are pickled, its result is msgpack.
+    """Runs ``function(*args, progress)`` in a child process; arguments travel as pickle, the result as msgpack.
 
-    The child is a fresh one, or, for a ``harmless`` call (one that could not take a child over), one that has
-    done nothing but harmless calls. ``on_progress`` is called on the event loop. Cancelling kills the child.
-    Raises what the child raised of our own errors; ParserTimedOut, DocumentTooLarge (memory) or ParserCrashed
-    for everything else.
+    The child is fresh. A ``harmless`` call (its input cannot take over the process) may also reuse a child that has
+    served only harmless calls. ``on_progress`` is called on the event loop. Cancellation kills the child.
+    Raises the HoldfastErrors that the child raised, and ParserTimedOut, DocumentTooLarge (memory) or ParserCrashed
+    for every other failure.
     """
     request = pickle.dumps((function, args, limits, harmless))
     call = _Call(request, get_type_hints(function)["return"], limits, on_progress, harmless)
-    for attempt in range(_LOST_AFTER):
-        server = await asyncio.to_thread(_started)
+    for attempt in range(_SERVER_ATTEMPTS):
+        server = await asyncio.to_thread(_running_server)
         try:
-            answer: R = await _run(server, call)
-            return answer
+            result: R = await _run(server, call)
+            return result
         except _ServerLost as exc:
             await asyncio.to_thread(close, server)
-            if attempt + 1 == _LOST_AFTER:
+            if attempt + 1 == _SERVER_ATTEMPTS:
                 raise ParserCrashed(detail=Phrase.PROCESS_LOST) from exc
     raise AssertionError("unreachable")
 
 
 async def _run(server: _ForkServer, call: _Call) -> Any:
-    kept = server.kept() if call.harmless else None
-    if kept is not None:
+    idle = server.take_idle() if call.harmless else None
+    if idle is not None:
         try:
-            return await _run_in(kept, server, call)
+            return await _run_in(idle, server, call)
         except (ParserCrashed, _ServerLost):
-            pass  # it may have been killed while it waited: a fresh one will tell
+            pass  # it may have been killed while idle: a fresh child shows whether the call is at fault
     return await _run_in(server.fork(), server, call)
 
 
 async def _run_in(child: _Child, server: _ForkServer, call: _Call) -> Any:
-    keep = False
+    reusable = False
     try:
         async with asyncio.timeout(call.limits.seconds) as timer:
-            answer = await child.answer(call)
-        keep = call.harmless
-        return answer
+            result = await child.run(call)
+        reusable = call.harmless
+        return result
     except TimeoutError as exc:
         if timer.expired():
             raise ParserTimedOut(seconds=f"{call.limits.seconds:g}") from exc
         raise
     finally:
-        if keep:
-            server.keep(child)
+        if reusable:
+            server.release(child)
         else:
             child.end()
 
 
 class _Call(NamedTuple):
-    """A request, and what is to be done with its answer."""
+    """An encoded request, and how its result is decoded, limited and reported."""
 
     request: bytes
     returns: Any
@@ -125,21 +125,21 @@ class _Call(NamedTuple):
 class _Child:
     """The worker's end of one child process."""
 
-    def __init__(self, job: socket.socket, lease: socket.socket) -> None:
-        self._job, self._lease = job, lease
+    def __init__(self, channel: socket.socket, lease: socket.socket) -> None:
+        self._channel, self._lease = channel, lease
         self.calls = 0
-        for each in (job, lease):
-            each.setblocking(False)
+        for end in (channel, lease):
+            end.setblocking(False)
 
-    async def answer(self, call: _Call) -> Any:
-        """What the child makes of a call. Raises the reader's error, or what the child died of."""
+    async def run(self, call: _Call) -> Any:
+        """The decoded result of a call. Raises the reader's error, or the cause of the child's death."""
         self.calls += 1
         loop = asyncio.get_running_loop()
         try:
-            await loop.sock_sendall(self._job, FRAME.pack(b"Q", len(call.request)) + call.request)
+            await loop.sock_sendall(self._channel, FRAME.pack(b"Q", len(call.request)) + call.request)
             while True:
-                kind, length = FRAME.unpack(await _receive(self._job, FRAME.size))
-                payload = await _receive(self._job, length)
+                kind, length = FRAME.unpack(await _receive(self._channel, FRAME.size))
+                payload = await _receive(self._channel, length)
                 if kind == b"P" and call.on_progress is not None:
                     call.on_progress(*msgspec.msgpack.decode(payload, type=tuple[int, int]))
                 elif kind == b"E":
@@ -150,13 +150,13 @@ class _Child:
             raise await _cause_of_death(self._lease, call.limits) from exc
 
     def end(self) -> None:
-        """Close the lease, and the server kills what is left."""
+        """Closes the lease, upon which the server kills the child if it still runs."""
         self._lease.close()
-        self._job.close()
+        self._channel.close()
 
 
 async def _receive(stream: socket.socket, length: int) -> bytearray:
-    """Exactly so many bytes. Raises EOFError when there are no more."""
+    """Exactly ``length`` bytes. Raises EOFError when the stream ends before."""
     loop, received, end = asyncio.get_running_loop(), bytearray(length), 0
     while end < length:
         count = await loop.sock_recv_into(stream, memoryview(received)[end:])
@@ -167,18 +167,19 @@ async def _receive(stream: socket.socket, length: int) -> bytearray:
 
 
 def _error(failure: Failure, limits: Limits) -> HoldfastError:
-    """The child's error as its own class again."""
+    """The child's error as an instance of its own class."""
     if failure.kind == MemoryError.__name__:
         return _too_large(limits)
-    kind = next((kind for kind in _family(HoldfastError) if kind.__name__ == failure.kind), ParserCrashed)
+    kind = next((kind for kind in _with_subclasses(HoldfastError) if kind.__name__ == failure.kind), ParserCrashed)
     return kind(**failure.reason.params)
 
 
-def _family(kind: type[HoldfastError]) -> list[type[HoldfastError]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in _family(child))]
+def _with_subclasses(kind: type[HoldfastError]) -> list[type[HoldfastError]]:
+    return [kind, *(subclass for child in kind.__subclasses__() for subclass in _with_subclasses(child))]
 
 
 async def _cause_of_death(lease: socket.socket, limits: Limits) -> Exception:
+    """The error for a child that ended without a result, from the exit status that the server sends."""
     try:
         raw = await asyncio.get_running_loop().sock_recv(lease, STATUS.size)
     except ConnectionError:
@@ -186,14 +187,14 @@ async def _cause_of_death(lease: socket.socket, limits: Limits) -> Exception:
     if len(raw) < STATUS.size:
         return _ServerLost()
     status, peak_kib = STATUS.unpack(raw)
-    number = status & 0x7F
-    if number == 0:
+    signal_number = status & 0x7F
+    if signal_number == 0:
         return ParserCrashed(detail=Phrase.PROCESS_ENDED, status=status >> 8)
-    if number == signal.SIGXCPU:
+    if signal_number == signal.SIGXCPU:
         return ParserTimedOut(seconds=f"{limits.seconds:g}")
     if peak_kib >= _NEAR_LIMIT * limits.memory_mb * 1024:
         return _too_large(limits)
-    name = signal.Signals(number).name
+    name = signal.Signals(signal_number).name
     return ParserCrashed(detail=Phrase.PROCESS_KILLED if name == "SIGKILL" else name)
 
 
@@ -202,62 +203,62 @@ def _too_large(limits: Limits) -> DocumentTooLarge:
 
 
 class _ForkServer:
-    """The worker's end of its fork server. Starting takes milliseconds; the server imports on its own time."""
+    """The worker's end of its fork server. Starting takes milliseconds; the server imports in the background."""
 
     def __init__(self) -> None:
-        self._kept: list[_Child] = []
-        self._control, theirs = socket.socketpair()
-        with theirs:
+        self._idle: list[_Child] = []
+        self._control, server_control = socket.socketpair()
+        with server_control:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and code
                 [sys.executable, "-c", _FORK_SERVER, json.dumps(sys.path), *PRELOAD],
-                stdin=theirs.fileno(),
+                stdin=server_control.fileno(),
                 stdout=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C reaches the worker, which lets documents finish
+                process_group=0,  # Ctrl-C must reach only the worker, which lets documents finish
             )
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the server process runs."""
         return self._process.poll() is None
 
     def fork(self) -> _Child:
-        """A new child; does not wait for it."""
-        job, child_job = socket.socketpair()
+        """Requests a new child and returns without waiting for it."""
+        channel, child_channel = socket.socketpair()
         lease, child_lease = socket.socketpair()
-        with child_job, child_lease:
+        with child_channel, child_lease:
             try:
-                socket.send_fds(self._control, [b"F"], [child_job.fileno(), child_lease.fileno()])
+                socket.send_fds(self._control, [b"F"], [child_channel.fileno(), child_lease.fileno()])
             except OSError as exc:
-                job.close()
+                channel.close()
                 lease.close()
                 raise _ServerLost() from exc
-        return _Child(job, lease)
+        return _Child(channel, lease)
 
-    def keep(self, child: _Child) -> None:
-        """Let it wait for the next harmless call, unless it has had its share: whatever it gathered goes with it."""
-        if child.calls < _CALLS_OF_A_CHILD:
-            self._kept.append(child)
+    def release(self, child: _Child) -> None:
+        """Keeps a child for the next harmless call; ends it after its last one, so that leaks do not add up."""
+        if child.calls < _MAX_CALLS_PER_CHILD:
+            self._idle.append(child)
         else:
             child.end()
 
-    def kept(self) -> _Child | None:
-        """A child that waits for a harmless call."""
-        return self._kept.pop() if self._kept else None
+    def take_idle(self) -> _Child | None:
+        """An idle child that has served only harmless calls, if there is one."""
+        return self._idle.pop() if self._idle else None
 
     def close(self) -> None:
-        """Stop the server and, with it, every child."""
-        for child in self._kept:
+        """Stops the server and, with it, every child."""
+        for child in self._idle:
             child.end()
         self._control.close()
         self._process.wait()
 
 
 _lock = threading.Lock()
-_current: list[_ForkServer] = []  # the one of this process, or none
+_current: list[_ForkServer] = []  # the fork server of this process, if it runs
 
 
-def _started() -> _ForkServer:
-    """The fork server of this process, started on first use and again when it has died."""
+def _running_server() -> _ForkServer:
+    """The fork server of this process, started on first use and again after its death."""
     with _lock:
         if not (_current and _current[0].alive):
             for dead in _current:
@@ -267,14 +268,14 @@ def _started() -> _ForkServer:
 
 
 def warm() -> None:
-    """Start the fork server ahead of the first document: its imports take seconds."""
-    _started()
+    """Starts the fork server ahead of the first document: its imports take seconds."""
+    _running_server()
 
 
 def close(server: _ForkServer | None = None) -> None:
-    """Stop the fork server (only if it is ``server``, when one is given), and wait for it.
+    """Stops the fork server and waits for its end; with ``server`` given, only if that one is current.
 
-    A worker calls this on its way out, though its death does the same.
+    A worker calls this at shutdown; its death has the same effect.
     """
     with _lock:
         if _current and server in (None, _current[0]):

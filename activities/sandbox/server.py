@@ -1,4 +1,4 @@
-"""The fork server's and the child's side of ``activities.sandbox.runner``. Runs in processes of their own."""
+"""The fork server and its children: the other side of ``activities.sandbox.runner``, in separate processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGE = resource.getpagesize()
 
 
 def serve(preload: list[str]) -> None:
-    """Fork a child for each request on standard input, until that closes."""
+    """Imports ``preload``, then forks a child for each request on standard input until that closes."""
     for module in preload:
         import_module(module)
     gc.collect()
@@ -39,7 +39,7 @@ def serve(preload: list[str]) -> None:
 
 
 class _Server:
-    """One thread, no locks: it only forks, kills and reaps."""
+    """Forks, kills and reaps children; one thread, no locks."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -47,7 +47,7 @@ class _Server:
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
-        """Until the worker is gone; then kill what still runs."""
+        """Serves until the control socket closes, then kills the children that still run."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
@@ -74,17 +74,17 @@ class _Server:
             return False
         if not data:
             return False
-        job, lease = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
+        channel, lease = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
         server = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._become_child(job, lease, server)
-        job.close()
+            self._become_child(channel, lease, server)
+        channel.close()
         self._leases[pid] = lease
         self._selector.register(lease, selectors.EVENT_READ, ("lease", pid))
         return True
 
-    def _become_child(self, job: socket.socket, lease: socket.socket, server: int) -> NoReturn:
+    def _become_child(self, channel: socket.socket, lease: socket.socket, server: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
@@ -93,12 +93,12 @@ class _Server:
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, _CONTROL_FD)
         _die_with(server)
-        _child(job)
+        _child(channel)
 
     def _kill(self, data: tuple[str, int]) -> None:
-        """The worker closed the lease (nothing is ever written to it): the child's work is not wanted."""
+        """Kills a child whose lease the worker closed (the worker never writes to it)."""
         _, pid = data
-        os.kill(pid, signal.SIGKILL)  # not yet reaped, so the number is still its own
+        os.kill(pid, signal.SIGKILL)  # not yet reaped, so the pid is still its own
         self._selector.unregister(self._leases[pid])
 
     def _kill_all(self) -> None:
@@ -107,13 +107,13 @@ class _Server:
 
     def _reap(self) -> None:
         for pid in list(self._leases):
-            found, status, usage = os.wait4(pid, os.WNOHANG)
-            if not found:
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if not ended:
                 continue
             with self._leases.pop(pid) as lease:
                 if lease in self._selector.get_map():
                     self._selector.unregister(lease)
-                with suppress(OSError):  # the worker may no longer ask
+                with suppress(OSError):  # the worker may have closed its end
                     lease.send(STATUS.pack(status, usage.ru_maxrss))
 
 
@@ -126,76 +126,77 @@ def _drain(fd: int) -> None:
 
 
 def _die_with(server: int) -> None:
-    """Ask the kernel to end this process with its parent."""
+    """Makes the kernel kill this process when its parent dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != server:
         os._exit(1)
 
 
-def _child(job: socket.socket) -> NoReturn:
-    """Answer a request, and, as long as they are harmless, those that follow; never returns."""
+def _child(channel: socket.socket) -> NoReturn:
+    """Serves one request, or several as long as all are harmless, then exits the process."""
     status = 0
     try:
-        with job.makefile("rb") as stream:
-            while _serve_one(job, stream):
+        with channel.makefile("rb") as stream:
+            while _serve_one(channel, stream):
                 pass
-    except (OSError, struct.error):  # the worker has gone
+    except (OSError, struct.error):  # the worker closed the channel
         status = 1
     finally:
         os._exit(status)
 
 
-def _serve_one(job: socket.socket, stream: BinaryIO) -> bool:
-    """One request and its answer; whether the child may take another."""
+def _serve_one(channel: socket.socket, stream: BinaryIO) -> bool:
+    """Serves one request; whether the child may take another."""
     head = stream.read(FRAME.size)
     if not head:
         return False
     _, length = FRAME.unpack(head)
-    kind, answer, harmless = _answer(job, stream.read(length))
-    job.sendall(FRAME.pack(kind, len(answer)) + answer)
+    kind, payload, harmless = _answer(channel, stream.read(length))
+    channel.sendall(FRAME.pack(kind, len(payload)) + payload)
     return harmless
 
 
-def _answer(job: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]:
+def _answer(channel: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]:
+    """Runs the request; the kind of the answer, its payload, and whether the child may be reused."""
     try:
         function, args, limits, harmless = pickle.loads(request)  # noqa: S301 — from our own worker
         _restrict(limits, last=not harmless)
-        result = function(*args, _Reporter(job))
+        result = function(*args, _Reporter(channel))
         return b"R", msgspec.msgpack.encode(result), harmless
     except HoldfastError as exc:
         failure = Failure(type(exc).__name__, exc.reason)
     except MemoryError:
         failure = Failure(MemoryError.__name__, Reason("memory"))
-    except Exception as exc:  # noqa: BLE001 — the process edge: whatever a reader raises is a crash of the parser
+    except Exception as exc:  # noqa: BLE001 — the process edge: an unexpected exception is a parser crash
         failure = Failure(ParserCrashed.__name__, ParserCrashed(detail=f"{type(exc).__name__}: {exc}").reason)
     return b"E", msgspec.msgpack.encode(failure), False
 
 
 def _restrict(limits: Limits, *, last: bool) -> None:
-    """Address space on top of what is mapped, CPU time on top of what was used, and no core files.
+    """Limits address space beyond what is mapped and CPU time beyond what is used; disables core files.
 
-    The limit of CPU time that nothing can be done about is set with the ``last`` call: it could not be raised again.
+    The hard CPU limit is set only with the child's ``last`` call, because a process cannot raise it again.
     """
     with open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * _PAGE
-    _, most = resource.getrlimit(resource.RLIMIT_AS)  # of an earlier call: what that one left behind counts
+    _, previous = resource.getrlimit(resource.RLIMIT_AS)  # of an earlier call: memory that it leaked counts
     allowed = mapped + limits.memory_mb * 1024 * 1024
-    allowed = allowed if most == resource.RLIM_INFINITY else min(allowed, most)
+    allowed = allowed if previous == resource.RLIM_INFINITY else min(allowed, previous)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    more = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
-    seconds = int(used.ru_utime + used.ru_stime + more) + 1
+    budget = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
+    seconds = int(used.ru_utime + used.ru_stime + budget) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5 if last else hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class _Reporter:
-    """Sends progress to the worker, but not more often than anybody looks."""
+    """Sends progress to the worker, at most every ``_PROGRESS_SECONDS``; the last report is always sent."""
 
-    def __init__(self, job: socket.socket) -> None:
-        self._job = job
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
         self._next = 0.0
 
     def __call__(self, done: int, total: int) -> None:
@@ -203,4 +204,4 @@ class _Reporter:
         if now >= self._next or done == total:
             self._next = now + _PROGRESS_SECONDS
             payload: Any = msgspec.msgpack.encode((done, total))
-            self._job.sendall(FRAME.pack(b"P", len(payload)) + payload)
+            self._channel.sendall(FRAME.pack(b"P", len(payload)) + payload)

@@ -1,8 +1,8 @@
-"""The blob store: immutable objects named by what they were made from. A local folder or S3, by URL.
+"""The blob store: immutable objects whose keys are derived from their inputs. A local folder or S3, by URL.
 
 ``activities.stores.blob_keys`` has the keys.
 
-Errors of obstore become ``BlobsUnavailable`` (waited for) or ``KeyError`` (no such blob).
+Errors of obstore become ``BlobsUnavailable`` (retried) or ``KeyError`` (no such blob).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @contextmanager
 def _translated(key: str) -> Iterator[None]:
-    """The error table: what obstore raises → what we raise, most specific first."""
+    """The error table: exceptions of obstore → exceptions of this module, most specific first."""
     try:
         yield
     except (NotFoundError, FileNotFoundError) as exc:
@@ -53,13 +53,13 @@ class Blobs:
             self._store = from_url(url)
 
     async def ping(self) -> None:
-        """Raise BlobsUnavailable unless the store answers."""
+        """Raises BlobsUnavailable unless the store responds."""
         with _translated("ping"):
             async for _ in obstore.list(self._store, prefix="ping"):
                 break
 
     async def exists(self, key: str) -> bool:
-        """Whether there is such a blob."""
+        """Whether the blob exists."""
         try:
             with _translated(key):
                 await obstore.head_async(self._store, key)
@@ -68,24 +68,24 @@ class Blobs:
         return True
 
     async def size(self, key: str) -> int:
-        """The blob's length in bytes. Raises KeyError when there is none."""
+        """The blob's length in bytes. Raises KeyError when it does not exist."""
         with _translated(key):
             return int((await obstore.head_async(self._store, key))["size"])
 
     async def get(self, key: str) -> bytes:
-        """The whole blob. Raises KeyError when there is none."""
+        """The whole blob. Raises KeyError when it does not exist."""
         with _translated(key):
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
 
     async def put(self, key: str, data: bytes | IO[bytes]) -> None:
-        """Store a blob; a file is sent in pieces, so that memory stays flat. Storing again changes nothing."""
+        """Stores a blob; idempotent. A file is uploaded in parts, so that memory use is constant."""
         with _translated(key):
-            # A few pieces under way instead of obstore's twelve: an upload of any size costs about 20 MB.
+            # Three parts in flight instead of obstore's default of twelve: an upload of any size takes about 20 MB.
             await obstore.put_async(self._store, key, data, chunk_size=5 << 20, max_concurrency=3)
 
     async def create(self, key: str, data: bytes) -> bool:
-        """Store a blob unless there is one; whether there was none."""
+        """Stores a blob unless it exists; True when it was created."""
         try:
             with _translated(key):
                 await obstore.put_async(self._store, key, data, mode="create", use_multipart=False)
@@ -96,21 +96,24 @@ class Blobs:
         return True
 
     async def load(self, key: str, kind: type[T]) -> T:
-        """A msgpack blob as ``kind``."""
+        """Decodes a msgpack blob as ``kind``. Raises KeyError when it does not exist."""
         return msgspec.msgpack.decode(await self.get(key), type=kind)
 
     async def save(self, key: str, value: object) -> None:
-        """Store ``value`` as msgpack."""
+        """Stores ``value`` as msgpack."""
         await self.put(key, msgspec.msgpack.encode(value))
 
     async def download(self, key: str, path: Path) -> None:
-        """Write a blob to a local file, in pieces. Raises KeyError when there is none."""
+        """Writes a blob to a local file, in pieces of about 1 MiB. Raises KeyError when it does not exist."""
         with _translated(key), path.open("wb") as file:
             async for piece in self.stream(key):
                 file.write(piece)
 
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from ``start`` up to ``end`` (exclusive), in pieces of about 1 MiB."""
+        """Yields the bytes from ``start`` up to ``end`` (exclusive), in pieces of at most 1 MiB.
+
+        Raises KeyError when the blob does not exist.
+        """
         with _translated(key):
             stop = await self.size(key) if end is None else end
             for offset in range(start, stop, 1 << 20):
@@ -118,18 +121,18 @@ class Blobs:
                 yield bytes(piece)
 
     async def list(self, prefix: str) -> list[str]:
-        """Keys under a prefix (a whole path segment)."""
+        """All keys under a prefix, which consists of whole path segments."""
         with _translated(prefix):
             return [meta["path"] async for batch in obstore.list(self._store, prefix=prefix) for meta in batch]
 
     async def entries(self, prefix: str) -> AsyncIterator[Sequence[Entry]]:
-        """Key and age of all blobs under a prefix, some hundred at a time, in no order."""
+        """Yields key and modification time of all blobs under a prefix, up to 500 at a time, unordered."""
         with _translated(prefix):
             async for batch in obstore.list(self._store, prefix=prefix, chunk_size=500):
                 yield [Entry(meta["path"], meta["last_modified"]) for meta in batch]
 
     async def delete(self, key: str) -> None:
-        """Remove a blob; removing what is not there is fine."""
+        """Deletes a blob; does nothing when it does not exist."""
         try:
             with _translated(key):
                 await obstore.delete_async(self._store, key)

@@ -1,4 +1,4 @@
-"""The stores of a process: one client of each external service."""
+"""The stores of a process: one client for each external service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from activities.stores.triton import Triton
 
 @dataclass(frozen=True)
 class Stores:
-    """One client of each external service."""
+    """One client for each external service."""
 
     blobs: Blobs
     catalog: Catalog
@@ -25,9 +25,9 @@ class Stores:
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings, *, interactive: bool = False) -> AsyncIterator[Stores]:
-        """Build the clients, none of which connects before it is used; close them at the end.
+        """Creates the clients, which connect on first use, and closes them at the end.
 
-        ``interactive`` is for processes in which people wait for every write.
+        ``interactive`` is for processes whose catalogue writes are latency-sensitive: they make no SQLite checkpoints.
         """
         stores = cls(
             blobs=Blobs(settings.blobs_url),

@@ -1,12 +1,12 @@
 """Milvus: one collection for each index generation, one row for each chunk.
 
 A row is ``id`` (``<document>:<version>:<ordinal>``), ``document_id``, ``version``, ``ordinal``, ``page``,
-``section``, ``text``, ``dense`` (the embedding) and ``sparse`` (BM25 weights, made by Milvus from ``text``).
-Which rows may be shown is the catalogue's to say; this module neither knows nor decides it.
+``section``, ``text``, ``dense`` (the embedding) and ``sparse`` (BM25 weights, computed by Milvus from ``text``).
+The catalogue decides which rows are visible; this module does not.
 
-Errors: ``MilvusUnavailable`` (waited for), or ``KeyError`` for a collection that does not exist. Filters are
-built from the catalogue's own ids (32 hexadecimal digits, checked here), never from a client's strings:
-Milvus Lite 2.5 does not know expression parameters (``filter_params``).
+Errors: ``MilvusUnavailable`` (retried), or ``KeyError`` for a collection that does not exist. Filters are built from
+the catalogue's own ids (32 hexadecimal digits, validated here), never from a client's strings: Milvus Lite 2.5 does
+not support expression parameters (``filter_params``).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from pymilvus.exceptions import CollectionNotExistException, MilvusException, Pa
 from activities.errors import MilvusUnavailable, first_line
 from activities.stores.vectors import Vectors
 
-#: Seconds that one call may take.
+#: Timeout of one call, in seconds.
 TIMEOUT = 30.0
 
 #: Longest text and heading path of a row, in UTF-8 bytes (Milvus' own limit is 65,535).
 MAX_TEXT_BYTES = 65_535
 MAX_SECTION_BYTES = 2_048
 
-#: One analyzer for both languages: jieba segments Chinese and passes words of other scripts through, which
-#: are then lower-cased, stripped of accents and stop words, and stemmed. XQuAD R@1: .925 English, .909 Chinese.
+#: One analyzer for both languages: jieba segments Chinese and keeps words of other scripts, which are then
+#: lower-cased, stripped of accents and stop words, and stemmed. XQuAD R@1: .925 English, .909 Chinese.
 ANALYZER: dict[str, Any] = {
     "tokenizer": "jieba",
     "filter": [
@@ -48,38 +48,38 @@ ANALYZER: dict[str, Any] = {
     ],
 }
 
-#: An id as the catalogue makes them: nothing else can get into a filter.
+#: An id of the catalogue; filters accept nothing else.
 ID = re.compile(r"[0-9a-f]{32}")
 
-#: An id of a row as the index step makes them.
+#: An id of a row (see ``row_id``).
 ROW_ID = re.compile(r"[0-9a-f]{32}:\d+:\d+")
 
-#: What a search hears of a collection that somebody is making in this moment, which takes several calls.
+#: Errors of a search in a collection that is still being created, which takes several calls.
 UNFINISHED = re.compile(r"index not found|collection not loaded|invalid parameter")
 
-#: The indexes of a collection, each named as its field.
+#: The indexes of a collection, each named like its field.
 INDEXES: dict[str, dict[str, str]] = {
     "dense": {"index_type": "AUTOINDEX", "metric_type": "COSINE"},
     "sparse": {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"},
 }
 
-#: Documents that one filter names.
+#: Maximum number of documents in one filter.
 DOCUMENTS_AT_ONCE = 10_000
 
-#: Rows that one page of a scan has; Milvus allows 16,384.
+#: Rows per page of a scan; Milvus allows 16,384.
 SCAN_PAGE = 10_000
 
-#: Milvus Lite ends connections that ping more often than every five minutes (gRPC's own limit for servers).
+#: Milvus Lite closes connections that ping more often than every five minutes (gRPC's default limit for servers).
 GRPC_OPTIONS = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_permit_without_calls": False}
 
-#: How long connecting may take, in seconds.
+#: Timeout of connecting, in seconds.
 CONNECT_SECONDS = 5.0
 
 OUTPUT_FIELDS = ["document_id", "version", "ordinal", "page", "section", "text"]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One chunk as it is stored; ``page`` 0 means a format without pages."""
+    """One stored chunk; ``page`` is 0 for formats without pages."""
 
     id: str
     document_id: str
@@ -91,7 +91,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows a search may find: of these documents (None: of all), on pages ``first_page`` … ``last_page``."""
+    """The rows that a search covers: of ``document_ids`` (None: all), on pages ``first_page`` … ``last_page``."""
 
     document_ids: tuple[str, ...] | None = None
     first_page: int | None = None
@@ -102,20 +102,20 @@ EVERYTHING = Scope()
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that a search found; ``score`` is a cosine (dense) or a BM25 weight (keyword)."""
+    """A result of a search; ``score`` is the cosine similarity (dense) or the BM25 score (keyword)."""
 
     row: Row
     score: float
 
 
 class Milvus:
-    """A narrow, typed client. Make it inside of a running event loop."""
+    """A narrow, typed client; to be created inside of a running event loop."""
 
     def __init__(self, uri: str, token: str = "") -> None:
         self._uri, self._token = uri, token
         self._client: AsyncMilvusClient | None = None
         self._connecting = asyncio.Lock()
-        self._complete: set[str] = set()  # collections that were seen with all of their indexes
+        self._complete: set[str] = set()  # collections known to have all of their indexes
 
     async def close(self) -> None:
         """Close the connection."""
@@ -124,14 +124,14 @@ class Milvus:
             self._client = None
 
     async def ping(self) -> None:
-        """Raise MilvusUnavailable unless it answers."""
+        """Raises MilvusUnavailable unless Milvus responds within 5 s."""
         async with self._call("", 5.0) as client:
             await client.list_collections(retry_times=0)
 
     async def create(self, collection: str, dimension: int) -> None:
-        """Create a collection for vectors of ``dimension``, and complete one whose making was cut off.
+        """Creates a collection for vectors of ``dimension``; idempotent, and completes an interrupted creation.
 
-        Returns when it can be searched; creating it again changes nothing.
+        Returns when the collection can be searched.
         """
         if collection in self._complete:
             return
@@ -144,7 +144,7 @@ class Milvus:
                 except MilvusException:
                     if not await client.has_collection(collection, retry_times=0):
                         raise
-                    # another worker created it in the same moment
+                    # another worker created it concurrently
             missing = INDEXES.keys() - set(await client.list_indexes(collection, retry_times=0))
             if missing:
                 index = client.prepare_index_params()
@@ -155,16 +155,16 @@ class Milvus:
         self._complete.add(collection)
 
     async def drop(self, collection: str) -> None:
-        """Drop a collection; dropping what is not there is fine."""
+        """Drops a collection; does nothing when it does not exist."""
         self._complete.discard(collection)
         async with self._call(collection) as client:
             if await client.has_collection(collection, retry_times=0):
                 await client.drop_collection(collection, retry_times=0)
 
     async def upsert(self, collection: str, rows: Sequence[Row], vectors: Vectors) -> None:
-        """Write rows with their vectors, shape (rows, dimension); rows of the same id are replaced.
+        """Writes rows with their vectors, shape (rows, dimension); existing rows of the same id are replaced.
 
-        Rows that are not there are inserted: for an upsert Milvus Lite goes through all rows of the collection.
+        When none of the ids exists, the rows are inserted: an upsert in Milvus Lite scans the whole collection.
         """
         if not rows:
             return
@@ -181,7 +181,7 @@ class Milvus:
             await write(collection, data, retry_times=0)
 
     async def count(self, collection: str, document_id: str | None = None, version: int | None = None) -> int:
-        """How many rows there are, of the whole collection, a document or one of its versions."""
+        """The number of rows of the whole collection, a document or one of its versions."""
         async with self._call(collection) as client:
             found = await client.query(
                 collection,
@@ -193,20 +193,20 @@ class Milvus:
         return int(found[0]["count(*)"]) if found else 0
 
     async def delete(self, collection: str, document_id: str, version: int | None = None) -> None:
-        """Delete the rows of a document, or of one of its versions."""
+        """Deletes the rows of a document, or of one of its versions."""
         async with self._call(collection) as client:
             await client.delete(collection, filter=_filter(document_id, version), retry_times=0)
 
     async def collections(self) -> list[str]:
-        """Names of all collections, also of other installations that share the server."""
+        """Names of all collections, including those of other installations that share the server."""
         async with self._call("") as client:
             return list(await client.list_collections(retry_times=0))
 
     async def versions(self, collection: str) -> AsyncIterator[dict[tuple[str, int], int]]:
-        """Rows counted by (document, version), page after page in the order of their ids, without their texts.
+        """Yields row counts by (document, version), in pages of rows ordered by id.
 
-        A version whose rows lie on two pages is counted on each. Rows of other makers than us, without an id
-        like ours, are passed over.
+        A version whose rows span two pages is counted on each. Rows whose id does not match ROW_ID were not written
+        by Holdfast and are skipped.
         """
         after = ""
         while True:
@@ -217,7 +217,7 @@ class Milvus:
                     output_fields=["document_id", "version"],
                     limit=SCAN_PAGE,
                     consistency_level="Strong",
-                    iterator="True",  # a cluster then answers in the order of ids, as Milvus Lite always does
+                    iterator="True",  # makes a cluster return rows in the order of ids, as Milvus Lite always does
                     reduce_stop_for_best="True",
                     retry_times=0,
                 )
@@ -228,7 +228,7 @@ class Milvus:
             after = ours[-1]["id"]
 
     async def rows(self, collection: str, ids: Sequence[str]) -> dict[str, Row]:
-        """Those of the rows that are there, by id."""
+        """The existing rows among ``ids``, by id."""
         if not ids:
             return {}
         async with self._call(collection) as client:
@@ -241,7 +241,7 @@ class Milvus:
         return {row["id"]: msgspec.convert(row, Row) for row in found}
 
     async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """The nearest rows of ``scope`` by cosine, best first."""
+        """The nearest rows of ``scope`` by cosine similarity to ``vector``, shape (dimension,), best first."""
         return await self._search(collection, np.asarray(vector, np.float32), "dense", limit, scope)
 
     async def search_keyword(self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
@@ -249,15 +249,14 @@ class Milvus:
         try:
             return await self._search(collection, query, "sparse", limit, scope)
         except MilvusUnavailable:
-            # Milvus Lite cannot weigh words where there never was a row (its average length is 0 ÷ 0).
+            # Milvus Lite fails on a collection that never had a row: its average document length is 0 ÷ 0.
             if await self.count(collection) == 0:
                 return []
-        return await self._search(
-            collection, query, "sparse", limit, scope
-        )  # the first row came meanwhile, or it fails
+        # The first row was written meanwhile, or the search fails again.
+        return await self._search(collection, query, "sparse", limit, scope)
 
     async def _search(self, collection: str, query: Any, field: str, limit: int, scope: Scope) -> list[Hit]:
-        """Of many documents in turns, so that no expression grows beyond what a server takes."""
+        """Searches a scope of many documents in several requests, which limits the length of each filter."""
         hits: list[Hit] = []
         for expression in _expressions(scope):
             hits += await self._search_once(collection, query, field, limit, expression)
@@ -286,7 +285,10 @@ class Milvus:
 
     @asynccontextmanager
     async def _call(self, collection: str, seconds: float = TIMEOUT) -> AsyncIterator[AsyncMilvusClient]:
-        """One call: connects when needed; the error table, most specific first; a lost connection is dropped."""
+        """Context of one call: connects if needed, and translates errors, most specific first.
+
+        After an error other than a missing collection, the connection is discarded.
+        """
         try:
             async with asyncio.timeout(seconds):
                 yield await self._connected()
@@ -297,14 +299,14 @@ class Milvus:
                 self._complete.discard(collection)
                 raise KeyError(collection) from exc
             self._client = None
-            self._complete.clear()  # it may come back with less than it had
+            self._complete.clear()  # Milvus may have lost collections when it is back
             raise MilvusUnavailable(detail=first_line(exc)) from exc
 
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting:
             if self._client is None:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    await self._knock()
+                    await self._probe()
                     client = AsyncMilvusClient(
                         self._uri, token=self._token, timeout=CONNECT_SECONDS, grpc_options=GRPC_OPTIONS
                     )
@@ -312,8 +314,8 @@ class Milvus:
                 self._client = client
             return self._client
 
-    async def _knock(self) -> None:
-        """Fail at once where nobody listens: the client would try for half a minute. Raises OSError."""
+    async def _probe(self) -> None:
+        """Opens a TCP connection to fail fast when Milvus is down: the client would retry for 30 s. Raises OSError."""
         address = urlsplit(self._uri)
         port = address.port or (443 if address.scheme == "https" else 19530)
         _, writer = await asyncio.open_connection(address.hostname, port)
@@ -321,13 +323,13 @@ class Milvus:
 
 
 def _is_missing(exc: Exception) -> bool:
-    """Whether it says that there is no such collection; the client and the servers say it in different ways."""
-    told = isinstance(exc, CollectionNotExistException) or "collection not found" in str(exc)
-    return told or getattr(exc, "code", None) == 100
+    """Whether the error means a missing collection; clients and servers report it in different ways."""
+    missing = isinstance(exc, CollectionNotExistException) or "collection not found" in str(exc)
+    return missing or getattr(exc, "code", None) == 100
 
 
 def _one_of(field: str, ids: Iterable[str], kind: re.Pattern[str] = ID) -> str:
-    """The rows whose ``field`` is one of these ids."""
+    """The filter for rows whose ``field`` is one of ``ids``."""
     return f"{field} in [{', '.join(_literal(id, kind) for id in ids)}]"
 
 
@@ -339,15 +341,15 @@ def _filter(document_id: str | None, version: int | None) -> str:
 
 
 def _expressions(scope: Scope) -> Iterator[str]:
-    """The filters that make up a scope; no filter at all for no document at all."""
+    """Yields the filters whose results together form the scope; none for an empty list of documents."""
     pages = [] if scope.first_page is None else [f"page >= {int(scope.first_page)}"]
     pages += [] if scope.last_page is None else [f"page <= {int(scope.last_page)}"]
     if scope.document_ids is None:
         yield " and ".join(pages)
         return
     for start in range(0, len(scope.document_ids), DOCUMENTS_AT_ONCE):
-        some = scope.document_ids[start : start + DOCUMENTS_AT_ONCE]
-        yield " and ".join([_one_of("document_id", some), *pages])
+        batch = scope.document_ids[start : start + DOCUMENTS_AT_ONCE]
+        yield " and ".join([_one_of("document_id", batch), *pages])
 
 
 def _literal(id: str, kind: re.Pattern[str] = ID) -> str:
@@ -374,5 +376,5 @@ def _schema(dimension: int) -> Any:
 
 
 def row_id(document_id: str, version: int, ordinal: int) -> str:
-    """Id of a chunk's row: the same chunk always has the same one, so that writing twice is writing once."""
+    """Id of a chunk's row; deterministic, so that writing a row is idempotent."""
     return f"{document_id}:{version}:{ordinal}"

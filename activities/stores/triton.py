@@ -1,8 +1,8 @@
 """Triton Inference Server: embeddings and generated text, over gRPC.
 
-The ``embed`` model describes itself (``card``, ``tokenizer``), so that nothing about the model is said
-twice. Tensor names are those of ``triton_models/*/config.pbtxt``; ``generate`` has the names of Triton's
-vLLM backend. Errors: ``TritonUnavailable`` (waited for) or ``ModelError`` (the input was refused).
+The ``embed`` model serves its own description (``card``) and ``tokenizer``, so that clients need no model settings.
+Tensor names are those of ``triton_models/*/config.pbtxt``; ``generate`` has the names of Triton's vLLM backend.
+Errors: ``TritonUnavailable`` (retried) or ``ModelError`` (the model rejected its input).
 """
 
 from __future__ import annotations
@@ -41,27 +41,26 @@ STREAM = "stream"
 SAMPLING_PARAMETERS = "sampling_parameters"
 TEXT_OUTPUT = "text_output"
 
-#: The request parameter with which a question's embedding goes before bulk work.
+#: Request parameter that gives a question's embedding priority over bulk work.
 URGENT = "urgent"
 
-#: Pairs in one request (the most that the `rerank` model takes).
+#: Pairs in one request (the maximum of the `rerank` model).
 RERANK_BATCH = 64
 
-#: How long one embedding or rerank request may take, in seconds.
+#: Timeout of one embedding or rerank request, in seconds.
 EMBED_TIMEOUT = 120.0
 
-#: gRPC states that mean "not now" rather than "not this". Triton answers UNAVAILABLE for a model that is loading.
+#: gRPC statuses that are retried. Triton returns UNAVAILABLE for a model that is loading.
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """What the embedding model says of itself.
+    """The embedding model's description.
 
-    ``fingerprint`` names the vector space: equal fingerprints have comparable vectors. ``languages`` are
-    ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``).
-    ``batch_size`` is the number of texts in one request that suits the device. ``found_threshold`` says by
-    language (``*`` for the others) how similar passages must be to hold an answer
-    (``activities.answering.extraction``).
+    ``fingerprint`` identifies the vector space: vectors are comparable if their fingerprints are equal. ``languages``
+    are ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``). ``batch_size``
+    is the number of texts in one request that suits the device. ``found_threshold`` is, by language (``*`` for the
+    others), the minimum similarity of passages that contain an answer (``activities.answering.extraction``).
     """
 
     model: str
@@ -78,12 +77,12 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The error table: what the client raises → what we raise, most specific first."""
+    """The error table: exceptions of the client → exceptions of this module, most specific first."""
     try:
         yield
-    except InferenceServerException as exc:  # what calls raise
+    except InferenceServerException as exc:  # raised by unary calls
         raise _error(str(exc.status() or "").removeprefix("StatusCode."), exc.message()) from exc
-    except grpc.aio.AioRpcError as exc:  # what streams raise
+    except grpc.aio.AioRpcError as exc:  # raised by streams
         raise _error(exc.code().name, exc.details()) from exc
     except (grpc.RpcError, ConnectionError, TimeoutError) as exc:
         raise TritonUnavailable(detail=type(exc).__name__) from exc
@@ -95,7 +94,7 @@ def _error(status: str, message: str | None) -> TritonUnavailable | ModelError:
 
 
 class Triton:
-    """A narrow, typed client. Make it inside of a running event loop. ``reranks`` when a rerank model is served."""
+    """A narrow, typed client; to be created inside of a running event loop. ``reranks`` if a rerank model is served."""
 
     def __init__(self, address: str, *, reranks: bool = False) -> None:
         self.reranks = reranks
@@ -111,22 +110,22 @@ class Triton:
         await self._client.close()
 
     async def ping(self) -> None:
-        """Raise TritonUnavailable unless all models are ready; the rerank model only counts when there is one."""
+        """Raises TritonUnavailable unless all models are ready; the rerank model counts only if ``reranks``."""
         with _translated():
             for model in (EMBED_MODEL, GENERATE_MODEL, *([RERANK_MODEL] if self.reranks else [])):
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
 
     async def card(self) -> ModelCard:
-        """The embedding model's description; asked for once, and again after an outage."""
+        """The embedding model's description; fetched once, and again after an outage."""
         if self._card is None:
             self._card = msgspec.json.decode(await self._describe(CARD), type=ModelCard)
         return self._card
 
     async def tokenizer(self) -> Tokenizer:
-        """The embedding model's own tokenizer, for counting tokens; fetched once for each model.
+        """The embedding model's tokenizer, for counting tokens; fetched once for each model.
 
-        That of a model of many languages takes 300 MB: whoever asks meanwhile waits for the one that is on its way.
+        The tokenizer of a multilingual model takes 300 MB: concurrent callers wait for the fetch in flight.
         """
         card = await self.card()
         async with self._fetching:
@@ -139,26 +138,26 @@ class Triton:
             return self._tokenizer[1]
 
     async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
-        """Vectors of the texts, shape (texts, dimension), float32, of length 1. Prompts are the caller's.
+        """Vectors of the texts, shape (texts, dimension), float32, normalized to length 1.
 
-        What somebody waits for is ``urgent``: bulk work makes room for it.
+        The caller adds the prompts. ``urgent`` requests (of interactive users) have priority over bulk work.
         """
         result = await self._infer(texts, EMBEDDING, urgent)
         vectors: Vectors = result.as_numpy(EMBEDDING)
         return vectors
 
     async def embed_query(self, query: str) -> Vectors:
-        """The vector of a question, shape (dimension,), ahead of bulk work."""
+        """The vector of a question, shape (dimension,), float32, with priority over bulk work."""
         card = await self.card()
         vectors = await self.embed([card.prompts.get("query", "") + query], urgent=True)
         return np.asarray(vectors[0], dtype=np.float32)
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
-        """How well each of the texts answers the query, from 0 to 1."""
+        """The relevance of each text to the query, from 0 to 1, in the order of ``texts``."""
         scores: list[float] = []
         for start in range(0, len(texts), RERANK_BATCH):
-            some = texts[start : start + RERANK_BATCH]
-            inputs = [_strings(QUERY, [query] * len(some)), _strings(TEXT, some)]
+            batch = texts[start : start + RERANK_BATCH]
+            inputs = [_strings(QUERY, [query] * len(batch)), _strings(TEXT, batch)]
             with _translated():
                 result = await self._client.infer(
                     RERANK_MODEL, inputs, outputs=[InferRequestedOutput(SCORE)], client_timeout=EMBED_TIMEOUT
@@ -167,7 +166,7 @@ class Triton:
         return scores
 
     async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
-        """Pieces of generated text as they come. Leaving the iterator stops the generation in Triton."""
+        """Yields pieces of generated text as they arrive; closing the iterator stops the generation in Triton."""
         text = InferInput(TEXT_INPUT, [1], "BYTES")
         text.set_data_from_numpy(np.array([prompt.encode()], dtype=np.object_))
         stream = InferInput(STREAM, [1], "BOOL")
@@ -182,7 +181,7 @@ class Triton:
                 "enable_empty_final_response": True,
             }
 
-        # The header makes Triton end a refused stream with a gRPC status, as it does for single calls.
+        # The header makes Triton end a rejected stream with a gRPC status, as it does for unary calls.
         responses = self._client.stream_infer(requests(), headers={"triton_grpc_error": "true"})
         try:
             with _translated():
@@ -217,12 +216,12 @@ class Triton:
                     client_timeout=EMBED_TIMEOUT,
                 )
         except TritonUnavailable:
-            self._card = None  # another model may be there when it is back
+            self._card = None  # another model may be served when Triton is back
             raise
 
 
 def _strings(name: str, texts: Sequence[str]) -> InferInput:
-    """An input of strings, shape (texts, 1)."""
+    """An input tensor of strings, shape (texts, 1)."""
     tensor = InferInput(name, [len(texts), 1], "BYTES")
     tensor.set_data_from_numpy(np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1))
     return tensor

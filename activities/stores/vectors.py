@@ -1,4 +1,4 @@
-"""Vectors of texts: in memory, and as blobs keep them."""
+"""Vectors of texts: in memory, and as stored in blobs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy.typing as npt
 
 
 class VectorSet(msgspec.Struct, frozen=True):
-    """Vectors as a blob: ``vectors`` holds float32, row by row, of the texts with these hashes."""
+    """Blob of vectors: ``vectors`` holds a float32 matrix, row by row in the order of ``hashes``."""
 
     hashes: list[str]
     dimension: int
     vectors: bytes
 
     def matrix(self) -> Vectors:
-        """Shape (hashes, dimension), float32."""
+        """The vectors as a float32 array, shape (hashes, dimension)."""
         return np.frombuffer(self.vectors, np.float32).reshape(len(self.hashes), self.dimension)
 
 
 def vector_set(hashes: Sequence[str], matrix: Vectors) -> VectorSet:
-    """The blob of a matrix, shape (hashes, dimension)."""
+    """The VectorSet of a matrix, shape (hashes, dimension)."""
     return VectorSet(list(hashes), matrix.shape[1], np.ascontiguousarray(matrix, np.float32).tobytes())
 
 

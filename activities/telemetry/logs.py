@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, with the run and the actor bound to every line of an activity."""
+"""Structured logs: one line per event; lines of an activity carry its workflow id, activity type and attempt."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from temporalio import activity
 
 from activities.settings import LogSettings
 
-#: Fields that never reach a log, whoever logs them.
+#: Fields whose values are redacted in every log line.
 SECRETS = frozenset({"authorization", "api_key", "key", "token", "password", "secret"})
 
 
 def configure(settings: LogSettings, process: str) -> None:
-    """Set up logging for a process: structlog and the standard library's loggers write the same lines."""
+    """Configures logging of a process: structlog and standard library loggers write the same format to stderr."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _activity_context,
         _redact,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Never the values of variables: they are documents, keys and settings.
+        # No local variables: their values are documents, keys and settings.
         structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
         if settings.format == "json"
         else structlog.processors.StackInfoRenderer(),
@@ -53,8 +53,8 @@ def configure(settings: LogSettings, process: str) -> None:
     logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
     for noisy in ("httpx", "uvicorn.access", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    for twice in ("pymilvus", "temporalio.activity"):  # what they report, our own errors and edges report
-        logging.getLogger(twice).setLevel(logging.CRITICAL)
+    for duplicate in ("pymilvus", "temporalio.activity"):  # the store clients and the interceptor log these errors
+        logging.getLogger(duplicate).setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(process=process)
 
 

@@ -1,1 +1,1 @@
-"""Scripts, words and sentences of a text: pure functions, without a model and without I/O."""
+"""Scripts, words and sentences of a text: pure functions without a model and without I/O."""

@@ -1,4 +1,4 @@
-"""Lexicon: the English and Chinese words that say a number, a time, a name or a denial."""
+"""Lexicon: English and Chinese patterns for numbers, times, names and negations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"
 _LARGE = ("hundred", "thousand", "million", "billion")
 _HAN_DIGITS = "二三四五六七八九十"
 
-#: Without 一, which is an article more often than a number.
+#: Excludes 一, which is an article more often than a number.
 _HAN_NUMERALS = f"{_HAN_DIGITS}两百千万亿"
 
 _DIGITS = {word: str(number) for words in (_SMALL, _HAN_DIGITS) for number, word in enumerate(words, 2)}
 
-#: A whole number, to be compared with another one.
+#: A number as a whole, for comparison with another one.
 _NUMBER = re.compile(
     rf"\d+(?:[.,]\d+)*|\b(?:{'|'.join((*_SMALL, *_LARGE))}|half|twice)\b|[{_HAN_NUMERALS}半]+",
     re.I,
 )
 
-#: Anything that answers “how many”, a share or an article among it.
+#: Any answer to “how many”, including fractions and articles.
 _QUANTITY = re.compile(
     rf"\d|\b(?:one|{'|'.join((*_SMALL, *_LARGE))}|dozen|half|third|quarter|once|twice)\b|[一{_HAN_NUMERALS}半]",
     re.I,
@@ -44,7 +44,7 @@ _ASKS_TIME = re.compile(
     re.I,
 )
 
-#: What numbers count: five weeks are not five days.
+#: Units of measure: five weeks differ from five days.
 _MEASURES = topic_words(
     "seconds minutes hours days weeks months quarters years decades centuries percent dollars euros pounds yuan cents"
     " meters metres feet miles kilometers kilometres grams kilograms tons liters litres times degrees people employees"
@@ -52,17 +52,17 @@ _MEASURES = topic_words(
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of a text; small ones are the same in words and in digits."""
+    """The numbers of a text; small numbers in words are converted to digits."""
     return {_DIGITS.get(number.lower(), number.lower()) for number in _NUMBER.findall(text)}
 
 
 def measures(text: str) -> set[str]:
-    """The topic words that name what is counted; empty for a text without a number."""
+    """The topic words that are units of measure; empty for a text without a number."""
     return topic_words(text) & _MEASURES if _NUMBER.search(text) else set()
 
 
 def gives_what_is_asked(question: str, text: str) -> bool:
-    """False when the question asks for a number or a time, and the text has none that the question has not."""
+    """False when the question asks for a number or a time and the text has none beyond those in the question."""
     if _ASKS_TIME.search(question):
         return any(found not in question for found in _TIME.findall(text))
     if _ASKS_QUANTITY.search(question):
@@ -79,7 +79,7 @@ _NAME = re.compile(rf"{_CAPITALISED}(?:\s[A-Z][\w'’-]+)*")
 
 
 def name_words(text: str) -> list[str]:
-    """The words of names one by one, those behind an initial too (``J. Watson``), to be looked up in another text."""
+    """The single words of names, also after an initial (``J. Watson``), for look-up in another text."""
     found: list[str] = _NAME_WORD.findall(text)
     return found
 
@@ -90,20 +90,20 @@ def names(text: str) -> list[str]:
     return found
 
 
-# --- denials -----------------------------------------------------------------------------------------
+# --- negations ---------------------------------------------------------------------------------------
 
 _DENIAL = re.compile(r"\b(?:not|no|never|neither|nor|none|cannot|without)\b|n['’]t\b|不|没有|沒有|无法|未", re.I)
 
-#: Wider than the two patterns that it joins, ``_NUMBER`` and ``_DENIAL``: single characters, and exceptions.
+#: Broader than ``_NUMBER`` and ``_DENIAL`` together: also single characters and exceptions.
 _DISTINCTION = re.compile(rf"\d+|\b(?:not?|never|without|except|unless)\b|[零〇一{_HAN_NUMERALS}不未无非没勿免]", re.I)
 
 
 def denies(text: str) -> bool:
-    """Whether a text denies something."""
+    """Whether a text contains a negation."""
     return _DENIAL.search(text) is not None
 
 
 def distinctions(text: str) -> list[str]:
-    """Numbers, denials and exceptions: two texts that differ in one say different things, however alike they are."""
+    """Numbers, negations and exceptions: texts that differ in one differ in meaning, however similar they are."""
     found: list[str] = _DISTINCTION.findall(text)
     return found

@@ -1,6 +1,6 @@
-"""Scripts: ranges of characters, and what the script of a text says of its language.
+"""Scripts: character ranges, and the language that the script of a text indicates.
 
-The names of scripts are ranges for the inside of a character class: ``re.compile(f"[{HAN}]")``.
+The constants are ranges for use inside a character class: ``re.compile(f"[{HAN}]")``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ HANGUL = "\uac00-\ud7af"
 THAI = "\u0e00-\u0e7f"
 CYRILLIC = "\u0400-\u04ff"
 
-#: Scripts whose words are searched for by pairs of characters: most have no spaces, Hangul has long words.
+#: Scripts that are searched by pairs of characters: most have no spaces; Hangul has spaces but long words.
 UNSPACED = THAI + KANA + HAN + HANGUL
 
-#: Chinese and Japanese with their radicals and punctuation; with Hangul and full-width forms, the characters that a
-#: line break separates without a space.
+#: ``IDEOGRAPHIC``: Chinese and Japanese with radicals and punctuation. ``CJK`` adds Hangul and full-width forms: the
+#: characters between which a line break does not stand for a space.
 IDEOGRAPHIC = "\u2e80-\u9fff"
 CJK = IDEOGRAPHIC + "\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef"
 
@@ -28,12 +28,12 @@ _HANGUL = re.compile(f"[{HANGUL}]")
 _CYRILLIC = re.compile(f"[{CYRILLIC}]")
 _LETTER = re.compile(r"[^\W\d_]")
 
-#: Letters of other scripts that say as much as one Chinese character.
+#: Letters of other scripts that carry as much meaning as one Chinese character.
 _LETTERS_PER_HAN = 3
 
 
 def query_language(text: str) -> str:
-    """ISO 639-1 code of the query's language as far as its script tells; Latin script counts as English."""
+    """ISO 639-1 code of the query's language, derived from its script; Latin script counts as English."""
     if _KANA.search(text):
         return "ja"
     if _HANGUL.search(text):
@@ -44,6 +44,6 @@ def query_language(text: str) -> str:
 
 
 def is_han(text: str) -> bool:
-    """Whether a text is mostly written in Chinese characters."""
+    """Whether a text consists mostly of Chinese characters."""
     letters = len(_LETTER.findall(text))
     return letters > 0 and sum(map(len, HAN_RUN.findall(text))) * _LETTERS_PER_HAN >= letters

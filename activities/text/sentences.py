@@ -1,4 +1,4 @@
-"""Sentences and clauses of English, Chinese and other texts, without a model and without losing a character."""
+"""Splits English, Chinese and other texts into sentences and clauses, without a model and without loss."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 from activities.text.scripts import IDEOGRAPHIC
 
-#: ``Team: Blues | Location: STL``: a row of a table, as readers write it.
+#: A row of a table in the notation of the readers: ``Team: Blues | Location: STL``.
 TABLE_ROW = re.compile(r"\S \| \S")
 
-#: Clauses that end in a semicolon are one sentence up to this many characters.
+#: Clauses that end in a semicolon form one sentence of at most this many characters.
 SENTENCE_CHARACTERS = 240
 
 _CLOSERS = "\"'”’」』）)\\]》】"
-# A full stop ends a sentence when white space and something like a beginning follow it.
+# A full stop ends a sentence when white space and a possible beginning of a sentence follow.
 _END = re.compile(
     rf"[。！？!?…]+[{_CLOSERS}]*\s*|[；;]\s*(?=[{IDEOGRAPHIC}])|\.[{_CLOSERS}]*\s+(?=[\"'“‘(\[（「『]*[^\Wa-z_])|\n+"
 )
@@ -26,7 +26,7 @@ _ABBREVIATION = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of ``text``, each with the white space after it: joined they are the text again."""
+    """The sentences of ``text``, each with the white space after it; their concatenation is ``text``."""
     pieces: list[str] = []
     start = 0
     for match in _END.finditer(text):
@@ -39,13 +39,13 @@ def sentences(text: str) -> list[str]:
 
 
 def clauses(text: str) -> list[str]:
-    """The clauses of a sentence, each with its comma and white space."""
+    """The clauses of a sentence, each with the punctuation and white space after it."""
     cuts = [match.end() for match in _CLAUSE.finditer(text) if match.end() < len(text)]
     return [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
 def halves(text: str) -> list[str]:
-    """Two pieces of a text without any punctuation, cut at white space near the middle, or anywhere."""
+    """Two parts of a text, cut at white space near the middle, or in the middle when there is none."""
     middle = len(text) // 2
     if len(text) < 2:
         return [text]
@@ -55,9 +55,9 @@ def halves(text: str) -> list[str]:
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a passage are, without the space around them.
+    """Start and end offsets of the sentences of a passage, without surrounding white space.
 
-    A line never continues in the next; a table's row is one sentence, and so are clauses with semicolons.
+    A sentence never spans lines. A table row is one sentence, and so are clauses joined by semicolons.
     """
     found: list[tuple[int, int]] = []
     at = 0

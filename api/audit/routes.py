@@ -11,14 +11,13 @@ from litestar import Controller, get
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from activities.contracts.answers import Citation, Source
 from activities.errors import NotFound
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import AuditEvent, Principal
 from api.audit.schemas import AuditEventInfo
+from api.audit.views import audit_event_info, question_record
 from api.http.access import has, needs
 from api.http.schemas import Page
-from api.questions.schemas import CitationInfo, SourceInfo
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 Action = Annotated[
@@ -44,7 +43,7 @@ class AuditController(Controller):
     ) -> Page[AuditEventInfo]:
         found = await catalog.audit.page(cursor, limit, knowledge_base=kb, actor=actor, action=action, since=since)
         return Page(
-            items=[AuditEventInfo.of(event) for event in found],
+            items=[audit_event_info(event) for event in found],
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
@@ -76,15 +75,10 @@ class AuditController(Controller):
             raise NotFound(kind="question", id=id)
         if not mine:
             await catalog.audit.note(principal.subject, "audit.read", id)
-        citations = msgspec.convert(record["citations"] or [], list[Citation])
-        sources = msgspec.convert(record["sources"] or [], list[Source])
-        return record | {
-            "citations": [CitationInfo.whole(citation) for citation in citations],
-            "sources": [SourceInfo.whole(source) for source in sources],
-        }
+        return question_record(record)
 
 
 async def _lines(pages: AsyncIterator[list[AuditEvent]]) -> AsyncIterator[bytes]:
     encoder = msgspec.json.Encoder()
     async for page in pages:
-        yield encoder.encode_lines([AuditEventInfo.of(event) for event in page])
+        yield encoder.encode_lines([audit_event_info(event) for event in page])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from activities.stores.catalog.records import AuditEvent
 from api.http.schemas import Schema
 
 
@@ -19,16 +18,3 @@ class AuditEventInfo(Schema, frozen=True):
     knowledge_base: str | None
     object_id: str | None
     detail: dict[str, Any]
-
-    @classmethod
-    def of(cls, event: AuditEvent) -> AuditEventInfo:
-        """From the catalogue."""
-        return cls(
-            id=event.id,
-            at=event.at,
-            actor=event.actor,
-            action=event.action,
-            knowledge_base=event.knowledge_base,
-            object_id=event.object_id,
-            detail=event.detail,
-        )

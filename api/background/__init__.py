@@ -1,1 +1,1 @@
-"""Tasks of the API process."""
+"""Background tasks of the API process."""

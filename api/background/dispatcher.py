@@ -1,8 +1,8 @@
-"""Dispatching: what was accepted gets its run. The catalogue is the outbox, this is its postman.
+"""Transactional outbox relay: starts a workflow for every accepted document and batch that has none yet.
 
-Accepting an upload does not wait for Temporal. Runs are started right after, from the catalogue, so that
-nothing is lost when this process, or Temporal, dies in between: the next look finds what has no run yet.
-Starting twice is starting once, so any number of processes may do it.
+Uploads are accepted without waiting for Temporal. Runs start right after, from the catalogue, so that nothing is lost
+if this process or Temporal dies in between: the next poll finds every version without a run. Starts are idempotent,
+so any number of processes may run a dispatcher.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from activities.stores.catalog.records import Batch
 from workflows.client.jobs import Jobs
 from workflows.contracts import BatchJob, IngestJob
 
-#: Seconds between two looks without a hint; a hint comes with every upload of this process.
-LOOK_SECONDS = 5.0
+#: Seconds between polls without a hint; every upload of this process sends a hint.
+POLL_SECONDS = 5.0
 
-#: Seconds between tries while a dependency is down.
+#: Seconds between retries while a dependency is down.
 RETRY_SECONDS = 1.0
 
-#: Seconds between a hint and the look: those who upload at this moment are answered first.
-AFTER_SECONDS = 0.1
+#: Seconds between a hint and the poll, so that uploads in progress are answered first.
+HINT_DELAY_SECONDS = 0.1
 
-#: Runs that are started in one go, and how many of them at once.
+#: Runs started per poll, and how many of them concurrently.
 GROUP, AT_ONCE = 100, 8
 
 log = structlog.get_logger()
 
 
 class Dispatcher:
-    """Starts runs until it is canceled; ``hint`` says that there is something to start."""
+    """Starts runs until it is canceled; ``hint`` triggers a poll."""
 
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs
         self._hinted = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._batches: set[str] = set()
+        self._hinted_batches: set[str] = set()
 
     def hint(self, batch_id: str | None = None) -> None:
-        """Something was accepted, in this batch if one is named."""
+        """Trigger a poll after documents were accepted, in batch ``batch_id`` if given."""
         if batch_id is not None:
-            self._batches.add(batch_id)
+            self._hinted_batches.add(batch_id)
         self._hinted.set()
 
     async def run(self) -> None:
-        """Look, start, and wait for the next hint."""
+        """Poll and start runs, at each hint and at intervals, until canceled."""
         while True:
             try:
                 while await self.once():
                     pass
-                pause = LOOK_SECONDS
+                pause = POLL_SECONDS
             except DependencyError as exc:
                 log.warning("runs are not started", reason=str(exc))
                 pause = RETRY_SECONDS
@@ -64,30 +64,30 @@ class Dispatcher:
                     await self._hinted.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(AFTER_SECONDS)
+            await asyncio.sleep(HINT_DELAY_SECONDS)
 
     async def once(self) -> bool:
-        """Start what is there now; whether there may be more."""
+        """Start one group of runs; True if there may be more."""
         self._hinted.clear()
-        hinted = set(self._batches)
+        hinted = set(self._hinted_batches)
         waiting = {batch.id: batch for batch in await self._catalog.batches.undispatched()}
         for id in hinted | waiting.keys():
             await self._start_batch(waiting.get(id) or await self._catalog.batches.get(id))
-        self._batches -= hinted
+        self._hinted_batches -= hinted
         found = await self._catalog.intake.undispatched(GROUP)
         await self._start(found)
-        return len(found) == GROUP or bool(self._batches)
+        return len(found) == GROUP or bool(self._hinted_batches)
 
-    async def _start(self, found: Sequence[DocumentToIngest]) -> None:
+    async def _start(self, documents: Sequence[DocumentToIngest]) -> None:
         async with asyncio.TaskGroup() as starting:
-            for each in found:
-                starting.create_task(self._start_one(each))
-        if found:
-            await self._catalog.intake.dispatched([(each.document_id, each.version) for each in found])
+            for document in documents:
+                starting.create_task(self._start_one(document))
+        if documents:
+            await self._catalog.intake.dispatched([(document.document_id, document.version) for document in documents])
 
-    async def _start_one(self, dispatch: DocumentToIngest) -> None:
+    async def _start_one(self, document: DocumentToIngest) -> None:
         async with self._slots:
-            await self._jobs.ingest(IngestJob(**{name: getattr(dispatch, name) for name in dispatch.__struct_fields__}))
+            await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
 
     async def _start_batch(self, batch: Batch) -> None:
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
@@ -96,7 +96,7 @@ class Dispatcher:
 
 
 def batch_job(batch: Batch, knowledge_base: str) -> BatchJob:
-    """What a batch's workflow has to know."""
+    """The input of a batch's workflow."""
     return BatchJob(
         batch_id=batch.id,
         knowledge_base_id=batch.knowledge_base_id,

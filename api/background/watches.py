@@ -1,7 +1,7 @@
-"""Watching jobs: however many people watch however many jobs, one reader asks the catalogue for all of them.
+"""Watches of jobs: one poller reads the catalogue for all watchers of all jobs.
 
-A look takes one query for all that is watched, so a thousand watchers cost what one costs. They are woken a
-few at a time: between two handfuls the process answers other requests.
+Each poll takes one query for all watched jobs, so a thousand watchers cost as much as one. Watchers are woken in
+groups: between two groups the process serves other requests.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from api.http.sse import Event, EventStream
 
 T = TypeVar("T")
 
-#: Seconds between two looks at what is watched.
+#: Seconds between polls of the watched jobs.
 DOCUMENT_SECONDS, BATCH_SECONDS = 0.5, 1.0
 
-#: Watchers that are woken before other requests get their turn.
-HANDFUL = 20
+#: Watchers woken before other requests are served.
+WAKE_GROUP = 20
 
 log = structlog.get_logger()
 
 
 @dataclass
 class _Topic(Generic[T]):
-    """What is known of one job, and who waits for news of it."""
+    """The last value of one job, and the watchers that wait for the next one."""
 
     value: T | None = None
-    gone: bool = False
+    deleted: bool = False
     readers: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     shown: dict[str, Event] = field(default_factory=dict)
 
 
 class Watches(Generic[T]):
-    """Jobs of one kind that are being watched in this process.
+    """Jobs of one kind that are watched in this process.
 
-    ``look`` gives the present value of each of the ids that still exists; ``is_final`` says that no other
-    value can follow. Values are compared by ``==``.
+    ``fetch`` returns the current value of each id that still exists; ``is_final`` is True for a value that no other
+    can follow. Values are compared by ``==``; ``seconds`` is the interval between polls.
     """
 
     def __init__(
         self,
-        look: Callable[[list[str]], Awaitable[Mapping[str, T]]],
+        fetch: Callable[[list[str]], Awaitable[Mapping[str, T]]],
         is_final: Callable[[T], bool],
         seconds: float,
     ) -> None:
-        self._look, self._is_final, self._seconds = look, is_final, seconds
+        self._fetch, self._is_final, self._seconds = fetch, is_final, seconds
         self._topics: dict[str, _Topic[T]] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._new = asyncio.Event()
+        self._poller: asyncio.Task[None] | None = None
+        self._new_watcher = asyncio.Event()
 
     async def changes(self, id: str) -> AsyncIterator[T]:
-        """The value now, and then each change, up to the last one; ends when the job is gone."""
+        """The current value, then each change up to the final one; ends early if the job is deleted."""
         topic = self._topics.setdefault(id, _Topic())
         topic.readers += 1
-        self._new.set()
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._run())
+        self._new_watcher.set()
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._run())
         seen: T | None = None
         try:
             while True:
@@ -75,52 +75,52 @@ class Watches(Generic[T]):
                     yield seen
                     if self._is_final(seen):
                         return
-                elif topic.gone:
+                elif topic.deleted:
                     return
                 else:
-                    news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                    topic.waiting.append(news)
-                    await news
+                    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    topic.waiting.append(future)
+                    await future
         finally:
             topic.readers -= 1
             if topic.readers == 0:
                 self._topics.pop(id, None)
 
     async def events(self, id: str, kind: str, show: Callable[[T], Event]) -> EventStream:
-        """``changes`` as events. Readers of one ``kind`` (a language) share what ``show`` makes of a value."""
+        """``changes`` as events. Readers of one ``kind`` (a language) share the event that ``show`` makes."""
         async for value in self.changes(id):
-            topic = self._topics[id]  # there is one as long as anybody reads
+            topic = self._topics[id]  # exists while it has readers
             if topic.value is not value:
-                yield show(value)  # it has changed again since this reader was woken
+                yield show(value)  # changed again after this reader was woken
                 continue
             if kind not in topic.shown:
                 topic.shown[kind] = show(value)
             yield topic.shown[kind]
 
     async def _run(self) -> None:
-        """Look until nobody watches any more."""
+        """Poll while there are watched jobs."""
         while self._topics:
-            self._new.clear()
+            self._new_watcher.clear()
             try:
-                await self._once()
+                await self._poll()
             except DependencyError as exc:
                 log.warning("watched jobs cannot be looked at", reason=str(exc))
             try:
                 async with asyncio.timeout(self._seconds):
-                    await self._new.wait()  # whoever begins to watch need not wait for the next look
+                    await self._new_watcher.wait()  # a new watcher triggers a poll at once
             except TimeoutError:
                 continue
 
-    async def _once(self) -> None:
+    async def _poll(self) -> None:
         ids = list(self._topics)
-        found = await self._look(ids)
+        found = await self._fetch(ids)
         for id in ids:
             topic = self._topics.get(id)
             value = found.get(id)
             if topic is None or (value is not None and value == topic.value):
                 continue
             if value is None:
-                topic.gone = True
+                topic.deleted = True
             else:
                 topic.value, topic.shown = value, {}
             await _wake(topic)
@@ -128,10 +128,10 @@ class Watches(Generic[T]):
 
 async def _wake(topic: _Topic[T]) -> None:
     waiting, topic.waiting = topic.waiting, []
-    for at, news in enumerate(waiting, 1):
-        if not news.done():
-            news.set_result(None)
-        if at % HANDFUL == 0:
+    for count, future in enumerate(waiting, 1):
+        if not future.done():
+            future.set_result(None)
+        if count % WAKE_GROUP == 0:
             await asyncio.sleep(0)
 
 
@@ -139,21 +139,21 @@ class DocumentWatches(Watches[Document]):
     """Documents by id."""
 
     def __init__(self, catalog: Catalog) -> None:
-        async def look(ids: list[str]) -> dict[str, Document]:
+        async def fetch(ids: list[str]) -> dict[str, Document]:
             return {document.id: document for document in await catalog.documents.many(ids)}
 
-        super().__init__(look, lambda document: document.state not in PENDING, DOCUMENT_SECONDS)
+        super().__init__(fetch, lambda document: document.state not in PENDING, DOCUMENT_SECONDS)
 
 
 class BatchWatches(Watches[tuple[Batch, Tally]]):
     """Batches by id."""
 
     def __init__(self, catalog: Catalog) -> None:
-        async def look(ids: list[str]) -> dict[str, tuple[Batch, Tally]]:
+        async def fetch(ids: list[str]) -> dict[str, tuple[Batch, Tally]]:
             found = {}
             for id in ids:
                 with suppress(NotFound):
                     found[id] = (await catalog.batches.get(id), await catalog.batches.tally(id))
             return found
 
-        super().__init__(look, lambda value: value[0].state not in ACTIVE, BATCH_SECONDS)
+        super().__init__(fetch, lambda value: value[0].state not in ACTIVE, BATCH_SECONDS)

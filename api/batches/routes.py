@@ -13,7 +13,8 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch, KnowledgeBase, Principal, Tally
 from api.background.watches import BatchWatches
 from api.batches.control import BatchControl
-from api.batches.schemas import BatchInfo, BatchRequest, ParallelismRequest, batch_job_accepted
+from api.batches.schemas import BatchInfo, BatchRequest, ParallelismRequest
+from api.batches.views import batch_info, batch_job
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
@@ -39,7 +40,7 @@ class BatchesOfKnowledgeBase(Controller):
     ) -> BatchInfo:  # fmt: skip
         parallelism = data.parallelism or settings.api.batch_parallelism
         batch = await catalog.batches.create(knowledge_base.id, data.name, parallelism, principal.subject, closed=False)
-        return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
+        return batch_info(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
     @get(access=needs("reader", "knowledge_base"), summary="List batches, newest first")
     async def index(
@@ -52,7 +53,7 @@ class BatchesOfKnowledgeBase(Controller):
     ) -> Page[BatchInfo]:
         found = await catalog.batches.page(knowledge_base.id, cursor, limit)
         items = [
-            BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
+            batch_info(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
             for batch in found
         ]
         return Page(items=items, next_cursor=found[-1].id if len(found) == limit else None)
@@ -69,7 +70,7 @@ class BatchController(Controller):
     async def show(
         self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, catalog: Catalog
     ) -> BatchInfo:
-        return BatchInfo.of(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
+        return batch_info(batch, await catalog.batches.tally(batch.id), knowledge_base.name, language_of(request))
 
     @get(
         "/events",
@@ -82,7 +83,7 @@ class BatchController(Controller):
         language = language_of(request)
 
         def show(value: tuple[Batch, Tally]) -> Event:
-            info = BatchInfo.of(*value, knowledge_base.name, language)
+            info = batch_info(*value, knowledge_base.name, language)
             return Event("state", info, f"{info.done}.{info.total}.{info.state}")
 
         states = batch_watches.events(batch.id, language, show)
@@ -91,17 +92,17 @@ class BatchController(Controller):
     @post("/pause", status_code=202, access=CONTROLS, summary="Pause a batch")
     async def pause(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "pause", principal.subject)
-        return batch_job_accepted(batch.id, "paused")
+        return batch_job(batch.id, "paused")
 
     @post("/resume", status_code=202, access=CONTROLS, summary="Resume a batch")
     async def resume(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "resume", principal.subject)
-        return batch_job_accepted(batch.id, "running")
+        return batch_job(batch.id, "running")
 
     @post("/cancel", status_code=202, access=CONTROLS, summary="Cancel a batch; finished documents stay")
     async def cancel(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.signal(batch, "cancel", principal.subject)
-        return batch_job_accepted(batch.id, "canceled")
+        return batch_job(batch.id, "canceled")
 
     @post(
         "/set-parallelism",
@@ -113,14 +114,14 @@ class BatchController(Controller):
         self, batch: Batch, data: ParallelismRequest, batch_control: BatchControl, principal: Principal
     ) -> JobAccepted:
         await batch_control.set_parallelism(batch, data.parallelism, principal.subject)
-        return batch_job_accepted(batch.id, batch.state)
+        return batch_job(batch.id, batch.state)
 
     @post(
         "/retry-failed", status_code=202, access=CONTROLS, summary="Retry the failed and canceled documents of a batch"
     )
     async def retry_failed(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         await batch_control.retry_failed(batch, principal.subject)
-        return batch_job_accepted(batch.id, "running")
+        return batch_job(batch.id, "running")
 
     @post(
         "/close",
@@ -130,4 +131,4 @@ class BatchController(Controller):
     )
     async def close(self, batch: Batch, batch_control: BatchControl, principal: Principal) -> JobAccepted:
         went_on = await batch_control.close(batch, principal.subject)
-        return batch_job_accepted(batch.id, batch.state if went_on else "ready")
+        return batch_job(batch.id, batch.state if went_on else "ready")

@@ -1,10 +1,10 @@
-"""`holdfast add`: upload files and watch them until they can be asked about.
+"""`holdfast add`: uploads files and follows them until they are searchable.
 
-One file is a document, and is watched as such. Many files are one batch: it is opened, filled by several
-requests at once, closed, and watched as one, however many documents it has. A zip archive is a batch of its own.
+One file is followed as a document. Several files form one batch, which is opened, filled by several concurrent
+requests, closed, and followed as a whole. A zip archive is a batch of its own.
 """
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from api.cli.uploads import File
     from api.client.client import Api
 
-#: Seconds that a batch may take to be closed after Ctrl-C; left open, it closes itself after a while.
+#: Timeout in seconds for closing the batch after Ctrl-C; a batch left open closes itself later.
 CLOSE_SECONDS = 5.0
 
 
@@ -52,7 +52,7 @@ async def add(
     from api.client.client import files_in
 
     files = [file for path in paths for file in files_in(path)]
-    await api.call("GET", at("knowledge-bases", kb))  # fails at once, and not after the first gigabyte
+    await api.knowledge_bases.get(kb)  # an unknown knowledge base fails before any upload
     with display(out, sum(path.stat().st_size for _, path in files)) as shown:
         adding = UploadRun(api, kb, shown, wait=wait, parallelism=parallelism, tags=tags)
         try:
@@ -76,19 +76,19 @@ class UploadRun:
         self.parallelism, self.tags = parallelism, tags
         self.batch: str | None = None
         self.mine: list[str] = []
-        """Batches that were made here."""
+        """Batches created by this run."""
         self.others: dict[str, None] = {}
-        """Batches in which some of these files are on their way already."""
+        """Earlier batches in which some of these files are already in flight."""
         self.infos: dict[str, dict[str, Any]] = {}
         """The last state of each batch."""
         self.singles: list[dict[str, Any]] = []
-        """Documents without a batch that are on their way."""
+        """Documents in flight that have no batch."""
         self.documents: list[dict[str, Any]] = []
-        """Outcomes: of all that have no batch, and of those that failed."""
+        """Outcomes of documents without a batch, and of failed ones."""
         self.sent = self.accepted = self.unchanged = 0
 
     async def run(self, files: list[File], name: str) -> None:
-        """Upload all, and watch; the batch is watched while later files are still on their way."""
+        """Upload and follow all files; the batch is followed while later files are still uploaded."""
         from api.cli.uploads import groups
 
         plain = [file for file in files if not _is_archive(file)]
@@ -108,19 +108,18 @@ class UploadRun:
                 watcher.cancel()
 
     async def _open(self, name: str) -> None:
-        body = {"name": name} | ({"parallelism": self.parallelism} if self.parallelism else {})
-        made = await self.api.call("POST", f"{at('knowledge-bases', self.kb)}/batches", json=body)
-        self.batch = made["id"]
-        self.mine.append(made["id"])
+        made = (await self.api.batches.create(self.kb, name, self.parallelism)).value
+        self.batch = made.id
+        self.mine.append(made.id)
 
     async def _close(self) -> None:
-        """Say that no more files are coming, also when the upload was broken off."""
+        """Close the batch, even after an interrupted upload."""
         from api.client.client import ApiError
 
         if self.batch is not None:
             with suppress(ApiError, Problem, TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await self.api.call("POST", f"{at('batches', self.batch)}/close")
+                    await self.api.batches.control(self.batch, "close")
 
     async def _upload(self, plain: Iterable[list[File]], archives: Iterable[list[File]]) -> None:
         from api.cli.uploads import AT_ONCE, Sender
@@ -165,9 +164,8 @@ class UploadRun:
         from api.client.client import ApiError
 
         if self.parallelism is not None:
-            with suppress(ApiError):  # its run has not begun, or is over
-                path = f"{at('batches', archive)}/set-parallelism"
-                await self.api.call("POST", path, json={"parallelism": self.parallelism})
+            with suppress(ApiError):  # its run has not started or has ended
+                await self.api.batches.set_parallelism(archive, self.parallelism)
 
     async def _watch_others(self) -> None:
         if not self.wait:
@@ -192,7 +190,7 @@ class UploadRun:
                 async for info in follow(self.api, at("batches", batch), {}):
                     show(info)
         except ApiError as exc:
-            if exc.status != HTTPStatus.NOT_FOUND:  # nothing was new: the batch is forgotten
+            if exc.status != HTTPStatus.NOT_FOUND:  # no file was new, so the server deleted the batch
                 raise
             self.mine.remove(batch)
             return
@@ -215,7 +213,7 @@ class UploadRun:
 
     @property
     def ready(self) -> int:
-        """Documents that are ready now and were not before, and files that went alone."""
+        """Documents that became ready in this run's batches, and ready documents without a batch."""
         batches: int = sum(self.infos[batch]["documents"].get("ready", 0) for batch in self.mine if batch in self.infos)
         alone: int = sum(document["state"] == "ready" for document in self.documents)
         return batches + alone
@@ -232,7 +230,7 @@ class UploadRun:
         }
 
     def line(self) -> str:
-        """What came of it, for people."""
+        """The result as text."""
         ready, failed = self.ready, self.failed
         text = say("added", ready=ready, failed=failed) if self.wait else say("accepted", count=self.accepted)
         text += say("of_them_unchanged", count=self.unchanged) if self.unchanged else ""
@@ -240,7 +238,7 @@ class UploadRun:
         return "\n".join([text, *(watch if not self.wait else [])])
 
     def interrupted(self, files: int) -> str:
-        """What a person has to know after Ctrl-C."""
+        """The text after Ctrl-C: what was sent, and the commands to follow it."""
         lines = [say("interrupted", sent=self.accepted, total=files)]
         commands = [f"holdfast batch watch {batch}" for batch in [*self.mine, *self.others]]
         commands += [f"holdfast events {document['id']}" for document in self.singles]

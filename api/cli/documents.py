@@ -1,4 +1,4 @@
-"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and the documents in them."""
+"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and their documents."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from activities.contracts.stages import INGEST_STAGES
 from api.cli.output import (
     FINISHED,
     Output,
-    at,
     clean,
     counted,
     describe,
@@ -22,7 +22,10 @@ from api.cli.output import (
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
+    from activities.contracts.stages import DocumentState
     from api.client.client import Api
+    from api.client.resources import Answer, DocumentAction, Step
+    from api.documents.schemas import DocumentInfo, DocumentJob
 
 
 # --- knowledge bases -------------------------------------------------------------------------------
@@ -40,21 +43,18 @@ def kb_group() -> None:
 @talks_to_api
 async def kb_create(api: Api, out: Output, name: str, title: str | None, description: str | None) -> None:
     """POST /knowledge-bases."""
-    fields = {"name": name, "title": title, "description": description}
-    made = await api.call(
-        "POST", "/knowledge-bases", json={key: value for key, value in fields.items() if value is not None}
-    )
-    out.document(made)
-    out.text(say("kb.created", name=made["name"]))
+    made = await api.knowledge_bases.create(name, title, description)
+    out.document(made.json)
+    out.text(say("kb.created", name=name))
 
 
 @kb_group.command("list", help=say("help.kb.list"))
 @talks_to_api
 async def kb_list(api: Api, out: Output) -> None:
     """GET /knowledge-bases."""
-    found = [item async for item in api.pages("/knowledge-bases")]
-    out.document({"items": found})
-    rows = [(kb["name"], kb.get("title"), _documents(kb)) for kb in found]
+    found = [kb async for kb in api.knowledge_bases.all()]
+    out.document({"items": [kb.json for kb in found]})
+    rows = [] if out.json else [(kb.value.name, kb.value.title, _documents(kb.value.documents)) for kb in found]
     out.table_or_nothing(("name", "title", "documents"), rows)
 
 
@@ -63,10 +63,10 @@ async def kb_list(api: Api, out: Output) -> None:
 @talks_to_api
 async def kb_show(api: Api, out: Output, name: str) -> None:
     """GET /knowledge-bases/{kb}."""
-    kb = await api.call("GET", at("knowledge-bases", name))
-    out.document(kb)
-    for key, value in kb.items():
-        out.text(f"{key}: {_documents(kb) if key == 'documents' else '' if value is None else value}")
+    kb = await api.knowledge_bases.get(name)
+    out.document(kb.json)
+    for key, value in kb.json.items():
+        out.text(f"{key}: {_documents(value) if key == 'documents' else '' if value is None else value}")
 
 
 @kb_group.command("delete", help=say("help.kb.delete"))
@@ -74,17 +74,17 @@ async def kb_show(api: Api, out: Output, name: str) -> None:
 @click.option("--yes", is_flag=True, help=say("help.yes"))
 @talks_to_api
 async def kb_delete(api: Api, out: Output, name: str, yes: bool) -> None:
-    """DELETE /knowledge-bases/{kb}; asks first if a person is there to answer."""
+    """DELETE /knowledge-bases/{kb}; asks for confirmation on a terminal."""
     if not yes and not out.json and sys.stdin.isatty():
         click.confirm(say("kb.sure", name=clean(name)), abort=True)
-    answer = await api.call("DELETE", at("knowledge-bases", name))
-    out.document(answer or {"name": name, "deleted": True})
+    answer = await api.knowledge_bases.delete(name)
+    out.document(answer.json or {"name": name, "deleted": True})
     out.text(say("kb.deleted", name=name))
 
 
-def _documents(kb: dict[str, Any]) -> str:
+def _documents(counts: dict[str, int]) -> str:
     """``3 ready, 1 failed``: a knowledge base's documents by state."""
-    return counted(kb.get("documents") or {}) or "0"
+    return counted(counts) or "0"
 
 
 # --- documents -------------------------------------------------------------------------------------
@@ -95,26 +95,28 @@ def _documents(kb: dict[str, Any]) -> str:
 @click.option("--state", help=say("help.state"))
 @click.option("--batch", metavar="ID", help=say("help.of_batch"))
 @talks_to_api
-async def ls(api: Api, out: Output, kb: str, state: str | None, batch: str | None) -> None:
+async def ls(api: Api, out: Output, kb: str, state: DocumentState | None, batch: str | None) -> None:
     """GET /knowledge-bases/{kb}/documents, all pages."""
-    path = at("knowledge-bases", kb) + "/documents"
-    only = {"state": state, "batch": batch}
-    found = [item async for item in api.pages(path, **{key: value for key, value in only.items() if value})]
-    out.document({"items": found})
-    rows = [
-        (
-            doc["id"],
-            say_or(f"state.{doc['state']}", doc["state"]) if out.live else doc["state"],
-            doc["name"],
-            doc["version"],
-            doc.get("chunks"),
-            doc.get("pages"),
-            doc.get("bytes"),
-            details(doc),
-        )
-        for doc in found
-    ]
+    found = [document async for document in api.documents.all(kb, state=state or None, batch=batch or None)]
+    out.document({"items": [document.json for document in found]})
+    rows = [] if out.json else [_row(document, out.live) for document in found]
     out.table_or_nothing(("id", "state", "name", "version", "chunks", "pages", "bytes", "details"), rows)
+
+
+def _row(document: Answer[DocumentInfo], live: bool) -> tuple[object, ...]:
+    """Of the table of documents; a person reads the state in their language."""
+    info = document.value
+    state = say_or(f"state.{info.state}", info.state) if live else info.state
+    return (
+        info.id,
+        state,
+        info.name,
+        info.version,
+        info.chunks,
+        info.pages,
+        info.bytes,
+        details(document.json),
+    )
 
 
 @click.command("status", help=say("help.status"))
@@ -122,16 +124,16 @@ async def ls(api: Api, out: Output, kb: str, state: str | None, batch: str | Non
 @talks_to_api
 async def status(api: Api, out: Output, document_id: str) -> None:
     """GET /documents/{id}/status."""
-    state = await api.call("GET", at("documents", document_id) + "/status")
-    out.document(state)
-    out.text(describe(state))
+    state = await api.documents.status(document_id)
+    out.document(state.json)
+    out.text(describe(state.json))
 
 
 @click.command("events", help=say("help.events"))
 @click.argument("document_id")
 @talks_to_api
 async def events(api: Api, out: Output, document_id: str) -> None:
-    """GET /documents/{id}/events until the document is finished; exit 1 if it is not ready then."""
+    """GET /documents/{id}/events until the document is finished; exit 1 if it failed or was canceled."""
     state: dict[str, Any] = {}
     async for state in follow_document(api, document_id, {}):
         out.line(state)
@@ -145,15 +147,14 @@ async def events(api: Api, out: Output, document_id: str) -> None:
 @talks_to_api
 async def rm(api: Api, out: Output, document_id: str) -> None:
     """DELETE /documents/{id}."""
-    job = await api.call("DELETE", at("documents", document_id)) or {}
-    out.document(job or {"id": document_id})
-    state = str(job.get("state", ""))
-    out.text(say("deleting", id=document_id, state=say_or(f"state.{state}", state)))
+    job = await api.documents.delete(document_id)
+    out.document(job.json or {"id": document_id})
+    if not out.json:
+        state = job.value.state if job.json else ""
+        out.text(say("deleting", id=document_id, state=say_or(f"state.{state}", state)))
 
 
 # --- control ---------------------------------------------------------------------------------------
-
-STEPS = ("parse", "chunk", "embed", "index", "publish")
 
 
 @click.command("pause", help=say("help.pause"))
@@ -182,14 +183,18 @@ async def cancel(api: Api, out: Output, document_id: str) -> None:
 
 @click.command("retry", help=say("help.retry"))
 @click.argument("document_id")
-@click.option("--from-step", type=click.Choice(STEPS), help=say("help.from_step"))
+@click.option("--from-step", type=click.Choice(INGEST_STAGES), help=say("help.from_step"))
 @talks_to_api
-async def retry(api: Api, out: Output, document_id: str, from_step: str | None) -> None:
+async def retry(api: Api, out: Output, document_id: str, from_step: Step | None) -> None:
     """POST /documents/{id}/retry."""
-    await _control(api, out, document_id, "retry", json={"from_step": from_step} if from_step else {})
+    _asked(out, "retry", await api.documents.retry(document_id, from_step))
 
 
-async def _control(api: Api, out: Output, document_id: str, action: str, **request: Any) -> None:
-    job = await api.call("POST", f"{at('documents', document_id)}/{action}", **request)
-    out.document(job)
-    out.text(say(f"asked.{action}", name=job["name"]))
+async def _control(api: Api, out: Output, document_id: str, action: DocumentAction) -> None:
+    _asked(out, action, await api.documents.control(document_id, action))
+
+
+def _asked(out: Output, action: str, job: Answer[DocumentJob]) -> None:
+    out.document(job.json)
+    if not out.json:
+        out.text(say(f"asked.{action}", name=job.value.name))

@@ -1,4 +1,4 @@
-"""`holdfast eval`: how good search and answers are, measured with questions whose answers are known."""
+"""`holdfast eval`: measures search and answers with questions whose answers are known."""
 
 # ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
 
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, talks_to_api, write_file
+from api.cli.output import Output, talks_to_api, write_file
 from api.cli.texts.messages import TEXTS, say
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
+    from activities.contracts.answers import AnswerMode
+    from activities.contracts.search import SearchMode
     from api.client.client import Api
     from api.evaluation.question_set import Item
 
-#: Figures of which less is better.
+#: Endings of the figures for which a smaller value is better.
 SMALLER_IS_BETTER = ("_ms", ".not_found", ".fell_back", ".withheld", "failed")
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -49,7 +51,7 @@ async def evaluate(
     limit: int | None,
     **how: Any,
 ) -> None:
-    """Search with every question, and ask it under --answers; exit 1 if one of them failed."""
+    """Search with each question, and with --answers also ask it; exit 1 if one of them failed."""
     if compare:
         _compare(out, *(_load(path) for path in compare))
         return
@@ -76,13 +78,13 @@ async def _measure(
     name: str,
     kb: str,
     answers: bool,
-    mode: str | None,
-    search_mode: str | None,
+    mode: AnswerMode | None,
+    search_mode: SearchMode | None,
     parallel: int,
 ) -> dict[str, Any]:
     from api.evaluation.runner import Evaluation, result
 
-    knowledge_base = await api.call("GET", at("knowledge-bases", kb))
+    knowledge_base = await api.knowledge_bases.get(kb)
     await _warn_of_unknown(api, kb, items)
     evaluation = Evaluation(api, kb, search_mode, answers, mode)
     began = datetime.now(UTC)
@@ -91,7 +93,7 @@ async def _measure(
     return result(
         outcomes,
         file=name,
-        knowledge_base=knowledge_base,
+        knowledge_base=knowledge_base.json,
         search_mode=search_mode,
         mode=mode,
         at=began.isoformat(timespec="seconds"),
@@ -99,19 +101,19 @@ async def _measure(
 
 
 async def _warn_of_unknown(api: Api, kb: str, items: list[Item]) -> None:
-    """A document that is not there can never be found: that is said before anybody wonders about the figures."""
+    """Warn of expected documents that are missing from the knowledge base, because they lower the figures."""
     expected = {name for item in items for name in item.documents}
     if not expected:
         return
-    async for document in api.pages(f"{at('knowledge-bases', kb)}/documents", limit="1000"):
-        expected -= {document["name"], document["id"]}
+    async for document in api.documents.all(kb, limit=1000):
+        expected -= {document.value.name, document.value.id}
     if expected:
         click.echo(say("eval.unknown-documents", count=len(expected), example=min(expected)), err=True)
 
 
 @contextmanager
 def _progress(out: Output, total: int) -> Iterator[Callable[[], None]]:
-    """A bar for a person; nothing for pipes and programs."""
+    """A progress bar on terminals; nothing in pipes and under --json."""
     if not out.live:
         yield lambda: None
         return
@@ -135,7 +137,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _compare(out: Output, a: dict[str, Any], b: dict[str, Any]) -> None:
-    """Both runs' figures, their differences, and on how many questions one did better than the other."""
+    """Print the figures of both runs, their differences, and the number of questions that got better or worse."""
     names = [name for name in TEXTS if name.startswith("metric.")]
     keys = [key for name in names if (key := name.removeprefix("metric.")) in a["summary"].keys() & b["summary"].keys()]
     differences = {key: round(b["summary"][key] - a["summary"][key], 4) for key in keys}
@@ -164,7 +166,7 @@ def _compare(out: Output, a: dict[str, Any], b: dict[str, Any]) -> None:
 def _changed(
     a: dict[str, Any], b: dict[str, Any], value: Callable[[dict[str, Any]], float | None]
 ) -> dict[str, list[str]]:
-    """The questions that B did better, and worse, than A."""
+    """The questions with a better and with a worse value in B than in A."""
     before, after = _by_question(a), _by_question(b)
     changed: dict[str, list[str]] = {"better": [], "worse": []}
     for question in before.keys() & after.keys():
@@ -184,7 +186,7 @@ def _reciprocal(item: dict[str, Any]) -> float | None:
 
 
 def _name(out: Output, key: str) -> str:
-    """What a figure is called: in words for a person, as in the JSON for a pipe."""
+    """The name of a figure: in words on a terminal, its JSON key in a pipe."""
     return say(f"metric.{key}") if out.live else key
 
 

@@ -1,6 +1,6 @@
-"""`holdfast`: the command line. What is slow to import is imported by the command that needs it."""
+"""`holdfast`: the command line. Each command imports its slow dependencies itself."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cli() -> None:
 @click.option("--without", multiple=True, type=click.Choice([*PARTS, "worker"]), help=say("help.without"))
 @json_option
 def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
-    """Under --json, stdout has one document with the addresses, once all is ready; progress is on stderr."""
+    """Run the platform; --json prints one document with the addresses once it is ready, and progress to stderr."""
     if only and without:
         raise click.UsageError(say("only-without"))
     out = Output(as_json)
@@ -56,7 +56,7 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
 
 
 def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
-    """Where everything is, in aligned lines."""
+    """Addresses and paths in aligned lines."""
     from rich.cells import cell_len
 
     rows = {say(f"up.{key}"): places[key] for key in ("web", "schema", "ui", "logs") if key in places}

@@ -1,6 +1,6 @@
-"""How commands speak: text for people, plain lines for pipes, JSON for programs; errors in one sentence."""
+"""Output of commands: text for terminals, plain lines for pipes, JSON for programs; errors in one sentence."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ kb_option = click.option("--kb", required=True, metavar="NAME", help=say("help.i
 
 
 class Output:
-    """Where a command's result goes."""
+    """The output of one command, as text or as JSON."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.json = as_json
         self.live = not as_json and sys.stdout.isatty()
-        """Whether a person watches, so that bars and colours make sense."""
+        """Whether stdout is a terminal, which shows bars and colours."""
 
     def text(self, text: str = "", *, newline: bool = True) -> None:
-        """Print text for people (nothing under --json)."""
+        """Print text (nothing under --json)."""
         if not self.json:
             click.echo(clean(text), nl=newline)
 
@@ -47,12 +47,12 @@ class Output:
             click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
     def line(self, value: Any) -> None:
-        """Print one line of JSON, for results that come bit by bit (nothing without --json)."""
+        """Print one line of JSON, for streamed results (nothing without --json)."""
         if self.json:
             click.echo(json.dumps(value, ensure_ascii=False))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table for people; in a pipe one tab-separated line a row, without a heading."""
+        """Print a table; in a pipe, one tab-separated line per row without a heading (nothing under --json)."""
         cells = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
         if self.json:
             return
@@ -72,7 +72,7 @@ class Output:
         Console().print(table)
 
     def table_or_nothing(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table; a person is told when it is empty."""
+        """Print a table; on a terminal, a sentence if it is empty."""
         if rows or not self.live:
             self.table(columns, rows)
         else:
@@ -80,7 +80,7 @@ class Output:
 
     @contextmanager
     def problems(self) -> Iterator[None]:
-        """Turn what can go wrong into one sentence on stderr (and JSON on stdout) and exit code 1."""
+        """Convert expected errors to one sentence on stderr (with --json also JSON on stdout) and exit code 1."""
         from activities.errors import HoldfastError
         from api.client.client import ApiError
 
@@ -94,14 +94,14 @@ class Output:
             self.fail(exc.code, exc.reason.render(language()))
 
     def fail(self, code: str, detail: str) -> None:
-        """Say what went wrong and exit with code 1."""
+        """Print the error and exit with code 1."""
         self.document({"error": {"code": code, "detail": detail}})
         click.echo(clean(detail), err=True)
         sys.exit(1)
 
 
 def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Make a command of ``async def f(api, out, **options)``: adds --json, the connection and the errors."""
+    """Make a command of ``async def f(api, out, **options)``: adds --json, the connection and error handling."""
 
     @json_option
     @functools.wraps(function)
@@ -121,7 +121,7 @@ def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write what a person asked for to a file. Raises Problem."""
+    """Write ``content`` to a file. Raises Problem."""
     try:
         path.write_bytes(content)
     except OSError as exc:
@@ -129,7 +129,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def clean(text: str) -> str:
-    """Text without the control characters with which a document's name could steer the terminal."""
+    """Text without control characters, with which a document's name could control the terminal."""
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
 
 
@@ -142,7 +142,7 @@ def reason_of(state: dict[str, Any]) -> str:
 
 
 def stage_of(state: dict[str, Any]) -> str:
-    """``embedding 3/5, 120/400`` of a job that runs; empty if it has no stage."""
+    """The stage of a running job, ``embedding 3/5, 120/400``; empty if it has none."""
     if not state.get("stage"):
         return ""
     text = say_or(f"stage.{state['stage']}", state["stage"])
@@ -160,7 +160,7 @@ def describe(state: dict[str, Any]) -> str:
 
 
 def details(state: dict[str, Any]) -> str:
-    """How far a job is while it goes on, and why it waits or failed."""
+    """The progress of an unfinished job, and the reason why it waits or failed."""
     parts = []
     if state.get("state") not in FINISHED:
         parts.append(stage_of(state))
@@ -174,7 +174,7 @@ def details(state: dict[str, Any]) -> str:
 
 
 def time_left(state: dict[str, Any]) -> str:
-    """About when a job will be done; empty if nobody knows."""
+    """The estimated time left; empty if there is no estimate."""
     seconds = float(state.get("eta_seconds") or 0)
     if seconds < 90:
         return say("eta", seconds=seconds) if seconds else ""
@@ -186,9 +186,9 @@ async def follow(
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the states of a job until it is finished.
 
-    ``job`` is its path, ``state`` what is known so far, ``look`` the path of its state if that is another one.
+    ``job`` is its path, ``state`` its last known state, ``look`` the path of its state if different from ``job``.
     """
-    from api.client.client import PREFIX
+    from api.client.paths import PREFIX
 
     while state.get("state") not in FINISHED:
         async with aclosing(api.events(f"{PREFIX}{job}/events")) as events:
@@ -204,10 +204,10 @@ async def follow(
 
 
 def at(kind: str, name: str) -> str:
-    """The path of one thing, whatever its name has in it."""
-    from api.client.client import segment
+    """The path ``/kind/name`` with the name escaped."""
+    from api.client import paths
 
-    return f"/{kind}/{segment(name)}"
+    return paths.at(kind, name)
 
 
 def follow_document(api: Api, document_id: str, state: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:

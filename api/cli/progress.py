@@ -1,6 +1,6 @@
-"""What uploads and jobs look like while they go on: lines for pipes, bars for a person."""
+"""Progress of uploads and jobs: lines in pipes, bars on terminals."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ Show = Callable[[dict[str, Any]], None]
 
 
 class Display:
-    """What is shown to programs and pipes: one line for each outcome."""
+    """Progress in pipes and under --json: one line for each outcome."""
 
     def __init__(self, out: Output) -> None:
         self.out = out
 
     @contextmanager
     def upload(self) -> Iterator[Callable[[int], None]]:
-        """Around one request; the function is given the bytes that were read."""
+        """Context of one upload request; the yielded function receives the number of bytes read."""
         yield lambda count: None
 
     @contextmanager
     def watch(self, name: str) -> Iterator[Show]:
-        """Around the watching of one document; the function is given its states."""
+        """Context of watching one document; the yielded function receives its states."""
         yield lambda state: None
 
     @contextmanager
     def watch_batch(self) -> Iterator[Show]:
-        """Around the watching of one batch; the function is given its states."""
+        """Context of watching one batch; the yielded function receives its states."""
         yield lambda info: None
 
     def say(self, text: str, style: str = "") -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         self.out.text(text)
 
     def busy(self, reason: str, seconds: float) -> None:
-        """The API asks to wait."""
+        """Report that the API requires a wait of ``seconds``."""
         self.say(say("busy", reason=reason, seconds=seconds), "yellow")
 
     def finished(self, document: dict[str, Any]) -> None:
-        """A document's outcome is known."""
+        """Report the outcome of a document."""
         style = "green" if document["state"] == "ready" else "red" if document["state"] in FINISHED else ""
         self.say(outcome(document), style)
 
 
 class Bars(Display):
-    """What is shown to a person: a bar for the upload, one for each batch and each single document under way."""
+    """Progress on a terminal: a bar for the upload, and one for each batch and single document in flight."""
 
     def __init__(self, out: Output, progress: Progress, size: int) -> None:
         super().__init__(out)
@@ -75,7 +75,7 @@ class Bars(Display):
         try:
             yield count
         except BaseException:
-            self.progress.advance(task, -read)  # it is read again, or was refused
+            self.progress.advance(task, -read)  # the files are sent again, or were refused
             raise
 
     @contextmanager
@@ -123,7 +123,7 @@ class Bars(Display):
 
 @contextmanager
 def display(out: Output, size: int = 0) -> Iterator[Display]:
-    """Bars where a person watches; ``size`` is how many bytes are to be uploaded."""
+    """Bars on a terminal, else lines; ``size`` is the number of bytes to upload."""
     if not out.live:
         yield Display(out)
         return
@@ -140,7 +140,7 @@ def display(out: Output, size: int = 0) -> Iterator[Display]:
 
 
 def describe_batch(info: dict[str, Any]) -> str:
-    """How far a batch is, in one line: ``12/40 · 4 running, 1 failed · 30/min · about 2 min left``."""
+    """The progress of a batch in one line: ``12/40 · 4 running, 1 failed · 30/min · about 2 min left``."""
     pending = {state: n for state, n in (info.get("documents") or {}).items() if state not in ("total", "ready")}
     parts = [f"{info.get('done') or 0}/{info.get('total') or 0}", counted(pending)]
     if info.get("state") not in FINISHED:
@@ -155,7 +155,7 @@ def describe_batch(info: dict[str, Any]) -> str:
 
 
 def outcome(document: dict[str, Any]) -> str:
-    """What became of a document, in one line."""
+    """The outcome of a document in one line."""
     state = say_or(f"state.{document['state']}", document["state"])
     return "  ".join(filter(None, (state, document["name"], document.get("id", ""), reason_of(document))))
 

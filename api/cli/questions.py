@@ -1,6 +1,6 @@
 """`holdfast ask` and `holdfast search`."""
 
-# ruff: noqa: PLC0415 - what is slow to import waits for the command that needs it
+# ruff: noqa: PLC0415 - commands import slow modules themselves
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, at, clean, kb_option, talks_to_api
+from api.cli.output import Output, clean, kb_option, talks_to_api
 from api.cli.texts.messages import say
 
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from activities.contracts.answers import AnswerMode
+    from activities.contracts.search import SearchMode
     from api.client.client import Api, Event
 
 
 class Pages(click.ParamType[dict[str, int]]):
-    """``3``, ``3-5``, ``3-`` or ``-5``."""
+    """A range of pages: ``3``, ``3-5``, ``3-`` or ``-5``."""
 
     name = "pages"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
-        """As the API takes it."""
+        """The range as ``{"from": …, "to": …}``."""
         if isinstance(value, dict):
             return value
         found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
@@ -41,7 +43,7 @@ Command = Callable[..., Any]
 
 
 def filter_options(command: Command) -> Command:
-    """What passages must come from; ``filter_of`` makes of it what the API takes."""
+    """Add the options of a search filter; ``filter_of`` converts their values for the API."""
     for option in reversed(
         [
             click.option("--name", metavar="PATTERN", help=say("help.filter_name")),
@@ -57,12 +59,11 @@ def filter_options(command: Command) -> Command:
 
 def filter_of(
     name: str | None, tags: tuple[str, ...], pages: dict[str, int] | None, since: str | None, until: str | None
-) -> dict[str, Any]:
-    """``{"filter": …}``, or nothing when nothing narrows the search down."""
+) -> dict[str, Any] | None:
+    """``{"filter": …}``; empty without any filter option."""
     uploaded = {key: moment for key, moment in (("since", since), ("until", until)) if moment}
     fields = {"name": name, "tags": list(tags), "pages": pages, "uploaded": uploaded}
-    given = {key: value for key, value in fields.items() if value}
-    return {"filter": given} if given else {}
+    return {key: value for key, value in fields.items() if value} or None
 
 
 @click.command("ask", help=say("help.ask"))
@@ -73,37 +74,39 @@ def filter_of(
 @click.option("--stream/--no-stream", default=True, help=say("help.stream"))
 @talks_to_api
 async def ask(
-    api: Api, out: Output, question: str, kb: str | None, conversation: str | None, mode: str | None, stream: bool
+    api: Api,
+    out: Output,
+    question: str,
+    kb: str | None,
+    conversation: str | None,
+    mode: AnswerMode | None,
+    stream: bool,
 ) -> None:
-    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if it could not be answered."""
-    from api.client.client import PREFIX, segment
-
+    """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if there is no answer."""
     if kb is None and conversation is None:
         raise click.UsageError(say("kb-or-conversation"))
     if kb is None:
-        kb = str((await api.call("GET", at("conversations", str(conversation))))["knowledge_base"])
-    body = {"question": question} | ({"mode": mode} if mode else {})
-    body |= {"conversation_id": conversation} if conversation else {}
-    asked = await api.call("POST", f"/knowledge-bases/{segment(kb)}/questions", json=body)
+        kb = (await api.conversations.get(str(conversation))).value.knowledge_base
+    asked = (await api.questions.ask(kb, question, mode=mode, conversation_id=conversation or None)).value
     answer = Answer(out, stream)
     with answer.shown():
-        async with aclosing(api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+        async with aclosing(api.questions.events(asked.id)) as events:
             async for event in events:
                 answer.take(event)
                 if event.name in ("done", "error"):
                     break
     if not answer.finish():
         sys.exit(1)
-    if out.live and asked.get("conversation_id"):
-        command = f"holdfast ask --conversation {asked['conversation_id']} …"
+    if out.live:
+        command = f"holdfast ask --conversation {asked.conversation_id} …"
         out.text(f"\n{say('go-on', command=command)}")
 
 
 class Answer:
-    """Shows an answer as its events come, and prints it when it is complete.
+    """Shows an answer as its events arrive, and prints it when it is complete.
 
-    What is streamed is provisional: `reset` starts it over, and `done` has the answer that was held against
-    its sources. A person sees it come, dimmed, until the answer takes its place; a pipe gets the answer alone.
+    Streamed text is provisional: `reset` discards it, and `done` holds the answer that was checked against its sources.
+    A terminal shows the streamed text dimmed until the answer replaces it; a pipe gets the final answer only.
     """
 
     def __init__(self, out: Output, stream: bool) -> None:
@@ -115,7 +118,7 @@ class Answer:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """While this lasts, a terminal shows what comes."""
+        """Context in which a terminal shows the streamed text."""
         if not (self._stream and self._out.live):
             yield
             return
@@ -139,7 +142,7 @@ class Answer:
                 self._error = event.data
 
     def finish(self) -> bool:
-        """Print what is left to print; False if there is no answer."""
+        """Print the answer with its sources, or the error; False if there is no answer."""
         if self._done is None:
             error = self._error or {"code": "interrupted", "message": "?"}
             if not self._stream:
@@ -160,16 +163,17 @@ class Answer:
 
             console = self._live.console
             lines = Text(clean(coming), style="dim").wrap(console, console.width)
-            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last ones that have room
+            self._live.update(Text("\n").join(lines[-(console.height - 1) :]))  # the last lines that fit
 
 
 def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
-    """Where each quote of an answer stands."""
+    """Print the document, page and section of each citation."""
     if not citations:
         return
     out.text(say("sources"))
     for citation in citations:
-        out.text(f"  [{citation['n']}] {_where(citation)}")
+        where = _where(citation["document_name"], citation.get("page"), citation.get("section"))
+        out.text(f"  [{citation['n']}] {where}")
         if citation.get("quote"):
             out.text(f"      “{_one_line(citation['quote'])}”")
 
@@ -181,28 +185,29 @@ def print_sources(out: Output, citations: list[dict[str, Any]]) -> None:
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help=say("help.limit"))
 @filter_options
 @talks_to_api
-async def search(api: Api, out: Output, query: str, kb: str, mode: str | None, limit: int, **narrowed: Any) -> None:
+async def search(
+    api: Api, out: Output, query: str, kb: str, mode: SearchMode | None, limit: int, **narrowed: Any
+) -> None:
     """POST /knowledge-bases/{kb}/search."""
-    from api.client.client import segment
-
-    body = {"query": query, "limit": limit} | ({"mode": mode} if mode else {}) | filter_of(**narrowed)
-    found = await api.call("POST", f"/knowledge-bases/{segment(kb)}/search", json=body)
-    out.document(found)
-    for number, hit in enumerate(found["hits"], start=1):
-        more = say("and-others", count=hit["duplicates"]) if hit.get("duplicates") else ""
-        out.text(f"{number}. {_where(hit)}  ({say('col.score')} {hit['score']:.3f}){more}")
-        out.text(f"   {_one_line(hit['text'])}\n")
-    if not found["hits"]:
+    answer = await api.questions.search(kb, query, limit=limit, mode=mode, filter=filter_of(**narrowed))
+    if out.json:
+        out.document(answer.json)
+        return
+    found = answer.value
+    for number, hit in enumerate(found.hits, start=1):
+        more = say("and-others", count=hit.duplicates) if hit.duplicates else ""
+        where = _where(hit.document_name, hit.page, hit.section)
+        out.text(f"{number}. {where}  ({say('col.score')} {hit.score:.3f}){more}")
+        out.text(f"   {_one_line(hit.text)}\n")
+    if not found.hits:
         out.text(say("no-hits"))
-    pending = (found.get("index") or {}).get("pending")
-    if pending:
-        out.text(say("index-building", pending=pending))
+    if found.index.pending:
+        out.text(say("index-building", pending=found.index.pending))
 
 
-def _where(source: dict[str, Any]) -> str:
+def _where(document_name: str, page: int | None, section: str | None) -> str:
     """``handbook.pdf · page 3 · Leave › Notice``."""
-    page = say("page", page=source["page"]) if source.get("page") is not None else ""
-    return " · ".join(filter(None, (source["document_name"], page, source.get("section") or "")))
+    return " · ".join(filter(None, (document_name, say("page", page=page) if page is not None else "", section)))
 
 
 def _one_line(text: str) -> str:

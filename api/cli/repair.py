@@ -1,4 +1,4 @@
-"""`holdfast doctor --repair`: compare all stores, mend what disagrees, and say what it came to."""
+"""`holdfast doctor --repair`: compares all stores, repairs discrepancies and reports them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from api.cli.output import FINISHED, Output
 from api.cli.texts.messages import say, say_or
@@ -16,40 +16,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api.client.client import Api
+    from api.maintenance.schemas import FindingInfo, ReconcileInfo
 
-#: Seconds between two looks at the job.
+#: Seconds between polls of the job.
 LOOK_SECONDS = 0.5
 
 
 async def repair(api: Api, out: Output) -> None:
-    """Exit 1 if something could not be mended, or the job did not come to its end."""
-    job = await api.call("POST", "/reconcile", json={"repair": True})
+    """Run a reconciliation; exit 1 if a discrepancy could not be repaired or the job did not finish."""
+    job = (await api.reconciliations.start(repair=True)).value
     with _showing(out) as show:
-        state = await api.call("GET", f"/reconcile/{job['id']}")
-        while state["state"] not in FINISHED:
-            show(state)
+        answer = await api.reconciliations.get(job.id)
+        while answer.value.state not in FINISHED:
+            show(answer.value)
             await asyncio.sleep(LOOK_SECONDS)
-            state = await api.call("GET", f"/reconcile/{job['id']}")
-    if state["report"] is None:
-        raise Problem("repair.failed", reason=state["reason"] or say_or(f"state.{state['state']}", state["state"]))
-    findings = state["report"]["findings"]
-    out.document(state)
+            answer = await api.reconciliations.get(job.id)
+    state = answer.value
+    if state.report is None:
+        raise Problem("repair.failed", reason=state.reason or say_or(f"state.{state.state}", state.state))
+    findings = state.report.findings
+    out.document(answer.json)
     out.table(("finding", "count", "mended", "left", "examples"), [_row(each) for each in findings])
     if not findings:
         out.text(say("repair.nothing"))
-    if any(each["failed"] for each in findings):
+    if any(each.failed for each in findings):
         sys.exit(1)
 
 
-def _row(finding: dict[str, Any]) -> tuple[object, ...]:
-    name = say_or(f"finding.{finding['kind']}", finding["kind"])
-    left = finding["count"] - finding["mended"]
-    return name, finding["count"], finding["mended"], left, "; ".join(finding["examples"][:3])
+def _row(finding: FindingInfo) -> tuple[object, ...]:
+    name = say_or(f"finding.{finding.kind}", finding.kind)
+    left = finding.count - finding.mended
+    return name, finding.count, finding.mended, left, "; ".join(finding.examples[:3])
 
 
 @contextmanager
-def _showing(out: Output) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """One line that tells the stage while a person watches."""
+def _showing(out: Output) -> Iterator[Callable[[ReconcileInfo], None]]:
+    """A line with the current stage on terminals."""
     if not out.live:
         yield lambda state: None
         return
@@ -57,5 +59,5 @@ def _showing(out: Output) -> Iterator[Callable[[dict[str, Any]], None]]:
 
     with Console().status(say("repair.begins")) as line:
         yield lambda state: line.update(
-            f"{say_or('repair.' + state['stage'], state['stage'])} {state['stage_number']}/{state['stage_count']}"
+            f"{say_or('repair.' + state.stage, state.stage)} {state.stage_number}/{state.stage_count}"
         )

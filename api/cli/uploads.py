@@ -1,4 +1,4 @@
-"""Uploads from the command line: files in requests of a bearable size, sent again when that can help."""
+"""Uploads from the command line: files in requests of limited size, with retries of temporary failures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from api.client.problems import Problem
 REQUEST_FILES = 50
 REQUEST_BYTES = 64 * 1024 * 1024
 
-#: Requests that are sent at once: while one is read from disk or sent, the server stores another.
+#: Concurrent requests: while one is read from disk or sent, the server stores another.
 AT_ONCE = 3
 
-#: Tries of a request whose connection breaks, and of one that a dependency of the API is down for.
+#: Maximum tries of a request whose connection breaks, and of one for which a dependency of the API is down.
 BROKEN_TRIES, DOWN_TRIES = 5, 12
 
-#: Seconds to wait when the API asks for patience and does not say how long.
+#: Seconds to wait after a 429 or 503 without Retry-After.
 PAUSE_SECONDS = 5.0
 
 File = tuple[str, Path]
@@ -37,11 +37,11 @@ class Sender:
         self._api, self._kb, self._display, self._tags = api, kb, display, tags
 
     async def send(self, files: Sequence[File], batch: str | None) -> dict[str, Any]:
-        """Upload some files; the API's answer.
+        """Upload files in one request and return the API's response.
 
-        If they are refused, each goes by itself, so that one bad file stops no other; a file that is refused by
-        itself is among the documents as failed, with the reason and without an id. Raises ApiError if the
-        refusal has nothing to do with the files, and Problem.
+        If the request is refused, each file is sent by itself, so that one bad file does not stop the others; a file
+        that is refused by itself is listed as a failed document with the reason and without an id. Raises ApiError for
+        a refusal that is not caused by the files, and Problem.
         """
         try:
             answer: dict[str, Any] = await self._send(files, batch)
@@ -55,13 +55,13 @@ class Sender:
         return answer
 
     async def _send(self, files: Sequence[File], batch: str | None) -> Any:
-        key = str(uuid.uuid4())  # the same for every try: what arrived is not taken twice
+        key = str(uuid.uuid4())  # idempotency key, equal for all tries: files are accepted once
         broken = down = 0
         while True:
             try:
                 with ExitStack() as opened, self._display.upload() as count:
                     parts = [(name, opened.enter_context(_open(path, count))) for name, path in files]
-                    return await self._api.upload(self._kb, parts, key, batch, self._tags)
+                    return (await self._api.documents.upload(self._kb, parts, key, batch, self._tags)).json
             except Problem as exc:
                 broken += 1
                 if broken == BROKEN_TRIES or exc.code not in ("unreachable", "connection-lost"):
@@ -80,7 +80,7 @@ class Sender:
 
 
 def groups(files: Sequence[File]) -> Iterator[list[File]]:
-    """Files for one request each: not too many, not too large; a large file goes alone."""
+    """Group files into requests of at most REQUEST_FILES and REQUEST_BYTES; a larger file is a group of its own."""
     group: list[File] = []
     size = 0
     for name, path in files:
@@ -100,7 +100,7 @@ def _not_about_the_files(exc: ApiError) -> bool:
 
 
 class _Counted(io.FileIO):
-    """A file that tells how much of it was read."""
+    """A file that reports the number of bytes of each read."""
 
     def __init__(self, path: Path, count: Callable[[int], None]) -> None:
         super().__init__(path)

@@ -1,4 +1,8 @@
-"""The HTTP API as the command line sees it: JSON in and out, uploads from disk, live events, clear errors."""
+"""The HTTP API as the command line sees it: its resources, live events, clear errors.
+
+``Api.knowledge_bases``, ``Api.documents`` … have a method for each request. Below them ``call``, ``pages``, ``content``
+and ``lines`` send one and know no resource.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,26 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
-from urllib.parse import quote, urlsplit
+from typing import Any, BinaryIO, Protocol, Self
+from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
 
 from activities.errors import Language
-from activities.settings import Settings
 from api.client import local_env
+from api.client.paths import PREFIX, segment
 from api.client.problems import Problem
+from api.client.resources import (
+    Audit,
+    Batches,
+    Conversations,
+    Documents,
+    KnowledgeBases,
+    Questions,
+    Reconciliations,
+)
 
-PREFIX = "/api/v1"
 RECONNECT_SECONDS = 30.0
 """How long a stream of events may be unreachable before its reader gives up."""
 
@@ -45,6 +57,19 @@ class Event:
     id: str = ""
 
 
+class ClientSettings(Protocol):
+    """What the platform's settings say of where the API is."""
+
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def api_key(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Target:
     """Which API the command line talks to, and with which key (a secret)."""
@@ -53,7 +78,7 @@ class Target:
     key: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> Target:
+    def of(cls, settings: ClientSettings) -> Target:
         """From the settings, or else from what `holdfast up` left in the data folder.
 
         The local platform's key is not sent to an API elsewhere.
@@ -78,6 +103,13 @@ class Api:
             timeout=httpx.Timeout(60, connect=5),
             trust_env=not _is_loopback(target.url),  # a proxy for the internet does not lead home
         )
+        self.knowledge_bases = KnowledgeBases(self)
+        self.documents = Documents(self)
+        self.batches = Batches(self)
+        self.questions = Questions(self)
+        self.conversations = Conversations(self)
+        self.audit = Audit(self)
+        self.reconciliations = Reconciliations(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,11 +219,6 @@ class Api:
                 if exc.status < httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(0.5)
-
-
-def segment(name: str) -> str:
-    """A name or id as one segment of a path, whatever a person typed."""
-    return quote(name, safe="")
 
 
 def files_in(path: Path) -> list[tuple[str, Path]]:

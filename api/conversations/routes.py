@@ -15,6 +15,7 @@ from activities.stores.catalog.conversations import cursor_after
 from activities.stores.catalog.records import Conversation, Principal
 from api.conversations.markdown import markdown
 from api.conversations.schemas import ConversationDetail, ConversationInfo, RenameConversation
+from api.conversations.views import conversation_detail, conversation_info
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import Page
@@ -40,7 +41,7 @@ class ConversationsController(Controller):
     ) -> Page[ConversationInfo]:
         found = await catalog.conversations.page(principal.subject, kb, cursor, limit)
         return Page(
-            items=[ConversationInfo.of(conversation) for conversation in found],
+            items=[conversation_info(conversation) for conversation in found],
             next_cursor=cursor_after(found[-1]) if len(found) == limit else None,
         )
 
@@ -60,7 +61,7 @@ class ConversationController(Controller):
         title = " ".join(data.title.split())
         if not title:
             raise InvalidRequest(detail=Phrase.TITLE_EMPTY)
-        return ConversationInfo.of(await catalog.conversations.rename(conversation.id, title, principal.subject))
+        return conversation_info(await catalog.conversations.rename(conversation.id, title, principal.subject))
 
     @delete(
         status_code=204,
@@ -91,7 +92,7 @@ class ConversationController(Controller):
 
 async def _whole(conversation: Conversation, request: AnyRequest, catalog: Catalog) -> ConversationDetail:
     turns = await catalog.conversations.turns(conversation.id, conversation.actor)
-    return ConversationDetail.whole(conversation, turns, language_of(request))
+    return conversation_detail(conversation, turns, language_of(request))
 
 
 def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:

@@ -7,6 +7,7 @@ from litestar import Controller, get
 from activities.readers.formats import FORMATS
 from api.documents.routes import AnyRequest
 from api.documents.schemas import FormatInfo
+from api.documents.views import format_info
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import Page
@@ -19,4 +20,4 @@ class FormatController(Controller):
     @get(access=needs("reader"), summary="List the supported file formats")
     async def index(self, request: AnyRequest) -> Page[FormatInfo]:
         """All of them on one page; titles are in the language of the client."""
-        return Page(items=[FormatInfo.of(item, language_of(request)) for item in FORMATS])
+        return Page(items=[format_info(item, language_of(request)) for item in FORMATS])

@@ -24,12 +24,12 @@ from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document, KnowledgeBase, Principal
-from activities.stores.milvus import row_id
 from api.background.watches import DocumentWatches
 from api.documents.control import DocumentControl
 from api.documents.schemas import ChangeDocument, ChunkInfo, DocumentInfo, DocumentJob, RetryRequest, UploadAccepted
 from api.documents.status import DocumentStatus, state_of
 from api.documents.uploads import Uploads
+from api.documents.views import chunk_info, document_info, document_job, job_state_info
 from api.http.access import needs
 from api.http.admission import UploadGate
 from api.http.auth import PROTOCOL
@@ -110,7 +110,7 @@ class DocumentsOfKnowledgeBase(Controller):
     ) -> Page[DocumentInfo]:
         found = await catalog.documents.page(knowledge_base.id, document_state, cursor, limit, batch_id)
         return Page(
-            items=[DocumentInfo.of(document, language_of(request)) for document in found],
+            items=[document_info(document, language_of(request)) for document in found],
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
@@ -121,18 +121,18 @@ class DocumentController(Controller):
 
     @get(access=READS, summary="Get a document")
     async def show(self, document: Document, request: AnyRequest) -> DocumentInfo:
-        return DocumentInfo.of(document, language_of(request))
+        return document_info(document, language_of(request))
 
     @patch(access=needs("contributor", "document"), summary="Replace a document's tags")
     async def change(
         self, document: Document, data: ChangeDocument, request: AnyRequest, catalog: Catalog, principal: Principal
     ) -> DocumentInfo:
         tagged = await catalog.documents.tag(document.id, clean_tags(data.tags), principal.subject)
-        return DocumentInfo.of(tagged, language_of(request))
+        return document_info(tagged, language_of(request))
 
     @get("/status", access=READS, summary="Get the state of a document's indexing job")
     async def status_now(self, document: Document, request: AnyRequest, status: DocumentStatus) -> JobStateInfo:
-        return JobStateInfo.whole(await status.of(document, language_of(request)))
+        return job_state_info(await status.of(document, language_of(request)))
 
     @get(
         "/events",
@@ -144,7 +144,7 @@ class DocumentController(Controller):
 
         def show(document: Document) -> Event:
             state = state_of(document, language)
-            return Event("state", JobStateInfo.whole(state), state_id(state))
+            return Event("state", job_state_info(state), state_id(state))
 
         states = watches.events(document.id, language, show)
         return event_stream(after(request.headers.get("last-event-id"), states))
@@ -155,7 +155,7 @@ class DocumentController(Controller):
     ) -> Page[ChunkInfo]:
         indexed = await catalog.documents.indexed(document.id, document.version)
         chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []
-        items = [_chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
+        items = [chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
     @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
@@ -165,11 +165,11 @@ class DocumentController(Controller):
 
     @post("/pause", status_code=202, access=CONTROLS, summary="Pause indexing")
     async def pause(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
-        return DocumentJob.of(await control.pause(document, principal.subject))
+        return document_job(await control.pause(document, principal.subject))
 
     @post("/resume", status_code=202, access=CONTROLS, summary="Resume indexing")
     async def resume(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
-        return DocumentJob.of(await control.resume(document, principal.subject))
+        return document_job(await control.resume(document, principal.subject))
 
     @post(
         "/cancel",
@@ -178,7 +178,7 @@ class DocumentController(Controller):
         summary="Cancel indexing; an earlier version stays live",
     )
     async def cancel(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:
-        return DocumentJob.of(await control.cancel(document, principal.subject))
+        return document_job(await control.cancel(document, principal.subject))
 
     @post(
         "/retry",
@@ -189,7 +189,7 @@ class DocumentController(Controller):
     async def retry(
         self, document: Document, control: DocumentControl, principal: Principal, data: RetryRequest | None = None
     ) -> DocumentJob:
-        return DocumentJob.of(await control.retry(document, data.from_step if data else None, principal.subject))
+        return document_job(await control.retry(document, data.from_step if data else None, principal.subject))
 
     @delete(
         status_code=202,
@@ -211,21 +211,10 @@ async def document_socket(socket: AnySocket, document: Document, watches: Docume
     with suppress(WebSocketDisconnect):
         async for changed in watches.changes(document.id):
             state = state_of(changed, language_of(socket))
-            await socket.send_text(msgspec.json.encode(JobStateInfo.whole(state)).decode())
+            await socket.send_text(msgspec.json.encode(job_state_info(state)).decode())
         await socket.close()
 
 
 def state_id(state: JobState) -> str:
     """An id that is the same for the same state, so that a reader that comes back is not told twice."""
     return f"{state.stage_number}.{state.done}.{state.attempt}.{state.state}"
-
-
-def _chunk_info(document: Document, chunk: Chunk) -> ChunkInfo:
-    return ChunkInfo(
-        chunk_id=row_id(document.id, document.version, chunk.ordinal),
-        ordinal=chunk.ordinal,
-        text=chunk.text,
-        tokens=chunk.tokens,
-        page=chunk.page,
-        section=chunk.section,
-    )

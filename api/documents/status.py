@@ -9,7 +9,7 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 
 from activities.contracts.ids import ingest_id
 from activities.contracts.search_attributes import STAGE
-from activities.contracts.stages import INGEST_STAGES, PENDING
+from activities.contracts.stages import INGEST_STAGES, PENDING, number_of
 from activities.errors import DependencyError, HoldfastError, Language, Reason
 from activities.runtime import temporal
 from activities.runtime.heartbeat import Progress
@@ -53,7 +53,7 @@ class DocumentStatus:
         return JobState(
             state="waiting",
             stage=stage,
-            stage_number=_number(stage),
+            stage_number=number_of(stage, INGEST_STAGES),
             stage_count=len(INGEST_STAGES),
             waiting_for="worker",
         )
@@ -66,7 +66,7 @@ def state_of(document: Document, language: Language) -> JobState:
     return JobState(
         state=document.state,
         stage=stage,
-        stage_number=_number(stage),
+        stage_number=number_of(stage, INGEST_STAGES),
         stage_count=len(INGEST_STAGES),
         done=document.chunks if ready else document.done,
         total=(document.chunks or None) if ready else document.total,
@@ -77,10 +77,6 @@ def state_of(document: Document, language: Language) -> JobState:
         eta_seconds=document.eta_seconds,
         updated_at=document.updated_at,
     )
-
-
-def _number(stage: str) -> int:
-    return INGEST_STAGES.index(stage) + 1 if stage in INGEST_STAGES else 0
 
 
 def _with_activity(base: JobState, pending: PendingActivityInfo, language: Language) -> JobState:

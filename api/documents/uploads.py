@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+import msgspec
 import structlog
 from litestar.datastructures import UploadFile
 
@@ -22,7 +23,8 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.records import Accepted, Batch, KnowledgeBase, Upload
 from api.background.dispatcher import Dispatcher
-from api.documents.schemas import DocumentJob, UploadAccepted
+from api.documents.schemas import UploadAccepted
+from api.documents.views import document_job, upload_accepted
 from workflows.client.jobs import Jobs
 
 #: How long an upload waits for a removal of the same content, in seconds.
@@ -113,13 +115,13 @@ class Uploads:
         if key is not None and (before := await self._catalog.intake.answer_of(actor, key)) is not None:
             if before[0] != fingerprint:
                 raise KeyReused()
-            return UploadAccepted.from_stored(before[1])
+            return msgspec.convert(before[1], UploadAccepted)
         if len(stored) == 1 and batch is None and await asyncio.to_thread(_is_archive, stored[0]):
             answer = await self._accept_archive(kb, stored[0], actor, tags)
         else:
             answer = await self._accept_files(kb, stored, actor, batch, tags)
         if key is not None:
-            await self._catalog.intake.keep_answer(actor, key, fingerprint, answer.to_stored())
+            await self._catalog.intake.keep_answer(actor, key, fingerprint, msgspec.to_builtins(answer))
         return answer
 
     async def _accept_files(
@@ -154,8 +156,8 @@ class Uploads:
         if new:
             self._dispatcher.hint(batch.id if batch else None)
         log.info("accepted", documents=len(accepted), new=new, batch=batch.id if batch else None, actor=actor)
-        documents = [DocumentJob.of(each.document, unchanged=not each.created) for each in accepted]
-        return UploadAccepted.of(documents, batch.id if batch else None)
+        documents = [document_job(each.document, unchanged=not each.created) for each in accepted]
+        return upload_accepted(documents, batch.id if batch else None)
 
     async def _accept_archive(
         self, kb: KnowledgeBase, archive: _Stored, actor: str, tags: list[str] | None
@@ -172,7 +174,7 @@ class Uploads:
         await self._put(archive.sha256, archive.file)  # it may have been removed before it was claimed
         self._dispatcher.hint(batch.id)
         log.info("archive accepted", batch=batch.id, bytes=archive.bytes, actor=actor)
-        return UploadAccepted.of([], batch.id)
+        return upload_accepted([], batch.id)
 
     async def _store(self, name: str, file: UploadFile) -> _Stored:
         if file.rolled_to_disk or _length(file) > SMALL:

@@ -1,8 +1,8 @@
-"""Question sets for ``holdfast eval``: JSON, JSONL, CSV, or SQuAD's JSON; every error says where.
+"""Question sets for ``holdfast eval``: JSON, JSONL, CSV or SQuAD's JSON; every error names its position.
 
-A question has ``question`` and, as far as they are known, ``document`` (names of documents that hold the answer),
-``answer`` (texts, one of which is expected in the answer) and ``absent`` (true when no document answers it). In CSV
-several names or answers in one cell are separated by ``|``. SQuAD's paragraphs count as the passage to be found.
+A question has ``question`` and optionally ``document`` (names of documents that hold the answer), ``answer`` (texts,
+one of which the answer should contain) and ``absent`` (true if no document answers it). In CSV, several names or
+answers in one cell are separated by ``|``. A paragraph of SQuAD is the passage that a search should find.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FALSE = {"false", "0", "no", "n", ""}
 
 @dataclass(frozen=True)
 class Item:
-    """One question and what is known of its answer."""
+    """One question with its expected answer."""
 
     question: str
     documents: tuple[str, ...] = ()
@@ -35,12 +35,12 @@ class Item:
 
     @property
     def findable(self) -> bool:
-        """Whether it is known what a search should find."""
+        """Whether it has an expected search result."""
         return bool(self.documents or self.answers or self.passage)
 
 
 class _InvalidItem(Exception):
-    """What is wrong with one question; whoever knows where it is raises a Problem."""
+    """An invalid question; the caller that has its position raises a Problem."""
 
     def __init__(self, code: str, /, **params: object) -> None:
         super().__init__(code)
@@ -48,7 +48,7 @@ class _InvalidItem(Exception):
 
 
 def read_set(path: Path) -> list[Item]:
-    """The questions of a file, in their order. Raises Problem."""
+    """The questions of a file, in order. Raises Problem."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -90,7 +90,7 @@ def _of_json(path: Path, text: str) -> list[Item]:
 
 
 def _of_squad(articles: list[Any]) -> Iterator[Item]:
-    """SQuAD 1.1 and 2.0: the paragraph of a question is what a search should find."""
+    """Questions of SQuAD 1.1 and 2.0, each with its paragraph as the passage to find."""
     for article in articles:
         for paragraph in _get(article, "paragraphs", list):
             context = _get(paragraph, "context", str)
@@ -180,7 +180,7 @@ def _item(value: Any) -> Item:
 
 
 def _field(name: str) -> str:
-    """What a field is called here; a name that nobody knows is probably misspelt."""
+    """The canonical name of a field. Raises _InvalidItem for an unknown, probably misspelt name."""
     field = _SAME.get(name, name)
     if field not in (*FIELDS, "id"):
         raise _InvalidItem("eval.unknown", field=name, known=", ".join(FIELDS))

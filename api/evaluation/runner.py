@@ -1,4 +1,4 @@
-"""Measuring search and answers with a question set, through the API as everybody uses it."""
+"""Measures search and answers with a question set, through the public API."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from api.client.client import PREFIX, Api, ApiError, segment
+from activities.contracts.answers import AnswerMode
+from activities.contracts.search import SearchMode
+from api.client.client import Api, ApiError
 from api.evaluation.question_set import Item
+from api.questions.schemas import SearchHit
 
-#: Hits that a search is asked for: what stands below does not count as found.
+#: Hits requested from a search; a result below them counts as not found.
 HITS = 10
 
-#: Length of the pieces by which a passage is recognised in a hit, in characters, and the share that must agree.
+#: Length in characters of the shingles by which a passage is recognised in a hit, and the share that must match.
 SHINGLE, ALIKE = 8, 0.5
 
 
 @dataclass
 class Outcome:
-    """What came of one question; None where it was not asked for or cannot be told.
+    """The outcome of one question; None for values that were not measured or cannot be determined.
 
-    ``rank`` is the place of the first right hit, 0 if there is none. Times are in milliseconds.
+    ``rank`` is the rank of the first correct hit, 0 if there is none. Times are in milliseconds.
     """
 
     question: str
@@ -48,17 +51,17 @@ class Outcome:
 
 @dataclass
 class Evaluation:
-    """One run over a knowledge base. ``mode`` is that of answers, ``search_mode`` that of search; None: the default."""
+    """One evaluation of a knowledge base. ``mode`` applies to answers, ``search_mode`` to searches; None: default."""
 
     api: Api
     kb: str
-    search_mode: str | None = None
+    search_mode: SearchMode | None = None
     answers: bool = False
-    mode: str | None = None
+    mode: AnswerMode | None = None
     _chunks: dict[str, asyncio.Task[dict[str, str]]] = field(default_factory=dict)
 
     async def run(self, items: Sequence[Item], parallel: int, advance: Callable[[], None]) -> list[Outcome]:
-        """The outcomes, in the order of the items. Raises Problem when the platform is not there."""
+        """The outcomes in the order of the items. Raises Problem if the platform is unreachable."""
         slots = asyncio.Semaphore(parallel)
 
         async def one(item: Item) -> Outcome:
@@ -85,21 +88,19 @@ class Evaluation:
         return outcome
 
     async def _search(self, item: Item, outcome: Outcome) -> None:
-        body = {"query": item.question, "limit": HITS} | ({"mode": self.search_mode} if self.search_mode else {})
         begun = time.perf_counter()
-        found = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/search", json=body)
+        found = await self.api.questions.search(self.kb, item.question, limit=HITS, mode=self.search_mode)
         outcome.search_ms = _since(begun)
         if item.findable:
-            outcome.rank = rank_of(item, found["hits"])
+            outcome.rank = rank_of(item, found.value.hits)
 
     async def _ask(self, item: Item, outcome: Outcome) -> None:
-        body = {"question": item.question, "listed": False} | ({"mode": self.mode} if self.mode else {})
         outcome.contains = False if item.answers else None
         outcome.cites = False if item.documents or item.passage else None
         begun = time.perf_counter()
-        asked = await self.api.call("POST", f"/knowledge-bases/{segment(self.kb)}/questions", json=body)
+        asked = (await self.api.questions.ask(self.kb, item.question, mode=self.mode, listed=False)).value
         done: dict[str, Any] = {}
-        async with aclosing(self.api.events(f"{PREFIX}/questions/{segment(asked['id'])}/events")) as events:
+        async with aclosing(self.api.questions.events(asked.id)) as events:
             async for event in events:
                 if event.name == "delta" and outcome.first_ms is None:
                     outcome.first_ms = _since(begun)
@@ -130,56 +131,53 @@ class Evaluation:
             outcome.cites = any(alike(text, item.passage) for text in texts)
 
     async def _text(self, document_id: str, chunk_id: str) -> str:
-        """A passage as the API shows it; empty when the document has no such passage. Each document is read once."""
+        """The text of a chunk from the API; empty if the document lacks it. Each document is read once."""
         if document_id not in self._chunks:
             self._chunks[document_id] = asyncio.create_task(self._read(document_id))
         return (await asyncio.shield(self._chunks[document_id])).get(chunk_id, "")
 
     async def _read(self, document_id: str) -> dict[str, str]:
         try:
-            return {
-                chunk["chunk_id"]: chunk["text"]
-                async for chunk in self.api.pages(f"/documents/{segment(document_id)}/chunks", limit="1000")
-            }
+            return {chunk.value.chunk_id: chunk.value.text async for chunk in self.api.documents.chunks(document_id)}
         except ApiError as exc:
             if exc.status == 404:
-                return {}  # deleted meanwhile: what it said can no longer be shown
+                return {}  # deleted meanwhile: its citations cannot be verified
             raise
 
 
-def rank_of(item: Item, hits: Sequence[dict[str, Any]]) -> int:
+def rank_of(item: Item, hits: Sequence[SearchHit]) -> int:
     """Place of the first right hit, from 1; 0 if there is none.
 
-    Where documents are expected, several hits of one document are one place; otherwise each hit is.
+    If documents are expected, all hits of one document share a rank; otherwise each hit has its own.
     """
     if item.documents:
-        names = list(dict.fromkeys((hit["document_name"], hit["document_id"]) for hit in hits))
+        names = list(dict.fromkeys((hit.document_name, hit.document_id) for hit in hits))
         return next((n for n, pair in enumerate(names, 1) if set(pair) & set(item.documents)), 0)
     if item.passage:
-        return next((n for n, hit in enumerate(hits, 1) if alike(hit["text"], item.passage)), 0)
-    return next((n for n, hit in enumerate(hits, 1) if contains(hit["text"], item.answers)), 0)
+        return next((n for n, hit in enumerate(hits, 1) if alike(hit.text, item.passage)), 0)
+    return next((n for n, hit in enumerate(hits, 1) if contains(hit.text, item.answers)), 0)
 
 
 def contains(text: str, answers: Sequence[str]) -> bool:
-    """Whether one of the answers stands in the text, whatever its case, width and spaces."""
+    """Whether the text contains one of the answers, ignoring case, width and white space."""
     return any(_plain(answer) in _plain(text) for answer in answers)
 
 
 def alike(text: str, passage: str) -> bool:
-    """Whether one of the two is for the most part in the other: passages are cut anew when they are indexed."""
+    """Whether most of one text is in the other: indexing splits passages differently."""
     mine, theirs = _shingles(text), _shingles(passage)
     return bool(mine and theirs) and len(mine & theirs) >= ALIKE * min(len(mine), len(theirs))
 
 
 def result(outcomes: Sequence[Outcome], **about: Any) -> dict[str, Any]:
-    """What is printed and saved: what was measured, and each question's outcome."""
+    """The JSON result: metadata, summary, and the outcome of each question."""
     return {"holdfast_eval": 1, **about, "summary": summary(outcomes), "items": [asdict(each) for each in outcomes]}
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The figures by name; those of which there is nothing to tell are left out. Rates are from 0 to 1.
+    """The figures by name, without those that have no data. Rates are from 0 to 1.
 
-    A question that failed counts as neither found nor answered.
+    A failed question counts as neither found nor answered.
     """
     ranks = [each.rank or 0 for each in outcomes if each.findable]
     figures = {

@@ -1,1 +1,1 @@
-"""What every route shares: authentication, errors, languages, events, ranges."""
+"""Shared by all routes: authentication, access, problems, languages, event streams, ranges."""

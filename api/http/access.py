@@ -1,15 +1,16 @@
-"""Who may do what. Every route declares what it needs; one guard decides; handlers get the record that it let through.
+"""Access control: every route declares what it needs, one guard checks it, handlers receive the authorised records.
 
 ::
 
     @patch(access=needs("contributor", "document"), summary="Change its tags")
     async def change(self, document: Document, …) -> DocumentInfo: …
 
-``needs`` names the least role, and the resource that the path addresses. ``authorize``, the guard of the whole
-application, loads that resource before the body of the request is read, finds the caller's role in its knowledge
-base, and keeps the records for the parameters ``knowledge_base``, ``document``, ``batch``, ``question`` and
-``conversation``. A handler never checks an id itself. A route without a declaration is refused, whoever calls; what
-needs no key says ``PUBLIC``. A knowledge base that the body names (chat completions) is loaded by ``Access.named``.
+``needs`` names the lowest sufficient role and the resource that the path addresses. ``authorize``, the guard of the
+whole application, loads that resource before the body of the request is read, finds the caller's role in its knowledge
+base, and provides the records as the parameters ``knowledge_base``, ``document``, ``batch``, ``question`` and
+``conversation``. A handler never checks an id itself. A route without a declaration is refused to all callers; routes
+that need no key declare ``PUBLIC``. A knowledge base named in the body (chat completions) is loaded by
+``Access.named``.
 
 Roles in a knowledge base, each including those before it:
 
@@ -19,17 +20,17 @@ Roles in a knowledge base, each including those before it:
 
 Roles in the platform, which read every knowledge base:
 
-* ``operator`` keeps it running: reconciles the stores, reads the metrics, and controls jobs (pause, resume, cancel,
-  retry, parallelism), also of what others uploaded. It uploads and deletes nothing, and sees nobody's questions.
+* ``operator`` runs the platform: reconciles the stores, reads the metrics, and controls jobs (pause, resume, cancel,
+  retry, parallelism), including those of other users' uploads. It uploads and deletes nothing and reads no questions.
 * ``auditor`` reads the audit trail and the record of every question.
-* ``admin`` may do all of that.
+* ``admin`` has all permissions of every role.
 
-A question and a conversation are their asker's: everybody else, administrators too, gets 404. A caller without any
-role in a knowledge base gets 404 for it and for all that is in it, one whose role is too low gets 403.
+Questions and conversations belong to their asker: all other callers, administrators included, get 404. A caller
+without a role in a knowledge base gets 404 for it and its contents; a caller whose role is too low gets 403.
 
-Until there are grants, a key has its role in every knowledge base. Grants for each knowledge base take the place of
-the body of ``Access.role_in``: it has the caller and the record, and answers None where there is none; nothing else
-changes. ``own_role`` then stands for what no knowledge base decides, such as who may create one.
+Until there are grants, a key has its role in every knowledge base. Grants per knowledge base will replace the body of
+``Access.role_in``, which has the caller and the record and returns None for no role; nothing else will change.
+``own_role`` will then apply only outside of a knowledge base, such as to creating one.
 """
 
 from __future__ import annotations
@@ -51,13 +52,13 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch, Conversation, Document, KnowledgeBase, Principal, Question, Record
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
 
-#: What belongs to a knowledge base.
+#: Kinds of resources inside a knowledge base.
 Inner = Literal["document", "batch", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
-#: The path parameter that addresses a resource, where a declaration names no other.
+#: The path parameter that addresses a resource, unless a declaration names another.
 PARAMETERS: dict[Resource, str] = {
     "knowledge_base": "kb",
     "document": "document_id",
@@ -69,10 +70,10 @@ PARAMETERS: dict[Resource, str] = {
 #: The handler's option that holds its declaration: ``@get(access=…)``.
 OPTION = "access"
 
-#: The declaration of a route that needs no key, because it shows nothing that is stored.
+#: The declaration of a route that needs no key, because it shows no stored data.
 PUBLIC: Final = "public"
 
-#: Seconds for which the knowledge base of a resource is taken as known; its id and name never change.
+#: Seconds for which the knowledge base of a resource is cached; its id and name never change.
 KNOWN_SECONDS = 1.0
 
 _GRANTED = "granted"
@@ -81,10 +82,10 @@ log = structlog.get_logger()
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """What a route needs: ``role``, or one of ``also``; in the knowledge base of ``resource`` if it names one.
+    """What a route requires: ``role`` or one of ``also``, in the knowledge base of ``resource`` if there is one.
 
-    ``parameter`` is the path parameter with the resource's id. ``recent``: a record that is up to ``KNOWN_SECONDS``
-    old will do.
+    ``parameter`` is the path parameter with the resource's id. ``recent`` accepts a record cached for up to
+    ``KNOWN_SECONDS``.
     """
 
     role: Role
@@ -102,46 +103,49 @@ def needs(
     also: tuple[SystemRole, ...] = (),
     recent: bool = False,
 ) -> Needs:
-    """The declaration of a route; see ``Needs``, whose ``parameter`` is ``at``."""
+    """The declaration of a route, see ``Needs``; ``at`` is its ``parameter``."""
     return Needs(role, resource, at or (PARAMETERS[resource] if resource else ""), also, recent)
 
 
 def has(principal: Principal, role: SystemRole) -> bool:
-    """Whether the caller has a role in the platform."""
+    """Whether the caller has a platform role; ``admin`` has all of them."""
     return principal.role in (role, "admin")
 
 
 def own_role(principal: Principal) -> KnowledgeBaseRole:
-    """What the caller's key may do where no knowledge base decides."""
+    """The role of the caller's key outside of a knowledge base."""
     if has(principal, "admin"):
         return "manager"
     return next((role for role in LADDER if role == principal.role), LOWEST)
 
 
 class Access:
-    """Finds what a caller may reach. Raises NotFound, Forbidden, and CatalogUnavailable while the database is down."""
+    """Loads the records that a caller may access.
+
+    Methods raise NotFound, Forbidden, and CatalogUnavailable while the database is down.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._named_recently = alru_cache(maxsize=1024, ttl=KNOWN_SECONDS)(catalog.knowledge_bases.get)
-        self._home = alru_cache(maxsize=1024, ttl=KNOWN_SECONDS)(catalog.knowledge_bases.by_id)
+        self._by_id = alru_cache(maxsize=1024, ttl=KNOWN_SECONDS)(catalog.knowledge_bases.by_id)
 
     async def role_in(self, principal: Principal, knowledge_base: KnowledgeBase) -> KnowledgeBaseRole | None:
-        """The caller's role in a knowledge base; None: for them it is not there."""
+        """The caller's role in a knowledge base; None hides it from the caller."""
         return own_role(principal)
 
-    async def readable(self, principal: Principal, found: Sequence[KnowledgeBase]) -> list[KnowledgeBase]:
-        """Those that the caller may see."""
-        return [each for each in found if await self.role_in(principal, each) is not None]
+    async def readable(self, principal: Principal, knowledge_bases: Sequence[KnowledgeBase]) -> list[KnowledgeBase]:
+        """The knowledge bases that the caller may see."""
+        return [each for each in knowledge_bases if await self.role_in(principal, each) is not None]
 
     async def named(self, principal: Principal, needed: Needs, name: str) -> KnowledgeBase:
-        """The knowledge base of that name."""
+        """The knowledge base ``name``, if the caller has the needed role in it."""
         found = await (self._named_recently if needed.recent else self._catalog.knowledge_bases.get)(name)
         await self._require(principal, needed, found, name)
         return found
 
     async def granted(self, principal: Principal, needed: Needs, id: str) -> dict[Resource, Record]:
-        """The resource ``id`` and its knowledge base; nothing, where the key's own role decides."""
+        """The resource ``id`` and its knowledge base; empty if the route addresses none."""
         match needed.resource:
             case None:
                 _compare(principal, own_role(principal), needed)
@@ -150,9 +154,9 @@ class Access:
                 return {"knowledge_base": await self.named(principal, needed, id)}
             case resource:
                 found = await self._load(resource, principal, id)
-                home = await self._home(found.knowledge_base_id)
-                await self._require(principal, needed, home, id)
-                return {resource: found, "knowledge_base": home}
+                knowledge_base = await self._by_id(found.knowledge_base_id)
+                await self._require(principal, needed, knowledge_base, id)
+                return {resource: found, "knowledge_base": knowledge_base}
 
     async def _load(self, resource: Inner, principal: Principal, id: str) -> Document | Batch | Question | Conversation:
         match resource:
@@ -168,29 +172,29 @@ class Access:
             case "conversation":
                 return await self._catalog.conversations.get(id, principal.subject)
 
-    async def _require(self, principal: Principal, needed: Needs, home: KnowledgeBase, id: str) -> None:
-        """``id`` is what was asked for, in the knowledge base ``home``, or that itself."""
-        role = await self.role_in(principal, home)
+    async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:
+        """Check the caller's role in ``knowledge_base``; ``id`` names the requested resource in NotFound."""
+        role = await self.role_in(principal, knowledge_base)
         if role is None:
             raise NotFound(kind=(needed.resource or "knowledge_base").replace("_", " "), id=id)
         _compare(principal, role, needed)
 
 
 def _compare(principal: Principal, role: KnowledgeBaseRole, needed: Needs) -> None:
-    """Raises Forbidden, with the role that is missing."""
-    in_platform = [each for each in SYSTEM_ROLES if each == needed.role or each in needed.also]
-    if not includes(role, needed.role) and not any(has(principal, each) for each in in_platform):
+    """Raises Forbidden with the missing role, unless ``role`` or a platform role suffices."""
+    sufficient = [each for each in SYSTEM_ROLES if each == needed.role or each in needed.also]
+    if not includes(role, needed.role) and not any(has(principal, each) for each in sufficient):
         raise Forbidden(role=needed.role)
 
 
 def declaration(handler: BaseRouteHandler) -> Needs | Literal["public"] | None:
-    """What a route declares; None if it declares nothing that is known."""
+    """The access declaration of a route; None if it has no valid one."""
     declared = handler.opt.get(OPTION)
     return declared if isinstance(declared, Needs) or declared == PUBLIC else None
 
 
 def lists_methods(handler: BaseRouteHandler) -> bool:
-    """Whether it is Litestar's own answer to OPTIONS, which only tells the methods of a path."""
+    """Whether it is Litestar's own handler of OPTIONS, which only lists the methods of a path."""
     return (
         isinstance(handler, HTTPRouteHandler)
         and set(handler.http_methods) == {"OPTIONS"}
@@ -199,7 +203,10 @@ def lists_methods(handler: BaseRouteHandler) -> bool:
 
 
 async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of the application. Raises Unauthenticated, Forbidden and NotFound, and DependencyErrors."""
+    """The guard of the application: loads and authorises the records of a request.
+
+    Raises Unauthenticated, Forbidden, NotFound and DependencyErrors.
+    """
     declared = declaration(handler)
     if declared == PUBLIC or lists_methods(handler):
         return
@@ -221,5 +228,5 @@ def _provider(resource: Resource) -> Callable[..., Any]:
     return provide
 
 
-#: What handlers can ask for by name: the records that the guard let through.
+#: Dependencies of handlers by name: the records that the guard has authorised.
 RECORDS = {resource: Provide(_provider(resource), sync_to_thread=False) for resource in RESOURCES}

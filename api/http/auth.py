@@ -1,4 +1,4 @@
-"""Who is calling: every request carries an API key, whose subject is the actor of all that it does."""
+"""Authentication by API key; the subject of the key is the actor of the request."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from activities.errors import Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 
-#: The subject and role of the key that the first start makes.
+#: The subject and role of the key that the first start creates.
 FIRST_SUBJECT = "admin"
 FIRST_ROLE = "admin"
 
-#: Seconds for which a key that was found is taken as valid: a revoked one ends this long after.
+#: Seconds for which a valid key is cached: a revoked key stops working after at most this time.
 KEY_SECONDS = 1.0
 
 #: The WebSocket subprotocol that carries a key: ``holdfast.key.<key>``, offered beside ``holdfast``.
 PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
 
-#: Paths that need no key: they show nothing that is stored. Their routes are declared public (``api.http.access``).
+#: Paths that need no key, because they show no stored data. Their routes are declared public (``api.http.access``).
 OPEN_PATHS = ["^/$", "^/web/", "^/health/", "^/schema"]
 
 
@@ -49,7 +49,7 @@ def _key_of_subprotocol(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 async def first_key(settings: Settings) -> str | None:
-    """On the very first start, make the administrator's key and return it; None ever after."""
+    """Create and return the administrator's key if the catalogue has no key yet; otherwise None."""
     catalog = Catalog(settings.catalog_url)
     try:
         if await catalog.api_keys.count():

@@ -1,4 +1,4 @@
-"""The language in which a caller is answered."""
+"""The language of responses."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from activities.errors import (
 
 
 def language_of(request: ASGIConnection[Any, Any, Any, Any]) -> Language:
-    """English unless the client prefers Chinese (the first language of Accept-Language)."""
+    """English, unless the first language of Accept-Language is Chinese."""
     return "zh" if request.headers.get("accept-language", "").strip().lower().startswith("zh") else "en"

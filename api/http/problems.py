@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457): one table from exception to status, in the language of the request."""
+"""Errors as problem+json (RFC 9457), by one table from exception to status, in the language of the request."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
-#: Below this, errors have OpenAI's shape, and a request is not a place for files.
+#: Under this prefix errors have OpenAI's shape, and bodies are limited, because they hold no files.
 OPENAI_PREFIX = "/v1/"
 OPENAI_MAX_BODY_BYTES = 8 << 20
 
-#: What OpenAI calls the kinds of errors; the others are ``invalid_request_error`` and ``server_error``.
+#: OpenAI's error types by status; other statuses are ``invalid_request_error`` or ``server_error``.
 _OPENAI_TYPES = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
     HTTPStatus.FORBIDDEN: "permission_error",
@@ -61,23 +61,23 @@ _OPENAI_TYPES = {
 
 
 class Refusal(Bilingual):
-    """What the router refuses."""
+    """Texts for requests that the router refuses."""
 
     NO_SUCH_PATH = ("There is nothing at this address.", "该地址不存在。")
     NO_SUCH_METHOD = ("This address does not take {method} requests.", "该地址不支持 {method} 请求。")
 
 
-#: Seconds after which a client may try again when a dependency is down.
+#: Retry-After in seconds while a dependency is down.
 RETRY_AFTER = 5
 
 
 def status_of(error: HoldfastError) -> HTTPStatus:
-    """The HTTP status of one of our errors."""
+    """The HTTP status of an error, by the first matching class in ``STATUS``."""
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
 def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[dict[str, Any]]:
-    """Our own errors."""
+    """The response to a HoldfastError."""
     status = status_of(error)
     headers: dict[str, str] = {}
     if isinstance(error, DependencyError):
@@ -100,7 +100,7 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
 
 
 def openai_error(error: HoldfastError, language: Language) -> dict[str, Any]:
-    """One of our errors in the shape that OpenAI's clients read."""
+    """The error in the shape of OpenAI's API."""
     params = error.reason.params
     code, param = error.reason.code.replace("-", "_"), params.get("param")
     if isinstance(error, NotFound) and params.get("kind") in ("knowledge base", "model"):
@@ -118,13 +118,13 @@ def _openai_body(status: HTTPStatus, message: str, param: str | None, code: str)
 
 
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
-    """What Litestar itself refuses: routing, decoding, validation, size."""
+    """The response to an error that Litestar raises: routing, decoding, validation, body size."""
     if isinstance(exc, NotAuthorizedException):
         return problem(request, Unauthenticated())
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return problem(request, UploadTooLarge(limit=_body_limit(request)))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
-        return problem(request, InvalidRequest(detail=_what_is_wrong(exc, language_of(request))))
+        return problem(request, InvalidRequest(detail=_validation_detail(exc, language_of(request))))
     status = HTTPStatus(exc.status_code)
     code = status.name.lower().replace("_", "-")
     detail = _refusal(request, status, exc.detail)
@@ -143,36 +143,36 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
 
 
 def _body_limit(request: Request[Any, Any, Any]) -> int:
-    """How long the body of a request may be, where it went."""
+    """The limit in bytes of the request's body, which depends on its path."""
     if request.url.path.startswith(OPENAI_PREFIX):
         return OPENAI_MAX_BODY_BYTES
     return int(request.app.state.settings.api.max_upload_bytes)
 
 
 def temporal_problem(request: Request[Any, Any, Any], exc: RPCError) -> Response[dict[str, Any]]:
-    """A call to Temporal that nobody translated more precisely."""
+    """The response to a failed call to Temporal that was not translated to a HoldfastError."""
     log.warning("call to Temporal failed", status=exc.status.name, path=request.url.path)
     return problem(request, TemporalUnavailable())
 
 
 def unforeseen(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
-    """The edge of the process: logged in full, shown without a detail."""
+    """The response to any other exception, which is logged in full and shown without details."""
     log.error("request failed", path=request.url.path, method=request.method, exc_info=exc)
     return problem(request, HoldfastError())
 
 
-def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, said: str) -> str:
-    """The sentence for a status that Litestar's router answers with."""
+def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, detail: str) -> str:
+    """The sentence for a status of Litestar's router; ``detail`` if there is none of ours."""
     language = language_of(request)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return HoldfastError().reason.render(language)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Refusal.NO_SUCH_METHOD.render(language, method=request.method)
-    return Refusal.NO_SUCH_PATH.render(language) if status == HTTPStatus.NOT_FOUND else said
+    return Refusal.NO_SUCH_PATH.render(language) if status == HTTPStatus.NOT_FOUND else detail
 
 
-def _what_is_wrong(exc: HTTPException, language: Language) -> str:
-    """The fields that do not fit, or else what is wrong with the body, in one language."""
+def _validation_detail(exc: HTTPException, language: Language) -> str:
+    """The invalid fields with their errors, or the error of the whole body, in one language."""
     fields = [item for item in exc.extra if isinstance(item, dict)] if isinstance(exc.extra, list) else []
     colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
     parts = [

@@ -1,4 +1,4 @@
-"""The uploaded bytes of a document, whole or in one range."""
+"""Serves the uploaded bytes of a document, complete or one range of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[bytes]:
-    """Stream a blob as a download; 206 for a range, 416 for one that is not there.
+    """Stream a blob as a download; 206 for a range, 416 for an unsatisfiable one.
 
-    Always as an attachment of unknown type: an uploaded page must never run as a page of ours.
+    Always an attachment of unknown type: an uploaded HTML page must never run in this server's origin.
     """
     size = await blobs.size(key)
     headers = {
@@ -31,8 +31,8 @@ async def content_response(blobs: Blobs, key: str, name: str, range_header: str 
         start = int(first) if first else max(0, size - int(last))
         end = min(size, int(last) + 1) if first and last else size
         if start >= end:
-            nothing = {"Content-Range": f"bytes */{size}"}
-            return Response(b"", status_code=416, headers=nothing, media_type="application/octet-stream")
+            unsatisfied = {"Content-Range": f"bytes */{size}"}
+            return Response(b"", status_code=416, headers=unsatisfied, media_type="application/octet-stream")
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     return Stream(

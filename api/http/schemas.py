@@ -1,4 +1,4 @@
-"""Wire types that every subject shares. Optional fields are null, lists are ``{items, next_cursor}``."""
+"""Wire types shared by all subjects. Absent values are null; lists are ``{items, next_cursor}``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class Schema(msgspec.Struct, kw_only=True, frozen=True):
-    """Base of what the API gives."""
+    """Base of response types."""
 
 
 class Request(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Base of what the API takes: a misspelt field is an error, not a default."""
+    """Base of request types: an unknown field is an error, so that a misspelt one is not ignored."""
 
 
 class Page(Schema, Generic[T], frozen=True):
@@ -38,8 +38,3 @@ class JobAccepted(Schema, frozen=True):
 
 class JobStateInfo(JobState, frozen=True, omit_defaults=False):
     """The state of a job, with every field there."""
-
-    @classmethod
-    def whole(cls, state: JobState) -> JobStateInfo:
-        """The same state."""
-        return cls(**msgspec.structs.asdict(state))

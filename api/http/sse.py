@@ -1,4 +1,4 @@
-"""Server-sent events: the one shape of all live streams."""
+"""Server-sent events, the format of all live streams."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from activities.phrases import Phrase
 #: Proxies must neither buffer nor cache a live stream.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-#: Seconds of silence after which a comment is sent: proxies and readers take a silent stream for a dead one.
+#: Seconds without an event after which a comment is sent: proxies and clients close silent streams.
 KEEP_ALIVE_SECONDS = 15.0
 
-SIGN_OF_LIFE = b": alive\r\n\r\n"
+KEEP_ALIVE = b": alive\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event; ``body`` becomes JSON. Many readers of one event share its bytes."""
+    """One event with a JSON ``body``; its encoded bytes are shared by all its readers."""
 
     name: str
     body: object
@@ -32,20 +32,20 @@ class Event:
 
     @cached_property
     def wire(self) -> bytes:
-        """What goes over the line."""
+        """The encoded event."""
         id = f"id: {self.id}\r\n" if self.id is not None else ""
         return f"{id}event: {self.name}\r\ndata: ".encode() + msgspec.json.encode(self.body) + b"\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Data:
-    """A nameless event, for clients that look at nothing but the data."""
+    """An event without a name, for clients that read the data only."""
 
     body: bytes
 
     @property
     def wire(self) -> bytes:
-        """What goes over the line."""
+        """The encoded event."""
         return b"data: " + self.body + b"\n\n"
 
 
@@ -53,14 +53,14 @@ EventStream = AsyncIterator[Event]
 
 
 def event_stream(events: AsyncIterator[Event] | AsyncIterator[Data]) -> Stream:
-    """A response that sends the events as they come, and signs of life between them."""
-    return Stream(_kept_alive(events), media_type="text/event-stream", headers=HEADERS)
+    """A response that sends events as they arrive, and keep-alive comments in between."""
+    return Stream(_with_keep_alive(events), media_type="text/event-stream", headers=HEADERS)
 
 
 async def after(seen: str | None, events: EventStream) -> EventStream:
-    """The events without the first one, if that is the one that the reader has seen (its Last-Event-ID).
+    """The events without the first one if its id is ``seen``, the reader's Last-Event-ID.
 
-    Only the first can be a repetition: a job that was paused and goes on comes back to a mark that it had.
+    Only the first event can be a repetition; a later event may have the id again, after a job was paused and resumed.
     """
     async for message in events:
         if seen is None or str(message.id) != seen:
@@ -68,27 +68,27 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         seen = None
 
 
-async def _kept_alive(events: AsyncIterator[Event] | AsyncIterator[Data]) -> AsyncIterator[bytes]:
+async def _with_keep_alive(events: AsyncIterator[Event] | AsyncIterator[Data]) -> AsyncIterator[bytes]:
     iterator: AsyncIterator[Event | Data] = aiter(events)
-    coming = asyncio.ensure_future(anext(iterator))
+    next_event = asyncio.ensure_future(anext(iterator))
     try:
         while True:
-            done, _ = await asyncio.wait({coming}, timeout=KEEP_ALIVE_SECONDS)
+            done, _ = await asyncio.wait({next_event}, timeout=KEEP_ALIVE_SECONDS)
             if not done:
-                yield SIGN_OF_LIFE
+                yield KEEP_ALIVE
                 continue
             try:
-                message = coming.result()
+                message = next_event.result()
             except StopAsyncIteration:
                 return
-            coming = asyncio.ensure_future(anext(iterator))
+            next_event = asyncio.ensure_future(anext(iterator))
             yield message.wire
     finally:
-        coming.cancel()
+        next_event.cancel()
 
 
 def last_offset(last_event_id: str | None) -> int:
-    """The offset to resume from: ids of events are the offset of the next one. Raises InvalidRequest."""
+    """The offset to resume from: an event's id is the offset of the next event. Raises InvalidRequest."""
     if not last_event_id:
         return 0
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 9:

@@ -15,6 +15,7 @@ from activities.stores.catalog.records import KnowledgeBase, Principal
 from api.http.access import Access, needs
 from api.http.schemas import JobAccepted, Page
 from api.knowledge_bases.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, KnowledgeBaseInfo
+from api.knowledge_bases.views import knowledge_base_info
 from workflows.client.jobs import Jobs
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
@@ -30,7 +31,7 @@ class KnowledgeBaseController(Controller):
         created = await catalog.knowledge_bases.create(
             data.name, data.title, data.description, chunking, principal.subject
         )
-        return KnowledgeBaseInfo.of(created, {})
+        return knowledge_base_info(created, {})
 
     @get(access=needs("reader"), summary="List knowledge bases by name")
     async def index(
@@ -40,14 +41,14 @@ class KnowledgeBaseController(Controller):
         shown = await access.readable(principal, found)
         counts = await catalog.knowledge_bases.counts([record.id for record in shown])
         return Page(
-            items=[KnowledgeBaseInfo.of(record, counts.get(record.id, {})) for record in shown],
+            items=[knowledge_base_info(record, counts.get(record.id, {})) for record in shown],
             next_cursor=found[-1].name if len(found) == limit else None,
         )
 
     @get("/{kb:str}", access=needs("reader", "knowledge_base"), summary="Get a knowledge base")
     async def show(self, knowledge_base: KnowledgeBase, catalog: Catalog) -> KnowledgeBaseInfo:
         counts = await catalog.knowledge_bases.counts([knowledge_base.id])
-        return KnowledgeBaseInfo.of(knowledge_base, counts.get(knowledge_base.id, {}))
+        return knowledge_base_info(knowledge_base, counts.get(knowledge_base.id, {}))
 
     @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Update a knowledge base")
     async def change(
@@ -59,7 +60,7 @@ class KnowledgeBaseController(Controller):
             knowledge_base.name, changes, principal.subject, answers and given(answers)
         )
         counts = await catalog.knowledge_bases.counts([record.id])
-        return KnowledgeBaseInfo.of(record, counts.get(record.id, {}))
+        return knowledge_base_info(record, counts.get(record.id, {}))
 
     @delete(
         "/{kb:str}",

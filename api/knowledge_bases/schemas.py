@@ -10,7 +10,6 @@ from msgspec import Meta
 
 from activities.contracts.answers import AnswerMode
 from activities.contracts.questions import AnswerSettings
-from activities.stores.catalog.records import KnowledgeBase
 from api.http.schemas import Request, Schema
 
 KnowledgeBaseName = Annotated[
@@ -49,11 +48,6 @@ class AnswerChanges(Request, frozen=True):
 class AnswersInfo(AnswerSettings, frozen=True, omit_defaults=False):
     """How questions on a knowledge base are answered, with every field there."""
 
-    @classmethod
-    def whole(cls, settings: AnswerSettings) -> AnswersInfo:
-        """The same settings."""
-        return cls(**msgspec.structs.asdict(settings))
-
 
 class ChangeKnowledgeBase(Request, frozen=True):
     """Fields that are left out stay as they are."""
@@ -75,20 +69,3 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     answers: AnswersInfo
-
-    @classmethod
-    def of(cls, record: KnowledgeBase, counts: dict[str, int]) -> KnowledgeBaseInfo:
-        """From the catalogue."""
-        return cls(
-            name=record.name,
-            title=record.title,
-            description=record.description,
-            chunking=ChunkingSettings(
-                max_tokens=record.chunking.max_tokens, overlap_tokens=record.chunking.overlap_tokens
-            ),
-            documents={"total": sum(counts.values()), **counts},
-            created_by=record.created_by,
-            created_at=record.created_at,
-            updated_at=record.updated_at,
-            answers=AnswersInfo.whole(record.answers),
-        )

@@ -1,4 +1,4 @@
-"""Comparing catalogue, blobs, Milvus and Temporal, and mending what disagrees, on request."""
+"""Compares catalogue, blobs, Milvus and Temporal, and repairs differences, on request."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionSta
 
 from activities.contracts.ids import reconcile_id
 from activities.contracts.search_attributes import STAGE
-from activities.contracts.stages import FINAL_STATES, RECONCILE_STAGES
+from activities.contracts.stages import FINAL_STATES, RECONCILE_STAGES, number_of
 from activities.errors import Language, NotFound
 from activities.runtime import temporal
 from activities.runtime.failures import reason_of
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.tables import new_id
+from api.http import addresses
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted
-from api.maintenance.schemas import ReconcileInfo, ReconcileReportInfo, ReconcileRequest
+from api.maintenance.schemas import ReconcileInfo, ReconcileRequest
+from api.maintenance.views import reconcile_info
 from workflows.client.jobs import Jobs
 from workflows.contracts import JobState, ReconcileJob, ReconcileReport
 
@@ -39,7 +41,10 @@ class ReconcileController(Controller):
         job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
         workflow_id = await jobs.reconcile(job)
         return JobAccepted(
-            id=job.reconcile_id, state="queued", workflow_id=workflow_id, status_url=f"{self.path}/{job.reconcile_id}"
+            id=job.reconcile_id,
+            state="queued",
+            workflow_id=workflow_id,
+            status_url=addresses.reconciliation(job.reconcile_id),
         )
 
     @get(
@@ -57,27 +62,14 @@ class ReconcileController(Controller):
 
 async def _info(id: str, jobs: Jobs, run: WorkflowExecutionDescription, language: Language) -> ReconcileInfo:
     state, report = await _state(jobs, run, language)
-    return ReconcileInfo(
-        id=id,
-        state=state.state,
-        stage=state.stage,
-        stage_number=state.stage_number,
-        stage_count=len(RECONCILE_STAGES),
-        found=state.done,
-        reason=state.reason,
-        workflow_id=run.id,
-        status_url=f"{ReconcileController.path}/{id}",
-        started_at=run.start_time,
-        finished_at=run.close_time,
-        report=ReconcileReportInfo.of(report) if report else None,
-    )
+    return reconcile_info(id, state, report, run.start_time, run.close_time)
 
 
 async def _state(
     jobs: Jobs, run: WorkflowExecutionDescription, language: Language
 ) -> tuple[JobState, ReconcileReport | None]:
     stage = run.typed_search_attributes.get(STAGE, "")
-    known = JobState(state="running", stage=stage, stage_number=_number(stage))
+    known = JobState(state="running", stage=stage, stage_number=number_of(stage, RECONCILE_STAGES))
     match run.status:
         case WorkflowExecutionStatus.RUNNING:
             state = await temporal.query(jobs.client, run.id, "state", JobState)
@@ -96,7 +88,3 @@ async def _state(
                 reason = reason_of(exc.cause).render(language)
                 return msgspec.structs.replace(known, state="failed", reason=reason), None
     return msgspec.structs.replace(known, state="canceled"), None
-
-
-def _number(stage: str) -> int:
-    return RECONCILE_STAGES.index(stage) + 1 if stage in RECONCILE_STAGES else 0

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
 from activities.contracts.stages import JobStateName
 from api.http.schemas import Request, Schema
-from workflows.contracts import ReconcileReport
 
 
 class ReconcileRequest(Request, frozen=True):
@@ -30,12 +27,6 @@ class FindingInfo(Schema, frozen=True):
 class ReconcileReportInfo(Schema, frozen=True):
     repair: bool
     findings: list[FindingInfo]
-
-    @classmethod
-    def of(cls, report: ReconcileReport) -> ReconcileReportInfo:
-        """From the workflow's result."""
-        findings = [FindingInfo(**msgspec.structs.asdict(each)) for each in report.findings]
-        return cls(repair=report.repair, findings=findings)
 
 
 class ReconcileInfo(Schema, frozen=True):

@@ -19,8 +19,8 @@ from activities.stores.catalog.records import Question
 from activities.text.scripts import query_language
 from api.http.problems import openai_error
 from api.http.sse import Data, event_stream
+from api.openai import views
 from api.openai.schemas import (
-    AnswerExtension,
     AnswerMessage,
     Choice,
     Chunk,
@@ -31,7 +31,6 @@ from api.openai.schemas import (
     Usage,
 )
 from api.questions.asking import Answer, Asking
-from api.questions.schemas import CitationInfo, SourceInfo
 
 #: Seconds for which a stream's status is held back: an error that comes before the first word still has its own.
 HOLD_SECONDS = 5.0
@@ -97,7 +96,7 @@ class Chat:
         """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
         answer = await self._asking.answer(self._question)
         usage = await self._usage(answer.done)
-        message = AnswerMessage(content=answer.done.answer, holdfast=self._grounds(answer))
+        message = AnswerMessage(content=answer.done.answer, holdfast=views.answer_extension(self._question, answer))
         choice = Choice(message=message, finish_reason=_reason(answer.done, usage, limit))
         return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
 
@@ -140,7 +139,8 @@ class Chat:
                 if isinstance(event, DoneEvent):
                     counted = await self._usage(event)
                     reason = _reason(event, counted, limit)
-                    yield self._chunk(Delta(holdfast=self._grounds(Answer(event, sources))), reason, usage)
+                    grounds = views.answer_extension(self._question, Answer(event, sources))
+                    yield self._chunk(Delta(holdfast=grounds), reason, usage)
                     if include_usage:
                         yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
                     yield DONE
@@ -155,27 +155,13 @@ class Chat:
         choice = ChunkChoice(delta=delta, finish_reason=reason)
         return _data(Chunk(**self._head, choices=[choice], usage=usage))  # type: ignore[arg-type]
 
-    def _grounds(self, answer: Answer) -> AnswerExtension:
-        done = answer.done
-        return AnswerExtension(
-            question_id=self._question.id,
-            conversation_id=self._question.conversation_id,
-            answer=done.answer,
-            found=done.found,
-            mode=done.mode,
-            fallback=done.fallback,
-            withheld=done.withheld,
-            citations=[CitationInfo.whole(citation) for citation in done.citations],
-            sources=[SourceInfo.whole(source) for source in answer.sources],
-        )
-
     async def _usage(self, done: DoneEvent) -> Usage:
         encodings = await asyncio.to_thread(self._tokenizer.encode_batch, [self._prompt, done.answer])
         written = 0
         if done.mode == "generative":
             written = (await self._catalog.audit.question(self._question.id))["tokens"]
         prompt, answer = (len(encoding.ids) for encoding in encodings)
-        return Usage.of(prompt, written or answer)
+        return views.usage(prompt, written or answer)
 
 
 async def _after(first: asyncio.Future[Data], pieces: AsyncIterator[Data]) -> AsyncIterator[Data]:

@@ -26,11 +26,13 @@ from activities.stores.connections import Stores
 from api.http.access import Access, needs
 from api.http.language import language_of
 from api.http.problems import OPENAI_MAX_BODY_BYTES
+from api.openai import views
 from api.openai.chat import Chat
 from api.openai.embeddings import embed
 from api.openai.messages import parse_messages
 from api.openai.schemas import ChatOptions, ChatRequest, Completion, EmbeddingList, EmbeddingRequest, Model, ModelList
 from api.questions.asking import Asking
+from api.questions.views import search_filter
 
 AnyRequest = Request[Any, Any, Any]
 T = TypeVar("T")
@@ -66,7 +68,7 @@ class OpenAIController(Controller):
         record = await access.named(principal, ASKS, data.model)
         asked = parse_messages(data.messages)
         options = data.holdfast or ChatOptions()
-        query = await asking.check(record, asked.question, options.documents, options.filter)
+        query = await asking.check(record, asked.question, options.documents, search_filter(options.filter))
         await asking.ensure_available()
         tokenizer = await stores.triton.tokenizer()
         question = await asking.ask(
@@ -90,11 +92,11 @@ class OpenAIController(Controller):
         found: list[KnowledgeBase] = []
         while page := await catalog.knowledge_bases.page(found[-1].name if found else None, 1000):
             found += page
-        return ModelList(data=[_model(record) for record in await access.readable(principal, found)])
+        return ModelList(data=[views.model(record) for record in await access.readable(principal, found)])
 
     @get("/models/{model:str}", access=ASKS, summary="Get a knowledge base as a model")
     async def model(self, knowledge_base: KnowledgeBase) -> Model:
-        return _model(knowledge_base)
+        return views.model(knowledge_base)
 
     @post("/embeddings", status_code=200, access=needs("reader"), summary="Embed texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
@@ -117,7 +119,3 @@ async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
 async def _gone(request: AnyRequest) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _model(record: KnowledgeBase) -> Model:
-    return Model(id=record.name, created=int(record.created_at.timestamp()), owned_by=record.created_by)

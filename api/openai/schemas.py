@@ -8,9 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from activities.contracts.answers import AnswerMode, Fallback
-from activities.contracts.search import SearchFilter
 from api.http.schemas import Request, Schema
-from api.questions.schemas import CitationInfo, SourceInfo
+from api.questions.schemas import CitationInfo, SearchFilter, SourceInfo
 
 
 class Lenient(msgspec.Struct, kw_only=True, frozen=True):
@@ -72,11 +71,6 @@ class Usage(Schema, frozen=True):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-
-    @classmethod
-    def of(cls, prompt: int, completion: int = 0) -> Usage:
-        """With their sum."""
-        return cls(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
 
 class AnswerExtension(Schema, frozen=True):

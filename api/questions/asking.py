@@ -129,19 +129,12 @@ class Asking:
                 documents=query.documents,
                 filter=query.filter,
                 hide_stages=True,
-                at_once=True,
+                local_activities=True,
             )
             await self._jobs.answer(job)
         except (HoldfastError, RPCError):
             await self._catalog.questions.withdraw(question.id)
             raise
-        return question
-
-    async def get(self, id: str, actor: str) -> Question:
-        """A question that ``actor`` asked. Raises NotFound, also for those of others."""
-        question = await self._catalog.questions.get(id)
-        if question.actor != actor:
-            raise NotFound(kind="question", id=id)
         return question
 
     async def length(self, question: Question) -> int | None:

@@ -12,7 +12,7 @@ from activities.phrases import Phrase
 from activities.stores.catalog.records import Question
 from api.http.sse import Event, EventStream, last_offset
 from api.questions.asking import Asking
-from api.questions.schemas import CitationInfo, SourceInfo
+from api.questions.views import citation_info, source_info
 
 
 async def resume_offset(asking: Asking, question: Question, last_event_id: str | None) -> int:
@@ -34,9 +34,9 @@ def message(event: QuestionEvent, id: int | None, language: Language) -> Event:
     """One event, every field of it written out."""
     match event:
         case SourcesEvent():
-            body: object = {"sources": [SourceInfo.whole(source) for source in event.sources]}
+            body: object = {"sources": [source_info(source) for source in event.sources]}
         case DoneEvent():
-            citations = [CitationInfo.whole(citation) for citation in event.citations]
+            citations = [citation_info(citation) for citation in event.citations]
             body = msgspec.structs.asdict(event) | {"citations": citations}
         case ErrorEvent():
             body = {"code": event.reason.code, "message": event.reason.render(language)}

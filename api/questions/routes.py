@@ -19,13 +19,12 @@ from api.questions.events import messages, resume_offset
 from api.questions.schemas import (
     AskRequest,
     FeedbackRequest,
-    IndexState,
     QuestionAccepted,
     QuestionInfo,
-    SearchHit,
     SearchRequest,
     SearchResponse,
 )
+from api.questions.views import index_state, question_accepted, question_info, search_filter, search_hit
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -40,19 +39,19 @@ class SearchController(Controller):
     async def search(
         self, knowledge_base: KnowledgeBase, data: SearchRequest, catalog: Catalog, retriever: Retriever, asking: Asking
     ) -> SearchResponse:
-        query = await asking.check(knowledge_base, data.query, data.documents, data.filter)
+        query = await asking.check(knowledge_base, data.query, data.documents, search_filter(data.filter))
         found, pending = await asyncio.gather(
             retriever.search(knowledge_base.id, query.text, data.limit, data.mode, query.documents, query.filter),
             catalog.backlog.of_knowledge_base(knowledge_base.id),
         )
-        hits = [SearchHit.of(passage) for passage in found.passages]
-        return SearchResponse(hits=hits, index=IndexState.of(pending))
+        hits = [search_hit(passage) for passage in found.passages]
+        return SearchResponse(hits=hits, index=index_state(pending))
 
     @post("/questions", status_code=202, access=needs("reader", "knowledge_base"), summary="Ask a question")
     async def ask(
         self, knowledge_base: KnowledgeBase, data: AskRequest, catalog: Catalog, asking: Asking, principal: Principal
     ) -> QuestionAccepted:
-        query = await asking.check(knowledge_base, data.question, data.documents, data.filter)
+        query = await asking.check(knowledge_base, data.question, data.documents, search_filter(data.filter))
         asked = asking.ask(
             query,
             principal.subject,
@@ -62,7 +61,7 @@ class SearchController(Controller):
             listed=data.listed,
         )
         question, pending = await asyncio.gather(asked, catalog.backlog.of_knowledge_base(knowledge_base.id))
-        return QuestionAccepted.of(question, IndexState.of(pending))
+        return question_accepted(question, pending)
 
 
 class QuestionController(Controller):
@@ -71,7 +70,7 @@ class QuestionController(Controller):
 
     @get(access=OWN, summary="Get a question and its answer")
     async def show(self, question: Question, request: AnyRequest) -> QuestionInfo:
-        return QuestionInfo.of(question, language_of(request))
+        return question_info(question, language_of(request))
 
     @get("/events", access=OWN, summary="Stream the answer as server-sent events; resumes after Last-Event-ID")
     async def events(self, question: Question, request: AnyRequest, asking: Asking) -> Stream:
@@ -83,7 +82,7 @@ class QuestionController(Controller):
         self, question: Question, request: AnyRequest, asking: Asking, principal: Principal
     ) -> QuestionInfo:
         await asking.cancel(question, principal.subject)
-        return QuestionInfo.of(question, language_of(request))
+        return question_info(question, language_of(request))
 
     @post(
         "/feedback",
@@ -96,4 +95,4 @@ class QuestionController(Controller):
     ) -> QuestionInfo:
         feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
         rated = await catalog.questions.rate(question.id, feedback, principal.subject)
-        return QuestionInfo.of(rated, language_of(request))
+        return question_info(rated, language_of(request))

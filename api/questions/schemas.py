@@ -8,31 +8,57 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
-from activities.contracts.ids import question_id
-from activities.contracts.search import SearchFilter, SearchMode
-from activities.errors import Language
-from activities.retrieval.passages import Passage
-from activities.stores.catalog.records import Feedback, PendingDocuments, Question, Rating
+from activities.contracts import search
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
+from activities.contracts.names import clean_tags
+from activities.contracts.search import SearchMode
 from api.http.schemas import Request, Schema
 
 
 class CitationInfo(Citation, frozen=True, omit_defaults=False):
     """A citation, with every field there."""
 
-    @classmethod
-    def whole(cls, citation: Citation) -> CitationInfo:
-        """The same citation."""
-        return cls(**msgspec.structs.asdict(citation))
-
 
 class SourceInfo(Source, frozen=True, omit_defaults=False):
     """A source, with every field there."""
 
-    @classmethod
-    def whole(cls, source: Source) -> SourceInfo:
-        """The same source."""
-        return cls(**msgspec.structs.asdict(source))
+
+class PageRange(Request, frozen=True, omit_defaults=True):
+    """Pages ``from`` … ``to``, both included; chunks of formats without pages are in no range."""
+
+    first: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="from")
+    last: Annotated[int, Meta(ge=1, le=1_000_000)] | None = msgspec.field(default=None, name="to")
+
+
+class TimeRange(Request, frozen=True, omit_defaults=True):
+    """Moments from ``since`` to before ``until``, ISO 8601, in UTC unless they say otherwise.
+
+    A date without a time stands for the whole day: ``until`` a date includes that day.
+    """
+
+    since: Annotated[str, Meta(max_length=40)] | None = None
+    until: Annotated[str, Meta(max_length=40)] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest for what is no date."""
+        search.TimeRange(since=self.since, until=self.until).bounds()
+
+
+class SearchFilter(Request, frozen=True, omit_defaults=True):
+    """What passages must come from; all that is given must hold.
+
+    ``name`` is a pattern of the whole document name (``*`` any characters, ``?`` one; case does not count),
+    ``uploaded`` when the live version was, ``tags`` names tags that the document has, all of them.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    pages: PageRange | None = None
+    uploaded: TimeRange | None = None
+    tags: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=20)] = []
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest for tags that no document can have."""
+        clean_tags(self.tags)
 
 
 class SearchRequest(Request, frozen=True):
@@ -59,22 +85,6 @@ class SearchHit(Schema, frozen=True):
     score: float
     duplicates: int
 
-    @classmethod
-    def of(cls, passage: Passage) -> SearchHit:
-        """From retrieval."""
-        row = passage.row
-        return cls(
-            document_id=row.document_id,
-            document_name=passage.document_name,
-            version=row.version,
-            chunk_id=row.id,
-            page=row.page or None,
-            section=row.section,
-            text=row.text,
-            score=passage.score,
-            duplicates=passage.duplicates,
-        )
-
 
 class IndexState(Schema, frozen=True):
     """``building`` while ``pending`` documents are accepted but not yet searchable."""
@@ -82,12 +92,6 @@ class IndexState(Schema, frozen=True):
     state: Literal["ready", "building"]
     pending: int
     eta_seconds: float | None = None
-
-    @classmethod
-    def of(cls, pending: PendingDocuments) -> IndexState:
-        """From the catalogue."""
-        state: Literal["ready", "building"] = "building" if pending.documents else "ready"
-        return cls(state=state, pending=pending.documents, eta_seconds=pending.eta_seconds)
 
 
 class SearchResponse(Schema, frozen=True):
@@ -118,11 +122,6 @@ class FeedbackInfo(Schema, frozen=True):
     rating: Rating
     comment: str | None
 
-    @classmethod
-    def of(cls, feedback: Feedback | None) -> FeedbackInfo | None:
-        """From the catalogue."""
-        return cls(rating=feedback.rating, comment=feedback.comment) if feedback else None
-
 
 class QuestionAccepted(Schema, frozen=True):
     id: str
@@ -132,19 +131,6 @@ class QuestionAccepted(Schema, frozen=True):
     status_url: str
     events_url: str
     index: IndexState
-
-    @classmethod
-    def of(cls, question: Question, index: IndexState) -> QuestionAccepted:
-        """From the catalogue."""
-        return cls(
-            index=index,
-            id=question.id,
-            conversation_id=question.conversation_id,
-            state=question.state,
-            workflow_id=question_id(question.id),
-            status_url=f"/api/v1/questions/{question.id}",
-            events_url=f"/api/v1/questions/{question.id}/events",
-        )
 
 
 class QuestionInfo(Schema, frozen=True):
@@ -168,27 +154,3 @@ class QuestionInfo(Schema, frozen=True):
     fallback: Fallback | None
     withheld: int
     feedback: FeedbackInfo | None
-
-    @classmethod
-    def of(cls, question: Question, language: Language) -> QuestionInfo:
-        """From the catalogue."""
-        return cls(
-            id=question.id,
-            conversation_id=question.conversation_id,
-            question=question.question,
-            mode=question.mode,
-            state=question.state,
-            answer=question.answer,
-            found=question.found,
-            citations=[CitationInfo.whole(citation) for citation in question.citations],
-            sources=[SourceInfo.whole(source) for source in question.sources],
-            reason=question.reason.render(language) if question.reason else None,
-            actor=question.actor,
-            created_at=question.created_at,
-            finished_at=question.finished_at,
-            workflow_id=question_id(question.id),
-            events_url=f"/api/v1/questions/{question.id}/events",
-            fallback=question.fallback,
-            withheld=question.withheld,
-            feedback=FeedbackInfo.of(question.feedback),
-        )

@@ -1,4 +1,4 @@
-"""The parts of the embedded platform: how each is started, where it is found and when it is ready."""
+"""The parts of the embedded platform: command, environment, address and readiness of each."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ WORKERS = {
 
 SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
 
-# The first four make priority and fairness exact; the others lift limits that are meant for shared clusters
-# and would throttle one's own bulk work; after them, how soon the server notes that a run's end is dealt with: until
-# then its history is not deleted; the last two, how many may follow one question's stream.
+# The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
+# platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its
+# history cannot be deleted before. The last two bound the number of readers of one question's stream.
 TEMPORAL_CONFIG = {
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -53,25 +53,25 @@ TEMPORAL_CONFIG = {
 }
 
 
-#: Folder of temporary files in the data folder; emptied before anything is started.
+#: Folder of temporary files in the data folder; emptied before the parts start.
 SCRATCH = "tmp"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of the platform and what must hold before it can be started."""
+    """A part of the platform and the requirements for starting it."""
 
     child: Child
     address: str = ""
     local: bool = True
-    """Whether it belongs on this machine; if not, it is waited for and not started."""
+    """Whether it runs on this machine; if not, `holdfast up` waits for it and does not start it."""
     dependency: bool = False
     ports: tuple[tuple[str, int, str], ...] = ()
-    """(host, port, setting that changes it) of each port that it listens on."""
+    """(host, port, setting of the port) of each port that it listens on."""
     requires: tuple[Path, ...] = ()
 
     def is_called(self, names: tuple[str, ...]) -> bool:
-        """Whether one of the names means this part; ``worker`` means all workers."""
+        """Whether one of the names matches this part; ``worker`` matches all workers."""
         return any(self.child.name == name or self.child.name.startswith(f"{name}-") for name in names)
 
 
@@ -83,10 +83,10 @@ def all_parts(settings: Settings) -> list[Part]:
 
 
 def of_this_machine(settings: Settings) -> Settings:
-    """Settings of ``holdfast up``: TEMPORAL_ variables say how to reach the Temporal of HOLDFAST_TEMPORAL_ADDRESS.
+    """Settings of ``holdfast up``: TEMPORAL_ variables apply only to a remote HOLDFAST_TEMPORAL_ADDRESS.
 
-    One on this machine is ours and needs nothing: what a shell has for another cluster, its address, its TLS or
-    its API key, must not reach it, nor anything that we start. Raises SettingsError.
+    A Temporal on this machine is the embedded one, which needs none of them. A shell's variables for another cluster
+    (address, TLS, API key) must not reach it or any other part. Raises SettingsError.
     """
     host, _ = _split(settings.temporal.address)
     if host in LOCAL_HOSTS or not settings.temporal.environment.variables:
@@ -99,10 +99,10 @@ def of_this_machine(settings: Settings) -> Settings:
 
 
 def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = ()) -> dict[str, str]:
-    """The environment in which a child finds exactly these settings; ``sections`` limits it to some.
+    """The environment of a child, from which it loads exactly these settings; ``sections`` limits it to some.
 
-    The data folder is always there, absolute: relative paths and the marker of leftovers depend on it. Temporary
-    files go there too, where those that a killed process left behind are found (``SCRATCH``).
+    It always holds the absolute data folder, because relative paths and the marker of leftover processes depend on it.
+    Temporary files go to ``SCRATCH`` in it, so that those of killed processes are removed.
     """
     env = {key: value for key, value in base.items() if not key.startswith(PREFIX) and not is_temporal_variable(key)}
     if not sections:
@@ -118,11 +118,11 @@ def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str
 
 
 def local_url(settings: Settings) -> str:
-    """Where this machine's own API is, whatever the command line is told to talk to."""
+    """The address of this machine's API, regardless of HOLDFAST_URL."""
     return msgspec.structs.replace(settings, url="").api_url
 
 
-#: Temporal collects garbage at this growth of its heap in percent: memory that is there for time that is not.
+#: GOGC of Temporal in percent: spends memory to save CPU time on garbage collection.
 TEMPORAL_GOGC = "400"
 
 # --- the parts -------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def _temporal(settings: Settings) -> Part:
 def _milvus(settings: Settings) -> Part:
     uri = urlsplit(settings.milvus.uri)
     host, port = uri.hostname or "127.0.0.1", uri.port or 19530
-    # Found without an import: the package itself needs a setuptools that no longer exists.
+    # Located without an import: the package requires a setuptools that is no longer available.
     spec = importlib.util.find_spec("milvus_lite")
     folder = Path(spec.origin).parent / "lib" if spec and spec.origin else Path("milvus_lite") / "lib"
     argv = [str(folder / "milvus"), str(settings.data_dir / "milvus.db"), f"{_ip(host)}:{port}", "ERROR"]
@@ -184,7 +184,7 @@ def _triton(settings: Settings) -> Part:
     serve = ROOT / "triton_models" / "serve.py"
     metrics = settings.triton.metrics_port
     argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
-    # Nothing of ours uses Triton's HTTP port, so any will do.
+    # No part uses Triton's HTTP port, so any free one is fine.
     argv += ["--http-port", str(free_port()), "--metrics-port", str(metrics)]
     env = environment(settings, os.environ, ("data", "triton", "embed", "generate", "rerank"))
     return Part(
@@ -247,7 +247,7 @@ def _child(
 
 
 def _python_env(settings: Settings) -> dict[str, str]:
-    """For our own processes: they find this very code from any folder, and their logs are not held back."""
+    """Environment of Python processes: imports this code from any folder, and does not buffer logs."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return environment(settings, os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 

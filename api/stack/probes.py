@@ -1,4 +1,4 @@
-"""Whether the services that the platform consists of are ready to serve."""
+"""Readiness probes of the services of the platform."""
 
 # ruff: noqa: PLC0415 - slow imports happen while the first children are starting
 
@@ -26,7 +26,7 @@ async def temporal_ready(settings: Settings) -> bool:
 
 
 async def triton_ready(settings: Settings) -> bool:
-    """Whether Triton serves all the models that it is asked for."""
+    """Whether Triton serves all models that the settings require."""
     from tritonclient.grpc.aio import InferenceServerClient
     from tritonclient.utils import InferenceServerException
 
@@ -40,7 +40,7 @@ async def triton_ready(settings: Settings) -> bool:
 
 
 async def port_open(host: str, port: int) -> bool:
-    """Whether something listens there."""
+    """Whether a server listens on the port."""
     try:
         _, writer = await asyncio.open_connection(host, port)
     except OSError:

@@ -1,8 +1,8 @@
-"""Processes that a supervisor starts, on Linux: nothing that they start outlives them or the supervisor.
+"""Child processes of a supervisor, on Linux: no descendant outlives its child or the supervisor.
 
-Each runs in a process group of its own, so that Ctrl-C in the terminal reaches the supervisor alone, and gets
-SIGTERM from the kernel when the supervisor is killed. They all stay in the supervisor's session: Linux shares the
-cores out among sessions first, and would not ask which of them gives way to the others (`nice`).
+Each child runs in its own process group, so that Ctrl-C in the terminal reaches the supervisor only, and gets SIGTERM
+from the kernel when the supervisor is killed. All stay in the supervisor's session: Linux divides the cores among
+sessions first, and `nice` has no effect between sessions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 async def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
-    """Start a process whose output is appended to ``log``. Raises OSError if there is no such program."""
+    """Start a process whose output is appended to ``log``. Raises OSError if the program does not exist."""
     supervisor = os.getpid()
 
     def follow_supervisor() -> None:
@@ -53,10 +53,10 @@ async def spawn(argv: Sequence[str], env: Mapping[str, str], log: Path) -> async
 async def end(
     process: asyncio.subprocess.Process, stop_signal: signal.Signals, grace: float, hurry: asyncio.Event
 ) -> None:
-    """End a process and everything that it started.
+    """End a process with all its descendants.
 
-    Only the process itself is asked: a worker whose helpers get the signal too would take their deaths
-    for crashes. What is left after ``grace`` seconds, or when ``hurry`` is set, is killed at one stroke.
+    Only the process itself gets ``stop_signal``: if its helpers got it too, a worker would take their ends for crashes.
+    The rest of the group is killed after ``grace`` seconds, or when ``hurry`` is set.
     """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
@@ -83,7 +83,7 @@ def how_it_ended(code: int | None) -> str:
 
 
 def rotate(log: Path) -> None:
-    """Put a log that has grown large aside; the oldest of the kept ones goes."""
+    """Rotate a log that exceeds ``LOG_BYTES``; keeps ``LOGS_KEPT`` older ones."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if not log.exists() or log.stat().st_size < LOG_BYTES:
         return
@@ -107,9 +107,9 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def port_taken(host: str, port: int) -> bool:
-    """Whether something listens there already.
+    """Whether a server listens on the port already.
 
-    A bind tells it even of servers that share their port (gRPC's do, silently); a port in TIME_WAIT is free.
+    A bind detects even servers that share their port (as gRPC's do silently); a port in TIME_WAIT counts as free.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -123,7 +123,7 @@ def port_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on."""
+    """A port on which no server listens."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -139,7 +139,7 @@ class AlreadyRunning(Exception):
 
 @contextlib.contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``. Raises AlreadyRunning; the kernel frees it however its holder dies."""
+    """Hold the lock file ``path``; the kernel frees it whenever the holder dies. Raises AlreadyRunning."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as lock:
         try:
@@ -154,23 +154,23 @@ def only_one(path: Path) -> Iterator[None]:
 
 
 def leftovers(groups: set[int], marker: str) -> list[int]:
-    """Processes of those groups whose environment holds the line ``marker``, e.g. ``DATA=/srv/x``.
+    """Ids of processes in the groups whose environment holds the line ``marker``, e.g. ``DATA=/srv/x``.
 
-    A group id can belong to a stranger by now; the marker cannot.
+    The marker excludes unrelated processes in a group whose id was reused.
     """
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):  # it ended meanwhile, or is another user's
-            ours = os.getpgid(int(entry.name)) in groups
-            if ours and marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
+        with contextlib.suppress(OSError, ValueError):  # the process ended meanwhile, or belongs to another user
+            in_group = os.getpgid(int(entry.name)) in groups
+            if in_group and marker.encode() in (entry / "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
 
 
 def sweep(groups: set[int], marker: str, grace: float = 15.0) -> int:
-    """End what a killed supervisor left; returns how many had to be killed.
+    """End the leftover processes of a killed supervisor; returns how many had to be killed.
 
-    They have had SIGTERM from the kernel and get ``grace`` seconds to finish by themselves.
+    The kernel has sent them SIGTERM; they get ``grace`` seconds to finish.
     """
     deadline = time.monotonic() + grace
     while (left := leftovers(groups, marker)) and time.monotonic() < deadline:

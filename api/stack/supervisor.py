@@ -1,6 +1,6 @@
-"""A small supervisor: starts processes, waits until they are ready, restarts what dies, stops them in order.
+"""A process supervisor: starts processes, waits until they are ready, restarts those that die, stops them in order.
 
-It knows nothing of what it runs: a ``Child`` says how to start a process and how to see that it is ready.
+It is independent of what it runs: a ``Child`` defines how a process is started and probed for readiness.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ class Child:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]]
-    """Whether it serves; asked again and again after each start, cut off after a few seconds."""
+    """Readiness probe, repeated after each start until it is True; each call is limited to a few seconds."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
-    """How long it may take to end before it is killed."""
+    """Seconds that it may take to end before it is killed."""
     start_seconds: float = 120.0
-    """How long it may take to become ready the first time before that counts as a failed start."""
+    """Seconds that it may take to become ready the first time before the start counts as failed."""
     stale: tuple[Path, ...] = ()
-    """Files that an earlier run may have left and that must go before each start."""
+    """Files of an earlier run, removed before each start."""
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long to wait before a restart: doubling, and from the start again after a long life."""
+    """Seconds before a restart: doubles up to ``longest``, starts over once a child lived for ``reset_after``."""
 
     first: float = 0.5
     longest: float = 30.0
     reset_after: float = 60.0
 
     def delay(self, previous: float, lived: float) -> float:
-        """Seconds to wait after a life of ``lived`` seconds, ``previous`` being the last wait (or 0)."""
+        """Seconds to wait after a child lived for ``lived`` seconds; ``previous`` is the last delay, or 0."""
         if previous == 0 or lived >= self.reset_after:
             return self.first
         return min(previous * 2, self.longest)
@@ -54,7 +54,7 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Ready:
-    """A child serves; ``restarts`` is 0 the first time."""
+    """Event: a child is ready; ``restarts`` is 0 the first time."""
 
     child: Child
     seconds: float
@@ -63,7 +63,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Died:
-    """A child ended by itself and will be started again in ``delay`` seconds."""
+    """Event: a child ended and will be restarted in ``delay`` seconds."""
 
     child: Child
     how: str
@@ -72,7 +72,7 @@ class Died:
 
 
 class ChildFailed(Exception):
-    """A child could not be started; ``how`` is what its last try came to."""
+    """A child could not be started; ``how`` describes the end of its last try."""
 
     def __init__(self, child: Child, how: str, tries: int, log: Path) -> None:
         super().__init__(f"{child.name} failed to start {tries} times, last with {how}; see {log}")
@@ -82,7 +82,7 @@ class ChildFailed(Exception):
 
 @dataclass
 class _Life:
-    """What is known of a child across its restarts."""
+    """The state of a child across its restarts."""
 
     pid: int | None = None
     restarts: int = 0
@@ -92,8 +92,8 @@ class _Life:
 class Supervisor:
     """Keeps children running.
 
-    ``logs`` is the folder of their logs; ``state`` the file that always holds ``{name: {pid, restarts}}``;
-    ``report`` is told what happens.
+    ``logs`` is the folder of their logs; ``state`` a file that always holds ``{name: {pid, restarts}}``; ``report``
+    receives each event.
     """
 
     tries = 3
@@ -115,7 +115,7 @@ class Supervisor:
         return self._logs / f"{child.name}.log"
 
     async def start(self, *children: Child) -> None:
-        """Start children at the same time; returns when all are ready. Raises ChildFailed."""
+        """Start children concurrently; returns when all are ready. Raises ChildFailed."""
         for child in children:
             self._lives[child.name] = _Life()
         group = [asyncio.create_task(self._keep(child), name=child.name) for child in children]
@@ -130,7 +130,7 @@ class Supervisor:
             ready.cancel()
 
     async def watch(self) -> None:
-        """Keep everything running until cancelled. Raises ChildFailed for a failure of the keeping itself."""
+        """Keep all children running until cancelled. Raises the failure of a keeper task, such as ChildFailed."""
         keepers = [task for group in self._groups for task in group]
         if not keepers:
             await asyncio.Event().wait()
@@ -139,7 +139,7 @@ class Supervisor:
             task.result()
 
     async def stop(self) -> None:
-        """End all children, those started last first; nothing that they started is left."""
+        """End all children with their descendants, in reverse order of their start."""
         while self._groups:
             group = self._groups.pop()
             for keeper in group:
@@ -147,7 +147,7 @@ class Supervisor:
             await asyncio.gather(*group, return_exceptions=True)
 
     def hurry(self) -> None:
-        """Wait no longer for children that are being stopped."""
+        """Kill children that are being stopped without further delay."""
         self._hurry.set()
 
     async def _all_ready(self, children: Sequence[Child]) -> None:
@@ -167,14 +167,14 @@ class Supervisor:
             life.restarts += 1
 
     async def _live_once(self, child: Child, life: _Life) -> str:
-        """Run the child until it ends or does not become ready in time; says how it ended."""
+        """Run the child until it ends or is not ready in time; returns how it ended."""
         for file in child.stale:
             file.unlink(missing_ok=True)
         try:
             process = await processes.spawn(child.argv, child.env, self.log(child))
         except OSError as exc:
             return str(exc)
-        self._note(life, process.pid)
+        self._record_pid(life, process.pid)
         try:
             in_time = await self._wait_until_ready(child, life, process)
             if in_time:
@@ -182,12 +182,12 @@ class Supervisor:
             return f"not ready after {child.start_seconds:.0f} s"
         finally:
             await processes.end(process, child.stop_signal, child.stop_seconds, self._hurry)
-            self._note(life, None)
+            self._record_pid(life, None)
 
     async def _wait_until_ready(self, child: Child, life: _Life, process: asyncio.subprocess.Process) -> bool:
-        """False if the time is over and the child neither serves nor has ended.
+        """False if the child is neither ready nor ended in time.
 
-        Only a first start is limited: later a child may be unready for the sake of another that is down.
+        Only the first start has a limit: later, a child may be unready because another one is down.
         """
         began, limit = time.monotonic(), None if life.was_ready.is_set() else child.start_seconds
         serves, ended = asyncio.create_task(self._probe(child)), asyncio.create_task(process.wait())
@@ -212,10 +212,10 @@ class Supervisor:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, self.longest_probe_pause)
 
-    def _note(self, life: _Life, pid: int | None) -> None:
+    def _record_pid(self, life: _Life, pid: int | None) -> None:
         life.pid = pid
-        table = {name: {"pid": each.pid, "restarts": each.restarts} for name, each in self._lives.items()}
+        table = {name: {"pid": entry.pid, "restarts": entry.restarts} for name, entry in self._lives.items()}
         self._state.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._state.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(json.dumps(table, indent=1))
-        fresh.replace(self._state)
+        new = self._state.with_suffix(f".{os.getpid()}.tmp")
+        new.write_text(json.dumps(table, indent=1))
+        new.replace(self._state)

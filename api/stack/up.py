@@ -1,4 +1,4 @@
-"""`holdfast up`: the whole platform on this machine, kept running until Ctrl-C."""
+"""`holdfast up`: runs the whole platform on this machine until Ctrl-C."""
 
 # ruff: noqa: PLC0415 - slow imports happen while the first children are starting
 
@@ -21,7 +21,7 @@ from api.stack.parts import SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
-"""How long the embedded Temporal keeps the histories of finished runs (its own default is one day)."""
+"""Days for which the embedded Temporal keeps the histories of finished runs (its default is one day)."""
 
 Tell = Callable[[Message], None]
 Announce = Callable[[dict[str, str], float], None]
@@ -30,14 +30,14 @@ Announce = Callable[[dict[str, str], float], None]
 def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tell: Tell, ready: Announce) -> None:
     """Start the parts and keep them running until SIGINT or SIGTERM.
 
-    ``only`` and ``without`` name parts; ``tell`` is given each message of progress, ``ready`` the ``places`` and
-    the seconds it took when all is up. Raises Problem.
+    ``only`` and ``without`` name parts. ``tell`` receives each progress message; ``ready`` receives the ``places`` and
+    the duration of the start in seconds once all parts are ready. Raises Problem.
     """
     settings = of_this_machine(settings)
     parts = all_parts(settings)
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
-    with _own(settings.data_dir, tell):
+    with _lock_data_folder(settings.data_dir, tell):
         for part in chosen:
             if part.local:
                 check(part)
@@ -45,8 +45,8 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
 
 
 @contextmanager
-def _own(data: Path, tell: Tell) -> Iterator[None]:
-    """Hold the data folder, and end what a killed platform left in it. Raises Problem."""
+def _lock_data_folder(data: Path, tell: Tell) -> Iterator[None]:
+    """Lock the data folder, and end processes and files that a killed platform left. Raises Problem."""
     run, state = data / "run", data / "run" / "stack.json"
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -66,16 +66,16 @@ def _own(data: Path, tell: Tell) -> Iterator[None]:
 
 
 def pids(state: Path) -> list[int]:
-    """Process ids in the state file that `holdfast up` keeps; none if there is no such file."""
+    """Process ids in the state file of `holdfast up`; empty if there is no such file."""
     try:
         table = json.loads(state.read_text())
     except (OSError, ValueError):
         return []
-    return [each["pid"] for each in table.values() if each.get("pid")]
+    return [entry["pid"] for entry in table.values() if entry.get("pid")]
 
 
 def check(part: Part) -> None:
-    """Raises Problem if the part cannot be started: not installed, or its port is taken."""
+    """Raises Problem if the part cannot be started because it is not installed or a port is in use."""
     for path in part.requires:
         if not path.exists():
             raise Problem("missing", title=_title(part.child), path=path)
@@ -85,7 +85,7 @@ def check(part: Part) -> None:
 
 
 class Stack:
-    """The chosen parts of the platform, running under a supervisor."""
+    """The chosen parts of the platform under a supervisor."""
 
     def __init__(self, settings: Settings, parts: list[Part], chosen: list[Part], tell: Tell, ready: Announce) -> None:
         self._settings, self._parts, self._chosen = settings, parts, chosen
@@ -95,7 +95,7 @@ class Stack:
         self._stopping = False
 
     async def serve(self) -> None:
-        """Start everything and keep it running until a signal comes. Raises Problem."""
+        """Start the parts and keep them running until SIGINT, SIGTERM or SIGHUP. Raises Problem."""
         loop, work = asyncio.get_running_loop(), asyncio.create_task(self._work())
 
         def on_signal() -> None:
@@ -128,33 +128,33 @@ class Stack:
 
     async def _bring_up(self) -> None:
         began = time.monotonic()
-        work = [part for part in self._chosen if not part.dependency]
+        dependents = [part for part in self._chosen if not part.dependency]
         embedded = [part for part in self._chosen if part.dependency and part.local]
-        needed = [part for part in self._parts if part.dependency] if work else self._chosen
-        elsewhere = [part for part in needed if part.dependency and part not in embedded]
+        needed = [part for part in self._parts if part.dependency] if dependents else self._chosen
+        external = [part for part in needed if part.dependency and part not in embedded]
         await asyncio.gather(
             self._supervisor.start(*(part.child for part in embedded)),
-            *(self._wait_for(part) for part in elsewhere),
+            *(self._wait_for(part) for part in external),
         )
         if any(part.child.name == "temporal" for part in embedded):
             await keep_histories(self._settings)
-        if work:
+        if dependents:
             await self._prepare()
-            await self._supervisor.start(*(part.child for part in work))
+            await self._supervisor.start(*(part.child for part in dependents))
         self._ready(places(self._settings, self._chosen), time.monotonic() - began)
 
     async def _wait_for(self, part: Part) -> None:
-        """Wait for a part that is not started here; it may come up later than this machine."""
-        told = False
+        """Wait for a part that is not started here; it may become ready later than this machine."""
+        announced = False
         while not await part.child.ready():
-            if not told:
+            if not announced:
                 self._tell(Message("up.waiting", title=_title(part.child), address=part.address))
-                told = True
+                announced = True
             await asyncio.sleep(0.5)
         self._tell(Message("up.found", title=_title(part.child), address=part.address))
 
     async def _prepare(self) -> None:
-        """Bring the catalogue up to date and, on the first start, make the first key."""
+        """Migrate the catalogue and, on the first start, create the first key."""
         from activities.stores.catalog.migrate import upgrade
         from api.http import auth
 
@@ -174,12 +174,12 @@ class Stack:
 
 
 def _title(child: Child) -> Message:
-    """What people call a part."""
+    """The displayed name of a part."""
     return Message(f"part.{child.name}")
 
 
 def places(settings: Settings, parts: list[Part]) -> dict[str, str]:
-    """Where a person finds what was started: addresses and paths by the names of their texts."""
+    """Addresses and paths to display once the platform is up, by the names of their texts."""
     data, url = settings.data_dir, local_url(settings)
     found = {"ui": settings.temporal.ui_url, "logs": str(data / "logs")}
     if any(part.child.name == "api" for part in parts):
@@ -190,7 +190,7 @@ def places(settings: Settings, parts: list[Part]) -> dict[str, str]:
 
 
 async def keep_histories(settings: Settings) -> None:
-    """Let the embedded Temporal keep what ran for RETENTION_DAYS: people look runs up days later."""
+    """Set the retention of the embedded Temporal to RETENTION_DAYS: users look up runs days later."""
     from google.protobuf.duration_pb2 import Duration
     from temporalio.api.namespace.v1 import NamespaceConfig
     from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest

@@ -1,4 +1,4 @@
-// The page's one composition root: which place is shown, and what the places share.
+// The page's composition root: selects the view for the address and connects the modules.
 //
 //   app ── sign_in, knowledge_bases, settings, route
 //     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
@@ -32,7 +32,7 @@ const side = new Side();
 const passages = new Passages();
 const documents = new Documents({
   onChange: () => recount(),
-  onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // dropped beside a question
+  onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // files dropped in the chat
   onShow: (item) => passages.whole(item),
 });
 const conversations = new Conversations({
@@ -114,7 +114,7 @@ async function enter(name) {
   }
 }
 
-/** Inside the open knowledge base: its documents, or a conversation. */
+/** Show the documents or a conversation of the open knowledge base. */
 async function place() {
   const { panel, conversation } = here();
   const before = $('view-kb').dataset.panel;
@@ -150,7 +150,7 @@ async function place() {
   title();
 }
 
-/** Where we are, at the side. */
+/** Highlight the current view in the sidebar. */
 function mark() {
   const { panel, conversation } = here();
   conversations.mark(conversation);
@@ -179,7 +179,7 @@ function tally(given) {
   chat.counts(found);
 }
 
-/** The counts again, soon, once for many changes. */
+/** Refresh the counts soon, once for several changes. */
 function recount() {
   clearTimeout(recounting);
   const name = open;
@@ -199,7 +199,7 @@ function signedOut(problem) {
   signIn.open(problem);
 }
 
-/** Ctrl or ⌘ with K leads to the question; Escape closes the passages, when nothing else is open. */
+/** Ctrl+K or ⌘K focuses the question; Escape closes the passages if nothing else is open. */
 function shortcut(event) {
   if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && open) {
     if (document.querySelector('dialog:modal')) return;

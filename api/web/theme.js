@@ -1,4 +1,4 @@
-// Before anything is painted: the colours that were chosen last. A plain script, as modules run too late for that.
+// Applies the stored theme before the first paint. A classic script, because modules run too late for that.
 try {
   document.documentElement.dataset.theme = localStorage.getItem('holdfast.theme') || 'system';
 } catch {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run once by PostgreSQL's image, on an empty volume. Temporal and the catalogue get a user each: neither can
-# read the other's tables. psql reads the passwords itself, so that none shows up in a list of processes.
+# Run once by PostgreSQL's image, on an empty volume. Temporal and the catalogue get separate users, which cannot read
+# each other's tables. psql reads the passwords from the environment, so that none appears in the process list.
 set -eu
 psql --no-psqlrc --set=ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
 \getenv temporal_password TEMPORAL_DB_PASSWORD

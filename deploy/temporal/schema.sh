@@ -1,6 +1,6 @@
 #!/bin/sh
-# Temporal's tables in both databases, made or brought up to this version; running it again changes nothing.
-# Address, user and password are in temporal-sql-tool's own variables (SQL_…), see docker-compose.yml.
+# Creates Temporal's tables in both databases or upgrades them to this version; idempotent.
+# temporal-sql-tool reads address, user and password from SQL_… variables; docker-compose.yml sets them.
 set -eu
 update() {
     temporal-sql-tool --database "$1" setup-schema -v 0.0

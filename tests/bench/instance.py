@@ -16,13 +16,13 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from activities.runtime.temporal import connect
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
 from api.client import local_env
 from api.client.client import Api, Target
 from api.stack.processes import free_port
 from tests.bench.measures import say
-from workflows.client.connection import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 900

@@ -45,7 +45,7 @@ ZH_ENDINGS = """期限为{n}个工作日|逾期超过{n}天的不予受理|并�
 
 
 def made_up(seed: int, characters: int) -> str:
-    """This many characters, in alternating chapters of English and Chinese (odd seeds: English first); repeatable."""
+    """This many characters in alternating chapters of English and Chinese (English first for odd seeds); repeatable."""
     dice = random.Random(seed)
     parts: list[str] = []
     length = chapter = 0

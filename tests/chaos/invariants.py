@@ -11,12 +11,12 @@ import msgspec
 
 from activities.contracts.documents import Chunk
 from activities.ingest.embed import GROUP
+from activities.runtime.temporal import connect
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document
 from activities.stores.milvus import Milvus
 from tests.chaos.run import Run, Upload
-from workflows.client.connection import connect
 
 
 class Discrepancies(msgspec.Struct):

@@ -15,9 +15,9 @@ from activities.contracts.ids import ingest_id
 from activities.contracts.ingest import FailureRecorded, Parsed, ParseInput, PauseInput, RecordFailureInput
 from activities.contracts.queues import Queue
 from activities.runtime import temporal
+from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings
 from tests.workflows.test_replay import replayer
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 from workflows.contracts import IngestJob
 from workflows.ingest import IngestDocument

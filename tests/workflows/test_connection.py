@@ -17,9 +17,9 @@ import pytest
 
 from activities.errors import TemporalRefused, TemporalUnavailable
 from activities.runtime import temporal
+from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings, load
 from api.stack.probes import temporal_ready
-from workflows.client.connection import connect
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient,
     await embedding(ada, document["id"])
     assert (await ada.post(f"{path}/pause")).status_code == 202
     await state_is(ada, document["id"], "paused")
-    assert await details(run) == "paused by ada (stage: embed)"
+    assert await details(run) == "Paused by ada in stage embed"
     assert (await ada.post(f"{path}/resume")).status_code == 202
     await state_is(ada, document["id"], "running")
     assert (await details(run)).endswith("; resumed by ada")
@@ -72,7 +72,7 @@ async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient,
     assert (await details(run)).endswith("; sent back to chunk by ada")
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await state_is(ada, document["id"], "canceled")
-    assert await details(run) == "canceled by ada (stage: embed)"
+    assert await details(run) == "Canceled by ada after stage embed"
     await replayer().replay_workflow(await run.fetch_history())
     said = [("pause", '"ada"'), ("resume", '"ada"'), ("retry", '"chunk","ada"'), ("cancel", "by ada")]
     assert await told(run) == said
@@ -106,7 +106,7 @@ async def test_a_batch_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb
     assert (await details(run)).endswith("; 2 at once, set by ada")
     assert (await ada.post(f"{path}/pause")).status_code == 202
     await batch_is(ada, batch["id"], "paused")
-    assert await details(run) == "paused by ada (stage: ingest)"
+    assert await details(run) == "Paused by ada in stage ingest"
     await state_is(ada, document, "paused")
     workflow_id = next(each["workflow_id"] for each in sent["documents"] if each["id"] == document)
     assert ("pause", '"ada"') in await told(temporal.get_workflow_handle(workflow_id))
@@ -114,7 +114,7 @@ async def test_a_batch_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb
     await batch_is(ada, batch["id"], "running")
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await batch_is(ada, batch["id"], "canceled")
-    assert await details(run) == "canceled by ada (stage: ingest)"
+    assert await details(run) == "Canceled by ada after stage ingest"
     await replayer().replay_workflow(await run.fetch_history())
     controls = [("set_parallelism", '2,"ada"'), ("pause", '"ada"'), ("resume", '"ada"'), ("cancel", '"ada"')]
     assert [each for each in await told(run) if each[0] != "more"] == controls
@@ -154,7 +154,7 @@ async def test_a_question_names_who_canceled_it(ada: httpx.AsyncClient, kb: str,
         await assert_eventually(canceled)
     run = temporal.get_workflow_handle(question_id(asked["id"]))
     assert [each for each in await told(run) if each[0] == "cancel"] == [("cancel", "by ada")]
-    assert await details(run) == "canceled by ada (stage: wait_for_index)"
+    assert await details(run) == "Canceled by ada after stage wait_for_index"
     assert await trail(ada, kb, "question", asked["id"]) == [("ada", "question.cancel", {})]
     await ada.post(f"/documents/{document['id']}/cancel")
     assert (await finished(ada, document["id"]))["state"] == "canceled"

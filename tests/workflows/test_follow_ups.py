@@ -6,13 +6,13 @@ import httpx
 import pytest
 
 from activities.contracts.questions import Turn
+from activities.runtime.temporal import connect
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from tests.api.questions.test_questions import handbook
 from tests.conftest import Platform, events
 from tests.workflows.test_streams import asked
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob
 

@@ -1,4 +1,4 @@
-"""Starts workflows and steers them from outside. Ids are deterministic: starting twice is starting once."""
+"""Starts workflows and steers them from outside. Ids are deterministic: a second start has no effect."""
 
 from __future__ import annotations
 
@@ -30,37 +30,35 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 
-#: Seconds for which it is taken as known that Temporal answers.
+#: Seconds for which a successful ping is cached.
 PING_SECONDS = 1.0
-
 
 PING_TIMEOUT = timedelta(seconds=2)
 
-
-#: How long an update may take to be taken in by a worker.
+#: Deadline for a worker to accept an update.
 UPDATE_TIMEOUT = timedelta(seconds=10)
 
 
 class Jobs:
-    """Starts workflows. Ids are deterministic: starting a job that runs already returns the running one."""
+    """Starts workflows. Starting a job that already runs returns the id of the running one."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     async def ping(self) -> None:
-        """Raise TemporalUnavailable unless it answers."""
+        """Raises TemporalUnavailable unless Temporal answers."""
         async with temporal.translated():
             await self.client.service_client.check_health(timeout=PING_TIMEOUT)
 
     @alru_cache(ttl=PING_SECONDS)
     async def ensure_available(self) -> None:
-        """Raise TemporalUnavailable when Temporal cannot take work; what was known a moment ago is good enough."""
+        """Raises TemporalUnavailable if Temporal cannot take work; success is cached for ``PING_SECONDS``."""
         await self.ping()
 
     async def ingest(self, job: IngestJob) -> str:
-        """Start an ingestion; the workflow's id.
+        """Start an ingestion; returns the workflow's id.
 
-        That a version is in line is the catalogue's to say: also one whose run was at its end may be again.
+        The catalogue decides which versions are queued: one whose earlier run has ended may start again.
         """
         return await temporal.start(
             self.client,
@@ -73,7 +71,7 @@ class Jobs:
         )
 
     async def batch(self, job: BatchJob, signal: str | None = None, *arguments: object) -> str:
-        """Start a batch, unless it runs; ``signal`` reaches it in either case. The workflow's id."""
+        """Start a batch unless it runs; ``signal`` reaches it in either case. Returns the workflow's id."""
         return await temporal.start(
             self.client,
             IngestBatch.run,
@@ -87,11 +85,11 @@ class Jobs:
         )
 
     async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
-        """Send a signal to a run; False when there is none, or it has ended."""
+        """Send a signal to a run; False if there is none or it has ended."""
         return await temporal.signal(self.client, workflow_id, name, *arguments)
 
     async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
-        """Send a run back to a step; False when there is none, or it is at its end."""
+        """Send a run back to a stage; False if there is none or it has ended."""
         try:
             async with temporal.translated():
                 await self.handle(ingest_id(document_id, version)).execute_update(
@@ -102,7 +100,7 @@ class Jobs:
         return True
 
     async def delete(self, job: DeleteJob) -> str:
-        """Start a document's deletion; the workflow's id."""
+        """Start a document's deletion; returns the workflow's id."""
         return await temporal.start(
             self.client,
             DeleteDocument.run,
@@ -113,7 +111,7 @@ class Jobs:
         )
 
     async def delete_knowledge_base(self, job: DeleteKnowledgeBaseJob) -> str:
-        """Start a knowledge base's deletion; the workflow's id."""
+        """Start a knowledge base's deletion; returns the workflow's id."""
         return await temporal.start(
             self.client,
             DeleteKnowledgeBase.run,
@@ -124,7 +122,7 @@ class Jobs:
         )
 
     async def answer(self, job: QuestionJob) -> str:
-        """Start a question; the workflow's id."""
+        """Start answering a question; returns the workflow's id."""
         return await temporal.start(
             self.client,
             AnswerQuestion.run,
@@ -136,22 +134,22 @@ class Jobs:
         )
 
     async def reconcile(self, job: ReconcileJob) -> str:
-        """Start a comparison; the workflow's id."""
+        """Start a reconciliation; returns the workflow's id."""
         return await temporal.start(
             self.client,
             Reconcile.run,
             job,
             reconcile_id(job.reconcile_id),
-            f"Compare catalogue, blobs, Milvus and Temporal{', and mend what disagrees' if job.repair else ''}",
+            f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}",
             temporal.attributes(None, job.actor),
         )
 
     async def cancel(self, workflow_id: str, actor: str = "") -> bool:
-        """Ask a run to stop; False when there is none. One that has ended stays as it is."""
+        """Request the cancellation of a run; False if there is none. A run that has ended is unchanged."""
         return await temporal.cancel(self.client, workflow_id, actor)
 
     async def forget(self, workflow_id: str) -> None:
-        """Delete a run with its history, also while it goes on; one that never was is fine."""
+        """Delete a run with its history, even while it runs; a run that does not exist is ignored."""
         request = DeleteWorkflowExecutionRequest(
             namespace=self.client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
         )

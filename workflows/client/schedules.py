@@ -1,4 +1,4 @@
-"""What Temporal starts by itself: `Reconcile`, every so many minutes."""
+"""The schedule by which Temporal starts `Reconcile` at an interval."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from workflows.reconcile import Reconcile
 #: The schedule's id.
 RECONCILE = "reconcile"
 
-#: A start that was missed by longer than this is not made up for: the next one does the same.
+#: A missed start is caught up within this time; after it, the next scheduled run covers it.
 CATCH_UP = timedelta(minutes=10)
 
 
 async def schedule_reconcile(client: Client, minutes: int) -> None:
-    """Bring the schedule up to date: made, changed, or, with 0 minutes, removed. Many workers may do it at once.
+    """Create or update the schedule, or remove it for 0 minutes. Safe to call from several workers at once.
 
-    A schedule that somebody has paused stays paused. Raises TemporalUnavailable.
+    A paused schedule stays paused. Raises TemporalUnavailable.
     """
     if not minutes:
         with suppress(RunNotFound):
@@ -42,11 +42,11 @@ async def schedule_reconcile(client: Client, minutes: int) -> None:
                 await client.get_schedule_handle(RECONCILE).delete()
         return
     async with translated():
-        wanted = _schedule(minutes)
+        desired = _schedule(minutes)
         try:
-            await client.create_schedule(RECONCILE, wanted)
+            await client.create_schedule(RECONCILE, desired)
         except ScheduleAlreadyRunningError:
-            await client.get_schedule_handle(RECONCILE).update(lambda found: _updated(found, wanted))
+            await client.get_schedule_handle(RECONCILE).update(lambda current: _updated(current, desired))
 
 
 def _schedule(minutes: int) -> Schedule:
@@ -64,7 +64,7 @@ def _schedule(minutes: int) -> Schedule:
     )
 
 
-def _updated(found: ScheduleUpdateInput, wanted: Schedule) -> ScheduleUpdate:
-    schedule = found.description.schedule
-    schedule.action, schedule.spec, schedule.policy = wanted.action, wanted.spec, wanted.policy
+def _updated(current: ScheduleUpdateInput, desired: Schedule) -> ScheduleUpdate:
+    schedule = current.description.schedule
+    schedule.action, schedule.spec, schedule.policy = desired.action, desired.spec, desired.policy
     return ScheduleUpdate(schedule=schedule)

@@ -1,1 +1,1 @@
-"""Readers of mails, with their attachments."""
+"""Readers of mails and their attachments."""

@@ -1,4 +1,4 @@
-"""Internet mail (.eml, RFC 5322 with MIME), taken apart leniently: real mails break most rules."""
+"""Internet mail (.eml, RFC 5322 with MIME), parsed leniently because real mails break most rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from functools import partial
 from activities.errors import DamagedDocument
 from activities.phrases import Phrase
 from activities.readers.encoding import decode
-from activities.readers.mail.message import Attached, Body, Mail, best
+from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
 _FIELDS = ("From", "To", "Cc", "Date")
 _SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
@@ -23,7 +23,7 @@ _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def parse(data: bytes) -> Mail:
-    """The mail in a file."""
+    """Parses a mail from the bytes of a file. Raises DamagedDocument."""
     if data.startswith(_WIDE_MARKS):
         data = (decode(data) or "").encode()
     try:
@@ -34,48 +34,51 @@ def parse(data: bytes) -> Mail:
 
 def _mail(message: Message) -> Mail:
     bodies: list[Body] = []
-    attached: list[Attached] = []
-    _collect(message, bodies, attached)
+    attachments: list[Attachment] = []
+    _collect(message, bodies, attachments)
     fields = [(field, _field(message, field)) for field in _FIELDS]
-    return Mail(_words(message.get("Subject")), [(field, value) for field, value in fields if value], bodies, attached)
+    return Mail(
+        _words(message.get("Subject")), [(field, value) for field, value in fields if value], bodies, attachments
+    )
 
 
-def _collect(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
+def _collect(part: Message, bodies: list[Body], attachments: list[Attachment]) -> None:
+    """Adds the bodies and attachments of a part and its children."""
     kind = part.get_content_type()
     if kind == "message/rfc822" and part.is_multipart():
         for inner in _children(part):
-            attached.append(Attached(_name(part) or _words(inner.get("Subject")) or kind, partial(_mail, inner)))
+            attachments.append(Attachment(_name(part) or _words(inner.get("Subject")) or kind, partial(_mail, inner)))
     elif kind == "multipart/alternative":
-        _alternative(part, bodies, attached)
+        _alternative(part, bodies, attachments)
     elif part.is_multipart():
         for child in _children(part):
-            _collect(child, bodies, attached)
+            _collect(child, bodies, attachments)
     elif kind in ("text/plain", "text/html") and not _name(part) and part.get_content_disposition() != "attachment":
         bodies.append(Body("html" if kind == "text/html" else "plain", _text(part)))
     elif kind not in _SIGNATURES:
         content = part.get_payload(decode=True)
         if isinstance(content, bytes) and content:
-            shown = "Content-ID" in part and part.get_content_disposition() != "attachment"
-            attached.append(Attached(_name(part) or kind, content, shown))
+            inline = "Content-ID" in part and part.get_content_disposition() != "attachment"
+            attachments.append(Attachment(_name(part) or kind, content, inline))
 
 
-def _alternative(part: Message, bodies: list[Body], attached: list[Attached]) -> None:
-    """Versions of one text: the one that says most."""
+def _alternative(part: Message, bodies: list[Body], attachments: list[Attachment]) -> None:
+    """Adds the preferred one of several versions of the same text."""
     versions: list[Body] = []
     for child in _children(part):
-        _collect(child, versions, attached)
+        _collect(child, versions, attachments)
     plain = "\n\n".join(body.text for body in versions if body.kind == "plain")
     html = "\n".join(body.text for body in versions if body.kind == "html")
-    bodies += best(plain, html)
+    bodies += preferred_body(plain, html)
 
 
 def _children(part: Message) -> list[Message]:
-    inside = part.get_payload()
-    return [child for child in inside if isinstance(child, Message)] if isinstance(inside, list) else []
+    payload = part.get_payload()
+    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
 def _text(part: Message) -> str:
-    """A text part in the character set that it names, as far as that is true."""
+    """A text part in its declared character set, or in a detected one when the declaration is wrong."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
@@ -105,13 +108,13 @@ def _field(message: Message, name: str) -> str:
 
 
 def _name(part: Message) -> str:
-    """The file name of a part, however it is written."""
-    found = part.get_filename()
-    return _words(found).replace("\\", "/").rsplit("/", 1)[-1] if found else ""
+    """The file name of a part, without folders; empty when it has none."""
+    name = part.get_filename()
+    return _words(name).replace("\\", "/").rsplit("/", 1)[-1] if name else ""
 
 
 def _words(value: object) -> str:
-    """A header's text: encoded words in any character set, or plain 8-bit text against the rules."""
+    """A header field's text: encoded words in any character set, or unencoded 8-bit text."""
     if not value:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What mails of all formats are to their reader: header, body, and what is attached."""
+"""The format-independent model of a mail: header fields, bodies and attachments."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _HIDDEN_START, _HIDDEN_END = (
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A part of what the sender wrote; ``rtf`` is bytes in latin-1."""
+    """A part of the mail's own text; the text of ``rtf`` holds bytes decoded as latin-1."""
 
     kind: Literal["plain", "html", "rtf"]
     text: str
 
 
-class Attached(msgspec.Struct, frozen=True):
-    """A file, or a mail that is only taken apart when it is wanted. ``shown``: in the body, not beside it."""
+class Attachment(msgspec.Struct, frozen=True):
+    """An attached file, or an attached mail that is parsed on demand. ``inline``: displayed within the body."""
 
     name: str
     content: bytes | Callable[[], Mail]
-    shown: bool = False
+    inline: bool = False
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """A mail. ``fields`` are the lines of its header that people look at."""
+    """A mail. ``fields`` are the names and values of the displayed header fields."""
 
     subject: str
     fields: list[tuple[str, str]]
     bodies: list[Body]
-    attached: list[Attached]
+    attachments: list[Attachment]
 
 
-def best(plain: str, html: str) -> list[Body]:
-    """One of two versions of the same body: plain text, unless it only says to look at the other one.
+def preferred_body(plain: str, html: str) -> list[Body]:
+    """One of two versions of the same body: plain text, unless it only refers to the HTML version.
 
-    Markup of mails is layout more often than structure; but some programs leave a single sentence as plain text.
+    Markup of mails is layout more often than structure, but some programs write a single sentence as plain text.
     """
     if len("".join(plain.split())) * 2 >= len("".join(_visible(html).split())) and "<table" not in html.lower():
         return [Body("plain", plain)] if plain.strip() else []
@@ -50,5 +50,5 @@ def best(plain: str, html: str) -> list[Body]:
 
 
 def _visible(html: str) -> str:
-    """About what a page shows; linear, whatever is in it."""
+    """The approximate visible text of an HTML page, in linear time for any input."""
     return _TAG.sub("", "".join(_HIDDEN_START.split(piece, maxsplit=1)[0] for piece in _HIDDEN_END.split(html)))

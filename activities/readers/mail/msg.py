@@ -1,4 +1,4 @@
-"""Outlook mail (.msg): properties in the streams of an OLE container ([MS-OXMSG])."""
+"""Outlook mail (.msg): properties stored in the streams of an OLE container ([MS-OXMSG])."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import olefile  # type: ignore[import-untyped]
 
 from activities.errors import DamagedDocument
 from activities.readers.encoding import decode
-from activities.readers.mail.message import Attached, Body, Mail, best
+from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER_NAME, _SENDER_SMTP, _SENDER_ADDRESS = "0C1A", "5D01", "0C1F"
@@ -22,7 +22,7 @@ _DISPLAY_TO, _DISPLAY_CC = "0E04", "0E03"
 _SENT, _DELIVERED = 0x0039, 0x0E06
 _CODEPAGE, _HTML_CODEPAGE = 0x3FFD, 0x3FDE
 _DATA, _LONG_NAME, _SHORT_NAME, _DISPLAY_NAME, _CONTENT_ID = "3701", "3707", "3704", "3001", "3712"
-_HEADER, _INNER_HEADER = 32, 24  # bytes in front of the fixed-size properties, of the file and of a mail in it
+_HEADER, _INNER_HEADER = 32, 24  # bytes before the fixed-size properties, of the outer mail and of a nested one
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _RTF_DICTIONARY = (
     b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor "
@@ -33,21 +33,21 @@ _BROKEN = (OSError, ValueError, IndexError, TypeError, struct.error, OverflowErr
 
 
 class _Store(msgspec.Struct):
-    """The open container, and what stands in each of its folders."""
+    """The open container and the names of the entries in each of its folders."""
 
     container: olefile.OleFileIO
     folders: dict[tuple[str, ...], list[str]]
 
 
 def parse(path: Path) -> Mail:
-    """The mail in a file."""
+    """Parses the mail in a file. Raises DamagedDocument."""
     try:
         container = olefile.OleFileIO(io.BytesIO(path.read_bytes()))
         folders: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for entry in container.listdir(streams=True, storages=True):
             folders[tuple(entry[:-1])].append(entry[-1])
         return _mail(_Store(container, folders), ())
-    except _BROKEN as exc:  # olefile trusts what it reads
+    except _BROKEN as exc:  # olefile does not validate its input
         raise DamagedDocument(format="msg", detail=str(exc)) from exc
 
 
@@ -67,7 +67,7 @@ def _mail(store: _Store, at: tuple[str, ...]) -> Mail:
         subject=_text(store, at, _SUBJECT, codepage),
         fields=[(name, value) for name, value in fields if value],
         bodies=_bodies(store, at, fixed),
-        attached=[_attached(store, (*at, name), codepage) for name in _attachments(store, at)],
+        attachments=[_attachment(store, (*at, name), codepage) for name in _attachment_names(store, at)],
     )
 
 
@@ -76,27 +76,27 @@ def _bodies(store: _Store, at: tuple[str, ...], fixed: dict[int, int]) -> list[B
     html = _text(store, at, _HTML, fixed.get(_CODEPAGE, 0)) or _decoded(
         _stream(store, at, f"{_HTML}0102"), fixed.get(_HTML_CODEPAGE, 0)
     )
-    found = best(plain, html)
-    packed = _stream(store, at, f"{_RTF}0102")
-    return found or ([Body("rtf", _unpacked(packed).decode("latin-1"))] if packed else [])
+    bodies = preferred_body(plain, html)
+    compressed = _stream(store, at, f"{_RTF}0102")
+    return bodies or ([Body("rtf", _decompressed(compressed).decode("latin-1"))] if compressed else [])
 
 
-def _attachments(store: _Store, at: tuple[str, ...]) -> list[str]:
+def _attachment_names(store: _Store, at: tuple[str, ...]) -> list[str]:
     return sorted(name for name in store.folders[at] if name.startswith("__attach_version1.0_#"))
 
 
-def _attached(store: _Store, at: tuple[str, ...], codepage: int) -> Attached:
+def _attachment(store: _Store, at: tuple[str, ...], codepage: int) -> Attachment:
     names = (_text(store, at, name, codepage) for name in (_LONG_NAME, _SHORT_NAME, _DISPLAY_NAME))
     name = next(filter(None, names), at[-1])
     inner = (*at, f"__substg1.0_{_DATA}000D")
     if "__properties_version1.0" in store.folders.get(inner, []):
-        return Attached(_text(store, inner, _SUBJECT, codepage) or name, partial(_mail, store, inner))
-    shown = bool(_text(store, at, _CONTENT_ID, codepage))
-    return Attached(name, _stream(store, at, f"{_DATA}0102"), shown)
+        return Attachment(_text(store, inner, _SUBJECT, codepage) or name, partial(_mail, store, inner))
+    inline = bool(_text(store, at, _CONTENT_ID, codepage))
+    return Attachment(name, _stream(store, at, f"{_DATA}0102"), inline)
 
 
 def _fixed(store: _Store, at: tuple[str, ...]) -> dict[int, int]:
-    """The properties of fixed size, as unsigned numbers."""
+    """The fixed-size properties by id, as unsigned integers."""
     data = _raw(store, (*at, "__properties_version1.0"))[_INNER_HEADER if at else _HEADER :]
     entries = struct.iter_unpack("<HHIQ", data[: len(data) // 16 * 16])
     narrow = 0xFFFFFFFF
@@ -127,13 +127,13 @@ def _raw(store: _Store, entry: tuple[str, ...]) -> bytes:
     return bytes(store.container.openstream(list(entry)).read())
 
 
-def _unpacked(data: bytes) -> bytes:
-    """RTF as Outlook packs it ([MS-OXRTFCP]): bytes, and references into the last 4096 of them."""
+def _decompressed(data: bytes) -> bytes:
+    """Decompresses Outlook's RTF ([MS-OXRTFCP]): literal bytes and references into the last 4096 bytes."""
     _, size, magic, _ = struct.unpack_from("<IIII", data)
     if magic != int.from_bytes(b"LZFu", "little"):
         return data[16 : 16 + size]
     window, end = bytearray(_RTF_DICTIONARY.ljust(4096, b"\x00")), len(_RTF_DICTIONARY)
-    found, at = bytearray(), 16
+    output, at = bytearray(), 16
     while at < len(data):
         flags = data[at]
         at += 1
@@ -142,15 +142,15 @@ def _unpacked(data: bytes) -> bytes:
                 token = int.from_bytes(data[at : at + 2], "big")
                 at, start = at + 2, token >> 4
                 if start == end or at > len(data):
-                    return bytes(found)
+                    return bytes(output)
                 run = [start + step for step in range((token & 15) + 2)]
             elif at < len(data):
                 window[end], run = data[at], [end]
                 at += 1
             else:
-                return bytes(found)
+                return bytes(output)
             for place in run:
                 window[end] = window[place % 4096]
-                found.append(window[end])
+                output.append(window[end])
                 end = (end + 1) % 4096
-    return bytes(found)
+    return bytes(output)

@@ -1,1 +1,1 @@
-"""Text recognition for pictures and scanned pages."""
+"""Text recognition (OCR) for images and scanned pages."""

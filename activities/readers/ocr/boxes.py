@@ -1,7 +1,7 @@
-"""Where text stands in a picture: the detector's probability map → rotated rectangles.
+"""Text regions of an image: the detector's probability map → rotated rectangles.
 
-The post-processing of DB (Liao et al., 2020, as in PaddleOCR) in NumPy: the wheel that has the models would do
-it with OpenCV, whose build with windows does not even import where there is no display library.
+The post-processing of DB (Liao et al., 2020, as in PaddleOCR) in NumPy. The wheel with the models uses OpenCV for
+it, whose build with GUI support does not import without a display library.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TEXT = 0.3  # a pixel is text above this probability
-_REGION = 0.5  # … and a region above this mean
-_UNCLIP = 1.6  # the detector marks the middle of a line; this is how much larger the line is
+_REGION = 0.5  # a region is text above this mean probability
+_UNCLIP = 1.6  # the detector marks the core of a line; boxes grow on each side by this many areas ÷ perimeters
 _SMALLEST = 3.0  # pixels
-_MOST = 3000
+_MOST = 3000  # regions per image
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A rectangle, rotated about its centre by ``angle`` (radians, within ±45°; y points down). Pixels."""
+    """A rectangle in pixels, rotated about its centre by ``angle`` (radians, within ±45°; y points down)."""
 
     x: float
     y: float
@@ -33,18 +33,18 @@ class Box(msgspec.Struct, frozen=True):
 
     @property
     def tall(self) -> bool:
-        """Whether its text runs up or down."""
+        """Whether its text runs vertically."""
         return self.height >= 1.5 * self.width
 
     def scaled(self, factor: float) -> Box:
-        """The same place in a picture that is ``factor`` times as large."""
+        """The same box in an image ``factor`` times as large."""
         return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor, self.angle)
 
 
 def boxes(probability: NDArray[np.float32]) -> list[Box]:
-    """The regions of text in a probability map of shape (height, width), in its pixels."""
+    """The text regions in a probability map of shape (height, width), in the map's pixels."""
     mask = probability > _TEXT
-    mask[1:] |= mask[:-1]  # so that a line with a scratch through it stays one
+    mask[1:] |= mask[:-1]  # so that a scratch does not split a line
     mask[:, 1:] |= mask[:, :-1]
     rows, starts, ends = _runs(mask)
     if not len(rows):
@@ -54,7 +54,7 @@ def boxes(probability: NDArray[np.float32]) -> list[Box]:
     mass = sums[rows, ends] - sums[rows, starts]
     order = np.argsort(label, kind="stable")
     cuts = np.flatnonzero(np.diff(label[order])) + 1
-    found = []
+    regions = []
     for member in np.split(order, cuts)[:_MOST]:
         if mass[member].sum() < _REGION * (ends[member] - starts[member]).sum():
             continue
@@ -63,12 +63,12 @@ def boxes(probability: NDArray[np.float32]) -> list[Box]:
         )
         box = _smallest_rectangle(_hull(points))
         if min(box.width, box.height) >= _SMALLEST:
-            found.append(_grown(box))
-    return found
+            regions.append(_grown(box))
+    return regions
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """Rows, first and past-the-last columns of the horizontal runs."""
+    """Row, first column and past-the-end column of each horizontal run."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
@@ -76,8 +76,8 @@ def _runs(mask: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
 
 
 def _components(rows: Ints, starts: Ints, ends: Ints, width: int) -> Ints:
-    """A label for each run; runs that touch, diagonally too, have the same."""
-    stride = width + 2  # wider than a row, so that nothing touches around its end
+    """A label for each run; runs that touch, also diagonally, share one."""
+    stride = width + 2  # wider than a row, so that runs do not touch across a row's end
     first, last = rows * stride + starts, rows * stride + ends
     low = np.searchsorted(last, first + stride, side="left")
     high = np.searchsorted(first, last + stride, side="right")
@@ -118,7 +118,7 @@ def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
 
 
 def _smallest_rectangle(hull: Floats) -> Box:
-    """The rectangle of least area around a convex polygon: one of its sides lies on one of the polygon's."""
+    """The rectangle of least area around a convex polygon; one of its sides lies on a side of the polygon."""
     sides = np.roll(hull, -1, axis=0) - hull
     angles = np.unique(np.append(_within_45(np.arctan2(sides[:, 1], sides[:, 0])), 0.0))
     across = np.outer(np.cos(angles), hull[:, 0]) + np.outer(np.sin(angles), hull[:, 1])

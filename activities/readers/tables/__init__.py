@@ -1,1 +1,1 @@
-"""Readers of tables and records: every row can be quoted alone."""
+"""Readers of tables and records; every row can be quoted on its own."""

@@ -1,6 +1,6 @@
-"""A cell's value as the sheet shows it: dates, percentages, money, and numbers without binary noise.
+"""Formats a cell's value as the sheet shows it: dates, percentages, money, and numbers without binary noise.
 
-Dates are always written as ISO 8601: a sheet shows 3/4/2024 by the reader's own country, which a quote has not.
+Dates are always written as ISO 8601: a sheet shows 3/4/2024 according to the viewer's locale, which a quote lacks.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Any
 
 import msgspec
 
-_GENERAL_DIGITS = 11  # what a spreadsheet shows of a number without a format
+_GENERAL_DIGITS = 11  # digits that a spreadsheet shows of a number without a format
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|([$€£¥₹元%‰ ])|\[[^\]]*\]|[_*].')
 _DIGITS = re.compile(r"[#0?][#0?,.]*")
-_OVER = 1e15  # beyond it a double has no digits after the point
+_OVER = 1e15  # above it a double has no digits after the point
 
 
 class _Shape(msgspec.Struct, frozen=True):
-    """What a number format does, as far as a reader of the text would miss it."""
+    """The parts of a number format that matter in text."""
 
     before: str
     after: str
     decimals: int
-    optional: int  # of the decimals, shown only when they are not zero
+    optional: int  # number of trailing decimals that are hidden when zero
     grouped: bool
     factor: float
     pad: int
 
 
 def shown(value: Any, number_format: str | None) -> str:
-    """The text of a cell."""
+    """The text of a cell's value under its number format."""
     match value:
         case bool():
             text = str(value).upper()
@@ -44,7 +44,7 @@ def shown(value: Any, number_format: str | None) -> str:
         case int() | float():
             text = _number(value, number_format or "General")
         case _:
-            text = "" if value is None else str(value)  # a date is written as ISO 8601 already
+            text = "" if value is None else str(value)  # str() of a date is ISO 8601
     return text
 
 
@@ -52,7 +52,7 @@ def _moment(value: datetime, number_format: str) -> str:
     bare = re.sub(r'"[^"]*"|\[[^\]]*\]', "", number_format).lower()
     if bare and "y" in bare and "d" not in bare and "h" not in bare:
         return f"{value:%Y-%m}" if "m" in bare else f"{value:%Y}"
-    if value.time() == time():  # many programs give every date a time, which is then midnight
+    if value.time() == time():  # many programs store a date as midnight of that day
         return value.date().isoformat()
     return value.isoformat(" ", "seconds" if value.second else "minutes")
 
@@ -75,7 +75,7 @@ def _number(value: float, number_format: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _shape(number_format: str, negative: bool) -> _Shape | None:
-    """None for General, text, fractions and exponents: those are shown plainly."""
+    """The parsed format; None for General, text, fractions and exponents, which are shown unformatted."""
     sections = number_format.split(";")
     section = sections[1] if negative and len(sections) > 1 else sections[0]
     plain = _LITERAL.sub("", section)
@@ -93,6 +93,6 @@ def _shape(number_format: str, negative: bool) -> _Shape | None:
 
 
 def _literals(text: str) -> str:
-    """The signs and words that a format puts around the digits."""
-    found = "".join(next((group for group in match.groups() if group), "") for match in _LITERAL.finditer(text))
-    return found.replace("(", "").replace(")", "")
+    """The literal characters of a part of a format, without parentheses."""
+    literals = "".join(next((group for group in match.groups() if group), "") for match in _LITERAL.finditer(text))
+    return literals.replace("(", "").replace(")", "")

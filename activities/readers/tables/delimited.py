@@ -1,4 +1,4 @@
-"""Tables in text files (csv, tsv): whatever parts the cells and however they are encoded."""
+"""Tables in text files (csv, tsv) with any common delimiter and encoding."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
 _SNIFF_CHARACTERS = 64 * 1024
-_MAX_FIELD = 1024 * 1024  # characters; a longer field begins with a quotation mark that nobody closed
+_MAX_FIELD = 1024 * 1024  # characters; a longer field begins with an unclosed quotation mark
 _REPORT_ROWS = 1000
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The rows of the table, each value under the name of its column."""
+    """The rows of the table, each value with the name of its column."""
     text = decode_file(path)
-    usual = "\t" if PurePosixPath(name.lower()).suffix in (".tsv", ".tab") else ","
-    mark = delimiter(text[:_SNIFF_CHARACTERS], usual) or usual
+    expected = "\t" if PurePosixPath(name.lower()).suffix in (".tsv", ".tab") else ","
+    mark = delimiter(text[:_SNIFF_CHARACTERS], expected) or expected
     try:
         return list(elements_of(_reported(_rows(text, mark, csv.QUOTE_MINIMAL), len(text), progress))), None
-    except csv.Error:  # an open quotation mark: it is a character like others
+    except csv.Error:  # an unclosed quotation mark: read quotation marks as ordinary characters
         return list(elements_of(_reported(_rows(text, mark, csv.QUOTE_NONE), len(text), progress))), None
 
 
@@ -38,7 +38,7 @@ def _rows(text: str, mark: str, quoting: Literal[0, 3]) -> Iterator[list[str]]:
 
 
 def _reported(rows: Iterator[list[str]], total: int, progress: Progress) -> Iterator[list[str]]:
-    """The rows, while progress is told in characters."""
+    """Passes the rows through and reports progress in characters."""
     done = 0
     for number, row in enumerate(rows, 1):
         done += sum(map(len, row)) + len(row)

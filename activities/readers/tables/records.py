@@ -1,7 +1,7 @@
-"""Nested records (JSON, XML) as elements: what is small becomes one row, what is large a section.
+"""Nested records (JSON, XML) as elements: small records become rows, large ones sections.
 
-``name: Ada | address.city: London`` is a row that can be quoted alone. A list of such records has one row
-each; a record that is too long for a row is headed by its own name and goes on below.
+``name: Ada | address.city: London`` is a row that can be quoted on its own. A list of such records yields one row
+per record; a record that is too long for a row becomes a section under its name.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from activities.contracts.documents import Element
 from activities.readers.text import paragraphs
 
 MAX_DEPTH = 200
-"""Levels that a value may be nested; a recursive walk of so many is safe."""
+"""Maximum nesting of a value; recursion to this depth is safe."""
 
 _MAX_ROW = 800  # characters
 _MAX_PAIRS = 40
-_LONG = 300  # characters of a text that is a paragraph, not a field
+_LONG = 300  # characters above which a text is a paragraph, not a field
 _MAX_NAME = 100
 _DEEPEST = 9
 _NAMING = ("title", "name", "subject", "heading", "label", "question", "key", "id", "标题", "名称")
@@ -41,17 +41,17 @@ def elements_of(value: Any, level: int = 1) -> Iterator[Element]:
 
 
 def depth(value: Any) -> int:
-    """How many levels of objects and lists a value has."""
+    """The number of nested levels of objects and lists in a value."""
     levels, current = 0, [value] if isinstance(value, dict | list) else []
     while current:
         levels += 1
-        inside = (child for item in current for child in (item.values() if isinstance(item, dict) else item))
-        current = [child for child in inside if isinstance(child, dict | list)]
+        children = (child for item in current for child in (item.values() if isinstance(item, dict) else item))
+        current = [child for child in children if isinstance(child, dict | list)]
     return levels
 
 
 def _object(record: dict[str, Any], level: int) -> Iterator[Element]:
-    """Small fields first, in rows, so that none stands below the heading of a large one."""
+    """Yields small fields first, in rows, so that none falls under the heading of a large field."""
     row: list[str] = []
     large: list[tuple[str, Any]] = []
     for key, value in record.items():
@@ -78,7 +78,7 @@ def _object(record: dict[str, Any], level: int) -> Iterator[Element]:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether a value is a list of records: each can be quoted alone, even where all would fit in one row."""
+    """Whether a value is a list of records, which become rows of their own even if all would fit in one."""
     return isinstance(value, list) and len(value) > 1 and all(isinstance(item, dict) for item in value)
 
 
@@ -86,7 +86,7 @@ def _list(items: list[Any], level: int) -> Iterator[Element]:
     if all(not isinstance(item, dict | list) and len(_text(item)) <= _LONG for item in items):
         yield from _scalars(items)
         return
-    rows = [_whole_row(item) for item in items]
+    rows = [_as_row(item) for item in items]
     titled = any(row is None and not isinstance(item, str) for row, item in zip(rows, items, strict=True))
     for number, (row, item) in enumerate(zip(rows, items, strict=True), 1):
         if titled:
@@ -98,7 +98,7 @@ def _list(items: list[Any], level: int) -> Iterator[Element]:
 
 
 def _scalars(items: list[Any]) -> Iterator[Element]:
-    """Many small values: as many as fit on each line."""
+    """Packs small values into lines of at most ``_LONG`` characters."""
     line: list[str] = []
     for text in filter(None, (" ".join(_text(item).split()) for item in items)):
         if line and sum(map(len, line)) + len(text) > _LONG:
@@ -109,7 +109,8 @@ def _scalars(items: list[Any]) -> Iterator[Element]:
         yield Element(text=", ".join(line))
 
 
-def _whole_row(item: Any) -> list[str] | None:
+def _as_row(item: Any) -> list[str] | None:
+    """The pairs of an item that fits in one row; None for a larger one."""
     try:
         return list(_pairs("", item, [0, 0]))
     except _TooLarge:
@@ -121,7 +122,10 @@ def _row(pairs: list[str]) -> Element:
 
 
 def _pairs(path: str, value: Any, spent: list[int]) -> Iterator[str]:
-    """``path: text`` of all that is in a value. Raises _TooLarge as soon as it is too much for a row."""
+    """``path: text`` for every scalar in a value. Raises _TooLarge as soon as the pairs exceed one row.
+
+    ``spent`` counts the characters and the pairs so far.
+    """
     match value:
         case dict():
             for key, child in value.items():
@@ -141,7 +145,7 @@ def _pairs(path: str, value: Any, spent: list[int]) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    """A scalar as JSON writes it; nothing for null, and for files that are packed into a text."""
+    """A scalar in JSON notation; empty for null and for base64-encoded binary data."""
     match value:
         case None:
             return ""
@@ -159,7 +163,7 @@ def _paragraphs(key: str, text: str) -> Iterator[Element]:
 
 
 def _name(item: Any) -> str:
-    """What a record calls itself."""
+    """The value of the first field that names a record; empty when there is none."""
     if not isinstance(item, dict):
         return ""
     known = {str(key).lower().lstrip("@_"): value for key, value in item.items()}

@@ -1,8 +1,9 @@
-"""Rows of cells (sheets, csv) as elements: one for each row, every value under its column's name.
+"""Rows of cells (sheets, csv) as elements: one per row, each value with the name of its column.
 
-``Team: Blues | Location: STL`` can be quoted alone, whereas ``Blues | STL`` needs the header that stands, in a
-table of 100,000 rows, in another passage. Naming the columns costs tokens, and wins both halves of the search:
-the words of the header are in each row. The rows stay apart, so that a passage is cut between them.
+``Team: Blues | Location: STL`` can be quoted on its own, whereas ``Blues | STL`` needs the header, which in a table
+of 100,000 rows is in another passage. Repeating the column names costs tokens and helps both dense and keyword
+search, because each row contains the words of the header. Rows stay separate elements, so that chunks end between
+rows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Row = Sequence[str]
 
 _MAX_NAME = 80  # characters of a column's name
 _MAX_CAPTION = 100
-_HEADER_ROWS = 3  # looked at to find the header: a row of groups, the names, and a row of values
+_HEADER_ROWS = 3  # rows examined to find the header: a row of groups, the names, and a row of values
 _VALUE = re.compile(
     r"[-+(<>~≈]?\s*[$€£¥₹]?\s*[-+]?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\s*\)?\s*[%‰°$€£¥₹元]?"  # numbers, money, percentages
     r"|\d{1,4}[-./年]\d{1,2}(?:[-./月]\d{1,4}日?)?(?:[T\s]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(?::\d\d)?.*"  # dates and times
@@ -29,9 +30,9 @@ _SENTENCE = re.compile(r"[.。!！?？;；]$")
 
 
 def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
-    """The elements of a sheet. Empty rows part its tables; ``level`` is that of a caption above a table.
+    """The elements of a sheet. Empty rows separate tables; ``level`` is the heading level of a table's caption.
 
-    A table that has no header of its own after an empty row goes on under the one before.
+    A table without a header of its own continues under the header of the table before.
     """
     names: list[str] = []
     trimmed = ([" ".join(cell.split()) for cell in row] for row in rows)
@@ -41,7 +42,7 @@ def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
 
 
 def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:
-    """The elements of rows that follow one another; returns the names of their columns."""
+    """Yields the elements of consecutive non-empty rows; returns the names of their columns."""
     captions: list[str] = []
     for row in block:
         if _width(row) > 1:
@@ -66,7 +67,7 @@ def _width(row: list[str]) -> int:
 
 
 def _line(names: list[str], row: list[str]) -> str:
-    """One row for a person; what has no column name stands alone."""
+    """One row as text: ``name: value`` per cell, or only the value where the column has no name."""
     count = len(names)
     return " | ".join(
         f"{names[at]}: {cell}" if at < count and names[at] else cell for at, cell in enumerate(row) if cell
@@ -74,7 +75,7 @@ def _line(names: list[str], row: list[str]) -> str:
 
 
 def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
-    """The columns' names, and how many rows they take. No names where no row looks like a header."""
+    """The column names and the number of header rows; no names when no row resembles a header."""
     first, following = start[0], start[1:]
     if not following or not _names_columns(first):
         return (before if _same_columns(before, first) else []), 0
@@ -90,7 +91,7 @@ def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
 
 
 def _names_columns(row: list[str], *, distinct: bool = True) -> bool:
-    """Whether a row may be a header: short distinct words; years are names too, other numbers are values."""
+    """Whether a row may be a header: short distinct words; years count as names, other numbers as values."""
     cells = [cell for cell in row if cell]
     words = [cell for cell in cells if not _VALUE.fullmatch(cell)]
     return (
@@ -115,7 +116,7 @@ def _same_columns(names: list[str], row: list[str]) -> bool:
 
 
 def _joined(groups: list[str], names: list[str]) -> list[str]:
-    """A row of groups over the row of names, as merged cells show it: ``2024`` over ``Q1``, ``Q2``."""
+    """Column names that combine a row of merged group cells with the row below: ``2024`` over ``Q1``, ``Q2``."""
     joined, group = [], ""
     for at, name in enumerate(names):
         own = groups[at] if at < len(groups) else ""

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx): sheets are sections, rows are read one at a time, formulas by their last values."""
+"""Excel workbooks (.xlsx): sheets become sections, rows are streamed, formulas yield their cached values."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _OVERLAP = 200  # bytes: longer than one mergeCell element
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
-    """The rows of all sheets, each sheet under its name."""
+    """The rows of all sheets, each sheet under its name as a heading."""
     elements: list[Element] = []
     try:
-        with archive.opened(path, limits, "xlsx") as whole, path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what openpyxl does not read: styles and forms
+        with archive.opened(path, limits, "xlsx") as package, path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about parts that openpyxl does not read, such as styles and forms
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
             sheets = book.worksheets
             for number, sheet in enumerate(sheets, 1):
-                found = list(elements_of(_rows(sheet, _merged(whole, sheet)), level=2))
-                if found:
+                rows = list(elements_of(_rows(sheet, _merged(package, sheet)), level=2))
+                if rows:
                     heading = Element(text=sheet.title, kind="title", level=1)
-                    elements += [heading, *(found[1:] if found[0].text == sheet.title else found)]
+                    elements += [heading, *(rows[1:] if rows[0].text == sheet.title else rows)]
                 progress(number, len(sheets))
             book.close()
     except (*_DAMAGED, etree.LxmlError) as exc:
@@ -49,8 +49,8 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 
 
 def _rows(sheet: Any, merged: dict[int, list[tuple[int, int]]]) -> Iterator[list[str]]:
-    """The rows as they are shown; what was merged downwards is repeated in each of its rows."""
-    sheet.reset_dimensions()  # what the file says of its size may be a lie, and would be filled with empty cells
+    """The rows as displayed; the value of vertically merged cells is repeated in each of their rows."""
+    sheet.reset_dimensions()  # the declared size may be wrong, and openpyxl would pad it with empty cells
     running: dict[int, tuple[int, str]] = {}  # column → (last row, value)
     for number, cells in enumerate(sheet.iter_rows(), 1):
         row = [_shown(cell) for cell in cells]
@@ -72,21 +72,21 @@ def _shown(cell: Any) -> str:
     return shown(value, cell.number_format)
 
 
-def _merged(whole: zipfile.ZipFile, sheet: Any) -> dict[int, list[tuple[int, int]]]:
-    """First row → (column, last row) of the cells that are merged downwards, in one column.
+def _merged(package: zipfile.ZipFile, sheet: Any) -> dict[int, list[tuple[int, int]]]:
+    """First row → (column, last row) of the cells that are merged vertically within one column.
 
-    openpyxl leaves merged cells out when it streams; they stand behind the rows, as plain text.
+    openpyxl omits merged cells when it streams; the sheet's XML lists them after the rows.
     """
-    found: dict[int, list[tuple[int, int]]] = {}
+    merged: dict[int, list[tuple[int, int]]] = {}
     tail = b""
-    with whole.open(sheet._worksheet_path) as file:
+    with package.open(sheet._worksheet_path) as file:
         while block := file.read(_READ_BYTES):
             text = tail + block
             end = 0
             for match in _MERGED.finditer(text):
                 left, top, right, bottom = range_boundaries(match[1].decode("ascii"))
                 if left == right and bottom > top:
-                    found.setdefault(top, []).append((left, bottom))
+                    merged.setdefault(top, []).append((left, bottom))
                 end = match.end()
             tail = text[max(end, len(text) - _OVERLAP) :]
-    return found
+    return merged

@@ -1,1 +1,1 @@
-"""The catalogue: the one place that says what exists and what is live. SQLite, or PostgreSQL by URL."""
+"""The catalogue: the database of record for what exists and what is live. SQLite, or PostgreSQL by URL."""

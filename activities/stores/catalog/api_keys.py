@@ -13,7 +13,7 @@ from activities.stores.catalog.records import ApiKey, Principal
 from activities.stores.catalog.roles import ROLES, role_named
 from activities.stores.catalog.tables import ApiKeyRow, now
 
-#: Every key starts like this, so that secret scanners can find one that leaked.
+#: Prefix of every key, by which secret scanners recognize leaked keys.
 KEY_PREFIX = "holdfast_"
 
 
@@ -23,13 +23,13 @@ def hash_key(key: str) -> str:
 
 
 class ApiKeys:
-    """What the catalogue knows of API keys."""
+    """API keys in the catalogue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def create(self, subject: str, role: str) -> str:
-        """Make a key for ``subject`` and return it: the only time that it can be seen. Raises UnknownRole."""
+        """Creates a key for ``subject`` and returns it; it cannot be read again. Raises UnknownRole."""
         if role not in ROLES:
             raise UnknownRole(role=role, known=", ".join(ROLES))
         key = KEY_PREFIX + secrets.token_urlsafe(32)
@@ -41,19 +41,19 @@ class ApiKeys:
         return key
 
     async def find(self, key: str) -> Principal | None:
-        """Who the key belongs to; None for an unknown or a revoked one."""
+        """The owner of the key; None for an unknown or revoked key."""
         query = select(ApiKeyRow).where(ApiKeyRow.secret_sha256 == hash_key(key), ApiKeyRow.revoked_at.is_(None))
         async with self._engine.read() as session:
             row = await session.scalar(query)
         return Principal(subject=row.subject, role=role_named(row.role), key_id=row.id) if row else None
 
     async def all(self) -> list[ApiKey]:
-        """Every key, also revoked ones, oldest first."""
+        """All keys, including revoked ones, oldest first."""
         async with self._engine.read() as session:
             return [_record(row) for row in await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.id))]
 
     async def revoke(self, id: str, actor: str) -> ApiKey:
-        """End a key for good; revoking it again changes nothing. Raises NotFound."""
+        """Revokes a key permanently; idempotent. Raises NotFound."""
         async with self._engine.write() as session:
             row = await session.get(ApiKeyRow, id, with_for_update=True)
             if row is None:
@@ -64,7 +64,7 @@ class ApiKeys:
         return _record(row)
 
     async def count(self) -> int:
-        """How many keys are valid."""
+        """The number of valid keys."""
         query = select(func.count()).select_from(ApiKeyRow).where(ApiKeyRow.revoked_at.is_(None))
         async with self._engine.read() as session:
             return int(await session.scalar(query) or 0)

@@ -1,4 +1,4 @@
-"""Reading the audit trail: what was done, by whom, and the whole record of a question."""
+"""The audit trail: pages, export, the complete record of a question, and events without another change."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import AuditEvent
 from activities.stores.catalog.tables import AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow
 
-#: Events that an export reads at a time.
+#: Events per query of an export.
 PAGE = 1000
 
 
 class AuditTrail:
-    """What the catalogue wrote down of what was done. Nothing here can be changed."""
+    """The audit events of the catalogue: they can be read and appended, never changed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -33,12 +33,12 @@ class AuditTrail:
         action: str | None = None,
         since: datetime | None = None,
     ) -> list[AuditEvent]:
-        """At most ``limit`` events, newest first, those before the event ``after``.
+        """At most ``limit`` events, newest first, older than the event ``after``.
 
-        ``knowledge_base`` is a name; those that had it before and were deleted count too. ``action`` may be the
-        first part of one (``document`` for ``document.upload`` and the rest).
+        ``knowledge_base`` is a name; deleted knowledge bases of that name match too. ``action`` is an action or its
+        first part (``document`` matches ``document.upload`` and others).
         """
-        query = _chosen(knowledge_base, actor, action, since)
+        query = _matching(knowledge_base, actor, action, since)
         query = query.where(AuditRow.id < after) if after else query
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(AuditRow.id.desc()).limit(limit))
@@ -52,8 +52,8 @@ class AuditTrail:
         action: str | None = None,
         since: datetime | None = None,
     ) -> AsyncIterator[list[AuditEvent]]:
-        """All events that ``page`` would give, oldest first, some hundred at a time."""
-        query = _chosen(knowledge_base, actor, action, since).order_by(AuditRow.id)
+        """Yields all events that match, as in ``page``, oldest first, up to PAGE at a time."""
+        query = _matching(knowledge_base, actor, action, since).order_by(AuditRow.id)
         after = ""
         while True:
             async with self._engine.read() as session:
@@ -66,9 +66,10 @@ class AuditTrail:
             after = events[-1].id
 
     async def question(self, id: str) -> dict[str, Any]:
-        """Every column of a question's row by its name, and what its conversation was. Raises NotFound.
+        """All columns of a question's row by name, with its knowledge base and its conversation's deletion.
 
-        Also of a deleted conversation: what is erased then is null (``conversations.ERASED``).
+        Includes questions of deleted conversations, whose erased columns are empty (``conversations.ERASED``).
+        Raises NotFound.
         """
         query = (
             select(QuestionRow, ConversationRow, KnowledgeBaseRow.name)
@@ -77,10 +78,10 @@ class AuditTrail:
             .where(QuestionRow.id == id)
         )
         async with self._engine.read() as session:
-            found = (await session.execute(query)).first()
-        if found is None:
+            result = (await session.execute(query)).first()
+        if result is None:
             raise NotFound(kind="question", id=id)
-        row, conversation, knowledge_base = found
+        row, conversation, knowledge_base = result
         return {
             **{name: getattr(row, name) for name in QuestionRow.__mapper__.column_attrs.keys()},  # noqa: SIM118
             "knowledge_base": knowledge_base,
@@ -89,17 +90,17 @@ class AuditTrail:
         }
 
     async def note(self, actor: str, action: str, object_id: str | None = None, **detail: object) -> None:
-        """Write down that somebody read what is not theirs."""
+        """Records that ``actor`` read data of other users."""
         async with self._engine.write() as session:
             session.audit(actor, action, None, object_id, **detail)
 
     async def control(self, actor: str, action: str, knowledge_base_id: str, object_id: str, **detail: object) -> None:
-        """Write down that a run was told something, once it was; what it does then changes the catalogue later."""
+        """Records a signal or cancellation after it was sent to a run; the run itself changes the catalogue later."""
         async with self._engine.write() as session:
             session.audit(actor, action, knowledge_base_id, object_id, **detail)
 
 
-def _chosen(
+def _matching(
     knowledge_base: str | None, actor: str | None, action: str | None, since: datetime | None
 ) -> Select[AuditRow, str]:
     query = select(AuditRow, KnowledgeBaseRow.name).outerjoin(
@@ -108,8 +109,8 @@ def _chosen(
     query = query.where(KnowledgeBaseRow.name == knowledge_base) if knowledge_base else query
     query = query.where(AuditRow.actor == actor) if actor else query
     if action:
-        below = AuditRow.action.startswith(f"{action}.", autoescape=True)
-        query = query.where((AuditRow.action == action) | below)
+        has_prefix = AuditRow.action.startswith(f"{action}.", autoescape=True)
+        query = query.where((AuditRow.action == action) | has_prefix)
     return query.where(AuditRow.at >= since) if since else query
 
 

@@ -1,4 +1,4 @@
-"""Batches: documents that were added together, and which of them are to be started next."""
+"""Batches: documents that were added together, and the order in which they are started."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.intake import dispatch, dispatches
+from activities.stores.catalog.intake import document_to_ingest, queued_versions
 from activities.stores.catalog.records import Batch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
-#: The time over which a batch's speed is measured.
-RATE_OVER = timedelta(seconds=60)
+#: Time window over which a batch's speed is measured.
+RATE_WINDOW = timedelta(seconds=60)
 
-#: Names of archive members that were left out, kept for the person who asks.
+#: Maximum number of stored names of skipped archive members.
 MAX_SKIPPED = 100
 
 
 class Batches:
-    """What the catalogue knows of batches."""
+    """Batches in the catalogue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -41,9 +41,10 @@ class Batches:
         archive_sha256: str | None = None,
         tags: list[str] | None = None,
     ) -> Batch:
-        """A new batch; documents join it by ``Upload.batch_id`` until it is closed. Those of an archive get ``tags``.
+        """Creates a batch; documents join it by ``Upload.batch_id`` until it is closed.
 
-        Raises NotFound, and ContentBeingRemoved while the archive is (see ``contents``).
+        ``tags`` are given to the documents of an archive. Raises NotFound, and ContentBeingRemoved while the archive's
+        content is being removed (see ``content_locks``).
         """
         async with self._engine.write() as session:
             knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
@@ -69,7 +70,7 @@ class Batches:
         return _record(row)
 
     async def get(self, id: str) -> Batch:
-        """Raises NotFound, also when its knowledge base is deleted."""
+        """A batch by id. Raises NotFound, also when its knowledge base is deleted."""
         query = (
             select(BatchRow)
             .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
@@ -82,20 +83,20 @@ class Batches:
         return _record(row)
 
     async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Batch]:
-        """At most ``limit`` batches, newest first, those created before the batch ``after``."""
+        """At most ``limit`` batches, newest first, created before the batch ``after``."""
         query = select(BatchRow).where(BatchRow.knowledge_base_id == knowledge_base_id)
         query = query.where(BatchRow.id < after) if after else query
         async with self._engine.read() as session:
             return [_record(row) for row in await session.scalars(query.order_by(BatchRow.id.desc()).limit(limit))]
 
     async def active(self, knowledge_base_id: str) -> list[str]:
-        """Ids of the batches of a knowledge base whose workflow goes on."""
+        """Ids of the active batches of a knowledge base."""
         query = select(BatchRow.id).where(BatchRow.knowledge_base_id == knowledge_base_id, BatchRow.state.in_(ACTIVE))
         async with self._engine.read() as session:
             return list(await session.scalars(query))
 
     async def counts(self, id: str) -> dict[str, int]:
-        """Documents of the batch by state; those that were deleted since do not count."""
+        """The number of the batch's documents by state, without deleted documents."""
         query = (
             select(VersionRow.state, func.count())
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
@@ -106,9 +107,9 @@ class Batches:
             return {row[0]: row[1] for row in await session.execute(query)}
 
     async def tally(self, id: str) -> Tally:
-        """How its documents are doing."""
+        """Counts by state, recent speed, and the reason of one waiting document, if any."""
         counts = await self.counts(id)
-        since = now() - RATE_OVER
+        since = now() - RATE_WINDOW
         recent = select(func.count()).where(
             VersionRow.batch_id == id, VersionRow.state.not_in(PENDING), VersionRow.updated_at > since
         )
@@ -126,7 +127,7 @@ class Batches:
         )
 
     async def undispatched(self) -> list[Batch]:
-        """Batches that have something to do and no run yet."""
+        """Up to 100 queued batches that have an archive or documents, and no run yet."""
         has_documents = select(VersionRow.version).where(VersionRow.batch_id == BatchRow.id).exists()
         query = select(BatchRow).where(
             BatchRow.state == "queued",
@@ -137,23 +138,26 @@ class Batches:
             return [_record(row) for row in await session.scalars(query.limit(100))]
 
     async def dispatched(self, id: str) -> None:
-        """Its run has started."""
+        """Records that the batch's run has started."""
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(dispatched_at=now()))
 
     async def discard(self, id: str, closed_by: str | None = None) -> bool:
-        """Forget a batch that no document has joined; whether it was one. ``closed_by`` is who closed it."""
+        """Deletes a batch that no document has joined; False for any other batch.
+
+        ``closed_by`` is the user who closed it, for the audit trail.
+        """
         empty = ~select(VersionRow.version).where(VersionRow.batch_id == id).exists()
         unused = BatchRow.archive_sha256.is_(None) & BatchRow.dispatched_at.is_(None)
         async with self._engine.write() as session:
             batch = await session.get(BatchRow, id)
-            gone = await session.execute(delete(BatchRow).where(BatchRow.id == id, unused, empty))
-            if closed_by is not None and batch is not None and gone.rowcount:  # type: ignore[attr-defined]
+            deleted = await session.execute(delete(BatchRow).where(BatchRow.id == id, unused, empty))
+            if closed_by is not None and batch is not None and deleted.rowcount:  # type: ignore[attr-defined]
                 session.audit(closed_by, "batch.close", batch.knowledge_base_id, id, documents=0)
-        return bool(gone.rowcount)  # type: ignore[attr-defined]
+        return bool(deleted.rowcount)  # type: ignore[attr-defined]
 
     async def close(self, id: str, actor: str | None = None) -> None:
-        """No more documents are coming, says ``actor``, or nobody when none came for a while."""
+        """Closes the batch to further documents; ``actor`` is None when it is closed because of inactivity."""
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(closed=True, updated_at=now()))
             if actor is not None and (batch := await session.get(BatchRow, id)) is not None:
@@ -162,44 +166,44 @@ class Batches:
     async def record_state(
         self, id: str, state: BatchState, reason: Reason | None = None, parallelism: int | None = None
     ) -> None:
-        """Note what its workflow is doing, and with how many documents at once."""
+        """Records the state of the batch's workflow, and its parallelism if given; a final state closes the batch."""
         values: dict[str, object] = {"state": state, "reason": msgspec.to_builtins(reason) if reason else null()}
         if parallelism is not None:
             values["parallelism"] = parallelism
         moment = now()
         finished = moment if state not in ACTIVE else None
         if finished:
-            values["closed"] = True  # one that was canceled while it was open, too
+            values["closed"] = True  # also a batch that was canceled while open
         async with self._engine.write() as session:
             await session.execute(
                 update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
             )
 
     async def skip(self, id: str, names: list[str]) -> None:
-        """Note which members of the archive were left out."""
+        """Records the names of skipped archive members, at most MAX_SKIPPED."""
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=names[:MAX_SKIPPED]))
 
     async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[DocumentToIngest], bool]:
-        """The next queued documents of a batch, and whether it is closed. The same page is the same documents.
+        """The next queued documents of a batch, and whether the batch is closed.
 
-        A page that is asked for again (its answer was lost) has what it had, less what has finished since.
+        Repeating a ``page`` (its result was lost) returns the same documents, without those that are no longer queued.
         """
         async with self._engine.write() as session:
             batch = await session.get(BatchRow, id)
             closed = batch is None or batch.closed
-            query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
+            query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
             rows = list(await session.execute(query))
             if not rows:
-                query = dispatches().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
+                query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
                 query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
                 rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
                 keys = [(version.document_id, version.version) for _, version, _ in rows]
-                await session.execute(transitions.dispatch(keys, page))
-        return [dispatch(*row) for row in rows], closed
+                await session.execute(transitions.mark_dispatched(keys, page))
+        return [document_to_ingest(*row) for row in rows], closed
 
     async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
-        """Those of the (document, version) that are ready, failed, canceled or gone."""
+        """The pairs (document, version) among ``versions`` that are ready, failed, canceled or removed."""
         query = select(VersionRow.document_id, VersionRow.version).where(
             tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)), VersionRow.state.in_(PENDING)
         )
@@ -208,12 +212,12 @@ class Batches:
         return [version for version in versions if version not in pending]
 
     async def cancel_queued(self, id: str) -> int:
-        """Cancel the documents of a batch that have not begun; how many there were."""
+        """Cancels the queued documents of a batch; returns their number."""
         async with self._engine.write() as session:
             return int((await session.execute(transitions.cancel_batch(id))).rowcount)  # type: ignore[attr-defined]
 
     async def requeue_failed(self, id: str) -> int:
-        """Put its failed and canceled documents, as far as no newer version came, back in line; how many."""
+        """Requeues the batch's failed and canceled documents that have no newer version; returns their number."""
         async with self._engine.write() as session:
             return int((await session.execute(transitions.requeue_batch(id))).rowcount)  # type: ignore[attr-defined]
 

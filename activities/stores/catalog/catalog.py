@@ -1,4 +1,4 @@
-"""The catalogue's one object: all of it, by subject."""
+"""The catalogue's entry point."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from activities.stores.catalog.search_scope import SearchScope
 
 
 class Catalog:
-    """All of the catalogue, by subject. Raises CatalogUnavailable while the database is down."""
+    """The catalogue, one attribute per subject. All methods raise CatalogUnavailable while the database is down."""
 
     def __init__(self, url: str, *, checkpoints: bool = True) -> None:
         self._engine = Engine(url, checkpoints=checkpoints)
@@ -38,9 +38,9 @@ class Catalog:
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:
-        """Raise CatalogUnavailable unless the database answers."""
+        """Raises CatalogUnavailable unless the database responds."""
         await self._engine.ping()
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Closes all connections."""
         await self._engine.close()

@@ -1,8 +1,8 @@
-"""Contents: uploaded bytes that several documents may share, so that removing them needs agreement.
+"""Content locks: coordinate uploads and removals of bytes that several documents may share.
 
-A content's row is the lock between taking it in and removing its blobs: whoever accepts an upload of it
-locks the row and sees whether a removal is under way; whoever removes it locks the row, makes sure that no
-document uses it, and marks it first. So bytes that were accepted are never removed under their document.
+The row of a content is the lock. An upload locks the row and is rejected while a removal is marked in it. A removal
+locks the row, checks that no document uses the content, and marks the removal before it deletes blobs. Accepted bytes
+are therefore never removed while a document uses them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, 
 
 
 class ContentLocks:
-    """What the catalogue knows of contents."""
+    """Locks on contents, identified by SHA-256."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def begin_removal(self, sha256: str, document_id: str) -> bool:
-        """Whether the blobs may go: no document uses them that is not deleted. Then none can, until the end."""
+        """Locks a content for the removal of its blobs with a deleted document; whether the lock was acquired.
+
+        False while another document that is not deleted uses the content, or another removal holds the lock.
+        """
         other = (
             select(VersionRow.version)
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
@@ -31,20 +34,24 @@ class ContentLocks:
         async with self._engine.write() as session:
             row = await session.get(ContentRow, sha256, with_for_update=True)
             if row is None or row.removing_by not in (None, document_id):
-                return False  # another deleted document takes them along
+                return False  # removed already, or another removal holds the lock
             if row.removing_by is None and await session.scalar(other.limit(1)) is not None:
                 return False
             row.removing_by = document_id
         return True
 
     async def begin_stray_removal(self, sha256: str, holder: str) -> bool:
-        """Whether blobs that nobody seemed to use may go: no document, and no archive that is unpacked, does."""
+        """Locks a content for the removal of unreferenced blobs; whether the lock was acquired.
+
+        False while a document (also a deleted one) or an active batch's archive uses the content, or another removal
+        holds the lock.
+        """
         used = select(VersionRow.version).where(VersionRow.sha256 == sha256)
         unpacked = select(BatchRow.id).where(BatchRow.archive_sha256 == sha256, BatchRow.state.in_(ACTIVE))
         try:
             async with self._engine.write() as session:
                 row = await session.get(ContentRow, sha256, with_for_update=True)
-                if row is None:  # nobody has it, and from here on nobody takes it in
+                if row is None:  # unknown content: the new row blocks uploads of it
                     row = ContentRow(sha256=sha256)
                     session.add(row)
                     await session.flush()
@@ -54,11 +61,11 @@ class ContentLocks:
                     return False
                 row.removing_by = holder
         except IntegrityError:
-            return False  # it was taken in at this very moment
+            return False  # it was accepted concurrently
         return True
 
     async def end_removal(self, sha256: str) -> None:
-        """The blobs are gone; the content may come again."""
+        """Releases the lock after the blobs were deleted; the content can then be uploaded again."""
         async with self._engine.write() as session:
             row = await session.get(ContentRow, sha256)
             if row is not None:

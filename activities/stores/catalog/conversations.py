@@ -1,4 +1,4 @@
-"""Conversations: questions that follow each other, which only the one who began them sees."""
+"""Conversations: sequences of questions, visible only to their owner."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from activities.stores.catalog.questions import question_record
 from activities.stores.catalog.records import Conversation, Question
 from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, QuestionRow, now
 
-#: What is left of a question when its conversation is deleted: nothing that anybody wrote, or that was quoted.
-#: Who asked, when, from which chunks, with which models, and how long it took stays for the audit trail.
+#: Columns of a question that are erased when its conversation is deleted: everything written or quoted.
+#: Asker, times, chunks, models and durations stay for the audit trail.
 ERASED: dict[str, Any] = {
     "question": "",
     "standalone": None,
@@ -31,13 +31,16 @@ _CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})")
 
 
 class Conversations:
-    """What the catalogue knows of conversations. Whoever is not the owner finds none."""
+    """Conversations in the catalogue; every method only finds those of the given owner."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def page(self, owner: str, knowledge_base: str | None, cursor: str | None, limit: int) -> list[Conversation]:
-        """At most ``limit`` of them, those with the newest questions first. Raises InvalidRequest for a bad cursor."""
+        """At most ``limit`` conversations, those with the newest questions first.
+
+        ``knowledge_base`` is a name. Raises InvalidRequest for an invalid cursor.
+        """
         query = _owned(owner).where(ConversationRow.listed)
         query = query.where(KnowledgeBaseRow.name == knowledge_base) if knowledge_base else query
         if cursor:
@@ -50,19 +53,19 @@ class Conversations:
             return [_record(*row) for row in await session.execute(query)]
 
     async def get(self, id: str, owner: str) -> Conversation:
-        """Raises NotFound."""
+        """A conversation by id. Raises NotFound."""
         async with self._engine.read() as session:
             return _record(*await _one(session, id, owner))
 
     async def turns(self, id: str, owner: str) -> list[Question]:
-        """Its questions in their order. Raises NotFound."""
+        """The questions of a conversation, oldest first. Raises NotFound."""
         query = select(QuestionRow).where(QuestionRow.conversation_id == id).order_by(QuestionRow.id)
         async with self._engine.read() as session:
             await _one(session, id, owner)
             return [question_record(row) for row in await session.scalars(query)]
 
     async def rename(self, id: str, title: str, owner: str) -> Conversation:
-        """Give it another title. Raises NotFound."""
+        """Changes the title of a conversation. Raises NotFound."""
         async with self._engine.write() as session:
             row, name, questions = await _one(session, id, owner)
             row.title = title
@@ -70,21 +73,21 @@ class Conversations:
         return _record(row, name, questions)
 
     async def delete(self, id: str, owner: str) -> list[str]:
-        """Hide it, and erase what was asked and answered in it; the ids of its questions. Raises NotFound.
+        """Hides a conversation and erases its questions and answers; returns the ids of its questions.
 
-        The rows stay, for the audit trail. A question that is being answered ends as canceled, so that the
-        end of its run writes nothing into it.
+        The rows stay for the audit trail. Unfinished questions are set to canceled, so that their runs no longer write
+        to them. Raises NotFound.
         """
         async with self._engine.write() as session:
             row, _, _ = await _one(session, id, owner)
-            await session.refresh(row, with_for_update=True)  # no question comes in between
+            await session.refresh(row, with_for_update=True)  # blocks new questions
             if row.deleted_at is not None:
                 raise NotFound(kind="conversation", id=id)
             row.deleted_at, row.deleted_by, row.title = now(), owner, ""
             questions = list(await session.scalars(select(QuestionRow).where(QuestionRow.conversation_id == id)))
             for question in questions:
-                for name, nothing in ERASED.items():
-                    setattr(question, name, nothing)
+                for column, value in ERASED.items():
+                    setattr(question, column, value)
                 if question.finished_at is None:
                     question.state, question.finished_at = "canceled", row.deleted_at
             session.audit(owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
@@ -92,15 +95,15 @@ class Conversations:
 
 
 def cursor_after(conversation: Conversation) -> str:
-    """Where the page after the one that ends with this conversation begins."""
+    """The cursor of the page that follows this conversation."""
     return f"{(conversation.updated_at - _EPOCH) // timedelta(microseconds=1)}-{conversation.id}"
 
 
 def _position(cursor: str) -> tuple[datetime, str]:
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
         raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR)
-    return _EPOCH + timedelta(microseconds=int(found[1])), found[2]
+    return _EPOCH + timedelta(microseconds=int(match[1])), match[2]
 
 
 def _owned(owner: str) -> Select[ConversationRow, str, int]:

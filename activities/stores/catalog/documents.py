@@ -1,4 +1,4 @@
-"""Documents and their versions. Publishing, replacing and deleting are one transaction each (DESIGN §1)."""
+"""Documents and their versions. Publishing, replacing and deleting are one transaction each."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from activities.stores.catalog.records import (
 )
 from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, VersionRow, now
 
-#: How long after it was canceled a run may still be on its way to its end.
+#: Time after a cancellation during which the run may still be active.
 STILL_STOPPING = timedelta(minutes=10)
 
 
 class Documents:
-    """What the catalogue knows of documents."""
+    """Documents in the catalogue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def accept(self, knowledge_base_id: str, name: str, sha256: str, bytes: int, actor: str) -> Accepted:
-        """Take in one upload: ``Intake.accept`` with its error raised."""
+        """Accepts one upload, like ``Intake.accept``, but raises its error."""
         upload = Upload(knowledge_base_id=knowledge_base_id, name=name, sha256=sha256, bytes=bytes, actor=actor)
         (answer,) = await Intake(self._engine).accept([upload])
         if isinstance(answer, HoldfastError):
@@ -44,7 +44,7 @@ class Documents:
         return answer
 
     async def get(self, document_id: str) -> Document:
-        """With its latest version. Raises NotFound, also for a deleted one."""
+        """A document with its latest version. Raises NotFound, also for a deleted document."""
         async with self._engine.read() as session:
             pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
         if pair is None:
@@ -59,7 +59,7 @@ class Documents:
         limit: int,
         batch_id: str | None = None,
     ) -> list[Document]:
-        """At most ``limit`` documents, newest first, those created before the document ``after``."""
+        """At most ``limit`` documents, newest first, created before the document ``after``."""
         query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id)
         query = query.where(VersionRow.state == state) if state else query
         query = query.where(VersionRow.batch_id == batch_id) if batch_id else query
@@ -69,7 +69,7 @@ class Documents:
             return [document_record(document, version) for document, version in rows]
 
     async def live(self, document_ids: Iterable[str]) -> dict[str, LiveDocument]:
-        """Name and live version of those of the documents that search may show now."""
+        """Name and live version, by id, of the documents among ``document_ids`` that search may show."""
         query = select(DocumentRow.id, DocumentRow.name, DocumentRow.live_version).where(
             DocumentRow.id.in_(set(document_ids)),
             DocumentRow.live_version.is_not(None),
@@ -80,7 +80,7 @@ class Documents:
             return {id: LiveDocument(name=name, version=version) for id, name, version in rows if version is not None}
 
     async def any_live(self, knowledge_base_id: str) -> bool:
-        """Whether search may show anything of a knowledge base."""
+        """Whether a knowledge base has a live document."""
         query = select(DocumentRow.id).where(
             DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.live_version.is_not(None)
         )
@@ -88,9 +88,9 @@ class Documents:
             return await session.scalar(query.limit(1)) is not None
 
     async def blobs(self, document_id: str, generation: int | None = None) -> list[VersionBlobs]:
-        """The blobs of every version, also of a deleted document, oldest version first.
+        """The blobs of every version, oldest version first, also of a deleted document.
 
-        Chunks and vectors as they are in an index generation, or the live one.
+        Chunks and vectors are those of the index generation; None means the live one.
         """
         query = (
             select(VersionRow, IndexedVersionRow)
@@ -110,7 +110,7 @@ class Documents:
             ]
 
     async def indexed(self, document_id: str, version: int, generation: int | None = None) -> IndexedVersion | None:
-        """What a version is in an index generation, or the live one; None where it was never published into it."""
+        """A version's record in an index generation (None: the live one); None if it was never published into it."""
         query = (
             select(IndexedVersionRow)
             .join(VersionRow, indexed_in(generation))
@@ -125,7 +125,10 @@ class Documents:
         )
 
     async def unfinished(self, knowledge_base_id: str, document_id: str | None = None) -> list[tuple[str, int]]:
-        """(document, version) whose runs may still go on, also of what is deleted: pending, or canceled just now."""
+        """Pairs (document, version) whose runs may be active: pending, or canceled less than STILL_STOPPING ago.
+
+        Includes deleted documents.
+        """
         query = (
             select(VersionRow.document_id, VersionRow.version)
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
@@ -140,13 +143,13 @@ class Documents:
             return [(document, version) for document, version in await session.execute(query)]
 
     async def publish(self, input: PublishInput) -> Published:
-        """Make a version the live one, in one transaction; never goes back to an older version.
+        """Makes a version the live one, in one transaction; never replaces a newer version by an older one.
 
-        Publishing twice answers the same: ``retired`` is the version that was published before this one.
+        Idempotent: ``retired`` is always the version that was published before this one.
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, input.document_id, with_for_update=True)
-            version = await session.get(VersionRow, (input.document_id, input.version))
+            version = await session.get(VersionRow, (input.document_id, input.version), with_for_update=True)
             if document is None or version is None or document.deleted_at is not None:
                 return Published(live=False, retired=[input.version])
             if not transitions.is_publishable(version):
@@ -176,18 +179,18 @@ class Documents:
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
-        """Record that a version failed or was canceled; an earlier live version stays live.
+        """Records that a version failed or was canceled; an earlier live version stays live.
 
-        True when the version had been published before: then it stays ``ready``, and its rows must stay too.
+        True when the version had already been published: it then stays ``ready``, and its rows must be kept.
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
-            row = await session.get(VersionRow, (document_id, version))
+            row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             if document is None or row is None:
                 return False
             if row.published_at is not None:
                 return True
-            if transitions.finish(row, state, reason):
+            if transitions.finish(row, state, reason) and state == "failed":  # a cancel has its own event
                 session.audit(
                     row.actor,
                     "document.fail",
@@ -199,28 +202,28 @@ class Documents:
         return False
 
     async def record_progress(self, notes: Sequence[RunProgress]) -> None:
-        """Note how far runs are; what is finished or paused, or of which there is later word, stays as it is."""
+        """Records the progress of runs; versions that are finished, paused or updated later stay unchanged."""
         async with self._engine.write() as session:
             connection = await session.connection()
             await connection.execute(transitions.NOTE, [transitions.noted(note) for note in notes])
 
     async def record_pause(self, document_id: str, version: int, *, paused: bool) -> None:
-        """Note that a pending version was paused, or that it goes on."""
+        """Records that the run of a pending version was paused or resumed."""
         async with self._engine.write() as session:
             await session.execute(transitions.pause_run(document_id, version, paused=paused))
 
     async def many(self, document_ids: Collection[str]) -> list[Document]:
-        """Those of the documents that are there, with their latest versions."""
-        found: list[Document] = []
+        """The documents among ``document_ids`` that exist and are not deleted, with their latest versions."""
+        records: list[Document] = []
         ids = list(document_ids)
         async with self._engine.read() as session:
             for start in range(0, len(ids), 500):
                 rows = await session.execute(latest().where(DocumentRow.id.in_(ids[start : start + 500])))
-                found += [document_record(document, version) for document, version in rows]
-        return found
+                records += [document_record(document, version) for document, version in rows]
+        return records
 
     async def delete(self, document_id: str, actor: str) -> Document:
-        """Take a document out of every answer at once. Raises NotFound."""
+        """Marks a document as deleted, which excludes it from search immediately. Raises NotFound."""
         async with self._engine.write() as session:
             pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
             if pair is None:
@@ -231,7 +234,7 @@ class Documents:
         return document_record(document, pair[1])
 
     async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
-        """Give a document these tags and no others (as ``clean_tags`` made them). Raises NotFound."""
+        """Replaces a document's tags; ``tags`` are normalized by ``clean_tags``. Raises NotFound."""
         async with self._engine.write() as session:
             pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
             if pair is None:
@@ -249,7 +252,7 @@ class Documents:
             return list(await session.scalars(query))
 
     async def remove(self, document_id: str) -> None:
-        """Forget a deleted document and its versions; what was done to it stays in the audit trail."""
+        """Removes the rows of a deleted document and its versions; the audit trail keeps its events."""
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id)
             if document is not None and document.deleted_at is not None:
@@ -258,7 +261,7 @@ class Documents:
 
 
 async def _index(transaction: Transaction, document: DocumentRow, input: PublishInput) -> None:
-    """Note what the version, whose document is locked, is in the generation that its run has written."""
+    """Records the version in the index generation that its run wrote; the caller holds the document's lock."""
     generation = input.generation
     if generation is None:
         knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id)

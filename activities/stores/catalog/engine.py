@@ -1,4 +1,4 @@
-"""The catalogue's engine: transactions, and the table that translates the database's errors."""
+"""The catalogue's engine: transactions, and the translation of database errors."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from activities.errors import CatalogUnavailable, first_line
 from activities.stores.catalog.tables import AuditRow
 
-#: How long a writer waits for another on SQLite, in seconds.
+#: Time that a SQLite writer waits for another one, in seconds.
 SQLITE_BUSY_SECONDS = 15
 
 #: Pages of the write-ahead log after which a commit moves them into the database (SQLite's own default).
 SQLITE_CHECKPOINT_PAGES = 1000
 
-#: PostgreSQL's classes of errors that an operator mends and work waits for: connection, resources, shutdown or
-#: start-up, sign-in, missing database.
-DOWN = ("08", "53", "57P", "28", "3D")
+#: PostgreSQL error classes that mean an outage and are retried: connection, resources, shutdown or start-up,
+#: authentication, missing database, and tables of another version, while `holdfast migrate` has yet to run.
+DOWN = ("08", "53", "57P", "28", "3D", "42P01", "42703")
 
 
 Session = TypeVar("Session", bound=AsyncSession)
 
 
 class Transaction(AsyncSession):
-    """A session that writes: what it does and the audit trail of it are committed together, or not at all."""
+    """A session for writes: changes and their audit events are committed together, or not at all."""
 
     def audit(
         self, actor: str, action: str, knowledge_base_id: str | None, object_id: str | None, **detail: object
     ) -> None:
-        """Note that ``actor`` did ``action`` to the object, in a knowledge base if it belongs to one."""
+        """Adds an audit event: ``actor`` did ``action`` to the object, which may belong to a knowledge base."""
         self.add(
             AuditRow(
                 actor=actor,
@@ -48,17 +48,17 @@ class Transaction(AsyncSession):
 
 
 class Engine:
-    """Short transactions on the catalogue: ``read()`` sees one state, ``write()`` commits or changes nothing."""
+    """Short transactions on the catalogue: ``read()`` is consistent, ``write()`` commits or rolls back as a whole."""
 
     def __init__(self, url: str, *, checkpoints: bool = True) -> None:
-        """``checkpoints`` is False where somebody waits for the commit: another process moves SQLite's log then."""
+        """``checkpoints`` False keeps SQLite checkpoints out of commits; another process then makes them."""
         self._engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine, checkpoints)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session whose reads see one consistent state."""
+        """A read-only session with a consistent view of the database."""
         async with self._session(AsyncSession, read_only=True) as session:
             yield session
 
@@ -66,7 +66,7 @@ class Engine:
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end, and rolled back by any exception.
 
-        Raises sqlalchemy's IntegrityError when two writers meet: the caller decides what that means.
+        Raises SQLAlchemy's IntegrityError when concurrent writers conflict; the caller handles it.
         """
         async with self._session(Transaction, read_only=False) as transaction:
             yield transaction
@@ -88,12 +88,12 @@ class Engine:
             raise
 
     async def ping(self) -> None:
-        """Raise CatalogUnavailable unless the database answers."""
+        """Raises CatalogUnavailable unless the database responds."""
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Closes all connections."""
         await self._engine.dispose()
 
 
@@ -102,11 +102,14 @@ def _sqlstate(exc: DBAPIError) -> str:
 
 
 def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
-    """Readers never wait for writers (WAL), and a writer takes its lock at once instead of failing midway."""
+    """Configures SQLite: WAL, so that readers never wait for writers, and BEGIN IMMEDIATE for writes.
+
+    A writer thus takes its lock at the start, instead of failing midway.
+    """
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.isolation_level = None  # ``begin`` below emits BEGIN instead of the driver
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",

@@ -1,7 +1,7 @@
-"""Taking uploads in, many in one transaction, and the outbox: what was accepted and has no run yet.
+"""Accepts uploads, many in one transaction, and serves as the outbox of versions that have no run yet.
 
-A version's run is started from its row, after the transaction that accepted it. So an upload is answered as
-soon as it is durable, and whatever happens before its run has started, the row is found and it is started.
+A version's run is started from its row, after the transaction that accepted it. An upload is thus confirmed as soon as
+it is durable, and after any crash the dispatcher finds the row and starts the run.
 """
 
 from __future__ import annotations
@@ -32,51 +32,51 @@ from activities.stores.catalog.tables import (
 )
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
-#: Tries at a transaction that met another writer of the same names (PostgreSQL only).
+#: Attempts at a transaction that conflicts with another writer of the same names (PostgreSQL only).
 TRIES = 4
 
 
 class Intake:
-    """What the catalogue does for uploads on their way to a run."""
+    """Uploads from their acceptance until they have a run, and idempotency keys."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def accept(self, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
-        """Take each upload in as the next version of the document of its name; all in one transaction.
+        """Accepts each upload as the next version of the document of its name; all in one transaction.
 
-        Content that the latest version already has, and that did not fail, makes no new version. A pending
-        older version is superseded. In the place of an upload that is refused stands its error: NotFound
-        (the knowledge base is gone) or ContentBeingRemoved (for some seconds after the last document with
-        this content was deleted); the others are accepted nevertheless.
+        Content equal to that of the latest version makes no new version, unless that version failed or was canceled. A
+        pending older version is superseded. The result has one entry per upload, in order; for a rejected upload it is
+        the error: NotFound (the knowledge base does not exist) or ContentBeingRemoved (for some seconds after the last
+        document with this content was deleted). The other uploads are accepted nevertheless.
         """
         for _ in range(TRIES - 1):
             try:
                 async with self._engine.write() as session:
                     return await _accept(session, uploads)
             except IntegrityError:
-                continue  # somebody else created the same name or content in this moment; now it is there
+                continue  # another writer created the same name or content concurrently; the next attempt finds it
         async with self._engine.write() as session:
             return await _accept(session, uploads)
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
-        """Queued versions that have no run yet, oldest first; those that their batch will start are left to it."""
-        mine = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        query = dispatches().where(mine, VersionRow.dispatched_at.is_(None))
+        """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
+        by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
+        query = queued_versions().where(by_dispatcher, VersionRow.dispatched_at.is_(None))
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
-            return [dispatch(*row) for row in rows]
+            return [document_to_ingest(*row) for row in rows]
 
     async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
-        """The runs of these (document, version) have started."""
+        """Records that the runs of these (document, version) have started."""
         async with self._engine.write() as session:
-            await session.execute(transitions.dispatch(list(versions)))
+            await session.execute(transitions.mark_dispatched(list(versions)))
 
     async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
-        """Put a failed or canceled version back in line, if it is still the latest one; whether it was."""
+        """Requeues a failed or canceled version if it is still the latest one; whether it was requeued."""
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
-            row = await session.get(VersionRow, (document_id, version))
+            row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             if document is None or row is None or document.deleted_at is not None or document.latest_version != version:
                 return False
             if not transitions.requeue(row, from_step):
@@ -86,17 +86,17 @@ class Intake:
         return True
 
     async def pause(self, document_id: str, version: int, actor: str) -> bool:
-        """Pause a version that has no run yet; whether it was one."""
+        """Pauses a queued version that has no run yet; whether it was paused."""
         change = transitions.pause_undispatched(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.pause")
 
     async def resume(self, document_id: str, version: int, actor: str) -> bool:
-        """Let a version go on that was paused before it had a run; whether it was one."""
+        """Resumes a version that was paused before it had a run; whether it was resumed."""
         change = transitions.resume_undispatched(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.resume")
 
     async def cancel(self, document_id: str, version: int, actor: str) -> bool:
-        """Cancel a version that has no run yet; whether it was one."""
+        """Cancels a version that has no run yet; whether it was canceled."""
         change = transitions.cancel_undispatched(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.cancel")
 
@@ -110,33 +110,33 @@ class Intake:
         return True
 
     async def pending(self) -> dict[str, int]:
-        """Versions that are accepted and not finished, by who uploaded them."""
+        """The number of pending versions by uploader."""
         query = select(VersionRow.actor, func.count()).where(VersionRow.state.in_(PENDING)).group_by(VersionRow.actor)
         async with self._engine.read() as session:
             return {row[0]: row[1] for row in await session.execute(query)}
 
     async def answer_of(self, actor: str, key: str) -> tuple[str, dict[str, object]] | None:
-        """The fingerprint of the request that came with this Idempotency-Key, and its answer."""
+        """The request fingerprint and answer stored for this Idempotency-Key; None if there is none."""
         async with self._engine.read() as session:
             row = await session.get(IdempotencyRow, (actor, key))
         return (row.fingerprint, row.answer) if row else None
 
     async def keep_answer(self, actor: str, key: str, fingerprint: str, answer: dict[str, object]) -> None:
-        """Keep an answer for retries of its request."""
+        """Stores an answer for retries of its request."""
         try:
             async with self._engine.write() as session:
                 session.add(IdempotencyRow(actor=actor, key=key, fingerprint=fingerprint, answer=answer))
         except IntegrityError:
-            return  # the same request came twice at once, and both did the same
+            return  # a concurrent duplicate of the request stored the same answer
 
     async def forget_answers(self, before: datetime) -> None:
-        """Drop the idempotency keys that are too old to be tried again."""
+        """Deletes the idempotency keys created before ``before``."""
         async with self._engine.write() as session:
             await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
 
 
-def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
-    """Queued versions of documents that are not deleted, with all that ``dispatch`` needs."""
+def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``."""
     return (
         select(DocumentRow, VersionRow, KnowledgeBaseRow)
         .join(VersionRow, VersionRow.document_id == DocumentRow.id)
@@ -145,8 +145,10 @@ def dispatches() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
     )
 
 
-def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow) -> DocumentToIngest:
-    """What a run has to know."""
+def document_to_ingest(
+    document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow
+) -> DocumentToIngest:
+    """The input of a version's run."""
     return DocumentToIngest(
         knowledge_base_id=knowledge_base.id,
         knowledge_base=knowledge_base.name,
@@ -165,7 +167,7 @@ def dispatch(document: DocumentRow, version: VersionRow, knowledge_base: Knowled
 
 
 async def _accept(session: Transaction, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
-    """Set by set, so that fifty uploads cost hardly more than one."""
+    """Accepts uploads with one query per table, so that fifty uploads cost hardly more than one."""
     contents = await _contents(session, {upload.sha256 for upload in uploads})
     alive = await _alive(session, {upload.knowledge_base_id for upload in uploads})
     known = await _known(session, uploads)
@@ -201,13 +203,13 @@ async def _accept(session: Transaction, uploads: Sequence[Upload]) -> list[Accep
 
 
 async def _contents(session: Transaction, hashes: set[str]) -> dict[str, ContentRow]:
-    """The locked rows of the contents (see ``contents``), made where there are none."""
+    """The locked rows of the contents (see ``content_locks``); missing rows are created."""
     query = select(ContentRow).where(ContentRow.sha256.in_(hashes)).order_by(ContentRow.sha256).with_for_update()
-    found = {row.sha256: row for row in await session.scalars(query)}
-    new = {sha256: ContentRow(sha256=sha256) for sha256 in sorted(hashes - found.keys())}
+    existing = {row.sha256: row for row in await session.scalars(query)}
+    new = {sha256: ContentRow(sha256=sha256) for sha256 in sorted(hashes - existing.keys())}
     session.add_all(new.values())
-    await session.flush()  # an IntegrityError tells that somebody else claimed one in this moment
-    return found | new
+    await session.flush()  # raises IntegrityError when another writer created one of them concurrently
+    return existing | new
 
 
 async def _alive(session: AsyncSession, ids: set[str]) -> set[str]:

@@ -18,13 +18,13 @@ from activities.stores.catalog.tables import DocumentRow, GenerationRow, Knowled
 
 
 class KnowledgeBases:
-    """What the catalogue knows of knowledge bases."""
+    """Knowledge bases and index generations in the catalogue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def create(self, name: str, title: str, description: str, chunking: Chunking, actor: str) -> KnowledgeBase:
-        """Create one with its first index generation. Raises NameTaken."""
+        """Creates a knowledge base with its first index generation. Raises NameTaken."""
         row = KnowledgeBaseRow(
             id=new_id(),
             name=name,
@@ -45,12 +45,12 @@ class KnowledgeBases:
         return _record(row)
 
     async def get(self, name: str) -> KnowledgeBase:
-        """By name. Raises NotFound."""
+        """A knowledge base by name. Raises NotFound."""
         async with self._engine.read() as session:
             return _record(await _live_row(session, name))
 
     async def by_id(self, id: str) -> KnowledgeBase:
-        """By id, also when it is being deleted. Raises NotFound."""
+        """A knowledge base by id, also a deleted one. Raises NotFound."""
         async with self._engine.read() as session:
             row = await session.get(KnowledgeBaseRow, id)
         if row is None:
@@ -58,7 +58,7 @@ class KnowledgeBases:
         return _record(row)
 
     async def page(self, after: str | None, limit: int) -> list[KnowledgeBase]:
-        """At most ``limit`` of them by name, those after the name ``after``."""
+        """At most ``limit`` knowledge bases ordered by name, after the name ``after``."""
         query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at.is_(None))
         query = query.where(KnowledgeBaseRow.name > after) if after else query
         async with self._engine.read() as session:
@@ -68,9 +68,10 @@ class KnowledgeBases:
     async def update(
         self, name: str, changes: dict[str, object], actor: str, answers: dict[str, object] | None = None
     ) -> KnowledgeBase:
-        """Set ``title``, ``description``, ``max_tokens``, ``overlap_tokens``, and those fields of ``answers``.
+        """Changes a knowledge base and returns it.
 
-        Raises NotFound.
+        ``changes`` may set ``title``, ``description``, ``max_tokens`` and ``overlap_tokens``; ``answers`` sets the
+        given fields of the answer settings. Raises NotFound.
         """
         async with self._engine.write() as session:
             row = await _live_row(session, name)
@@ -83,7 +84,10 @@ class KnowledgeBases:
         return _record(row)
 
     async def delete(self, name: str, actor: str) -> KnowledgeBase:
-        """Hide it and all its documents at once; purging what they left is the workflow's. Raises NotFound."""
+        """Marks a knowledge base and all its documents as deleted, which hides them immediately. Raises NotFound.
+
+        Rows, blobs and collections are purged by the deletion workflow.
+        """
         async with self._engine.write() as session:
             row = await _live_row(session, name)
             row.deleted_at = now()
@@ -96,7 +100,7 @@ class KnowledgeBases:
         return _record(row)
 
     async def counts(self, ids: list[str]) -> dict[str, dict[str, int]]:
-        """Documents by state of their latest version, for each of the knowledge bases."""
+        """The number of documents by state of their latest version, for each knowledge base."""
         query = (
             select(DocumentRow.knowledge_base_id, VersionRow.state, func.count())
             .join(
@@ -106,21 +110,21 @@ class KnowledgeBases:
             .where(DocumentRow.knowledge_base_id.in_(ids), DocumentRow.deleted_at.is_(None))
             .group_by(DocumentRow.knowledge_base_id, VersionRow.state)
         )
-        found: dict[str, dict[str, int]] = defaultdict(dict)
+        counts: dict[str, dict[str, int]] = defaultdict(dict)
         async with self._engine.read() as session:
             for knowledge_base, state, count in await session.execute(query):
-                found[knowledge_base][state] = count
-        return found
+                counts[knowledge_base][state] = count
+        return counts
 
     async def generation(self, knowledge_base_id: str, number: int | None = None) -> Generation:
-        """An index generation, or the live one.
+        """An index generation by number; None means the live one.
 
-        Raises NotFound when it, or the knowledge base, is gone or being deleted.
+        Raises NotFound when the generation or the knowledge base does not exist, or the knowledge base is deleted.
         """
         return (await self._with_generation(knowledge_base_id, number))[1]
 
     async def searched(self, knowledge_base_id: str) -> tuple[KnowledgeBase, Generation]:
-        """A knowledge base and its live index generation. Raises NotFound when it is gone or being deleted."""
+        """A knowledge base and its live index generation. Raises NotFound when it does not exist or is deleted."""
         return await self._with_generation(knowledge_base_id, None)
 
     async def _with_generation(self, knowledge_base_id: str, number: int | None) -> tuple[KnowledgeBase, Generation]:
@@ -140,13 +144,16 @@ class KnowledgeBases:
         return _record(row[0]), generation_record(row[1])
 
     async def generations(self, knowledge_base_id: str) -> list[Generation]:
-        """All index generations, also of a knowledge base that is being deleted."""
+        """All index generations of a knowledge base, also of a deleted one."""
         query = select(GenerationRow).where(GenerationRow.knowledge_base_id == knowledge_base_id)
         async with self._engine.read() as session:
             return [generation_record(row) for row in await session.scalars(query)]
 
     async def claim_model(self, generation: Generation, model: str, fingerprint: str) -> Generation:
-        """Bind a generation to the first embedding model that fills it; the answer says which one that is."""
+        """Binds a generation to an embedding model unless it is already bound; returns it with its model.
+
+        Raises NotFound.
+        """
         async with self._engine.write() as session:
             row = await session.get(
                 GenerationRow, (generation.knowledge_base_id, generation.generation), with_for_update=True
@@ -182,7 +189,7 @@ def _record(row: KnowledgeBaseRow) -> KnowledgeBase:
 
 
 def generation_record(row: GenerationRow) -> Generation:
-    """As the catalogue answers it."""
+    """The record of a generation's row."""
     return Generation(
         knowledge_base_id=row.knowledge_base_id,
         generation=row.generation,

@@ -1,4 +1,4 @@
-"""Rows of documents and versions, joined and turned into records."""
+"""Queries that join documents and versions, and the conversion of their rows to records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, Kno
 
 
 def latest() -> Select[DocumentRow, VersionRow]:
-    """Documents that are not deleted, each with its latest version."""
+    """Query for documents that are not deleted, each with its latest version; loads tags."""
     return (
         select(DocumentRow, VersionRow)
         .join(
@@ -28,7 +28,10 @@ def latest() -> Select[DocumentRow, VersionRow]:
 
 
 def indexed_in(generation: int | None) -> ColumnElement[bool]:
-    """Joins what a version is in an index generation (None: the live one of its knowledge base) to ``VersionRow``."""
+    """Join condition of ``VersionRow`` and ``IndexedVersionRow``, for one index generation.
+
+    None means the live generation of the document's knowledge base.
+    """
     live = (
         select(KnowledgeBaseRow.generation)
         .join(DocumentRow, DocumentRow.knowledge_base_id == KnowledgeBaseRow.id)
@@ -44,7 +47,7 @@ def indexed_in(generation: int | None) -> ColumnElement[bool]:
 
 
 def document_record(document: DocumentRow, version: VersionRow) -> Document:
-    """A document with its latest version, as the catalogue answers it."""
+    """The record of a document with its latest version; tags must be loaded."""
     return Document(
         id=document.id,
         knowledge_base_id=document.knowledge_base_id,
@@ -74,6 +77,6 @@ def document_record(document: DocumentRow, version: VersionRow) -> Document:
 
 
 def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
-    """The document, as ``latest`` loads it, has these tags now and no others."""
-    kept = {row.tag: row for row in document.tags}
-    document.tags = [kept.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]
+    """Replaces the tags of a document loaded by ``latest``."""
+    existing = {row.tag: row for row in document.tags}
+    document.tags = [existing.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]

@@ -1,4 +1,4 @@
-"""The catalogue's tables are brought up to date with Alembic."""
+"""Migrates the catalogue's tables with Alembic."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def alembic_config(url: str) -> Config:
 
 
 async def upgrade(settings: Settings) -> None:
-    """Bring the catalogue's tables up to date; does nothing when they are."""
+    """Migrates the catalogue's tables to the latest revision; does nothing if they are up to date."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(command.upgrade, alembic_config(settings.catalog_url), "head")

@@ -1,4 +1,4 @@
-"""Questions and their records: what was asked by whom, what it was answered with, and what came of it."""
+"""Questions and their records: asker, sources, answer and outcome."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.questions import RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.records import AnswerRecord, Feedback, Question, Rating
+from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
 
-#: Length of the title that a conversation gets from its first question.
+#: Maximum length of the title that a conversation gets from its first question.
 TITLE_CHARACTERS = 80
 
 
 class Questions:
-    """What the catalogue knows of questions."""
+    """Questions in the catalogue."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -34,7 +34,7 @@ class Questions:
         *,
         listed: bool = True,
     ) -> Question:
-        """Note a question before it is answered, in a conversation that its first question begins.
+        """Records a question before it is answered; ``conversation_id`` None creates a conversation.
 
         Raises NotFound unless ``conversation_id`` is a conversation of ``actor`` on this knowledge base.
         """
@@ -56,12 +56,12 @@ class Questions:
         return question_record(row)
 
     async def get(self, question_id: str) -> Question:
-        """Raises NotFound, also when its conversation was deleted."""
+        """A question by id. Raises NotFound, also when its conversation was deleted."""
         async with self._engine.read() as session:
             return question_record(await _shown(session, question_id))
 
     async def rate(self, question_id: str, feedback: Feedback, actor: str) -> Question:
-        """Note what somebody thinks of an answer, instead of what was noted before. Raises NotFound."""
+        """Records feedback on an answer, replacing earlier feedback. Raises NotFound."""
         async with self._engine.write() as session:
             row = await _shown(session, question_id)
             row.feedback_rating, row.feedback_comment = feedback.rating, feedback.comment
@@ -70,13 +70,13 @@ class Questions:
         return question_record(row)
 
     async def turns(self, question_id: str, limit: int) -> list[Turn]:
-        """What was answered before a question in its conversation, oldest first; at most ``limit`` turns."""
+        """The last answered turns before a question in its conversation, oldest first; at most ``limit``."""
         async with self._engine.read() as session:
-            asked = await session.get(QuestionRow, question_id)
-            if asked is None:
+            current = await session.get(QuestionRow, question_id)
+            if current is None:
                 return []
             query = select(QuestionRow).where(
-                QuestionRow.conversation_id == asked.conversation_id,
+                QuestionRow.conversation_id == current.conversation_id,
                 QuestionRow.id < question_id,
                 QuestionRow.state == "ready",
             )
@@ -84,7 +84,7 @@ class Questions:
         return [Turn(question=row.standalone or row.question, answer=row.answer or "") for row in reversed(rows)]
 
     async def withdraw(self, question_id: str) -> None:
-        """Forget a question for which no run could be started, and the conversation that it was to begin."""
+        """Deletes a question for which no run could be started, and its conversation if no other question is in it."""
         async with self._engine.write() as session:
             row = await session.get(QuestionRow, question_id)
             if row is None:
@@ -96,7 +96,7 @@ class Questions:
                 await session.execute(delete(ConversationRow).where(ConversationRow.id == row.conversation_id))
 
     async def record(self, input: RecordAnswerInput) -> None:
-        """Write down what came of a question; recording twice changes nothing."""
+        """Records the outcome of a question; idempotent: a finished question is not changed."""
         async with self._engine.write() as session:
             row = await session.get(QuestionRow, input.question_id)
             if row is None or row.finished_at is not None:
@@ -113,12 +113,12 @@ class Questions:
                 row.mode, row.tokens = input.answered.mode, input.answered.tokens
                 row.fallback, row.withheld = input.answered.fallback, input.answered.withheld
                 row.language_model, row.prompt_version = input.answered.model, input.answered.prompt_version
-            took = (input.retrieved.milliseconds if input.retrieved else {}) | (
+            durations = (input.retrieved.milliseconds if input.retrieved else {}) | (
                 input.answered.milliseconds if input.answered else {}
             )
             row.finished_at = now()
-            whole = round((row.finished_at - row.created_at).total_seconds() * 1000)
-            row.milliseconds = {**input.milliseconds, **took, "total": whole}
+            total = round((row.finished_at - row.created_at).total_seconds() * 1000)
+            row.milliseconds = {**input.milliseconds, **durations, "total": total}
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
             row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
 
@@ -135,7 +135,7 @@ async def _shown(session: AsyncSession, id: str) -> QuestionRow:
 async def _conversation(
     session: AsyncSession, knowledge_base_id: str, question: str, id: str | None, actor: str, listed: bool
 ) -> ConversationRow:
-    """The conversation that goes on now, or begins."""
+    """The locked conversation ``id``, or a new one if ``id`` is None. Raises NotFound."""
     at = now()
     if id is None:
         row: ConversationRow | None = ConversationRow(
@@ -149,8 +149,8 @@ async def _conversation(
         session.add(row)
     else:
         row = await session.get(ConversationRow, id, with_for_update=True)
-    mine = row is not None and (row.knowledge_base_id, row.actor, row.deleted_at) == (knowledge_base_id, actor, None)
-    if row is None or not mine:
+    allowed = row is not None and (row.knowledge_base_id, row.actor, row.deleted_at) == (knowledge_base_id, actor, None)
+    if row is None or not allowed:
         raise NotFound(kind="conversation", id=id)
     row.updated_at = at
     await session.flush()
@@ -158,7 +158,7 @@ async def _conversation(
 
 
 def title_of(question: str) -> str:
-    """The beginning of a conversation's first question, in one line, cut between words."""
+    """A title from a conversation's first question: one line of at most TITLE_CHARACTERS, cut between words."""
     line = " ".join(question.split())
     if len(line) <= TITLE_CHARACTERS:
         return line
@@ -168,7 +168,7 @@ def title_of(question: str) -> str:
 
 
 def question_record(row: QuestionRow) -> Question:
-    """As the catalogue answers it."""
+    """The record of a question's row."""
     return Question(
         id=row.id,
         knowledge_base_id=row.knowledge_base_id,

@@ -1,13 +1,13 @@
-"""What the catalogue answers with: plain, immutable values, no database rows."""
+"""Records that the catalogue takes and returns: plain, immutable values instead of database rows."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.stages import BatchState, DocumentState, QuestionState
@@ -16,11 +16,11 @@ from activities.stores.catalog.roles import Role
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the catalogue's answers."""
+    """Base of all records."""
 
 
 class Principal(Record, frozen=True):
-    """Who a valid key belongs to."""
+    """The owner of a valid API key."""
 
     subject: str
     role: Role
@@ -28,7 +28,7 @@ class Principal(Record, frozen=True):
 
 
 class ApiKey(Record, frozen=True):
-    """A key without its secret; ``role`` is the one that counts, ``revoked_at`` when it ceased to be valid."""
+    """An API key without its secret; ``role`` is the effective role, ``revoked_at`` None while the key is valid."""
 
     id: str
     subject: str
@@ -38,7 +38,7 @@ class ApiKey(Record, frozen=True):
 
 
 class Generation(Record, frozen=True):
-    """One index of a knowledge base; ``model_fingerprint`` is None until its first document is indexed."""
+    """One index generation of a knowledge base; ``model_fingerprint`` is None until its first document is indexed."""
 
     knowledge_base_id: str
     generation: int
@@ -60,7 +60,7 @@ class KnowledgeBase(Record, frozen=True):
 
 
 class Document(Record, frozen=True):
-    """A document with its latest version; ``live_version`` is the one that search shows, if any."""
+    """A document with its latest version; ``live_version`` is the version visible to search, if any."""
 
     id: str
     knowledge_base_id: str
@@ -89,7 +89,7 @@ class Document(Record, frozen=True):
 
 
 class Upload(Record, frozen=True):
-    """Stored bytes that are to become the next version of the document ``name``; ``tags`` None leaves its tags."""
+    """Stored bytes that become the next version of the document ``name``; ``tags`` None keeps the document's tags."""
 
     knowledge_base_id: str
     name: str
@@ -101,7 +101,7 @@ class Upload(Record, frozen=True):
 
 
 class RunProgress(Record, frozen=True):
-    """How far a version's run was at a time, as its worker saw it (columns of ``versions``)."""
+    """Progress of a version's run at the time ``at``, as recorded by its worker (columns of ``versions``)."""
 
     document_id: str
     version: int
@@ -135,7 +135,7 @@ class Batch(Record, frozen=True):
 
 
 class Tally(Record, frozen=True):
-    """How a batch's documents are doing: by state, how many finished in the last minute, what some wait for."""
+    """Progress of a batch: documents by state, documents finished in the last minute, and what some wait for."""
 
     counts: dict[str, int]
     finished_lately: int
@@ -144,21 +144,21 @@ class Tally(Record, frozen=True):
 
 
 class Accepted(Record, frozen=True):
-    """``created`` is False when the content was already there: nothing new is to be done."""
+    """An accepted upload; ``created`` is False when the latest version already has the same content."""
 
     document: Document
     created: bool
 
 
 class LiveDocument(Record, frozen=True):
-    """The name and the version of a document that search may show now."""
+    """Name and live version of a document that search may show."""
 
     name: str
     version: int
 
 
 class IndexedVersion(Record, frozen=True):
-    """A version in one index generation: what its rows were written from, and how many there are."""
+    """A version in one index generation: the blobs its rows were written from, and the number of rows."""
 
     generation: int
     chunks_key: str
@@ -167,7 +167,7 @@ class IndexedVersion(Record, frozen=True):
 
 
 class VersionBlobs(Record, frozen=True):
-    """The blobs that one version stands on; chunks and vectors are those of one index generation."""
+    """The blobs of one version; chunks and vectors are those of one index generation."""
 
     sha256: str
     parsed_key: str | None
@@ -176,7 +176,7 @@ class VersionBlobs(Record, frozen=True):
 
 
 class PendingVersion(Record, frozen=True):
-    """A version that should have a run; ``awaits_batch`` when the run of its batch may not have begun it yet."""
+    """A version that should have a run; ``awaits_batch`` if the run of its batch may not have started it yet."""
 
     document_id: str
     version: int
@@ -187,7 +187,7 @@ class PendingVersion(Record, frozen=True):
 
 
 class StalledBatch(Record, frozen=True):
-    """A batch whose workflow should go on."""
+    """A batch that should have a running workflow."""
 
     id: str
     name: str
@@ -195,7 +195,7 @@ class StalledBatch(Record, frozen=True):
 
 
 class VersionStatus(Record, frozen=True):
-    """What a version is; ``changed_at`` is also when its document was deleted, or another version went live."""
+    """Status of a version; ``changed_at`` includes its document's deletion and the publishing of the live version."""
 
     pending: bool
     live: bool
@@ -204,7 +204,7 @@ class VersionStatus(Record, frozen=True):
 
 
 class LiveVersion(Record, frozen=True):
-    """A version that search may show, and what its rows in an index generation are made of; ``chunks`` of them."""
+    """A version that search may show, with its blobs and its number of rows (``chunks``) in an index generation."""
 
     document_id: str
     version: int
@@ -224,7 +224,7 @@ class DeletedDocument(Record, frozen=True):
 
 
 class DeletedKnowledgeBase(Record, frozen=True):
-    """A deleted knowledge base, whose row stays; ``has_documents`` when some were not removed yet."""
+    """A deleted knowledge base, whose row stays; ``has_documents`` while some are not removed yet."""
 
     id: str
     name: str
@@ -233,7 +233,7 @@ class DeletedKnowledgeBase(Record, frozen=True):
 
 
 class AnswerRecord(Record, frozen=True):
-    """How an answer came about; ``milliseconds`` by stage, ``standalone`` what was searched for in a conversation."""
+    """Provenance of an answer; ``milliseconds`` are by stage, ``standalone`` is the rewritten query."""
 
     standalone: str | None
     similarity: float | None
@@ -246,18 +246,15 @@ class AnswerRecord(Record, frozen=True):
     tokens: int
 
 
-Rating = Literal["up", "down"]
-
-
 class Feedback(Record, frozen=True):
-    """What the asker thought of an answer."""
+    """A user's feedback on an answer."""
 
     rating: Rating
     comment: str | None = None
 
 
 class Conversation(Record, frozen=True):
-    """Questions that follow each other; ``updated_at`` is when the last one was asked."""
+    """A sequence of questions; ``updated_at`` is the time of the last question."""
 
     id: str
     knowledge_base_id: str
@@ -270,7 +267,7 @@ class Conversation(Record, frozen=True):
 
 
 class AuditEvent(Record, frozen=True):
-    """Who did what to which object; ``knowledge_base`` is its name, also when it was deleted."""
+    """An audit event; ``knowledge_base`` is a name, kept also after the knowledge base was deleted."""
 
     id: str
     at: datetime
@@ -303,7 +300,7 @@ class Question(Record, frozen=True):
 
 
 class PendingDocuments(Record, frozen=True):
-    """Documents that are accepted and not yet ready, failed or canceled; ``eta_seconds`` when it can be told."""
+    """The number of pending documents; ``eta_seconds`` is None when it cannot be estimated."""
 
     documents: int
     eta_seconds: float | None = None

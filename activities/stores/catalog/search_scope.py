@@ -1,4 +1,4 @@
-"""What a search asks of the catalogue: which documents it may show."""
+"""The scope of a search: the documents that it may show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
 
 
 class SearchScope:
-    """Read only."""
+    """Read-only queries for the documents of a search."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -30,17 +30,17 @@ class SearchScope:
             DocumentRow.deleted_at.is_(None),
         )
         async with self._engine.read() as session:
-            found = set(await session.scalars(query))
+            existing = set(await session.scalars(query))
         for id in document_ids:
-            if id not in found:
+            if id not in existing:
                 raise NotFound(kind="document", id=id)
 
     async def matching(
         self, knowledge_base_id: str, document_ids: Collection[str] = (), filter: SearchFilter | None = None
     ) -> list[str]:
-        """Ids of the documents that are live and, where any are named, among ``document_ids``, and pass ``filter``.
+        """Ids of the live documents that match ``filter`` and, unless it is empty, are among ``document_ids``.
 
-        ``filter.pages`` is not the catalogue's to know.
+        ``filter.pages`` is ignored; the vector store applies it.
         """
         query = select(DocumentRow.id).where(
             DocumentRow.knowledge_base_id == knowledge_base_id,
@@ -59,7 +59,7 @@ class SearchScope:
 
 
 def _uploaded(query: Select[str], moments: TimeRange) -> Select[str]:
-    """Documents whose live version was uploaded then."""
+    """Restricts the query to documents whose live version was uploaded in the time range."""
     live = (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.live_version)
     query = query.join(VersionRow, live)
     since, until = moments.bounds()
@@ -68,5 +68,5 @@ def _uploaded(query: Select[str], moments: TimeRange) -> Select[str]:
 
 
 def _like(pattern: str) -> str:
-    """A glob (``*``, ``?``) as a pattern of SQL, in which everything else stands for itself."""
+    """Converts a glob (``*``, ``?``) to a LIKE pattern; all other characters are escaped."""
     return re.sub(r"[\\%_]", r"\\\g<0>", pattern).replace("*", "%").replace("?", "_")

@@ -1,4 +1,4 @@
-"""The catalogue's tables. Only types that SQLite and PostgreSQL share; ids are time-ordered UUIDs in hex."""
+"""The catalogue's tables. They use only types common to SQLite and PostgreSQL; ids are time-ordered UUIDs in hex."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def new_id() -> str:
-    """A fresh id: 32 hexadecimal digits, later ones sort after earlier ones (UUID version 7)."""
+    """A new id: 32 hexadecimal digits of a UUID version 7, which sorts by creation time."""
     return str(uuid_utils.uuid7().hex)
 
 
@@ -23,7 +23,7 @@ def now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on every database (SQLite forgets the zone); a time without one is taken for UTC."""
+    """Timezone-aware UTC datetimes on every database (SQLite drops the zone); naive datetimes are treated as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -38,7 +38,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Table(DeclarativeBase):
-    """Base of all tables; constraints get stable names, so that migrations can speak of them."""
+    """Base of all tables; constraints get stable names, which migrations refer to."""
 
     metadata = MetaData(
         naming_convention={
@@ -52,7 +52,7 @@ class Table(DeclarativeBase):
 
 
 class ApiKeyRow(Table):
-    """A key: only its hash is stored. ``subject`` is who acts with it."""
+    """An API key, stored as a hash; ``subject`` is the user who acts with it."""
 
     __tablename__ = "api_keys"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -89,7 +89,7 @@ class KnowledgeBaseRow(Table):
 
 
 class GenerationRow(Table):
-    """One index of a knowledge base: a Milvus collection made with one embedding model."""
+    """One index generation of a knowledge base: a Milvus collection built with one embedding model."""
 
     __tablename__ = "generations"
     knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), primary_key=True)
@@ -101,7 +101,7 @@ class GenerationRow(Table):
 
 
 class DocumentRow(Table):
-    """A named document. ``live_version`` is the only version that search may show."""
+    """A document; ``live_version`` is the only version that search may show."""
 
     __tablename__ = "documents"
     __table_args__ = (
@@ -129,7 +129,7 @@ class DocumentRow(Table):
 
 
 class TagRow(Table):
-    """A word that people gave to a document, to find it by."""
+    """A tag that a user gave to a document."""
 
     __tablename__ = "document_tags"
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
@@ -137,7 +137,7 @@ class TagRow(Table):
 
 
 class ContentRow(Table):
-    """Uploaded bytes that documents share; ``removing_by`` the document with which their blobs are being deleted."""
+    """Uploaded bytes that documents share; ``removing_by`` is the id of the holder of a removal (``content_locks``)."""
 
     __tablename__ = "contents"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -145,7 +145,7 @@ class ContentRow(Table):
 
 
 class VersionRow(Table):
-    """One uploaded content of a document, and what has become of it."""
+    """One uploaded version of a document, with the state of its ingestion."""
 
     __tablename__ = "versions"
     __table_args__ = (
@@ -171,7 +171,7 @@ class VersionRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     published_at: Mapped[datetime | None] = mapped_column(index=True)
-    # how far its run is, as workers last noted it (activities.ingest.progress)
+    # progress of its run, as workers last recorded it (activities.ingest.progress)
     stage: Mapped[str] = mapped_column(String(16), default="")
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
@@ -179,7 +179,7 @@ class VersionRow(Table):
     waiting_for: Mapped[str | None] = mapped_column(String(32))
     next_attempt_at: Mapped[datetime | None]
     eta_seconds: Mapped[float | None]
-    # who starts its run, and how
+    # how its run is started
     dispatched_at: Mapped[datetime | None]
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id"))
     batch_page: Mapped[str | None] = mapped_column(String(80))
@@ -188,7 +188,7 @@ class VersionRow(Table):
 
 
 class IndexedVersionRow(Table):
-    """A version in one index generation: what its rows were written from, and how many there are."""
+    """A version in one index generation: the blobs its rows were written from, and the number of rows."""
 
     __tablename__ = "indexed_versions"
     __table_args__ = (
@@ -206,7 +206,7 @@ class IndexedVersionRow(Table):
 
 
 class BatchRow(Table):
-    """Documents that were added together. ``closed`` when no more are coming; an archive is unpacked into it."""
+    """Documents that were added together; ``closed`` when no more can join. An archive is unpacked into its batch."""
 
     __tablename__ = "batches"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -227,7 +227,7 @@ class BatchRow(Table):
 
 
 class IdempotencyRow(Table):
-    """An answer that was given to an upload with an ``Idempotency-Key``: the same key gets the same answer."""
+    """The answer to an upload with an ``Idempotency-Key``, which is returned again for the same key."""
 
     __tablename__ = "idempotency_keys"
     actor: Mapped[str] = mapped_column(String(200), primary_key=True)
@@ -238,7 +238,7 @@ class IdempotencyRow(Table):
 
 
 class ConversationRow(Table):
-    """Questions that follow each other. Not ``listed`` when the client keeps its own list (the OpenAI API)."""
+    """A sequence of questions; not ``listed`` if the client keeps its own list (the OpenAI API)."""
 
     __tablename__ = "conversations"
     __table_args__ = (Index("ix_conversations_actor_updated_at", "actor", "updated_at"),)
@@ -254,7 +254,7 @@ class ConversationRow(Table):
 
 
 class QuestionRow(Table):
-    """A question, what it was answered with, and what the answer was."""
+    """A question with its sources and its answer."""
 
     __tablename__ = "questions"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -273,7 +273,7 @@ class QuestionRow(Table):
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
-    # how the answer came about
+    # provenance of the answer
     standalone: Mapped[str | None] = mapped_column(Text)
     generation: Mapped[int | None]
     embedding_model: Mapped[str | None] = mapped_column(String(300))
@@ -283,7 +283,7 @@ class QuestionRow(Table):
     milliseconds: Mapped[dict[str, Any] | None]
     fallback: Mapped[str | None] = mapped_column(String(16))
     withheld: Mapped[int] = mapped_column(default=0)
-    # what the asker thought of the answer
+    # feedback on the answer
     feedback_rating: Mapped[str | None] = mapped_column(String(8))
     feedback_comment: Mapped[str | None] = mapped_column(Text)
     feedback_by: Mapped[str | None] = mapped_column(String(200))
@@ -291,7 +291,7 @@ class QuestionRow(Table):
 
 
 class AuditRow(Table):
-    """Who did what, written in the same transaction as the deed."""
+    """An audit event, written in the same transaction as the change."""
 
     __tablename__ = "audit_events"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)

@@ -1,13 +1,13 @@
-"""The life of a version: the only module that sets the state of a ``VersionRow`` and the columns that go with it.
+"""The state machine of a version: the only module that sets ``VersionRow.state`` and the columns that depend on it.
 
 ::
 
     accept
-      │      ┌──── note ────┐
-      ▼      ▼              │              hold
+      │      ┌── progress ──┐
+      ▼      ▼              │              pause
     queued ──────▶ running ◀──▶ waiting ────────▶ paused
       ▲  ▲ └─────────────┬──────────┘ ◀──────────── │
-      │  │               │             release      │   put back: queued (or paused) without a run, as accepted
+      │  │               │             resume       │   return to queue: queued (or paused) without a run
       │  │       ┌───────┼─────────────────┬────────┘
       │  │    publish  finish     finish, cancel, supersede
       │  │       ▼       ▼                 ▼
@@ -16,22 +16,22 @@
       └────────── requeue (retry) ─────────┘
 
 =================  ================================================================================================
-accept             a new row: ``queued``, with ``batch_id``, and ``supersedes`` where the older version was pending
-supersede          ``reason``: a newer version came first, or was published first
-dispatch           the state stays; sets ``dispatched_at``, and ``batch_page`` where the batch has asked for it
-hold, release      by a person (before there is a run) or by the run; by the run, what was noted of it is cleared
-note               ``running`` or ``waiting``, with all that a run notes: ``stage`` … ``eta_seconds``, ``reason``
-publish            sets ``published_at`` once; the run is over
-finish, cancel     sets ``reason``; the run is over; ``canceled`` keeps the reason that it had first
-requeue            clears all that was noted, and ``dispatched_at``; ``retry_from`` is what this retry asks for
-put back           the same, but ``retry_from`` stays: the run that was to start there never came to its end
-ingest again       the same, and ``published_at`` is cleared, so that it is published anew
+accept             a new row: ``queued``, with ``batch_id``, and ``supersedes`` if the older version was pending
+supersede          sets ``reason``: a newer version was accepted, or was published first
+dispatch           keeps the state; sets ``dispatched_at``, and ``batch_page`` if a batch requested the version
+pause, resume      by a user (before the version has a run) or by the run; the latter clears the wait and ``reason``
+progress           ``running`` or ``waiting``, with the progress of the run: ``stage`` … ``eta_seconds``, ``reason``
+publish            sets ``published_at`` once; ends the run
+finish, cancel     sets ``reason``; ends the run; a canceled version keeps its first reason
+requeue            clears the progress and ``dispatched_at``; sets ``retry_from`` to the stage that the retry asks for
+return to queue    like requeue, but keeps ``retry_from``: the run that was to start there did not complete
+ingest again       like requeue, and clears ``published_at``, so that the version is published again
 =================  ================================================================================================
 
-"The run is over" clears ``waiting_for``, ``next_attempt_at``, ``eta_seconds`` and ``retry_from``.
+"Ends the run" clears ``waiting_for``, ``next_attempt_at``, ``eta_seconds`` and ``retry_from``.
 
-Functions that take a row change it; their caller holds the lock of its document. The others are statements, whose
-conditions make a transition that is not allowed change nothing.
+Functions that take a row modify it; the caller holds the lock of its document. The others return statements whose
+conditions turn a transition that is not allowed into a no-op.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from activities.errors import Canceled, Reason, Superseded
 from activities.stores.catalog.records import PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import DocumentRow, VersionRow, now
 
-#: The ``batch_page`` of a version that is started by itself, whether or not it belongs to a batch.
+#: The ``batch_page`` of a version that the dispatcher starts, whether or not it belongs to a batch.
 BY_DISPATCHER = "alone"
 
-#: The columns that nothing else sets.
+#: The columns that only this module sets.
 COLUMNS = frozenset(
     {
         "state", "reason", "stage", "done", "total", "attempt", "waiting_for", "next_attempt_at", "eta_seconds",
@@ -61,13 +61,13 @@ COLUMNS = frozenset(
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """``sources`` are the states in which it may happen, ``targets`` those that it leads to."""
+    """A transition from any of the states ``sources`` to one of ``targets``."""
 
     sources: tuple[DocumentState, ...]
     targets: tuple[DocumentState, ...]
 
 
-#: Every transition of a version that is there, by the name of its function.
+#: Every transition of an existing version, by the name of its function (``record_progress`` is ``NOTE``).
 ALLOWED: dict[str, Transition] = {
     "supersede": Transition(PENDING, ("canceled",)),
     "supersede_late": Transition((*PENDING, "ready", "failed"), ("canceled",)),
@@ -86,23 +86,23 @@ ALLOWED: dict[str, Transition] = {
     "ingest_again": Transition(("ready",), ("queued",)),
 }
 
-#: What a run that is held or over does not wait for.
+#: Clears the wait columns, of a run that is paused or over.
 _NO_WAIT: dict[str, Any] = {"waiting_for": None, "next_attempt_at": None, "eta_seconds": None}
 
-#: A run that came to its end, whatever it was, has done what a retry asked for.
+#: Ends a run: also clears ``retry_from``, since the requested retry is done.
 _OVER: dict[str, Any] = {**_NO_WAIT, "retry_from": None}
 
-#: A version whose run is forgotten, so that it starts again from its row.
+#: Clears everything recorded of a run, so that a new run starts from the row.
 _WITHOUT_A_RUN: dict[str, Any] = {
     **_NO_WAIT, "stage": "", "done": 0, "total": None, "attempt": 1, "reason": None, "dispatched_at": None,
 }  # fmt: skip
 
 
-# --- on a row, whose document is locked ---------------------------------------------------------------
+# --- on a row whose document is locked ----------------------------------------------------------------
 
 
 def accept(upload: Upload, document_id: str, version: int, supersedes: int | None, at: datetime) -> VersionRow:
-    """The row of a version that was just uploaded."""
+    """The new row of an accepted upload."""
     return VersionRow(
         document_id=document_id,
         version=version,
@@ -121,7 +121,7 @@ def accept(upload: Upload, document_id: str, version: int, supersedes: int | Non
 
 
 def supersede(row: VersionRow) -> bool:
-    """A newer version was accepted; whether this one was pending."""
+    """Cancels the version because a newer one was accepted; whether this one was pending."""
     if not _allows("supersede", row):
         return False
     _set(row, state="canceled", reason={"code": Superseded.code}, retry_from=None)
@@ -129,13 +129,13 @@ def supersede(row: VersionRow) -> bool:
 
 
 def supersede_late(row: VersionRow) -> None:
-    """It is ready to be published, after a newer version was."""
+    """Cancels the version because a newer one was published before its own run reached publishing."""
     if _allows("supersede_late", row):
         _set(row, state="canceled", reason={"code": Superseded.code}, **_OVER)
 
 
 def publish(row: VersionRow) -> bool:
-    """It is live; whether it is for the first time. Unless it was canceled (``is_publishable``)."""
+    """Sets the version to ready, unless it was canceled (``is_publishable``); whether it is its first publishing."""
     first = row.published_at is None
     if _allows("publish", row):
         _set(row, state="ready", reason=None, published_at=now() if first else row.published_at, **_OVER)
@@ -143,14 +143,14 @@ def publish(row: VersionRow) -> bool:
 
 
 def is_publishable(row: VersionRow) -> bool:
-    """Whether it may become live: whoever canceled it came first."""
+    """Whether the version may become live; a canceled version may not."""
     return _allows("publish", row)
 
 
 def finish(row: VersionRow, state: DocumentState, reason: Reason) -> bool:
-    """Its run failed or was canceled; whether this is the first word of it.
+    """Records that the version's run failed or was canceled; whether the version was still pending.
 
-    What was canceled already keeps its reason: ``superseded`` says more than that its run was stopped.
+    A version that was canceled before keeps its reason: ``superseded`` is more specific than ``canceled``.
     """
     first = row.state in PENDING
     if _allows("finish", row):
@@ -160,7 +160,7 @@ def finish(row: VersionRow, state: DocumentState, reason: Reason) -> bool:
 
 
 def requeue(row: VersionRow, from_step: str | None) -> bool:
-    """Back in line, to be started by itself, with everything from ``from_step`` on made anew; whether it may."""
+    """Requeues the version for the dispatcher; output from ``from_step`` on is rebuilt. False if not allowed."""
     if not _allows("requeue", row):
         return False
     _set(row, **_WITHOUT_A_RUN, state="queued", batch_page=BY_DISPATCHER, retry_from=from_step)
@@ -170,8 +170,8 @@ def requeue(row: VersionRow, from_step: str | None) -> bool:
 # --- as statements ------------------------------------------------------------------------------------
 
 
-def dispatch(versions: Collection[tuple[str, int]], page: str | None = None) -> Update:
-    """Runs of these (document, version) have started, or are about to for the batch that asked for this ``page``."""
+def mark_dispatched(versions: Collection[tuple[str, int]], page: str | None = None) -> Update:
+    """Records that the runs of these (document, version) have started, or that a batch got them as ``page``."""
     values: dict[str, Any] = {"dispatched_at": now()}
     if page is not None:
         values["batch_page"] = page
@@ -180,39 +180,39 @@ def dispatch(versions: Collection[tuple[str, int]], page: str | None = None) -> 
 
 
 def pause_undispatched(document_id: str, version: int) -> Update:
-    """Pause a version that has no run yet."""
+    """Pauses a version that has no run yet."""
     return _undispatched("pause_undispatched", document_id, version, state="paused")
 
 
 def resume_undispatched(document_id: str, version: int) -> Update:
-    """Let a version go on that was paused before it had a run."""
+    """Resumes a version that was paused before it had a run."""
     return _undispatched("resume_undispatched", document_id, version, state="queued", batch_page=BY_DISPATCHER)
 
 
 def cancel_undispatched(document_id: str, version: int) -> Update:
-    """Cancel a version that has no run yet."""
+    """Cancels a version that has no run yet."""
     return _undispatched("cancel_undispatched", document_id, version, **_canceled())
 
 
 def pause_run(document_id: str, version: int, *, paused: bool) -> Update:
-    """The run of a version holds, or goes on."""
+    """Records that the run of a version was paused or resumed."""
     allowed = _from("pause_run" if paused else "resume_run")
     state = "paused" if paused else "queued"
     return _changing(_is(document_id, version), allowed, **_NO_WAIT, state=state, reason=None)
 
 
-#: How far a run is: compiled once and sent for many notes at once, for workers write these all the time.
+#: Records the progress of a run: compiled once and executed for many versions at once, since workers write often.
 NOTE: Update = update(VersionRow).where(
     VersionRow.document_id == bindparam("note_document_id"),
     VersionRow.version == bindparam("note_version"),
     or_(*(VersionRow.state == state for state in ALLOWED["record_progress"].sources)),  # a list has no fixed length
-    VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues write at different times
-    VersionRow.dispatched_at.is_not(None),  # the last word of a run that was cut off says nothing
+    VersionRow.updated_at <= bindparam("note_at"),  # workers of different queues may write out of order
+    VersionRow.dispatched_at.is_not(None),  # ignore late progress of a run that was reset
 )
 
 
 def noted(note: RunProgress) -> dict[str, Any]:
-    """The parameters of ``NOTE``: whose note it is, and the columns that it sets."""
+    """The parameters of ``NOTE``: the version, the time, and the columns to set."""
     return {
         "note_document_id": note.document_id,
         "note_version": note.version,
@@ -231,12 +231,12 @@ def noted(note: RunProgress) -> dict[str, Any]:
 
 
 def cancel_batch(batch_id: str) -> Update:
-    """Cancel the versions of a batch that have not begun."""
+    """Cancels the queued versions of a batch."""
     return _changing(VersionRow.batch_id == batch_id, _from("cancel_batch"), **_canceled())
 
 
 def requeue_batch(batch_id: str) -> Update:
-    """Put the failed and canceled versions of a batch back in line for it, as far as no newer version came."""
+    """Requeues the failed and canceled versions of a batch, for the batch, unless a newer version exists."""
     latest_version = (
         select(DocumentRow.latest_version)
         .where(DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None))
@@ -255,7 +255,7 @@ def requeue_batch(batch_id: str) -> Update:
 
 
 def is_as_read(version: PendingVersion) -> ColumnElement[bool]:
-    """Nothing has happened to the version since it was read."""
+    """Condition that the version is unchanged since it was read."""
     return and_(
         _is(version.document_id, version.version),
         VersionRow.state == version.state,
@@ -264,14 +264,14 @@ def is_as_read(version: PendingVersion) -> ColumnElement[bool]:
 
 
 def return_to_queue(version: PendingVersion, *, by_dispatcher: bool) -> Update:
-    """A version whose run is lost goes back in line: for the dispatcher (a paused one stays paused), or its batch."""
+    """Returns a version whose run is lost to the queue of the dispatcher (a paused one stays paused) or its batch."""
     state = "paused" if by_dispatcher and version.state == "paused" else "queued"
     page = BY_DISPATCHER if by_dispatcher else None
     return _changing(is_as_read(version), _from("return_to_queue"), **_WITHOUT_A_RUN, state=state, batch_page=page)
 
 
 def ingest_again(document_id: str, version: int) -> Update:
-    """The live version goes back in line, to be made anew from its original."""
+    """Requeues the live version, to be ingested again from its original."""
     live = select(DocumentRow.live_version).where(DocumentRow.id == document_id).scalar_subquery()
     return _changing(
         _is(document_id, version),
@@ -296,7 +296,7 @@ def _undispatched(name: str, document_id: str, version: int, **values: Any) -> U
 
 def _changing(*conditions: ColumnElement[bool], **values: Any) -> Update:
     if values.get("reason", ...) is None:
-        values["reason"] = null()  # None would be the JSON value
+        values["reason"] = null()  # None would be stored as JSON null
     return update(VersionRow).where(*conditions).values(**values, updated_at=now())
 
 

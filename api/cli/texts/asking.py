@@ -1,4 +1,4 @@
-"""What the command line says about conversations and evaluations, in English and Chinese."""
+"""Texts of the command line about conversations, audit and evaluations, in English and Chinese."""
 
 from __future__ import annotations
 

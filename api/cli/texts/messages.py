@@ -1,4 +1,4 @@
-"""What the command line says, in English and Chinese, and which of the two it speaks."""
+"""Texts of the command line in English and Chinese, and the choice of the language."""
 
 from __future__ import annotations
 
@@ -371,7 +371,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def language(environ: Mapping[str, str] = os.environ) -> Language:
-    """The terminal's language: Chinese if LC_ALL, or else LANG, says so; English otherwise."""
+    """The terminal's language: Chinese if LC_ALL, or else LANG, starts with ``zh``; English otherwise."""
     locale = environ.get("LC_ALL") or environ.get("LANG") or ""
     return "zh" if locale.lower().startswith("zh") else "en"
 
@@ -382,11 +382,11 @@ def say(key: str, /, **params: object) -> str:
 
 
 def say_or(key: str, fallback: str) -> str:
-    """The text, or ``fallback`` (a word of the API that this table does not know)."""
+    """The text in the terminal's language, or ``fallback`` for a key that this table lacks."""
     return say(key) if key in TEXTS else fallback
 
 
 def text_of(it: Message | Problem) -> str:
-    """A message of the layers below in the terminal's language, and so are the messages in its parameters."""
+    """Render a message, and the messages in its parameters, in the terminal's language."""
     shown = {name: text_of(each) if isinstance(each, Message) else each for name, each in it.params.items()}
     return say(it.code, **shown)

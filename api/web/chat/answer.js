@@ -1,5 +1,5 @@
-// A question and its answer on the page: text as it streams, [n] as chips, sources, what is to be known about it, and
-// what can be done with it.
+// A question and its answer on the page: streamed text with [n] as chips, sources, notes (fallback, index state), and
+// actions.
 
 import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, t } from '../shared/i18n.js';
@@ -13,13 +13,13 @@ const COPIED_MS = 2000;
 
 export class AnswerView {
   /**
-   * `actions`: {again(wait), passage({source, quotes, first}, opener)}; `again` asks the same once more, `passage`
+   * `actions`: {again(wait), passage({source, quotes, first}, opener)}; `again` repeats the question, `passage`
    * opens a source.
    */
   constructor(question, actions) {
     this.actions = actions;
-    this.given = []; // the sources as they came, for a retry that starts over
-    this.cited = null; // the numbers that are citations, once that is known
+    this.given = []; // the sources as received, for a retry that starts over
+    this.cited = null; // numbers of the sources that are cited, once known
     this.sources = new Sources((n) => this.open(n));
     this.text = new Markdown((n, block) => this.chip(n, block));
     this.feedback = new Feedback();
@@ -47,7 +47,7 @@ export class AnswerView {
     bind(this.status, key, params);
   }
 
-  /** The question is known to the server by this id. */
+  /** Set the id that the server gave the question. */
   known(id) {
     this.feedback.id = id;
     this.element.dataset.id = id;
@@ -81,16 +81,16 @@ export class AnswerView {
     return button;
   }
 
-  /** Open a source; of its quotes first the one that stands in this text. */
+  /** Open a source, scrolled to the quote that is in this text. */
   open(n, text = '') {
     const { source, quotes } = this.sources.cards.get(n);
     this.actions.passage({ source, quotes, first: quotes.find((quote) => holds(text, quote)) });
   }
 
-  /** The result: its text is the one that counts, whatever was streamed. `index`: how the index was when it was asked. */
+  /** Show the result, whose text replaces the streamed one. `index`: the state of the index when it was asked. */
   done({ answer, citations = [], mode, found, fallback, withheld }, index) {
     this.cited = new Set(citations.map(({ n }) => n));
-    this.sources.show(this.given); // what looked like a citation while it streamed may be none
+    this.sources.show(this.given); // a streamed [n] may not be a citation in the result
     for (const citation of citations) this.sources.card(citation);
     if (found === false) {
       this.text.clear();
@@ -121,7 +121,7 @@ export class AnswerView {
     if (!this.text.silent) announce(this.notice.textContent);
   }
 
-  /** `words` is an element that says what went wrong. */
+  /** Show an error; `words` is the element with its text. */
   failed(words) {
     this.text.end();
     this.notice.replaceChildren(h('strong', { text: 'answer.failed' }), h('p', {}, words),
@@ -146,7 +146,7 @@ export class AnswerView {
     this.feedback.element.hidden = how !== 'done' || !this.feedback.id;
   }
 
-  /** The answer with its sources, as text. */
+  /** The answer with its sources as text. */
   async copy() {
     const { lines } = this.sources;
     const text = [this.text.text, lines.length && `${t('answer.sources')}\n${lines.join('\n')}`].filter(Boolean).join('\n\n');
@@ -162,7 +162,7 @@ export class AnswerView {
   }
 }
 
-/** Browsers give pages without TLS no clipboard, but take what is selected. */
+/** Copy by selection: browsers offer no clipboard API to pages without TLS. */
 function copyWithoutTls(text, button) {
   const area = h('textarea', { class: 'hidden-text' });
   area.value = text;

@@ -1,4 +1,4 @@
-// The conversation that is shown: its turns, the question under way, and what stands there before the first one.
+// The open conversation: its turns, the question in flight, and the text of an empty conversation.
 
 import { call } from '../shared/api.js';
 import { $ } from '../shared/dom.js';
@@ -10,22 +10,22 @@ import { QuestionRun, isRunning, restore } from './question_run.js';
 const AT_END = 60; // pixels
 
 export class Chat {
-  /** `onConversation(id)` when a first question made one, `onAsked()` after each; `onPassage(cited)` opens a source. */
+  /** `onConversation(id)` after a first question created one, `onAsked()` after each; `onPassage(cited)` opens a source. */
   constructor({ onConversation, onAsked, onPassage }) {
     Object.assign(this, { onConversation, onAsked, onPassage, kb: null, id: null, visit: 0 });
-    this.runs = new Set(); // questions that are listened to; more than one only after a reload
+    this.runs = new Set(); // questions being followed; more than one only after a reload
     this.composer = new Composer({
       onAsk: (asked) => this.ask(asked),
       onStop: () => this.stop(),
     });
     this.atEnd = true;
     $('thread').addEventListener('scroll', () => this.scrolled());
-    // A reader who is at the end stays at the end while the answer grows.
+    // Keeps the view scrolled to the end, if it is there, while the answer grows.
     new ResizeObserver(() => (this.running && this.atEnd ? this.toEnd() : this.scrolled())).observe($('turns'));
     $('to-end').addEventListener('click', () => this.toEnd());
   }
 
-  /** Show nothing; a question that is under way goes on without us. */
+  /** Show no conversation; a question in flight continues on the server. */
   close() {
     this.visit += 1;
     for (const run of this.runs) run.leave();
@@ -37,7 +37,7 @@ export class Chat {
     this.empty();
   }
 
-  /** Show a new conversation, or (with an id) one that the server keeps. Throws a Problem if it cannot be had. */
+  /** Show a new conversation, or (with an id) a stored one. Throws a Problem if it cannot be loaded. */
   async open(kb, id) {
     this.close();
     this.kb = kb;
@@ -71,7 +71,7 @@ export class Chat {
     $('ask-title').title = title || '';
   }
 
-  /** What to say while nothing has been asked, by the counts of the knowledge base. */
+  /** The text of an empty conversation, by the document counts of the knowledge base. */
   counts({ total = 0, pending = 0 } = {}) {
     this.total = total;
     this.composer.building(pending);

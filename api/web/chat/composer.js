@@ -1,4 +1,4 @@
-// Where a question is written: its text, the kind of answer, whether to wait for the index, and how to stop.
+// The form of a question: its text, the answer mode, whether to wait for the index, and the Stop button.
 
 import { $ } from '../shared/dom.js';
 import { bind } from '../shared/i18n.js';
@@ -13,7 +13,7 @@ export class Composer {
       this.submit();
     });
     $('question').addEventListener('keydown', (event) => {
-      // Enter that ends an input method's composition (Chinese, Japanese) is not for us.
+      // Ignores the Enter that ends an input method's composition (Chinese, Japanese).
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.submit();
@@ -24,7 +24,7 @@ export class Composer {
     });
   }
 
-  /** How many documents the index does not have yet. */
+  /** Set the number of documents that are not indexed yet. */
   building(pending) {
     $('ask-building').hidden = !pending;
     if (!pending) $('ask-wait').checked = false;
@@ -38,7 +38,7 @@ export class Composer {
     this.onAsk({ question, mode: new FormData($('ask-form')).get('mode'), wait: $('ask-wait').checked });
   }
 
-  /** While a question is under way there is Stop where Ask was. */
+  /** Show Stop instead of Ask while a question is in flight. */
   busy(running) {
     const hadFocus = [$('ask-stop'), $('ask-send')].includes(document.activeElement);
     this.running = running;

@@ -1,4 +1,4 @@
-// The conversations beside the questions: opened, renamed, exported and deleted from here.
+// The list of conversations: opens, renames, exports and deletes them.
 
 import { call, download } from '../shared/api.js';
 import { $, announce, h, notify } from '../shared/dom.js';
@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 
 const path = (id) => `/conversations/${encodeURIComponent(id)}`;
 
-/** The heading under which a conversation stands, by when it was last used. */
+/** The heading of a conversation in the list, by the time of its last use. */
 function age(when) {
   const midnight = new Date().setHours(0, 0, 0, 0);
   const at = new Date(when).getTime();
@@ -41,7 +41,7 @@ export class Conversations {
     this.draw();
   }
 
-  /** Which one is open now. */
+  /** Mark the open conversation. */
   mark(id) {
     this.shown = id;
     for (const link of $('conversations').querySelectorAll('a')) {
@@ -50,7 +50,7 @@ export class Conversations {
     }
   }
 
-  /** The next page, or (`again`) the first one anew. Without an answer the list stays as it is. */
+  /** Load the next page, or (`again`) reload the first one. If the call fails, the list is unchanged. */
   async load(again = false) {
     const { kb, visit } = this;
     if (!kb) return;

@@ -1,4 +1,4 @@
-// Thumbs beneath an answer, and a comment for those who have one.
+// Feedback on an answer: thumbs and an optional comment.
 
 import { call } from '../shared/api.js';
 import { announce, h, notify } from '../shared/dom.js';
@@ -9,7 +9,7 @@ const LONGEST = 4000;
 const THUMBS = { up: 'feedback.up', down: 'feedback.down' };
 
 export class Feedback {
-  /** `element` holds the thumbs, `form` the comment; both belong to the question `id`, once it is known. */
+  /** `element` holds the thumbs, `form` the comment; both apply to the question `id` once it is set. */
   constructor() {
     this.id = null;
     this.rating = null;
@@ -33,7 +33,7 @@ export class Feedback {
     });
   }
 
-  /** As it was given before: {rating, comment} or null. */
+  /** Show stored feedback: {rating, comment} or null. */
   show(given) {
     this.rating = given?.rating ?? null;
     this.comment.value = given?.comment ?? '';

@@ -1,4 +1,4 @@
-// Markdown that streams in: parsed by marked, cleaned by DOMPurify, block by block, so that what stands stays.
+// Streamed Markdown: parsed by marked and sanitised by DOMPurify block by block, so that finished blocks are stable.
 
 import DOMPurify from '../vendor/purify.es.mjs';
 import { Marked } from '../vendor/marked.esm.js';
@@ -7,7 +7,7 @@ import { announce, h } from '../shared/dom.js';
 const CITED = /^\[(\d{1,3})\](?!\()/;
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** HTML in an answer is text like any other; pictures are not fetched; what makes text disappear is off. */
+/** HTML in an answer is shown as text; images are not loaded; syntax that hides text is disabled. */
 const marked = new Marked({
   gfm: true,
   breaks: true,
@@ -36,7 +36,7 @@ const CLEAN = {
   ALLOWED_TAGS: ['p', 'br', 'strong', 'em', 'del', 'code', 'pre', 'ul', 'ol', 'li', 'blockquote', 'h3', 'h4', 'h5', 'h6',
     'table', 'thead', 'tbody', 'tr', 'th', 'td', 'a', 'hr', 'cite'],
   ALLOWED_ATTR: ['href', 'start', 'align', 'data-n'],
-  ADD_URI_SAFE_ATTR: ['start', 'align', 'data-n'], // the others must be addresses, of the kinds below
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'data-n'], // other attributes must be URLs of the schemes below
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
@@ -44,11 +44,11 @@ const CLEAN = {
 };
 
 export class Markdown {
-  /** `chip(n, block)` makes the element of a citation inside an element of the text, or null if n is not a source. */
+  /** `chip(n, block)` creates the element of citation n in an element of the text; null if n is not a source. */
   constructor(chip) {
     this.chip = chip;
     this.element = h('div', { class: 'answer-text' });
-    this.silent = false; // an old answer is not read out
+    this.silent = false; // a recorded answer is not announced to screen readers
     this.clear();
   }
 
@@ -62,14 +62,14 @@ export class Markdown {
     this.top = null;
   }
 
-  /** More text, shown with the next frame. */
+  /** Append text; shown with the next frame. */
   add(more) {
     this.text += more.replace(/\r\n?/g, '\n');
     this.tell(false);
-    this.frame ||= requestAnimationFrame(() => this.draw(this.text.replace(/\[\d{0,3}$/, ''))); // a chip cut in two waits
+    this.frame ||= requestAnimationFrame(() => this.draw(this.text.replace(/\[\d{0,3}$/, ''))); // a split chip waits
   }
 
-  /** No more text follows. `whole`: the text that counts, if it is known. `stale`: what is shown needs drawing anew. */
+  /** End the stream. `whole`: the final text, if known. `stale`: redraw the blocks that are shown. */
   end(whole = this.text, stale = false) {
     const shown = this.blocks.reduce((sum, { raw }) => sum + raw.length, 0);
     if (whole !== this.text) this.told = 0;
@@ -86,7 +86,7 @@ export class Markdown {
     this.draw(this.text);
   }
 
-  /** Only the last block can still change; those before it are kept as they are. */
+  /** Draw the text: only the last block can change, earlier ones are kept. */
   draw(text) {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
@@ -107,7 +107,7 @@ export class Markdown {
 
   nodes(token) {
     if (token.type === 'heading') {
-      this.top ??= token.depth; // the first heading is of the highest level, whatever it says
+      this.top ??= token.depth; // the first heading sets the top level
       token.depth = 1 + Math.max(0, token.depth - this.top);
     }
     const fragment = DOMPurify.sanitize(marked.parser([token]), CLEAN);
@@ -128,7 +128,7 @@ export class Markdown {
     return [...fragment.children];
   }
 
-  /** Whole sentences go to people who listen. */
+  /** Announce complete sentences to screen readers. */
   tell(whole) {
     const rest = this.text.slice(this.told);
     const end = whole ? rest.length : rest.search(/[.!?。！？\n](?=[^.!?。！？]*$)/) + 1;

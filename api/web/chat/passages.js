@@ -1,5 +1,5 @@
-// The panel that shows passages of a document: the one that was cited, with its quotes marked and its neighbours, or
-// all of them in turn. Beside the answer where there is room, over the page where there is not.
+// The panel with passages of a document: a cited one with its quotes marked and its neighbours, or all of them in
+// order. Beside the answer on wide screens, over the page on narrow ones.
 
 import { call } from '../shared/api.js';
 import { $, announce, h, notify } from '../shared/dom.js';
@@ -30,10 +30,10 @@ export class Passages {
     return this.panel.open;
   }
 
-  /** Show a source of an answer; `first` is the quote to begin with, of `quotes`. */
+  /** Show a source of an answer; `first` is the one of `quotes` to scroll to. */
   async cited({ source, quotes, first }) {
     const visit = this.open(source.document_name, placeOf(source, true), source.page);
-    this.place = source; // its section stands above
+    this.place = source; // its section is shown in the header
     this.quotes = quotes;
     const item = await this.document(source.document_id);
     if (visit !== this.visit) return;
@@ -47,7 +47,7 @@ export class Passages {
     else this.kept(stale || ['passage.replaced_soon']);
   }
 
-  /** Show a document's passages from its beginning. */
+  /** Show a document's passages from the beginning. */
   async whole(item) {
     const visit = this.open(item.name, [], null);
     Object.assign(this, { quotes: [], item, step: ALL, place: null });
@@ -59,7 +59,7 @@ export class Passages {
     else this.say('passage.none');
   }
 
-  /** An empty panel; answers which visit this is. */
+  /** Open an empty panel; returns the number of this visit, to detect outdated responses. */
   open(name, place, pdfPage) {
     if (!this.panel.open) this.opener = document.activeElement;
     this.visit += 1;
@@ -78,7 +78,7 @@ export class Passages {
     return this.visit;
   }
 
-  /** The document as it is now; null when it is gone. */
+  /** The current document; null if it was deleted. */
   async document(id) {
     try {
       this.item = await call('GET', path(id));
@@ -89,7 +89,7 @@ export class Passages {
     return this.item;
   }
 
-  /** Why the words of an answer are not those of the document now: [key, params], or null. */
+  /** Why the answer's source differs from the current document: [key, params], or null. */
   staleness(item, { version }) {
     if (!item) return ['passage.deleted'];
     const { live_version: live } = item;
@@ -114,7 +114,7 @@ export class Passages {
       });
   }
 
-  /** The first passages of the panel. */
+  /** Load the first passages of the panel. */
   show({ items, next_cursor: next }, cited, first) {
     const cards = items.map((item, at) => this.card(item, item.chunk_id === cited, at ? items[at - 1] : this.place));
     $('passages-list').replaceChildren(...cards);
@@ -130,7 +130,7 @@ export class Passages {
     announce(`${t('passage.cited')}: ${(mark || card).textContent}`);
   }
 
-  /** Neighbours further away. */
+  /** Load more distant neighbours. */
   async more(before) {
     const { visit } = this;
     const from = before ? Math.max(0, this.from - this.step) : this.to;
@@ -151,7 +151,7 @@ export class Passages {
     cards[0]?.focus({ preventScroll: true });
   }
 
-  /** A passage; its section is named where it is not the one of the passage before. */
+  /** A passage; its section is shown if it differs from that of the previous passage. */
   card({ ordinal, text, page, section }, isCited, before) {
     const place = placeOf({ page, section: before?.section === section ? '' : section });
     const words = h('p', { class: 'passage-text' });
@@ -165,7 +165,7 @@ export class Passages {
       h('p', { class: 'passage-place' }, h('span', {}, `#${ordinal + 1}`), ...place), words);
   }
 
-  /** What the answer kept, when the document has moved on. */
+  /** Show the passage that is stored with the answer, if the document has changed since. */
   kept(note) {
     this.say(...note);
     $('passages-list').replaceChildren(...this.quotes.map((quote) =>

@@ -1,4 +1,4 @@
-// One question under way: it is asked, or picked up again after a reload, and its events are followed into its view.
+// One question in flight: asks it, or resumes it after a reload, and passes its events to its view.
 
 import { call } from '../shared/api.js';
 import { h } from '../shared/dom.js';
@@ -17,7 +17,7 @@ const STAGES = {
 };
 
 export class QuestionRun {
-  /** `view` is its AnswerView. */
+  /** `view`: the AnswerView of the question. */
   constructor(view) {
     this.view = view;
     this.control = new AbortController();
@@ -26,7 +26,7 @@ export class QuestionRun {
     this.over = false;
   }
 
-  /** Ask; `onGiven(accepted)` is called when the server has it. Resolves when it is over. */
+  /** Ask; `onGiven(accepted)` is called once the server has accepted it. Resolves at the end. */
   async ask(kb, body, onGiven) {
     this.view.say('answer.starting');
     try {
@@ -40,7 +40,7 @@ export class QuestionRun {
     }
   }
 
-  /** Go on with a question that was asked before: {id, events_url}. */
+  /** Follow a question that was asked before: {id, events_url}. */
   async resume(info) {
     this.view.say('answer.queued');
     try {
@@ -57,7 +57,7 @@ export class QuestionRun {
     if (!this.over) this.broken();
   }
 
-  /** One event of the stream; true when it was the last. */
+  /** Handle one event of the stream; returns true for the last one. */
   event({ event, data }) {
     const { view } = this;
     if (event === 'state') this.over = this.state(data);
@@ -76,7 +76,7 @@ export class QuestionRun {
     return this.over;
   }
 
-  /** The stream ended without a last event: it was stopped here, refused, or broke off. */
+  /** Handle a stream without a last event: stopped by the user, refused, or broken off. */
   broken(problem) {
     if (this.over) return;
     this.over = true;
@@ -104,7 +104,7 @@ export class QuestionRun {
     else this.view.failed(message || detail ? h('span', {}, message || detail) : h('span', { text: 'answer.interrupted' }));
   }
 
-  /** Ask the server to stop; should it not answer soon, stop listening. Resolves when this is under way. */
+  /** Request the server to cancel; without a response soon, stop following. Resolves once this has started. */
   async stop(onGivenUp) {
     this.stopping = true;
     this.view.say('answer.stopping');
@@ -118,13 +118,13 @@ export class QuestionRun {
     if (this.id) await call('POST', `/questions/${encodeURIComponent(this.id)}/cancel`).catch(() => {});
   }
 
-  /** Listen no more; the question itself goes on. */
+  /** Stop following; the question itself continues on the server. */
   leave() {
     this.control.abort();
   }
 }
 
-/** Show a question that is over, as the server keeps it. */
+/** Show a finished question as stored on the server. */
 export function restore(view, info) {
   view.text.silent = true;
   view.known(info.id);
@@ -136,5 +136,5 @@ export function restore(view, info) {
   } else view.done(info);
 }
 
-/** Whether a question as the server gives it is still being answered. */
+/** Whether a question from the server is still being answered. */
 export const isRunning = (info) => !isOver(info.state);

@@ -1,8 +1,8 @@
-// Where quotes stand in a passage. White space, letter case and forms of the same letter do not matter.
+// Positions of quotes in a passage, ignoring white space, letter case and Unicode forms of a letter.
 
 function compact(text) {
   let letters = '';
-  const at = []; // of each letter, where it stands in the text
+  const at = []; // position in the text of each letter
   for (let index = 0; index < text.length; index += 1) {
     const plain = text[index].normalize('NFKC').toLowerCase().replace(/\s/g, '');
     letters += plain;
@@ -11,7 +11,7 @@ function compact(text) {
   return { letters, at };
 }
 
-/** The ranges [from, to) of `text` in which one of `quotes` stands, in order, without overlaps. */
+/** The ranges [from, to) of `text` that match one of `quotes`, in order, without overlaps. */
 export function rangesOf(text, quotes) {
   const { letters, at } = compact(text);
   const found = quotes.map((quote) => {
@@ -28,5 +28,5 @@ export function rangesOf(text, quotes) {
   return merged;
 }
 
-/** Whether a text holds a quote. */
+/** Whether a text contains a quote. */
 export const holds = (text, quote) => rangesOf(text, [quote]).length > 0;

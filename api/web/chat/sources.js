@@ -1,9 +1,9 @@
-// The passages that an answer stands on: cited ones in the open, the rest folded away. Each opens its passage.
+// The sources of an answer: cited ones are visible, the rest are collapsed. Each opens its passage.
 
 import { h } from '../shared/dom.js';
 import { bind } from '../shared/i18n.js';
 
-/** Page, section and version as small facts. */
+/** Page, section and version of a source. */
 export function placeOf({ page, section, version }, withVersion = false) {
   const sections = [section].flat().filter(Boolean).join(' › ');
   return [
@@ -14,7 +14,7 @@ export function placeOf({ page, section, version }, withVersion = false) {
 }
 
 export class Sources {
-  /** `onOpen(n)` when a source is clicked. */
+  /** `onOpen(n)` is called when source n is clicked. */
   constructor(onOpen) {
     this.onOpen = onOpen;
     this.cards = new Map(); // n → {element, source, quotes}
@@ -57,7 +57,7 @@ export class Sources {
     this.settle();
   }
 
-  /** A citation with its words; a source may be quoted more than once. */
+  /** Show a citation with its quote; a source may have several. */
   quote(citation) {
     const card = this.card(citation);
     card.source = { ...card.source, ...citation };
@@ -72,7 +72,7 @@ export class Sources {
     if (rest) bind(this.summary, 'answer.more_sources', { n: rest });
   }
 
-  /** As they are copied: one line each. */
+  /** The sources as text for the clipboard, one line each. */
   get lines() {
     return [...this.cited.children].map((element) => {
       const { source } = this.cards.get(Number(element.dataset.n));

@@ -1,4 +1,4 @@
-// What is done with one document: paused, resumed, canceled, tried again, tagged, deleted.
+// Actions on one document: pause, resume, cancel, retry, tag, delete.
 
 import { call } from '../shared/api.js';
 import { announce, notify } from '../shared/dom.js';
@@ -8,7 +8,7 @@ import { t } from '../shared/i18n.js';
 const path = (row) => `/documents/${encodeURIComponent(row.id)}`;
 
 export class DocumentActions {
-  /** `onChanged()`: states will move. `onStale(row)`: look it up. `onTags(item)`, `onGone(row)`. */
+  /** `onChanged()`: states will change. `onStale(row)`: reload it. `onTags(item)`, `onGone(row)`. */
   constructor(callbacks) {
     Object.assign(this, callbacks);
   }
@@ -16,7 +16,7 @@ export class DocumentActions {
   /** Pause, resume, cancel or retry one document. */
   async control(row, action) {
     row.act(true);
-    row.touched = Infinity; // until the answer, whatever the list says is older
+    row.touched = Infinity; // until the response, states from the list are outdated
     try {
       const job = await call('POST', `${path(row)}/${action}`,
         { body: action === 'retry' ? {} : undefined });
@@ -32,7 +32,7 @@ export class DocumentActions {
     }
   }
 
-  /** Other tags, written with commas between them. */
+  /** Edit the tags as comma-separated text. */
   async tag(row) {
     const given = await askForText('documents.tags_title', 'documents.tags_label', (row.item.tags || []).join(', '),
       { maxLength: 1000, required: false });
@@ -48,7 +48,7 @@ export class DocumentActions {
     }
   }
 
-  /** Delete, if that is meant. */
+  /** Delete after confirmation. */
   async remove(row) {
     const { name } = row.item;
     if (!(await confirmDelete('documents.delete_title', ['documents.delete_text', { name }]))) return;

@@ -1,4 +1,4 @@
-// One batch as a card: how far its upload and its documents are, and what can be done about it.
+// One batch as a card: progress of its upload and its documents, and its actions.
 
 import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
@@ -35,7 +35,7 @@ export class BatchCard {
     return this.info?.id ?? this.upload?.id;
   }
 
-  /** The batch as the server gives it. */
+  /** Show the batch as received from the server. */
   show(info) {
     const before = this.info?.state;
     this.info = info;
@@ -49,7 +49,7 @@ export class BatchCard {
     this.refresh();
   }
 
-  /** The connection that brings its states is lost, or there again. */
+  /** Show whether the connection for its states is lost. */
   showLink(isUp) {
     if (isUp) this.refresh();
     else {
@@ -104,7 +104,7 @@ export class BatchCard {
     showReason(this.reason, info);
   }
 
-  /** Documents by state, each a button that shows them. One that is there already stays, with the focus. */
+  /** Counts by state, each a button that shows those documents. Existing buttons are kept, with the focus. */
   showCounts(counts) {
     const items = counts.map(([state, n]) => {
       const known = this.counts.querySelector(`li[data-state="${state}"]`);
@@ -144,7 +144,7 @@ export class BatchCard {
     this.sending.classList.toggle('bad', Boolean(!this.isUploading && upload?.left.length));
   }
 
-  /** The buttons that make sense now. */
+  /** Show the buttons of the actions that the state allows. */
   offer() {
     const { info, upload } = this;
     const state = info?.state;
@@ -173,7 +173,7 @@ export class BatchCard {
     if (focused >= 0) (this.buttons.children[focused] || this.buttons.lastElementChild)?.focus();
   }
 
-  /** A request is under way: no second click until it is answered. */
+  /** Disable the buttons while a request is in flight. */
   act(isActing) {
     this.acting = isActing;
     for (const button of this.buttons.children) button.disabled = isActing;

@@ -1,4 +1,4 @@
-// Many files into one batch: it is opened, filled by a few requests at a time, and closed.
+// Uploads many files as one batch: opens it, fills it with a few requests at a time, and closes it.
 
 import { call, randomKey } from '../shared/api.js';
 import { patiently, send } from './uploads.js';
@@ -7,7 +7,7 @@ const AT_ONCE = 2;
 const GROUP_FILES = 20;
 const GROUP_BYTES = 32_000_000;
 
-/** Files of one request each: not too many, not too large; a large file goes alone. */
+/** Group files into requests of limited number and size; a large file is a group of its own. */
 function* groups(files) {
   let group = [];
   let size = 0;
@@ -23,7 +23,7 @@ function* groups(files) {
 }
 
 export class BatchUpload {
-  /** `files`: [{file, name}]. `onChange()` whenever something below has changed, `onAccepted(documents)` after each request. */
+  /** `files`: [{file, name}]. `onChange()` after each change of the fields below, `onAccepted(documents)` after each request. */
   constructor(kb, name, files, { onChange, onAccepted }) {
     Object.assign(this, { kb, name, files, onChange, onAccepted });
     this.id = null; // of the batch, once it is open
@@ -32,8 +32,8 @@ export class BatchUpload {
     this.accepted = 0;
     this.unchanged = 0;
     this.left = []; // files that were not accepted
-    this.problem = null; // why
-    this.busy = null; // {problem, seconds}: why nothing moves
+    this.problem = null; // the reason why files were not accepted
+    this.busy = null; // {problem, seconds}: why the upload waits
     this.isOver = false;
     this.control = new AbortController();
   }
@@ -66,7 +66,7 @@ export class BatchUpload {
     }
   }
 
-  /** One request; if it is refused, each file by itself, so that one bad file stops no other. */
+  /** Send one request; if it is refused, each file by itself, so that one bad file does not stop the others. */
   async group(group) {
     let here = 0;
     const moved = (sent) => {

@@ -1,4 +1,4 @@
-// The batches above the documents: those that run or ended lately, and those that are being uploaded.
+// The batches above the documents: running, recently finished, and being uploaded.
 
 import { call } from '../shared/api.js';
 import { $, announce, notify } from '../shared/dom.js';
@@ -10,7 +10,7 @@ import { Watcher } from './watcher.js';
 
 const LISTED = 10;
 const LATELY_MS = 15 * 60_000; // a batch that ended longer ago is not shown
-const LOOK_MS = 15_000; // between two looks for batches that others have begun
+const LOOK_MS = 15_000; // interval of polls for batches of other users
 const ENDED_AT_MOST = 3;
 
 export class Batches {
@@ -70,7 +70,7 @@ export class Batches {
     this.watcher?.resume();
   }
 
-  /** What the server knows: at the start, now and then, and after a switch of language. */
+  /** Load the batches from the server: at the start, at intervals, and after a language switch. */
   async look() {
     const visit = this.opened;
     const path = `/knowledge-bases/${encodeURIComponent(this.kb)}/batches`;
@@ -88,7 +88,7 @@ export class Batches {
     return [...this.cards].find((card) => card.id === id);
   }
 
-  /** A batch's state; a card is made for it if there is none. `isListed`: newest first, so a new card goes last. */
+  /** Show a batch's state, in a new card if there is none. `isListed`: newest first, so a new card goes last. */
   show(info, isListed = false) {
     let card = this.card(info.id);
     if (!card) {
@@ -101,7 +101,7 @@ export class Batches {
     if (moved) this.onMoved();
   }
 
-  /** Newest first; ids rise with time. */
+  /** Order newest first; ids ascend with time. */
   place(card, info) {
     const older = [...this.cards].filter((other) => other !== card && other.id && other.id < info.id);
     const next = [...$('batches').children].find((element) => older.some((other) => other.element === element));
@@ -125,20 +125,20 @@ export class Batches {
   lost(id) {
     const card = this.card(id);
     if (!card) return;
-    if (card.upload) { // nothing was new, so the server forgot the batch
+    if (card.upload) { // no file was new, so the server deleted the batch
       card.info = null;
       card.refresh();
     } else this.drop(card);
   }
 
-  /** A batch that an upload was answered with: look at it. */
+  /** Follow the batch in the response of an upload. */
   async join(id) {
     const visit = this.opened;
     const info = await call('GET', `/batches/${encodeURIComponent(id)}`).catch(() => null);
     if (info && visit === this.opened) this.show(info);
   }
 
-  /** Upload files as one batch, with a card that is there at once. */
+  /** Upload files as one batch, with a card from the start. */
   async upload(files, name) {
     const card = this.add(name);
     let watched = false;

@@ -1,4 +1,4 @@
-// The documents panel: what is there, what is being uploaded, what is under way.
+// The documents panel: documents, uploads and jobs in flight.
 
 import { call } from '../shared/api.js';
 import { $, announce, notify } from '../shared/dom.js';
@@ -14,9 +14,9 @@ import { openOriginal } from './original.js';
 import { Uploads } from './uploads.js';
 
 const PAGE = 50;
-const SEARCHED = 200; // documents that are looked at with one request when names or tags are searched
-const SEARCHES_AT_MOST = 20; // … before it is asked whether to go on
-const ROWS_AT_MOST = 200; // what newer documents push out of the page comes back with "more"
+const SEARCHED = 200; // documents per request when names or tags are searched
+const SEARCHES_AT_MOST = 20; // requests before the page asks whether to continue
+const ROWS_AT_MOST = 200; // "more" loads rows that newer documents displaced
 
 export class Documents {
   /**
@@ -115,7 +115,7 @@ export class Documents {
     for (const id of ['docs-more', 'docs-empty', 'docs-none']) $(id).hidden = true;
   }
 
-  /** Show those documents of one batch that are in one state. */
+  /** Show the documents of a batch that are in one state. */
   async only(batch) {
     this.filter.reset();
     this.filter.only(batch);
@@ -124,7 +124,7 @@ export class Documents {
     $('docs-all').focus();
   }
 
-  /** Other documents are asked for; what is being uploaded stays. */
+  /** Reload the list for a changed filter; uploads stay. */
   async refilter() {
     const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
     this.empty();
@@ -132,7 +132,7 @@ export class Documents {
     await this.load();
   }
 
-  /** The next page of the list; of a search, as many pages as it takes to find some. */
+  /** Load the next page of the list; for a search, pages until some documents match. */
   async load() {
     const visit = this.opened;
     $('docs-more').disabled = true;
@@ -160,7 +160,7 @@ export class Documents {
     }
   }
 
-  /** Rows for those that are not there yet and are wanted; answers how many. */
+  /** Add rows for documents that match the filter and have none yet; returns their number. */
   append(items) {
     const fresh = items.filter((item) => !this.rows.has(item.id) && this.filter.matches(item));
     for (const item of fresh) $('docs').append(this.made(item).element);
@@ -174,7 +174,7 @@ export class Documents {
     return row;
   }
 
-  /** The server's sentences in the language that is now shown. */
+  /** Reload the server's sentences in the current language. */
   async relanguage() {
     if (!this.kb) return;
     this.batches.look();
@@ -197,7 +197,7 @@ export class Documents {
     if (!isOver(item.state)) this.list.wake(300);
   }
 
-  /** Files to upload: one is a row, more are a batch; an archive becomes a batch on the server. */
+  /** Upload files: one is a row, several are a batch; an archive becomes a batch on the server. */
   add(found, folder) {
     const isArchive = ({ name }) => /\.zip$/i.test(name);
     const plain = found.filter((each) => !isArchive(each));
@@ -215,7 +215,7 @@ export class Documents {
     this.uploads.add(job);
   }
 
-  /** The upload has its 202: the row becomes the document's, or gives way to the row or the batch it is now. */
+  /** Handle the 202 of an upload: its row becomes the document's, or is replaced by an existing row or a batch. */
   accepted(job, { documents, batch_id: batch }) {
     if (job.kb !== this.kb) return;
     announce(t('upload.done', { name: job.name }));
@@ -235,7 +235,7 @@ export class Documents {
     this.onChange();
   }
 
-  /** A document as the list has it now. */
+  /** Update a document from the list. */
   listed(item, asked) {
     const row = this.rows.get(item.id);
     const before = row.state;
@@ -243,7 +243,7 @@ export class Documents {
     if (before !== row.state && isOver(row.state)) this.onChange();
   }
 
-  /** Documents that others have added, or a batch that is being uploaded, newest first. */
+  /** Add documents of other users or of a running batch upload, newest first. */
   arrived(items) {
     const wanted = items.filter((item) => !this.deleted.has(item.id) && this.filter.matches(item));
     const rows = wanted.map((item) => this.made(item).element);
@@ -254,7 +254,7 @@ export class Documents {
     this.count();
   }
 
-  /** The page does not grow with every batch: the oldest rows give way. */
+  /** Remove the oldest rows, so that the page does not grow with every batch. */
   trim() {
     if (this.rows.size <= ROWS_AT_MOST) return;
     const ids = [...this.rows.keys()].sort().reverse();
@@ -272,7 +272,7 @@ export class Documents {
     for (const row of this.rows.values()) row.showLink(isUp);
   }
 
-  /** Ask for one document's facts (pages, passages, its reason in this language). */
+  /** Load one document's details (pages, passages, its reason in this language). */
   async refresh(id) {
     const visit = this.opened;
     try {
@@ -292,7 +292,7 @@ export class Documents {
     if (!row) return;
     if (row.id) {
       this.rows.delete(row.id);
-      this.deleted.add(row.id); // a list that was asked for before still has it
+      this.deleted.add(row.id); // a list requested earlier still contains it
     }
     const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
     row.element.remove();

@@ -1,9 +1,9 @@
-// Where files come from: a button for files, one for a folder, and the whole page as a place to drop both on.
+// File input: a button for files, one for a folder, and the whole page as a drop target for both.
 
 import { $, notify } from '../shared/dom.js';
 
 export class DropZone {
-  /** `onFiles(found, folder)`: [{file, name}] and the name of the one folder they came from, if they did. `isOpen()`: take any? */
+  /** `onFiles(found, folder)`: [{file, name}] and the name of their common folder, if any. `isOpen()`: whether files are accepted. */
   constructor({ onFiles, isOpen }) {
     Object.assign(this, { onFiles, isOpen });
     this.chooser('pick', 'files');
@@ -27,7 +27,7 @@ export class DropZone {
     });
   }
 
-  /** A file that is dropped anywhere is taken, so that none opens in the browser. */
+  /** Handle drops anywhere on the page, so that the browser does not open the file. */
   drops() {
     let depth = 0;
     const over = (on) => document.body.classList.toggle('dropping', on);
@@ -47,11 +47,11 @@ export class DropZone {
   }
 }
 
-/** A path without the folder that it begins with: names are the same as those that the command line gives. */
+/** A path without its first folder, so that names equal those of the command line. */
 const inside = (path) => path.split('/').slice(1).join('/');
 const isHidden = (name) => name.split('/').some((part) => part.startsWith('.'));
 
-/** The files of what was dropped. Folders are opened; hidden files in them are left out. */
+/** The dropped files. Folders are read recursively, without hidden files. */
 async function dropped(entries) {
   const found = [];
   for (const entry of entries) await collect(entry, '', found);

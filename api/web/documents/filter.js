@@ -1,4 +1,4 @@
-// Which documents are shown: those of a state or a batch (the server selects), of a name or a tag (the page does).
+// The filter of the document list: by state or batch (on the server), by name or tag (in the page).
 
 import { $, h } from '../shared/dom.js';
 import { bind } from '../shared/i18n.js';
@@ -10,7 +10,7 @@ const FILTERED = ['queued', 'running', 'waiting', 'paused', 'ready', 'failed', '
 const folded = (text) => text.normalize('NFKC').toLowerCase();
 
 export class DocumentFilter {
-  /** `onChange()` when other documents are to be shown. */
+  /** `onChange()` is called when the filter changes. */
   constructor(onChange) {
     this.onChange = onChange;
     this.batch = null; // {id, name}
@@ -35,7 +35,7 @@ export class DocumentFilter {
     $('docs-batch').hidden = true;
   }
 
-  /** Another knowledge base: nothing is known of its tags. */
+  /** Reset for another knowledge base, whose tags are not known yet. */
   clear() {
     this.reset();
     this.tags.clear();
@@ -43,7 +43,7 @@ export class DocumentFilter {
     $('docs-tag-field').hidden = true;
   }
 
-  /** Only a batch's documents, and if `state` is given, only those in that state. */
+  /** Show the documents of a batch, limited to `state` if given. */
   only({ id, name, state = $('docs-state').value }) {
     this.batch = { id, name };
     $('docs-state').value = state;
@@ -51,7 +51,7 @@ export class DocumentFilter {
     $('docs-batch').hidden = false;
   }
 
-  /** What the server is asked for. */
+  /** The query parameters for the server. */
   get query() {
     return { state: $('docs-state').value, batch: this.batch?.id };
   }
@@ -60,7 +60,7 @@ export class DocumentFilter {
     return folded($('docs-search').value).split(/\s+/).filter(Boolean);
   }
 
-  /** Whether the page has to select among what the server gives. */
+  /** Whether the page filters the server's results. */
   get isLocal() {
     return this.words.length > 0 || Boolean($('docs-tag').value);
   }
@@ -74,7 +74,7 @@ export class DocumentFilter {
     return (!tag || tags.includes(tag)) && this.words.every((word) => folded(name).includes(word));
   }
 
-  /** Tags can be chosen once a document was seen that has them. */
+  /** Offer the tags of a document in the filter. */
   learn({ tags = [] }) {
     for (const tag of tags) {
       if (this.tags.has(tag)) continue;

@@ -1,4 +1,4 @@
-// A job's state in words and steps: parse → chunk → embed → index → publish.
+// A job's state in words and stages: parse → chunk → embed → index → publish.
 
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
 import { h } from '../shared/dom.js';
@@ -33,16 +33,16 @@ const DEPENDENCIES = {
   index: 'dependency.index',
 };
 
-/** Whether a job in this state is over. */
+/** Whether a state is final. */
 export const isOver = (state) => ['ready', 'failed', 'canceled'].includes(state);
 
-/** The words for a dependency that is waited for. */
+/** The name of the dependency that a job waits for. */
 export const dependency = (name) => (DEPENDENCIES[name] ? t(DEPENDENCIES[name]) : name);
 
-/** A reason as it comes: a sentence, or {detail}, or nothing. */
+/** The text of a reason: a sentence, {detail}, or nothing. */
 export const sentence = (reason) => (typeof reason === 'string' ? reason : reason?.detail || reason?.message || '');
 
-/** The small steps of a document's job; `show(job)` moves them. */
+/** The stage indicator of a document's job; `show(job)` updates it. */
 export class Steps {
   constructor() {
     this.items = Object.entries(STAGES).map(([stage, key]) => {
@@ -67,7 +67,7 @@ export class Steps {
   }
 }
 
-/** The facts beneath the steps: progress, attempt, time left; and why it waits. Rebuilds `element`. */
+/** Progress, attempt, time left and the reason for waiting, below the stages. Rebuilds `element`. */
 export function showFacts(element, job) {
   const facts = [];
   const fact = (key, params) => facts.push(h('span', { text: [key, params] }));
@@ -83,7 +83,7 @@ export function showFacts(element, job) {
   element.hidden = facts.length === 0;
 }
 
-/** Why a job waits or failed, as one line. Answers whether there is something to say. */
+/** Show why a job waits or failed in one line. Returns whether there is a reason. */
 export function showReason(element, job) {
   const why = sentence(job.reason);
   element.replaceChildren();
@@ -98,7 +98,7 @@ export function showReason(element, job) {
   element.hidden = !element.hasChildNodes();
 }
 
-/** What to tell people who listen; changes with the stage, not with each count. */
+/** The text for screen readers; changes with the stage, not with each count. */
 export function spoken(job) {
   if (job.state === 'running' && STAGES[job.stage]) return t(STAGES[job.stage]);
   if (job.state === 'waiting' && job.waiting_for) return t('job.waiting_for', { what: dependency(job.waiting_for) });
@@ -106,14 +106,14 @@ export function spoken(job) {
   return job.state === 'failed' ? `${words}. ${sentence(job.reason)}` : words;
 }
 
-/** The coloured word of a state. */
+/** The coloured label of a state. */
 export function showState(pill, state) {
   pill.dataset.state = state;
   if (STATES[state]) bind(pill, STATES[state]);
   else plain(pill, state);
 }
 
-/** A progress bar of an upload with its words. */
+/** A progress bar of an upload with its text. */
 export function showShare(bar, label, sent, total, size) {
   const share = total ? sent / total : 0;
   bar.value = share;

@@ -1,5 +1,5 @@
-// Keeps the rows of documents that are under way up to date by asking for the list: a few requests for all of
-// them together, however many there are, and none when nothing moves or the page is not looked at.
+// Updates the rows of documents in flight by polling the list: a few requests for all of them, and none while no row
+// is in flight or the page is hidden.
 
 import { call } from '../shared/api.js';
 import { isOver } from './job.js';
@@ -7,14 +7,14 @@ import { isOver } from './job.js';
 const POLL_MS = 1000;
 const TROUBLE_MS = 5000;
 const PAGE = 100;
-const PAGES_AT_MOST = 3; // of one look
-const REFRESHED_AT_MOST = 5; // rows of one look that the list has no more
+const PAGES_AT_MOST = 3; // per poll
+const REFRESHED_AT_MOST = 5; // rows per poll that are missing from the list
 
 export class DocumentList {
   /**
-   * `rows`: Map of id → row. `query()`: which list. `isBusy()`: whether to look although no row is under way.
-   * `onItem(item, asked)`: a document as it is, asked for at `asked` (performance.now()); `onNew(items)`: documents
-   * that are newer than all rows; `onMissing(id)`: not in the list any more; `onLink(isUp)`.
+   * `rows`: Map of id → row. `query()`: which list. `isBusy()`: whether to poll although no row is in flight.
+   * `onItem(item, asked)`: the current document, requested at `asked` (performance.now()); `onNew(items)`: documents
+   * that are newer than all rows; `onMissing(id)`: no longer in the list; `onLink(isUp)`.
    */
   constructor(callbacks) {
     Object.assign(this, callbacks);
@@ -22,7 +22,7 @@ export class DocumentList {
     this.visit = 0;
   }
 
-  /** Look soon, and go on for as long as something moves. */
+  /** Poll soon, and continue while a row is in flight. */
   wake(soon = 0) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), soon);
@@ -57,7 +57,7 @@ export class DocumentList {
     const left = new Set(this.pending);
     let missing = REFRESHED_AT_MOST;
     for (let n = 0; n < PAGES_AT_MOST && (n === 0 || left.size); n += 1) {
-      const ids = [...this.rows.keys()].sort().reverse(); // as the list has them: newest first
+      const ids = [...this.rows.keys()].sort().reverse(); // in the order of the list: newest first
       const cursor = n === 0 ? null : ids[ids.findIndex((id) => left.has(id)) - 1];
       const asked = performance.now();
       const page = await this.page(cursor, PAGE);
@@ -66,7 +66,7 @@ export class DocumentList {
         if (this.rows.has(item.id)) this.onItem(item, asked);
         left.delete(item.id);
       }
-      const isNew = ({ id }) => !this.rows.has(id) && (!ids.length || id > ids[0]); // rows may have come meanwhile
+      const isNew = ({ id }) => !this.rows.has(id) && (!ids.length || id > ids[0]); // rows may have been added meanwhile
       if (n === 0) this.onNew(page.items.filter(isNew));
       const end = page.next_cursor ?? '';
       for (const id of [...left].filter((each) => each > end && (!cursor || each < cursor))) {
@@ -76,7 +76,7 @@ export class DocumentList {
     }
   }
 
-  /** One page of the list, after `cursor`. */
+  /** Load one page of the list after `cursor`. */
   page(cursor, limit) {
     const { kb, ...query } = this.query();
     return call('GET', `/knowledge-bases/${encodeURIComponent(kb)}/documents`, {

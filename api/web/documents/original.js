@@ -1,5 +1,5 @@
-// The file that was uploaded. It is fetched with the key, as no link can carry it, and shown in a tab of its own if
-// it cannot run there as a page of ours; anything else is saved.
+// The uploaded file. It is fetched by a call, because a link cannot carry the key, and shown in a new tab if it cannot
+// run scripts in this origin; other files are saved.
 
 import { download } from '../shared/api.js';
 import { h } from '../shared/dom.js';
@@ -8,7 +8,7 @@ const KEPT = 5;
 const SHOWN = /^(?:application\/pdf|image\/(?:png|jpeg|gif|webp|avif|bmp)|text\/(?:plain|markdown|csv|tab-separated-values))$/;
 const urls = new Map(); // document and version → URL of its bytes
 
-/** Whether a browser shows a file of this kind. */
+/** Whether a browser can show this media type. */
 export const isShown = (mediaType) => SHOWN.test(mediaType || '');
 
 async function address({ id, version, media_type: mediaType }) {
@@ -26,7 +26,7 @@ async function address({ id, version, media_type: mediaType }) {
   return urls.get(key);
 }
 
-/** UTF-8 if it is that; otherwise the browser has to guess. */
+/** Declare UTF-8 if the bytes are valid UTF-8; otherwise the browser guesses the encoding. */
 async function charset(bytes) {
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(await bytes.slice(0, 65_536).arrayBuffer(), { stream: true });
@@ -38,7 +38,7 @@ async function charset(bytes) {
 
 /** Open a document {id, name, version, media_type}, a PDF at a page. Throws a Problem. */
 export async function openOriginal(item, page) {
-  // The tab is opened while the click still counts; the bytes come later.
+  // Opens the tab within the click event, or a popup blocker refuses it; the bytes follow later.
   const tab = isShown(item.media_type) ? window.open('', '_blank') : null;
   try {
     const url = await address(item);
@@ -50,7 +50,7 @@ export async function openOriginal(item, page) {
   }
 }
 
-/** Save what an URL or a Blob holds under a name. */
+/** Save the content of a URL or a Blob under a name. */
 export function save(what, name) {
   const url = typeof what === 'string' ? what : URL.createObjectURL(what);
   h('a', { href: url, download: name.split('/').at(-1) }).click();

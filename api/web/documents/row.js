@@ -1,4 +1,4 @@
-// One document in the list: first a file that is being uploaded, then a job, then a document.
+// One document in the list: first an upload, then a job, then a document.
 
 import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
@@ -10,7 +10,7 @@ const PAUSE = ['documents.pause', 'pause'];
 const CANCEL = ['documents.cancel', 'cancel'];
 const RETRY = ['documents.retry', 'retry'];
 
-/** What can be done with a document in each state, besides deleting it. */
+/** The actions on a document in each state, besides deleting it. */
 const CONTROLS = {
   queued: [PAUSE, CANCEL],
   running: [PAUSE, CANCEL],
@@ -38,7 +38,7 @@ export class DocumentRow {
     this.item = { name };
     this.id = null;
     this.said = '';
-    this.touched = 0; // when it was last changed by something newer than the list may be
+    this.touched = 0; // time of the last change from a source newer than the list
     this.actions = actions;
     this.name = h('button', { type: 'button', class: 'doc-name', title: name, on: { click: () => this.id && actions.show(this) } }, name);
     this.tags = h('ul', { class: 'doc-tags', hidden: true, labels: { 'aria-label': 'documents.tags' } });
@@ -59,7 +59,7 @@ export class DocumentRow {
     return this.element.dataset.state;
   }
 
-  /** A file that has not been accepted yet. */
+  /** Show a file that is not accepted yet. */
   showUpload(file, sent, total) {
     this.only(this.bar);
     const size = () => bytes(file.size);
@@ -84,13 +84,13 @@ export class DocumentRow {
     this.offer(['upload.retry', 'again'], ['upload.dismiss', 'dismiss']);
   }
 
-  /** The server takes no uploads for some seconds; the file is sent again then. */
+  /** Show that the server accepts no uploads for some seconds; the file is sent again then. */
   showBusy(problem, seconds) {
     this.reason.replaceChildren(problem.say(), ' ', h('span', { text: ['upload.again_in', { time: () => duration(seconds) }] }));
     this.reason.hidden = false;
   }
 
-  /** A document as the list gives it. */
+  /** Show a document from the list. */
   showItem(item) {
     this.item = { ...this.item, ...item };
     this.id = this.item.id;
@@ -110,7 +110,7 @@ export class DocumentRow {
     this.showJob(this.item);
   }
 
-  /** The same from the list, `asked` for at a time: what was known later than that stays. */
+  /** Update from a list requested at the time `asked`; newer states are kept. */
   showListed(item, asked) {
     const seen = JSON.stringify(item);
     if (asked < this.touched || seen === this.seen || this.state === 'deleting') return;
@@ -118,13 +118,13 @@ export class DocumentRow {
     this.seen = seen;
   }
 
-  /** Something newer than any list that is on its way is shown now. */
+  /** Mark the row as newer than any list in flight. */
   touch() {
     this.touched = performance.now();
     this.seen = null;
   }
 
-  /** The job's state; it has stages only while it is under way. */
+  /** Show the job's state; stages are shown only while it is in flight. */
   showJob(job) {
     if (this.state === 'deleting') return;
     this.latest = job;
@@ -149,13 +149,13 @@ export class DocumentRow {
     this.buttons.replaceChildren();
   }
 
-  /** A line beneath that is no failure: unchanged content, a lost connection. */
+  /** Show a note that is no failure: unchanged content, a lost connection. */
   showHint(key) {
     this.reason.replaceChildren(h('span', { text: key }));
     this.reason.hidden = false;
   }
 
-  /** The connection that brings this job's states is lost, or there again. */
+  /** Show whether the connection for this job's states is lost. */
   showLink(isUp) {
     if (!this.latest || isOver(this.state)) return;
     if (isUp) this.showJob(this.latest);
@@ -173,12 +173,12 @@ export class DocumentRow {
     if (state !== 'deleting') this.pill.dataset.state = state;
   }
 
-  /** Show only this of the parts that come and go. */
+  /** Show only this one of the optional parts. */
   only(part) {
     for (const other of [this.bar, this.steps.element, this.facts, this.reason]) other.hidden = other !== part;
   }
 
-  /** The facts, each in its column: {column: [key, params or nothing]}. */
+  /** Show the details, each in its column: {column: [key, params or nothing]}. */
   describe(facts) {
     this.meta.replaceChildren(...COLUMNS.map((column) => {
       const [key, params] = facts[column] || [];
@@ -186,12 +186,12 @@ export class DocumentRow {
     }));
   }
 
-  /** A request is under way: no second click until it is answered. */
+  /** Disable the buttons while a request is in flight. */
   act(isActing) {
     for (const button of this.buttons.children) button.disabled = isActing;
   }
 
-  /** The row's buttons: given ones, and a menu for what is a document. */
+  /** Show the row's buttons: the given ones, and a menu if it is a document. */
   offer(...given) {
     const isDocument = this.id && this.state !== 'uploading';
     const wanted = [...given.map(([, action]) => action), isDocument].join();

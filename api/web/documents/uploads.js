@@ -1,18 +1,18 @@
-// Uploads: requests that are patient with a busy server, and a queue of single files, two at a time.
+// Uploads: requests with retries while the server is busy, and a queue of single files, two at a time.
 
 import { randomKey, upload } from '../shared/api.js';
 
 const AT_ONCE = 2;
-const PAUSE_SECONDS = 5; // when the server asks for patience and does not say how long
-const DOWN_TRIES = 12; // of a request while something that the server needs is down
-const BROKEN_TRIES = 3; // of a request whose connection breaks
+const PAUSE_SECONDS = 5; // after a 429 or 503 without Retry-After
+const DOWN_TRIES = 12; // tries of a request while a dependency of the server is down
+const BROKEN_TRIES = 3; // tries of a request whose connection breaks
 
-const open = new Set(); // what the page must not be left for
+const open = new Set(); // uploads in flight: the page warns before it is left
 window.addEventListener('beforeunload', (event) => {
   if (open.size) event.preventDefault();
 });
 
-/** Whether sending the same again can help, after so many tries. A busy server is waited for without limit. */
+/** Whether a retry can succeed after so many tries. Retries are unlimited while the server is busy. */
 function again(problem, tries) {
   if (problem.status === 429) return true;
   return tries < (problem.status === 503 ? DOWN_TRIES : problem.status === 0 ? BROKEN_TRIES : 0);
@@ -28,7 +28,7 @@ function pause(seconds, signal) {
   });
 }
 
-/** Do `attempt()` until it works or trying again is of no use; `onBusy(problem, seconds)` before each pause. */
+/** Call `attempt()` until it succeeds or a retry cannot; `onBusy(problem, seconds)` before each pause. */
 export async function patiently(attempt, { signal, onBusy }) {
   const mark = {};
   open.add(mark);
@@ -49,7 +49,7 @@ export async function patiently(attempt, { signal, onBusy }) {
   }
 }
 
-/** Send files in one request; answers what the server answers. */
+/** Send files in one request; resolves to the server's response. */
 export function send(kb, files, { key, batch, signal, onProgress, onBusy }) {
   const attempt = async () => {
     const request = upload(kb, files, { key, batch, onProgress });
@@ -65,7 +65,7 @@ export function send(kb, files, { key, batch, signal, onProgress, onBusy }) {
 
 export class Uploads {
   /**
-   * Callbacks, each given the job {file, name, row, …}: onProgress(job, sent, total), onBusy(job, problem, seconds),
+   * Callbacks, each called with the job {file, name, row, …}: onProgress(job, sent, total), onBusy(job, problem, seconds),
    * onAccepted(job, answer), onFailed(job, problem).
    */
   constructor(callbacks) {
@@ -74,7 +74,7 @@ export class Uploads {
     this.running = new Set();
   }
 
-  /** A second try of the same job keeps its idempotency key, so that the file is accepted once. */
+  /** A retry of a job keeps its idempotency key, so that the file is accepted once. */
   add(job) {
     job.key ??= randomKey();
     job.control = new AbortController();

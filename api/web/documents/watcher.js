@@ -1,6 +1,6 @@
-// Follows batches with few connections: a browser opens six to one host over HTTP/1.1, and a question or an
-// upload must never wait for a free one. The first ones are streamed, one stream for a batch however many
-// documents it has; the rest are asked about in turn until a stream is free.
+// Follows batches with few connections: a browser opens at most six to one host over HTTP/1.1, and a question or an
+// upload must not wait for a free one. The first batches have one event stream each, however many documents they
+// have; the rest are polled in turn until a stream is free.
 
 import { call } from '../shared/api.js';
 import { follow } from '../shared/sse.js';
@@ -35,7 +35,7 @@ export class Watcher {
     this.fill();
   }
 
-  /** Let go of all connections for a while (a hidden tab, a switch of language), and take them up again. */
+  /** Close all connections (hidden tab, language switch) until `resume()`. */
   pause() {
     this.paused = true;
     for (const [id, stream] of this.streams) {

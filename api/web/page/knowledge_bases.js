@@ -1,4 +1,4 @@
-// Choosing and creating a knowledge base.
+// The choice and creation of knowledge bases.
 
 import { call } from '../shared/api.js';
 import { $, h, notify, problemLine } from '../shared/dom.js';

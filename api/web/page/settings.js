@@ -1,4 +1,4 @@
-// What a person sets for this device: light or dark, the language. And the way out.
+// Settings of this device (theme, language) and signing out.
 
 import { $ } from '../shared/dom.js';
 import { language, onLanguage, setLanguage } from '../shared/i18n.js';
@@ -33,7 +33,7 @@ export class Settings {
     try {
       localStorage.setItem(STORED, wanted);
     } catch {
-      // Not remembered, then.
+      // Storage is disabled: the choice lasts until the page is left.
     }
   }
 }

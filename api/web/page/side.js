@@ -1,4 +1,4 @@
-// The conversations and the way to the documents: always there where there is room, a drawer where there is not.
+// The sidebar with the conversations and the link to the documents; a drawer on narrow screens.
 
 import { $ } from '../shared/dom.js';
 
@@ -24,7 +24,7 @@ export class Side {
     if (this.isOpen) $('side-new').focus();
   }
 
-  /** Whether it was open. */
+  /** Close the drawer; returns whether it was open. */
   close() {
     const { isOpen } = this;
     this.set(false);

@@ -1,11 +1,11 @@
-// The sign-in form: an API key, checked with one call before it is believed.
+// The sign-in form: an API key, verified with one call before it is used.
 
 import { Problem, call, session } from '../shared/api.js';
 import { $, problemLine } from '../shared/dom.js';
 import { bind } from '../shared/i18n.js';
 
 export class SignIn {
-  /** `onDone()` is called when the key was accepted. */
+  /** `onDone()` is called once the key is accepted. */
   constructor(onDone) {
     this.onDone = onDone;
     $('sign-in-form').addEventListener('submit', (event) => {

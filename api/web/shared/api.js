@@ -1,4 +1,4 @@
-// The HTTP interface: one place that knows the key, the prefix and the shape of errors.
+// The HTTP client: the only module with the key, the prefix and the format of errors.
 
 import { acceptLanguage, t } from './i18n.js';
 import { h } from './dom.js';
@@ -6,33 +6,33 @@ import { h } from './dom.js';
 const PREFIX = '/api/v1';
 const STORED = 'holdfast.key';
 let whenSignedOut = () => {};
-let memory = ''; // the key, where the browser stores nothing
+let memory = ''; // the key, if the browser's storage is disabled
 
-/** What went wrong: the server's sentence, or the key of one of ours. */
+/** An error: the server's sentence, or the key of a text of the page. */
 export class Problem extends Error {
   constructor({ status = 0, code = '', sentence = '', key = 'error.offline', params = {}, retryAfter = null }) {
     super(sentence || t(key, params));
     Object.assign(this, { status, code, sentence, key, params, retryAfter });
   }
 
-  /** An element that shows it (ours follow a switch of language, the server's stay). */
+  /** An element that shows it (texts of the page follow a language switch, the server's do not). */
   say() {
     return this.sentence ? h('span', {}, this.sentence) : h('span', { text: [this.key, this.params] });
   }
 
-  /** Whether asking again later can help. */
+  /** Whether a later retry can succeed. */
   get passing() {
     return this.status === 0 || this.status >= 500 || [408, 425, 429].includes(this.status);
   }
 
-  /** `header(name)` answers a header of the response; `retryAfter` is in seconds. */
+  /** `header(name)` returns a header of the response; `retryAfter` is in seconds. */
   static from(status, header, body) {
     let found = {};
     if (/json/.test(header('content-type') || '')) {
       try {
         found = JSON.parse(body) || {};
       } catch {
-        // Not JSON after all; the status has to do.
+        // Not JSON: the status alone describes the error.
       }
     }
     const sentence = [found.detail, found.title].find((text) => typeof text === 'string' && text.trim());
@@ -42,7 +42,7 @@ export class Problem extends Error {
   }
 }
 
-/** The key, for this tab or (kept) for this device. */
+/** The key, stored for this tab or (kept) for this device. */
 export const session = {
   get key() {
     return read(sessionStorage) || read(localStorage) || memory;
@@ -57,7 +57,7 @@ export const session = {
     write(sessionStorage, '');
     write(localStorage, '');
   },
-  /** `listener(problem)` is called when the server no longer takes the key. */
+  /** `listener(problem)` is called when the server rejects the key. */
   onSignedOut(listener) {
     whenSignedOut = listener;
   },
@@ -75,7 +75,7 @@ function write(store, key) {
     if (key) store.setItem(STORED, key);
     else store.removeItem(STORED);
   } catch {
-    // Storage is switched off: the key lives in memory until the page is left.
+    // Storage is disabled: the key stays in memory until the page is left.
   }
 }
 
@@ -83,7 +83,7 @@ function headers(extra) {
   return { Authorization: `Bearer ${session.key}`, 'Accept-Language': acceptLanguage(), ...extra };
 }
 
-/** A path under the prefix, or a URL that the server gave: only its path is used, so the key stays here. */
+/** A path under the prefix, or a URL from the server, of which only the path is used, so the key stays on this host. */
 function address(path) {
   if (path.startsWith('/') && !path.startsWith('//') && !path.startsWith(`${PREFIX}/`)) return PREFIX + path;
   const url = new URL(path, location.href);
@@ -109,7 +109,7 @@ async function send(path, options) {
   throw refused(Problem.from(response.status, header, await response.text().catch(() => '')), key);
 }
 
-/** One call; answers the decoded JSON (null for an empty body). */
+/** One call; resolves to the decoded JSON (null for an empty body). */
 export async function call(method, path, { body, query, signal } = {}) {
   const search = new URLSearchParams(Object.entries(query || {}).filter(([, value]) => value));
   const response = await send(search.size ? `${path}?${search}` : path, {
@@ -122,12 +122,12 @@ export async function call(method, path, { body, query, signal } = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-/** What a path answers, as a Blob. */
+/** The response of a path as a Blob. */
 export async function download(path) {
   return (await send(path, { headers: headers({}) })).blob();
 }
 
-/** Open an event stream after the event `last`; answers the response. */
+/** Open an event stream after the event `last`; resolves to the response. */
 export function open(path, last, signal) {
   return send(path, {
     signal,
@@ -137,8 +137,8 @@ export function open(path, last, signal) {
 
 /**
  * Upload files [{file, name}] in one request, into an open batch if one is given. `onProgress(sent, total)`
- * follows the bytes. The same `key` (Idempotency-Key) on a second try makes sure that they are accepted once.
- * Answers {done: Promise<{documents, batch_id}>, abort()}.
+ * reports the bytes. A retry with the same `key` (Idempotency-Key) ensures that files are accepted once.
+ * Returns {done: Promise<{documents, batch_id}>, abort()}.
  */
 export function upload(kb, files, { key, batch, onProgress }) {
   const request = new XMLHttpRequest();
@@ -167,7 +167,7 @@ export function upload(kb, files, { key, batch, onProgress }) {
   return { done, abort: () => request.abort() };
 }
 
-/** Random, also where the page is served without TLS (`crypto.randomUUID` is not there then). */
+/** A random id; works without TLS too, where `crypto.randomUUID` does not exist. */
 export function randomKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,4 @@
-// Questions that the page asks: whether something shall be deleted, and for one line of text.
+// Dialogs: confirmation of a deletion, and a prompt for one line of text.
 
 import { $ } from './dom.js';
 import { bind } from './i18n.js';
@@ -11,20 +11,20 @@ function shown(dialog) {
   });
 }
 
-/** Whether to delete: `title` is a key, `text` [key, params]. */
+/** Confirm a deletion: resolves to a boolean. `title` is a key, `text` [key, params]. */
 export function confirmDelete(title, text) {
   bind($('confirm-title'), title);
   bind($('confirm-text'), ...text);
   return shown($('confirm'));
 }
 
-/** One line of text, or null. `title` and `label` are keys, `value` is what stands there at first. */
+/** Prompt for one line of text; null if canceled. `title` and `label` are keys, `value` is the initial text. */
 export async function askForText(title, label, value, { maxLength = 200, required = true } = {}) {
   bind($('prompt-title'), title);
   bind($('prompt-label'), label);
   const input = $('prompt-text');
   Object.assign(input, { value, maxLength, required });
-  $('prompt-cancel').onclick = () => $('prompt').close('no'); // no submit button: Enter takes the first of those
+  $('prompt-cancel').onclick = () => $('prompt').close('no'); // not a submit button: Enter activates the first submit button
   const answer = shown($('prompt'));
   input.select();
   return (await answer) ? input.value.trim() : null;

@@ -1,11 +1,11 @@
-// Elements, messages and announcements. Data only ever becomes text nodes, never markup.
+// Elements, messages and announcements. Data becomes text nodes, never markup.
 
 import { bind, bindAttr } from './i18n.js';
 
 export const $ = (id) => document.getElementById(id);
 
 /**
- * Make an element. `props`: class, text (a key or [key, params]), labels ({attribute: key or
+ * Create an element. `props`: class, text (a key or [key, params]), labels ({attribute: key or
  * [key, params]}), on ({event: handler}), data ({name: value}); anything else is an attribute.
  */
 export function h(tag, props = {}, ...children) {
@@ -31,7 +31,7 @@ export function notify(error, kind = 'bad') {
       type: 'button', class: 'icon', labels: { 'aria-label': 'notice.dismiss' },
       on: { click: () => notice.remove() },
     }, '×'));
-  (document.querySelector('dialog:modal') || document.body).append($('notices')); // what is modal covers all else
+  (document.querySelector('dialog:modal') || document.body).append($('notices')); // a modal covers all else
   const same = [...$('notices').children].find((other) => other.textContent === notice.textContent);
   same?.remove();
   $('notices').append(notice);
@@ -40,7 +40,7 @@ export function notify(error, kind = 'bad') {
 
 export const clearNotices = () => $('notices').replaceChildren();
 
-/** Tell people who listen to the page rather than see it. */
+/** Announce a text to screen readers. */
 export function announce(text) {
   const log = $('announcer');
   log.append(h('p', {}, text));
@@ -49,7 +49,7 @@ export function announce(text) {
 
 export const clearAnnouncements = () => $('announcer').replaceChildren();
 
-/** Show or hide a form's problem line. */
+/** Show or hide the error line of a form. */
 export function problemLine(element, error) {
   element.hidden = !error;
   element.replaceChildren();

@@ -1,4 +1,4 @@
-// Numbers, sizes and times in the language shown.
+// Formats numbers, sizes and times in the current language.
 
 import { locale } from './i18n.js';
 
@@ -30,14 +30,14 @@ export function duration(seconds) {
 
 export const percent = (share) => new Intl.NumberFormat(locale(), { style: 'percent' }).format(share);
 
-/** An ISO time → the time of day, or the date when it is another day: as short as it can be. */
+/** An ISO time → the time of day, or the date for another day. */
 export function shortMoment(value) {
   const date = new Date(value);
   const today = date.toDateString() === new Date().toDateString();
   return new Intl.DateTimeFormat(locale(), today ? { timeStyle: 'short' } : { dateStyle: 'medium' }).format(date);
 }
 
-/** An ISO time or seconds since 1970 → the time of day, with the date when it is another day. */
+/** An ISO time or seconds since 1970 → the time of day, with the date for another day. */
 export function moment(value, timeStyle = 'short') {
   const date = new Date(typeof value === 'number' ? value * 1000 : value);
   if (Number.isNaN(date.getTime())) return '';

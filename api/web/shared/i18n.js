@@ -1,7 +1,7 @@
-// The binding of texts to elements. The texts stand in ../texts/, each in English and Chinese.
+// Binds texts to elements. The texts are in ../texts/, each in English and Chinese.
 //
 // An element that shows a text carries its key in `data-i18n` (its content) or `data-i18n-attr`
-// ("name=key, name=key"), so that a switch of language only has to walk the document once.
+// ("name=key, name=key"), so that a language switch takes one walk over the document.
 // In a text, {name} is a parameter and {n|page|pages} picks a form by the number n.
 
 import chat from '../texts/chat.js';
@@ -22,22 +22,22 @@ function initial() {
   try {
     wanted = localStorage.getItem(STORED);
   } catch {
-    // Storage is switched off: the browser's language decides each time.
+    // Storage is disabled: the browser's language applies at each visit.
   }
   if (LANGUAGES.includes(wanted)) return wanted;
   return (navigator.language || 'en').toLowerCase().startsWith('zh') ? 'zh' : 'en';
 }
 
-/** The language shown now: 'en' or 'zh'. */
+/** The current language: 'en' or 'zh'. */
 export const language = () => current;
 
-/** What the server is told, so that its sentences come in the same language. */
+/** The Accept-Language header, so that the server's sentences are in the same language. */
 export const acceptLanguage = () => (current === 'zh' ? 'zh-CN, zh;q=0.9, en;q=0.5' : 'en, zh;q=0.5');
 
 /** The locale for numbers and dates. */
 export const locale = () => (current === 'zh' ? 'zh-CN' : 'en');
 
-/** The text of a key. A parameter may be a function, which is called when the text is made. */
+/** The text of a key. A parameter may be a function, which is called when the text is rendered. */
 export function t(key, params = {}) {
   const pair = MESSAGES[key];
   if (!pair) throw new Error(`no text for ${key}`);
@@ -48,7 +48,7 @@ export function t(key, params = {}) {
   });
 }
 
-/** Show a text in an element, now and after each switch of language. */
+/** Show a text in an element, now and after each language switch. */
 export function bind(element, key, params) {
   element.dataset.i18n = key;
   bound.set(element, { ...bound.get(element), text: params });
@@ -63,7 +63,7 @@ export function bindAttr(element, name, key, params) {
   element.setAttribute(name, t(key, params));
 }
 
-/** Show a text that is not ours (a name, a server's sentence): it stays as it is. */
+/** Show a text without translation (a name, a server's sentence), now and after a language switch. */
 export function plain(element, text) {
   delete element.dataset.i18n;
   element.textContent = text;
@@ -84,7 +84,7 @@ function translate() {
   }
 }
 
-/** Called after each switch, and once at the start. */
+/** Register a callback, called after each language switch and once at the start. */
 export function onLanguage(listener) {
   listeners.add(listener);
 }
@@ -94,7 +94,7 @@ export function setLanguage(wanted) {
   try {
     localStorage.setItem(STORED, wanted);
   } catch {
-    // Not remembered, then.
+    // Storage is disabled: the choice lasts until the page is left.
   }
   startLanguage();
 }

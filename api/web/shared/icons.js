@@ -1,4 +1,4 @@
-// The page's small drawings, 20 by 20, one stroke.
+// The page's icons, 20 by 20, one stroke.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -16,7 +16,7 @@ const PATHS = {
   end: 'M10 4v12M5 11l5 5 5-5',
 };
 
-/** An icon for people who see; what it stands for is said by what holds it. */
+/** An icon, hidden from screen readers; the element around it carries the label. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   const path = document.createElementNS(SVG, 'path');
@@ -28,7 +28,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Draw the icons that the page's own markup asks for with `data-icon`. */
+/** Insert the icons that the page's markup declares with `data-icon`. */
 export function drawIcons() {
   for (const element of document.querySelectorAll('[data-icon]')) element.prepend(icon(element.dataset.icon));
 }

@@ -1,4 +1,4 @@
-// A button that opens a menu. There is one menu in the page, filled anew each time.
+// A button that opens a menu. The page has one menu element, refilled each time it opens.
 
 import { h } from './dom.js';
 import { icon } from './icons.js';

@@ -1,4 +1,4 @@
-// The page's addresses, all in the hash, so that reload, back and forward work:
+// The page's addresses, in the hash, so that reload, back and forward work:
 //   #/                    choose a knowledge base
 //   #/kb/NAME             a knowledge base: its questions, or its documents while none is ready
 //   #/kb/NAME/ask         a new conversation
@@ -7,7 +7,7 @@
 
 const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|c\/([^/?]+)))?\/?$/;
 
-/** The address that is shown → {kb, panel: null | 'ask' | 'documents', conversation}; kb is null for the choice. */
+/** The current address → {kb, panel: null | 'ask' | 'documents', conversation}; kb is null if none is chosen. */
 export function here() {
   const [, kb, rest, conversation] = PLACE.exec(location.hash) || [];
   try {
@@ -26,5 +26,5 @@ export const askAddress = (kb) => `${kbAddress(kb)}/ask`;
 export const documentsAddress = (kb) => `${kbAddress(kb)}/documents`;
 export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
 
-/** Show another address for the same place, without a step in the history. */
+/** Replace the address without an entry in the history. */
 export const rename = (address) => history.replaceState(null, '', address);

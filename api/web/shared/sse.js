@@ -3,11 +3,11 @@
 import { Problem, open } from './api.js';
 
 const SILENCE_MS = 45_000; // a live server sends at least a comment more often than this
-const SOUND_MS = 5_000; // a connection that lived this long was a sound one
+const SOUND_MS = 5_000; // a connection that lasted this long resets the backoff
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 10_000;
 
-/** The lines of a stream of bytes; CR, LF and CRLF end one, also when a chunk cuts between the two. */
+/** The lines of a stream of bytes, ended by CR, LF or CRLF, even if a chunk splits a CRLF. */
 async function* lines(reader, alive) {
   const decoder = new TextDecoder();
   let rest = '';
@@ -24,7 +24,7 @@ async function* lines(reader, alive) {
   }
 }
 
-/** The events of a stream: {event, data, id}. An event that is cut off is not given. */
+/** The events of a stream: {event, data, id}. An incomplete last event is dropped. */
 async function* events(reader, alive) {
   let event = { event: 'message', data: [], id: undefined };
   for await (const line of lines(reader, alive)) {
@@ -41,10 +41,10 @@ async function* events(reader, alive) {
 }
 
 /**
- * Follow an event stream until `onEvent({event, data, id})` answers true or `signal` aborts.
- * A lost connection is opened again with Last-Event-ID, with back-off; `onLink(isUp)` tells of both.
- * `once`: drop what the server repeats after a reconnect (its ids must be rising numbers).
- * A refusal that would not pass by waiting is thrown as a Problem.
+ * Follow an event stream until `onEvent({event, data, id})` returns true or `signal` aborts.
+ * Reopens a lost connection with Last-Event-ID and backoff; `onLink(isUp)` reports both.
+ * `once`: drop events that the server repeats after a reconnect (ids must be ascending numbers).
+ * Throws a Problem for an error that a retry cannot resolve.
  */
 export async function follow(path, { signal, onEvent, onLink = () => {}, once = false }) {
   let last = '';
@@ -87,7 +87,7 @@ export async function follow(path, { signal, onEvent, onLink = () => {}, once = 
   }
 }
 
-/** Wait before the next try: longer each time, cut short when the network or the tab comes back. */
+/** Wait before the next try: longer each time, cut short when the network or the tab becomes active again. */
 function rest(failures, signal) {
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 6));
   return new Promise((resolve) => {

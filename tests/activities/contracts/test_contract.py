@@ -8,6 +8,7 @@ from pkgutil import walk_packages
 
 from activities import contracts
 from activities.contracts import Contract
+from activities.contracts.search import PageRange, SearchFilter, TimeRange
 
 
 def test_contracts_are_immutable_and_short() -> None:
@@ -16,6 +17,7 @@ def test_contracts_are_immutable_and_short() -> None:
     members = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
     kinds = {kind for kind in members if issubclass(kind, Contract)}
     assert len(kinds) > 50
+    assert {SearchFilter, PageRange, TimeRange} <= kinds
     for kind in kinds:
         config = kind.__struct_config__
         assert (config.frozen, config.omit_defaults, config.forbid_unknown_fields) == (True, True, False), kind

@@ -26,7 +26,7 @@ class Documents:
         self._errors = [error]
         self.written: list[RunProgress] = []
 
-    async def note(self, notes: Sequence[RunProgress]) -> None:
+    async def record_progress(self, notes: Sequence[RunProgress]) -> None:
         if self._errors:
             raise self._errors.pop()
         self.written += notes

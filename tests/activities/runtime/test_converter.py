@@ -22,6 +22,7 @@ from activities.contracts.events import (
     StateEvent,
 )
 from activities.contracts.questions import Answered
+from activities.contracts.search import PageRange, SearchFilter, TimeRange
 from activities.errors import Reason
 from activities.runtime.converter import data_converter
 
@@ -107,3 +108,17 @@ async def test_a_field_can_be_added() -> None:
     """An old worker ignores unknown fields that a newer one wrote."""
     (payload,) = await data_converter.encode([{"max_tokens": 10, "from_the_future": True}])
     assert await data_converter.decode([payload], [Chunking]) == [Chunking(max_tokens=10)]
+
+
+async def test_a_filter_of_a_newer_history_is_read() -> None:
+    """The API refuses a filter that it does not know; a worker passes over what a later API may have let in."""
+    newer = {
+        "name": "*.md",
+        "pages": {"from": 2, "chapter": 3},
+        "uploaded": {"since": "2026-11-30", "calendar": "lunar"},
+        "tags": ["hr"],
+        "language": "zh",
+    }
+    expected = SearchFilter(name="*.md", pages=PageRange(first=2), uploaded=TimeRange(since="2026-11-30"), tags=["hr"])
+    assert await through(newer, SearchFilter) == expected
+    assert await through(expected, SearchFilter) == expected

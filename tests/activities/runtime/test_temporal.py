@@ -14,10 +14,9 @@ from temporalio.service import RetryConfig, RPCStatusCode
 from activities.contracts.deletion import DeleteJob
 from activities.errors import TemporalRefused, TemporalUnavailable
 from activities.runtime import temporal
-from activities.runtime.temporal import ERRORS, RunNotFound
+from activities.runtime.temporal import ERRORS, RunNotFound, connect
 from activities.settings import TemporalSettings
 from api.stack.processes import free_port
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 
 #: Calls fail at once instead of trying for ten seconds.

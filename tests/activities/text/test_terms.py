@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from activities.text.terms import rare_shares, search_terms, share, tells_what_it_answers, topic_words, words_of
+from activities.text.terms import (
+    rare_shares,
+    search_terms,
+    share,
+    tells_what_it_answers,
+    topic_sequence,
+    topic_words,
+    word_counts,
+    words_of,
+)
 
 
 def test_words_are_words_or_pairs_of_characters() -> None:
@@ -53,3 +62,16 @@ def test_rare_words_count_more() -> None:
 def test_an_answer_restates_the_question(question: str, text: str, tells: bool) -> None:
     """It repeats what the question narrows down to, or calls itself the answer."""
     assert tells_what_it_answers(question, text) is tells
+
+
+def test_all_words_are_counted() -> None:
+    """As they are written, stop words too; Chinese characters one by one."""
+    assert word_counts("to be or not to be 年假假") == {"to": 2, "be": 2, "or": 1, "not": 1, "年": 1, "假": 2}
+
+
+def test_a_sequence_tells_what_is_joined() -> None:
+    """Topic words in their order, and whether “and” or “or” joins one to the one before; Chinese stays as it stands."""
+    assert topic_sequence("between Mill Street and the Thorne") == [
+        ("between", False), ("mill", False), ("street", False), ("thorn", True),
+    ]  # fmt: skip
+    assert topic_sequence("the 年假五天 of GPU驱动") == [("年假五天", False), ("gpu驱动", False)]

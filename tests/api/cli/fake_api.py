@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -73,6 +75,29 @@ class FakeApi:
     def asked(self, route: str) -> list[Request]:
         """The requests that arrived for a route."""
         return [each for each in self.requests if f"{each.method} {each.path}" == route]
+
+
+#: What a field that a test says nothing of has, the first that fits.
+NEUTRAL: tuple[object, ...] = (None, "", [], {}, 0, False, "2026-01-01T00:00:00Z")
+
+
+def whole(kind: Any, **given: Any) -> dict[str, Any]:
+    """A wire type's JSON with every field; a test names those that matter to it."""
+    fields = msgspec.structs.fields(kind)
+    unknown = given.keys() - {field.encode_name for field in fields}
+    assert not unknown, f"{kind} has no {unknown}"
+    body = {field.encode_name: _neutral(field.type) for field in fields if field.encode_name not in given} | given
+    msgspec.convert(body, kind)
+    return body
+
+
+def _neutral(kind: Any) -> object:
+    for value in NEUTRAL:
+        with suppress(msgspec.ValidationError):
+            msgspec.convert(value, kind)
+            return value
+    described = msgspec.inspect.type_info(kind)
+    return described.values[0] if isinstance(described, msgspec.inspect.LiteralType) else whole(kind)
 
 
 def sse(*events: tuple[str, object], cut: bool = False) -> Reply:

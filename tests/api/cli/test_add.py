@@ -12,8 +12,20 @@ from typing import Any
 
 import pytest
 
+from api.batches.schemas import BatchInfo
 from api.cli import uploads
-from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, Request, command_line, serving, sse
+from tests.api.cli.fake_api import (
+    CHINESE,
+    ENGLISH,
+    FakeApi,
+    Holdfast,
+    Reply,
+    Request,
+    command_line,
+    serving,
+    sse,
+    whole,
+)
 
 DOCUMENTS = "POST /api/v1/knowledge-bases/hr/documents"
 INTO_BATCH = f"{DOCUMENTS}?batch=b1"
@@ -42,11 +54,10 @@ def batch(state: str, **counts: int) -> dict[str, Any]:
     """A batch as the API shows it, with its documents by state."""
     total = sum(counts.values())
     done = total - sum(counts.get(each, 0) for each in ("queued", "running", "waiting", "paused"))
-    return {"id": "b1", "name": "docs", "knowledge_base": "hr", "state": state, "reason": None} | {
-        "documents": {"total": total, **counts},
-        "done": done,
-        "total": total,
-    }
+    documents = {"total": total, **counts}
+    return whole(
+        BatchInfo, id="b1", name="docs", knowledge_base="hr", state=state, documents=documents, done=done, total=total
+    )
 
 
 def accept(request: Request, **fields: object) -> Reply:

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse
+from api.documents.schemas import DocumentInfo, DocumentJob
+from api.http.schemas import JobAccepted
+from api.knowledge_bases.schemas import KnowledgeBaseInfo
+from api.questions.schemas import QuestionAccepted, SearchHit
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse, whole
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -> None:
     """The API's defaults apply to the rest."""
-    api.on("POST /api/v1/knowledge-bases", {"name": "hr", "title": "People"}, 201)
+    api.on("POST /api/v1/knowledge-bases", whole(KnowledgeBaseInfo, name="hr", title="People"), 201)
     result = holdfast("kb", "create", "hr", "--title", "People")
     assert result.stdout == "Knowledge base hr was created.\n"
     assert json.loads(api.requests[0].body) == {"name": "hr", "title": "People"}
@@ -40,7 +44,7 @@ def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -
 def test_kb_list_counts_documents_by_state(api: FakeApi, holdfast: Holdfast) -> None:
     """The line leaves out the total and states without documents."""
     counts = {"total": 4, "ready": 3, "failed": 1, "queued": 0}
-    api.on("GET /api/v1/knowledge-bases", {"items": [{"name": "hr", "title": "", "documents": counts}]})
+    api.on("GET /api/v1/knowledge-bases", {"items": [whole(KnowledgeBaseInfo, name="hr", documents=counts)]})
     assert holdfast("kb", "list").stdout == "hr\t\t3 ready, 1 failed\n"
 
 
@@ -53,17 +57,17 @@ def test_kb_delete_does_not_prompt_in_a_script(api: FakeApi, holdfast: Holdfast)
 def test_ls_follows_all_pages(api: FakeApi, holdfast: Holdfast) -> None:
     """In a pipe each document is one tab-separated line, without control characters."""
     path = "GET /api/v1/knowledge-bases/hr/documents?state=failed"
-    first = {"id": "d1", "name": "a.pdf", "version": 1, "state": "failed", "reason": "The file\nis empty."}
-    second = {"id": "d2", "name": "\x1b[2Jb\tc.pdf", "version": 2, "state": "failed", "chunks": 7}
+    first = whole(DocumentInfo, id="d1", name="a.pdf", version=1, state="failed", reason="The file\nis empty.")
+    second = whole(DocumentInfo, id="d2", name="\x1b[2Jb\tc.pdf", version=2, state="failed", chunks=7, pages=3)
     api.on(path, {"items": [first], "next_cursor": "n=2"})
     api.on(f"{path}&cursor=n%3D2", {"items": [second], "next_cursor": None})
     result = holdfast("ls", "--kb", "hr", "--state", "failed")
     assert result.stdout.splitlines() == [
-        "d1\tfailed\ta.pdf\t1\t\t\t\tThe file is empty.",
-        "d2\tfailed\t[2Jb c.pdf\t2\t7\t\t\t",
+        "d1\tfailed\ta.pdf\t1\t0\t\t0\tThe file is empty.",
+        "d2\tfailed\t[2Jb c.pdf\t2\t7\t3\t0\t",
     ]
     as_json = holdfast("ls", "--kb", "hr", "--state", "failed", "--json")
-    assert [item["id"] for item in json.loads(as_json.stdout)["items"]] == ["d1", "d2"]
+    assert json.loads(as_json.stdout)["items"] == [first, second]
 
 
 def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> None:
@@ -76,7 +80,7 @@ def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> N
 
 def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
     """A deletion is a job; --json has all of it."""
-    job = {"id": "d1", "state": "queued", "workflow_id": "delete/d1"}
+    job = whole(JobAccepted, id="d1", state="queued", workflow_id="delete/d1")
     api.on("DELETE /api/v1/documents/d1", job, 202)
     assert "queued" in holdfast("rm", "d1").stdout
     assert json.loads(holdfast("rm", "d1", "--json").stdout) == job
@@ -84,8 +88,8 @@ def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
 
 def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast) -> None:
     """The last column has stage, count, missing dependency and reason; --batch selects one batch."""
-    waiting = {"id": "d1", "name": "a.pdf", "version": 1, "state": "waiting", "stage": "embed", "stage_number": 3}
-    waiting |= {"stage_count": 5, "done": 2, "total": 9, "waiting_for": "triton", "reason": "Triton is down."}
+    how_far = {"stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
+    waiting = whole(DocumentInfo, state="waiting", waiting_for="triton", reason="Triton is down.", **how_far)
     api.on("GET /api/v1/knowledge-bases/hr/documents?batch=b1", {"items": [waiting]})
     result = holdfast("ls", "--kb", "hr", "--batch", "b1")
     assert result.stdout.rstrip("\n").split("\t")[-1] == "embedding 3/5, 2/9 · waits for triton · Triton is down."
@@ -102,7 +106,7 @@ def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast
 )
 def test_a_document_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, action: str, sentence: str) -> None:
     """Each command is one request; --json has its response."""
-    job = {"id": "d1", "name": "a.pdf", "state": "running"}
+    job = whole(DocumentJob, id="d1", name="a.pdf", state="running")
     api.on(f"POST /api/v1/documents/d1/{action}", job, 202)
     assert holdfast(action, "d1", env={"LC_ALL": locale}).stdout == sentence + "\n"
     assert json.loads(holdfast(action, "d1", "--json").stdout) == job
@@ -110,7 +114,7 @@ def test_a_document_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str,
 
 def test_a_retry_may_begin_at_a_step(api: FakeApi, holdfast: Holdfast) -> None:
     """--from-step is sent; a step that does not exist is wrong usage; a refusal is exit 1 with its sentence."""
-    api.on("POST /api/v1/documents/d1/retry", {"id": "d1", "name": "a.pdf"}, 202)
+    api.on("POST /api/v1/documents/d1/retry", whole(DocumentJob, id="d1", name="a.pdf"), 202)
     assert holdfast("retry", "d1", "--from-step", "embed").exit_code == 0
     assert json.loads(api.requests[-1].body) == {"from_step": "embed"}
     assert holdfast("retry", "d1", "--from-step", "guess").exit_code == 2
@@ -152,7 +156,7 @@ DONE = {"answer": "Two weeks. [1]", "citations": [CITATION], "mode": "extractive
 @pytest.fixture
 def asked(api: FakeApi) -> FakeApi:
     """The API after it accepted a question as q1."""
-    api.on(QUESTIONS, {"id": "q1"}, 202)
+    api.on(QUESTIONS, whole(QuestionAccepted, id="q1"), 202)
     return api
 
 
@@ -210,8 +214,8 @@ def test_a_question_that_fails_exits_with_1(asked: FakeApi, holdfast: Holdfast) 
 
 def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
     """Place, score and text of each; and the documents that the index lacks."""
-    hit = {"document_name": "a.pdf", "page": 2, "section": "S", "text": "some\ntext", "score": 0.5}
-    answer = {"hits": [hit], "index": {"state": "building", "pending": 3}}
+    hit = whole(SearchHit, document_name="a.pdf", page=2, section="S", text="some\ntext", score=0.5)
+    answer = {"hits": [hit | {"later": 1}], "index": {"state": "building", "pending": 3}, "from_the_future": True}
     api.on("POST /api/v1/knowledge-bases/hr/search", answer)
     result = holdfast("search", "x", "--kb", "hr", "--mode", "dense", "--limit", "4")
     assert result.stdout.splitlines() == [
@@ -226,7 +230,7 @@ def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
 
 def test_a_search_can_be_narrowed_down(api: FakeApi, holdfast: Holdfast) -> None:
     """By name, tags, pages and date; equal passages are counted."""
-    hit = {"document_name": "a.pdf", "page": 2, "section": "", "text": "x", "score": 0.5, "duplicates": 2}
+    hit = whole(SearchHit, document_name="a.pdf", page=2, text="x", score=0.5, duplicates=2)
     api.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [hit], "index": {"state": "ready", "pending": 0}})
     options = ("--name", "*.pdf", "--tag", "a", "--tag", "b", "--since", "2026-11-01", "--until", "2026-11-30")
     result = holdfast("search", "x", "--kb", "hr", *options, "--pages", "3-5")

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import httpx
 
-from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
+from api.questions.schemas import CitationInfo, QuestionAccepted, QuestionInfo
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse, whole
 from tests.conftest import Platform, ready
 
 INFO = {
     "id": "c1", "title": "How long?", "knowledge_base": "hr", "questions": 2,
     "created_at": "2026-01-01T10:00:00Z", "updated_at": "2026-01-02T11:30:00Z",
 }  # fmt: skip
-CITATION = {"n": 1, "document_name": "leave.pdf", "page": 3, "section": "Notice", "quote": "Two\nweeks."}
-TURN = {"question": "How long?", "answer": "Two weeks. [1]", "citations": [CITATION], "reason": None, "state": "ready"}
-FAILED = {"question": "Why?", "answer": None, "citations": [], "reason": "It was canceled.", "state": "canceled"}
+CITATION = whole(CitationInfo, n=1, document_name="leave.pdf", page=3, section="Notice", quote="Two\nweeks.")
+TURN = whole(QuestionInfo, question="How long?", answer="Two weeks. [1]", citations=[CITATION], state="ready")
+FAILED = whole(QuestionInfo, question="Why?", reason="It was canceled.", state="canceled")
 
 
 def test_conversations_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
@@ -67,7 +68,8 @@ def test_a_conversation_is_exported(api_fake: FakeApi, holdfast: Holdfast, tmp_p
 def test_asking_goes_on_with_a_conversation(api_fake: FakeApi, holdfast: Holdfast) -> None:
     """The conversation determines the knowledge base; one of the two is required."""
     api_fake.on("GET /api/v1/conversations/c1", INFO | {"turns": []})
-    api_fake.on("POST /api/v1/knowledge-bases/hr/questions", {"id": "q1", "conversation_id": "c1"}, 202)
+    accepted = whole(QuestionAccepted, id="q1", conversation_id="c1")
+    api_fake.on("POST /api/v1/knowledge-bases/hr/questions", accepted, 202)
     done = {"answer": "Two weeks. [1]", "citations": [], "mode": "extractive", "found": True}
     api_fake.routes["GET /api/v1/questions/q1/events"] = sse(("done", done))
     assert holdfast("ask", "And then?", "--conversation", "c1").stdout.startswith("Two weeks. [1]\n")

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse
+from api.documents.schemas import ChunkInfo, DocumentInfo
+from api.questions.schemas import QuestionAccepted, SearchResponse
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, sse, whole
 from tests.api.evaluation.test_question_set import LEAVE, SQUAD, TRAVEL, VISA, written
 from tests.api.evaluation.test_runner import hit
 from tests.conftest import Platform, ready
@@ -23,10 +26,11 @@ def asked(api_fake: FakeApi) -> FakeApi:
     invented = citation | {"quote": "Something else."}
     done = {"answer": f"{LEAVE} [1]", "citations": [citation, invented], "mode": "extractive", "found": True}
     api_fake.on(f"GET {KB}", {"name": "hr"})
-    api_fake.on(f"GET {KB}/documents?limit=1000", {"items": [{"id": "d1", "name": "leave.txt"}]})
-    api_fake.on(f"POST {KB}/search", {"hits": [hit("leave.txt", LEAVE)]})
-    api_fake.on(f"POST {KB}/questions", {"id": "q1"}, 202)
-    api_fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [{"chunk_id": "c1", "text": f" {LEAVE}"}]})
+    api_fake.on(f"GET {KB}/documents?limit=1000", {"items": [whole(DocumentInfo, id="d1", name="leave.txt")]})
+    api_fake.on(f"POST {KB}/search", whole(SearchResponse, hits=[msgspec.to_builtins(hit("leave.txt", LEAVE))]))
+    api_fake.on(f"POST {KB}/questions", whole(QuestionAccepted, id="q1"), 202)
+    chunk = whole(ChunkInfo, chunk_id="c1", text=f" {LEAVE}")
+    api_fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [chunk]})
     api_fake.routes["GET /api/v1/questions/q1/events"] = sse(("delta", {"text": LEAVE}), ("done", done))
     return api_fake
 

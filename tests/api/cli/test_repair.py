@@ -13,14 +13,16 @@ from activities.contracts.reconcile import DiscrepancyKind
 from activities.contracts.stages import RECONCILE_STAGES
 from api.cli import repair
 from api.cli.texts.messages import TEXTS
-from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving
+from api.http.schemas import JobAccepted
+from api.maintenance.schemas import ReconcileInfo
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, whole
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     monkeypatch.setattr(repair, "LOOK_SECONDS", 0.01)
     with serving() as fake:
-        fake.on("POST /api/v1/reconcile", {"id": "r1", "state": "queued"}, 202)
+        fake.on("POST /api/v1/reconcile", whole(JobAccepted, id="r1", state="queued"), 202)
         yield fake
 
 
@@ -32,8 +34,8 @@ def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 def state(state: str, *findings: dict[str, Any], reason: str | None = None) -> Reply:
     """A response with the state of the job."""
     report = {"repair": True, "findings": findings} if state == "ready" else None
-    body = {"id": "r1", "state": state, "stage": "rows", "stage_number": 6, "stage_count": 8}
-    return Reply(json.dumps(body | {"reason": reason, "report": report}).encode())
+    where = {"stage": "rows", "stage_number": 6, "stage_count": 8}
+    return Reply(json.dumps(whole(ReconcileInfo, state=state, reason=reason, report=report, **where)).encode())
 
 
 def finding(kind: str, count: int, mended: int, failed: int = 0) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import msgspec
 import pytest
 
 from api.evaluation.question_set import Item
 from api.evaluation.runner import Outcome, alike, contains, rank_of, summary
+from api.questions.schemas import SearchHit
+from tests.api.cli.fake_api import whole
 from tests.api.evaluation.test_question_set import LEAVE, TRAVEL, VISA
 
 
-def hit(name: str, text: str, document: str = "d") -> dict[str, Any]:
+def hit(name: str, text: str, document: str = "d") -> SearchHit:
     """A hit of a search."""
-    return {"document_name": name, "document_id": f"{document}-{name}", "text": text}
+    found = whole(SearchHit, document_name=name, document_id=f"{document}-{name}", text=text)
+    return msgspec.convert(found, SearchHit)
 
 
 def test_the_rank_is_that_of_the_expected_document() -> None:

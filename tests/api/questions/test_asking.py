@@ -25,6 +25,7 @@ from activities.contracts.events import (
     StateEvent,
 )
 from activities.errors import Canceled, EmptyDocument, InvalidRequest, NotFound, QuestionTooLong, TemporalUnavailable
+from activities.runtime.temporal import connect
 from activities.settings import Settings, load
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase, Question
@@ -34,7 +35,6 @@ from api.questions.events import messages
 from api.stack.processes import free_port
 from tests.conftest import Platform, assert_eventually, ready, upload
 from tests.workflows.test_control import fresh_text, state_is
-from workflows.client.connection import connect
 from workflows.client.jobs import Jobs
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
@@ -182,7 +182,8 @@ async def test_a_whole_answer_is_the_recorded_one(
     assert {citation.chunk_id for citation in answer.done.citations} <= {each.chunk_id for each in answer.sources}
 
     async def noted() -> Question | None:
-        found = await asking.get(question.id, "ann")
+        async with Stores.open(platform.settings) as stores:
+            found = await stores.catalog.questions.get(question.id)
         return found if found.finished_at else None
 
     found = await assert_eventually(noted)

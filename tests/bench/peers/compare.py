@@ -105,8 +105,8 @@ async def _output(*command: str) -> str:
 async def _model(bench: Bench) -> Path:
     """The folder of the model that Triton serves, as Triton's environment resolves it."""
     python = ROOT / Path(bench.settings.triton.venv).expanduser() / "bin" / "python"
-    program = f"import sys; sys.path.insert(0, {str(ROOT / 'triton_models')!r})\nimport sources\n"
-    program += f"print(sources.embed_model({bench.settings.embed.model!r}).folder)"
+    program = f"import sys; sys.path.insert(0, {str(ROOT / 'triton_models')!r})\nimport model_files\n"
+    program += f"print(model_files.embed_model({bench.settings.embed.model!r}).folder)"
     return Path((await _output(str(python), "-c", program)).strip())
 
 

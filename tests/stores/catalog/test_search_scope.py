@@ -94,7 +94,7 @@ async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> No
     for tags, expected in ((["HR"], {one, two}), (["hr", "合同"], {one}), ([" hr  2026 "], {two}), (["h"], set())):
         assert set(await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=tags))) == expected
     with pytest.raises(InvalidRequest, match="tag"):
-        SearchFilter(tags=["a\0"])
+        await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=["a\0"]))
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)
     assert await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=["hr"])) == [two]

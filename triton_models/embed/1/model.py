@@ -1,4 +1,4 @@
-"""The Triton model `embed`: texts to vectors (see ../config.pbtxt for the tensors)."""
+"""The Triton model `embed`: encodes texts as vectors (see ../config.pbtxt for the tensors)."""
 
 import json
 import sys
@@ -14,14 +14,14 @@ import model_files
 from encoders import Encoder, OnnxEncoder, TorchEncoder, lanes
 
 WAITING_REQUESTS = 64
-"""Requests of a kind, urgent or not, that are held by a thread."""
+"""Threads, and thereby requests in flight, for urgent and for other requests each."""
 
 
 class TritonPythonModel:
-    """Hands each request to a thread, so that an urgent one never waits for those that came before it."""
+    """Runs each request in a thread, so that an urgent one never waits for earlier requests."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the model: on the GPU that Triton chose, or on the CPU."""
+        """Loads the model on the GPU that Triton chose, or on the CPU."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
         self._model = model_files.embed_model(parameters.get("model", {}).get("string_value"))
         on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
@@ -39,29 +39,29 @@ class TritonPythonModel:
         self._urgent, self._others = lanes(WAITING_REQUESTS)
 
     def execute(self, requests: list[Any]) -> None:
-        """Start the work; each response goes out through its request's own sender."""
+        """Submits the requests; each response goes out through its request's own sender."""
         for request in requests:
             urgent = bool(json.loads(request.parameters() or "{}").get("urgent", False))
             lane = self._urgent if urgent else self._others
             lane.submit(self._serve, request, urgent, request.get_response_sender())
 
     def finalize(self) -> None:
-        """Stop taking new work; what is under way ends with the process."""
+        """Stops accepting work; requests in flight end with the process."""
         for lane in (self._urgent, self._others):
             lane.shutdown(wait=False, cancel_futures=True)
 
     def _serve(self, request: Any, urgent: bool, sender: Any) -> None:
-        """Answer one request; whatever goes wrong becomes its error."""
+        """Answers one request; any failure becomes its error response."""
         try:
             response = self._answer(request, urgent, sender)
         except UnicodeDecodeError as exc:
             response = _failure(f"text is not UTF-8: {exc}", pb_utils.TritonError.INVALID_ARG)
-        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: nobody else would see it
+        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: the exception would be lost
             response = _failure(f"embedding failed: {exc}", pb_utils.TritonError.INTERNAL)
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _answer(self, request: Any, urgent: bool, sender: Any) -> Any:
-        """The outputs that were asked for: embedding [rows, dimension], card and tokenizer [rows, 1]."""
+        """The requested outputs: embedding [rows, dimension], card and tokenizer [rows, 1]."""
         if sender.is_cancelled():
             return _failure("the client cancelled the request", pb_utils.TritonError.CANCELLED)
         values = pb_utils.get_input_tensor_by_name(request, "text").as_numpy().reshape(-1)
@@ -78,7 +78,7 @@ class TritonPythonModel:
 
 
 def _repeated(content: bytes, rows: int) -> Any:
-    """A string tensor, shape [rows, 1]."""
+    """A string tensor of shape [rows, 1] with `content` in every row."""
     return np.full((rows, 1), content, dtype=np.object_)
 
 

@@ -17,14 +17,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import model_files
 
 DEFAULT_MAX_TOKENS = 16
-"""What vLLM generates when a request does not say."""
+"""vLLM's default for requests without `max_tokens`."""
 
 PROMPT_STEP = 64
-"""Prompt tokens read at a time. A cancelled prompt is dropped when its own next step is done, so with every
-slot reading, a new request waits for up to one step per slot."""
+"""Prompt tokens per step. A cancelled prompt is dropped after its next step, so a new request waits for up to one
+step per slot when all slots process prompts."""
 
 WAITING_ANSWERS = 64
-"""Requests that are held by a thread: those in llama.cpp's slots and those in its queue."""
+"""Threads, and thereby requests in flight: in llama.cpp's slots and in its queue."""
 
 SAMPLING = {
     "temperature": "temperature", "top_p": "top_p", "top_k": "top_k", "min_p": "min_p", "seed": "seed",
@@ -32,11 +32,11 @@ SAMPLING = {
     "presence_penalty": "presence_penalty", "frequency_penalty": "frequency_penalty",
     "repetition_penalty": "repeat_penalty",
 }  # fmt: skip
-"""vLLM's names of sampling parameters, and llama.cpp's."""
+"""vLLM's names of sampling parameters and their names in llama.cpp."""
 
 
 class Question(NamedTuple):
-    """A request, read and checked."""
+    """A validated request."""
 
     prompt: str
     stream: bool
@@ -46,7 +46,7 @@ class Question(NamedTuple):
 
 
 class GenerationError(RuntimeError):
-    """llama.cpp refused or broke off; `code` is its HTTP-like status."""
+    """llama.cpp rejected a request or aborted it; `code` is its HTTP-like status."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -54,10 +54,10 @@ class GenerationError(RuntimeError):
 
 
 class TritonPythonModel:
-    """Hands each request to a thread, so that `execute` never waits for an answer."""
+    """Runs each request in a thread, so that `execute` never waits for an answer."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the GGUF; on a GPU when xllamacpp is a GPU build, else on the CPU."""
+        """Loads the GGUF, on a GPU when xllamacpp is a GPU build, otherwise on the CPU."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
         slots = int(parameters["slots"]["string_value"])
         params = xllamacpp.CommonParams()
@@ -66,30 +66,30 @@ class TritonPythonModel:
         params.n_ctx = slots * int(parameters["context"]["string_value"])
         params.n_batch = params.n_ubatch = PROMPT_STEP
         params.cache_ram_mib = 0
-        # Writing one token is many small steps, after each of which all threads wait for the slowest: beside
-        # an ingest that wants the same cores, every step would wait for a thread without a core (seen on two
-        # cores: 3 tokens/s). So writing takes half of the cores, and no thread spins while it waits.
+        # Generating one token takes many small steps, after each of which all threads wait for the slowest. With
+        # ingestion on the same cores, every step would wait for a thread without a core (measured on two cores:
+        # 3 tokens/s). Generation therefore uses half of the cores, and waiting threads do not spin.
         params.cpuparams.n_threads = max(1, (os.cpu_count() or 2) // 2)
         params.cpuparams_batch.n_threads = os.cpu_count() or 2
         params.cpuparams.poll = params.cpuparams_batch.poll = 0
         params.verbosity = -1
-        # The library listens on a random local port, unasked; nobody but this process shall use it.
+        # The library always listens on a random local port; a secret key reserves it for this process.
         params.api_keys = [secrets.token_urlsafe()]
         params.ui = False
         self._server = xllamacpp.Server(params)
         self._threads = ThreadPoolExecutor(WAITING_ANSWERS, thread_name_prefix="answer")
 
     def execute(self, requests: list[Any]) -> None:
-        """Start the answers; responses go out through each request's own sender."""
+        """Submits the requests; responses go out through each request's own sender."""
         for request in requests:
             self._threads.submit(self._serve, request, request.get_response_sender())
 
     def finalize(self) -> None:
-        """Stop taking new work; answers under way end with the process."""
+        """Stops accepting work; answers in flight end with the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _serve(self, request: Any, sender: Any) -> None:
-        """Answer one request; whatever goes wrong becomes its error, and the stream always ends."""
+        """Answers one request; any failure becomes its error response, and the stream always ends."""
         try:
             self._answer(_question(request), sender)
         except ValueError as exc:
@@ -97,16 +97,16 @@ class TritonPythonModel:
         except GenerationError as exc:
             error = pb_utils.TritonError
             _fail(sender, str(exc), error.INVALID_ARG if 400 <= exc.code < 500 else error.INTERNAL)
-        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: nobody else would see it
+        except Exception as exc:  # noqa: BLE001 -- the edge of a thread: the exception would be lost
             _fail(sender, f"generation failed: {exc}", pb_utils.TritonError.INTERNAL)
 
     def _answer(self, question: Question, sender: Any) -> None:
-        """Send the answer piece by piece or whole. Raises `GenerationError`."""
+        """Sends the answer as a stream or as a whole. Raises `GenerationError`."""
         pieces: list[str] = []
         failures: list[GenerationError] = []
 
         def receive(event: dict[str, Any]) -> bool:
-            """Take one event of llama.cpp; True stops the generation at this token."""
+            """Handles one event of llama.cpp; True stops the generation at this token."""
             if "error" in event:
                 error = event["error"]
                 failures.append(GenerationError(error.get("message", "unknown"), int(error.get("code", 500))))
@@ -118,7 +118,7 @@ class TritonPythonModel:
                 pieces.append(text)
             return bool(sender.is_cancelled())
 
-        # Streamed inside in any case: only then is a cancellation seen before the end.
+        # Always streamed internally, so that a cancellation takes effect before the end.
         task = {**question.sampling, "prompt": question.prompt, "stream": True, "return_progress": True}
         self._server.handle_completions(task, receive)
         if failures:
@@ -132,7 +132,7 @@ class TritonPythonModel:
 
 
 def _question(request: Any) -> Question:
-    """Read a request. Raises `ValueError` with what is wrong."""
+    """Parses and validates a request. Raises `ValueError` with the reason."""
     prompt = _value(request, "text_input").decode()
     stream = bool(_value(request, "stream", False))
     exclude = _value(request, "exclude_input_in_output")
@@ -150,7 +150,7 @@ def _question(request: Any) -> Question:
 
 
 def _value(request: Any, name: str, default: Any = None) -> Any:
-    """The single value of an input tensor, or the default when the client sent none."""
+    """The single value of an input tensor, or `default` when the request lacks it."""
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     return default if tensor is None else tensor.as_numpy().reshape(-1)[0]
 
@@ -161,6 +161,6 @@ def _text_response(text: str) -> Any:
 
 
 def _fail(sender: Any, message: str, code: int) -> None:
-    """End a request with an error."""
+    """Ends a request with an error response."""
     response = pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
     sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)

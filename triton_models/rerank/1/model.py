@@ -1,4 +1,4 @@
-"""The Triton model `rerank`: how well texts answer queries (see ../config.pbtxt for the tensors)."""
+"""The Triton model `rerank`: scores how well texts answer queries (see ../config.pbtxt for the tensors)."""
 
 import sys
 from pathlib import Path
@@ -14,16 +14,16 @@ from reranker import Reranker
 
 
 class TritonPythonModel:
-    """Answers each request on its own: one request has all the texts of its query."""
+    """Processes each request separately, as one request contains all texts of its query."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the model: on the GPU that Triton chose, or on the CPU."""
+        """Loads the model on the GPU that Triton chose, or on the CPU."""
         on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
         device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
         self._reranker = Reranker(model_files.rerank_model(), device)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """One response per request; a request that cannot be read fails alone."""
+        """Returns one response per request; an invalid request fails without affecting the others."""
         return [self._response(request) for request in requests]
 
     def _response(self, request: Any) -> Any:

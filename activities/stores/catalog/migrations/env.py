@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the catalogue, or prints their SQL (``--sql``)."""
+"""Alembic's entry point: runs the migrations on the catalogue, or prints their SQL (``--sql``)."""
 
 from __future__ import annotations
 

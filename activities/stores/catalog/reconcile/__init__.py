@@ -1,1 +1,1 @@
-"""Queries by which Reconcile finds and repairs what disagrees."""
+"""Queries with which Reconcile finds and repairs discrepancies."""

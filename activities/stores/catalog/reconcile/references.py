@@ -1,4 +1,4 @@
-"""What the catalogue stands on: which rows of Milvus and which blobs it refers to, and what nobody does."""
+"""References of the catalogue to Milvus collections, Milvus rows and blobs."""
 
 from __future__ import annotations
 
@@ -32,32 +32,35 @@ PAGE = 1000
 
 
 class References:
-    """What must be there because the catalogue refers to it."""
+    """What other stores must hold because the catalogue refers to it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def generations(self, after: str, limit: int) -> list[tuple[str, list[Generation]]]:
-        """(knowledge base, its index generations, the live one first), by id, of those that are not deleted."""
+        """Pairs (knowledge base id, its index generations, live one first), ordered by id, after the id ``after``.
+
+        Deleted knowledge bases are left out.
+        """
         query = select(KnowledgeBaseRow.id, KnowledgeBaseRow.generation).where(
             KnowledgeBaseRow.id > after, KnowledgeBaseRow.deleted_at.is_(None)
         )
         async with self._engine.read() as session:
-            found = []
+            result = []
             for id, live in list(await session.execute(query.order_by(KnowledgeBaseRow.id).limit(limit))):
                 rows = await session.scalars(select(GenerationRow).where(GenerationRow.knowledge_base_id == id))
                 ordered = sorted(rows, key=lambda row: (row.generation != live, row.generation))
-                found.append((id, [generation_record(row) for row in ordered]))
-            return found
+                result.append((id, [generation_record(row) for row in ordered]))
+            return result
 
     async def collections(self) -> tuple[set[str], set[str]]:
-        """All collections that the catalogue knows, and the ids of all knowledge bases that it ever had."""
+        """Names of the collections of all generations, and ids of all knowledge bases, including deleted ones."""
         async with self._engine.read() as session:
             collections = set(await session.scalars(select(GenerationRow.collection)))
             return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
 
     async def live_versions(self, generation: Generation) -> AsyncIterator[list[LiveVersion]]:
-        """The live versions of a generation's knowledge base, as they are in it, in pages."""
+        """Yields the live versions of a generation's knowledge base, with their data in the generation, in pages."""
         after = ""
         while True:
             query = _live(generation).where(DocumentRow.id > after).order_by(DocumentRow.id).limit(PAGE)
@@ -69,9 +72,9 @@ class References:
             after = page[-1].document_id
 
     async def live_version(self, generation: Generation, document_id: str) -> LiveVersion | None:
-        """A document's live version now, as it is in a generation."""
-        found = await self._live_versions(_live(generation).where(DocumentRow.id == document_id))
-        return found[0] if found else None
+        """A document's current live version, with its data in a generation; None if it has no live version."""
+        versions = await self._live_versions(_live(generation).where(DocumentRow.id == document_id))
+        return versions[0] if versions else None
 
     async def _live_versions(self, query: Select[VersionRow, str, IndexedVersionRow | None]) -> list[LiveVersion]:
         async with self._engine.read() as session:
@@ -89,37 +92,40 @@ class References:
             ]
 
     async def contents(self, hashes: Collection[str]) -> set[str]:
-        """Those of the contents (SHA-256) that a document, also a deleted one, or an active archive stands on."""
+        """The contents (SHA-256) among ``hashes`` that a document, also a deleted one, or an active batch uses."""
         versions = select(VersionRow.sha256).where(VersionRow.sha256.in_(list(hashes))).distinct()
         archives = select(BatchRow.archive_sha256).where(
             BatchRow.archive_sha256.in_(list(hashes)), BatchRow.state.in_(ACTIVE)
         )
         async with self._engine.read() as session:
-            return set(await session.scalars(versions)) | {each for each in await session.scalars(archives) if each}
+            return set(await session.scalars(versions)) | {
+                sha256 for sha256 in await session.scalars(archives) if sha256
+            }
 
     async def derived(self) -> tuple[set[str], set[str]]:
-        """Digests of all keys of parsed pages, and of chunks in any generation, that versions name."""
+        """Digests of all blob keys that versions refer to: of parsed documents, and of chunks in any generation."""
         parsed = await self._digests(VersionRow.parsed_key, VersionRow)
         return parsed, await self._digests(IndexedVersionRow.chunks_key, IndexedVersionRow)
 
     async def _digests(
         self, key: InstrumentedAttribute[str | None] | InstrumentedAttribute[str], table: type[Table]
     ) -> set[str]:
-        """Digests of all keys in a column, read in pages by the primary key."""
-        found: set[str] = set()
-        place = inspect(table).primary_key
-        query = select(key, *place).order_by(*place).limit(PAGE)
+        """Digests of all keys in a column, read in pages ordered by the primary key."""
+        digests: set[str] = set()
+        primary_key = inspect(table).primary_key
+        query = select(key, *primary_key).order_by(*primary_key).limit(PAGE)
         after: Sequence[Any] = ()
         while True:
             async with self._engine.read() as session:
-                rows = (await session.execute(query.where(tuple_(*place) > tuple_(*after)) if after else query)).all()
-            found.update(digest(row[0]) for row in rows if row[0])
+                page = query.where(tuple_(*primary_key) > tuple_(*after)) if after else query
+                rows = (await session.execute(page)).all()
+            digests.update(digest(row[0]) for row in rows if row[0])
             if len(rows) < PAGE:
-                return found
+                return digests
             after = rows[-1][1:]
 
     async def questions(self, ids: Collection[str]) -> set[str]:
-        """Those of the questions that are there, in a conversation that was not deleted."""
+        """The questions among ``ids`` that exist in a conversation that is not deleted."""
         query = (
             select(QuestionRow.id)
             .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
@@ -129,7 +135,10 @@ class References:
             return set(await session.scalars(query))
 
     async def abandoned_removals(self, holder: str) -> list[str]:
-        """Contents whose removal was begun by nobody that is there any more (or by ``holder``), now ``holder``'s."""
+        """Takes over the locks of abandoned removals for ``holder``; returns the contents (SHA-256).
+
+        A removal is abandoned if its holder is not the id of an existing document.
+        """
         query = (
             select(ContentRow)
             .outerjoin(DocumentRow, DocumentRow.id == ContentRow.removing_by)
@@ -142,7 +151,7 @@ class References:
             return [row.sha256 for row in rows]
 
     async def note_reconcile(self, id: str, actor: str, detail: dict[str, object]) -> None:
-        """Write into the audit trail what a comparison came to."""
+        """Records the result of a reconciliation in the audit trail."""
         async with self._engine.write() as session:
             session.audit(actor, "reconcile.finish", None, id, **detail)
 

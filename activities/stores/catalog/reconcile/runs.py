@@ -1,4 +1,4 @@
-"""What does not go on by itself: pending versions and batches, deletions; found, and put back in line."""
+"""Finds pending versions, batches and deletions that may have lost their run, and requeues them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
 class StalledRuns:
-    """What the catalogue knows of work that may have lost its run. ``before``: what is younger is left alone."""
+    """Work that may have lost its run; ``before`` excludes rows that changed later."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def versions(self, after: tuple[str, int], limit: int, before: datetime) -> list[PendingVersion]:
-        """Pending versions that should have a run, in order, those after (document, version).
+        """Pending versions that should have a run, ordered by (document, version), after the pair ``after``.
 
-        Left out is what waits to be started: by the dispatcher, by its batch, or by the person who paused it.
+        Excludes versions that wait for the dispatcher, for their batch, or for a user to resume them.
         """
         waits = and_(
             VersionRow.dispatched_at.is_(None),
@@ -54,7 +54,7 @@ class StalledRuns:
         return await self._versions(query, limit)
 
     async def versions_of(self, batch_id: str, after: tuple[str, int], limit: int) -> list[PendingVersion]:
-        """Pending versions that a batch has begun."""
+        """Pending versions that the batch has started, ordered by (document, version), after the pair ``after``."""
         query = _pending(now()).where(
             VersionRow.batch_id == batch_id,
             VersionRow.batch_page.is_not(None),
@@ -81,9 +81,10 @@ class StalledRuns:
     async def return_to_queue(
         self, version: PendingVersion, *, by_dispatcher: bool = True, change: bool = True
     ) -> bool:
-        """Put a version back in line, unless anything has happened to it since; whether it was still so.
+        """Requeues a version if it is unchanged since it was read; whether it was unchanged.
 
-        ``by_dispatcher`` leaves it to the dispatcher (a paused one stays paused), otherwise its batch starts it.
+        With ``by_dispatcher`` the dispatcher starts it (a paused version stays paused), otherwise its batch. ``change``
+        False only checks.
         """
         if not change:
             same = select(VersionRow.version).where(transitions.is_as_read(version))
@@ -92,11 +93,11 @@ class StalledRuns:
         return await self._changed(transitions.return_to_queue(version, by_dispatcher=by_dispatcher))
 
     async def ingest_again(self, document_id: str, version: int) -> bool:
-        """Put a live version back in line, to be made anew from its original; whether it was still live."""
+        """Requeues a live version, to be ingested again from its original; whether it was still live."""
         return await self._changed(transitions.ingest_again(document_id, version))
 
     async def batches(self, after: str, limit: int, before: datetime) -> list[StalledBatch]:
-        """Active batches that were started, by id."""
+        """Active batches that were started, ordered by id, after the id ``after``."""
         query = (
             select(BatchRow)
             .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
@@ -113,13 +114,13 @@ class StalledRuns:
             return [StalledBatch(id=row.id, name=row.name, updated_at=row.updated_at) for row in rows]
 
     async def return_batch_to_queue(self, batch: StalledBatch) -> bool:
-        """Let the dispatcher start a batch again, unless anything has happened to it since; whether it was so."""
+        """Requeues a batch for the dispatcher if it is unchanged since it was read; whether it was requeued."""
         same = (BatchRow.id == batch.id) & (BatchRow.updated_at == batch.updated_at) & BatchRow.state.in_(ACTIVE)
         change = update(BatchRow).where(same).values(state="queued", dispatched_at=None, updated_at=now())
         return await self._changed(change)
 
     async def batch_states(self, ids: Collection[str]) -> dict[str, tuple[BatchState, datetime]]:
-        """State, and when it last changed, of those of the batches that are there."""
+        """State and time of the last change, by id, of the existing batches among ``ids``."""
         query = (
             select(BatchRow.id, BatchRow.state, BatchRow.updated_at)
             .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
@@ -129,7 +130,7 @@ class StalledRuns:
             return {id: (msgspec.convert(state, BatchState), at) for id, state, at in await session.execute(query)}
 
     async def version_statuses(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionStatus]:
-        """What the catalogue says of those of the (document, version) that are there."""
+        """The status of the existing versions among these (document, version)."""
         live = aliased(VersionRow)
         query = (
             select(VersionRow, DocumentRow.live_version, DocumentRow.deleted_at, live.published_at)
@@ -149,7 +150,10 @@ class StalledRuns:
             }
 
     async def deleted_documents(self, after: str, limit: int, before: datetime) -> list[DeletedDocument]:
-        """Documents that are deleted and not removed, by id; those of a deleted knowledge base go with it."""
+        """Deleted documents that are not removed yet, ordered by id, after the id ``after``.
+
+        Excludes documents of deleted knowledge bases, which are removed with the knowledge base.
+        """
         query = (
             select(DocumentRow, KnowledgeBaseRow.name)
             .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
@@ -168,7 +172,7 @@ class StalledRuns:
             ]
 
     async def deleted_knowledge_bases(self, before: datetime) -> list[DeletedKnowledgeBase]:
-        """All that are deleted; their rows stay, ``has_documents`` tells whether there is more."""
+        """All deleted knowledge bases; their rows are never removed."""
         documents = select(DocumentRow.id).where(DocumentRow.knowledge_base_id == KnowledgeBaseRow.id).exists()
         query = select(KnowledgeBaseRow, documents).where(KnowledgeBaseRow.deleted_at < before)
         async with self._engine.read() as session:

@@ -1,4 +1,4 @@
-"""How an answer came about, and how a knowledge base wants its answers"""
+"""Provenance of answers, and answer settings of knowledge bases"""
 
 from __future__ import annotations
 

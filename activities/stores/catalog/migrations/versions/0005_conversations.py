@@ -1,4 +1,4 @@
-"""Conversations as rows of their own, and what people thought of answers"""
+"""Conversations as rows of their own, and feedback on answers"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-#: Every question has a conversation already, by its id: the first one gives it its title.
+#: Every question already has a conversation id; the first question of a conversation becomes its title.
 BEGUN = """
 INSERT INTO conversations (id, knowledge_base_id, title, listed, actor, created_at, updated_at)
 SELECT first.conversation_id, first.knowledge_base_id, substr(first.question, 1, 80), TRUE, first.actor,

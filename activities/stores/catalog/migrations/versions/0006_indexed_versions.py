@@ -1,4 +1,4 @@
-"""What a version is in each index generation, instead of in the only one"""
+"""Chunks and vectors of a version for each index generation, instead of for a single one"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-#: All that was written so far is in the live generation.
+#: All existing data belongs to the live generation.
 INDEXED = """
 INSERT INTO indexed_versions (document_id, version, generation, chunks_key, vectors_key, rows, created_at)
 SELECT versions.document_id, versions.version, knowledge_bases.generation, versions.chunks_key,
@@ -21,7 +21,7 @@ JOIN knowledge_bases ON knowledge_bases.id = documents.knowledge_base_id
 WHERE versions.chunks_key IS NOT NULL
 """
 
-#: One column of the live generation's rows, back in the versions.
+#: Copies one column of the live generation's rows back to ``versions`` (downgrade).
 BACK = """
 UPDATE versions SET {column} = (
     SELECT indexed_versions.{column} FROM indexed_versions

@@ -1,0 +1,17 @@
+"""Paths of the API, whatever names have in them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+PREFIX = "/api/v1"
+
+
+def segment(name: str) -> str:
+    """A name or id as one segment of a path, whatever a person typed."""
+    return quote(name, safe="")
+
+
+def at(*names: str) -> str:
+    """The path of one thing below ``PREFIX``."""
+    return "".join(f"/{segment(name)}" for name in names)

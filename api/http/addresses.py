@@ -1,0 +1,40 @@
+"""Addresses that answers contain: where a job's state is, and where its events are streamed."""
+
+from __future__ import annotations
+
+PREFIX = "/api/v1"
+
+
+def document_status(document_id: str) -> str:
+    """The state of a document's indexing job."""
+    return f"{PREFIX}/documents/{document_id}/status"
+
+
+def document_events(document_id: str) -> str:
+    """The states of a document's indexing job as they come."""
+    return f"{PREFIX}/documents/{document_id}/events"
+
+
+def batch(batch_id: str) -> str:
+    """A batch with its state."""
+    return f"{PREFIX}/batches/{batch_id}"
+
+
+def batch_events(batch_id: str) -> str:
+    """The states of a batch as they come."""
+    return f"{PREFIX}/batches/{batch_id}/events"
+
+
+def question(question_id: str) -> str:
+    """A question with its answer."""
+    return f"{PREFIX}/questions/{question_id}"
+
+
+def question_events(question_id: str) -> str:
+    """A question's answer as it is written."""
+    return f"{PREFIX}/questions/{question_id}/events"
+
+
+def reconciliation(reconcile_id: str) -> str:
+    """A comparison of all stores, with its report."""
+    return f"{PREFIX}/reconcile/{reconcile_id}"
