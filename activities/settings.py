@@ -319,7 +319,9 @@ def _connection(variables: dict[str, str]) -> ClientConnectConfig:
     try:
         return profile.to_client_connect_config()
     except OSError as exc:
-        raise SettingsError(key="TEMPORAL_TLS_…_PATH", value=str(exc.filename), problem=str(exc.strerror)) from exc
+        path = str(exc.filename)
+        shown = "…" if "-----BEGIN" in path else path  # a key that was pasted where its path belongs
+        raise SettingsError(key="TEMPORAL_TLS_…_PATH", value=shown, problem=str(exc.strerror)) from None
 
 
 def _check(key: str, value: str, path: tuple[str, ...]) -> None:

@@ -44,6 +44,8 @@ AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
+Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
+
 READS = needs("reader", "document")
 CONTROLS = needs("contributor", "document", also=("operator",))
 
@@ -151,7 +153,7 @@ class DocumentController(Controller):
 
     @get("/chunks", access=READS, summary="List the passages of a document's live version")
     async def chunks(
-        self, document: Document, catalog: Catalog, blobs: Blobs, cursor: int = 0, limit: Limit = 100
+        self, document: Document, catalog: Catalog, blobs: Blobs, cursor: Offset = 0, limit: Limit = 100
     ) -> Page[ChunkInfo]:
         indexed = await catalog.documents.indexed(document.id, document.version)
         chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []

@@ -33,7 +33,7 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
         """The key's owner. Raises Unauthenticated."""
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-        if not key and connection.scope["type"] is ScopeType.WEBSOCKET:
+        if not key and connection.scope["type"] == ScopeType.WEBSOCKET:
             scheme, key = "bearer", _key_of_subprotocol(connection)
         principal = await connection.app.state.principal_of(key.strip()) if scheme.lower() == "bearer" and key else None
         if principal is None:

@@ -27,7 +27,7 @@ from activities.errors import (
     Unauthenticated,
     UploadTooLarge,
 )
-from activities.phrases import Bilingual
+from activities.phrases import Bilingual, Phrase
 from activities.validation import explain
 from api.http.language import language_of
 
@@ -174,6 +174,11 @@ def _refusal(request: Request[Any, Any, Any], status: HTTPStatus, detail: str) -
 def _validation_detail(exc: HTTPException, language: Language) -> str:
     """The invalid fields with their errors, or the error of the whole body, in one language."""
     fields = [item for item in exc.extra if isinstance(item, dict)] if isinstance(exc.extra, list) else []
+    # Litestar reports what it has not filled in yet, such as the parameters of the path, as a KeyError's text.
+    missing = [item for item in fields if item.get("message") == repr(item.get("key"))]
+    fields = [item for item in fields if item not in missing]
+    if not fields and any(item.get("key") == "data" for item in missing):
+        return Phrase.CUT_JSON.render(language)
     colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
     parts = [
         f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 
-from activities.errors import NotFound
+from activities.errors import InvalidRequest, NotFound
+from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import AuditEvent
 from activities.stores.catalog.tables import AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow
@@ -111,7 +112,12 @@ def _matching(
     if action:
         has_prefix = AuditRow.action.startswith(f"{action}.", autoescape=True)
         query = query.where((AuditRow.action == action) | has_prefix)
-    return query.where(AuditRow.at >= since) if since else query
+    if since is None:
+        return query
+    try:
+        return query.where(AuditRow.at >= since.astimezone(UTC) if since.tzinfo else since)
+    except OverflowError as exc:
+        raise InvalidRequest(detail=Phrase.NOT_A_TIME, value=since.isoformat()) from exc
 
 
 def _event(row: AuditRow, knowledge_base: str | None) -> AuditEvent:

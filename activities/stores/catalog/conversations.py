@@ -103,7 +103,10 @@ def _position(cursor: str) -> tuple[datetime, str]:
     match = _CURSOR.fullmatch(cursor)
     if match is None:
         raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR)
-    return _EPOCH + timedelta(microseconds=int(match[1])), match[2]
+    try:
+        return _EPOCH + timedelta(microseconds=int(match[1])), match[2]
+    except OverflowError as exc:
+        raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR) from exc
 
 
 def _owned(owner: str) -> Select[ConversationRow, str, int]:

@@ -177,12 +177,16 @@ class IsolatedApi:
         async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=30) as client:
             return await client.request(method, path.format_map(ids), **sent)
 
-    async def socket(self, key: str | None, path: str) -> str:
+    async def socket(self, key: str | None, path: str, *, as_subprotocol: bool = False) -> str:
         """The type of the first message on a socket: accepted or closed."""
+        offered = f"holdfast, holdfast.key.{key}" if as_subprotocol else ""
+        header = (
+            (b"sec-websocket-protocol", offered.encode()) if offered else (b"authorization", f"Bearer {key}".encode())
+        )
         got: list[Message] = []
         scope: Any = {
             "type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "",
-            "headers": [(b"authorization", f"Bearer {key}".encode())] if key else [], "subprotocols": [],
+            "headers": [header] if key else [], "subprotocols": offered.split(", ") if offered else [],
             "scheme": "ws", "server": ("holdfast", 80), "client": ("test", 1), "http_version": "1.1", "extensions": {},
             "asgi": {"version": "3.0", "spec_version": "2.3"},
         }  # fmt: skip
@@ -302,6 +306,47 @@ def test_a_handler_gets_only_authorised_records(app: Litestar) -> None:
 
 
 # --- decisions -------------------------------------------------------------------------------------
+
+
+async def test_a_browser_offers_its_key_as_a_subprotocol(isolated_api: IsolatedApi) -> None:
+    """Browsers cannot set headers of a WebSocket; a key that is not known is refused all the same."""
+    path = "/api/v1/documents/{document_id}/ws".format_map(isolated_api.ids["reader"])
+    assert await isolated_api.socket(isolated_api.keys["reader"], path, as_subprotocol=True) == "websocket.accept"
+    assert await isolated_api.socket("holdfast_unknown", path, as_subprotocol=True) == "websocket.close"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("/api/v1/knowledge-bases/{kb}/search", b'{"query": 5}', "`query`: expected `str`, got `int`"),
+        ("/api/v1/knowledge-bases/{kb}/search", b"", "the JSON is empty or cut off"),
+    ],
+)
+async def test_only_what_is_wrong_is_named(isolated_api: IsolatedApi, path: str, body: bytes, detail: str) -> None:
+    """A valid parameter of the path is not blamed for an invalid body."""
+    headers = {"Authorization": f"Bearer {isolated_api.keys['reader']}", "Content-Type": "application/json"}
+    transport = httpx.ASGITransport(isolated_api.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", headers=headers) as client:
+        answer = await client.post(path.format_map(isolated_api.ids["reader"]), content=body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == f"The request is not valid: {detail}"
+
+
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [
+        ("auditor", "/api/v1/audit/events?since=0001-01-01T00:00:00%2B14:00"),
+        ("auditor", "/api/v1/audit/events?since=9999-12-31T23:59:59-14:00"),
+        ("reader", f"/api/v1/conversations?cursor=999999999999999999-{'0' * 32}"),
+        ("reader", "/api/v1/documents/{document_id}/chunks?cursor=-1"),
+    ],
+)
+async def test_values_out_of_range_are_bad_requests(isolated_api: IsolatedApi, role: str, path: str) -> None:
+    """A time or a position that cannot exist is refused with 400."""
+    headers = {"Authorization": f"Bearer {isolated_api.keys[role]}"}
+    transport = httpx.ASGITransport(isolated_api.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", headers=headers) as client:
+        assert (await client.get(path.format_map(isolated_api.ids[role]))).status_code == 400
 
 
 @pytest.mark.parametrize("role", ROLES)
