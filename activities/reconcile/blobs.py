@@ -41,11 +41,11 @@ class BlobRepairActivities:
     @heartbeating
     async def repair_blobs(self, input: ScanInput) -> ScanResult:
         """Finds, and with ``repair`` deletes, unreferenced originals, derived blobs and sources of questions."""
-        found, since = Discrepancies(), older_than(input.grace_seconds)
+        discrepancies, since = Discrepancies(), older_than(input.grace_seconds)
         holder = (activity.info().workflow_run_id or "").replace("-", "")
         if input.repair and await _is_alone():
             for sha256 in await self._catalog.references.abandoned_removals(holder):
-                await self._remove(sha256, holder, found)  # begun by a run that ended during the removal
+                await self._remove(sha256, holder, discrepancies)  # begun by a run that ended during the removal
         seen: set[str] = set()
         for kind in ("originals", "parsed"):
             async for keys in self._old(kind, since):
@@ -53,14 +53,14 @@ class BlobRepairActivities:
                 used = await self._catalog.references.contents(names)
                 for sha256 in names.keys() - used:
                     seen.add(sha256)
-                    await self._remove_content(sha256, names[sha256], holder, input.repair, found)
-        await self._remove_derived(since, input.repair, found)
+                    await self._remove_content(sha256, names[sha256], holder, input.repair, discrepancies)
+        await self._remove_derived(since, input.repair, discrepancies)
         async for keys in self._old("questions", since):
             known = await self._catalog.references.questions({_name(key) for key in keys})
             for key in keys:
                 if _name(key) not in known:
-                    await self._delete(key, input.repair, found)
-        return ScanResult(findings=found.list())
+                    await self._delete(key, input.repair, discrepancies)
+        return ScanResult(findings=discrepancies.list())
 
     async def _old(self, prefix: str, since: datetime) -> AsyncIterator[list[str]]:
         """Keys under a prefix that were last modified before ``since``, in pages."""
@@ -70,42 +70,44 @@ class BlobRepairActivities:
             report(total)
             yield [entry.key for entry in page if entry.modified_at < since]
 
-    async def _remove_content(self, sha256: str, key: str, holder: str, repair: bool, found: Discrepancies) -> None:
+    async def _remove_content(
+        self, sha256: str, key: str, holder: str, repair: bool, discrepancies: Discrepancies
+    ) -> None:
         if not repair:
-            found.add("stray_blobs", key)
+            discrepancies.add("stray_blobs", key)
         elif not CONTENT.fullmatch(sha256):
-            await self._delete(key, repair, found)  # not a SHA-256: no upload can have this key
+            await self._delete(key, repair, discrepancies)  # not a SHA-256: no upload can have this key
         elif await self._catalog.content_locks.begin_stray_removal(sha256, holder):
-            await self._remove(sha256, holder, found)
+            await self._remove(sha256, holder, discrepancies)
 
-    async def _remove(self, sha256: str, holder: str, found: Discrepancies) -> None:
+    async def _remove(self, sha256: str, holder: str, discrepancies: Discrepancies) -> None:
         if await remove_content(self._blobs, sha256):
-            found.add("stray_blobs", original_key(sha256), mended=True)
+            discrepancies.add("stray_blobs", original_key(sha256), mended=True)
         await self._catalog.content_locks.end_removal(sha256)
 
-    async def _remove_derived(self, since: datetime, repair: bool, found: Discrepancies) -> None:
+    async def _remove_derived(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         """Removes chunks whose parsed document is gone, and vectors whose chunks are gone."""
         parsed, chunks = await self._catalog.references.derived()
         parsed |= await self._digests("parsed")
-        await self._remove_orphans("chunks", since, parsed.__contains__, repair, found)
+        await self._remove_orphans("chunks", since, parsed.__contains__, repair, discrepancies)
         chunks |= await self._digests("chunks")
-        await self._remove_orphans("vectors", since, chunks.__contains__, repair, found)
+        await self._remove_orphans("vectors", since, chunks.__contains__, repair, discrepancies)
 
     async def _digests(self, prefix: str) -> set[str]:
         return {digest(entry.key) async for page in self._blobs.entries(prefix) for entry in page}
 
     async def _remove_orphans(
-        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, found: Discrepancies
+        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, discrepancies: Discrepancies
     ) -> None:
         async for keys in self._old(prefix, since):
             for key in keys:
                 if not is_known(_name(key)) and not await self._catalog.intake.pending():
-                    await self._delete(key, repair, found)
+                    await self._delete(key, repair, discrepancies)
 
-    async def _delete(self, key: str, repair: bool, found: Discrepancies) -> None:
+    async def _delete(self, key: str, repair: bool, discrepancies: Discrepancies) -> None:
         if repair:
             await self._blobs.delete(key)
-        found.add("stray_blobs", key, mended=repair)
+        discrepancies.add("stray_blobs", key, mended=repair)
 
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:

@@ -48,36 +48,36 @@ class RowRepairActivities:
         Several installations may share one Milvus. Ids of knowledge bases are globally unique and stay in the
         catalogue forever; a collection with an unknown id therefore belongs to another installation.
         """
-        found = Discrepancies()
+        discrepancies = Discrepancies()
         existing = await self._milvus.collections()  # read first: a generation is recorded before its collection
         known, knowledge_bases = await self._catalog.references.collections()
         for name in sorted(set(existing) - known):
             if (match := COLLECTION.fullmatch(name)) is None:
                 continue
             if match[1] not in knowledge_bases:
-                found.add("foreign_collections", name)
+                discrepancies.add("foreign_collections", name)
                 continue
             if input.repair:
                 await self._milvus.drop(name)
-            found.add("unknown_collections", name, mended=input.repair)
-        return ScanResult(findings=found.list())
+            discrepancies.add("unknown_collections", name, mended=input.repair)
+        return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_rows")
     @heartbeating
     async def repair_rows(self, input: ScanInput) -> ScanResult:
         """Purges rows without a live version, and rewrites the rows of live versions with a wrong row count."""
-        found, end, after = Discrepancies(), TimeSlice(), input.after
+        discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         while page := await self._catalog.references.generations(after, PAGE):
             for after, generations in page:
                 for number, generation in enumerate(generations):
                     rows = await self._rows(generation.collection)
-                    await self._purge(generation, rows, since, input.repair, found)
+                    await self._purge(generation, rows, since, input.repair, discrepancies)
                     if number == 0:  # the live one
-                        await self._write(generation, rows, input.repair, found)
+                        await self._write(generation, rows, input.repair, discrepancies)
                 if end.is_over():
-                    return ScanResult(findings=found.list(), next=after)
-        return ScanResult(findings=found.list())
+                    return ScanResult(findings=discrepancies.list(), next=after)
+        return ScanResult(findings=discrepancies.list())
 
     async def _rows(self, collection: str) -> Rows:
         rows: Rows = Counter()
@@ -92,7 +92,7 @@ class RowRepairActivities:
     # --- rows without a version -----------------------------------------------------------------------
 
     async def _purge(
-        self, generation: Generation, rows: Rows, since: datetime, repair: bool, found: Discrepancies
+        self, generation: Generation, rows: Rows, since: datetime, repair: bool, discrepancies: Discrepancies
     ) -> None:
         keys = iter(rows)
         while page := list(islice(keys, PAGE)):
@@ -101,19 +101,25 @@ class RowRepairActivities:
                 if _is_stray(version_statuses.get(key), since) and not await is_running(
                     activity.client(), ingest_id(*key)
                 ):
-                    await self._purge_one(generation.collection, key, rows[key], since, repair, found)
+                    await self._purge_one(generation.collection, key, rows[key], since, repair, discrepancies)
 
     async def _purge_one(
-        self, collection: str, key: tuple[str, int], rows: int, since: datetime, repair: bool, found: Discrepancies
+        self,
+        collection: str,
+        key: tuple[str, int],
+        rows: int,
+        since: datetime,
+        repair: bool,
+        discrepancies: Discrepancies,
     ) -> None:
         document_id, version = key
         example = f"{collection}: {document_id} v{version}, {rows} rows"
         if not ID.fullmatch(document_id):
             await log.awarning("rows are not ours", collection=collection, document=document_id)
-            found.add("rows_without_version", example, failed=True)
+            discrepancies.add("rows_without_version", example, failed=True)
             return
         if not repair:
-            found.add("rows_without_version", example)
+            discrepancies.add("rows_without_version", example)
             return
         status = (await self._catalog.stalled_runs.version_statuses([key])).get(key)
         if not _is_stray(status, since):
@@ -121,18 +127,20 @@ class RowRepairActivities:
         await self._milvus.delete(collection, document_id, version)
         if left := await self._milvus.count(collection, document_id, version):
             raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
-        found.add("rows_without_version", example, mended=True)
+        discrepancies.add("rows_without_version", example, mended=True)
 
     # --- missing rows of live versions ----------------------------------------------------------------
 
-    async def _write(self, generation: Generation, rows: Rows, repair: bool, found: Discrepancies) -> None:
+    async def _write(self, generation: Generation, rows: Rows, repair: bool, discrepancies: Discrepancies) -> None:
         async for page in self._catalog.references.live_versions(generation):
             for done, live in enumerate(page):
                 report(done, len(page))
                 if rows[live.document_id, live.version] != live.chunks:
-                    await self._write_one(generation, live, repair, found)
+                    await self._write_one(generation, live, repair, discrepancies)
 
-    async def _write_one(self, generation: Generation, live: LiveVersion, repair: bool, found: Discrepancies) -> None:
+    async def _write_one(
+        self, generation: Generation, live: LiveVersion, repair: bool, discrepancies: Discrepancies
+    ) -> None:
         count = await self._count(generation.collection, live)
         if count == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
@@ -140,7 +148,7 @@ class RowRepairActivities:
         repaired = repair and (await self._rewrite(generation, live) or await self._ingest_again(live))
         if repair and not repaired:
             await log.awarning("a document's files are lost", document=live.document_id, version=live.version)
-        found.add("wrong_counts", example, mended=repaired, failed=repair and not repaired)
+        discrepancies.add("wrong_counts", example, mended=repaired, failed=repair and not repaired)
 
     async def _count(self, collection: str, live: LiveVersion) -> int:
         try:

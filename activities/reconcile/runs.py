@@ -51,7 +51,7 @@ class RunRepairActivities:
     @heartbeating
     async def repair_batches(self, input: ScanInput) -> ScanResult:
         """Requeues active batches without a run, together with the documents that they had started."""
-        found, end, after = Discrepancies(), TimeSlice(), input.after
+        discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         while page := await self._stalled.batches(after, PAGE, older_than(input.grace_seconds)):
             statuses = await self._statuses(batch_workflow_id(batch.id) for batch in page)
             for done, (batch, status) in enumerate(zip(page, statuses, strict=True)):
@@ -60,15 +60,15 @@ class RunRepairActivities:
                     continue
                 if input.repair:
                     await self._requeue_documents_of(batch.id)
-                    found.add(
+                    discrepancies.add(
                         "batches_without_run", batch.name, mended=await self._stalled.return_batch_to_queue(batch)
                     )
                 else:
-                    found.add("batches_without_run", batch.name)
+                    discrepancies.add("batches_without_run", batch.name)
             after = page[-1].id
             if end.is_over():
-                return ScanResult(findings=found.list(), next=after)
-        return ScanResult(findings=found.list())
+                return ScanResult(findings=discrepancies.list(), next=after)
+        return ScanResult(findings=discrepancies.list())
 
     async def _requeue_documents_of(self, batch_id: str) -> None:
         after = ("", 0)
@@ -85,7 +85,7 @@ class RunRepairActivities:
     @heartbeating
     async def repair_documents(self, input: ScanInput) -> ScanResult:
         """Requeues pending documents that have no run."""
-        found, end = Discrepancies(), TimeSlice()
+        discrepancies, end = Discrepancies(), TimeSlice()
         document, _, number = input.after.partition("/")
         after = (document, int(number or 0))
         while page := await self._stalled.versions(after, PAGE, older_than(input.grace_seconds)):
@@ -94,30 +94,34 @@ class RunRepairActivities:
                 if status is WorkflowExecutionStatus.RUNNING or (version.awaits_batch and status not in CUT_OFF):
                     continue
                 if await self._stalled.return_to_queue(version, change=input.repair):
-                    found.add("documents_without_run", f"{version.name} v{version.version}", mended=input.repair)
+                    discrepancies.add(
+                        "documents_without_run", f"{version.name} v{version.version}", mended=input.repair
+                    )
             after = (page[-1].document_id, page[-1].version)
             if end.is_over():
-                return ScanResult(findings=found.list(), next=f"{after[0]}/{after[1]}")
-        return ScanResult(findings=found.list())
+                return ScanResult(findings=discrepancies.list(), next=f"{after[0]}/{after[1]}")
+        return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_runs")
     @heartbeating
     async def repair_runs(self, input: ScanInput) -> ScanResult:
         """Cancels runs of documents and batches that are removed, deleted or finished."""
-        found, since, seen = Discrepancies(), older_than(input.grace_seconds), 0
+        discrepancies, since, seen = Discrepancies(), older_than(input.grace_seconds), 0
         query = f"WorkflowType IN ('{INGEST_DOCUMENT}', '{INGEST_BATCH}') AND ExecutionStatus = 'Running'"
         page: list[str] = []
         async with temporal.translated():
             async for run in activity.client().list_workflows(query, page_size=PAGE):
                 page += [run.id] if _is_old(run, since) else []
                 if len(page) == PAGE:
-                    await self._cancel_orphaned(page, since, input.repair, found)
+                    await self._cancel_orphaned(page, since, input.repair, discrepancies)
                     seen, page = seen + PAGE, []
                     report(seen)
-        await self._cancel_orphaned(page, since, input.repair, found)
-        return ScanResult(findings=found.list())
+        await self._cancel_orphaned(page, since, input.repair, discrepancies)
+        return ScanResult(findings=discrepancies.list())
 
-    async def _cancel_orphaned(self, ids: list[str], since: datetime, repair: bool, found: Discrepancies) -> None:
+    async def _cancel_orphaned(
+        self, ids: list[str], since: datetime, repair: bool, discrepancies: Discrepancies
+    ) -> None:
         versions = {id: version for id in ids if (version := parse_ingest_id(id)) is not None}
         batches = {id: batch for id in ids if (batch := parse_batch_workflow_id(id)) is not None}
         statuses = await self._stalled.version_statuses(versions.values())
@@ -132,7 +136,7 @@ class RunRepairActivities:
             else:
                 continue
             if orphaned and await self._cancel(id, repair):
-                found.add("runs_without_document", id, mended=repair)
+                discrepancies.add("runs_without_document", id, mended=repair)
 
     async def _cancel(self, id: str, repair: bool) -> bool:
         """Cancels a run if ``repair``; False when it has ended, or is cleaning up and about to complete."""
@@ -149,10 +153,10 @@ class RunRepairActivities:
     @heartbeating
     async def repair_deletions(self, input: ScanInput) -> ScanResult:
         """Starts the workflows of unfinished deletions that have no run."""
-        found, end, after = Discrepancies(), TimeSlice(), input.after
+        discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         if not after:
-            await self._delete_knowledge_bases(since, input.repair, found)
+            await self._delete_knowledge_bases(since, input.repair, discrepancies)
         while page := await self._stalled.deleted_documents(after, PAGE, since):
             statuses = await self._statuses(delete_id(document.id) for document in page)
             for done, (document, status) in enumerate(zip(page, statuses, strict=True)):
@@ -160,13 +164,13 @@ class RunRepairActivities:
                 if status is not WorkflowExecutionStatus.RUNNING:
                     if input.repair:
                         await _delete_document(activity.client(), document)
-                    found.add("unfinished_deletions", document.name, mended=input.repair)
+                    discrepancies.add("unfinished_deletions", document.name, mended=input.repair)
             after = page[-1].id
             if end.is_over():
-                return ScanResult(findings=found.list(), next=after)
-        return ScanResult(findings=found.list())
+                return ScanResult(findings=discrepancies.list(), next=after)
+        return ScanResult(findings=discrepancies.list())
 
-    async def _delete_knowledge_bases(self, since: datetime, repair: bool, found: Discrepancies) -> None:
+    async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         collections = set(await self._milvus.collections())
         for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
             generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)
@@ -176,7 +180,7 @@ class RunRepairActivities:
             if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
                 if repair:
                     await _delete_knowledge_base(activity.client(), knowledge_base)
-                found.add("unfinished_deletions", knowledge_base.name, mended=repair)
+                discrepancies.add("unfinished_deletions", knowledge_base.name, mended=repair)
 
     async def _with_status(
         self, versions: list[PendingVersion]

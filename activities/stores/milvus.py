@@ -170,27 +170,27 @@ class Milvus:
             return
         data = [msgspec.structs.asdict(row) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
         async with self._call(collection) as client:
-            found = await client.query(
+            result = await client.query(
                 collection,
                 filter=_one_of("id", (row.id for row in rows), ROW_ID),
                 output_fields=["count(*)"],
                 consistency_level="Strong",
                 retry_times=0,
             )
-            write = client.upsert if found[0]["count(*)"] else client.insert
+            write = client.upsert if result[0]["count(*)"] else client.insert
             await write(collection, data, retry_times=0)
 
     async def count(self, collection: str, document_id: str | None = None, version: int | None = None) -> int:
         """The number of rows of the whole collection, a document or one of its versions."""
         async with self._call(collection) as client:
-            found = await client.query(
+            result = await client.query(
                 collection,
                 filter=_filter(document_id, version),
                 output_fields=["count(*)"],
                 consistency_level="Strong",
                 retry_times=0,
             )
-        return int(found[0]["count(*)"]) if found else 0
+        return int(result[0]["count(*)"]) if result else 0
 
     async def delete(self, collection: str, document_id: str, version: int | None = None) -> None:
         """Deletes the rows of a document, or of one of its versions."""
@@ -211,7 +211,7 @@ class Milvus:
         after = ""
         while True:
             async with self._call(collection) as client:
-                found = await client.query(
+                result = await client.query(
                     collection,
                     filter=f'id > "{after}"' if after else "",
                     output_fields=["document_id", "version"],
@@ -221,9 +221,9 @@ class Milvus:
                     reduce_stop_for_best="True",
                     retry_times=0,
                 )
-            ours = [row for row in found if ROW_ID.fullmatch(row["id"])]
+            ours = [row for row in result if ROW_ID.fullmatch(row["id"])]
             yield Counter((str(row["document_id"]), int(row["version"])) for row in ours)
-            if len(found) < SCAN_PAGE or not ours:
+            if len(result) < SCAN_PAGE or not ours:
                 return
             after = ours[-1]["id"]
 
@@ -232,13 +232,13 @@ class Milvus:
         if not ids:
             return {}
         async with self._call(collection) as client:
-            found = await client.query(
+            result = await client.query(
                 collection,
                 filter=_one_of("id", ids, ROW_ID),
                 output_fields=OUTPUT_FIELDS,
                 retry_times=0,
             )
-        return {row["id"]: msgspec.convert(row, Row) for row in found}
+        return {row["id"]: msgspec.convert(row, Row) for row in result}
 
     async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
         """The nearest rows of ``scope`` by cosine similarity to ``vector``, shape (dimension,), best first."""
@@ -265,7 +265,7 @@ class Milvus:
     async def _search_once(self, collection: str, query: Any, field: str, limit: int, expression: str) -> list[Hit]:
         try:
             async with self._call(collection) as client:
-                found = await client.search(
+                result = await client.search(
                     collection,
                     [query],
                     anns_field=field,
@@ -280,7 +280,7 @@ class Milvus:
             raise
         return [
             Hit(row=msgspec.convert({"id": hit["id"], **hit["entity"]}, Row), score=float(hit["distance"]))
-            for hit in (found[0] if found else [])
+            for hit in (result[0] if result else [])
         ]
 
     @asynccontextmanager

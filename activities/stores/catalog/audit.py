@@ -115,9 +115,10 @@ def _matching(
     if since is None:
         return query
     try:
-        return query.where(AuditRow.at >= since.astimezone(UTC) if since.tzinfo else since)
+        moment = since.astimezone(UTC) if since.tzinfo else since
     except OverflowError as exc:
         raise InvalidRequest(detail=Phrase.NOT_A_TIME, value=since.isoformat()) from exc
+    return query.where(AuditRow.at >= moment)
 
 
 def _event(row: AuditRow, knowledge_base: str | None) -> AuditEvent:
