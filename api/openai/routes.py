@@ -109,7 +109,7 @@ async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise Canceled()  # nobody reads it any more
+            raise Canceled()  # the client has left
         return working.result()
     finally:
         working.cancel()

@@ -100,7 +100,7 @@ class SearchResponse(Schema, frozen=True):
 
 
 class AskRequest(Request, frozen=True):
-    """``listed`` is False for questions whose conversation nobody wants to see in a list (an evaluation's)."""
+    """``listed`` is False for questions whose conversation stays out of lists (an evaluation's)."""
 
     question: Annotated[str, Meta(min_length=1)]
     conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
