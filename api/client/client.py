@@ -21,7 +21,7 @@ from httpx_sse import SSEError, aconnect_sse
 
 from activities.errors import Language
 from api.client import local_env
-from api.client.paths import PREFIX, segment
+from api.client.paths import segment
 from api.client.problems import Problem
 from api.client.resources import (
     Audit,
@@ -32,6 +32,7 @@ from api.client.resources import (
     Questions,
     Reconciliations,
 )
+from api.http.addresses import PREFIX
 
 RECONNECT_SECONDS = 30.0
 """How long a stream of events may be unreachable before its reader gives up."""

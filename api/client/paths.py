@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-PREFIX = "/api/v1"
-
 
 def segment(name: str) -> str:
     """A name or id as one segment of a path, whatever a person typed."""
@@ -13,5 +11,5 @@ def segment(name: str) -> str:
 
 
 def at(*names: str) -> str:
-    """The path of one thing below ``PREFIX``."""
+    """The path of one thing below the API's prefix (``api.http.addresses.PREFIX``)."""
     return "".join(f"/{segment(name)}" for name in names)

@@ -18,10 +18,11 @@ from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
 from api.audit.schemas import AuditEventInfo
 from api.batches.schemas import BatchInfo
-from api.client.paths import PREFIX, at
+from api.client.paths import at
 from api.client.problems import Problem
 from api.conversations.schemas import ConversationDetail, ConversationInfo
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, UploadAccepted
+from api.http.addresses import PREFIX
 from api.http.schemas import JobAccepted, JobStateInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.maintenance.schemas import ReconcileInfo

@@ -26,7 +26,7 @@ from activities.answering.generation import within_budget
 from activities.answering.prompts import build_prompt, sampling
 from activities.retrieval.retriever import PASSAGES
 from activities.text.sentences import sentences
-from api.client.client import PREFIX
+from api.http.addresses import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say
 from tests.bench.shelf import Document, Shelf

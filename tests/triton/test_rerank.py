@@ -12,7 +12,7 @@ import pytest
 
 from activities.errors import ModelError, TritonUnavailable
 from activities.stores.triton import RERANK_BATCH, RERANK_MODEL, Triton
-from api.client.client import PREFIX
+from api.http.addresses import PREFIX
 from tests.conftest import Platform, finished, running_platform, upload
 from tests.triton.conftest import ROOT, TritonPython
 
