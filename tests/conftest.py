@@ -97,8 +97,10 @@ def _environ(data: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_platform(data: Path, **more: str) -> Iterator[Platform]:
+def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platform]:
     """`holdfast up` in its own folder, on free ports; stopped at the end, and its exit status checked.
+
+    ``arguments`` are those of the command, ``more`` its environment's.
 
     In its own session too: its background work yields to its own answers, not to other tests.
     """
@@ -106,7 +108,7 @@ def running_platform(data: Path, **more: str) -> Iterator[Platform]:
     log = data / "up.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "up", "--json"],
+            [sys.executable, "-m", "api.cli", "up", "--json", *arguments],
             env=environ,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -10,13 +10,18 @@ from collections import Counter
 import msgspec
 
 from activities.contracts.documents import Chunk
+from activities.contracts.stages import ACTIVE
 from activities.ingest.embed import GROUP
 from activities.runtime.temporal import connect
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document
 from activities.stores.milvus import Milvus
-from tests.chaos.run import Run, Upload
+from tests.chaos.clients import KNOWLEDGE_BASE, Upload
+from tests.chaos.run import Run
+
+UNDER_WAY_SECONDS = 5
+"""A step that publishes while a cancel is being accepted can no longer be stopped."""
 
 
 class Discrepancies(msgspec.Struct):
@@ -32,16 +37,20 @@ class Discrepancies(msgspec.Struct):
 
 async def audit(run: Run) -> Discrepancies:
     """Check every store."""
-    settings = run.platform.settings
+    settings = run.site.platforms[0].settings
     catalog, blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
     milvus = Milvus(settings.milvus.uri, settings.milvus.token)
     try:
-        knowledge_base = await catalog.knowledge_bases.get("chaos")
+        knowledge_base = await catalog.knowledge_bases.get(KNOWLEDGE_BASE)
         documents = {each.id: each for each in await catalog.documents.page(knowledge_base.id, None, None, 100_000)}
         findings = Discrepancies(len(documents), dict(Counter(d.state for d in documents.values())), 0, 0, 0)
         broken = findings.broken
-        for upload in run.accepted:
-            broken += _fate(upload, documents.get(upload.document_id), run)
+        broken += run.people.broken
+        broken += [f"{each}: nobody worked on it for minutes" for each in sorted(run.stranded.left)]
+        published = await _published(catalog)
+        for upload in run.people.accepted:
+            broken += _fate(upload, documents.get(upload.document_id), published)
+        broken += await _batches_left(catalog, run)
         broken += await _runs_left(run)
         generation = await catalog.knowledge_bases.generation(knowledge_base.id)
         findings.rows = await milvus.count(generation.collection)
@@ -63,23 +72,54 @@ async def audit(run: Run) -> Discrepancies:
         await catalog.close()
 
 
-def _fate(upload: Upload, document: Document | None, run: Run) -> list[str]:
-    """An accepted upload is not lost: ready, failed with a reason, replaced by a newer version, or deleted."""
+def _fate(upload: Upload, document: Document | None, published: dict[tuple[str, int], float]) -> list[str]:
+    """An accepted upload is not lost, and has the end that the last accepted control promised.
+
+    It is ready, failed with a reason, canceled because someone asked for it, replaced by a newer version, or deleted.
+    """
     name = upload.file.name
     if upload.deleted:
-        return []
+        return [] if document is None else [f"{name}: deleted, and still there ({document.state})"]
     if document is None:
         return [f"{name}: accepted, and not there any more"]
     if document.version > upload.version:
         return []
     if document.state == "failed" and document.reason is None:
         return [f"{name}: failed without a reason"]
-    expected = "ready" if upload.file.readable else "failed"
-    if document.state != expected:
-        return [f"{name}: {document.state} ({document.reason and document.reason.render()}), not {expected}"]
+    end = "ready" if upload.file.readable else "failed"
+    ends = {end}
+    if upload.batch_canceled:
+        ends = {end, "canceled"}
+    elif upload.canceled_at is not None:
+        at = published.get((upload.document_id, upload.version))
+        late = at is not None and at < upload.canceled_at + UNDER_WAY_SECONDS
+        ends = {"canceled", end} if late or not upload.file.readable else {"canceled"}
+    if document.state not in ends:
+        return [f"{name}: {document.state} ({document.reason and document.reason.render()}), not {' or '.join(ends)}"]
     if document.state == "ready" and document.live_version != document.version:
         return [f"{name}: ready, but version {document.live_version} is live"]
     return []
+
+
+async def _published(catalog: Catalog) -> dict[tuple[str, int], float]:
+    """When each version was published, as seconds since the epoch."""
+    return {
+        (str(event.object_id), int(event.detail["version"])): event.at.timestamp()
+        async for events in catalog.audit.export(action="document.publish")
+        for event in events
+    }
+
+
+async def _batches_left(catalog: Catalog, run: Run) -> list[str]:
+    """Batches that say that they go on although all their documents have finished; they get a moment to notice."""
+    ids = {upload.batch_id for upload in run.people.accepted if upload.batch_id}
+    deadline = time.monotonic() + 60
+    while True:
+        batches = [await catalog.batches.get(id) for id in ids]
+        left = [batch for batch in batches if batch.state in ACTIVE]
+        if not left or time.monotonic() > deadline:
+            return [f"batch {batch.id}: {batch.state}, and all its documents have finished" for batch in left]
+        await asyncio.sleep(1)
 
 
 async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> int:
@@ -93,7 +133,7 @@ async def _live_chunks(catalog: Catalog, blobs: Blobs, document: Document) -> in
 
 async def _runs_left(run: Run) -> list[str]:
     """Runs that continue although nothing is pending; batches and deletions get a moment for their last step."""
-    client = await connect(run.platform.settings.temporal)
+    client = await connect(run.site.platforms[0].settings.temporal)
     deadline = time.monotonic() + 60
     while True:
         left = [
@@ -124,7 +164,8 @@ async def _chunks_made(blobs: Blobs) -> int:
 def _embedded(run: Run) -> int:
     """Chunks that were sent to the model, according to the workers' logs (at level debug)."""
     total = 0
-    for path in sorted((run.platform.settings.data_dir / "logs").glob("worker-bulk.log*")):
+    folders = [platform.settings.data_dir / "logs" for platform in run.site.platforms]
+    for path in sorted(path for folder in folders for path in folder.glob("worker-bulk.log*")):
         for line in path.read_text(errors="replace").splitlines():
             if '"embedding"' in line:
                 total += int(json.loads(line)["chunks"])
@@ -132,10 +173,11 @@ def _embedded(run: Run) -> int:
 
 
 def _work_done_again(run: Run, findings: Discrepancies) -> list[str]:
-    """At most the work in flight at each kill, and the work of deleted documents."""
-    settings = run.platform.settings
-    in_flight = len(run.killed) * settings.worker.gpu_slots * 2 * GROUP
-    deleted = sum(len(upload.file.content) // 200 + 8 for upload in run.accepted if upload.deleted)
+    """At most the work in flight at each kill, freeze and control, and the work of deleted documents."""
+    settings = run.site.platforms[0].settings
+    cuts = len(run.killed) + len(run.frozen) + sum(run.people.controls.values())
+    in_flight = cuts * settings.worker.gpu_slots * 2 * GROUP
+    deleted = sum(len(upload.file.content) // 200 + 8 for upload in run.people.accepted if upload.deleted)
     again = findings.chunks_embedded - findings.chunks_needed
     if again > in_flight + deleted:
         return [f"{again} chunks were embedded again, at most {in_flight} were in flight"]

@@ -1,128 +1,98 @@
-"""One chaos run: upload, replace and delete documents while processes are killed; then wait, then audit."""
+"""One chaos run: people work while processes are killed and servers freeze; then wait, then audit."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 
-import httpx
+from tests.chaos.clients import KNOWLEDGE_BASE, Apis, People, Say
+from tests.chaos.sites import Site
+from tests.chaos.stranded import Stranded
 
-from tests.chaos.library import File, another_version, files
-from tests.conftest import Platform
+FREEZE_SECONDS = (5, 8, 12, 20, 40, 60)
+"""How long a server stands still, one of these: long ones outlast the clients' own retries."""
 
-#: Every kind of process; killing a worker kills any one of them.
-PARTS = ("temporal", "milvus", "triton", "worker-interactive", "worker-cpu", "worker-bulk", "api")
-
-Call = Callable[[], Awaitable[httpx.Response]]
-
-
-@dataclass
-class Upload:
-    """The outcome of one accepted upload."""
-
-    file: File
-    document_id: str
-    version: int
-    deleted: bool = False
+KILL_PAUSE = (1.0, 4.0)
+"""Seconds between kills."""
 
 
 @dataclass
 class Run:
-    """A run against a platform; ``say`` reports its progress."""
+    """A run against a site; ``say`` reports its progress."""
 
-    platform: Platform
+    site: Site
     documents: int
     kills: int
+    freezes: int
     seed: int
-    say: Callable[[str], None]
-    accepted: list[Upload] = field(default_factory=list)
+    say: Say
     killed: list[str] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
 
     async def go(self, settle_seconds: float) -> None:
-        """Run until nothing is pending any more."""
-        random = Random(self.seed)
-        headers = {"Authorization": f"Bearer {self.platform.key}"}
-        async with httpx.AsyncClient(
-            base_url=f"{self.platform.url}/api/v1", headers=headers, timeout=20, trust_env=False
-        ) as api:
-            self.api = api
-            await self._patiently(lambda: api.post("/knowledge-bases", json={"name": "chaos"}), (201, 409))
-            async with asyncio.TaskGroup() as going:
-                going.create_task(self._feed(Random(self.seed + 1)))
-                going.create_task(self._kill(random))
-            await self._settled(settle_seconds)
+        """Run until nothing is pending any more; the results are in ``people`` and ``stranded``."""
+        async with Apis(self.site.platforms, Random(self.seed)) as apis, Stranded(self.site) as self.stranded:
+            self.apis, self.people = apis, People(apis, self.say)
+            await apis.patiently(lambda api: api.post("/knowledge-bases", json={"name": KNOWLEDGE_BASE}), (201, 409))
+            async with asyncio.TaskGroup() as looking:
+                look = looking.create_task(self.stranded.look())
+                async with asyncio.TaskGroup() as going:
+                    going.create_task(self._work())
+                    going.create_task(self._kill(Random(self.seed + 2)))
+                    going.create_task(self._freeze(Random(self.seed + 3)))
+                self.say(f"{len(self.people.accepted)} uploads accepted, controls: {self.people.controls}")
+                await self._settled(settle_seconds)
+                look.cancel()
 
-    async def _feed(self, random: Random) -> None:
-        """Single uploads, batches, new versions and deletions, mixed."""
-        library = files(self.documents, random)
-        while library:
-            size = 1 if random.random() < 0.5 else min(len(library), random.randint(2, 12))
-            group, library = library[:size], library[size:]
-            await self._upload(group)
-            if random.random() < 0.15:
-                await self._upload([another_version(random.choice(self.accepted).file, random)])
-            if random.random() < 0.1:
-                await self._delete(random.choice(self.accepted))
-            await asyncio.sleep(random.random() * 0.5)
-
-    async def _upload(self, group: list[File]) -> None:
-        form = [("files", (file.name, file.content, "application/octet-stream")) for file in group]
-        answer = await self._patiently(lambda: self.api.post("/knowledge-bases/chaos/documents", files=form), (202,))
-        for file, document in zip(group, answer.json()["documents"], strict=True):
-            self.accepted.append(Upload(file, document["id"], document["version"]))
-
-    async def _delete(self, which: Upload) -> None:
-        await self._patiently(lambda: self.api.delete(f"/documents/{which.document_id}"), (202, 404))
-        for upload in self.accepted:
-            upload.deleted = upload.deleted or upload.document_id == which.document_id
+    async def _work(self) -> None:
+        """Spread over the time that the kills and freezes take."""
+        seconds = max(self.kills * sum(KILL_PAUSE) / 2, self.freezes * (FREEZE_SECONDS[3] + 5))
+        await self.people.work(self.documents, seconds, Random(self.seed + 1))
 
     async def _kill(self, random: Random) -> None:
-        """Kill one process at a time while there is work."""
+        """Kill one process at a time while there is work; each kind once before any a second time."""
+        parts = self.site.parts
         for number in range(self.kills):
-            await asyncio.sleep(random.uniform(1.0, 4.0))
-            part = PARTS[number % len(PARTS)] if number < len(PARTS) else random.choice(PARTS)
+            await asyncio.sleep(random.uniform(*KILL_PAUSE))
+            part = parts[number] if number < len(parts) else random.choice(parts)
             try:
-                os.kill(self.platform.pid_of(part), signal.SIGKILL)
+                self.site.kill(part)
             except (ProcessLookupError, KeyError, ValueError):
                 continue  # it has died already and is restarting
-            self.killed.append(part)
-            self.say(f"killed {part} ({len(self.accepted)} documents accepted)")
+            self.killed.append(str(part))
+            self.say(f"killed {part} ({len(self.people.accepted)} documents accepted)")
 
-    async def _patiently(
-        self, call: Callable[[], Awaitable[httpx.Response]], wanted: tuple[int, ...]
-    ) -> httpx.Response:
-        """Repeat a request that got no response, 429 or 503, as clients do."""
-        deadline = time.monotonic() + 120
-        while True:
+    async def _freeze(self, random: Random) -> None:
+        """Freeze one server at a time."""
+        servers = self.site.freezable
+        for number in range(self.freezes):
+            await asyncio.sleep(random.uniform(2.0, 8.0))
+            server, seconds = servers[number % len(servers)], random.choice(FREEZE_SECONDS)
             try:
-                response = await call()
-                if response.status_code in wanted:
-                    return response
-                assert response.status_code in (429, 500, 503), response.text
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline, "the API did not come back within two minutes"
-            await asyncio.sleep(0.3)
+                with self.site.frozen(server):
+                    self.say(f"{server} stands still for {seconds} s")
+                    await asyncio.sleep(seconds)
+            except ProcessLookupError:
+                continue  # it was killed and is restarting
+            self.frozen.append(f"{server} {seconds} s")
 
     async def _settled(self, seconds: float) -> None:
         """Wait until every document has finished."""
         deadline = time.monotonic() + seconds
         while True:
-            pending = 0
+            pending: list[str] = []
             for state in ("queued", "running", "waiting", "paused"):
-                page = await self._patiently(
-                    lambda state=state: self.api.get(  # type: ignore[misc]
-                        "/knowledge-bases/chaos/documents", params={"state": state, "limit": 1000}
+                page = await self.apis.patiently(
+                    lambda api, state=state: api.get(  # type: ignore[misc]
+                        f"/knowledge-bases/{KNOWLEDGE_BASE}/documents", params={"state": state, "limit": 1000}
                     ),
                     (200,),
                 )
-                pending += len(page.json()["items"])
+                pending += [f"{each['name']} ({state}, {each['stage']})" for each in page.json()["items"]]
             if not pending:
                 return
-            assert time.monotonic() < deadline, f"{pending} documents are not at their end after {seconds:.0f} s"
+            left = f"{len(pending)} documents are not at their end after {seconds:.0f} s: {', '.join(pending[:10])}"
+            assert time.monotonic() < deadline, left
             await asyncio.sleep(1)

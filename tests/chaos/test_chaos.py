@@ -1,4 +1,4 @@
-"""The short chaos run of `make test`; `make chaos` is the long one."""
+"""The short chaos runs of `make test`; `make chaos` has the long ones."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.invariants import audit
-from tests.chaos.run import PARTS, Run
-from tests.conftest import running_platform
+from tests.chaos.run import Run
+from tests.chaos.sites import pair, single
 
 
 @pytest.mark.long
 async def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
-    """Each kind of process is killed once during uploads; afterwards all invariants hold."""
-    with running_platform(tmp_path, HOLDFAST_LOG_LEVEL="debug", HOLDFAST_LOG_FORMAT="json") as platform:
-        run = Run(platform, documents=16, kills=len(PARTS), seed=7, say=print)
+    """Each kind of process is killed once during uploads and controls; afterwards all invariants hold."""
+    with single(tmp_path) as site:
+        run = Run(site, documents=16, kills=len(site.parts), freezes=1, seed=7, say=print)
         await run.go(settle_seconds=180)
         findings = await audit(run)
     assert findings.broken == []
     assert findings.states.get("ready", 0) > 8
-    assert len(run.killed) >= len(PARTS) - 2
+    assert len(run.killed) >= len(site.parts) - 2
+    assert len(run.frozen) == 1
+
+
+@pytest.mark.long
+async def test_nothing_is_lost_with_two_apis_and_two_sets_of_workers_on_postgresql(tmp_path: Path) -> None:
+    """One of a pair is killed at a time, and one server stands still."""
+    with pair(tmp_path) as site:
+        run = Run(site, documents=16, kills=4, freezes=1, seed=8, say=print)
+        await run.go(settle_seconds=180)
+        findings = await audit(run)
+    assert findings.broken == []
+    assert findings.states.get("ready", 0) > 8
