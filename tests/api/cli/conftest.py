@@ -11,13 +11,13 @@ from tests.api.cli.fake_api import FakeApi, Holdfast, command_line, serving
 
 
 @pytest.fixture
-def api_fake() -> Iterator[FakeApi]:
+def fake() -> Iterator[FakeApi]:
     """A server that stands in for the API."""
     with serving() as fake:
         yield fake
 
 
 @pytest.fixture
-def holdfast(api_fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    """The command line, connected to ``api_fake``."""
-    return command_line(api_fake, tmp_path, monkeypatch)
+def holdfast(fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
+    """The command line, connected to ``fake``."""
+    return command_line(fake, tmp_path, monkeypatch)

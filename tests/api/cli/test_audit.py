@@ -16,10 +16,10 @@ EVENT = {
 }  # fmt: skip
 
 
-def test_events_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
+def test_events_are_listed(fake: FakeApi, holdfast: Holdfast) -> None:
     """One line each, with the API's filters; dates are UTC."""
     query = "kb=hr&actor=ann&action=document&since=2026-01-02T00%3A00%3A00%2B00%3A00&limit=5"
-    api_fake.on(f"GET /api/v1/audit/events?{query}", {"items": [EVENT], "next_cursor": "e1"})
+    fake.on(f"GET /api/v1/audit/events?{query}", {"items": [EVENT], "next_cursor": "e1"})
     options = ("--kb", "hr", "--actor", "ann", "--action", "document", "--since", "2026-01-02", "--limit", "5")
     result = holdfast("audit", "events", *options)
     assert result.stdout == '2026-01-02 11:30:05\tann\tdocument.upload\thr\td1\t{"name": "休假.pdf"}\n'
@@ -27,10 +27,10 @@ def test_events_are_listed(api_fake: FakeApi, holdfast: Holdfast) -> None:
     assert holdfast("audit", "events", "--since", "yesterday").exit_code == 2
 
 
-def test_the_export_is_written_line_by_line(api_fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
+def test_the_export_is_written_line_by_line(fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
     """To stdout or a file; the API's refusal is shown."""
     lines = (json.dumps(EVENT, ensure_ascii=False) + "\n").encode() * 3
-    api_fake.routes["GET /api/v1/audit/export"] = Reply(lines, kind="application/jsonl")
+    fake.routes["GET /api/v1/audit/export"] = Reply(lines, kind="application/jsonl")
     assert [json.loads(line) for line in holdfast("audit", "export").stdout.splitlines()] == [EVENT] * 3
     target = tmp_path / "audit.jsonl"
     assert "audit.jsonl" in holdfast("audit", "export", "-o", str(target)).stdout
@@ -38,7 +38,7 @@ def test_the_export_is_written_line_by_line(api_fake: FakeApi, holdfast: Holdfas
     assert json.loads(holdfast("audit", "export", "-o", str(target), "--json").stdout)["events"] == 3
     nowhere = holdfast("audit", "export", "-o", str(tmp_path / "no" / "audit.jsonl"))
     assert (nowhere.exit_code, "audit.jsonl cannot be written" in nowhere.stderr) == (1, True)
-    api_fake.problem("GET /api/v1/audit/export?kb=hr", 403, "Only auditors may read this.")
+    fake.problem("GET /api/v1/audit/export?kb=hr", 403, "Only auditors may read this.")
     refused = holdfast("audit", "export", "--kb", "hr")
     assert (refused.exit_code, refused.stderr) == (1, "Only auditors may read this.\n")
 
@@ -61,7 +61,7 @@ async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient,
     assert platform.holdfast("audit", "question", "nothing").returncode == 1
 
 
-def test_a_record_is_shown_with_what_it_has(api_fake: FakeApi, holdfast: Holdfast) -> None:
+def test_a_record_is_shown_with_what_it_has(fake: FakeApi, holdfast: Holdfast) -> None:
     """In the reader's language; missing fields have no line."""
     names = (
         "standalone fallback withheld generation embedding_model embedding_fingerprint language_model prompt_version "
@@ -73,7 +73,7 @@ def test_a_record_is_shown_with_what_it_has(api_fake: FakeApi, holdfast: Holdfas
         "milliseconds": {"retrieve": 20}, "feedback_rating": "up", "citations": [],
         "sources": [{"n": 1, "score": 0.5, "document_name": "a.md", "version": 3, "chunk_id": "d1:3:0"}],
     }  # fmt: skip
-    api_fake.on("GET /api/v1/audit/questions/q1", record)
+    fake.on("GET /api/v1/audit/questions/q1", record)
     assert holdfast("audit", "question", "q1", env={"LC_ALL": CHINESE}).stdout.split("\n") == [
         "问题: 多久？", "提问者: ann, 2026-01-02 11:30:05 UTC", "知识库: hr", "状态: 就绪, generative",
         "语言模型: small (prompt 2)", "耗时: retrieve 20 ms", "反馈: up", "", "两周。[1]", "", "",

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,51 +15,39 @@ from api.documents.schemas import DocumentInfo, DocumentJob
 from api.http.schemas import JobAccepted
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.questions.schemas import QuestionAccepted, SearchHit
-from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving, sse, whole
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api, tmp_path, monkeypatch)
-
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, sse, whole
 
 # --- knowledge bases and documents -----------------------------------------------------------------
 
 
-def test_kb_create_sends_only_what_was_given(api: FakeApi, holdfast: Holdfast) -> None:
+def test_kb_create_sends_only_what_was_given(fake: FakeApi, holdfast: Holdfast) -> None:
     """The API's defaults apply to the rest."""
-    api.on("POST /api/v1/knowledge-bases", whole(KnowledgeBaseInfo, name="hr", title="People"), 201)
+    fake.on("POST /api/v1/knowledge-bases", whole(KnowledgeBaseInfo, name="hr", title="People"), 201)
     result = holdfast("kb", "create", "hr", "--title", "People")
     assert result.stdout == "Knowledge base hr was created.\n"
-    assert json.loads(api.requests[0].body) == {"name": "hr", "title": "People"}
+    assert json.loads(fake.requests[0].body) == {"name": "hr", "title": "People"}
 
 
-def test_kb_list_counts_documents_by_state(api: FakeApi, holdfast: Holdfast) -> None:
+def test_kb_list_counts_documents_by_state(fake: FakeApi, holdfast: Holdfast) -> None:
     """The line leaves out the total and states without documents."""
     counts = {"total": 4, "ready": 3, "failed": 1, "queued": 0}
-    api.on("GET /api/v1/knowledge-bases", {"items": [whole(KnowledgeBaseInfo, name="hr", documents=counts)]})
+    fake.on("GET /api/v1/knowledge-bases", {"items": [whole(KnowledgeBaseInfo, name="hr", documents=counts)]})
     assert holdfast("kb", "list").stdout == "hr\t\t3 ready, 1 failed\n"
 
 
-def test_kb_delete_does_not_prompt_in_a_script(api: FakeApi, holdfast: Holdfast) -> None:
+def test_kb_delete_does_not_prompt_in_a_script(fake: FakeApi, holdfast: Holdfast) -> None:
     """Without a terminal there is no prompt to hang on; names are quoted into the path."""
-    api.routes["DELETE /api/v1/knowledge-bases/a%2Fb"] = Reply(b"", 204)
+    fake.routes["DELETE /api/v1/knowledge-bases/a%2Fb"] = Reply(b"", 204)
     assert holdfast("kb", "delete", "a/b").exit_code == 0
 
 
-def test_ls_follows_all_pages(api: FakeApi, holdfast: Holdfast) -> None:
+def test_ls_follows_all_pages(fake: FakeApi, holdfast: Holdfast) -> None:
     """In a pipe each document is one tab-separated line, without control characters."""
     path = "GET /api/v1/knowledge-bases/hr/documents?state=failed"
     first = whole(DocumentInfo, id="d1", name="a.pdf", version=1, state="failed", reason="The file\nis empty.")
     second = whole(DocumentInfo, id="d2", name="\x1b[2Jb\tc.pdf", version=2, state="failed", chunks=7, pages=3)
-    api.on(path, {"items": [first], "next_cursor": "n=2"})
-    api.on(f"{path}&cursor=n%3D2", {"items": [second], "next_cursor": None})
+    fake.on(path, {"items": [first], "next_cursor": "n=2"})
+    fake.on(f"{path}&cursor=n%3D2", {"items": [second], "next_cursor": None})
     result = holdfast("ls", "--kb", "hr", "--state", "failed")
     assert result.stdout.splitlines() == [
         "d1\tfailed\ta.pdf\t1\t0\t\t0\tThe file is empty.",
@@ -70,27 +57,27 @@ def test_ls_follows_all_pages(api: FakeApi, holdfast: Holdfast) -> None:
     assert json.loads(as_json.stdout)["items"] == [first, second]
 
 
-def test_status_says_what_a_job_waits_for(api: FakeApi, holdfast: Holdfast) -> None:
+def test_status_says_what_a_job_waits_for(fake: FakeApi, holdfast: Holdfast) -> None:
     """The output names a dependency that is down, with the stage and the count."""
     state = {"state": "waiting", "stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
-    api.on("GET /api/v1/documents/d1/status", state | {"waiting_for": "triton", "attempt": 4})
+    fake.on("GET /api/v1/documents/d1/status", state | {"waiting_for": "triton", "attempt": 4})
     result = holdfast("status", "d1")
     assert result.stdout == "waiting · embedding 3/5, 2/9 · waits for triton · try 4\n"
 
 
-def test_rm_prints_the_job(api: FakeApi, holdfast: Holdfast) -> None:
+def test_rm_prints_the_job(fake: FakeApi, holdfast: Holdfast) -> None:
     """A deletion is a job; --json has all of it."""
     job = whole(JobAccepted, id="d1", state="queued", workflow_id="delete/d1")
-    api.on("DELETE /api/v1/documents/d1", job, 202)
+    fake.on("DELETE /api/v1/documents/d1", job, 202)
     assert "queued" in holdfast("rm", "d1").stdout
     assert json.loads(holdfast("rm", "d1", "--json").stdout) == job
 
 
-def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast) -> None:
+def test_ls_shows_how_far_pending_documents_are(fake: FakeApi, holdfast: Holdfast) -> None:
     """The last column has stage, count, missing dependency and reason; --batch selects one batch."""
     how_far = {"stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
     waiting = whole(DocumentInfo, state="waiting", waiting_for="triton", reason="Triton is down.", **how_far)
-    api.on("GET /api/v1/knowledge-bases/hr/documents?batch=b1", {"items": [waiting]})
+    fake.on("GET /api/v1/knowledge-bases/hr/documents?batch=b1", {"items": [waiting]})
     result = holdfast("ls", "--kb", "hr", "--batch", "b1")
     assert result.stdout.rstrip("\n").split("\t")[-1] == "embedding 3/5, 2/9 · waits for triton · Triton is down."
 
@@ -104,28 +91,28 @@ def test_ls_shows_how_far_pending_documents_are(api: FakeApi, holdfast: Holdfast
         (CHINESE, "retry", "正在重试 a.pdf。"),
     ],
 )
-def test_a_document_is_controlled(api: FakeApi, holdfast: Holdfast, locale: str, action: str, sentence: str) -> None:
+def test_a_document_is_controlled(fake: FakeApi, holdfast: Holdfast, locale: str, action: str, sentence: str) -> None:
     """Each command is one request; --json has its response."""
     job = whole(DocumentJob, id="d1", name="a.pdf", state="running")
-    api.on(f"POST /api/v1/documents/d1/{action}", job, 202)
+    fake.on(f"POST /api/v1/documents/d1/{action}", job, 202)
     assert holdfast(action, "d1", env={"LC_ALL": locale}).stdout == sentence + "\n"
     assert json.loads(holdfast(action, "d1", "--json").stdout) == job
 
 
-def test_a_retry_may_begin_at_a_step(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_retry_may_begin_at_a_step(fake: FakeApi, holdfast: Holdfast) -> None:
     """--from-step is sent; a step that does not exist is wrong usage; a refusal is exit 1 with its sentence."""
-    api.on("POST /api/v1/documents/d1/retry", whole(DocumentJob, id="d1", name="a.pdf"), 202)
+    fake.on("POST /api/v1/documents/d1/retry", whole(DocumentJob, id="d1", name="a.pdf"), 202)
     assert holdfast("retry", "d1", "--from-step", "embed").exit_code == 0
-    assert json.loads(api.requests[-1].body) == {"from_step": "embed"}
+    assert json.loads(fake.requests[-1].body) == {"from_step": "embed"}
     assert holdfast("retry", "d1", "--from-step", "guess").exit_code == 2
-    api.problem("POST /api/v1/documents/d1/retry", 409, "It is ready.")
+    fake.problem("POST /api/v1/documents/d1/retry", 409, "It is ready.")
     result = holdfast("retry", "d1")
     assert (result.exit_code, result.stderr) == (1, "It is ready.\n")
 
 
-def test_events_go_on_where_the_connection_broke(api: FakeApi, holdfast: Holdfast) -> None:
+def test_events_go_on_where_the_connection_broke(fake: FakeApi, holdfast: Holdfast) -> None:
     """After a cut the stream resumes from the last id; --json has one line for each state."""
-    api.routes["GET /api/v1/documents/d1/events"] = [
+    fake.routes["GET /api/v1/documents/d1/events"] = [
         sse(("state", {"state": "queued"}), ("state", {"state": "running"}), cut=True),
         sse(("state", {"state": "ready"})),
     ]
@@ -135,12 +122,12 @@ def test_events_go_on_where_the_connection_broke(api: FakeApi, holdfast: Holdfas
         "running",
         "ready",
     ]
-    assert [each.headers["Last-Event-ID"] for each in api.requests] == [None, "2"]
+    assert [each.headers["Last-Event-ID"] for each in fake.requests] == [None, "2"]
 
 
-def test_events_of_a_failed_document_exit_with_1(api: FakeApi, holdfast: Holdfast) -> None:
+def test_events_of_a_failed_document_exit_with_1(fake: FakeApi, holdfast: Holdfast) -> None:
     """The last line has the reason."""
-    api.routes["GET /api/v1/documents/d1/events"] = sse(("state", {"state": "failed", "reason": "No text."}))
+    fake.routes["GET /api/v1/documents/d1/events"] = sse(("state", {"state": "failed", "reason": "No text."}))
     result = holdfast("events", "d1")
     assert (result.exit_code, result.stdout) == (1, "failed · No text.\n")
 
@@ -154,10 +141,10 @@ DONE = {"answer": "Two weeks. [1]", "citations": [CITATION], "mode": "extractive
 
 
 @pytest.fixture
-def asked(api: FakeApi) -> FakeApi:
+def asked(fake: FakeApi) -> FakeApi:
     """The API after it accepted a question as q1."""
-    api.on(QUESTIONS, whole(QuestionAccepted, id="q1"), 202)
-    return api
+    fake.on(QUESTIONS, whole(QuestionAccepted, id="q1"), 202)
+    return fake
 
 
 def test_ask_prints_the_answer_and_its_sources(asked: FakeApi, holdfast: Holdfast) -> None:
@@ -212,11 +199,11 @@ def test_a_question_that_fails_exits_with_1(asked: FakeApi, holdfast: Holdfast) 
     assert "Triton is down." in result.stderr
 
 
-def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
+def test_search_lists_passages(fake: FakeApi, holdfast: Holdfast) -> None:
     """Place, score and text of each; and the documents that the index lacks."""
     hit = whole(SearchHit, document_name="a.pdf", page=2, section="S", text="some\ntext", score=0.5)
     answer = {"hits": [hit | {"later": 1}], "index": {"state": "building", "pending": 3}, "from_the_future": True}
-    api.on("POST /api/v1/knowledge-bases/hr/search", answer)
+    fake.on("POST /api/v1/knowledge-bases/hr/search", answer)
     result = holdfast("search", "x", "--kb", "hr", "--mode", "dense", "--limit", "4")
     assert result.stdout.splitlines() == [
         "1. a.pdf · page 2 · S  (score 0.500)",
@@ -224,18 +211,18 @@ def test_search_lists_passages(api: FakeApi, holdfast: Holdfast) -> None:
         "",
         "3 documents are still being indexed.",
     ]
-    assert json.loads(api.requests[0].body) == {"query": "x", "limit": 4, "mode": "dense"}
+    assert json.loads(fake.requests[0].body) == {"query": "x", "limit": 4, "mode": "dense"}
     assert json.loads(holdfast("search", "x", "--kb", "hr", "--json").stdout) == answer
 
 
-def test_a_search_can_be_narrowed_down(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_search_can_be_narrowed_down(fake: FakeApi, holdfast: Holdfast) -> None:
     """By name, tags, pages and date; equal passages are counted."""
     hit = whole(SearchHit, document_name="a.pdf", page=2, text="x", score=0.5, duplicates=2)
-    api.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [hit], "index": {"state": "ready", "pending": 0}})
+    fake.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [hit], "index": {"state": "ready", "pending": 0}})
     options = ("--name", "*.pdf", "--tag", "a", "--tag", "b", "--since", "2026-11-01", "--until", "2026-11-30")
     result = holdfast("search", "x", "--kb", "hr", *options, "--pages", "3-5")
     assert "and 2 more" in result.stdout
-    assert json.loads(api.requests[0].body)["filter"] == {
+    assert json.loads(fake.requests[0].body)["filter"] == {
         "name": "*.pdf",
         "tags": ["a", "b"],
         "pages": {"from": 3, "to": 5},
@@ -247,16 +234,18 @@ def test_a_search_can_be_narrowed_down(api: FakeApi, holdfast: Holdfast) -> None
     ("pages", "expected"),
     [("3", {"from": 3, "to": 3}), ("3-", {"from": 3}), ("-5", {"to": 5}), ("3-5", {"from": 3, "to": 5})],
 )
-def test_pages_are_written_as_people_do(api: FakeApi, holdfast: Holdfast, pages: str, expected: dict[str, int]) -> None:
+def test_pages_are_written_as_people_do(
+    fake: FakeApi, holdfast: Holdfast, pages: str, expected: dict[str, int]
+) -> None:
     """One page, a range, or an open one."""
-    api.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [], "index": {"state": "ready", "pending": 0}})
+    fake.on("POST /api/v1/knowledge-bases/hr/search", {"hits": [], "index": {"state": "ready", "pending": 0}})
     assert holdfast("search", "x", "--kb", "hr", f"--pages={pages}").exit_code == 0
-    assert json.loads(api.requests[0].body)["filter"] == {"pages": expected}
+    assert json.loads(fake.requests[0].body)["filter"] == {"pages": expected}
 
 
 @pytest.mark.parametrize("pages", ["", "-", "x", "3-x", "3,5"])
-def test_invalid_pages_are_refused(api: FakeApi, holdfast: Holdfast, pages: str) -> None:
+def test_invalid_pages_are_refused(fake: FakeApi, holdfast: Holdfast, pages: str) -> None:
     """As wrong usage, before any request."""
     result = holdfast("search", "x", "--kb", "hr", f"--pages={pages}")
     assert result.exit_code == 2
-    assert api.requests == []
+    assert fake.requests == []

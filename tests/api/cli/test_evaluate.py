@@ -20,19 +20,19 @@ KB = "/api/v1/knowledge-bases/hr"
 
 
 @pytest.fixture
-def asked(api_fake: FakeApi) -> FakeApi:
+def asked(fake: FakeApi) -> FakeApi:
     """An API that finds leave.txt for every query, and answers from it."""
     citation = {"n": 1, "document_id": "d1", "document_name": "leave.txt", "chunk_id": "c1", "quote": LEAVE}
     invented = citation | {"quote": "Something else."}
     done = {"answer": f"{LEAVE} [1]", "citations": [citation, invented], "mode": "extractive", "found": True}
-    api_fake.on(f"GET {KB}", {"name": "hr"})
-    api_fake.on(f"GET {KB}/documents?limit=1000", {"items": [whole(DocumentInfo, id="d1", name="leave.txt")]})
-    api_fake.on(f"POST {KB}/search", whole(SearchResponse, hits=[msgspec.to_builtins(hit("leave.txt", LEAVE))]))
-    api_fake.on(f"POST {KB}/questions", whole(QuestionAccepted, id="q1"), 202)
+    fake.on(f"GET {KB}", {"name": "hr"})
+    fake.on(f"GET {KB}/documents?limit=1000", {"items": [whole(DocumentInfo, id="d1", name="leave.txt")]})
+    fake.on(f"POST {KB}/search", whole(SearchResponse, hits=[msgspec.to_builtins(hit("leave.txt", LEAVE))]))
+    fake.on(f"POST {KB}/questions", whole(QuestionAccepted, id="q1"), 202)
     chunk = whole(ChunkInfo, chunk_id="c1", text=f" {LEAVE}")
-    api_fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [chunk]})
-    api_fake.routes["GET /api/v1/questions/q1/events"] = sse(("delta", {"text": LEAVE}), ("done", done))
-    return api_fake
+    fake.on("GET /api/v1/documents/d1/chunks?limit=1000", {"items": [chunk]})
+    fake.routes["GET /api/v1/questions/q1/events"] = sse(("delta", {"text": LEAVE}), ("done", done))
+    return fake
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ def test_limit_takes_the_first_questions(asked: FakeApi, holdfast: Holdfast, que
     assert [item["question"] for item in whole["items"]] == ["How many days?"]
 
 
-def test_an_unknown_knowledge_base_is_an_error(api_fake: FakeApi, holdfast: Holdfast, questions: str) -> None:
+def test_an_unknown_knowledge_base_is_an_error(fake: FakeApi, holdfast: Holdfast, questions: str) -> None:
     """It is reported before anything is measured."""
-    api_fake.problem(f"GET {KB}", 404, "There is no knowledge base “hr”.")
+    fake.problem(f"GET {KB}", 404, "There is no knowledge base “hr”.")
     result = holdfast("eval", questions, "--kb", "hr")
     assert (result.exit_code, result.stderr) == (1, "There is no knowledge base “hr”.\n")
 

@@ -18,45 +18,33 @@ from api.cli.texts.messages import TEXTS
 from api.client import local_env
 from api.client.client import Target
 from api.stack.processes import free_port
-from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, command_line, serving
-
-
-@pytest.fixture
-def api() -> Iterator[FakeApi]:
-    with serving() as fake:
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api, tmp_path, monkeypatch)
-
+from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply
 
 # --- errors ----------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_one_sentence_and_exit_code_1(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_refusal_is_one_sentence_and_exit_code_1(fake: FakeApi, holdfast: Holdfast) -> None:
     """stderr shows the API's own `detail`."""
-    api.problem("GET /api/v1/knowledge-bases/hr", 404, "There is no knowledge base “hr”.")
+    fake.problem("GET /api/v1/knowledge-bases/hr", 404, "There is no knowledge base “hr”.")
     result = holdfast("kb", "show", "hr")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "There is no knowledge base “hr”.\n"
 
 
-def test_json_has_errors_too(api: FakeApi, holdfast: Holdfast) -> None:
+def test_json_has_errors_too(fake: FakeApi, holdfast: Holdfast) -> None:
     """A program reads the error from stdout."""
-    api.problem("GET /api/v1/knowledge-bases/hr", 404, "gone")
+    fake.problem("GET /api/v1/knowledge-bases/hr", 404, "gone")
     result = holdfast("kb", "show", "hr", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"error": {"code": "refused", "detail": "gone"}}
 
 
 @pytest.mark.parametrize(("locale", "language"), [(ENGLISH, "en"), (CHINESE, "zh"), ("", "en")])
-def test_requests_carry_key_and_language(api: FakeApi, holdfast: Holdfast, locale: str, language: str) -> None:
+def test_requests_carry_key_and_language(fake: FakeApi, holdfast: Holdfast, locale: str, language: str) -> None:
     """The API responds in the terminal's language."""
-    api.on("GET /api/v1/documents/d1/status", {"state": "ready"})
+    fake.on("GET /api/v1/documents/d1/status", {"state": "ready"})
     assert holdfast("status", "d1", env={"LC_ALL": locale, "LANG": ""}).exit_code == 0
-    headers = api.requests[0].headers
+    headers = fake.requests[0].headers
     assert headers["Accept-Language"] == language
     assert headers["Authorization"] == "Bearer hf_key"
 
@@ -78,9 +66,9 @@ def test_a_platform_that_is_down_is_named(
     assert (result.exit_code, result.stderr) == (1, sentence.format(url=url) + "\n")
 
 
-def test_a_foreign_response_points_at_the_url(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_foreign_response_points_at_the_url(fake: FakeApi, holdfast: Holdfast) -> None:
     """Another server on the port is recognised."""
-    api.routes["GET /api/v1/knowledge-bases"] = Reply(b"<html>", kind="text/html")
+    fake.routes["GET /api/v1/knowledge-bases"] = Reply(b"<html>", kind="text/html")
     result = holdfast("kb", "list")
     assert result.exit_code == 1
     assert "HOLDFAST_URL" in result.stderr
@@ -113,22 +101,22 @@ def test_usage_errors_exit_with_2(holdfast: Holdfast, argv: tuple[str, ...]) -> 
 # --- doctor ----------------------------------------------------------------------------------------
 
 
-def test_doctor_succeeds_on_a_healthy_platform(api: FakeApi, holdfast: Holdfast) -> None:
+def test_doctor_succeeds_on_a_healthy_platform(fake: FakeApi, holdfast: Holdfast) -> None:
     """Exit 0 if settings, key, API and all dependencies are in order."""
-    api.on("GET /health/live", {"ok": True})
-    api.on("GET /health/ready", {"dependencies": [{"name": "milvus", "ready": True, "detail": None}]})
-    api.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
+    fake.on("GET /health/live", {"ok": True})
+    fake.on("GET /health/ready", {"dependencies": [{"name": "milvus", "ready": True, "detail": None}]})
+    fake.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
     result = holdfast("doctor", "--json")
     assert json.loads(result.stdout)["ok"], result.stdout
     assert result.exit_code == 0
 
 
-def test_doctor_names_the_dependency_that_is_down(api: FakeApi, holdfast: Holdfast) -> None:
+def test_doctor_names_the_dependency_that_is_down(fake: FakeApi, holdfast: Holdfast) -> None:
     """A bad line says where to look, and the exit code is 1."""
-    api.on("GET /health/live", {"ok": True})
+    fake.on("GET /health/live", {"ok": True})
     down = {"dependencies": [{"name": "milvus", "ready": False, "detail": "refused"}]}
-    api.on("GET /health/ready", down, 503)
-    api.problem("GET /api/v1/knowledge-bases?limit=1", 401, "A valid API key is needed.")
+    fake.on("GET /health/ready", down, 503)
+    fake.problem("GET /api/v1/knowledge-bases?limit=1", 401, "A valid API key is needed.")
     result = holdfast("doctor")
     assert result.exit_code == 1
     bad = [line for line in result.stdout.splitlines() if line.startswith("✗")]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -15,20 +13,15 @@ from api.cli import repair
 from api.cli.texts.messages import TEXTS
 from api.http.schemas import JobAccepted
 from api.maintenance.schemas import ReconcileInfo
-from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, command_line, serving, whole
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, Reply, whole
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake(fake: FakeApi, monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    """An API that accepts a comparison as r1."""
     monkeypatch.setattr(repair, "LOOK_SECONDS", 0.01)
-    with serving() as fake:
-        fake.on("POST /api/v1/reconcile", whole(JobAccepted, id="r1", state="queued"), 202)
-        yield fake
-
-
-@pytest.fixture
-def holdfast(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
-    return command_line(api, tmp_path, monkeypatch)
+    fake.on("POST /api/v1/reconcile", whole(JobAccepted, id="r1", state="queued"), 202)
+    return fake
 
 
 def state(state: str, *findings: dict[str, Any], reason: str | None = None) -> Reply:
@@ -43,33 +36,33 @@ def finding(kind: str, count: int, mended: int, failed: int = 0) -> dict[str, An
     return {"kind": kind, "count": count, "mended": mended, "failed": failed, "examples": ["a", "b", "c", "d"]}
 
 
-def test_repairs_are_shown_as_a_table(api: FakeApi, holdfast: Holdfast) -> None:
+def test_repairs_are_shown_as_a_table(fake: FakeApi, holdfast: Holdfast) -> None:
     """It waits for the end; discrepancies that a person has to decide are no failure."""
     found = [finding("stray_blobs", 12, 12), finding("foreign_collections", 1, 0)]
-    api.routes["GET /api/v1/reconcile/r1"] = [state("queued"), state("running"), state("ready", *found)]
+    fake.routes["GET /api/v1/reconcile/r1"] = [state("queued"), state("running"), state("ready", *found)]
     result = holdfast("doctor", "--repair")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "unreferenced files, removed\t12\t12\t0\ta; b; c",
         "Milvus collections of another installation or a lost catalogue, left unchanged\t1\t0\t1\ta; b; c",
     ]
-    assert json.loads(api.requests[0].body) == {"repair": True}
+    assert json.loads(fake.requests[0].body) == {"repair": True}
 
 
-def test_a_failed_repair_is_a_failure(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_failed_repair_is_a_failure(fake: FakeApi, holdfast: Holdfast) -> None:
     """Exit 1, also with --json, which has the whole report."""
-    api.routes["GET /api/v1/reconcile/r1"] = state("ready", finding("wrong_counts", 2, 1, 1))
+    fake.routes["GET /api/v1/reconcile/r1"] = state("ready", finding("wrong_counts", 2, 1, 1))
     assert holdfast("doctor", "--repair").exit_code == 1
     result = holdfast("doctor", "--repair", "--json")
     assert (result.exit_code, json.loads(result.stdout)["report"]["findings"][0]["failed"]) == (1, 1)
 
 
-def test_a_job_that_failed_says_why(api: FakeApi, holdfast: Holdfast) -> None:
+def test_a_job_that_failed_says_why(fake: FakeApi, holdfast: Holdfast) -> None:
     """In the language of the terminal."""
-    api.routes["GET /api/v1/reconcile/r1"] = state("failed", reason="出错了。")
+    fake.routes["GET /api/v1/reconcile/r1"] = state("failed", reason="出错了。")
     result = holdfast("doctor", "--repair", env={"LC_ALL": CHINESE})
     assert (result.exit_code, result.stderr) == (1, "核对未能完成：出错了。\n")
-    api.routes["GET /api/v1/reconcile/r1"] = state("canceled")
+    fake.routes["GET /api/v1/reconcile/r1"] = state("canceled")
     assert "canceled" in holdfast("doctor", "--repair").stderr
 
 
