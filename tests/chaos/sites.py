@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from tests.conftest import Platform, running_platform
-from tests.postgres import postgres_server
+from tests.postgresql import running_postgresql
 
 WORKERS = ("worker-interactive", "worker-cpu", "worker-bulk")
 DEPENDENCIES = ("temporal", "milvus", "triton")
@@ -89,9 +89,9 @@ def pair(folder: Path) -> Iterator[Site]:
     first, second = folder / "a", folder / "b"
     first.mkdir()
     second.mkdir()
-    with postgres_server(folder / "postgres") as server:
+    with running_postgresql() as server:
         shared = LOGS | {
-            "HOLDFAST_CATALOG_URL": server.create_database("chaos"),
+            "HOLDFAST_CATALOG_URL": server.create("chaos"),
             "HOLDFAST_BLOBS_URL": (folder / "blobs").as_uri(),
         }
         with running_platform(first, **shared) as a:
