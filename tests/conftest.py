@@ -100,7 +100,8 @@ def _environ(data: Path) -> dict[str, str]:
 def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platform]:
     """`holdfast up` in its own folder, on free ports; stopped at the end, and its exit status checked.
 
-    ``arguments`` are those of the command, ``more`` its environment's.
+    ``arguments`` are those of the command, ``more`` its environment's. On a catalogue that has keys already, none is
+    made: HOLDFAST_API_KEY then names one.
 
     In its own session too: its background work yields to its own answers, not to other tests.
     """
@@ -122,7 +123,8 @@ def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platf
         time.sleep(0.2)
     settings = load({name: value for name, value in environ.items() if name.startswith("HOLDFAST_")})
     try:
-        yield Platform(environ, settings, local_env.read(data)["HOLDFAST_API_KEY"], process.pid)
+        key = more.get("HOLDFAST_API_KEY") or local_env.read(data)["HOLDFAST_API_KEY"]
+        yield Platform(environ, settings, key, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         status = process.wait(40)

@@ -105,6 +105,7 @@ def pair(folder: Path) -> Iterator[Site]:
                     "HOLDFAST_TRITON_METRICS_PORT",
                 )
             }
+            servers["HOLDFAST_API_KEY"] = a.key
             without = [argument for name in DEPENDENCIES for argument in ("--without", name)]
             with running_platform(second, *without, **(shared | servers)) as b:
                 yield Site((a, b), server.pid)
