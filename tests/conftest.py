@@ -25,11 +25,13 @@ from temporalio.client import Client
 
 from activities.runtime.temporal import connect
 from activities.settings import Settings, TemporalSettings, load
+from activities.stores.catalog.migrate import upgrade
 from activities.stores.triton import Triton
 from api.client import local_env
 from api.stack.parts import SEARCH_ATTRIBUTES
 from api.stack.probes import temporal_ready
 from api.stack.processes import free_port
+from tests.postgresql import PostgreSQL, running_postgresql
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
@@ -136,6 +138,29 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The platform that most tests share."""
     with running_platform(tmp_path_factory.mktemp("platform")) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """The PostgreSQL server that tests share."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def postgresql_template(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database of this server with the catalogue's tables, to copy."""
+    template, data = "holdfast_template", tmp_path_factory.mktemp("template")
+    await upgrade(load({"HOLDFAST_DATA": str(data), "HOLDFAST_CATALOG_URL": postgresql.create(template)}))
+    return template
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[str]:
+    """The URL of an empty catalogue on PostgreSQL, for one test."""
+    database = f"catalog_{uuid.uuid4().hex}"
+    yield postgresql.create(database, postgresql_template)
+    postgresql.drop(database)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ class PostgreSQL:
         """Runs a statement as superuser; its rows as text."""
         where = ["--host=127.0.0.1", f"--port={self.port}", "--username=postgres", f"--dbname={database}"]
         return subprocess.run(
-            [self.programs / "psql", *where, "--no-psqlrc", "--tuples-only", "--no-align", "--command", statement],
+            [str(self.programs / "psql"), *where, "--no-psqlrc", "--tuples-only", "--no-align", "--command", statement],
             env=os.environ | {"PGPASSWORD": self.password},
             check=True,
             capture_output=True,

@@ -220,15 +220,21 @@ async def _alive(session: AsyncSession, ids: set[str]) -> set[str]:
 async def _known(
     session: AsyncSession, uploads: Sequence[Upload]
 ) -> dict[tuple[str, str], tuple[DocumentRow, VersionRow]]:
+    """The locked documents of the uploads' names, each with its latest version.
+
+    The versions are read after the documents are locked: in one statement, PostgreSQL would drop a document whose
+    latest version changed while its lock was waited for.
+    """
     names = sorted({(upload.knowledge_base_id, upload.name) for upload in uploads})
-    query = (
-        latest()
-        .where(tuple_(DocumentRow.knowledge_base_id, DocumentRow.name).in_(names))
+    locked = (
+        select(DocumentRow)
+        .where(tuple_(DocumentRow.knowledge_base_id, DocumentRow.name).in_(names), DocumentRow.deleted_at.is_(None))
         .order_by(DocumentRow.id)
-        .with_for_update(of=DocumentRow)
+        .with_for_update()
     )
-    return {(document.knowledge_base_id, document.name): (document, version) for document, version in
-            await session.execute(query)}  # fmt: skip
+    ids = [document.id for document in await session.scalars(locked)]
+    pairs = await session.execute(latest().where(DocumentRow.id.in_(ids)))
+    return {(document.knowledge_base_id, document.name): (document, version) for document, version in pairs}
 
 
 def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -> tuple[DocumentRow, VersionRow]:

@@ -1,13 +1,15 @@
-"""Catalogues on a real SQLite file, and short ways to fill them."""
+"""Catalogues on a real SQLite file and on a real PostgreSQL server, and short ways to fill them."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Executable, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import PublishInput
@@ -22,11 +24,33 @@ ONE, TWO = "1" * 64, "2" * 64
 MISSING = "0" * 32
 
 
-@pytest.fixture
-async def settings(tmp_path: Path) -> Settings:
-    """Settings of a catalogue in its own folder, with its tables."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path / "data")})
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the catalogue's tables, to copy."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path_factory.mktemp("sqlite"))})
     await upgrade(settings)
+    return settings.data_dir / "catalog.db"
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    """Settings of an empty catalogue on SQLite, in its own folder."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path / "data")})
+    settings.data_dir.mkdir()
+    shutil.copy(sqlite_template, settings.data_dir)
+    return settings
+
+
+@pytest.fixture
+def postgresql_settings(tmp_path: Path, postgresql_url: str) -> Settings:
+    """Settings of an empty catalogue on PostgreSQL."""
+    return load({"HOLDFAST_DATA": str(tmp_path / "data"), "HOLDFAST_CATALOG_URL": postgresql_url})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings of an empty catalogue; each test runs on both databases."""
+    settings: Settings = request.getfixturevalue(f"{request.param}_settings")
     return settings
 
 
@@ -62,11 +86,11 @@ async def accepted(catalog: Catalog, kb: KnowledgeBase, name: str = "a.pdf", sha
     return (await catalog.documents.accept(kb.id, name, sha256, 7, "ann")).document.id
 
 
-def sql(settings: Settings, statement: str) -> list[Any]:
+async def sql(settings: Settings, statement: str | Executable) -> list[Any]:
     """Run a statement directly on the database, past the catalogue; its rows, if it has any."""
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    with engine.begin() as connection:
-        result = connection.exec_driver_sql(statement)
-        rows = list(result) if result.returns_rows else []
-    engine.dispose()
+    engine = create_async_engine(settings.catalog_url)
+    async with engine.begin() as connection:
+        result = await connection.execute(text(statement) if isinstance(statement, str) else statement)
+        rows: list[Any] = list(result) if result.returns_rows else []
+    await engine.dispose()
     return rows

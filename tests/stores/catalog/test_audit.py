@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta, timezone
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 
 from activities.contracts.documents import Chunking
 from activities.errors import (
@@ -19,7 +19,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.tables import AuditRow
-from tests.stores.catalog.conftest import MISSING, TWO, accepted, created, publishing
+from tests.stores.catalog.conftest import MISSING, TWO, accepted, created, publishing, sql
 from tests.stores.catalog.test_conversations import asked, events
 
 
@@ -35,10 +35,7 @@ async def test_each_action_is_in_the_audit_trail_once(settings: Settings, catalo
     with pytest.raises(NameTaken):
         await created(catalog, kb.name)
     await catalog.questions.create(kb.id, "Why?", "extractive", None, "carl")
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    with engine.connect() as connection:
-        rows = connection.execute(select(AuditRow.actor, AuditRow.action).order_by(AuditRow.id)).all()
-    engine.dispose()
+    rows = await sql(settings, select(AuditRow.actor, AuditRow.action).order_by(AuditRow.id))
     assert [tuple(row) for row in rows] == [
         ("ann", "knowledge_base.create"), ("ann", "document.upload"), ("ann", "document.publish"),
         ("bob", "document.delete"), ("carl", "question.ask"),

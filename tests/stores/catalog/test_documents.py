@@ -185,7 +185,7 @@ async def test_a_version_is_published_into_one_generation(
     assert [each.vectors_key for each in await catalog.documents.blobs(id, 3)] == [None]
     parsed, chunks_of = await catalog.references.derived()
     assert (parsed, chunks_of) == ({digest("parsed/1")}, {digest("chunks/1"), digest("chunks/s")})
-    sql(settings, "UPDATE knowledge_bases SET generation = 2")
+    await sql(settings, "UPDATE knowledge_bases SET generation = 2")
     assert await catalog.documents.indexed(id, 1) == other
     await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
     assert [each.generation for each in await catalog.intake.undispatched(10) if each.version == 2] == [2]
@@ -195,7 +195,8 @@ async def test_what_is_live_is_compared_by_generation(settings: Settings, catalo
     """Row count and keys of a live version differ between generations; a missing one is reported as such."""
     id = await accepted(catalog, kb)
     first = await catalog.knowledge_bases.generation(kb.id)
-    sql(settings, "INSERT INTO generations SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations")
+    other = "SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations"
+    await sql(settings, f"INSERT INTO generations {other}")
     second = await catalog.knowledge_bases.generation(kb.id, 2)
     assert (first.generation, second.generation, second.collection) == (1, 2, "kb_g2")
     with pytest.raises(NotFound):
@@ -217,10 +218,10 @@ async def test_a_removed_document_leaves_no_row(settings: Settings, catalog: Cat
     id = await accepted(catalog, kb)
     await catalog.documents.publish(publishing(id, 1))
     await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
-    assert len(sql(settings, "SELECT * FROM indexed_versions")) == 2
+    assert len(await sql(settings, "SELECT * FROM indexed_versions")) == 2
     await catalog.documents.delete(id, "ann")
     await catalog.documents.remove(id)
-    assert sql(settings, "SELECT * FROM indexed_versions") == []
+    assert await sql(settings, "SELECT * FROM indexed_versions") == []
 
 
 async def test_deleting_hides_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:

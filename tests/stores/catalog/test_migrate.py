@@ -4,47 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, func, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from activities.settings import Settings, load
+from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase
 from activities.stores.catalog.tables import AuditRow, Table
 from tests.stores.catalog.conftest import accepted, publishing, sql
 
+T = TypeVar("T")
+
 
 async def test_the_migrations_make_the_tables_of_the_code(settings: Settings) -> None:
     """Autogeneration finds nothing to change after the last migration; a second upgrade does nothing."""
     await upgrade(settings)
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    with engine.connect() as connection:
+
+    def check(connection: Connection) -> None:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Table.metadata) == []
         heads = ScriptDirectory.from_config(alembic_config(settings.catalog_url)).get_heads()
         assert list(context.get_current_heads()) == heads
         assert len(heads) == 1
-    engine.dispose()
+
+    await _on(settings, check)
 
 
 async def test_the_migrations_can_be_undone(settings: Settings) -> None:
     """Down to nothing and up again."""
-    config = alembic_config(settings.catalog_url)
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    await asyncio.to_thread(command.downgrade, config, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
+    await asyncio.to_thread(command.downgrade, alembic_config(settings.catalog_url), "base")
+    assert await _on(settings, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
     await upgrade(settings)
-    with engine.connect() as connection:
-        assert connection.scalar(select(func.count()).select_from(AuditRow)) == 0
-    engine.dispose()
+    assert await sql(settings, select(func.count()).select_from(AuditRow)) == [(0,)]
 
 
 async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
@@ -54,22 +55,22 @@ async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Cata
     await catalog.documents.publish(msgspec.structs.replace(publishing(one, 1), chunks_key="shadow", generation=2))
     config = alembic_config(settings.catalog_url)
     await catalog.close()
-    indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'versions' ORDER BY name"
-    before = sql(settings, indexes)
+    before = await _on(settings, _indexes)
     await asyncio.to_thread(command.downgrade, config, "0005")
-    keys = sql(settings, "SELECT document_id, chunks_key, vectors_key FROM versions ORDER BY document_id")
+    keys = await sql(settings, "SELECT document_id, chunks_key, vectors_key FROM versions ORDER BY document_id")
     assert keys == [(one, "chunks/1", "vectors/1"), (two, None, None)]
-    sql(settings, "UPDATE knowledge_bases SET generation = 7")
+    await sql(settings, "UPDATE knowledge_bases SET generation = 7")
     await upgrade(settings)
-    rows = sql(settings, "SELECT document_id, version, generation, chunks_key, vectors_key, rows FROM indexed_versions")
+    columns = "document_id, version, generation, chunks_key, vectors_key, rows"
+    rows = await sql(settings, f"SELECT {columns} FROM indexed_versions")
     assert rows == [(one, 1, 7, "chunks/1", "vectors/1", 3)]
-    assert sql(settings, indexes) == before
-    assert any("WHERE" in (definition or "") for _, definition in before)
+    assert await _on(settings, _indexes) == before
+    assert "dispatched_at IS NULL" in before["ix_versions_undispatched"][1]
     found = await catalog.documents.indexed(one, 1)
     assert found == IndexedVersion(generation=7, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)
-    assert sql(settings, "SELECT * FROM indexed_versions") == []
+    assert await sql(settings, "SELECT * FROM indexed_versions") == []
 
 
 def test_the_migrations_can_be_printed_for_postgresql() -> None:
@@ -85,31 +86,31 @@ def test_the_migrations_can_be_printed_for_postgresql() -> None:
     assert all(f"CREATE TABLE {table}" in sql for table in Table.metadata.tables)
 
 
-async def test_questions_of_an_old_catalogue_get_conversations(tmp_path: Path) -> None:
+async def test_questions_of_an_old_catalogue_get_conversations(settings: Settings) -> None:
     """A catalogue of the earlier schema keeps every question; a conversation belongs to its first asker."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path / "old")})
-    settings.data_dir.mkdir()
-    engine = create_engine(f"sqlite:///{settings.data_dir / 'catalog.db'}")
-    await _migrated(settings, "0002")
+    await asyncio.to_thread(command.downgrade, alembic_config(settings.catalog_url), "0002")
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    with engine.begin() as connection:
-        connection.execute(
+    await sql(
+        settings,
+        text(
+            "INSERT INTO knowledge_bases (id, name, title, description, max_tokens, overlap_tokens, generation,"
+            " created_by, created_at, updated_at) VALUES ('k', 'handbook', '', '', 350, 0, 1, 'root', :at, :at)"
+        ).bindparams(at=at),
+    )
+    for n, (conversation, actor) in enumerate([("c1", "ann"), ("c2", "bob"), ("c1", "ann")]):
+        await sql(
+            settings,
             text(
-                "INSERT INTO knowledge_bases (id, name, title, description, max_tokens, overlap_tokens, generation,"
-                " created_by, created_at, updated_at) VALUES ('k', 'handbook', '', '', 350, 0, 1, 'root', :at, :at)"
+                "INSERT INTO questions (id, knowledge_base_id, conversation_id, question, mode, state, tokens,"
+                " actor, created_at) VALUES (:id, 'k', :c, :question, 'extractive', 'ready', 0, :actor, :at)"
+            ).bindparams(
+                id=f"q{n}",
+                c=conversation,
+                question=f"Question {n}? " * 20,
+                actor=actor,
+                at=at + timedelta(minutes=n),
             ),
-            {"at": at},
         )
-        for n, (conversation, actor) in enumerate([("c1", "ann"), ("c2", "bob"), ("c1", "ann")]):
-            connection.execute(
-                text(
-                    "INSERT INTO questions (id, knowledge_base_id, conversation_id, question, mode, state, tokens,"
-                    " actor, created_at) VALUES (:id, 'k', :c, :question, 'extractive', 'ready', 0, :actor, :at)"
-                ),
-                {"id": f"q{n}", "c": conversation, "question": f"Question {n}? " * 20, "actor": actor,
-                 "at": at + timedelta(minutes=n)},
-            )  # fmt: skip
-    engine.dispose()
     await upgrade(settings)
     catalog = Catalog(settings.catalog_url)
     try:
@@ -122,5 +123,21 @@ async def test_questions_of_an_old_catalogue_get_conversations(tmp_path: Path) -
         await catalog.close()
 
 
-async def _migrated(settings: Settings, revision: str) -> None:
-    await asyncio.to_thread(command.upgrade, alembic_config(settings.catalog_url), revision)
+async def _on(settings: Settings, read: Callable[[Connection], T]) -> T:
+    """What ``read`` finds in the database."""
+    engine = create_async_engine(settings.catalog_url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(read)
+    await engine.dispose()
+    return found
+
+
+def _indexes(connection: Connection) -> dict[str | None, tuple[list[str | None], str]]:
+    """Columns and options (the condition of a partial index) of the indexes of versions."""
+    return {
+        index["name"]: (
+            index["column_names"],
+            str({option: str(value) for option, value in index.get("dialect_options", {}).items()}),
+        )
+        for index in inspect(connection).get_indexes("versions")
+    }

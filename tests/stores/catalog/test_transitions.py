@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import select, update
 
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import DocumentState
@@ -18,7 +18,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import VersionRow
 from activities.stores.catalog.transitions import ALLOWED, COLUMNS
-from tests.stores.catalog.conftest import ONE, TWO, publishing
+from tests.stores.catalog.conftest import ONE, TWO, publishing, sql
 
 PACKAGE = Path(__file__).resolve().parents[3] / "activities" / "stores" / "catalog"
 
@@ -43,20 +43,18 @@ class Version:
         assert not isinstance(taken, Exception)
         return cls(settings, catalog, kb, taken.document.id, batch.id)
 
-    def put(self, **columns: object) -> None:
+    async def put(self, **columns: object) -> None:
         """Set columns directly in the database, past the catalogue."""
-        with create_engine(f"sqlite:///{self.settings.data_dir / 'catalog.db'}").begin() as connection:
-            connection.execute(update(VersionRow).where(VersionRow.version == 1).values(**columns))
+        await sql(self.settings, update(VersionRow).where(VersionRow.version == 1).values(**columns))
 
-    def row(self) -> dict[str, object]:
+    async def row(self) -> dict[str, object]:
         """All its columns."""
-        with create_engine(f"sqlite:///{self.settings.data_dir / 'catalog.db'}").connect() as connection:
-            query = select(VersionRow.__table__).where(VersionRow.version == 1)
-            return dict(connection.execute(query).mappings().one())
+        (row,) = await sql(self.settings, select(VersionRow.__table__).where(VersionRow.version == 1))
+        return dict(row._mapping)
 
     async def read(self) -> PendingVersion:
         """As reconciliation reads it, also when it is not pending."""
-        row = self.row()
+        row = await self.row()
         return PendingVersion(
             document_id=self.id, version=1, name="a.pdf", state=row["state"], awaits_batch=False,  # type: ignore[arg-type]
             updated_at=row["updated_at"],  # type: ignore[arg-type]
@@ -123,10 +121,11 @@ async def test_the_end_of_a_run_is_the_end_of_its_retry(
 ) -> None:
     """The requested step is cleared when the run ends, not when its input is first read."""
     version = await Version.taken(settings, catalog, kb)
+    running = {"state": "running", "retry_from": "parse", "waiting_for": "triton", "eta_seconds": 4.0}
     for end in (version.failed, lambda: catalog.documents.publish(publishing(version.id, 1))):
-        version.put(state="running", retry_from="parse", waiting_for="triton", eta_seconds=4.0, dispatched_at=LATER)
+        await version.put(**running, dispatched_at=LATER)
         await end()
-        row = version.row()
+        row = await version.row()
         assert (row["retry_from"], row["waiting_for"], row["eta_seconds"]) == (None, None, None)
 
 
@@ -150,15 +149,15 @@ async def _supersede(version: Version) -> None:
 
 
 async def _supersede_late(version: Version) -> None:
-    before = version.row()
+    before = await version.row()
     await _supersede(version)
-    version.put(**before)
+    await version.put(**before)
     await version.catalog.documents.publish(publishing(version.id, 2))
     await version.catalog.documents.publish(publishing(version.id, 1))
 
 
 async def _note(version: Version) -> None:
-    version.put(dispatched_at=datetime(2020, 1, 1, tzinfo=UTC))
+    await version.put(dispatched_at=datetime(2020, 1, 1, tzinfo=UTC))
     note = RunProgress(document_id=version.id, version=1, at=LATER, state="waiting", stage="embed")
     await version.catalog.documents.record_progress([note])
 
@@ -168,8 +167,7 @@ async def _put_back(version: Version) -> None:
 
 
 async def _ingest_again(version: Version) -> None:
-    with create_engine(f"sqlite:///{version.settings.data_dir / 'catalog.db'}").begin() as connection:
-        connection.exec_driver_sql("UPDATE documents SET live_version = 1")
+    await sql(version.settings, "UPDATE documents SET live_version = 1")
     await version.catalog.stalled_runs.ingest_again(version.id, 1)
 
 
@@ -200,9 +198,9 @@ async def test_a_transition_happens_where_it_is_allowed(
 ) -> None:
     """In every other state the version keeps its state and its reason."""
     version = await Version.taken(settings, catalog, kb)
-    version.put(state=state, reason={"code": "damaged"})
+    await version.put(state=state, reason={"code": "damaged"})
     await ASKED[name](version)
-    row = version.row()
+    row = await version.row()
     if state in ALLOWED[name].sources:
         assert row["state"] in ALLOWED[name].targets
     else:
@@ -216,9 +214,9 @@ async def test_a_running_version_is_controlled_through_its_run(
     """The catalogue changes nothing of a version that has a run."""
     version = await Version.taken(settings, catalog, kb)
     (state, *_) = ALLOWED[name].sources
-    version.put(state=state, dispatched_at=LATER)
+    await version.put(state=state, dispatched_at=LATER)
     assert not await ASKED[name](version)
-    assert version.row()["state"] == state
+    assert (await version.row())["state"] == state
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -227,10 +225,11 @@ async def test_starting_a_run_leaves_the_state(
 ) -> None:
     """The run may have recorded progress before its start is recorded."""
     version = await Version.taken(settings, catalog, kb)
-    version.put(state=state)
+    await version.put(state=state)
     await catalog.intake.dispatched([(version.id, 1)])
-    assert version.row()["state"] == state
-    assert version.row()["dispatched_at"] is not None
+    row = await version.row()
+    assert row["state"] == state
+    assert row["dispatched_at"] is not None
 
 
 async def test_a_requeued_version_has_the_columns_of_a_new_one(
@@ -238,16 +237,18 @@ async def test_a_requeued_version_has_the_columns_of_a_new_one(
 ) -> None:
     """After a retry, alone or with its batch, and after a lost run."""
     version = await Version.taken(settings, catalog, kb)
-    fresh = {column: version.row()[column] for column in COLUMNS - {"batch_page"}}
+    row = await version.row()
+    fresh = {column: row[column] for column in COLUMNS - {"batch_page"}}
     used = {
         "stage": "embed", "done": 7, "total": 9, "attempt": 3, "waiting_for": "triton", "next_attempt_at": LATER,
         "eta_seconds": 4.0, "reason": {"code": "damaged"}, "dispatched_at": LATER,
     }  # fmt: skip
     for state, name in (("failed", "requeue"), ("failed", "requeue_batch"), ("running", "return_to_queue"),
                         ("ready", "ingest_again")):  # fmt: skip
-        version.put(state=state, **used)
+        await version.put(state=state, **used)
         await ASKED[name](version)
-        assert {column: version.row()[column] for column in fresh} == fresh
+        row = await version.row()
+        assert {column: row[column] for column in fresh} == fresh
 
 
 # --- no other code sets a state ---------------------------------------------------------------------

@@ -1,0 +1,39 @@
+"""Ingestion, batches and controls on a platform whose catalogue is on PostgreSQL; the same tests as on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import Platform, running_platform
+from tests.postgresql import PostgreSQL
+from tests.workflows.test_batches import (  # noqa: F401 - collected here, for the platform below
+    test_a_batch_is_paused_resumed_and_canceled,
+    test_an_archive_is_unpacked_into_its_documents,
+    test_deleting_a_knowledge_base_stops_its_batch,
+    test_failed_documents_of_a_batch_are_tried_again,
+    test_several_files_are_a_batch,
+)
+from tests.workflows.test_control import (  # noqa: F401
+    test_a_newer_version_stops_the_older_run,
+    test_a_paused_document_holds_and_goes_on_where_it_was,
+    test_a_retry_of_a_canceled_document_reuses_its_work,
+    test_deleting_while_indexing_leaves_nothing,
+)
+from tests.workflows.test_ingest import (  # noqa: F401
+    test_a_new_version_replaces_the_old_one,
+    test_equal_content_under_two_names_survives_the_deletion_of_one,
+)
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def platform(
+    postgresql: PostgreSQL, postgresql_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """A platform with its catalogue on PostgreSQL."""
+    url = postgresql.create("platform", postgresql_template)
+    with running_platform(tmp_path_factory.mktemp("platform"), HOLDFAST_CATALOG_URL=url) as found:
+        yield found
