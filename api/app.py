@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -128,6 +129,7 @@ def create_app(settings: Settings) -> Litestar:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
+    os.umask(0o077)  # stored documents and temporary files are this user's alone
     settings = load()
     logs.configure(settings.log, "api")
     app = create_app(settings)

@@ -7,6 +7,8 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
@@ -24,12 +26,15 @@ from activities.contracts.queues import Queue
 from activities.settings import PREFIX, load, variables
 from api.cli.main import cli
 from api.stack.parts import SEARCH_ATTRIBUTES, TEMPORAL_CONFIG
+from api.stack.processes import free_port
 from api.stack.up import RETENTION_DAYS
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 SCHEMA = json.loads((ROOT / "tests/data/compose-spec.json").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+TEMPORAL = Path(sys.executable).with_name("temporal")
 
 Service = dict[str, Any]
 
@@ -38,17 +43,26 @@ VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 SECRET = re.compile(r"PASSWORD|PWD|SECRET|TOKEN|API_KEY", re.IGNORECASE)
 
 
-def _file() -> dict[str, Any]:
-    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+def _file(name: str) -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / name).read_text())
     assert isinstance(loaded, dict)
     return loaded
 
 
-COMPOSE = _file()
+def merged(below: Any, above: Any) -> Any:
+    """A file with another one over it, as compose merges maps and single values."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        assert not isinstance(above, list), "lists are merged by rules of their own"
+        return above
+    return below | {key: merged(below[key], value) if key in below else value for key, value in above.items()}
+
+
+COMPOSE = _file("docker-compose.yml")
+GPU = _file("docker-compose.gpu.yml")
 SERVICES: dict[str, Service] = COMPOSE["services"]
 ONE_SHOTS = {name for name, service in SERVICES.items() if str(service.get("restart")).startswith("on-failure")}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOTS)
-OURS = [name for name, service in SERVICES.items() if service["image"].startswith("holdfast/platform")]
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("localhost/holdfast/platform:")]
 WORKERS = [name for name in OURS if "workflows.worker" in SERVICES[name]["command"]]
 OPTIONAL = {"rerank"}
 """Models that are loaded only when the settings name one."""
@@ -62,8 +76,9 @@ def filled(text: str) -> str:
 
 
 def environment(name: str) -> dict[str, str]:
-    """A service's environment, interpolated."""
-    return {key: filled(value) for key, value in SERVICES[name].get("environment", {}).items()}
+    """A service's environment, interpolated; without the variables that are passed on as they are."""
+    variables = SERVICES[name].get("environment", {})
+    return {key: filled(value) for key, value in variables.items() if value is not None}
 
 
 def listens(address: str) -> bool:
@@ -78,8 +93,22 @@ def listens(address: str) -> bool:
 
 
 def test_it_keeps_to_the_compose_schema() -> None:
-    """Every key is in the Compose Specification, with a value of its type."""
-    jsonschema.validate(COMPOSE, SCHEMA)
+    """Every key is in the Compose Specification, with a value of its type; also with a GPU."""
+    for file in (COMPOSE, GPU, merged(COMPOSE, GPU)):
+        jsonschema.validate(file, SCHEMA)
+
+
+def test_a_gpu_is_an_addition() -> None:
+    """Without the second file no service asks for one; with it, the model server does, and nothing else changes."""
+    assert "devices" not in json.dumps(COMPOSE)
+    assert GPU.keys() == {"services"}
+    assert GPU["services"].keys() == {"triton", "worker-gpu"} <= SERVICES.keys()
+    both = merged(COMPOSE, GPU)["services"]
+    [device] = both["triton"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert both["triton"]["command"] == SERVICES["triton"]["command"]
+    assert both["worker-gpu"]["environment"].keys() == SERVICES["worker-gpu"]["environment"].keys()
+    assert "docker-compose.yml:docker-compose.gpu.yml" in (DEPLOY / "env.example").read_text()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +128,8 @@ def test_names_that_are_used_exist() -> None:
         assert set(service.get("depends_on", {})) <= SERVICES.keys()
     networks = {name for service in SERVICES.values() for name in service["networks"]}
     assert networks == COMPOSE["networks"].keys()
-    sources = {each.partition(":")[0] for service in SERVICES.values() for each in service.get("volumes", [])}
+    mounts = [each for service in SERVICES.values() for each in service.get("volumes", [])]
+    sources = {each.partition(":")[0] for each in mounts if ":" in each}
     assert {each for each in sources if not each.startswith(".")} == COMPOSE["volumes"].keys()
     for mounted in (each for each in sources if each.startswith(".")):
         assert (ROOT / mounted).is_dir()
@@ -122,10 +152,62 @@ def test_images_are_pinned() -> None:
     assert SERVICES["temporal-schema"]["image"] == SERVICES["temporal-namespace"]["image"]
 
 
-def test_our_images_have_the_version_of_the_project() -> None:
-    """Images built here are tagged with the version in pyproject.toml."""
-    built = {service["image"] for service in SERVICES.values() if "build" in service}
-    assert {image.partition(":")[2] for image in built} == {PROJECT["version"]}
+def test_our_images_are_built_once_and_never_pulled() -> None:
+    """One service builds an image, the others wait for it; its name is one that no registry can serve.
+
+    A tag that several services build at once fails on a clean machine, and a tag that is pulled first belongs to
+    whoever registers the name.
+    """
+    builders = {service["image"]: name for name, service in SERVICES.items() if "build" in service}
+    assert len(builders) == sum("build" in service for service in SERVICES.values()) == len(DOCKERFILES)
+    for name, service in SERVICES.items():
+        if not service["image"].startswith("localhost/"):
+            assert "holdfast" not in service["image"]
+            assert "pull_policy" not in service
+            continue
+        builder = builders[service["image"]]
+        assert service["pull_policy"] == ("build" if name == builder else "never")
+        assert name == builder or service["depends_on"][builder]["condition"] == "service_completed_successfully"
+        assert service["image"].partition(":")[2] == PROJECT["version"]
+
+
+def test_images_come_from_where_they_still_are() -> None:
+    """MinIO's have been withdrawn."""
+    assert not [service["image"] for service in SERVICES.values() if "minio" in service["image"]]
+
+
+def test_temporal_is_the_tested_one() -> None:
+    """Server and UI are those of the command line tool with which tests and `make up` run."""
+    shown = subprocess.run([TEMPORAL, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Server ([\d.]+), UI ([\d.]+)", shown)
+    assert found, shown
+    images = [SERVICES[name]["image"].partition(":")[2] for name in ("temporal", "temporal-ui")]
+    assert images == list(found.groups())
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_can_take_the_machine(name: str) -> None:
+    """Memory and processes are limited, no service gains privileges, and all but PostgreSQL drop what they have."""
+    service = SERVICES[name]
+    assert re.fullmatch(r"\d+[mg]", filled(service["mem_limit"]))
+    assert service["pids_limit"] > 0
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service.get("cap_drop") == (None if name == "postgres" else ["ALL"])  # which changes its user at the start
+
+
+def test_the_parser_fits_its_memory() -> None:
+    """As many documents as are parsed at once may use all that one is allowed to use."""
+    settings = load({key: value for key, value in environment("worker-cpu").items() if key.startswith(PREFIX)})
+    gibibytes = int(filled(SERVICES["worker-cpu"]["mem_limit"]).removesuffix("g"))
+    assert gibibytes * 1024 > settings.worker.cpu_slots * settings.parse.max_memory_mb
+
+
+@pytest.mark.parametrize("name", [*OURS, "postgres", "etcd", "object-store"])
+def test_what_is_installed_cannot_be_changed(name: str) -> None:
+    """The root is read-only; what is written goes to volumes, and to memory where it is little."""
+    assert SERVICES[name]["read_only"] is True
+    written = [*SERVICES[name].get("volumes", []), *SERVICES[name].get("tmpfs", [])]
+    assert name == "etcd" or any(each.partition(":")[0] == "/tmp" for each in written)
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)
@@ -156,8 +238,11 @@ def test_no_password_stands_in_the_file() -> None:
     """Secrets are variables without a default, and so are the passwords in addresses."""
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
+            if value is None:  # passed on from .env
+                continue
             if SECRET.search(key):
-                assert VARIABLE.fullmatch(value), f"{name}: {key}"
+                assert VARIABLE.search(value), f"{name}: {key}"
+                assert "secret" in filled(value), f"{name}: {key}"
             if urlsplit(filled(value)).password is not None:
                 assert urlsplit(filled(value)).password == "secret", f"{name}: {key}"
     kinds = {match["kind"] for match in VARIABLE.finditer(json.dumps(COMPOSE)) if SECRET.search(match["name"])}
@@ -165,14 +250,16 @@ def test_no_password_stands_in_the_file() -> None:
 
 
 def test_env_example_lists_the_required_variables() -> None:
-    """Exactly the variables without a default are in it, empty; the optional ones are commented out."""
+    """Exactly the variables without a default are in it, empty; others are commented out, and all are used."""
     text = (DEPLOY / "env.example").read_text()
-    found = list(VARIABLE.finditer(json.dumps(COMPOSE)))
+    found = list(VARIABLE.finditer(json.dumps([COMPOSE, GPU])))
     assert set(re.findall(r"^(\w+)=$", text, re.M)) == {match["name"] for match in found if match["kind"] == "?"}
     assert not re.findall(r"^\w+=.+$", text, re.M)
-    optional = set(re.findall(r"^#(\w+)=.+$", text, re.M))
-    assert optional == {match["name"] for match in found if match["kind"] != "?"}
-    assert optional <= variables().keys()
+    passed = {
+        key for service in SERVICES.values() for key, value in service.get("environment", {}).items() if not value
+    }
+    optional = set(re.findall(r"^#(\w+)=.+$", text, re.M)) - {"COMPOSE_FILE"}
+    assert optional <= passed | {match["name"] for match in found if match["kind"] != "?"}
 
 
 def test_secrets_cannot_get_into_an_image() -> None:
@@ -192,6 +279,30 @@ def test_secrets_cannot_get_into_an_image() -> None:
 def test_settings_exist_and_load(name: str) -> None:
     """Every HOLDFAST_ variable is a setting of the code, with a valid value."""
     load({key: value for key, value in environment(name).items() if key.startswith(PREFIX)})
+
+
+#: Settings of the command line and of `holdfast up`, which the containers do not have.
+ELSEWHERE = {
+    *("HOLDFAST_DATA", "HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_API_HOST", "HOLDFAST_API_PORT"),
+    *("HOLDFAST_TRITON_VENV", "HOLDFAST_TRITON_METRICS_PORT"),
+}
+
+
+@pytest.mark.parametrize("name", [*WORKERS, "api", "migrate"])
+def test_every_setting_can_be_set(name: str) -> None:
+    """Without an edit of the file: what compose does not set itself it takes from .env."""
+    given = SERVICES[name]["environment"]
+    assert variables().keys() - ELSEWHERE == {key for key in given if key.startswith(PREFIX)} - ELSEWHERE
+    fixed = {key for key, value in given.items() if value is not None and f"${{{key}:-" not in value}
+    addresses = ("_ADDRESS", "_NAMESPACE", "_URI", "_URL", "_TOKEN")
+    assert all(key.endswith(addresses) for key in fixed if key.startswith(PREFIX) and key not in ELSEWHERE)
+
+
+def test_models_are_named_to_triton_too() -> None:
+    """The settings that say which model to serve reach the model server as well."""
+    read = set(re.findall(r"HOLDFAST_\w+", (ROOT / "triton_models/model_files.py").read_text()))
+    given = {key for key in SERVICES["triton"]["environment"] if key.startswith(PREFIX)}
+    assert read == given
 
 
 def test_addresses_lead_to_the_services() -> None:
@@ -228,10 +339,28 @@ def test_databases_and_buckets_are_made() -> None:
     for variable in re.findall(r"\\getenv \w+ (\w+)", script):
         assert variable in environment("postgres")
     buckets = {urlsplit(environment("api")["HOLDFAST_BLOBS_URL"]).netloc, environment("milvus")["MINIO_BUCKET_NAME"]}
-    assert {each.removeprefix("store/") for each in SERVICES["buckets"]["command"][2:]} == buckets
-    key = environment("api")["AWS_ACCESS_KEY_ID"], environment("api")["AWS_SECRET_ACCESS_KEY"]
-    assert key == (environment("minio")["MINIO_ROOT_USER"], environment("minio")["MINIO_ROOT_PASSWORD"])
-    assert key == (environment("milvus")["MINIO_ACCESS_KEY_ID"], environment("milvus")["MINIO_SECRET_ACCESS_KEY"])
+    [made_buckets] = re.findall(r"^for bucket in (.+); do$", (DEPLOY / "object-store/buckets.sh").read_text(), re.M)
+    assert set(made_buckets.split()) == buckets
+    aws = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    assert [SERVICES["buckets"]["environment"][name] for name in aws] == [
+        SERVICES["api"]["environment"][name] for name in aws
+    ]
+    milvus, store = SERVICES["milvus"]["environment"], SERVICES["object-store"]["environment"]
+    key = [SERVICES["api"]["environment"][name] for name in aws[2:]]
+    assert key == [store["RUSTFS_ACCESS_KEY"], store["RUSTFS_SECRET_KEY"]]
+    assert key == [milvus["MINIO_ACCESS_KEY_ID"], milvus["MINIO_SECRET_ACCESS_KEY"]]
+    assert environment("api")["AWS_ENDPOINT_URL"] == f"http://{milvus['MINIO_ADDRESS']}"
+    assert store["RUSTFS_ADDRESS"].rpartition(":")[2] == milvus["MINIO_ADDRESS"].rpartition(":")[2]
+
+
+def test_milvus_asks_for_a_password() -> None:
+    """The one of its first start is the one that the platform gives."""
+    milvus = SERVICES["milvus"]["environment"]
+    assert milvus["COMMON_SECURITY_AUTHORIZATIONENABLED"] == "true"
+    password = milvus["COMMON_SECURITY_DEFAULTROOTPASSWORD"]
+    assert VARIABLE.fullmatch(password)
+    for name in OURS:
+        assert SERVICES[name]["environment"]["HOLDFAST_MILVUS_TOKEN"] == f"root:{password}"
 
 
 # --- commands --------------------------------------------------------------------------------------
@@ -265,19 +394,35 @@ def test_commands_of_the_platform_exist() -> None:
                 pytest.fail(f"{name}: {other}")
 
 
-def test_triton_loads_the_models_that_the_platform_asks_for() -> None:
-    """Model control is explicit, with the models and the port that the embedded server's clients use."""
-    command: list[str] = SERVICES["triton"]["command"]
-    assert "--model-control-mode=explicit" in command
-    loaded = [each.partition("=")[2] for each in command if each.startswith("--load-model=")]
-    assert loaded == MODELS
-    assert f"--grpc-port={environment('api')['HOLDFAST_TRITON_ADDRESS'].rpartition(':')[2]}" in command
-    assert all(f"'{model}'" in SERVICES["triton"]["healthcheck"]["test"][-1] for model in MODELS)
-    [device] = SERVICES["triton"]["deploy"]["resources"]["reservations"]["devices"]
-    assert device["capabilities"] == ["gpu"]
+def test_triton_is_started_as_by_the_embedded_platform() -> None:
+    """By serve.py, which closes it, with options that it has; the port is the one of the clients."""
+    entry = next(line for line in _instructions(DEPLOY / "Dockerfile.triton") if line[0] == "ENTRYPOINT")
+    assert entry[-1].strip('"],').endswith("triton_models/serve.py")
+    options = dict(each.removeprefix("--").split("=") for each in SERVICES["triton"]["command"])
+    declared = set(re.findall(r'add_argument\("--([\w-]+)"', (ROOT / "triton_models/serve.py").read_text()))
+    assert options.keys() == declared
+    assert options["grpc-port"] == environment("api")["HOLDFAST_TRITON_ADDRESS"].rpartition(":")[2]
+    assert SERVICES["triton"]["expose"] == [options["grpc-port"], options["metrics-port"]]
+    check = SERVICES["triton"]["healthcheck"]["test"][-1]
+    assert f"127.0.0.1:{options['grpc-port']}" in check
+    assert all(f"'{model}'" in check for model in MODELS)
+
+
+def test_the_check_of_triton_can_fail() -> None:
+    """Nothing listens here: the command compiles, and says so."""
+    command = SERVICES["triton"]["healthcheck"]["test"][2:]
+    checked = command[1].replace("127.0.0.1:8001", f"127.0.0.1:{free_port()}")
+    done = subprocess.run([sys.executable, command[0], checked], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "UNAVAILABLE" in done.stderr
 
 
 # --- Temporal --------------------------------------------------------------------------------------
+
+
+def test_the_ui_changes_nothing() -> None:
+    """Whoever reaches it reads; runs are ended and signalled through the API, which knows who asks."""
+    assert environment("temporal-ui")["TEMPORAL_DISABLE_WRITE_ACTIONS"] == "true"
 
 
 def test_search_attributes_are_those_of_the_code() -> None:
@@ -309,10 +454,12 @@ def test_dynamic_config_is_that_of_the_embedded_server() -> None:
 
 def test_scripts_that_are_mounted_exist() -> None:
     """The one-shot services run scripts of this repository."""
-    for name in ("temporal-schema", "temporal-namespace"):
+    for name in ("temporal-schema", "temporal-namespace", "buckets"):
         shell, script = SERVICES[name]["entrypoint"]
         assert shell == "/bin/sh"
-        assert (DEPLOY / "temporal" / Path(script).name).is_file()
+        [mounted] = [each.split(":") for each in SERVICES[name]["volumes"]]
+        assert mounted[1:] == [str(Path(script).parent), "ro"]
+        assert (ROOT / mounted[0] / Path(script).name).is_file()
 
 
 # --- Dockerfiles -----------------------------------------------------------------------------------

@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--queue", action="append", choices=Queue.ALL, help="task queue to work on; repeatable")
     parser.add_argument("--ready-file", type=Path, help="file to touch once the worker polls")
     arguments = parser.parse_args()
+    os.umask(0o077)  # stored documents and temporary files are this user's alone
     settings = load()
     queues = arguments.queue or list(Queue.ALL)
     if not {Queue.WORKFLOWS, Queue.ANSWER} & set(queues):

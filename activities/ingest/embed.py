@@ -125,7 +125,9 @@ async def embed_chunks(
     """
     card = await triton.card()
     passage = card.prompts.get("passage", "")
-    requests, groups = asyncio.Semaphore(settings.requests_in_flight), asyncio.Semaphore(2)
+    requests = asyncio.Semaphore(settings.requests_in_flight)
+    # As many groups as fill these requests, and one that is being saved.
+    groups = asyncio.Semaphore(math.ceil(settings.requests_in_flight * min(card.batch_size, GROUP) / GROUP) + 1)
     made: dict[str, Vectors] = {}
     done = total - len(texts)
     end = time.monotonic() + seconds if seconds else math.inf

@@ -50,6 +50,9 @@ RERANK_BATCH = 64
 #: Timeout of one embedding or rerank request, in seconds.
 EMBED_TIMEOUT = 120.0
 
+#: In Triton's message, with status INTERNAL, when the process of a model has died. A new server follows.
+_DEAD_MODEL = "is not healthy"
+
 #: gRPC statuses that are retried. Triton returns UNAVAILABLE for a model that is loading.
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
 
@@ -90,7 +93,8 @@ def _translated() -> Iterator[None]:
 
 def _error(status: str, message: str | None) -> TritonUnavailable | ModelError:
     detail = (message or "no message").splitlines()[0][:200]
-    return TritonUnavailable(detail=detail) if status in _TRANSIENT or not status else ModelError(detail=detail)
+    outage = not status or status in _TRANSIENT or (status == "INTERNAL" and _DEAD_MODEL in detail)
+    return TritonUnavailable(detail=detail) if outage else ModelError(detail=detail)
 
 
 class Triton:

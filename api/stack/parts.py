@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,11 +14,23 @@ import msgspec
 
 from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
 from api.stack.probes import http_ready, port_open, temporal_ready, triton_ready
-from api.stack.processes import free_port
 from api.stack.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+#: Variables of the shell that programs of others get; names that end with ``_`` are prefixes. Anything else in it, such
+#: as keys of an object store, stays with Holdfast's own processes.
+FOREIGN = ("HOME", "LANG", "LC_", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TZ", "USER")
+
+#: Further ones of Triton: access to the model hub, and what decides on devices, threads and memory.
+FOREIGN_TRITON = (
+    *("HF_", "XDG_CACHE_HOME", "SSL_CERT_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_", "MALLOC_"),
+)
 
 WORKERS = {
     "worker-interactive": ("workflows", "answer"),
@@ -30,7 +42,8 @@ SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
 # platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its
-# history cannot be deleted before. The last two bound the number of readers of one question's stream.
+# history cannot be deleted before. The next two bound the number of readers of one question's stream. The last one
+# closes the HTTP API, which nothing here uses and which obeys any web page that is open on this machine.
 TEMPORAL_CONFIG = {
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -50,6 +63,7 @@ TEMPORAL_CONFIG = {
     "history.transferProcessorUpdateAckInterval": '"5s"',
     "history.maxInFlightUpdates": 1_000,
     "history.maxTotalUpdates": 100_000,
+    "frontend.httpAllowedHosts": '["closed.invalid"]',
 }
 
 
@@ -98,13 +112,20 @@ def of_this_machine(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, temporal=temporal)
 
 
-def environment(settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = ()) -> dict[str, str]:
-    """The environment of a child, from which it loads exactly these settings; ``sections`` limits it to some.
+def environment(
+    settings: Settings, base: Mapping[str, str], sections: tuple[str, ...] = (), foreign: tuple[str, ...] = FOREIGN
+) -> dict[str, str]:
+    """The environment of a child, from which it loads exactly these settings.
+
+    With ``sections`` it is that of a program of others: these sections, and of ``base`` the variables in ``foreign``.
 
     It always holds the absolute data folder, because relative paths and the marker of leftover processes depend on it.
     Temporary files go to ``SCRATCH`` in it, so that those of killed processes are removed.
     """
     env = {key: value for key, value in base.items() if not key.startswith(PREFIX) and not is_temporal_variable(key)}
+    if sections:
+        prefixes = tuple(name for name in foreign if name.endswith("_"))
+        env = {key: value for key, value in env.items() if key in foreign or key.startswith(prefixes)}
     if not sections:
         env |= settings.temporal.environment.variables
     for name, path in variables().items():
@@ -121,6 +142,9 @@ def local_url(settings: Settings) -> str:
     """The address of this machine's API, regardless of HOLDFAST_URL."""
     return msgspec.structs.replace(settings, url="").api_url
 
+
+#: Probes of Triton that may fail in a row: a machine that is very busy, or suspended, fails a few.
+FAILED_PROBES = 5
 
 #: GOGC of Temporal in percent: spends memory to save CPU time on garbage collection.
 TEMPORAL_GOGC = "400"
@@ -184,11 +208,13 @@ def _triton(settings: Settings) -> Part:
     serve = ROOT / "triton_models" / "serve.py"
     metrics = settings.triton.metrics_port
     argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
-    # No part uses Triton's HTTP port, so any free one is fine.
-    argv += ["--http-port", str(free_port()), "--metrics-port", str(metrics)]
-    env = environment(settings, os.environ, ("data", "triton", "embed", "generate", "rerank"))
+    argv += ["--metrics-port", str(metrics)]
+    sections = ("data", "triton", "embed", "generate", "rerank")
+    env = environment(settings, os.environ, sections, FOREIGN + FOREIGN_TRITON)
+    child = _child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20)
     return Part(
-        child=_child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20),
+        # A model whose process died, or that was unloaded, does not come back by itself.
+        child=replace(child, failed_probes=FAILED_PROBES),
         address=settings.triton.address,
         local=host in LOCAL_HOSTS,
         dependency=True,

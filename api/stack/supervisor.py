@@ -33,6 +33,11 @@ class Child:
     """Seconds that it may take to end before it is killed."""
     start_seconds: float = 120.0
     """Seconds that it may take to become ready the first time before the start counts as failed."""
+    failed_probes: int = 0
+    """Probes that may fail in a row, once it was ready, before it is started anew; 0 for no limit.
+
+    For a child that is ready whatever becomes of the others: then each of its starts has the time limit, too.
+    """
     stale: tuple[Path, ...] = ()
     """Files of an earlier run, removed before each start."""
 
@@ -100,6 +105,7 @@ class Supervisor:
     probe_seconds = 5.0
     probe_pause = 0.05
     longest_probe_pause = 0.5
+    watch_pause = 3.0
 
     def __init__(
         self, logs: Path, state: Path, report: Callable[[Ready | Died], None], backoff: Backoff | None = None
@@ -178,7 +184,7 @@ class Supervisor:
         try:
             in_time = await self._wait_until_ready(child, life, process)
             if in_time:
-                return processes.how_it_ended(await process.wait())
+                return await self._wait_for_end(child, process)
             return f"not ready after {child.start_seconds:.0f} s"
         finally:
             await processes.end(process, child.stop_signal, child.stop_seconds, self._hurry)
@@ -187,9 +193,10 @@ class Supervisor:
     async def _wait_until_ready(self, child: Child, life: _Life, process: asyncio.subprocess.Process) -> bool:
         """False if the child is neither ready nor ended in time.
 
-        Only the first start has a limit: later, a child may be unready because another one is down.
+        Later starts of most children have no limit: they may be unready because another one is down.
         """
-        began, limit = time.monotonic(), None if life.was_ready.is_set() else child.start_seconds
+        unlimited = life.was_ready.is_set() and not child.failed_probes
+        began, limit = time.monotonic(), None if unlimited else child.start_seconds
         serves, ended = asyncio.create_task(self._probe(child)), asyncio.create_task(process.wait())
         try:
             done, _ = await asyncio.wait({serves, ended}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -202,15 +209,39 @@ class Supervisor:
             serves.cancel()
             ended.cancel()
 
+    async def _wait_for_end(self, child: Child, process: asyncio.subprocess.Process) -> str:
+        """Wait until the child ends, or does not serve any longer; returns how it ended."""
+        if not child.failed_probes:
+            return processes.how_it_ended(await process.wait())
+        ended, unready = asyncio.create_task(process.wait()), asyncio.create_task(self._watch_readiness(child))
+        try:
+            await asyncio.wait({ended, unready}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return processes.how_it_ended(ended.result())
+            unready.result()
+            return "no longer ready"
+        finally:
+            ended.cancel()
+            unready.cancel()
+
+    async def _watch_readiness(self, child: Child) -> None:
+        """Returns after too many failed probes in a row. Counted, not timed: this process may have been suspended."""
+        failed = 0
+        while failed < child.failed_probes:
+            await asyncio.sleep(self.watch_pause)
+            failed = 0 if await self._is_ready(child) else failed + 1
+
     async def _probe(self, child: Child) -> None:
         pause = self.probe_pause
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.probe_seconds):  # wait_for can lose a cancellation in 3.11
-                    if await child.ready():
-                        return
+        while not await self._is_ready(child):
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, self.longest_probe_pause)
+
+    async def _is_ready(self, child: Child) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.probe_seconds):  # wait_for can lose a cancellation in 3.11
+                return await child.ready()
+        return False
 
     def _record_pid(self, life: _Life, pid: int | None) -> None:
         life.pid = pid

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from activities.settings import Settings
 from api.client import local_env
 from api.client.problems import Message, Problem
 from api.stack import processes
-from api.stack.parts import SCRATCH, Part, all_parts, local_url, of_this_machine
+from api.stack.parts import LOOPBACK, SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
@@ -37,11 +39,30 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     parts = all_parts(settings)
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
-    with _lock_data_folder(settings.data_dir, tell):
+    with _private_files(), _lock_data_folder(settings.data_dir, tell):
         for part in chosen:
             if part.local:
                 check(part)
         asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Files that are made here and by every child are their owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _make_private(data: Path) -> None:
+    """Take the data folder of an earlier version, and what is in it, from everybody but its owner."""
+    if not data.stat().st_mode & 0o077:
+        return
+    for path in (data, *data.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 
 
 @contextmanager
@@ -50,6 +71,7 @@ def _lock_data_folder(data: Path, tell: Tell) -> Iterator[None]:
     run, state = data / "run", data / "run" / "stack.json"
     try:
         run.mkdir(parents=True, exist_ok=True)
+        _make_private(data)
         (run / "lock").touch()
     except OSError as exc:
         raise Problem("data-folder", path=data, detail=exc.strerror) from exc
@@ -75,11 +97,13 @@ def pids(state: Path) -> list[int]:
 
 
 def check(part: Part) -> None:
-    """Raises Problem if the part cannot be started because it is not installed or a port is in use."""
+    """Raises Problem if the part is not installed, would be open to other machines, or a port is in use."""
     for path in part.requires:
         if not path.exists():
             raise Problem("missing", title=_title(part.child), path=path)
     for host, port, setting in part.ports:
+        if part.dependency and host not in LOOPBACK:
+            raise Problem("open-to-all", title=_title(part.child), host=host, setting=setting)
         if processes.port_taken(host, port):
             raise Problem("port-taken", port=port, title=_title(part.child), setting=setting)
 

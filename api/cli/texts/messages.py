@@ -156,6 +156,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Port {port}, needed for {title}, is already in use; stop the program that uses it, or change {setting}.",
         "{title} 需要的端口 {port} 已被占用；请停止占用它的程序，或修改 {setting}。",
     ),
+    "open-to-all": (
+        "{title} asks nobody for a password: it listens on 127.0.0.1 only, not on {host}; change {setting}.",
+        "{title} 不要求密码，因此只能监听 127.0.0.1，不能监听 {host}；请修改 {setting}。",
+    ),
     "missing": (
         "{title} is not installed ({path} is missing); run `make setup`.",
         "{title} 尚未安装（缺少 {path}）；请运行 `make setup`。",

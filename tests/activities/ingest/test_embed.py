@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.contracts.documents import Chunk, Chunking
 from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput, PublishInput
 from activities.errors import TritonUnavailable
-from activities.ingest.embed import GROUP, EmbedActivities
+from activities.ingest.embed import GROUP, EmbedActivities, embed_chunks
 from activities.runtime import heartbeat
 from activities.runtime.heartbeat import Progress
 from activities.settings import EmbedSettings, load
@@ -104,6 +104,34 @@ async def test_vectors_are_those_of_their_chunks(step: Step) -> None:
     assert (done.model, done.model_fingerprint, done.dimension) == (
         step.card.model, step.card.fingerprint, step.card.dimension,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("batch_size", "in_flight"), [(8, 2), (8, 16), (64, 2), (64, 8), (256, 3)])
+async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size: int, in_flight: int) -> None:
+    """Whatever the size of a request: a GPU takes as many texts at once as a whole group has."""
+
+    class Counting(Triton):
+        running = most = 0
+
+        async def card(self) -> ModelCard:
+            return ModelCard(model="m", fingerprint="f", dimension=2, max_tokens=9, batch_size=batch_size)
+
+        async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            for _ in range(100):  # all others that may start have started then
+                await asyncio.sleep(0)
+            self.running -= 1
+            return np.ones((len(texts), 2), dtype=np.float32)
+
+    triton, blobs = Counting("127.0.0.1:1"), Blobs(tmp_path.as_uri())
+    texts = {digest(text): text for text in rules(20 * GROUP)}
+    environment = ActivityEnvironment()
+    settings = EmbedSettings(requests_in_flight=in_flight)
+    made = await environment.run(embed_chunks, triton, blobs, "vectors/x", texts, settings, len(texts))
+    await triton.close()
+    assert made.keys() == texts.keys()
+    assert triton.most == in_flight
 
 
 async def test_only_the_result_is_left(step: Step) -> None:

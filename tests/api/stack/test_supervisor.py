@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,9 @@ class Lab:
         self.events: list[Ready | Died] = []
         self.supervisor = Supervisor(folder / "logs", self.state, self.events.append, QUICK)
 
-    def child(self, name: str, code: str = SERVE, *, stop: float = 10, start: float = 30) -> Child:
+    def child(
+        self, name: str, code: str = SERVE, *, stop: float = 10, start: float = 30, failed_probes: int = 0
+    ) -> Child:
         """A child that is ready when the file ``<name>.ready`` exists."""
         ready_file = self.folder / f"{name}.ready"
 
@@ -79,6 +82,7 @@ class Lab:
             stale=(ready_file,),
             stop_seconds=stop,
             start_seconds=start,
+            failed_probes=failed_probes,
         )
 
     def pid(self, name: str) -> int | None:
@@ -202,6 +206,52 @@ async def test_a_restarted_child_may_take_its_time(lab: Lab) -> None:
     (lab.folder / "closed").unlink()
     await eventually(lambda: isinstance(lab.events[-1], Ready) and lab.events[-1].restarts == 1)
     assert lab.pid("api") == again
+
+
+@pytest.mark.asyncio
+async def test_a_child_that_serves_no_longer_is_started_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that lives but does not answer any more is replaced, after as many probes as it may fail."""
+    monkeypatch.setattr(Supervisor, "watch_pause", 0.01)
+    await lab.supervisor.start(lab.child("server", failed_probes=3))
+    first = lab.pid("server")
+    (lab.folder / "server.ready").unlink()
+    await eventually(lambda: isinstance(lab.events[-1], Ready) and lab.events[-1].restarts == 1)
+    assert [event.how for event in lab.events if isinstance(event, Died)] == ["no longer ready"]
+    assert lab.pid("server") != first
+    assert not alive(first or 0)
+
+
+@pytest.mark.asyncio
+async def test_a_probe_that_fails_now_and_then_is_no_reason(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only failures in a row count, and one that hangs is a failure."""
+    monkeypatch.setattr(Supervisor, "watch_pause", 0.001)
+    monkeypatch.setattr(Supervisor, "probe_seconds", 0.01)
+    answers = iter([True, *([False, False, True] * 20)])
+
+    async def ready() -> bool:
+        answer = next(answers, None)
+        if answer is None:
+            await asyncio.sleep(60)
+        return bool(answer)
+
+    child = replace(lab.child("server", failed_probes=3), ready=ready)
+    await lab.supervisor.start(child)
+    await eventually(lambda: any(isinstance(event, Died) for event in lab.events))
+    assert next(answers, None) is None
+
+
+@pytest.mark.asyncio
+async def test_a_restart_of_such_a_child_has_a_time_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It depends on nothing, so a restart that does not become ready is tried again, as often as it takes."""
+    monkeypatch.setattr(Supervisor, "watch_pause", 0.01)
+    gate = "while pathlib.Path(sys.argv[1], 'closed').exists(): time.sleep(0.01)\n"
+    child = lab.child("server", f"import pathlib, sys, time\n{gate}{SERVE}", start=2, failed_probes=3)
+    await lab.supervisor.start(child)
+    (lab.folder / "closed").touch()
+    (lab.folder / "server.ready").unlink()
+    await eventually(lambda: "not ready after 2 s" in [e.how for e in lab.events if isinstance(e, Died)])
+    (lab.folder / "closed").unlink()
+    await eventually(lambda: isinstance(lab.events[-1], Ready) and lab.events[-1].restarts > 1)
 
 
 def test_back_off_starts_over_after_a_long_life() -> None:

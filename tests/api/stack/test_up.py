@@ -101,6 +101,45 @@ def test_a_data_folder_that_cannot_be_made_is_named(settings_env: dict[str, str]
     assert "HOLDFAST_DATA" in text_of(caught.value)
 
 
+@pytest.mark.parametrize("setting", ["HOLDFAST_TEMPORAL_ADDRESS", "HOLDFAST_MILVUS_URI", "HOLDFAST_TRITON_ADDRESS"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
+def test_a_service_without_a_password_is_not_opened_to_others(
+    settings_env: dict[str, str], setting: str, host: str
+) -> None:
+    """Temporal, Milvus and Triton trust whoever reaches them: they listen on this machine only."""
+    settings_env[setting] = settings_env[setting].replace("127.0.0.1", host)
+    with pytest.raises(Problem) as caught:
+        start(settings_env, "temporal", "milvus", "triton")
+    assert setting in text_of(caught.value)
+
+
+def test_the_data_folder_is_its_owners_alone(settings_env: dict[str, str]) -> None:
+    """What an earlier version left open is closed at the next start, and what is made from then on is private."""
+    data = Path(settings_env["HOLDFAST_DATA"])
+    (data / "blobs" / "originals").mkdir(parents=True)
+    (data / "blobs" / "originals" / "report").write_text("confidential")
+    (data / "catalog.db").touch()
+    (data / "elsewhere").symlink_to(Path(__file__))
+    for path in (data, data / "blobs", data / "blobs" / "originals"):
+        path.chmod(0o755)
+    mode = Path(__file__).stat().st_mode
+    before = os.umask(0o022)
+    try:
+        with pytest.raises(Problem):
+            start(settings_env | {"HOLDFAST_TRITON_VENV": "/no/such/venv"}, "triton")
+        assert os.umask(0o022) == 0o022  # the caller's own files are his business
+    finally:
+        os.umask(before)
+    assert open_to_others(data) == []
+    assert (data / "blobs" / "originals" / "report").read_text() == "confidential"
+    assert Path(__file__).stat().st_mode == mode
+
+
+def open_to_others(data: Path) -> list[Path]:
+    """Files and folders of which anybody but the owner may read, write or list something."""
+    return [each for each in (data, *data.rglob("*")) if not each.is_symlink() and each.stat().st_mode & 0o077]
+
+
 def part(parts: list[Part], name: str) -> Part:
     """The part with that name."""
     return next(each for each in parts if each.child.name == name)
@@ -118,13 +157,27 @@ def test_children_find_the_same_settings(settings_env: dict[str, str]) -> None:
 def test_foreign_programs_get_no_secret(settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Temporal, Milvus and Triton need no key, token or database password, and get none."""
     for name in ("HOLDFAST_API_KEY", "HOLDFAST_MILVUS_TOKEN", "HOLDFAST_CATALOG_URL"):
-        monkeypatch.setenv(name, "secret")
         settings_env[name] = "secret"
+    elsewhere = ("AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "HOMEBREW_GITHUB_API_TOKEN", "PGPASSWORD")
+    for name in (*settings_env.keys() & {"HOLDFAST_API_KEY", "HOLDFAST_CATALOG_URL"}, *elsewhere):
+        monkeypatch.setenv(name, "secret")
     for each in all_parts(load(settings_env)):
         if each.dependency:
             assert "secret" not in each.child.env.values(), each.child.name
+            assert each.child.env["PATH"] == os.environ["PATH"]
         else:
             assert each.child.env["HOLDFAST_CATALOG_URL"] == "secret"
+            assert each.child.env["AWS_SECRET_ACCESS_KEY"] == "secret"
+
+
+def test_only_triton_may_read_the_model_hub(settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token of the hub, and the proxy on the way to it, reach the one program that downloads models."""
+    hub = {"HF_TOKEN": "hf_1", "HTTPS_PROXY": "http://proxy:3128", "CUDA_VISIBLE_DEVICES": "1"}
+    for name, value in hub.items():
+        monkeypatch.setenv(name, value)
+    found = {each.child.name: hub.keys() & each.child.env.keys() for each in all_parts(load(settings_env))}
+    assert found["triton"] == hub.keys()
+    assert not found["temporal"] | found["milvus"]
 
 
 #: Variables of a shell that is set up for another cluster.
@@ -219,6 +272,7 @@ def test_temporal_and_milvus_come_up_restart_and_stop(settings_env: dict[str, st
         pids = pids_in(state)
         up.send_signal(signal.SIGINT)
         assert up.wait(DEADLINE) == 0
+    assert open_to_others(Path(settings_env["HOLDFAST_DATA"])) == []
     assert not any(map(alive, pids))
 
 
