@@ -16,7 +16,7 @@
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
-    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
+    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     ├── ModelError                 a model rejected its input
     ├── Superseded  Canceled       work that ended early, on purpose
     └── SettingsError              an operator can correct it
@@ -293,6 +293,12 @@ class WrongState(Conflict):
     code = "wrong-state"
     en = "That cannot be done now: it is {state}."
     zh = "当前无法执行该操作：状态为 {state}。"
+
+
+class StillInUse(Conflict):
+    code = "still-in-use"
+    en = "“{name}” is in use and is not deleted: nothing of it was removed. Delete it through Holdfast first."
+    zh = "“{name}”仍在使用中，尚未删除，因此没有移除其任何内容。请先通过 Holdfast 将其删除。"
 
 
 class KeyReused(Conflict):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Queue
     from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
     from activities.contracts.stages import RECONCILE_STAGES
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, ReconcileJob, ReconcileReport
     from workflows.policies import REPAIR_STEP, SHORT_STEP
     from workflows.stages import Progress
@@ -65,7 +65,7 @@ class Reconcile:
             self._progress.finish("canceled" if canceled else "failed")
             if canceled:
                 raise
-            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+            raise final_failure(reason) from exc
         self._progress.enter("record")
         await self._record(job)
         self._progress.finish("ready")

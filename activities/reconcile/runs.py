@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDReusePolicy
 
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
@@ -25,7 +25,7 @@ from activities.contracts.ids import (
 )
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
-from activities.reconcile.slices import AT_ONCE, PAGE, TimeSlice, older_than
+from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime import temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
@@ -45,7 +45,6 @@ class RunRepairActivities:
     def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
         self._catalog, self._milvus = catalog, milvus
         self._stalled = catalog.stalled_runs
-        self._slots = asyncio.Semaphore(AT_ONCE)
 
     @activity.defn(name="mend_batches")
     @heartbeating
@@ -140,13 +139,13 @@ class RunRepairActivities:
 
     async def _cancel(self, id: str, repair: bool) -> bool:
         """Cancels a run if ``repair``; False when it has ended, or is cleaning up and about to complete."""
-        run = await self._described(id)
+        run = await temporal.describe(activity.client(), id)
         if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
             return False
         if LAST_ACTIVITIES & {pending.activity_type.name for pending in run.raw_description.pending_activities}:
             return False
         if repair:
-            await temporal.cancel(activity.client(), id)
+            await temporal.cancel(activity.client(), id, why="its document or batch is gone or at its end")
         return True
 
     @activity.defn(name="mend_deletions")
@@ -171,13 +170,13 @@ class RunRepairActivities:
         return ScanResult(findings=discrepancies.list())
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
-        collections = set(await self._milvus.collections())
-        for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
-            generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)
-            if not knowledge_base.has_documents and collections.isdisjoint(item.collection for item in generations):
-                continue
-            run = await self._described(delete_knowledge_base_id(knowledge_base.id))
-            if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
+        left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}
+        names = iter(await self._milvus.collections())
+        while page := list(islice(names, PAGE)):
+            left |= {each.id: each for each in await self._stalled.deleted_with_collections(page, since)}
+        statuses = await self._statuses(delete_knowledge_base_id(id) for id in left)
+        for knowledge_base, status in zip(left.values(), statuses, strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
                 if repair:
                     await _delete_knowledge_base(activity.client(), knowledge_base)
                 discrepancies.add("unfinished_deletions", knowledge_base.name, mended=repair)
@@ -189,12 +188,8 @@ class RunRepairActivities:
         return list(zip(versions, statuses, strict=True))
 
     async def _statuses(self, ids: Iterable[str]) -> list[WorkflowExecutionStatus | None]:
-        runs = await asyncio.gather(*(self._described(id) for id in ids))
+        runs = await temporal.describe_all(activity.client(), ids)
         return [run.status if run is not None else None for run in runs]
-
-    async def _described(self, id: str) -> WorkflowExecutionDescription | None:
-        async with self._slots:
-            return await temporal.describe(activity.client(), id)
 
 
 def _is_old(run: WorkflowExecution, since: datetime) -> bool:
@@ -222,7 +217,7 @@ async def _delete_document(client: Client, document: DeletedDocument) -> None:
 
 async def _delete_knowledge_base(client: Client, knowledge_base: DeletedKnowledgeBase) -> None:
     job = DeleteKnowledgeBaseJob(
-        knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.created_by
+        knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.deleted_by
     )
     await temporal.start(
         client,

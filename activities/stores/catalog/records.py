@@ -224,12 +224,11 @@ class DeletedDocument(Record, frozen=True):
 
 
 class DeletedKnowledgeBase(Record, frozen=True):
-    """A deleted knowledge base, whose row stays; ``has_documents`` while some are not removed yet."""
+    """A deleted knowledge base that documents or a collection are left of."""
 
     id: str
     name: str
-    created_by: str
-    has_documents: bool
+    deleted_by: str
 
 
 class AnswerRecord(Record, frozen=True):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Update, and_, func, or_, select, tuple_, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, Update, and_, func, or_, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
@@ -19,8 +20,19 @@ from activities.stores.catalog.records import (
     StalledBatch,
     VersionStatus,
 )
-from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.tables import (
+    BatchRow,
+    DocumentRow,
+    GenerationRow,
+    KnowledgeBaseRow,
+    VersionRow,
+    now,
+)
 from activities.stores.catalog.transitions import BY_DISPATCHER
+
+
+#: The actor of a deletion of which the catalogue does not say who asked for it.
+SYSTEM = "system"
 
 
 class StalledRuns:
@@ -166,19 +178,31 @@ class StalledRuns:
                     name=row.name,
                     knowledge_base_id=row.knowledge_base_id,
                     knowledge_base=knowledge_base,
-                    deleted_by=row.deleted_by or "",
+                    deleted_by=row.deleted_by or SYSTEM,
                 )
                 for row, knowledge_base in await session.execute(query.order_by(DocumentRow.id).limit(limit))
             ]
 
-    async def deleted_knowledge_bases(self, before: datetime) -> list[DeletedKnowledgeBase]:
-        """All deleted knowledge bases; their rows are never removed."""
-        documents = select(DocumentRow.id).where(DocumentRow.knowledge_base_id == KnowledgeBaseRow.id).exists()
-        query = select(KnowledgeBaseRow, documents).where(KnowledgeBaseRow.deleted_at < before)
+    async def deleted_with_documents(self, before: datetime) -> list[DeletedKnowledgeBase]:
+        """Deleted knowledge bases of which documents are left. Their own rows are never removed."""
+        return await self._deleted(DocumentRow.id, DocumentRow.knowledge_base_id == KnowledgeBaseRow.id, before)
+
+    async def deleted_with_collections(
+        self, collections: Collection[str], before: datetime
+    ) -> list[DeletedKnowledgeBase]:
+        """Deleted knowledge bases of which one of these ``collections`` (at most 1,000) is left."""
+        one_of = GenerationRow.collection.in_(list(collections))
+        left = (GenerationRow.knowledge_base_id == KnowledgeBaseRow.id) & one_of
+        return await self._deleted(GenerationRow.generation, left, before)
+
+    async def _deleted(
+        self, column: InstrumentedAttribute[Any], left: ColumnElement[bool], before: datetime
+    ) -> list[DeletedKnowledgeBase]:
+        query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at < before, select(column).where(left).exists())
         async with self._engine.read() as session:
             return [
-                DeletedKnowledgeBase(id=row.id, name=row.name, has_documents=bool(has), created_by=row.created_by)
-                for row, has in await session.execute(query.order_by(KnowledgeBaseRow.id))
+                DeletedKnowledgeBase(id=row.id, name=row.name, deleted_by=row.deleted_by or SYSTEM)
+                for row in await session.scalars(query.order_by(KnowledgeBaseRow.id))
             ]
 
     async def _changed(self, change: Update) -> bool:
