@@ -58,9 +58,7 @@ class DeleteDocument:
 
     async def _delete(self, job: DeleteJob) -> DeleteReceipt:
         if workflow.patched(STOP_RUNS):
-            runs = StopRunsInput(
-                knowledge_base_id=job.knowledge_base_id, document_id=job.document_id, actor=job.actor
-            )
+            runs = StopRunsInput(knowledge_base_id=job.knowledge_base_id, document_id=job.document_id, actor=job.actor)
             await _stop_runs(runs, self._priority, self._progress)
         self._progress.enter("purge_rows")
         purged = await workflow.execute_activity(

@@ -63,13 +63,11 @@ async def test_more_running_documents_than_slots_are_deleted_at_once(
         answers = await asyncio.gather(*(api.delete(f"/documents/{each['id']}") for each in documents))
         (beside,) = await upload(api, other, (f"{uuid.uuid4().hex}.txt", LEAVE.encode()))
         runs = [temporal.get_workflow_handle_for(DeleteDocument.run, each.json()["workflow_id"]) for each in answers]
-        receipts: list[DeleteReceipt] = await asyncio.wait_for(
-            asyncio.gather(*(run.result() for run in runs)), 55
-        )
+        receipts: list[DeleteReceipt] = await asyncio.wait_for(asyncio.gather(*(run.result() for run in runs)), 55)
         took = time.monotonic() - began
         assert {receipt.rows_after for receipt in receipts} == {0}
         assert (await finished(api, beside["id"]))["state"] == "ready"
-        print(f"{DELETIONS} deletions of running documents: {took:.1f} s")  # noqa: T201 - the figure
+        print(f"{DELETIONS} deletions of running documents: {took:.1f} s")
         stopped = [each["workflow_id"] for each in documents]
         reasons = set()
         for id in stopped:
@@ -109,9 +107,7 @@ async def test_what_is_not_deleted_stays_whoever_starts_its_deletion(
     await catalog.close()
 
 
-async def test_a_superseded_run_is_canceled_with_its_reason(
-    api: httpx.AsyncClient, temporal: Client, kb: str
-) -> None:
+async def test_a_superseded_run_is_canceled_with_its_reason(api: httpx.AsyncClient, temporal: Client, kb: str) -> None:
     """The Temporal UI shows who uploaded the newer version."""
     (first,) = await upload(api, kb, ("a.txt", big()))
 
@@ -122,4 +118,4 @@ async def test_a_superseded_run_is_canceled_with_its_reason(
     (second,) = await upload(api, kb, ("a.txt", LEAVE.encode()))
     assert (await finished(api, second["id"]))["state"] == "ready"
     reason = await cancel_reason(temporal, first["workflow_id"])
-    assert reason == "by admin, who uploaded version 2"
+    assert "by admin, who uploaded version 2" in reason

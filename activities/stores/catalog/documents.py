@@ -274,9 +274,7 @@ class Documents:
             await session.execute(
                 update(DocumentRow)
                 .where(of_knowledge_base, DocumentRow.deleted_at.is_(None))
-                .values(
-                    deleted_at=knowledge_base.deleted_at, deleted_by=knowledge_base.deleted_by, live_version=None
-                )
+                .values(deleted_at=knowledge_base.deleted_at, deleted_by=knowledge_base.deleted_by, live_version=None)
             )
             return list(await session.scalars(select(DocumentRow.id).where(of_knowledge_base)))
 

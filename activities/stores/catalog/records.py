@@ -215,6 +215,19 @@ class LiveVersion(Record, frozen=True):
     chunks_key: str | None
 
 
+class LiveFiles(Record, frozen=True):
+    """The blobs that a live version consists of; chunks and vectors are None if it was published before they were."""
+
+    document_id: str
+    version: int
+    name: str
+    knowledge_base: str
+    sha256: str
+    parsed_key: str | None
+    chunks_key: str | None
+    vectors_key: str | None
+
+
 class DeletedDocument(Record, frozen=True):
     id: str
     name: str

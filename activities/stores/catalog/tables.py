@@ -11,6 +11,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+#: The actor of changes that nobody asked for, or that the catalogue does not know who asked for.
+SYSTEM = "system"
+
 
 def new_id() -> str:
     """A new id: 32 hexadecimal digits of a UUID version 7, which sorts by creation time."""

@@ -10,7 +10,6 @@ import pytest
 
 from activities.errors import NotFound, Reason, StillInUse
 from activities.settings import Settings
-from activities.stores.blob_keys import digest
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
 from tests.stores.catalog.conftest import MISSING, ONE, TWO, accepted, publishing, sql
@@ -183,8 +182,9 @@ async def test_a_version_is_published_into_one_generation(
     assert [await catalog.documents.indexed(id, 1, number) for number in (None, 1, 2, 3)] == [live, live, other, None]
     assert [each.vectors_key for each in await catalog.documents.blobs(id, 2)] == ["vectors/s"]
     assert [each.vectors_key for each in await catalog.documents.blobs(id, 3)] == [None]
-    parsed, chunks_of = await catalog.references.derived()
-    assert (parsed, chunks_of) == ({digest("parsed/1")}, {digest("chunks/1"), digest("chunks/s")})
+    keys = ["chunks/1", "chunks/s", "chunks/0", "vectors/1", "vectors/s"]
+    assert await catalog.references.chunks(keys) == {"chunks/1", "chunks/s"}
+    assert await catalog.references.vectors(keys) == {"vectors/1", "vectors/s"}
     sql(settings, "UPDATE knowledge_bases SET generation = 2")
     assert await catalog.documents.indexed(id, 1) == other
     await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
