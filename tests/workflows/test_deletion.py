@@ -11,6 +11,7 @@ import httpx
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
+from activities.contracts.ids import DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE
 from activities.contracts.queues import Queue
 from activities.runtime.failures import reason_of
 from activities.stores.blobs import Blobs
@@ -19,7 +20,7 @@ from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, finished, ready, upload
 from tests.documents import long_text
 from workflows.contracts import DeleteReceipt
-from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
+from workflows.deletion import DeleteDocument
 
 DELETIONS, ROUNDS = int(os.environ.get("DELETIONS", "6")), int(os.environ.get("DELETION_ROUNDS", "1"))
 """Documents that are deleted at once, more than the ``store`` queue has slots, and how often."""
@@ -89,8 +90,8 @@ async def test_what_is_not_deleted_stays_whoever_starts_its_deletion(
     record = await catalog.knowledge_bases.get(kb)
     names = {"knowledge_base_id": record.id, "knowledge_base": kb, "actor": "eve"}
     for run, job, name in (
-        (DeleteKnowledgeBase.run, DeleteKnowledgeBaseJob(**names), kb),
-        (DeleteDocument.run, DeleteJob(**names, document_id=document["id"], document_name="leave.txt"), "leave.txt"),
+        (DELETE_KNOWLEDGE_BASE, DeleteKnowledgeBaseJob(**names), kb),
+        (DELETE_DOCUMENT, DeleteJob(**names, document_id=document["id"], document_name="leave.txt"), "leave.txt"),
     ):
         try:
             await temporal.execute_workflow(run, job, id=f"by-hand/{uuid.uuid4().hex}", task_queue=Queue.WORKFLOWS)

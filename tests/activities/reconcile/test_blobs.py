@@ -46,7 +46,8 @@ def derived(sha256: str) -> tuple[str, str, str]:
 async def scan(blobs: Blobs, catalog: Catalog, *, repair: bool) -> tuple[Discrepancies, int]:
     """What all slices find, and their number; the first kind is named, which leaves out the look at other runs."""
     look = BlobRepairActivities(blobs, catalog, ReconcileSettings()).repair_blobs
-    found, after, number = Discrepancies(), KINDS[0], 0
+    found, number = Discrepancies(), 0
+    after: str | None = KINDS[0]
     while after is not None:
         result = await ActivityEnvironment().run(look, ScanInput(repair=repair, grace_seconds=-60, after=after))
         found.merge(result.findings)
