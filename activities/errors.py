@@ -16,9 +16,11 @@
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
-    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
+    │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     ├── ModelError                 a model rejected its input
+    ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── Superseded  Canceled       work that ended early, on purpose
+    ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
 
 Every class carries one sentence in English and one in Chinese that state the problem and what the user can do.
@@ -295,6 +297,12 @@ class WrongState(Conflict):
     zh = "当前无法执行该操作：状态为 {state}。"
 
 
+class StillInUse(Conflict):
+    code = "still-in-use"
+    en = "“{name}” is in use and is not deleted: nothing of it was removed. Delete it through Holdfast first."
+    zh = "“{name}”仍在使用中，尚未删除，因此没有移除其任何内容。请先通过 Holdfast 将其删除。"
+
+
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
@@ -331,6 +339,18 @@ class ModelError(HoldfastError):
     zh = "模型无法处理输入：{detail}"
 
 
+class FileLost(HoldfastError):
+    code = "file-lost"
+    en = "The uploaded file of “{name}” is lost in the file store. Upload the same file again to restore it."
+    zh = "“{name}”的原始文件已从文件存储中丢失。请重新上传同一文件以恢复。"
+
+
+class PassagesLost(FileLost):
+    code = "passages-lost"
+    en = "The passages of “{name}” are lost in the file store; `holdfast doctor --repair` makes them again."
+    zh = "“{name}”的段落已从文件存储中丢失；`holdfast doctor --repair` 会重新生成。"
+
+
 class SettingsError(HoldfastError):
     code = "invalid-setting"
     en = "The setting {key}={value} cannot be used: {problem}."
@@ -353,6 +373,12 @@ class Canceled(HoldfastError):
     code = "canceled"
     en = "It was canceled before it was finished."
     zh = "任务在完成前被取消。"
+
+
+class Interrupted(HoldfastError):
+    code = "interrupted"
+    en = "Answering was interrupted before the answer was recorded. Ask the question again."
+    zh = "回答在记录之前被中断。请重新提问。"
 
 
 def error_of(reason: Reason) -> HoldfastError:

@@ -20,6 +20,7 @@ from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
 from activities.reconcile.blobs import BlobRepairActivities
+from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
 from activities.retrieval.retriever import Retriever
@@ -57,7 +58,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
-            *_repairing(stores),
+            *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:
         retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
@@ -70,18 +71,22 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     raise ValueError(f"no activities run on the queue {queue!r}")
 
 
-def _repairing(stores: Stores) -> list[Callable[..., Any]]:
+def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of ``Reconcile``, in the order of its stages."""
     runs = RunRepairActivities(stores.catalog, stores.milvus)
     rows = RowRepairActivities(stores.blobs, stores.milvus, stores.catalog)
-    blobs = BlobRepairActivities(stores.blobs, stores.catalog)
+    files = FileRepairActivities(stores.blobs, stores.catalog)
+    blobs = BlobRepairActivities(stores.blobs, stores.catalog, settings.reconcile)
     return [
         runs.repair_batches,
         runs.repair_documents,
+        runs.repair_questions,
         runs.repair_runs,
         runs.repair_deletions,
         rows.repair_collections,
         rows.repair_rows,
+        files.repair_files,
+        blobs.expire_versions,
         blobs.repair_blobs,
         blobs.record_reconcile,
     ]

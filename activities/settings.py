@@ -192,6 +192,8 @@ class ParseSettings(Section, frozen=True):
 class ReconcileSettings(Section, frozen=True):
     minutes: Annotated[int, Meta(ge=0)] = 60
     """Minutes between two reconciliations of catalogue, blobs, Milvus and Temporal with repair; 0 disables them."""
+    keep_versions_days: Annotated[int, Meta(ge=0)] = 0
+    """Days for which a replaced version keeps its files; 0 keeps them for ever."""
 
 
 class LogSettings(Section, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode
-from activities.contracts.batches import DocumentVersion
+from activities.contracts.batches import BatchToIngest, DocumentVersion
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
@@ -54,16 +54,9 @@ class IngestResult(Contract, frozen=True):
     pages: int | None = None
 
 
-class BatchJob(Contract, frozen=True):
-    """Documents added together. The fields from ``in_flight`` on carry over when the run continues as new."""
+class BatchJob(BatchToIngest, frozen=True):
+    """A batch to ingest; the other fields carry over when the run continues as new."""
 
-    batch_id: str
-    knowledge_base_id: str
-    knowledge_base: str
-    name: str
-    actor: str
-    parallelism: int
-    archive_sha256: str | None = None
     in_flight: list[DocumentVersion] = []  # noqa: RUF012 - msgspec copies it
     ahead: list[DocumentToIngest] = []  # noqa: RUF012
     done: int = 0
@@ -112,6 +105,7 @@ class ReconcileJob(Contract, frozen=True):
     """Compare catalogue, blobs, Milvus and Temporal. Discrepancies are repaired with ``repair``, else only counted.
 
     Records and blobs younger than their grace period are skipped. ``reconcile_id`` is empty in scheduled runs.
+    ``all_files`` looks for the files of all live versions instead of a sample.
     """
 
     reconcile_id: str = ""
@@ -119,6 +113,7 @@ class ReconcileJob(Contract, frozen=True):
     repair: bool = True
     grace_seconds: float = 300.0
     blob_grace_seconds: float = 3600.0
+    all_files: bool = False
 
 
 class ReconcileReport(Contract, frozen=True):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from temporalio import workflow
 from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
@@ -19,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.stages import DELETE_KNOWLEDGE_BASE_STAGES, DELETE_STAGES
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import DeleteReceipt, JobState
     from workflows.policies import LONG_STEP
     from workflows.stages import Progress
@@ -44,9 +49,17 @@ class DeleteDocument:
 
     @workflow.run
     async def run(self, job: DeleteJob) -> DeleteReceipt:
-        """Delete in stages. The receipt holds the number of rows before and after (0)."""
+        """Delete in stages. The receipt holds the number of rows before and after (0).
+
+        Raises ApplicationError, typed by the reason's code, for a document that is not deleted.
+        """
+        with _ending(self._progress):
+            return await self._delete(job)
+
+    async def _delete(self, job: DeleteJob) -> DeleteReceipt:
         if workflow.patched(STOP_RUNS):
-            await _stop_runs(job.knowledge_base_id, job.document_id, self._priority, self._progress)
+            runs = StopRunsInput(knowledge_base_id=job.knowledge_base_id, document_id=job.document_id, actor=job.actor)
+            await _stop_runs(runs, self._priority, self._progress)
         self._progress.enter("purge_rows")
         purged = await workflow.execute_activity(
             signatures.purge_rows,
@@ -85,10 +98,18 @@ class DeleteKnowledgeBase:
 
     @workflow.run
     async def run(self, job: DeleteKnowledgeBaseJob) -> DeleteReceipt:
-        """Delete in stages. The receipt holds the number of rows before and after (0)."""
+        """Delete in stages. The receipt holds the number of rows before and after (0).
+
+        Raises ApplicationError, typed by the reason's code, for a knowledge base that is not deleted.
+        """
+        with _ending(self._progress):
+            return await self._delete(job)
+
+    async def _delete(self, job: DeleteKnowledgeBaseJob) -> DeleteReceipt:
         input = KnowledgeBaseInput(knowledge_base_id=job.knowledge_base_id)
         if workflow.patched(STOP_RUNS):
-            await _stop_runs(job.knowledge_base_id, None, self._priority, self._progress)
+            runs = StopRunsInput(knowledge_base_id=job.knowledge_base_id, actor=job.actor)
+            await _stop_runs(runs, self._priority, self._progress)
         self._progress.enter("drop_collections")
         purged = await workflow.execute_activity(
             signatures.drop_collections,
@@ -111,13 +132,23 @@ class DeleteKnowledgeBase:
         return DeleteReceipt(rows_before=purged.before, rows_after=purged.after, blobs=removed.blobs)
 
 
-async def _stop_runs(
-    knowledge_base_id: str, document_id: str | None, priority: Priority, progress: Progress
-) -> Stopped:
+@contextmanager
+def _ending(progress: Progress) -> Iterator[None]:
+    """Ends the workflow with the reason of an activity that failed for good."""
+    try:
+        yield
+    except ActivityError as exc:
+        if is_cancelled_exception(exc):
+            raise
+        progress.finish("failed")
+        raise final_failure(reason_of(exc)) from exc
+
+
+async def _stop_runs(runs: StopRunsInput, priority: Priority, progress: Progress) -> Stopped:
     progress.enter("stop_runs")
     return await workflow.execute_activity(
         signatures.stop_runs,
-        StopRunsInput(knowledge_base_id=knowledge_base_id, document_id=document_id),
+        runs,
         task_queue=Queue.STORE,
         priority=priority,
         summary="Stop running ingestions",

@@ -214,7 +214,9 @@ class IngestDocument:
     async def _stop_superseded(self, version: int) -> None:
         """Cancel the run of the version that this one supersedes: its result would not be used."""
         try:
-            await workflow.get_external_workflow_handle(ingest_id(self._job.document_id, version)).cancel()
+            await workflow.get_external_workflow_handle(ingest_id(self._job.document_id, version)).cancel(
+                reason=f"by {self._job.actor}, who uploaded version {self._job.version}"
+            )
         except TemporalError:
             return  # the run has ended
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Queue
     from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
     from activities.contracts.stages import RECONCILE_STAGES
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, ReconcileJob, ReconcileReport
     from workflows.policies import REPAIR_STEP, SHORT_STEP
     from workflows.stages import Progress
@@ -28,12 +28,19 @@ Scan = Callable[[ScanInput], Coroutine[Any, Any, ScanResult]]
 SCANS: tuple[tuple[str, Scan, str], ...] = (
     ("batches", signatures.repair_batches, "Find batches without a run"),
     ("documents", signatures.repair_documents, "Find documents without a run"),
+    ("questions", signatures.repair_questions, "Find questions without a run"),
     ("runs", signatures.repair_runs, "Find runs without a document"),
     ("deletions", signatures.repair_deletions, "Find unfinished deletions"),
     ("collections", signatures.repair_collections, "Find collections without an index generation"),
     ("rows", signatures.repair_rows, "Find stray and missing rows"),
+    ("files", signatures.repair_files, "Find live versions whose files are lost"),
+    ("versions", signatures.expire_versions, "Find replaced versions that are no longer kept"),
     ("blobs", signatures.repair_blobs, "Find unreferenced files"),
 )
+
+#: Patch since 0.1.0: questions, files and versions are scanned too.
+MORE_SCANS = "more-scans"
+ADDED = ("questions", "files", "versions")
 
 
 @workflow.defn
@@ -57,7 +64,10 @@ class Reconcile:
     async def run(self, job: ReconcileJob) -> ReconcileReport:
         """Run all scans and record the report. Raises ApplicationError if a scan fails for an unforeseen reason."""
         try:
+            has_more = workflow.patched(MORE_SCANS)
             for stage, scan, title in SCANS:
+                if stage in ADDED and not has_more:
+                    continue
                 self._progress.enter(stage)
                 await self._scan(scan, title, job)
         except (ActivityError, asyncio.CancelledError) as exc:
@@ -65,7 +75,7 @@ class Reconcile:
             self._progress.finish("canceled" if canceled else "failed")
             if canceled:
                 raise
-            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+            raise final_failure(reason) from exc
         self._progress.enter("record")
         await self._record(job)
         self._progress.finish("ready")
@@ -77,7 +87,7 @@ class Reconcile:
         while after is not None:
             result = await workflow.execute_activity(
                 scan,
-                ScanInput(repair=job.repair, grace_seconds=grace, after=after),
+                ScanInput(repair=job.repair, grace_seconds=grace, after=after, all_files=job.all_files),
                 task_queue=Queue.STORE,
                 priority=self._priority,
                 summary=title,

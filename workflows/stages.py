@@ -90,5 +90,5 @@ def with_actor(text: str, by: str) -> str:
 
 def canceled_by() -> str:
     """The actor in the reason of Temporal's cancel request (``by ada``); any other reason in parentheses."""
-    reason = workflow.cancellation_reason() or ""
+    reason = (workflow.cancellation_reason() or "").rpartition(" with reason: ")[2]  # of another workflow's request
     return reason if not reason or reason.startswith("by ") else f"({reason})"

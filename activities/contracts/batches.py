@@ -8,6 +8,18 @@ from activities.contracts.stages import BatchState
 from activities.errors import Reason
 
 
+class BatchToIngest(Contract, frozen=True):
+    """Documents added together, or an archive that is unpacked first."""
+
+    batch_id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    name: str
+    actor: str
+    parallelism: int
+    archive_sha256: str | None = None
+
+
 class BatchInput(Contract, frozen=True):
     batch_id: str
 

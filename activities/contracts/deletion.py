@@ -6,7 +6,10 @@ from activities.contracts import Contract
 
 
 class PurgeInput(Contract, frozen=True):
-    """The rows to purge: those of ``versions``, or all rows of the document when ``versions`` is None."""
+    """The rows to purge: those of ``versions``, or all rows of a deleted document when ``versions`` is None.
+
+    A version that is live keeps its rows.
+    """
 
     knowledge_base_id: str
     document_id: str
@@ -25,9 +28,12 @@ class StopRunsInput(Contract, frozen=True):
 
     knowledge_base_id: str
     document_id: str | None = None
+    actor: str = ""
 
 
 class Stopped(Contract, frozen=True):
+    """The number of runs that were canceled."""
+
     runs: int
 
 

@@ -12,12 +12,16 @@ from activities.contracts import Contract
 DiscrepancyKind = Literal[
     "batches_without_run",
     "documents_without_run",
+    "questions_without_run",
     "runs_without_document",
     "unfinished_deletions",
     "unknown_collections",
     "foreign_collections",
     "rows_without_version",
     "wrong_counts",
+    "lost_originals",
+    "lost_passages",
+    "expired_versions",
     "stray_blobs",
 ]
 
@@ -28,12 +32,14 @@ MAX_EXAMPLES = 10
 class ScanInput(Contract, frozen=True):
     """``repair`` is False to only report. Changes younger than the grace period are skipped: they may be in progress.
 
-    ``after`` is the cursor ``next`` of the previous call, for activities that scan in slices.
+    ``after`` is the cursor ``next`` of the previous call, for activities that scan in slices. ``all_files`` looks for
+    the files of all live versions instead of a sample.
     """
 
     repair: bool
     grace_seconds: float
     after: str = ""
+    all_files: bool = False
 
 
 class Discrepancy(Contract, frozen=True):

@@ -154,6 +154,10 @@ async def repair_batches(input: ScanInput) -> ScanResult: ...  # type: ignore[em
 async def repair_documents(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
 
 
+@activity.defn(name="mend_questions")
+async def repair_questions(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
 @activity.defn(name="mend_runs")
 async def repair_runs(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
 
@@ -168,6 +172,14 @@ async def repair_collections(input: ScanInput) -> ScanResult: ...  # type: ignor
 
 @activity.defn(name="mend_rows")
 async def repair_rows(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="mend_files")
+async def repair_files(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="expire_versions")
+async def expire_versions(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="mend_blobs")

@@ -34,7 +34,10 @@ DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documen
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
-RECONCILE_STAGES = ("batches", "documents", "runs", "deletions", "collections", "rows", "blobs", "record")
+RECONCILE_STAGES = (
+    "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
+    "record",
+)  # fmt: skip
 
 
 def number_of(stage: str, stages: tuple[str, ...]) -> int:

@@ -1,14 +1,18 @@
 """Deletion: stop the runs, purge the rows, remove the blobs, forget the document.
 
-It begins only when no run is left that could still write; each purge is verified by counting.
+It begins only when no run is left that could still write; each purge is verified by counting. Every step asks the
+catalogue first: what is not deleted there stays, whoever started the workflow.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
 
+import msgspec
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.deletion import (
     KnowledgeBaseInput,
@@ -23,14 +27,14 @@ from activities.contracts.ids import batch_workflow_id, ingest_id
 from activities.errors import MilvusUnavailable
 from activities.phrases import Phrase
 from activities.runtime import temporal
-from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.heartbeat import Progress, heartbeating, report
 from activities.stores.blob_keys import chunks_prefix, original_key, parsed_prefix, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import Milvus
 
-#: Seconds between two polls of a run that is stopping.
-LOOK_SECONDS = 0.2
+#: Shortest and longest delay between two looks at runs that are stopping, in seconds.
+SHORTEST, LONGEST = 0.2, 2.0
 
 
 class DeletionActivities:
@@ -42,25 +46,44 @@ class DeletionActivities:
     @activity.defn(name="stop_runs")
     @heartbeating
     async def stop_runs(self, input: StopRunsInput) -> Stopped:
-        """Cancels the runs of a document, or of a knowledge base with its batches, and waits until they have ended."""
-        client = activity.client()
-        stopped = 0
-        if input.document_id is None:  # batches first, so that they start no more documents
-            for batch in await self._catalog.batches.active(input.knowledge_base_id):
-                stopped += await _stop(client, batch_workflow_id(batch))
-        documents = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)
-        for done, (document, version) in enumerate(documents):
-            report(done, len(documents))
-            stopped += await _stop(client, ingest_id(document, version))
+        """Cancels the runs of a document, or of a knowledge base with its batches; returns when all have ended.
+
+        An attempt looks once, and fails while runs are left, which sets the time of the next look: the runs need slots
+        of this queue to end, so a look must not keep one while it waits. Raises StillInUse.
+        """
+        details = activity.info().heartbeat_details
+        stopped = msgspec.convert(details[0], Progress).done if details else 0
+        report(stopped)  # heartbeats carry the number to the next attempt
+        runs: list[str] = []
+        if input.document_id is None:
+            await self._catalog.knowledge_bases.require_deleted(input.knowledge_base_id)
+            runs += [batch_workflow_id(id) for id in await self._catalog.batches.active(input.knowledge_base_id)]
+        else:
+            await self._catalog.documents.require_deleted(input.document_id)
+        versions = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)
+        runs += [ingest_id(document, version) for document, version in versions]
+        left, canceled = await _cancel(runs, input.actor)
+        if left:
+            activity.heartbeat(Progress(stopped + canceled))
+            raise ApplicationError(
+                f"{left} runs have not ended yet",
+                type="runs_stopping",
+                category=ApplicationErrorCategory.BENIGN,
+                next_retry_delay=timedelta(seconds=min(LONGEST, SHORTEST * activity.info().attempt)),
+            )
         return Stopped(runs=stopped)
 
     @activity.defn(name="purge_rows")
     @heartbeating
     async def purge_rows(self, input: PurgeInput) -> Purged:
-        """Deletes rows from every generation and counts what is left; the receipt has the rows before and after."""
+        """Deletes rows from every generation and counts what is left; the receipt has the rows before and after.
+
+        Raises StillInUse for all rows of a document that is not deleted.
+        """
         before = after = 0
+        versions = await self._to_purge(input)
         for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
-            for version in input.versions if input.versions is not None else [None]:
+            for version in versions:
                 try:
                     before += await self._milvus.count(generation.collection, input.document_id, version)
                     await self._milvus.delete(generation.collection, input.document_id, version)
@@ -74,7 +97,8 @@ class DeletionActivities:
     @activity.defn(name="drop_collections")
     @heartbeating
     async def drop_collections(self, input: KnowledgeBaseInput) -> Purged:
-        """Drops every generation of a deleted knowledge base."""
+        """Drops every generation of a deleted knowledge base. Raises StillInUse."""
+        await self._catalog.knowledge_bases.require_deleted(input.knowledge_base_id)
         before = 0
         for generation in await self._catalog.knowledge_bases.generations(input.knowledge_base_id):
             try:
@@ -87,19 +111,30 @@ class DeletionActivities:
     @activity.defn(name="remove_document")
     @heartbeating
     async def remove_document(self, input: RemoveInput) -> Removed:
-        """Deletes a document's blobs, except those that other documents use, and removes it from the catalogue."""
+        """Deletes a document's blobs, except those that other documents use, and removes it from the catalogue.
+
+        Raises StillInUse.
+        """
+        await self._catalog.documents.require_deleted(input.document_id)
         return Removed(blobs=await self._remove(input.document_id))
 
     @activity.defn(name="remove_documents")
     @heartbeating
     async def remove_documents(self, input: KnowledgeBaseInput) -> Removed:
         """Does the same for all documents of a deleted knowledge base."""
-        documents = await self._catalog.documents.deleted(input.knowledge_base_id)
+        documents = await self._catalog.documents.of_deleted(input.knowledge_base_id)
         blobs = 0
         for done, document_id in enumerate(documents):
             report(done, len(documents))
             blobs += await self._remove(document_id)
         return Removed(blobs=blobs)
+
+    async def _to_purge(self, input: PurgeInput) -> list[int | None]:
+        if input.versions is None:
+            await self._catalog.documents.require_deleted(input.document_id)
+            return [None]
+        live = await self._catalog.documents.live_version(input.document_id)
+        return [version for version in input.versions if version != live]
 
     async def _remove(self, document_id: str) -> int:
         blobs = 0
@@ -111,13 +146,15 @@ class DeletionActivities:
         return blobs
 
 
-async def _stop(client: Client, workflow_id: str) -> bool:
-    """Cancels a run and waits until it has ended; whether it was running."""
-    if not await temporal.is_running(client, workflow_id) or not await temporal.cancel(client, workflow_id):
-        return False
-    while await temporal.is_running(client, workflow_id):  # noqa: ASYNC110 - polls a remote service
-        await asyncio.sleep(LOOK_SECONDS)
-    return True
+async def _cancel(workflow_ids: Iterable[str], actor: str) -> tuple[int, int]:
+    """Cancels those that run; how many run still, and how many of them were canceled just now."""
+    client, canceled = activity.client(), 0
+    runs = [run for run in await temporal.describe_all(client, workflow_ids) if run is not None]
+    running = [run for run in runs if run.status is WorkflowExecutionStatus.RUNNING]
+    for run in running:
+        if not run.raw_description.workflow_extended_info.cancel_requested:
+            canceled += await temporal.cancel(client, run.id, actor, "who deleted it" if actor else "it was deleted")
+    return len(running), canceled
 
 
 async def remove_content(blobs: Blobs, sha256: str) -> int:

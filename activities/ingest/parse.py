@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.contracts.documents import ParsedDocument
 from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput
-from activities.errors import NoText, NotFound
+from activities.errors import FileLost, NoText
 from activities.readers.formats import detect, hint
 from activities.runtime.heartbeat import heartbeating, report
 from activities.sandbox.protocol import Limits, Progress
@@ -129,7 +129,7 @@ class ParseActivities:
             try:
                 await self._blobs.download(original_key(input.sha256), path)
             except KeyError as exc:
-                raise NotFound(kind="document", id=input.document_name) from exc  # deleted before its run started
+                raise FileLost(name=input.document_name) from exc  # or deleted before its run started
             return await run_isolated(
                 parse_file,
                 path,

@@ -2,14 +2,13 @@
 
 Originals and parsed documents are keyed by content, and the same content may be uploaded at any time: they are deleted
 under the content's lock (``catalog.content_locks``), together with all blobs derived from them. Chunks and vectors
-whose source blob is gone are deleted only while no document is pending: a running ingestion could recreate the source
-and then rely on the existing output of the next activity.
+that no version refers to, and whose source blob is gone, are deleted only while no document is pending: a running
+ingestion could recreate the source and then rely on the existing output of the next activity.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -17,15 +16,23 @@ from temporalio import activity
 from activities.contracts.ids import RECONCILE
 from activities.contracts.reconcile import Discrepancies, RecordReconcileInput, ScanInput, ScanResult
 from activities.ingest.deletion import remove_content
-from activities.reconcile.slices import older_than
+from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import translated
+from activities.settings import ReconcileSettings
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 
 #: SHA-256 of an upload, by which its blobs are named.
 CONTENT = re.compile(r"[0-9a-f]{64}")
+
+#: The kinds of blobs in the order of their scans, and what chunks and vectors are made from.
+KINDS = ("originals", "parsed", "chunks", "vectors", "questions")
+SOURCES = {"chunks": "parsed", "vectors": "chunks"}
+
+#: Unreferenced chunks or vectors of one slice, which bounds its memory.
+MAX_SUSPECTS = 20_000
 
 #: Retention of the answers stored for an Idempotency-Key.
 ANSWERS_KEPT = timedelta(hours=24)
@@ -34,47 +41,90 @@ ANSWERS_KEPT = timedelta(hours=24)
 class BlobRepairActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, catalog: Catalog) -> None:
-        self._blobs, self._catalog = blobs, catalog
+    def __init__(self, blobs: Blobs, catalog: Catalog, settings: ReconcileSettings) -> None:
+        self._blobs, self._catalog, self._settings = blobs, catalog, settings
+        self._looks = {
+            "originals": self._contents,
+            "parsed": self._contents,
+            "chunks": self._chunks,
+            "vectors": self._vectors,
+            "questions": self._sources,
+        }
+
+    @activity.defn(name="expire_versions")
+    @heartbeating
+    async def expire_versions(self, input: ScanInput) -> ScanResult:
+        """Forgets versions that were replaced longer ago than they are kept; their blobs are then unreferenced."""
+        discrepancies, end, after = Discrepancies(), TimeSlice(), ("", 0)
+        if not self._settings.keep_versions_days:
+            return ScanResult(findings=[])
+        before = datetime.now(UTC) - timedelta(days=self._settings.keep_versions_days)
+        while page := await self._catalog.retention.expired(after, PAGE, before, forget=input.repair):
+            for document_id, version, name in page:
+                discrepancies.add("expired_versions", f"{name} v{version}", mended=input.repair)
+                after = (document_id, version)
+            if input.repair and end.is_over():
+                return ScanResult(findings=discrepancies.list(), next="more")
+        return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_blobs")
     @heartbeating
     async def repair_blobs(self, input: ScanInput) -> ScanResult:
-        """Finds, and with ``repair`` deletes, unreferenced originals, derived blobs and sources of questions."""
-        discrepancies, since = Discrepancies(), older_than(input.grace_seconds)
+        """Finds, and with ``repair`` deletes, unreferenced originals, derived blobs and sources of questions.
+
+        The cursor is the last key of the slice, or the kind of blobs that comes next.
+        """
+        discrepancies, end, since = Discrepancies(), TimeSlice(), older_than(input.grace_seconds)
         holder = (activity.info().workflow_run_id or "").replace("-", "")
-        if input.repair and await _is_alone():
+        if not input.after and input.repair and await _is_alone():
             for sha256 in await self._catalog.references.abandoned_removals(holder):
                 await self._remove(sha256, holder, discrepancies)  # begun by a run that ended during the removal
-        seen: set[str] = set()
-        for kind in ("originals", "parsed"):
-            async for keys in self._old(kind, since):
-                names = {_name(key): key for key in keys if _name(key) not in seen}
-                used = await self._catalog.references.contents(names)
-                for sha256 in names.keys() - used:
-                    seen.add(sha256)
-                    await self._remove_content(sha256, names[sha256], holder, input.repair, discrepancies)
-        await self._remove_derived(since, input.repair, discrepancies)
-        async for keys in self._old("questions", since):
-            known = await self._catalog.references.questions({_name(key) for key in keys})
-            for key in keys:
-                if _name(key) not in known:
-                    await self._delete(key, input.repair, discrepancies)
-        return ScanResult(findings=discrepancies.list())
+        kind, _, rest = (input.after or KINDS[0]).partition("/")
+        look = self._looks[kind]
+        suspects: list[str] = []
+        seen = 0
+        async for page in self._blobs.entries(kind, input.after if rest else None):
+            report(seen := seen + len(page))
+            old = [entry.key for entry in page if entry.modified_at < since]
+            suspects += await look(old, holder, input.repair, discrepancies)
+            if self._blobs.is_ordered and (end.is_over() or len(suspects) >= MAX_SUSPECTS):
+                await self._remove_orphans(kind, suspects, input.repair, discrepancies)
+                return ScanResult(findings=discrepancies.list(), next=page[-1].key)
+        await self._remove_orphans(kind, suspects, input.repair, discrepancies)
+        later = KINDS[KINDS.index(kind) + 1 :]
+        return ScanResult(findings=discrepancies.list(), next=later[0] if later else None)
 
-    async def _old(self, prefix: str, since: datetime) -> AsyncIterator[list[str]]:
-        """Keys under a prefix that were last modified before ``since``, in pages."""
-        total = 0
-        async for page in self._blobs.entries(prefix):
-            total += len(page)
-            report(total)
-            yield [entry.key for entry in page if entry.modified_at < since]
+    async def _contents(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """Removes contents that no document uses, of which these are originals or parsed documents."""
+        names = {_name(key): key for key in keys}
+        for sha256 in names.keys() - await self._catalog.references.contents(names):
+            await self._remove_content(sha256, names[sha256], holder, repair, discrepancies)
+        return []
+
+    async def _sources(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """Removes what is left of questions that do not exist."""
+        known = await self._catalog.references.questions({_name(key) for key in keys})
+        for key in keys:
+            if _name(key) not in known:
+                await self._delete(key, repair, discrepancies)
+        return []
+
+    async def _chunks(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """Those that no version refers to: stray unless what they were made from exists."""
+        known = await self._catalog.references.chunks(keys)
+        return [key for key in keys if key not in known]
+
+    async def _vectors(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """The same for vectors."""
+        known = await self._catalog.references.vectors(keys)
+        return [key for key in keys if key not in known]
 
     async def _remove_content(
         self, sha256: str, key: str, holder: str, repair: bool, discrepancies: Discrepancies
     ) -> None:
         if not repair:
-            discrepancies.add("stray_blobs", key)
+            if key == original_key(sha256) or not await self._blobs.exists(original_key(sha256)):
+                discrepancies.add("stray_blobs", key)  # otherwise it is counted with its original
         elif not CONTENT.fullmatch(sha256):
             await self._delete(key, repair, discrepancies)  # not a SHA-256: no upload can have this key
         elif await self._catalog.content_locks.begin_stray_removal(sha256, holder):
@@ -85,24 +135,18 @@ class BlobRepairActivities:
             discrepancies.add("stray_blobs", original_key(sha256), mended=True)
         await self._catalog.content_locks.end_removal(sha256)
 
-    async def _remove_derived(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
-        """Removes chunks whose parsed document is gone, and vectors whose chunks are gone."""
-        parsed, chunks = await self._catalog.references.derived()
-        parsed |= await self._digests("parsed")
-        await self._remove_orphans("chunks", since, parsed.__contains__, repair, discrepancies)
-        chunks |= await self._digests("chunks")
-        await self._remove_orphans("vectors", since, chunks.__contains__, repair, discrepancies)
-
-    async def _digests(self, prefix: str) -> set[str]:
-        return {digest(entry.key) async for page in self._blobs.entries(prefix) for entry in page}
-
-    async def _remove_orphans(
-        self, prefix: str, since: datetime, is_known: Callable[[str], bool], repair: bool, discrepancies: Discrepancies
-    ) -> None:
-        async for keys in self._old(prefix, since):
-            for key in keys:
-                if not is_known(_name(key)) and not await self._catalog.intake.pending():
-                    await self._delete(key, repair, discrepancies)
+    async def _remove_orphans(self, kind: str, suspects: list[str], repair: bool, discrepancies: Discrepancies) -> None:
+        """Removes chunks whose parsed document is gone, and vectors whose chunks are gone, from ``suspects``."""
+        if not suspects:
+            return
+        made_from = {_name(key) for key in suspects}
+        seen = 0
+        async for page in self._blobs.entries(SOURCES[kind]):
+            report(seen := seen + len(page))
+            made_from.difference_update(digest(entry.key) for entry in page)
+        for key in suspects:
+            if _name(key) in made_from and not await self._catalog.references.any_pending():
+                await self._delete(key, repair, discrepancies)
 
     async def _delete(self, key: str, repair: bool, discrepancies: Discrepancies) -> None:
         if repair:

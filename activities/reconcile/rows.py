@@ -16,10 +16,11 @@ from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.errors import MilvusUnavailable
 from activities.ingest.index import rows_of, write_rows
 from activities.phrases import Phrase
+from activities.reconcile.files import ingest_again
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.temporal import is_running
-from activities.stores.blob_keys import original_key, vectors_key
+from activities.stores.blob_keys import vectors_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, LiveVersion, VersionStatus
@@ -145,7 +146,9 @@ class RowRepairActivities:
         if count == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
         example = f"{live.name} v{live.version}: {count} rows, {live.chunks} chunks"
-        repaired = repair and (await self._rewrite(generation, live) or await self._ingest_again(live))
+        repaired = repair and (
+            await self._rewrite(generation, live) or await ingest_again(self._blobs, self._catalog, live)
+        )
         if repair and not repaired:
             await log.awarning("a document's files are lost", document=live.document_id, version=live.version)
         discrepancies.add("wrong_counts", example, mended=repaired, failed=repair and not repaired)
@@ -179,13 +182,6 @@ class RowRepairActivities:
         if current is None or current.version != live.version:  # replaced meanwhile: its purge may already be over
             await self._milvus.delete(generation.collection, live.document_id, live.version)
         return True
-
-    async def _ingest_again(self, live: LiveVersion) -> bool:
-        """Requeues the version for ingestion; False when neither its original nor its parsed document exists."""
-        sources = [original_key(live.sha256), *([live.parsed_key] if live.parsed_key else [])]
-        if not any([await self._blobs.exists(key) for key in sources]):
-            return False
-        return await self._catalog.stalled_runs.ingest_again(live.document_id, live.version)
 
 
 def _is_stray(status: VersionStatus | None, since: datetime) -> bool:

@@ -1,15 +1,17 @@
-"""Catalogue ↔ Temporal: requeues work without a run, cancels runs without work, restarts unfinished deletions."""
+"""Catalogue ↔ Temporal: starts, requeues or ends work without a run, cancels runs without work, resumes deletions."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime
+from itertools import islice
 
+import structlog
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDReusePolicy
 
+from activities.contracts.batches import BatchToIngest
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
     DELETE_DOCUMENT,
@@ -22,21 +24,27 @@ from activities.contracts.ids import (
     ingest_id,
     parse_batch_workflow_id,
     parse_ingest_id,
+    question_id,
 )
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
-from activities.reconcile.slices import AT_ONCE, PAGE, TimeSlice, older_than
+from activities.errors import TemporalRefused
+from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime import temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
 from activities.stores.milvus import Milvus
 
-#: Statuses of a run that was ended from outside and could not record a final state.
-CUT_OFF = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
+#: Seconds after which what was accepted must have a run.
+DISPATCH_SECONDS = 60.0
 
 #: Activities of a run that is cleaning up and about to complete.
 LAST_ACTIVITIES = frozenset({"purge_rows", "record_failure", "settle_batch"})
+
+
+log = structlog.get_logger()
 
 
 class RunRepairActivities:
@@ -45,13 +53,17 @@ class RunRepairActivities:
     def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
         self._catalog, self._milvus = catalog, milvus
         self._stalled = catalog.stalled_runs
-        self._slots = asyncio.Semaphore(AT_ONCE)
 
     @activity.defn(name="mend_batches")
     @heartbeating
     async def repair_batches(self, input: ScanInput) -> ScanResult:
-        """Requeues active batches without a run, together with the documents that they had started."""
+        """Requeues active batches without a run, together with the documents that they had started.
+
+        Starts those that the dispatcher should have started.
+        """
         discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
+        if not after:
+            await self._start_batches(_dispatched_before(input), input.repair, discrepancies)
         while page := await self._stalled.batches(after, PAGE, older_than(input.grace_seconds)):
             statuses = await self._statuses(batch_workflow_id(batch.id) for batch in page)
             for done, (batch, status) in enumerate(zip(page, statuses, strict=True)):
@@ -70,28 +82,39 @@ class RunRepairActivities:
                 return ScanResult(findings=discrepancies.list(), next=after)
         return ScanResult(findings=discrepancies.list())
 
+    async def _start_batches(self, before: datetime, repair: bool, discrepancies: Discrepancies) -> None:
+        after = ""
+        while page := await self._stalled.unstarted_batches(after, PAGE, before):
+            for batch in page:
+                started = repair and await _started(_start_batch(activity.client(), batch), batch.batch_id)
+                if started:
+                    await self._catalog.batches.dispatched(batch.batch_id)
+                discrepancies.add("batches_without_run", batch.name, mended=started, failed=repair and not started)
+            after = page[-1].batch_id
+
     async def _requeue_documents_of(self, batch_id: str) -> None:
         after = ("", 0)
         while page := await self._stalled.versions_of(batch_id, after, PAGE):
-            for version, status in await self._with_status(page):
-                if status is not WorkflowExecutionStatus.RUNNING:
+            for version, run in await self._with_runs(page):
+                if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
                     await self._stalled.return_to_queue(version, by_dispatcher=False)
                 elif version.state == "paused":  # by its batch, whose new run has no record of the pause
-                    run = ingest_id(version.document_id, version.version)
-                    await temporal.signal(activity.client(), run, "resume")
+                    await temporal.signal(activity.client(), run.id, "resume")
             after = (page[-1].document_id, page[-1].version)
 
     @activity.defn(name="mend_documents")
     @heartbeating
     async def repair_documents(self, input: ScanInput) -> ScanResult:
-        """Requeues pending documents that have no run."""
+        """Requeues pending documents that have no run, and starts those that the dispatcher should have started."""
         discrepancies, end = Discrepancies(), TimeSlice()
+        if not input.after:
+            await self._start_documents(_dispatched_before(input), input.repair, discrepancies)
         document, _, number = input.after.partition("/")
         after = (document, int(number or 0))
         while page := await self._stalled.versions(after, PAGE, older_than(input.grace_seconds)):
-            for done, (version, status) in enumerate(await self._with_status(page)):
+            for done, (version, run) in enumerate(await self._with_runs(page)):
                 report(done, len(page))
-                if status is WorkflowExecutionStatus.RUNNING or (version.awaits_batch and status not in CUT_OFF):
+                if _has_run(version, run):
                     continue
                 if await self._stalled.return_to_queue(version, change=input.repair):
                     discrepancies.add(
@@ -100,6 +123,41 @@ class RunRepairActivities:
             after = (page[-1].document_id, page[-1].version)
             if end.is_over():
                 return ScanResult(findings=discrepancies.list(), next=f"{after[0]}/{after[1]}")
+        return ScanResult(findings=discrepancies.list())
+
+    async def _start_documents(self, before: datetime, repair: bool, discrepancies: Discrepancies) -> None:
+        after = ("", 0)
+        while page := await self._stalled.unstarted(after, PAGE, before):
+            for done, document in enumerate(page):
+                report(done, len(page))
+                key = (document.document_id, document.version)
+                started = repair and await _started(_start_document(activity.client(), document), ingest_id(*key))
+                if started:
+                    await self._catalog.intake.dispatched([key])
+                discrepancies.add(
+                    "documents_without_run",
+                    f"{document.document_name} v{document.version}",
+                    mended=started,
+                    failed=repair and not started,
+                )
+            after = (page[-1].document_id, page[-1].version)
+
+    @activity.defn(name="mend_questions")
+    @heartbeating
+    async def repair_questions(self, input: ScanInput) -> ScanResult:
+        """Records that questions without a run, which would be running for ever, were interrupted."""
+        discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
+        while page := await self._stalled.questions(after, PAGE, older_than(input.grace_seconds)):
+            statuses = await self._statuses(question_id(id) for id in page)
+            for done, (id, status) in enumerate(zip(page, statuses, strict=True)):
+                report(done, len(page))
+                if status is not WorkflowExecutionStatus.RUNNING:
+                    if input.repair:
+                        await self._catalog.questions.interrupt(id)
+                    discrepancies.add("questions_without_run", id, mended=input.repair)
+            after = page[-1]
+            if end.is_over():
+                return ScanResult(findings=discrepancies.list(), next=after)
         return ScanResult(findings=discrepancies.list())
 
     @activity.defn(name="mend_runs")
@@ -140,13 +198,13 @@ class RunRepairActivities:
 
     async def _cancel(self, id: str, repair: bool) -> bool:
         """Cancels a run if ``repair``; False when it has ended, or is cleaning up and about to complete."""
-        run = await self._described(id)
+        run = await temporal.describe(activity.client(), id)
         if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
             return False
         if LAST_ACTIVITIES & {pending.activity_type.name for pending in run.raw_description.pending_activities}:
             return False
         if repair:
-            await temporal.cancel(activity.client(), id)
+            await temporal.cancel(activity.client(), id, why="its document or batch is gone or at its end")
         return True
 
     @activity.defn(name="mend_deletions")
@@ -171,34 +229,78 @@ class RunRepairActivities:
         return ScanResult(findings=discrepancies.list())
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
-        collections = set(await self._milvus.collections())
-        for knowledge_base in await self._stalled.deleted_knowledge_bases(since):
-            generations = await self._catalog.knowledge_bases.generations(knowledge_base.id)
-            if not knowledge_base.has_documents and collections.isdisjoint(item.collection for item in generations):
-                continue
-            run = await self._described(delete_knowledge_base_id(knowledge_base.id))
-            if run is None or run.status is not WorkflowExecutionStatus.RUNNING:
+        left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}
+        names = iter(await self._milvus.collections())
+        while page := list(islice(names, PAGE)):
+            left |= {each.id: each for each in await self._stalled.deleted_with_collections(page, since)}
+        statuses = await self._statuses(delete_knowledge_base_id(id) for id in left)
+        for knowledge_base, status in zip(left.values(), statuses, strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
                 if repair:
                     await _delete_knowledge_base(activity.client(), knowledge_base)
                 discrepancies.add("unfinished_deletions", knowledge_base.name, mended=repair)
 
-    async def _with_status(
+    async def _with_runs(
         self, versions: list[PendingVersion]
-    ) -> list[tuple[PendingVersion, WorkflowExecutionStatus | None]]:
-        statuses = await self._statuses(ingest_id(version.document_id, version.version) for version in versions)
-        return list(zip(versions, statuses, strict=True))
+    ) -> list[tuple[PendingVersion, WorkflowExecutionDescription | None]]:
+        ids = (ingest_id(version.document_id, version.version) for version in versions)
+        return list(zip(versions, await temporal.describe_all(activity.client(), ids), strict=True))
 
     async def _statuses(self, ids: Iterable[str]) -> list[WorkflowExecutionStatus | None]:
-        runs = await asyncio.gather(*(self._described(id) for id in ids))
+        runs = await temporal.describe_all(activity.client(), ids)
         return [run.status if run is not None else None for run in runs]
 
-    async def _described(self, id: str) -> WorkflowExecutionDescription | None:
-        async with self._slots:
-            return await temporal.describe(activity.client(), id)
+
+def _dispatched_before(input: ScanInput) -> datetime:
+    return older_than(min(input.grace_seconds, DISPATCH_SECONDS))
+
+
+def _has_run(version: PendingVersion, run: WorkflowExecutionDescription | None) -> bool:
+    """Whether a pending version has its run, or its batch is still to start one.
+
+    A run that ended after the version was queued was the one that it should have had.
+    """
+    if run is None or run.close_time is None:
+        return run is not None or version.awaits_batch
+    return version.awaits_batch and run.close_time < version.updated_at
 
 
 def _is_old(run: WorkflowExecution, since: datetime) -> bool:
     return run.start_time < since
+
+
+async def _started(start: Awaitable[object], id: str) -> bool:
+    """Whether Temporal took the start; one that it refuses holds up no other."""
+    try:
+        await start
+    except TemporalRefused as exc:
+        await log.awarning("a run is not started", workflow=id, reason=str(exc))
+        return False
+    return True
+
+
+async def _start_document(client: Client, document: DocumentToIngest) -> None:
+    await temporal.start(
+        client,
+        INGEST_DOCUMENT,
+        document,
+        ingest_id(document.document_id, document.version),
+        f"Index {document.document_name} v{document.version} into {document.knowledge_base}",
+        temporal.attributes(document.knowledge_base, document.actor, document.document_id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+
+
+async def _start_batch(client: Client, batch: BatchToIngest) -> None:
+    await temporal.start(
+        client,
+        INGEST_BATCH,
+        batch,
+        batch_workflow_id(batch.batch_id),
+        f"Index the batch {batch.name} into {batch.knowledge_base}",
+        temporal.attributes(batch.knowledge_base, batch.actor),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
 
 
 async def _delete_document(client: Client, document: DeletedDocument) -> None:
@@ -222,7 +324,7 @@ async def _delete_document(client: Client, document: DeletedDocument) -> None:
 
 async def _delete_knowledge_base(client: Client, knowledge_base: DeletedKnowledgeBase) -> None:
     job = DeleteKnowledgeBaseJob(
-        knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.created_by
+        knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.deleted_by
     )
     await temporal.start(
         client,

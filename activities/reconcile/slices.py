@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-#: Items per page of a scan, and concurrent requests to Temporal.
-PAGE, AT_ONCE = 500, 16
+#: Items per page of a scan.
+PAGE = 500
 
 
 #: Seconds after which an activity returns its result and a cursor for the next call.

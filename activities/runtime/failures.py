@@ -33,6 +33,11 @@ def to_application_error(exc: Exception, failures: int) -> ApplicationError:
     )
 
 
+def final_failure(reason: Reason) -> ApplicationError:
+    """The failure with which a workflow ends for ``reason``; its type is the reason's code."""
+    return ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True)
+
+
 def cause_of(exc: Exception) -> Exception:
     """The cause of an exception group: the first DependencyError, otherwise the first exception.
 

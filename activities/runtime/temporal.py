@@ -5,8 +5,9 @@ Used by activities and by ``workflows.client``. Workflow definitions only use ``
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ T = TypeVar("T")
 
 #: Timeout of a query; after it, callers use only the state that the server has.
 QUERY_TIMEOUT = timedelta(seconds=2)
+
+#: Requests of ``describe_all`` in flight.
+AT_ONCE = 16
 
 #: Temporal's limit on the summary of a run, in bytes.
 SUMMARY_BYTES = 200
@@ -127,20 +131,32 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
         return None
 
 
+async def describe_all(client: Client, workflow_ids: Iterable[str]) -> list[WorkflowExecutionDescription | None]:
+    """What ``describe`` returns for each workflow, in order; AT_ONCE requests are in flight."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(workflow_id: str) -> WorkflowExecutionDescription | None:
+        async with slots:
+            return await describe(client, workflow_id)
+
+    return await asyncio.gather(*(one(workflow_id) for workflow_id in workflow_ids))
+
+
 async def is_running(client: Client, workflow_id: str) -> bool:
     """Whether the latest run of a workflow is running."""
     run = await describe(client, workflow_id)
     return run is not None and run.status is WorkflowExecutionStatus.RUNNING
 
 
-async def cancel(client: Client, workflow_id: str, actor: str = "") -> bool:
+async def cancel(client: Client, workflow_id: str, actor: str = "", why: str = "") -> bool:
     """Requests cancellation of a run; False when there is none. A run that has ended is left unchanged.
 
-    The history records the reason ``by <actor>``.
+    The history records the reason ``by <actor>, <why>``.
     """
+    reason = ", ".join(filter(None, (f"by {actor}" if actor else "", why)))
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).cancel(reason=f"by {actor}" if actor else "")
+            await client.get_workflow_handle(workflow_id).cancel(reason=reason)
     except RunNotFound:
         return False
     return True

@@ -51,6 +51,8 @@ class Blobs:
             self._store: obstore.store.ObjectStore = LocalStore(prefix=unquote(parsed.path), mkdir=True)
         else:
             self._store = from_url(url)
+        #: Whether listings are ordered by key, so that they can be resumed; those of a local folder are not.
+        self.is_ordered = parsed.scheme != "file"
 
     async def ping(self) -> None:
         """Raises BlobsUnavailable unless the store responds."""
@@ -125,10 +127,13 @@ class Blobs:
         with _translated(prefix):
             return [meta["path"] async for batch in obstore.list(self._store, prefix=prefix) for meta in batch]
 
-    async def entries(self, prefix: str) -> AsyncIterator[Sequence[Entry]]:
-        """Yields key and modification time of all blobs under a prefix, up to 500 at a time, unordered."""
+    async def entries(self, prefix: str, after: str | None = None) -> AsyncIterator[Sequence[Entry]]:
+        """Yields key and modification time of the blobs under a prefix, up to 500 at a time.
+
+        Only those whose key is greater than ``after``; ordered by key if the store is (``is_ordered``).
+        """
         with _translated(prefix):
-            async for batch in obstore.list(self._store, prefix=prefix, chunk_size=500):
+            async for batch in obstore.list(self._store, prefix=prefix, offset=after, chunk_size=500):
                 yield [Entry(meta["path"], meta["last_modified"]) for meta in batch]
 
     async def delete(self, key: str) -> None:

@@ -41,12 +41,15 @@ class Check(NamedTuple):
 
 @click.command("doctor", help=say("help.doctor"))
 @click.option("--repair", is_flag=True, help=say("help.repair"))
+@click.option("--all-files", is_flag=True, help=say("help.all_files"))
 @json_option
-def doctor(repair: bool, as_json: bool) -> None:
+def doctor(repair: bool, all_files: bool, as_json: bool) -> None:
     """Run all checks; exit 1 if one fails."""
     out = Output(as_json)
+    if all_files and not repair:
+        raise click.UsageError(say("only-with-repair"))
     if repair:
-        _repair(out)
+        _repair(out, all_files)
         return
     findings = list(examine())
     healthy = all(finding.ok for finding in findings)
@@ -57,7 +60,7 @@ def doctor(repair: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _repair(out: Output) -> None:
+def _repair(out: Output, all_files: bool) -> None:
     with out.problems():
         from activities.settings import load
         from api.cli.repair import repair
@@ -65,7 +68,7 @@ def _repair(out: Output) -> None:
 
         async def talk() -> None:
             async with Api(Target.of(load()), language()) as api:
-                await repair(api, out)
+                await repair(api, out, all_files)
 
         asyncio.run(talk())
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 
 
-async def repair(api: Api, out: Output) -> None:
+async def repair(api: Api, out: Output, all_files: bool) -> None:
     """Run a reconciliation; exit 1 if a discrepancy could not be repaired or the job did not finish."""
-    job = (await api.reconciliations.start(repair=True)).value
+    job = (await api.reconciliations.start(repair=True, all_files=all_files)).value
     with _showing(out) as show:
         answer = await api.reconciliations.get(job.id)
         while answer.value.state not in FINISHED:

@@ -244,8 +244,9 @@ class Audit(Resource):
 
 
 class Reconciliations(Resource):
-    async def start(self, repair: bool = True) -> Answer[JobAccepted]:
-        return await self._ask(JobAccepted, "POST", "reconcile", json={"repair": repair})
+    async def start(self, repair: bool = True, all_files: bool = False) -> Answer[JobAccepted]:
+        body = {"repair": repair, "all_files": all_files}
+        return await self._ask(JobAccepted, "POST", "reconcile", json=body)
 
     async def get(self, id: str) -> Answer[ReconcileInfo]:
         return await self._ask(ReconcileInfo, "GET", "reconcile", id)

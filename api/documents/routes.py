@@ -18,7 +18,7 @@ from litestar.response import Stream
 from activities.contracts.documents import Chunk
 from activities.contracts.names import clean_tags
 from activities.contracts.stages import DocumentState
-from activities.errors import InvalidRequest
+from activities.errors import FileLost, InvalidRequest, PassagesLost
 from activities.phrases import Phrase
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -155,15 +155,24 @@ class DocumentController(Controller):
     async def chunks(
         self, document: Document, catalog: Catalog, blobs: Blobs, cursor: Offset = 0, limit: Limit = 100
     ) -> Page[ChunkInfo]:
-        indexed = await catalog.documents.indexed(document.id, document.version)
-        chunks = await blobs.load(indexed.chunks_key, list[Chunk]) if indexed is not None else []
-        items = [chunk_info(document, chunk) for chunk in chunks[cursor : cursor + limit]]
+        version = document.live_version
+        indexed = await catalog.documents.indexed(document.id, version) if version is not None else None
+        if version is None or indexed is None:
+            return Page(items=[], next_cursor=None)
+        try:
+            chunks = await blobs.load(indexed.chunks_key, list[Chunk])
+        except KeyError as exc:
+            raise PassagesLost(name=document.name) from exc
+        items = [chunk_info(document.id, version, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
     @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
     async def content(self, document: Document, request: AnyRequest, blobs: Blobs) -> Stream | Response[bytes]:
         key = original_key(document.sha256)
-        return await content_response(blobs, key, document.name, request.headers.get("range"))
+        try:
+            return await content_response(blobs, key, document.name, request.headers.get("range"))
+        except KeyError as exc:
+            raise FileLost(name=document.name) from exc
 
     @post("/pause", status_code=202, access=CONTROLS, summary="Pause indexing")
     async def pause(self, document: Document, control: DocumentControl, principal: Principal) -> DocumentJob:

@@ -81,10 +81,10 @@ def document_info(document: Document, language: Language) -> DocumentInfo:
     )
 
 
-def chunk_info(document: Document, chunk: Chunk) -> ChunkInfo:
-    """A passage of the document's version."""
+def chunk_info(document_id: str, version: int, chunk: Chunk) -> ChunkInfo:
+    """A passage of a document's version."""
     return ChunkInfo(
-        chunk_id=row_id(document.id, document.version, chunk.ordinal),
+        chunk_id=row_id(document_id, version, chunk.ordinal),
         ordinal=chunk.ordinal,
         text=chunk.text,
         tokens=chunk.tokens,

@@ -14,6 +14,7 @@ from activities.errors import (
     Conflict,
     DependencyError,
     DocumentError,
+    FileLost,
     Forbidden,
     HoldfastError,
     InvalidRequest,
@@ -44,6 +45,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (RequestError, HTTPStatus.BAD_REQUEST),
     (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (FileLost, HTTPStatus.GONE),
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )

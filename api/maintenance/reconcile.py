@@ -38,7 +38,8 @@ class ReconcileController(Controller):
         summary="Compare all stores; repair differences unless `repair` is false",
     )
     async def start(self, jobs: Jobs, principal: Principal, data: ReconcileRequest | None = None) -> JobAccepted:
-        job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair if data else True)
+        data = data or ReconcileRequest()
+        job = ReconcileJob(reconcile_id=new_id(), actor=principal.subject, repair=data.repair, all_files=data.all_files)
         workflow_id = await jobs.reconcile(job)
         return JobAccepted(
             id=job.reconcile_id,

@@ -9,9 +9,10 @@ from api.http.schemas import Request, Schema
 
 
 class ReconcileRequest(Request, frozen=True):
-    """``repair`` false: only look."""
+    """``repair`` false: only look. ``all_files`` looks for the files of every live version instead of a sample."""
 
     repair: bool = True
+    all_files: bool = False
 
 
 class FindingInfo(Schema, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio.service import RPCError
@@ -29,13 +30,16 @@ from activities.errors import (
 )
 from activities.phrases import Phrase
 from activities.runtime.streams import length, subscribe
-from activities.runtime.temporal import RunNotFound, translated
+from activities.runtime.temporal import RunNotFound, is_running, translated
 from activities.settings import Settings
 from activities.stores.blob_keys import history_key, question_prefix
 from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.stores.connections import Stores
 from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob
+
+#: Time within which the run of a recorded question has started.
+START_TIME = timedelta(seconds=30)
 
 log = structlog.get_logger()
 
@@ -158,8 +162,17 @@ class Asking:
                         return
         except RunNotFound:
             pass
-        for event in recorded(await self._catalog.questions.get(question.id)):
+        for event in recorded(await self._outcome(question.id)):
             yield None, event
+
+    async def _outcome(self, id: str) -> Question:
+        """The record of a question whose stream has ended; where its run is gone, that it was interrupted."""
+        question = await self._catalog.questions.get(id)
+        started = datetime.now(UTC) - question.created_at > START_TIME
+        if question.finished_at is None and started and not await is_running(self._jobs.client, question_id(id)):
+            await self._catalog.questions.interrupt(id)
+            question = await self._catalog.questions.get(id)
+        return question
 
     async def attend(self, question: Question) -> AsyncIterator[QuestionEvent]:
         """The events up to ``done``, for the one caller that waits for them: leaving earlier cancels the question.

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import time
 import uuid
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from temporalio.client import Client, ScheduleOverlapPolicy, WorkflowExecutionStatus
@@ -27,10 +29,11 @@ from activities.contracts.reconcile import Discrepancy
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Accepted, Upload
 from activities.stores.catalog.tables import new_id
 from activities.stores.milvus import Milvus, Row
 from activities.stores.triton import Triton
-from tests.conftest import Platform, assert_eventually, finished, ready, upload
+from tests.conftest import Platform, assert_eventually, events, finished, ready, upload
 from tests.documents import long_text
 from tests.workflows.test_replay import replayer
 from workflows.client.schedules import RECONCILE, schedule_reconcile
@@ -263,6 +266,63 @@ async def test_unfinished_deletions_are_finished(
 
     await assert_eventually(gone)
     assert await stores.milvus.count(collection, document["id"]) == 0
+    await stores.settled()
+
+
+async def test_questions_whose_run_is_gone_are_ended(
+    api: httpx.AsyncClient, stores: Stores, temporal: Client, kb: str
+) -> None:
+    """A run that was terminated, and one that never started; the question and its stream say the same."""
+    record = await stores.catalog.knowledge_bases.get(kb)
+    (document,) = await upload(api, kb, ("big.txt", big()))
+    await api.post(f"/documents/{document['id']}/pause")
+    body = {"question": "How many days?", "wait_for_index": True}
+    waiting = (await api.post(f"/knowledge-bases/{kb}/questions", json=body)).json()
+    assert "questions_without_run" not in await stores.reconcile()
+    await temporal.get_workflow_handle(waiting["workflow_id"]).terminate("by hand")
+    never = await stores.catalog.questions.create(record.id, "Never?", "extractive", None, "admin")
+    assert (await stores.reconcile(repair=False))["questions_without_run"].count == 2
+    finding = (await stores.reconcile())["questions_without_run"]
+    assert (finding.count, finding.mended) == (2, 2)
+    assert set(finding.examples) == {waiting["id"], never.id}
+    seen = await stores.catalog.questions.create(record.id, "Seen?", "extractive", None, "admin")
+    stores.sql("UPDATE questions SET created_at = '2026-01-01 00:00:00.000000' WHERE id = ?", seen.id)
+    for id in (waiting["id"], never.id, seen.id):
+        name, last = (await events(api, f"/questions/{id}/events"))[-1]
+        assert (name, last["code"]) == ("error", "interrupted")
+        question = (await api.get(f"/questions/{id}")).json()
+        assert (question["state"], question["reason"]) == ("failed", last["message"])
+    await api.delete(f"/documents/{document['id']}")
+    await stores.settled()
+
+
+async def test_what_the_dispatcher_does_not_start_is_started(
+    api: httpx.AsyncClient, platform: Platform, stores: Stores, kb: str
+) -> None:
+    """A document and a batch that were accepted while no API process is able to start them."""
+    record = await stores.catalog.knowledge_bases.get(kb)
+    content = LEAVE.encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    await stores.blobs.put(original_key(sha256), content)
+    pid = platform.pid_of("api")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        batch = await stores.catalog.batches.create(record.id, "b", 2, "ann", closed=True)
+        upload = Upload(knowledge_base_id=record.id, name="single.txt", sha256=sha256, bytes=len(content), actor="ann")
+        of_batch = msgspec.structs.replace(alone, name="member.txt", batch_id=batch.id)
+        single, member = await stores.catalog.intake.accept([alone, of_batch])
+        assert isinstance(single, Accepted)
+        assert isinstance(member, Accepted)
+        findings = await stores.reconcile()
+        assert (findings["documents_without_run"].mended, findings["batches_without_run"].mended) == (1, 1)
+
+        async def ready_without_the_api() -> bool:
+            documents = await stores.catalog.documents.many([single.document.id, member.document.id])
+            return [each.state for each in documents] == ["ready", "ready"]
+
+        await assert_eventually(ready_without_the_api)
+    finally:
+        os.kill(pid, signal.SIGCONT)
     await stores.settled()
 
 

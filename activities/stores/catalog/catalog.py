@@ -14,6 +14,7 @@ from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
+from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.search_scope import SearchScope
 
@@ -35,6 +36,7 @@ class Catalog:
         self.api_keys = ApiKeys(self._engine)
         self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)
+        self.retention = Retention(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from activities.contracts.ingest import Published, PublishInput
 from activities.contracts.stages import PENDING, DocumentState
-from activities.errors import HoldfastError, NotFound, Reason
+from activities.errors import HoldfastError, NotFound, Reason, StillInUse
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction
 from activities.stores.catalog.intake import Intake
@@ -127,7 +127,8 @@ class Documents:
     async def unfinished(self, knowledge_base_id: str, document_id: str | None = None) -> list[tuple[str, int]]:
         """Pairs (document, version) whose runs may be active: pending, or canceled less than STILL_STOPPING ago.
 
-        Includes deleted documents.
+        Includes deleted documents. Of a whole knowledge base, versions that were never dispatched are left out: a
+        batch may have many thousands of them.
         """
         query = (
             select(VersionRow.document_id, VersionRow.version)
@@ -138,9 +139,9 @@ class Documents:
                 | ((VersionRow.state == "canceled") & (VersionRow.updated_at > now() - STILL_STOPPING)),
             )
         )
-        query = query.where(VersionRow.document_id == document_id) if document_id else query
+        only = VersionRow.document_id == document_id if document_id else VersionRow.dispatched_at.is_not(None)
         async with self._engine.read() as session:
-            return [(document, version) for document, version in await session.execute(query)]
+            return [(document, version) for document, version in await session.execute(query.where(only))]
 
     async def publish(self, input: PublishInput) -> Published:
         """Makes a version the live one, in one transaction; never replaces a newer version by an older one.
@@ -243,13 +244,39 @@ class Documents:
             session.audit(actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
         return document_record(pair[0], pair[1])
 
-    async def deleted(self, knowledge_base_id: str) -> list[str]:
-        """Ids of the documents of a knowledge base that are deleted but not yet removed."""
-        query = select(DocumentRow.id).where(
-            DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.deleted_at.is_not(None)
-        )
+    async def require_deleted(self, document_id: str) -> None:
+        """Raises StillInUse for a document that is not deleted; what does not exist may be purged."""
+        query = select(DocumentRow.name).join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        query = query.where(DocumentRow.deleted_at.is_(None), KnowledgeBaseRow.deleted_at.is_(None))
         async with self._engine.read() as session:
-            return list(await session.scalars(query))
+            name = await session.scalar(query.where(DocumentRow.id == document_id))
+        if name is not None:
+            raise StillInUse(name=name)
+
+    async def live_version(self, document_id: str) -> int | None:
+        """The version that search may show; None if there is none, or the document is deleted."""
+        query = select(DocumentRow.live_version).where(DocumentRow.id == document_id, DocumentRow.deleted_at.is_(None))
+        async with self._engine.read() as session:
+            return await session.scalar(query)
+
+    async def of_deleted(self, knowledge_base_id: str) -> list[str]:
+        """Ids of all documents of a deleted knowledge base that are not removed yet. Raises StillInUse.
+
+        An upload that was accepted during the deletion is marked as deleted with the rest.
+        """
+        of_knowledge_base = DocumentRow.knowledge_base_id == knowledge_base_id
+        async with self._engine.write() as session:
+            knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
+            if knowledge_base is None:
+                return []
+            if knowledge_base.deleted_at is None:
+                raise StillInUse(name=knowledge_base.name)
+            await session.execute(
+                update(DocumentRow)
+                .where(of_knowledge_base, DocumentRow.deleted_at.is_(None))
+                .values(deleted_at=knowledge_base.deleted_at, deleted_by=knowledge_base.deleted_by, live_version=None)
+            )
+            return list(await session.scalars(select(DocumentRow.id).where(of_knowledge_base)))
 
     async def remove(self, document_id: str) -> None:
         """Removes the rows of a deleted document and its versions; the audit trail keeps its events."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
-from activities.errors import NameTaken, NotFound
+from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import Generation, KnowledgeBase
 from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow, new_id, now
@@ -90,7 +90,7 @@ class KnowledgeBases:
         """
         async with self._engine.write() as session:
             row = await _live_row(session, name)
-            row.deleted_at = now()
+            row.deleted_at, row.deleted_by = now(), actor
             await session.execute(
                 update(DocumentRow)
                 .where(DocumentRow.knowledge_base_id == row.id, DocumentRow.deleted_at.is_(None))
@@ -98,6 +98,13 @@ class KnowledgeBases:
             )
             session.audit(actor, "knowledge_base.delete", row.id, row.id, name=name)
         return _record(row)
+
+    async def require_deleted(self, id: str) -> None:
+        """Raises StillInUse for a knowledge base that is not deleted; what does not exist may be purged."""
+        async with self._engine.read() as session:
+            row = await session.get(KnowledgeBaseRow, id)
+        if row is not None and row.deleted_at is None:
+            raise StillInUse(name=row.name)
 
     async def counts(self, ids: list[str]) -> dict[str, dict[str, int]]:
         """The number of documents by state of their latest version, for each knowledge base."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.questions import RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
-from activities.errors import NotFound, Reason
+from activities.errors import Interrupted, NotFound, Reason
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
@@ -121,6 +121,10 @@ class Questions:
             row.milliseconds = {**input.milliseconds, **durations, "total": total}
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
             row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
+
+    async def interrupt(self, question_id: str) -> None:
+        """Records that the run of a question ended without recording an outcome."""
+        await self.record(RecordAnswerInput(question_id=question_id, reason=Interrupted().reason))
 
 
 async def _shown(session: AsyncSession, id: str) -> QuestionRow:

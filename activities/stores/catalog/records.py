@@ -215,6 +215,19 @@ class LiveVersion(Record, frozen=True):
     chunks_key: str | None
 
 
+class LiveFiles(Record, frozen=True):
+    """The blobs that a live version consists of; chunks and vectors are None if it was published before they were."""
+
+    document_id: str
+    version: int
+    name: str
+    knowledge_base: str
+    sha256: str
+    parsed_key: str | None
+    chunks_key: str | None
+    vectors_key: str | None
+
+
 class DeletedDocument(Record, frozen=True):
     id: str
     name: str
@@ -224,12 +237,11 @@ class DeletedDocument(Record, frozen=True):
 
 
 class DeletedKnowledgeBase(Record, frozen=True):
-    """A deleted knowledge base, whose row stays; ``has_documents`` while some are not removed yet."""
+    """A deleted knowledge base that documents or a collection are left of."""
 
     id: str
     name: str
-    created_by: str
-    has_documents: bool
+    deleted_by: str
 
 
 class AnswerRecord(Record, frozen=True):

@@ -11,6 +11,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+#: The actor of changes that nobody asked for, or that the catalogue does not know who asked for.
+SYSTEM = "system"
+
 
 def new_id() -> str:
     """A new id: 32 hexadecimal digits of a UUID version 7, which sorts by creation time."""
@@ -85,6 +88,7 @@ class KnowledgeBaseRow(Table):
     created_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    deleted_by: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
 
 
@@ -199,8 +203,8 @@ class IndexedVersionRow(Table):
     document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     generation: Mapped[int] = mapped_column(primary_key=True)
-    chunks_key: Mapped[str] = mapped_column(String(300))
-    vectors_key: Mapped[str] = mapped_column(String(300))
+    chunks_key: Mapped[str] = mapped_column(String(300), index=True)
+    vectors_key: Mapped[str] = mapped_column(String(300), index=True)
     rows: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -257,6 +261,14 @@ class QuestionRow(Table):
     """A question with its sources and its answer."""
 
     __tablename__ = "questions"
+    __table_args__ = (
+        Index(
+            "ix_questions_running",
+            "id",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)

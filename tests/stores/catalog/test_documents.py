@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from activities.errors import NotFound, Reason
+from activities.errors import NotFound, Reason, StillInUse
 from activities.settings import Settings
-from activities.stores.blob_keys import digest
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
 from tests.stores.catalog.conftest import MISSING, ONE, TWO, accepted, publishing, sql
@@ -183,8 +182,9 @@ async def test_a_version_is_published_into_one_generation(
     assert [await catalog.documents.indexed(id, 1, number) for number in (None, 1, 2, 3)] == [live, live, other, None]
     assert [each.vectors_key for each in await catalog.documents.blobs(id, 2)] == ["vectors/s"]
     assert [each.vectors_key for each in await catalog.documents.blobs(id, 3)] == [None]
-    parsed, chunks_of = await catalog.references.derived()
-    assert (parsed, chunks_of) == ({digest("parsed/1")}, {digest("chunks/1"), digest("chunks/s")})
+    keys = ["chunks/1", "chunks/s", "chunks/0", "vectors/1", "vectors/s"]
+    assert await catalog.references.chunks(keys) == {"chunks/1", "chunks/s"}
+    assert await catalog.references.vectors(keys) == {"vectors/1", "vectors/s"}
     await sql(settings, "UPDATE knowledge_bases SET generation = 2")
     assert await catalog.documents.indexed(id, 1) == other
     await catalog.documents.accept(kb.id, "a.pdf", TWO, 7, "ann")
@@ -235,10 +235,48 @@ async def test_deleting_hides_at_once(catalog: Catalog, kb: KnowledgeBase) -> No
     for action in (catalog.documents.get(id), catalog.documents.delete(id, "ann")):
         with pytest.raises(NotFound):
             await action
-    assert await catalog.documents.deleted(kb.id) == [id]
     assert [blobs.parsed_key for blobs in await catalog.documents.blobs(id)] == ["parsed/1"]
     await catalog.documents.remove(id)
-    assert (await catalog.documents.deleted(kb.id), await catalog.documents.blobs(id)) == ([], [])
+    assert await catalog.documents.blobs(id) == []
+
+
+async def test_only_what_is_deleted_may_be_purged(catalog: Catalog, kb: KnowledgeBase, settings: Settings) -> None:
+    """Documents and knowledge bases; what does not exist may be purged too: its rows belong to nothing."""
+    id, other = await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf", TWO)
+    await catalog.documents.publish(publishing(id, 1))
+    assert await catalog.documents.live_version(id) == 1
+    for check in (
+        catalog.documents.require_deleted(id),
+        catalog.knowledge_bases.require_deleted(kb.id),
+        catalog.documents.of_deleted(kb.id),
+    ):
+        with pytest.raises(StillInUse):
+            await check
+    await catalog.documents.delete(id, "ann")
+    await catalog.documents.require_deleted(id)
+    assert await catalog.documents.live_version(id) is None
+    with pytest.raises(StillInUse):
+        await catalog.documents.require_deleted(other)
+    await catalog.knowledge_bases.delete(kb.name, "ann")
+    await catalog.knowledge_bases.require_deleted(kb.id)
+    await catalog.documents.require_deleted(MISSING)
+    await catalog.knowledge_bases.require_deleted(MISSING)
+    assert await catalog.documents.of_deleted(MISSING) == []
+
+
+async def test_an_upload_into_a_deleted_knowledge_base_is_removed_with_it(
+    catalog: Catalog, kb: KnowledgeBase, settings: Settings
+) -> None:
+    """A document that slipped in during the deletion is deleted by who deleted the knowledge base."""
+    early, late = await accepted(catalog, kb), await accepted(catalog, kb, "late.pdf", TWO)
+    await catalog.knowledge_bases.delete(kb.name, "bob")
+    sql(settings, f"UPDATE documents SET deleted_at = NULL, deleted_by = NULL, live_version = 1 WHERE id = '{late}'")
+    await catalog.documents.require_deleted(late)
+    assert sorted(await catalog.documents.of_deleted(kb.id)) == sorted([early, late])
+    assert sql(settings, "SELECT deleted_by, live_version FROM documents") == [("bob", None), ("bob", None)]
+    for id in (early, late):
+        await catalog.documents.remove(id)
+    assert sql(settings, "SELECT id FROM documents") == []
 
 
 async def test_the_name_is_free_again_after_a_deletion(catalog: Catalog, kb: KnowledgeBase) -> None:

@@ -38,7 +38,7 @@ async def test_a_deleted_knowledge_base_leaves_its_name(catalog: Catalog, kb: Kn
     assert new.id != kb.id
     assert (await catalog.knowledge_bases.get(kb.name)).id == new.id
     assert (await catalog.knowledge_bases.generation(new.id)).collection != old.collection
-    assert await catalog.documents.deleted(kb.id) == [id]
+    assert await catalog.documents.of_deleted(kb.id) == [id]
 
 
 async def test_knowledge_bases_are_listed_by_name(catalog: Catalog) -> None:

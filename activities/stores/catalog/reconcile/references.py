@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Collection
 
-from sqlalchemy import Select, inspect, select, tuple_
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from activities.contracts.stages import ACTIVE
-from activities.stores.blob_keys import digest
+from activities.contracts.stages import ACTIVE, PENDING
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.knowledge_bases import generation_record
 from activities.stores.catalog.mapping import indexed_in
-from activities.stores.catalog.records import Generation, LiveVersion
+from activities.stores.catalog.records import Generation, LiveFiles, LiveVersion
 from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
@@ -23,7 +21,6 @@ from activities.stores.catalog.tables import (
     IndexedVersionRow,
     KnowledgeBaseRow,
     QuestionRow,
-    Table,
     VersionRow,
 )
 
@@ -102,27 +99,53 @@ class References:
                 sha256 for sha256 in await session.scalars(archives) if sha256
             }
 
-    async def derived(self) -> tuple[set[str], set[str]]:
-        """Digests of all blob keys that versions refer to: of parsed documents, and of chunks in any generation."""
-        parsed = await self._digests(VersionRow.parsed_key, VersionRow)
-        return parsed, await self._digests(IndexedVersionRow.chunks_key, IndexedVersionRow)
+    async def chunks(self, keys: Collection[str]) -> set[str]:
+        """The blobs of chunks among ``keys`` that versions refer to, in any generation."""
+        return await self._known(IndexedVersionRow.chunks_key, keys)
 
-    async def _digests(
-        self, key: InstrumentedAttribute[str | None] | InstrumentedAttribute[str], table: type[Table]
-    ) -> set[str]:
-        """Digests of all keys in a column, read in pages ordered by the primary key."""
-        digests: set[str] = set()
-        primary_key = inspect(table).primary_key
-        query = select(key, *primary_key).order_by(*primary_key).limit(PAGE)
-        after: Sequence[Any] = ()
-        while True:
-            async with self._engine.read() as session:
-                page = query.where(tuple_(*primary_key) > tuple_(*after)) if after else query
-                rows = (await session.execute(page)).all()
-            digests.update(digest(row[0]) for row in rows if row[0])
-            if len(rows) < PAGE:
-                return digests
-            after = rows[-1][1:]
+    async def vectors(self, keys: Collection[str]) -> set[str]:
+        """The blobs of vectors among ``keys`` that versions refer to, in any generation."""
+        return await self._known(IndexedVersionRow.vectors_key, keys)
+
+    async def _known(self, column: InstrumentedAttribute[str], keys: Collection[str]) -> set[str]:
+        async with self._engine.read() as session:
+            return set(await session.scalars(select(column).where(column.in_(list(keys)))))
+
+    async def any_pending(self) -> bool:
+        """Whether any version is pending."""
+        query = select(VersionRow.version).where(VersionRow.state.in_(PENDING)).limit(1)
+        async with self._engine.read() as session:
+            return await session.scalar(query) is not None
+
+    async def live_files(self, after: str, limit: int) -> list[LiveFiles]:
+        """The blobs of live versions, ordered by document, after the document ``after``."""
+        return await self._live_files(_live_files().where(DocumentRow.id > after).order_by(DocumentRow.id).limit(limit))
+
+    async def sampled_files(self, limit: int) -> list[LiveFiles]:
+        """The blobs of ``limit`` live versions, chosen at random."""
+        sample = select(DocumentRow.id).where(DocumentRow.live_version.is_not(None), DocumentRow.deleted_at.is_(None))
+        sample = sample.order_by(func.random()).limit(limit)
+        return await self._live_files(_live_files().where(DocumentRow.id.in_(sample)).order_by(DocumentRow.id))
+
+    async def still_live(self, files: LiveFiles) -> bool:
+        """Whether the version is still live, with the same blobs."""
+        return await self._live_files(_live_files().where(DocumentRow.id == files.document_id)) == [files]
+
+    async def _live_files(self, query: Select[VersionRow, str, str, IndexedVersionRow | None]) -> list[LiveFiles]:
+        async with self._engine.read() as session:
+            return [
+                LiveFiles(
+                    document_id=row.document_id,
+                    version=row.version,
+                    name=name,
+                    knowledge_base=knowledge_base,
+                    sha256=row.sha256,
+                    parsed_key=row.parsed_key,
+                    chunks_key=None if indexed is None else indexed.chunks_key,
+                    vectors_key=None if indexed is None else indexed.vectors_key,
+                )
+                for row, name, knowledge_base, indexed in await session.execute(query)
+            ]
 
     async def questions(self, ids: Collection[str]) -> set[str]:
         """The questions among ``ids`` that exist in a conversation that is not deleted."""
@@ -154,6 +177,18 @@ class References:
         """Records the result of a reconciliation in the audit trail."""
         async with self._engine.write() as session:
             session.audit(actor, "reconcile.finish", None, id, **detail)
+
+
+def _live_files() -> Select[VersionRow, str, str, IndexedVersionRow | None]:
+    return (
+        select(VersionRow, DocumentRow.name, KnowledgeBaseRow.name, IndexedVersionRow)
+        .join(
+            DocumentRow, (DocumentRow.id == VersionRow.document_id) & (DocumentRow.live_version == VersionRow.version)
+        )
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .outerjoin(IndexedVersionRow, indexed_in(None))
+        .where(DocumentRow.deleted_at.is_(None), KnowledgeBaseRow.deleted_at.is_(None), VersionRow.state == "ready")
+    )
 
 
 def _live(generation: Generation) -> Select[VersionRow, str, IndexedVersionRow | None]:

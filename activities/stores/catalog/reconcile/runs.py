@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Update, and_, func, or_, select, tuple_, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, Update, and_, func, literal_column, or_, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from activities.contracts.batches import BatchToIngest
+from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.intake import document_to_ingest, queued_versions
 from activities.stores.catalog.records import (
     DeletedDocument,
     DeletedKnowledgeBase,
@@ -19,7 +23,16 @@ from activities.stores.catalog.records import (
     StalledBatch,
     VersionStatus,
 )
-from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.tables import (
+    SYSTEM,
+    BatchRow,
+    DocumentRow,
+    GenerationRow,
+    KnowledgeBaseRow,
+    QuestionRow,
+    VersionRow,
+    now,
+)
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
@@ -32,7 +45,7 @@ class StalledRuns:
     async def versions(self, after: tuple[str, int], limit: int, before: datetime) -> list[PendingVersion]:
         """Pending versions that should have a run, ordered by (document, version), after the pair ``after``.
 
-        Excludes versions that wait for the dispatcher, for their batch, or for a user to resume them.
+        Excludes versions that wait for the dispatcher (``unstarted``), for their batch, or for a user to resume them.
         """
         waits = and_(
             VersionRow.dispatched_at.is_(None),
@@ -52,6 +65,57 @@ class StalledRuns:
             ~func.coalesce(waits, False),
         )
         return await self._versions(query, limit)
+
+    async def unstarted(self, after: tuple[str, int], limit: int, before: datetime) -> list[DocumentToIngest]:
+        """Queued versions that the dispatcher should have started, ordered, after the pair (document, version)."""
+        query = queued_versions().where(
+            VersionRow.dispatched_at.is_(None),
+            VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER),
+            VersionRow.updated_at < before,
+            KnowledgeBaseRow.deleted_at.is_(None),
+            tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after),
+        )
+        async with self._engine.read() as session:
+            rows = await session.execute(query.order_by(VersionRow.document_id, VersionRow.version).limit(limit))
+            return [document_to_ingest(*row) for row in rows]
+
+    async def unstarted_batches(self, after: str, limit: int, before: datetime) -> list[BatchToIngest]:
+        """Queued batches that the dispatcher should have started, ordered by id, after the id ``after``."""
+        has_documents = select(VersionRow.version).where(
+            VersionRow.batch_id == BatchRow.id, VersionRow.updated_at < before
+        )
+        query = (
+            select(BatchRow, KnowledgeBaseRow.name)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BatchRow.knowledge_base_id)
+            .where(
+                BatchRow.id > after,
+                BatchRow.state == "queued",
+                BatchRow.dispatched_at.is_(None),
+                BatchRow.updated_at < before,
+                BatchRow.archive_sha256.is_not(None) | has_documents.exists(),
+                KnowledgeBaseRow.deleted_at.is_(None),
+            )
+        )
+        async with self._engine.read() as session:
+            return [
+                BatchToIngest(
+                    batch_id=row.id,
+                    knowledge_base_id=row.knowledge_base_id,
+                    knowledge_base=knowledge_base,
+                    name=row.name,
+                    actor=row.actor,
+                    parallelism=row.parallelism,
+                    archive_sha256=row.archive_sha256,
+                )
+                for row, knowledge_base in await session.execute(query.order_by(BatchRow.id).limit(limit))
+            ]
+
+    async def questions(self, after: str, limit: int, before: datetime) -> list[str]:
+        """Ids of questions without an outcome, in order, after the id ``after``."""
+        running = QuestionRow.state == literal_column("'running'")  # not a parameter: the index has this condition
+        query = select(QuestionRow.id).where(running, QuestionRow.id > after, QuestionRow.created_at < before)
+        async with self._engine.read() as session:
+            return list(await session.scalars(query.order_by(QuestionRow.id).limit(limit)))
 
     async def versions_of(self, batch_id: str, after: tuple[str, int], limit: int) -> list[PendingVersion]:
         """Pending versions that the batch has started, ordered by (document, version), after the pair ``after``."""
@@ -166,19 +230,33 @@ class StalledRuns:
                     name=row.name,
                     knowledge_base_id=row.knowledge_base_id,
                     knowledge_base=knowledge_base,
-                    deleted_by=row.deleted_by or "",
+                    deleted_by=row.deleted_by or SYSTEM,
                 )
                 for row, knowledge_base in await session.execute(query.order_by(DocumentRow.id).limit(limit))
             ]
 
-    async def deleted_knowledge_bases(self, before: datetime) -> list[DeletedKnowledgeBase]:
-        """All deleted knowledge bases; their rows are never removed."""
-        documents = select(DocumentRow.id).where(DocumentRow.knowledge_base_id == KnowledgeBaseRow.id).exists()
-        query = select(KnowledgeBaseRow, documents).where(KnowledgeBaseRow.deleted_at < before)
+    async def deleted_with_documents(self, before: datetime) -> list[DeletedKnowledgeBase]:
+        """Deleted knowledge bases of which documents are left. Their own rows are never removed."""
+        return await self._deleted(DocumentRow.id, DocumentRow.knowledge_base_id == KnowledgeBaseRow.id, before)
+
+    async def deleted_with_collections(
+        self, collections: Collection[str], before: datetime
+    ) -> list[DeletedKnowledgeBase]:
+        """Deleted knowledge bases of which one of these ``collections`` (at most 1,000) is left."""
+        one_of = GenerationRow.collection.in_(list(collections))
+        left = (GenerationRow.knowledge_base_id == KnowledgeBaseRow.id) & one_of
+        return await self._deleted(GenerationRow.generation, left, before)
+
+    async def _deleted(
+        self, column: InstrumentedAttribute[Any], left: ColumnElement[bool], before: datetime
+    ) -> list[DeletedKnowledgeBase]:
+        query = select(KnowledgeBaseRow).where(
+            KnowledgeBaseRow.deleted_at < before, select(column).where(left).exists()
+        )
         async with self._engine.read() as session:
             return [
-                DeletedKnowledgeBase(id=row.id, name=row.name, has_documents=bool(has), created_by=row.created_by)
-                for row, has in await session.execute(query.order_by(KnowledgeBaseRow.id))
+                DeletedKnowledgeBase(id=row.id, name=row.name, deleted_by=row.deleted_by or SYSTEM)
+                for row in await session.scalars(query.order_by(KnowledgeBaseRow.id))
             ]
 
     async def _changed(self, change: Update) -> bool:
