@@ -7,7 +7,7 @@
     │   ├── TemporalUnavailable  TemporalRefused
     │   ├── TritonUnavailable
     │   ├── MilvusUnavailable
-    │   ├── CatalogUnavailable
+    │   ├── CatalogUnavailable: CatalogNotMigrated
     │   └── BlobsUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
@@ -154,6 +154,12 @@ class CatalogUnavailable(DependencyError):
     dependency = "catalog"
     en = "The catalogue database does not answer: {detail}. Work waits and goes on when it is back."
     zh = "目录数据库没有响应：{detail}。任务会等待，恢复后自动继续。"
+
+
+class CatalogNotMigrated(CatalogUnavailable):
+    code = "catalog-not-migrated"
+    en = "The catalogue database is not migrated (revision {found}, needed: {needed}). Run `holdfast migrate`."
+    zh = "目录数据库尚未迁移（当前版本 {found}，需要 {needed}）。请运行 `holdfast migrate`。"
 
 
 class BlobsUnavailable(DependencyError):

@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, func, inspect, select, text
 
+from activities.errors import CatalogNotMigrated
 from activities.settings import Settings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase
+from activities.stores.catalog.revision import REVISIONS
 from activities.stores.catalog.tables import AuditRow, Table
 from tests.stores.catalog.conftest import accepted, publishing, sql
 
@@ -45,6 +48,28 @@ async def test_the_migrations_can_be_undone(settings: Settings) -> None:
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(AuditRow)) == 0
     engine.dispose()
+
+
+async def test_a_ping_tells_whether_the_tables_are_there(tmp_path: Path) -> None:
+    """A database without tables, and one of an earlier version, are named; a later one serves on."""
+    settings = load({"HOLDFAST_DATA": str(tmp_path)})
+    catalog = Catalog(settings.catalog_url)
+    config = alembic_config(settings.catalog_url)
+    with pytest.raises(CatalogNotMigrated, match="migrate"):
+        await catalog.ping()
+    await asyncio.to_thread(command.upgrade, config, REVISIONS[-2])
+    with pytest.raises(CatalogNotMigrated, match=REVISIONS[-2]):
+        await catalog.ping()
+    await upgrade(settings)
+    await catalog.ping()
+    sql(settings, "UPDATE alembic_version SET version_num = '9999'")
+    await catalog.ping()
+    await catalog.close()
+
+
+def test_the_last_revision_is_that_of_the_migrations() -> None:
+    """The files' names say it as well as Alembic does."""
+    assert ScriptDirectory.from_config(alembic_config("")).get_current_head() == REVISIONS[-1]
 
 
 async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
