@@ -136,4 +136,12 @@ class Phrase(Bilingual):
     ROWS_LEFT = ("{rows} rows are still there after deleting", "删除后仍有 {rows} 行")
     ROWS_LOST = ("{rows} rows were written, and are not there", "已写入的 {rows} 行不存在")
     ROWS_DIFFER = ("{rows} rows are there, {written} were written", "写入 {written} 行，实有 {rows} 行")
+    LOOP_BROKEN = (
+        "no turn has ended well for {seconds} s; the log says why, and a restart of the process may help",
+        "{seconds} 秒内没有正常完成一轮工作；原因见日志，可尝试重启该进程",
+    )
+    OVERDUE = (
+        "{count} accepted uploads have no run yet, the oldest for {seconds} s; the API's log says why",
+        "{count} 个已接收的上传尚未开始处理，最早的已等待 {seconds} 秒；原因见接口日志",
+    )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")

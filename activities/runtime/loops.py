@@ -46,7 +46,7 @@ class Loop:
         self._turn, self._seconds, self._wake_seconds = turn, seconds, wake_seconds
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._ended_at = time.monotonic()
+        self._ended_at = self._succeeded_at = time.monotonic()
         self._failures = self._unforeseen = 0
 
     def wake(self) -> None:
@@ -54,15 +54,16 @@ class Loop:
         self._woken.set()
 
     @property
-    def seconds_since_turn(self) -> float:
-        """Seconds since the last turn ended."""
-        return time.monotonic() - self._ended_at
+    def seconds_since_success(self) -> float:
+        """Seconds since a turn ended well."""
+        return time.monotonic() - self._succeeded_at
 
     @property
     def healthy(self) -> bool:
         """False when its task has ended, when it is stuck, and when its turns fail for an unforeseen reason."""
         alive = self._task is not None and not self._task.done()
-        return alive and self.seconds_since_turn < self._seconds + LATE_SECONDS and self._unforeseen < BROKEN_TURNS
+        late = time.monotonic() - self._ended_at >= self._seconds + LATE_SECONDS
+        return alive and not late and self._unforeseen < BROKEN_TURNS
 
     async def ended(self) -> None:
         """Wait for the end of its task, which only comes at the end of the block or by what no handler may catch."""
@@ -70,7 +71,7 @@ class Loop:
             await asyncio.wait([self._task])
 
     async def __aenter__(self) -> Self:
-        self._ended_at = time.monotonic()
+        self._ended_at = self._succeeded_at = time.monotonic()
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self
 
@@ -104,6 +105,7 @@ class Loop:
             self._failed(exc)
         else:
             self._failures = self._unforeseen = 0
+            self._succeeded_at = time.monotonic()
             return more
         return False
 

@@ -32,6 +32,9 @@ from activities.settings import TemporalSettings
 
 T = TypeVar("T")
 
+#: Timeout of every other call: whoever waits for a server that stands still hears of it, and loops go on.
+RPC_TIMEOUT = timedelta(seconds=10)
+
 #: Timeout of a query; after it, callers use only the state that the server has.
 QUERY_TIMEOUT = timedelta(seconds=2)
 
@@ -122,7 +125,7 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
     """
     try:
         async with translated():
-            return await client.get_workflow_handle(workflow_id).describe()
+            return await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return None
 
@@ -140,7 +143,8 @@ async def cancel(client: Client, workflow_id: str, actor: str = "") -> bool:
     """
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).cancel(reason=f"by {actor}" if actor else "")
+            handle = client.get_workflow_handle(workflow_id)
+            await handle.cancel(reason=f"by {actor}" if actor else "", rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return False
     return True
@@ -150,7 +154,8 @@ async def signal(client: Client, workflow_id: str, name: str, *arguments: object
     """Sends a signal to a run; False when there is none, or it has ended."""
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).signal(name, args=arguments)
+            handle = client.get_workflow_handle(workflow_id)
+            await handle.signal(name, args=arguments, rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return False
     return True
@@ -199,6 +204,7 @@ async def start(
                 start_signal_args=signal_arguments,
                 static_summary=summary[:SUMMARY_BYTES],
                 search_attributes=attributes,
+                rpc_timeout=RPC_TIMEOUT,
             )
     return id
 

@@ -40,7 +40,8 @@ MAX_OUTAGE_DELAY, MAX_DELAY = 4.0, 60.0
 
 log = structlog.get_logger()
 
-Start = Callable[[], Awaitable[None]]
+#: Starts a run; False if it has to wait for something of its own.
+Start = Callable[[], Awaitable[bool]]
 
 
 class Delay(NamedTuple):
@@ -71,8 +72,8 @@ class Dispatcher:
 
     async def once(self) -> bool:
         """Start one group of runs; True if there may be more. Raises the DependencyError that kept runs waiting."""
-        found = {batch.id: batch for batch in await self._catalog.batches.undispatched()}
-        found |= dict.fromkeys(self._hinted_batches - found.keys())
+        found: dict[str, Batch | None] = dict.fromkeys(self._hinted_batches)
+        found |= {batch.id: batch for batch in await self._catalog.batches.undispatched()}
         batches = self._due({id: partial(self._start_found, id, batch) for id, batch in found.items()})
         limit = GROUP + len(self._delays)
         queued = {_id(document): document for document in await self._catalog.intake.undispatched(limit)}
@@ -103,35 +104,44 @@ class Dispatcher:
                 if outages:
                     return
                 try:
-                    await start()
+                    begun = await start()
                 except Exception as exc:  # noqa: BLE001 - whatever is wrong with one, the others are started
-                    if (outage := self._delay(id, exc)) is not None:
-                        outages.append(outage)
+                    outages.extend(self._failed(id, exc))
                 else:
-                    self._delays.pop(id, None)
-                    started.add(id)
+                    if begun:
+                        self._delays.pop(id, None)
+                        started.add(id)
+                    else:
+                        self._delay(id, MAX_OUTAGE_DELAY)
 
         await asyncio.gather(*(attempt(id, start) for id, start in starts.items()))
         return started, next(iter(outages), None)
 
-    def _delay(self, id: str, exc: Exception) -> DependencyError | None:
-        """Note that a start failed; the DependencyError if that was an outage, which stops other starts as well.
+    def _failed(self, id: str, exc: Exception) -> list[DependencyError]:
+        """Delay a start that failed; the DependencyError if that was an outage, which stops other starts as well.
 
         What Temporal refuses is no outage: it may be this one start that it refuses.
         """
         cause = cause_of(exc)
-        outage = cause if isinstance(cause, DependencyError) and not isinstance(cause, TemporalRefused) else None
+        if isinstance(cause, DependencyError) and not isinstance(cause, TemporalRefused):
+            self._delay(id, MAX_OUTAGE_DELAY)
+            return [cause]
+        failures = self._delay(id, MAX_DELAY)
+        log.error("a run is not started", id=id, failures=failures, exc_info=exc)
+        return []
+
+    def _delay(self, id: str, longest: float) -> int:
+        """Try a start again later; the number of times that it failed in a row."""
         failures = self._delays[id].failures + 1 if id in self._delays else 1
-        seconds = min(MAX_DELAY if outage is None else MAX_OUTAGE_DELAY, 2.0 ** min(failures - 1, 10))
-        self._delays[id] = Delay(failures, time.monotonic() + seconds)
-        if outage is None:
-            log.error("a run is not started", id=id, failures=failures, retry_seconds=seconds, exc_info=exc)
-        return outage
+        self._delays[id] = Delay(failures, time.monotonic() + min(longest, 2.0 ** min(failures - 1, 10)))
+        return failures
 
-    async def _start_one(self, document: DocumentToIngest) -> None:
+    async def _start_one(self, document: DocumentToIngest) -> bool:
+        """Start a document's run."""
         await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
+        return True
 
-    async def _start_found(self, id: str, batch: Batch | None) -> None:
+    async def _start_found(self, id: str, batch: Batch | None) -> bool:
         """Start a batch, or tell the run of one that was hinted at that it has more documents."""
         hinted = id in self._hinted_batches
         self._hinted_batches.discard(id)  # before the start: a later hint is of documents that this one may not reach
@@ -143,6 +153,7 @@ class Dispatcher:
             if hinted:
                 self._hinted_batches.add(id)
             raise
+        return True
 
     async def _start_batch(self, batch: Batch) -> None:
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
