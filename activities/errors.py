@@ -13,7 +13,7 @@
     │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can correct it
-    │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
+    │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
@@ -257,6 +257,12 @@ class UploadTooLarge(RequestError):
     code = "upload-too-large"
     en = "The upload is larger than {limit} bytes. Upload fewer or smaller files at once."
     zh = "上传内容超过 {limit} 字节。请减少文件数量或大小。"
+
+
+class BodyTooLarge(RequestError):
+    code = "body-too-large"
+    en = "The request is larger than {limit} bytes. Shorten it."
+    zh = "请求超过 {limit} 字节，请缩短。"
 
 
 class Unauthenticated(RequestError):
