@@ -7,13 +7,13 @@
     │   ├── TemporalUnavailable  TemporalRefused
     │   ├── TritonUnavailable
     │   ├── MilvusUnavailable
-    │   ├── CatalogUnavailable
+    │   ├── CatalogUnavailable: CatalogNotMigrated
     │   └── BlobsUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can correct it
-    │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge
+    │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
@@ -158,6 +158,12 @@ class CatalogUnavailable(DependencyError):
     zh = "目录数据库没有响应：{detail}。任务会等待，恢复后自动继续。"
 
 
+class CatalogNotMigrated(CatalogUnavailable):
+    code = "catalog-not-migrated"
+    en = "The catalogue database is not migrated (revision {found}, needed: {needed}). Run `holdfast migrate`."
+    zh = "目录数据库尚未迁移（当前版本 {found}，需要 {needed}）。请运行 `holdfast migrate`。"
+
+
 class BlobsUnavailable(DependencyError):
     code = "blobs-unavailable"
     dependency = "blobs"
@@ -253,6 +259,12 @@ class UploadTooLarge(RequestError):
     code = "upload-too-large"
     en = "The upload is larger than {limit} bytes. Upload fewer or smaller files at once."
     zh = "上传内容超过 {limit} 字节。请减少文件数量或大小。"
+
+
+class BodyTooLarge(RequestError):
+    code = "body-too-large"
+    en = "The request is larger than {limit} bytes. Shorten it."
+    zh = "请求超过 {limit} 字节，请缩短。"
 
 
 class Unauthenticated(RequestError):

@@ -98,6 +98,9 @@ class Phrase(Bilingual):
     OUT_OF_RANGE = ("the number is out of range", "数值超出范围")
     CUT_JSON = ("the JSON is empty or cut off", "JSON 为空或不完整")
     BAD_JSON = ("it is not JSON ({said})", "不是 JSON（{said}）")
+    NESTED_JSON = ("the JSON is nested too deeply", "JSON 嵌套过深")
+    NUL = ("it contains a NUL character", "包含 NUL 字符")
+    KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
     UNUSABLE = ("the value cannot be used ({said})", "该值不可用（{said}）")
     NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")
@@ -136,4 +139,12 @@ class Phrase(Bilingual):
     ROWS_LEFT = ("{rows} rows are still there after deleting", "删除后仍有 {rows} 行")
     ROWS_LOST = ("{rows} rows were written, and are not there", "已写入的 {rows} 行不存在")
     ROWS_DIFFER = ("{rows} rows are there, {written} were written", "写入 {written} 行，实有 {rows} 行")
+    LOOP_BROKEN = (
+        "no turn has ended well for {seconds} s; the log says why, and a restart of the process may help",
+        "{seconds} 秒内没有正常完成一轮工作；原因见日志，可尝试重启该进程",
+    )
+    OVERDUE = (
+        "{count} accepted uploads have no run yet, the oldest for {seconds} s; the API's log says why",
+        "{count} 个已接收的上传尚未开始处理，最早的已等待 {seconds} 秒；原因见接口日志",
+    )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")

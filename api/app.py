@@ -29,6 +29,8 @@ from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
+from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, refuse_nul
+from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.maintenance.health import HealthController
@@ -96,7 +98,7 @@ def create_app(settings: Settings) -> Litestar:
             HealthController,
             FormatController,
             KnowledgeBaseController,
-            DocumentsOfKnowledgeBase,
+            Router("/", route_handlers=[DocumentsOfKnowledgeBase], request_max_body_size=settings.api.max_upload_bytes),
             DocumentController,
             document_socket,
             BatchesOfKnowledgeBase,
@@ -112,14 +114,16 @@ def create_app(settings: Settings) -> Litestar:
         dependencies=PROVIDERS,
         guards=[authorize],
         exception_handlers=EXCEPTION_HANDLERS,
+        before_request=refuse_nul,
         middleware=[
+            NulGuard(),
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
         ],
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
-        request_max_body_size=settings.api.max_upload_bytes,
+        request_max_body_size=JSON_MAX_BODY_BYTES,
         response_headers=SECURITY_HEADERS,
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
@@ -141,6 +145,8 @@ def main() -> None:
         port=settings.api.port,
         log_config=None,
         access_log=False,
+        http=BoundedProtocol,
+        ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=5,
     )
 

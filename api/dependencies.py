@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from async_lru import alru_cache
@@ -13,6 +12,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from activities.retrieval.retriever import Retriever
+from activities.runtime.loops import Loop
 from activities.runtime.temporal import connect
 from activities.settings import Settings
 from activities.stores.blobs import Blobs
@@ -36,30 +36,31 @@ from workflows.client.jobs import Jobs
 async def open_services(app: Litestar) -> AsyncIterator[None]:
     """Open the services of the process; close them when it ends. The API starts while its dependencies are down."""
     settings: Settings = app.state.settings
-    async with Stores.open(settings, interactive=True) as stores:
+    async with AsyncExitStack() as resources:
+        stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
-        dispatcher = Dispatcher(catalog, jobs)
+        dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
+        loops = [dispatcher.loop, watches.loop, batch_watches.loop]
         app.state.update(
             {
                 "stores": stores,
                 "jobs": jobs,
                 "dispatcher": dispatcher,
+                "loops": loops,
                 "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
-                "watches": DocumentWatches(catalog),
-                "batch_watches": BatchWatches(catalog),
+                "watches": watches,
+                "batch_watches": batch_watches,
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
                 "asking": Asking(stores, jobs, settings),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
-        dispatching = asyncio.create_task(dispatcher.run())
-        try:
-            yield
-        finally:
-            dispatching.cancel()
+        for loop in loops:
+            await resources.enter_async_context(loop)
+        yield
 
 
 def _settings(state: State) -> Settings:
@@ -96,6 +97,10 @@ def _batch_watches(state: State) -> BatchWatches:
 
 def _dispatcher(state: State) -> Dispatcher:
     return state.dispatcher  # type: ignore[no-any-return]
+
+
+def _loops(state: State) -> list[Loop]:
+    return state.loops  # type: ignore[no-any-return]
 
 
 def _retriever(state: State) -> Retriever:
@@ -136,6 +141,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "watches": _watches,
     "batch_watches": _batch_watches,
     "dispatcher": _dispatcher,
+    "loops": _loops,
     "control": _control,
     "batch_control": _batch_control,
     "retriever": _retriever,

@@ -110,9 +110,9 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
     client = await _retry_until_available(lambda: connect(settings.temporal))
     async with AsyncExitStack() as resources:
         stores = await resources.enter_async_context(Stores.open(settings))
+        await _retry_until_available(stores.catalog.ping)  # also until it is migrated
         recorder = ProgressRecorder(stores.catalog)
-        record_task = asyncio.create_task(recorder.run())
-        resources.callback(record_task.cancel)
+        await resources.enter_async_context(recorder.recording())
         if Queue.CPU in queues:
             runner.warm()
         if Queue.ANSWER in queues:
@@ -126,7 +126,7 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)
-        await asyncio.Event().wait()
+        await recorder.loop.ended()  # never: a worker whose loop is dead ends, and is started again
 
 
 async def _retry_until_available(call: Callable[[], Awaitable[T]]) -> T:

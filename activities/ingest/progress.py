@@ -7,8 +7,9 @@ run (ready, failed, canceled) is written by its activities, never by this module
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from activities.contracts.stages import INGEST_STAGES, DocumentState
 from activities.errors import DependencyError, HoldfastError
 from activities.runtime.heartbeat import Progress
 from activities.runtime.interceptor import Listener
+from activities.runtime.loops import Loop
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import RunProgress
 
@@ -38,10 +40,11 @@ Version = tuple[str, int]
 
 
 class ProgressRecorder(Listener):
-    """Listener that collects the progress of a worker's activities; ``run`` writes it until canceled."""
+    """Listener that collects the progress of a worker's activities; ``loop`` writes it every WRITE_SECONDS."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self.loop = Loop("progress", self.write, WRITE_SECONDS)
         self._notes: dict[Version, RunProgress] = {}
         self._progress: dict[Version, Progress] = {}  # of stages in flight, kept across their attempts
         self._waiting: set[Version] = set()  # versions whose last attempt failed because a dependency was down
@@ -86,25 +89,41 @@ class ProgressRecorder(Listener):
         if (version := _version()) is not None:
             self._discard(version)
 
-    async def run(self) -> None:
-        """Writes every WRITE_SECONDS; while the catalogue is down, the latest progress is kept."""
-        while True:
-            await asyncio.sleep(WRITE_SECONDS)
-            try:
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[None]:
+        """Runs the loop; at the end, writes what its last turn did not write."""
+        try:
+            async with self.loop:
+                yield
+        finally:
+            with suppress(DependencyError):
                 await self.write()
-            except Exception:  # noqa: BLE001 - the outermost handler of a task: later writes must go on
-                await log.aexception("progress is not written")
 
     async def write(self) -> None:
-        """Writes the progress collected since the last write."""
+        """Writes the progress collected since the last write; while the catalogue is down, the latest is kept.
+
+        Raises CatalogUnavailable.
+        """
         notes, self._notes = self._notes, {}
+        try:
+            await self._write(notes)
+        except DependencyError:
+            self._notes = notes | self._notes
+            raise
+
+    async def _write(self, notes: dict[Version, RunProgress]) -> None:
         if not notes:
             return
         try:
             await self._catalog.documents.record_progress(list(notes.values()))
-        except DependencyError as exc:
-            self._notes = notes | self._notes
-            log.warning("progress is not written", reason=str(exc))
+        except DependencyError:
+            raise
+        except Exception as exc:  # whatever is wrong with one, the others are written
+            if len(notes) == 1:
+                log.error("progress is not written", versions=list(notes), exc_info=exc)
+                return
+            for version, note in notes.items():
+                await self._write({version: note})
 
     def _note(self, version: Version, progress: Progress, state: DocumentState = "running", **more: Any) -> None:
         info = activity.info()

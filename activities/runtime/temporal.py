@@ -33,6 +33,9 @@ from activities.settings import TemporalSettings
 
 T = TypeVar("T")
 
+#: Timeout of every other call: whoever waits for a server that stands still hears of it, and loops go on.
+RPC_TIMEOUT = timedelta(seconds=10)
+
 #: Timeout of a query; after it, callers use only the state that the server has.
 QUERY_TIMEOUT = timedelta(seconds=2)
 
@@ -126,7 +129,7 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
     """
     try:
         async with translated():
-            return await client.get_workflow_handle(workflow_id).describe()
+            return await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return None
 
@@ -156,7 +159,7 @@ async def cancel(client: Client, workflow_id: str, actor: str = "", why: str = "
     reason = ", ".join(filter(None, (f"by {actor}" if actor else "", why)))
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).cancel(reason=reason)
+            await client.get_workflow_handle(workflow_id).cancel(reason=reason, rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return False
     return True
@@ -166,7 +169,8 @@ async def signal(client: Client, workflow_id: str, name: str, *arguments: object
     """Sends a signal to a run; False when there is none, or it has ended."""
     try:
         async with translated():
-            await client.get_workflow_handle(workflow_id).signal(name, args=arguments)
+            handle = client.get_workflow_handle(workflow_id)
+            await handle.signal(name, args=arguments, rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return False
     return True
@@ -215,6 +219,7 @@ async def start(
                 start_signal_args=signal_arguments,
                 static_summary=summary[:SUMMARY_BYTES],
                 search_attributes=attributes,
+                rpc_timeout=RPC_TIMEOUT,
             )
     return id
 

@@ -8,12 +8,18 @@ so any number of processes may run a dispatcher.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
 import structlog
 
+from activities.contracts.ids import ingest_id
 from activities.contracts.ingest import DocumentToIngest
-from activities.errors import DependencyError
+from activities.errors import DependencyError, NotFound, TemporalRefused
+from activities.runtime.failures import cause_of
+from activities.runtime.loops import Loop
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch
 from workflows.client.jobs import Jobs
@@ -22,77 +28,141 @@ from workflows.contracts import BatchJob, IngestJob
 #: Seconds between polls without a hint; every upload of this process sends a hint.
 POLL_SECONDS = 5.0
 
-#: Seconds between retries while a dependency is down.
-RETRY_SECONDS = 1.0
-
 #: Seconds between a hint and the poll, so that uploads in progress are answered first.
 HINT_DELAY_SECONDS = 0.1
 
 #: Runs started per poll, and how many of them concurrently.
 GROUP, AT_ONCE = 100, 8
 
+#: Longest time in seconds until what could not be started is tried again: after an outage, and after an error of its
+#: own. The first retry comes after a second; each failure doubles the time.
+MAX_OUTAGE_DELAY, MAX_DELAY = 4.0, 60.0
+
 log = structlog.get_logger()
+
+#: Starts a run; False if it has to wait for something of its own.
+Start = Callable[[], Awaitable[bool]]
+
+
+class Delay(NamedTuple):
+    """What failed to start ``failures`` times is not tried before ``until``, by the monotonic clock."""
+
+    failures: int
+    until: float
 
 
 class Dispatcher:
-    """Starts runs until it is canceled; ``hint`` triggers a poll."""
+    """Starts runs inside of ``loop``; ``hint`` triggers a poll.
+
+    Each start stands for itself: one that fails is logged and tried again later, and delays no other.
+    """
 
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs
-        self._hinted = asyncio.Event()
+        self.loop = Loop("dispatcher", self.once, POLL_SECONDS, wake_seconds=HINT_DELAY_SECONDS)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._hinted_batches: set[str] = set()
+        self._delays: dict[str, Delay] = {}
 
     def hint(self, batch_id: str | None = None) -> None:
         """Trigger a poll after documents were accepted, in batch ``batch_id`` if given."""
         if batch_id is not None:
             self._hinted_batches.add(batch_id)
-        self._hinted.set()
-
-    async def run(self) -> None:
-        """Poll and start runs, at each hint and at intervals, until canceled."""
-        while True:
-            try:
-                while await self.once():
-                    pass
-                pause = POLL_SECONDS
-            except DependencyError as exc:
-                log.warning("runs are not started", reason=str(exc))
-                pause = RETRY_SECONDS
-            try:
-                async with asyncio.timeout(pause):
-                    await self._hinted.wait()
-            except TimeoutError:
-                continue
-            await asyncio.sleep(HINT_DELAY_SECONDS)
+        self.loop.wake()
 
     async def once(self) -> bool:
-        """Start one group of runs; True if there may be more."""
-        self._hinted.clear()
-        hinted = set(self._hinted_batches)
-        waiting = {batch.id: batch for batch in await self._catalog.batches.undispatched()}
-        for id in hinted | waiting.keys():
-            await self._start_batch(waiting.get(id) or await self._catalog.batches.get(id))
-        self._hinted_batches -= hinted
-        found = await self._catalog.intake.undispatched(GROUP)
-        await self._start(found)
-        return len(found) == GROUP or bool(self._hinted_batches)
+        """Start one group of runs; True if there may be more. Raises the DependencyError that kept runs waiting."""
+        found: dict[str, Batch | None] = dict.fromkeys(self._hinted_batches)
+        found |= {batch.id: batch for batch in await self._catalog.batches.undispatched()}
+        batches = self._due({id: partial(self._start_found, id, batch) for id, batch in found.items()})
+        limit = GROUP + len(self._delays)
+        queued = {_id(document): document for document in await self._catalog.intake.undispatched(limit)}
+        documents = self._due({id: partial(self._start_one, document) for id, document in queued.items()})
+        if len(queued) < limit:
+            known = found.keys() | queued.keys()
+            self._delays = {id: delay for id, delay in self._delays.items() if id in known}
+        started, outage = await self._start(batches | documents)
+        done = [queued[id] for id in documents if id in started]
+        if done:
+            await self._catalog.intake.dispatched([(document.document_id, document.version) for document in done])
+        if outage is not None:
+            raise outage
+        return len(documents) >= GROUP
 
-    async def _start(self, documents: Sequence[DocumentToIngest]) -> None:
-        async with asyncio.TaskGroup() as starting:
-            for document in documents:
-                starting.create_task(self._start_one(document))
-        if documents:
-            await self._catalog.intake.dispatched([(document.document_id, document.version) for document in documents])
+    def _due(self, starts: Mapping[str, Start]) -> dict[str, Start]:
+        """The starts that wait for no retry."""
+        now = time.monotonic()
+        return {id: start for id, start in starts.items() if id not in self._delays or self._delays[id].until <= now}
 
-    async def _start_one(self, document: DocumentToIngest) -> None:
-        async with self._slots:
-            await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
+    async def _start(self, starts: Mapping[str, Start]) -> tuple[set[str], DependencyError | None]:
+        """Start all, AT_ONCE at a time, until an outage; the ids of those that were started, and the outage."""
+        started: set[str] = set()
+        outages: list[DependencyError] = []
+
+        async def attempt(id: str, start: Start) -> None:
+            async with self._slots:
+                if outages:
+                    return
+                try:
+                    begun = await start()
+                except Exception as exc:  # noqa: BLE001 - whatever is wrong with one, the others are started
+                    outages.extend(self._failed(id, exc))
+                else:
+                    if begun:
+                        self._delays.pop(id, None)
+                        started.add(id)
+                    else:
+                        self._delay(id, MAX_OUTAGE_DELAY)
+
+        await asyncio.gather(*(attempt(id, start) for id, start in starts.items()))
+        return started, next(iter(outages), None)
+
+    def _failed(self, id: str, exc: Exception) -> list[DependencyError]:
+        """Delay a start that failed; the DependencyError if that was an outage, which stops other starts as well.
+
+        What Temporal refuses is no outage: it may be this one start that it refuses.
+        """
+        cause = cause_of(exc)
+        if isinstance(cause, DependencyError) and not isinstance(cause, TemporalRefused):
+            self._delay(id, MAX_OUTAGE_DELAY)
+            return [cause]
+        failures = self._delay(id, MAX_DELAY)
+        log.error("a run is not started", id=id, failures=failures, exc_info=exc)
+        return []
+
+    def _delay(self, id: str, longest: float) -> int:
+        """Try a start again later; the number of times that it failed in a row."""
+        failures = self._delays[id].failures + 1 if id in self._delays else 1
+        self._delays[id] = Delay(failures, time.monotonic() + min(longest, 2.0 ** min(failures - 1, 10)))
+        return failures
+
+    async def _start_one(self, document: DocumentToIngest) -> bool:
+        """Start a document's run."""
+        await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
+        return True
+
+    async def _start_found(self, id: str, batch: Batch | None) -> bool:
+        """Start a batch, or tell the run of one that was hinted at that it has more documents."""
+        hinted = id in self._hinted_batches
+        self._hinted_batches.discard(id)  # before the start: a later hint is of documents that this one may not reach
+        try:
+            await self._start_batch(batch or await self._catalog.batches.get(id))
+        except NotFound:
+            log.info("a batch was deleted before its run", batch=id)
+        except BaseException:
+            if hinted:
+                self._hinted_batches.add(id)
+            raise
+        return True
 
     async def _start_batch(self, batch: Batch) -> None:
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
         await self._jobs.batch(batch_job(batch, knowledge_base.name), signal="more")
         await self._catalog.batches.dispatched(batch.id)
+
+
+def _id(document: DocumentToIngest) -> str:
+    return ingest_id(document.document_id, document.version)
 
 
 def batch_job(batch: Batch, knowledge_base: str) -> BatchJob:

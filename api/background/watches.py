@@ -16,6 +16,7 @@ import structlog
 
 from activities.contracts.stages import ACTIVE, PENDING
 from activities.errors import DependencyError, NotFound
+from activities.runtime.loops import Loop
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch, Document, Tally
 from api.http.sse import Event, EventStream
@@ -33,17 +34,18 @@ log = structlog.get_logger()
 
 @dataclass
 class _Topic(Generic[T]):
-    """The last value of one job, and the watchers that wait for the next one."""
+    """The last value of one job, and the watchers that wait for the next one; ``error`` if it cannot be read."""
 
     value: T | None = None
     deleted: bool = False
+    error: Exception | None = None
     readers: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     shown: dict[str, Event] = field(default_factory=dict)
 
 
 class Watches(Generic[T]):
-    """Jobs of one kind that are watched in this process.
+    """Jobs of one kind that are watched in this process, and looked at inside of ``loop``.
 
     ``fetch`` returns the current value of each id that still exists; ``is_final`` is True for a value that no other
     can follow. Values are compared by ``==``; ``seconds`` is the interval between polls.
@@ -51,22 +53,23 @@ class Watches(Generic[T]):
 
     def __init__(
         self,
+        name: str,
         fetch: Callable[[list[str]], Awaitable[Mapping[str, T]]],
         is_final: Callable[[T], bool],
         seconds: float,
     ) -> None:
-        self._fetch, self._is_final, self._seconds = fetch, is_final, seconds
+        self._fetch, self._is_final = fetch, is_final
+        self.loop = Loop(name, self._poll, seconds)
         self._topics: dict[str, _Topic[T]] = {}
-        self._poller: asyncio.Task[None] | None = None
-        self._new_watcher = asyncio.Event()
 
     async def changes(self, id: str) -> AsyncIterator[T]:
-        """The current value, then each change up to the final one; ends early if the job is deleted."""
+        """The current value, then each change up to the final one; ends early if the job is deleted.
+
+        Raises the exception that keeps this job from being read, unless a dependency is down, which is waited for.
+        """
         topic = self._topics.setdefault(id, _Topic())
         topic.readers += 1
-        self._new_watcher.set()
-        if self._poller is None or self._poller.done():
-            self._poller = asyncio.create_task(self._run())
+        self.loop.wake()
         seen: T | None = None
         try:
             while True:
@@ -77,6 +80,8 @@ class Watches(Generic[T]):
                         return
                 elif topic.deleted:
                     return
+                elif topic.error is not None:
+                    raise topic.error
                 else:
                     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                     topic.waiting.append(future)
@@ -97,33 +102,41 @@ class Watches(Generic[T]):
                 topic.shown[kind] = show(value)
             yield topic.shown[kind]
 
-    async def _run(self) -> None:
-        """Poll while there are watched jobs."""
-        while self._topics:
-            self._new_watcher.clear()
-            try:
-                await self._poll()
-            except DependencyError as exc:
-                log.warning("watched jobs cannot be looked at", reason=str(exc))
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await self._new_watcher.wait()  # a new watcher triggers a poll at once
-            except TimeoutError:
-                continue
-
     async def _poll(self) -> None:
         ids = list(self._topics)
-        found = await self._fetch(ids)
+        found, errors = await self._fetch_all(ids)
         for id in ids:
             topic = self._topics.get(id)
             value = found.get(id)
             if topic is None or (value is not None and value == topic.value):
                 continue
-            if value is None:
+            if id in errors:
+                topic.error = errors[id]
+            elif value is None:
                 topic.deleted = True
             else:
                 topic.value, topic.shown = value, {}
             await _wake(topic)
+
+    async def _fetch_all(self, ids: list[str]) -> tuple[Mapping[str, T], Mapping[str, Exception]]:
+        """The values by id, and the errors of those that cannot be read: one such job holds up no other."""
+        if not ids:
+            return {}, {}
+        try:
+            return await self._fetch(ids), {}
+        except DependencyError:
+            raise
+        except Exception as exc:  # whatever is wrong with one, the others are shown
+            if len(ids) == 1:
+                log.error("a watched job cannot be read", id=ids[0], exc_info=exc)
+                return {}, {ids[0]: exc}
+        found: dict[str, T] = {}
+        errors: dict[str, Exception] = {}
+        for id in ids:
+            of_one = await self._fetch_all([id])
+            found |= of_one[0]
+            errors |= of_one[1]
+        return found, errors
 
 
 async def _wake(topic: _Topic[T]) -> None:
@@ -142,7 +155,7 @@ class DocumentWatches(Watches[Document]):
         async def fetch(ids: list[str]) -> dict[str, Document]:
             return {document.id: document for document in await catalog.documents.many(ids)}
 
-        super().__init__(fetch, lambda document: document.state not in PENDING, DOCUMENT_SECONDS)
+        super().__init__("document-watches", fetch, lambda document: document.state not in PENDING, DOCUMENT_SECONDS)
 
 
 class BatchWatches(Watches[tuple[Batch, Tally]]):
@@ -156,4 +169,4 @@ class BatchWatches(Watches[tuple[Batch, Tally]]):
                     found[id] = (await catalog.batches.get(id), await catalog.batches.tally(id))
             return found
 
-        super().__init__(fetch, lambda value: value[0].state not in ACTIVE, BATCH_SECONDS)
+        super().__init__("batch-watches", fetch, lambda value: value[0].state not in ACTIVE, BATCH_SECONDS)

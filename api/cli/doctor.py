@@ -153,9 +153,10 @@ async def _api(settings: Settings, target: Target) -> list[Check]:
 
 
 def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[Check]:
-    """The dependencies in the response of /health/ready: ``{dependencies: [{name, ready, detail?}]}``."""
+    """The dependencies, loops and overdue uploads in the response of /health/ready (``Readiness``)."""
     try:
-        table = json.loads(body)["dependencies"]
+        answer = json.loads(body)
+        table = answer["dependencies"] + answer.get("loops", [])
         states = [(str(each["name"]), bool(each["ready"]), each.get("detail")) for each in table]
     except (ValueError, KeyError, TypeError, AttributeError):  # not the API's response, for example a proxy's page
         yield Check("/health/ready", all_ready, body[:200].decode(errors="replace"))
@@ -165,6 +166,10 @@ def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[
         log = log if log.exists() else log.with_name("api.log")
         found = str(detail or say("state.ready" if ready else "doctor.no_answer"))
         yield Check(name, ready, found, "" if ready else say("doctor.dep_do", path=log))
+    overdue = answer.get("overdue")
+    found = str(overdue["detail"]) if overdue else say("doctor.overdue_none")
+    do = say("doctor.overdue_do", path=settings.data_dir / "logs" / "api.log") if overdue else ""
+    yield Check(say("doctor.overdue"), not overdue, found, do)
 
 
 def _processes(data: Path) -> Iterator[Check]:

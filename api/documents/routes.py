@@ -46,6 +46,9 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of i
 
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
+#: Longest Idempotency-Key, in characters.
+MAX_KEY = 200
+
 READS = needs("reader", "document")
 CONTROLS = needs("contributor", "document", also=("operator",))
 
@@ -92,10 +95,12 @@ class DocumentsOfKnowledgeBase(Controller):
         operation_class=UploadOperation,
     )
     async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
+        query, key = request.query_params, request.headers.get("idempotency-key")
+        if key is not None and len(key) > MAX_KEY:
+            raise InvalidRequest(detail=Phrase.KEY_TOO_LONG, limit=MAX_KEY)
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
             raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)
-        query, key = request.query_params, request.headers.get("idempotency-key")
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
         return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
 

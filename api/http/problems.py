@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException
 from temporalio.service import RPCError
 
 from activities.errors import (
+    BodyTooLarge,
     Conflict,
     DependencyError,
     DocumentError,
@@ -42,6 +43,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (UploadTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (RequestError, HTTPStatus.BAD_REQUEST),
     (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -50,9 +52,8 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
-#: Under this prefix errors have OpenAI's shape, and bodies are limited, because they hold no files.
+#: Under this prefix errors have OpenAI's shape.
 OPENAI_PREFIX = "/v1/"
-OPENAI_MAX_BODY_BYTES = 8 << 20
 
 #: OpenAI's error types by status; other statuses are ``invalid_request_error`` or ``server_error``.
 _OPENAI_TYPES = {
@@ -124,7 +125,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     if isinstance(exc, NotAuthorizedException):
         return problem(request, Unauthenticated())
     if exc.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return problem(request, UploadTooLarge(limit=_body_limit(request)))
+        return problem(request, _too_large(request))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
         return problem(request, InvalidRequest(detail=_validation_detail(exc, language_of(request))))
     status = HTTPStatus(exc.status_code)
@@ -144,11 +145,18 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     return Response(body, status_code=int(status), headers=exc.headers, media_type="application/problem+json")
 
 
-def _body_limit(request: Request[Any, Any, Any]) -> int:
-    """The limit in bytes of the request's body, which depends on its path."""
-    if request.url.path.startswith(OPENAI_PREFIX):
-        return OPENAI_MAX_BODY_BYTES
-    return int(request.app.state.settings.api.max_upload_bytes)
+def _too_large(request: Request[Any, Any, Any]) -> BodyTooLarge | UploadTooLarge:
+    """The error for a body that is longer than its route takes."""
+    limit = request.route_handler.resolve_request_max_body_size()
+    uploads = limit == request.app.state.settings.api.max_upload_bytes
+    return UploadTooLarge(limit=limit) if uploads else BodyTooLarge(limit=limit)
+
+
+def too_deep(request: Request[Any, Any, Any], exc: RecursionError) -> Response[dict[str, Any]]:
+    """The response to JSON that msgspec cannot decode for its depth; any other recursion is a fault of ours."""
+    if "deserializing" not in str(exc):
+        return unforeseen(request, exc)
+    return problem(request, InvalidRequest(detail=Phrase.NESTED_JSON))
 
 
 def temporal_problem(request: Request[Any, Any, Any], exc: RPCError) -> Response[dict[str, Any]]:
@@ -192,5 +200,6 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     HoldfastError: problem,
     HTTPException: http_problem,
     RPCError: temporal_problem,
+    RecursionError: too_deep,
     Exception: unforeseen,
 }

@@ -10,7 +10,13 @@ from litestar.response import Stream
 
 from activities.stores.blobs import Blobs
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+
+
+def _bounded(digits: str, size: int) -> int:
+    """The number, or ``size`` if it is larger; of any length, which ``int`` does not take."""
+    digits = digits.lstrip("0") or "0"
+    return min(int(digits), size) if len(digits) <= len(str(size)) else size
 
 
 async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[bytes]:
@@ -28,8 +34,8 @@ async def content_response(blobs: Blobs, key: str, name: str, range_header: str 
     match = _RANGE.fullmatch(range_header.strip()) if range_header else None
     if match is not None and match.group() != "bytes=-":
         first, last = match.groups()
-        start = int(first) if first else max(0, size - int(last))
-        end = min(size, int(last) + 1) if first and last else size
+        start = _bounded(first, size) if first else size - _bounded(last, size)
+        end = min(size, _bounded(last, size) + 1) if first and last else size
         if start >= end:
             unsatisfied = {"Content-Range": f"bytes */{size}"}
             return Response(b"", status_code=416, headers=unsatisfied, media_type="application/octet-stream")

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from litestar import Controller, Request, Response, get
 
-from activities.errors import HoldfastError, Language
+from activities.errors import DependencyError, HoldfastError, Language
 from activities.phrases import Phrase
+from activities.runtime.loops import Loop
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Overdue
 from activities.stores.connections import Stores
 from api.http.access import PUBLIC
 from api.http.language import language_of
-from api.maintenance.schemas import DependencyState, Readiness
+from api.maintenance.schemas import DependencyState, LoopState, OverdueInfo, Readiness
 from workflows.client.jobs import Jobs
 
 #: Seconds that a dependency may take to answer.
 PING_TIMEOUT = 5
+
+#: What has no run this long after it was accepted is overdue.
+OVERDUE_AFTER = timedelta(minutes=1)
+
+log = structlog.get_logger()
 
 
 class HealthController(Controller):
@@ -28,8 +38,10 @@ class HealthController(Controller):
     async def live(self) -> dict[str, bool]:
         return {"live": True}
 
-    @get("/ready", access=PUBLIC, summary="Check all dependencies; 503 while one does not answer")
-    async def ready(self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs) -> Response[Readiness]:
+    @get("/ready", access=PUBLIC, summary="Check all dependencies and loops; 503 while one does not answer")
+    async def ready(
+        self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs, loops: list[Loop]
+    ) -> Response[Readiness]:
         pings: dict[str, Callable[[], Awaitable[None]]] = {
             "temporal": jobs.ping,
             "catalog": stores.catalog.ping,
@@ -39,8 +51,44 @@ class HealthController(Controller):
         }
         language = language_of(request)
         states = await asyncio.gather(*(_state(name, ping, language) for name, ping in pings.items()))
-        ready = all(state.ready for state in states)
-        return Response(Readiness(ready=ready, dependencies=list(states)), status_code=200 if ready else 503)
+        turning = [_loop_state(loop, language) for loop in loops]
+        ready = all(state.ready for state in states) and all(state.ready for state in turning)
+        found = Readiness(
+            ready=ready,
+            dependencies=list(states),
+            loops=turning,
+            overdue=_overdue_info(await overdue(stores.catalog), language),
+        )
+        return Response(found, status_code=200 if ready else 503)
+
+
+async def overdue(catalog: Catalog) -> Overdue | None:
+    """What was accepted more than OVERDUE_AFTER ago and has no run; None while the catalogue does not say."""
+    try:
+        async with asyncio.timeout(PING_TIMEOUT):
+            return await catalog.intake.overdue(datetime.now(UTC) - OVERDUE_AFTER)
+    except (TimeoutError, DependencyError):
+        return None
+
+
+def seconds_overdue(found: Overdue) -> float:
+    """Seconds since the oldest was accepted; 0 if nothing is overdue."""
+    return (datetime.now(UTC) - found.since).total_seconds() if found.since else 0.0
+
+
+def _overdue_info(found: Overdue | None, language: Language) -> OverdueInfo | None:
+    if found is None or not found.count:
+        return None
+    seconds = seconds_overdue(found)
+    detail = Phrase.OVERDUE.render(language, count=found.count, seconds=round(seconds))
+    return OverdueInfo(count=found.count, oldest_seconds=seconds, detail=detail)
+
+
+def _loop_state(loop: Loop, language: Language) -> LoopState:
+    if loop.healthy:
+        return LoopState(name=loop.name, ready=True)
+    detail = Phrase.LOOP_BROKEN.render(language, seconds=round(loop.seconds_since_success))
+    return LoopState(name=loop.name, ready=False, detail=detail)
 
 
 async def _state(name: str, ping: Callable[[], Awaitable[None]], language: Language) -> DependencyState:
@@ -53,4 +101,7 @@ async def _state(name: str, ping: Callable[[], Awaitable[None]], language: Langu
         )
     except HoldfastError as exc:
         return DependencyState(name=name, ready=False, detail=exc.reason.render(language))
+    except Exception as exc:
+        log.error("a dependency cannot be checked", dependency=name, exc_info=exc)
+        return DependencyState(name=name, ready=False, detail=HoldfastError().reason.render(language))
     return DependencyState(name=name, ready=True)

@@ -53,6 +53,26 @@ class DependencyState(Schema, frozen=True):
     detail: str | None = None
 
 
+class LoopState(Schema, frozen=True):
+    """A loop of the API process; without it the process is not ready."""
+
+    name: str
+    ready: bool
+    detail: str | None = None
+
+
+class OverdueInfo(Schema, frozen=True):
+    """Uploads that were accepted and have no run for longer than a minute; the process itself may be ready."""
+
+    count: int
+    oldest_seconds: float
+    detail: str
+
+
 class Readiness(Schema, frozen=True):
+    """``overdue`` is null if nothing is, or while the catalogue does not say."""
+
     ready: bool
     dependencies: list[DependencyState]
+    loops: list[LoopState]
+    overdue: OverdueInfo | None

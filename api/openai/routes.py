@@ -24,8 +24,8 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.connections import Stores
 from api.http.access import Access, needs
+from api.http.bodies import OPENAI_MAX_BODY_BYTES
 from api.http.language import language_of
-from api.http.problems import OPENAI_MAX_BODY_BYTES
 from api.openai import views
 from api.openai.chat import Chat
 from api.openai.embeddings import embed

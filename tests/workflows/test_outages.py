@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -27,6 +28,61 @@ def down(platform: Platform, part: str) -> Iterator[None]:
         yield
     finally:
         os.kill(platform.pid, signal.SIGCONT)
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process until the end, without its clients noticing: their connections stay open and silent."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def upload_until_refused(apis: Sequence[httpx.AsyncClient], kb: str, prefix: str) -> list[str]:
+    """Upload small texts through each API in turn until one is refused with 503; the ids of those accepted."""
+    accepted: list[str] = []
+    for number, api in enumerate(cycle(apis)):
+        text = f"Garage {prefix} {number} opens at {number % 12} o'clock.".encode()
+        form = [("files", (f"{prefix}-{number}.txt", text, "text/plain"))]
+        answer = await api.post(f"/knowledge-bases/{kb}/documents", files=form)
+        if answer.status_code == 503:
+            break
+        assert answer.status_code == 202, answer.text
+        accepted += [document["id"] for document in answer.json()["documents"]]
+    return accepted
+
+
+async def survive_freeze(apis: Sequence[httpx.AsyncClient], kb: str, pid: int, seconds: float) -> float:
+    """Freeze Temporal's process while uploads are accepted; the seconds from its return until all are ready."""
+    just_before = await upload(apis[0], kb, *((f"before-{n}.txt", f"Gate {n} is green.".encode()) for n in range(5)))
+    (followed,) = await upload(apis[0], kb, ("followed.txt", long_text(3_003)))
+    following = asyncio.create_task(events(apis[0], followed["events_url"]))
+    with frozen(pid):
+        begin = time.monotonic()
+        ids = await upload_until_refused(apis, kb, "during")
+        await asyncio.sleep(seconds - (time.monotonic() - begin))
+    back = time.monotonic()
+    ids += [document["id"] for document in (*just_before, followed)]
+    for id in ids:
+        document = await finished(apis[-1], id)
+        assert document["state"] == "ready", document
+    took = time.monotonic() - back
+    assert (await asyncio.wait_for(following, 90))[-1][1]["state"] == "ready"
+    print(f"{len(ids)} documents ready {took:.1f} s after Temporal went on")
+    return took
+
+
+@pytest.mark.long
+async def test_what_is_accepted_while_temporal_stands_still_is_indexed(
+    api: httpx.AsyncClient, kb: str, platform: Platform
+) -> None:
+    """A server that is frozen is one that is down: every loop goes on when it does, without a restart."""
+    await survive_freeze([api], kb, platform.pid_of("temporal"), 40)
+    health = (await api.get(f"{platform.url}/health/ready")).json()
+    assert health["ready"], health
+    assert health["overdue"] is None
 
 
 @pytest.mark.long

@@ -155,7 +155,7 @@ class Jobs:
         )
         with suppress(temporal.RunNotFound):
             async with temporal.translated():
-                await self.client.workflow_service.delete_workflow_execution(request)
+                await self.client.workflow_service.delete_workflow_execution(request, timeout=temporal.RPC_TIMEOUT)
 
     def handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
         """The handle of a run by its id."""

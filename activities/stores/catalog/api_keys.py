@@ -7,7 +7,8 @@ import secrets
 
 from sqlalchemy import func, select
 
-from activities.errors import NotFound, UnknownRole
+from activities.errors import InvalidName, NotFound, UnknownRole
+from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.records import ApiKey, Principal
 from activities.stores.catalog.roles import ROLES, role_named
@@ -22,6 +23,10 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+#: Longest subject of a key, in characters.
+MAX_SUBJECT = 200
+
+
 class ApiKeys:
     """API keys in the catalogue."""
 
@@ -29,7 +34,12 @@ class ApiKeys:
         self._engine = engine
 
     async def create(self, subject: str, role: str) -> str:
-        """Creates a key for ``subject`` and returns it; it cannot be read again. Raises UnknownRole."""
+        """Creates a key for ``subject`` and returns it; it cannot be read again. Raises UnknownRole and InvalidName."""
+        if not 1 <= len(subject) <= MAX_SUBJECT:
+            detail = Phrase.NAME_TOO_LONG if subject else Phrase.NAME_EMPTY
+            raise InvalidName(name=subject[:60], detail=detail, limit=MAX_SUBJECT)
+        if "\0" in subject:
+            raise InvalidName(name=subject[:60], detail=Phrase.NUL)
         if role not in ROLES:
             raise UnknownRole(role=role, known=", ".join(ROLES))
         key = KEY_PREFIX + secrets.token_urlsafe(32)

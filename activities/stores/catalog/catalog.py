@@ -16,6 +16,7 @@ from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
 from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
+from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.search_scope import SearchScope
 
 
@@ -40,8 +41,9 @@ class Catalog:
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:
-        """Raises CatalogUnavailable unless the database responds."""
+        """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""
         await self._engine.ping()
+        await require_migrated(self._engine)
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -150,6 +150,13 @@ class Accepted(Record, frozen=True):
     created: bool
 
 
+class Overdue(Record, frozen=True):
+    """What waits too long for a run: how many documents and batches, and since when the oldest."""
+
+    count: int
+    since: datetime | None
+
+
 class LiveDocument(Record, frozen=True):
     """Name and live version of a document that search may show."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -20,42 +19,60 @@ ID = "a" * 32
 
 
 class Documents:
-    """A catalogue's documents whose first writes of progress fail with an error."""
+    """A catalogue's documents. The first write fails with an error; so does each write of the stage ``poison``."""
 
-    def __init__(self, error: Exception) -> None:
-        self._errors = [error]
+    def __init__(self, error: Exception | None = None) -> None:
+        self._errors = [error] if error else []
         self.written: list[RunProgress] = []
 
     async def record_progress(self, notes: Sequence[RunProgress]) -> None:
         if self._errors:
             raise self._errors.pop()
+        if any(note.stage == "poison" for note in notes):
+            raise ValueError("nobody foresaw this")
         self.written += notes
 
 
-def begin(recorder: ProgressRecorder, stage: str) -> None:
-    """Record that a stage of the document's first version begins in this worker."""
+def begin(recorder: ProgressRecorder, stage: str, version: int = 1) -> None:
+    """Record that a stage of a version of the document begins in this worker."""
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, workflow_id=f"ingest/{ID}/1", activity_type=stage)
+    environment.info = replace(environment.info, workflow_id=f"ingest/{ID}/{version}", activity_type=stage)
     environment.run(recorder.begun)
 
 
-@pytest.mark.parametrize(
-    ("error", "stages"),
-    [(CatalogUnavailable(detail="locked"), ["parse", "embed"]), (ValueError("nobody foresaw this"), ["embed"])],
-)
-async def test_an_error_does_not_end_the_writing(
-    error: Exception, stages: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Progress that an outage delays is written later; a write that fails otherwise is lost, but not those after it."""
-    monkeypatch.setattr("activities.ingest.progress.WRITE_SECONDS", 0.01)
-    documents = Documents(error)
-    recorder = ProgressRecorder(cast(Catalog, SimpleNamespace(documents=documents)))
-    writing = asyncio.create_task(recorder.run())
-    begin(recorder, "parse")
-    await asyncio.sleep(0.015)
-    begin(recorder, "embed")
-    while not any(note.stage == "embed" for note in documents.written):
-        await asyncio.sleep(0.01)
-    writing.cancel()
-    assert {note.stage for note in documents.written} <= set(stages)
-    assert documents.written[-1].stage == "embed"
+def recorder_of(documents: Documents) -> ProgressRecorder:
+    """A recorder that writes to these documents."""
+    return ProgressRecorder(cast(Catalog, SimpleNamespace(documents=documents)))
+
+
+async def test_progress_is_kept_during_an_outage() -> None:
+    """The next write has it, unless newer progress took its place."""
+    documents = Documents(CatalogUnavailable(detail="locked"))
+    recorder = recorder_of(documents)
+    begin(recorder, "parse", 1)
+    begin(recorder, "parse", 2)
+    with pytest.raises(CatalogUnavailable):
+        await recorder.write()
+    begin(recorder, "chunk", 2)
+    await recorder.write()
+    assert [note.stage for note in documents.written] == ["parse", "chunk"]
+
+
+async def test_progress_that_cannot_be_written_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written one by one, and what fails alone is dropped."""
+    monkeypatch.setattr("activities.ingest.progress.INGEST_STAGES", ("parse", "poison"))
+    documents = Documents()
+    recorder = recorder_of(documents)
+    for version, stage in enumerate(("parse", "poison", "parse"), 1):
+        begin(recorder, stage, version)
+    await recorder.write()
+    assert [note.version for note in documents.written] == [1, 3]
+
+
+async def test_the_last_progress_is_written_at_the_end() -> None:
+    """When a worker ends, what its loop has not written yet is."""
+    documents = Documents()
+    recorder = recorder_of(documents)
+    async with recorder.recording():
+        begin(recorder, "parse")
+    assert [note.stage for note in documents.written] == ["parse"]

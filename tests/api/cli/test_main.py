@@ -111,6 +111,19 @@ def test_doctor_succeeds_on_a_healthy_platform(fake: FakeApi, holdfast: Holdfast
     assert result.exit_code == 0
 
 
+def test_doctor_names_a_dead_loop_and_what_has_no_run(fake: FakeApi, holdfast: Holdfast) -> None:
+    """Each is a bad line, although the API answers and all dependencies are ready."""
+    fake.on("GET /health/live", {"ok": True})
+    loop = {"name": "dispatcher", "ready": False, "detail": "no turn has ended well for 99 s"}
+    overdue = {"count": 3, "oldest_seconds": 90.0, "detail": "3 accepted uploads have no run yet"}
+    fake.on("GET /health/ready", {"dependencies": [], "loops": [loop], "overdue": overdue}, 503)
+    fake.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
+    result = holdfast("doctor")
+    assert result.exit_code == 1
+    bad = [line for line in result.stdout.splitlines() if line.startswith("✗")]
+    assert [line.split("\t")[1] for line in bad] == [loop["detail"], overdue["detail"]]
+
+
 def test_doctor_names_the_dependency_that_is_down(fake: FakeApi, holdfast: Holdfast) -> None:
     """A bad line says where to look, and the exit code is 1."""
     fake.on("GET /health/live", {"ok": True})

@@ -70,7 +70,8 @@ async def test_a_database_without_tables_is_an_outage(tmp_path: Path) -> None:
         load({"HOLDFAST_DATA": str(tmp_path)}), catalog=CatalogSettings(url=f"sqlite+aiosqlite:///{tmp_path / 'c.db'}")
     )
     catalog = Catalog(settings.catalog_url)
-    await catalog.ping()
+    with pytest.raises(CatalogUnavailable):
+        await catalog.ping()
     with pytest.raises(CatalogUnavailable):
         await catalog.documents.get(MISSING)
     await catalog.close()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -16,10 +17,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from activities.errors import CatalogNotMigrated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase
+from activities.stores.catalog.revision import REVISIONS
 from activities.stores.catalog.tables import AuditRow, Table
 from tests.stores.catalog.conftest import accepted, publishing, sql
 
@@ -46,6 +49,28 @@ async def test_the_migrations_can_be_undone(settings: Settings) -> None:
     assert await _on(settings, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
     await upgrade(settings)
     assert await sql(settings, select(func.count()).select_from(AuditRow)) == [(0,)]
+
+
+async def test_a_ping_tells_whether_the_tables_are_there(settings: Settings) -> None:
+    """A database without tables, and one of an earlier version, are named; a later one serves on."""
+    config = alembic_config(settings.catalog_url)
+    await asyncio.to_thread(command.downgrade, config, "base")
+    catalog = Catalog(settings.catalog_url)
+    with pytest.raises(CatalogNotMigrated, match="migrate"):
+        await catalog.ping()
+    await asyncio.to_thread(command.upgrade, config, REVISIONS[-2])
+    with pytest.raises(CatalogNotMigrated, match=REVISIONS[-2]):
+        await catalog.ping()
+    await upgrade(settings)
+    await catalog.ping()
+    await sql(settings, "UPDATE alembic_version SET version_num = '9999'")
+    await catalog.ping()
+    await catalog.close()
+
+
+def test_the_last_revision_is_that_of_the_migrations() -> None:
+    """The files' names say it as well as Alembic does."""
+    assert ScriptDirectory.from_config(alembic_config("")).get_current_head() == REVISIONS[-1]
 
 
 async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:

@@ -38,7 +38,7 @@ async def test_queued_documents_that_nobody_started_are_found(
     assert len(await catalog.stalled_runs.unstarted_batches("", 9, TOMORROW)) == 1
     await catalog.batches.dispatched(batch.id)
     assert await catalog.stalled_runs.unstarted_batches("", 9, TOMORROW) == []
-    sql(settings, "UPDATE knowledge_bases SET deleted_at = '2026-01-01 00:00:00.000000'")
+    await sql(settings, "UPDATE knowledge_bases SET deleted_at = '2026-01-01 00:00:00.000000'")
     assert await catalog.stalled_runs.unstarted(("", 0), 9, TOMORROW) == []
 
 
@@ -113,7 +113,7 @@ async def test_only_deletions_with_something_left_are_unfinished(
     found = await catalog.stalled_runs.deleted_with_collections([f"kb_{done.id}_g1"], TOMORROW)
     assert [each.id for each in found] == [done.id]
     await catalog.documents.remove(id)
-    sql(settings, "UPDATE knowledge_bases SET deleted_by = NULL")
+    await sql(settings, "UPDATE knowledge_bases SET deleted_by = NULL")
     assert await catalog.stalled_runs.deleted_with_documents(TOMORROW) == []
     (found_again,) = await catalog.stalled_runs.deleted_with_collections([f"kb_{done.id}_g1"], TOMORROW)
     assert found_again == msgspec.structs.replace(found[0], deleted_by="system")

@@ -1,0 +1,45 @@
+"""What every request is checked for before a route sees it: the size of its body, and NUL characters."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from activities.errors import InvalidRequest
+from activities.phrases import Phrase
+
+#: Longest body in bytes: of JSON, and of conversations and texts for OpenAI's clients. Uploads have a setting.
+JSON_MAX_BODY_BYTES = 1 << 20
+OPENAI_MAX_BODY_BYTES = 8 << 20
+
+#: An escaped NUL in JSON, whose backslash is not escaped itself. No other form of it is valid JSON.
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class NulGuard(ASGIMiddleware):
+    """Refuses NUL characters in paths and queries, which PostgreSQL and file systems do not take."""
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass the request on. Raises InvalidRequest."""
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise InvalidRequest(detail=Phrase.NUL)
+        await next_app(scope, receive, send)
+
+
+async def refuse_nul(request: Request[Any, Any, Any]) -> None:
+    """Refuse NUL characters in a JSON body; uploads, whose limit is larger, are not read here.
+
+    Raises InvalidRequest, and Litestar's exception for a body over the limit.
+    """
+    limit = request.route_handler.resolve_request_max_body_size()
+    if request.method in ("POST", "PATCH", "PUT") and limit is not None and limit <= OPENAI_MAX_BODY_BYTES:
+        body = await request.body()
+        if rb"\u0000" in body and _ESCAPED_NUL.search(body):
+            raise InvalidRequest(detail=Phrase.NUL)

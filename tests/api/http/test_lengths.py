@@ -1,0 +1,99 @@
+"""Lengths: what clients name fits its column, since PostgreSQL refuses what SQLite takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import String, Text
+
+from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
+from activities.errors import InvalidName, InvalidRequest
+from activities.stores.catalog.api_keys import MAX_SUBJECT
+from activities.stores.catalog.questions import TITLE_CHARACTERS
+from activities.stores.catalog.tables import Table
+from api.documents.routes import MAX_KEY
+from tests.api.http.test_access import CONVERSATION, KB, IsolatedApi, isolated_api
+from tests.api.http.test_bodies import send
+
+__all__ = ["isolated_api"]  # a fixture
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Deprecated '(query|header)' parameter:DeprecationWarning"),
+]
+
+LENGTHS: dict[str, int] = {
+    f"{table.name}.{column.name}": column.type.length
+    for table in Table.metadata.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, String) and not isinstance(column.type, Text) and column.type.length is not None
+}
+
+#: Texts in requests: their column, the route, and a body with the text as ``…``.
+IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
+    ("knowledge_bases.name", "POST /api/v1/knowledge-bases", {"name": "…"}),
+    ("knowledge_bases.title", "POST /api/v1/knowledge-bases", {"name": "titled", "title": "…"}),
+    ("knowledge_bases.title", f"PATCH {KB}", {"title": "…"}),
+    ("batches.name", f"POST {KB}/batches", {"name": "…"}),
+    ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
+]
+
+#: Columns with texts of clients whose limit is a constant.
+CONSTANTS = {
+    "api_keys.subject": MAX_SUBJECT,
+    "documents.name": MAX_NAME,
+    "document_tags.tag": MAX_TAG,
+    "idempotency_keys.key": MAX_KEY,
+}
+
+#: Columns that hold the subject of a key.
+SUBJECTS = {"actor", "created_by", "deleted_by", "feedback_by"}
+
+#: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
+OURS = {
+    "action", "batch_id", "batch_page", "chunks_key", "collection", "conversation_id", "document_id",
+    "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
+    "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
+    "parsed_key", "prompt_version", "removing_by", "retry_from", "role", "secret_sha256", "sha256", "archive_sha256",
+    "stage", "state", "vectors_key", "waiting_for",
+}  # fmt: skip
+
+
+def test_every_column_has_its_limit() -> None:
+    """A new column of limited length is filled by this code alone, or its texts are checked here."""
+    checked = {column for column, _, _ in IN_BODIES} | CONSTANTS.keys()
+    for column in LENGTHS.keys() - checked:
+        assert column.split(".")[1] in OURS | SUBJECTS, column
+    for column, limit in CONSTANTS.items():
+        assert LENGTHS[column] == limit
+    assert {length for column, length in LENGTHS.items() if column.split(".")[1] in SUBJECTS} == {MAX_SUBJECT}
+    assert LENGTHS["conversations.title"] >= TITLE_CHARACTERS
+
+
+@pytest.mark.parametrize(("column", "route", "body"), IN_BODIES)
+async def test_a_text_fits_its_column(isolated_api: IsolatedApi, column: str, route: str, body: dict[str, Any]) -> None:
+    """The longest that fits is taken, and one character more is 400."""
+    for length, taken in ((LENGTHS[column], True), (LENGTHS[column] + 1, False)):
+        sent = {name: "x" * length if value == "…" else value for name, value in body.items()}
+        answer = await send(isolated_api, route, json=sent)
+        assert (answer.status_code != 400) == taken, (length, answer.text)
+
+
+def test_names_and_tags_fit_their_columns() -> None:
+    """Also after normalization, which can lengthen them."""
+    assert clean_name("x" * MAX_NAME)
+    with pytest.raises(InvalidName):
+        clean_name("x" * (MAX_NAME + 1))
+    longer = "\u0958" * (MAX_TAG // 2 + 1)  # NFC makes two characters of it
+    with pytest.raises(InvalidRequest):
+        clean_tags([longer])
+    with pytest.raises(InvalidName):
+        clean_name("\u0958" * (MAX_NAME // 2 + 1))
+
+
+@pytest.mark.parametrize("subject", ["", "s" * (MAX_SUBJECT + 1), "a\0b"])
+async def test_a_subject_fits_its_columns(isolated_api: IsolatedApi, subject: str) -> None:
+    """A key is not made for any other."""
+    with pytest.raises(InvalidName):
+        await isolated_api.catalog.api_keys.create(subject, "reader")
