@@ -270,10 +270,11 @@ async def test_an_upload_into_a_deleted_knowledge_base_is_removed_with_it(
     """A document that slipped in during the deletion is deleted by who deleted the knowledge base."""
     early, late = await accepted(catalog, kb), await accepted(catalog, kb, "late.pdf", TWO)
     await catalog.knowledge_bases.delete(kb.name, "bob")
-    await sql(settings, f"UPDATE documents SET deleted_at = NULL, deleted_by = NULL, live_version = 1 WHERE id = '{late}'")
+    undelete = "UPDATE documents SET deleted_at = NULL, deleted_by = NULL, live_version = 1"
+    await sql(settings, f"{undelete} WHERE id = '{late}'")
     await catalog.documents.require_deleted(late)
     assert sorted(await catalog.documents.of_deleted(kb.id)) == sorted([early, late])
-    assert sql(settings, "SELECT deleted_by, live_version FROM documents") == [("bob", None), ("bob", None)]
+    assert await sql(settings, "SELECT deleted_by, live_version FROM documents") == [("bob", None), ("bob", None)]
     for id in (early, late):
         await catalog.documents.remove(id)
     assert sql(settings, "SELECT id FROM documents") == []
