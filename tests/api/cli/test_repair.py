@@ -46,7 +46,7 @@ def test_repairs_are_shown_as_a_table(fake: FakeApi, holdfast: Holdfast) -> None
         "unreferenced files, removed\t12\t12\t0\ta; b; c",
         "Milvus collections of another installation or a lost catalogue, left unchanged\t1\t0\t1\ta; b; c",
     ]
-    assert json.loads(fake.requests[0].body) == {"repair": True}
+    assert json.loads(fake.requests[0].body) == {"repair": True, "all_files": False}
 
 
 def test_a_failed_repair_is_a_failure(fake: FakeApi, holdfast: Holdfast) -> None:

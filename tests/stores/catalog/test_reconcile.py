@@ -91,9 +91,11 @@ async def test_versions_that_were_replaced_long_ago_are_forgotten(
     assert await catalog.retention.expired(("", 0), 9, TOMORROW, forget=False) == [(id, 1, "a.pdf")]
     assert await catalog.retention.expired((id, 1), 9, TOMORROW, forget=False) == []
     assert await catalog.retention.expired(("", 0), 9, TOMORROW, forget=True) == [(id, 1, "a.pdf")]
-    assert sql(settings, "SELECT version FROM versions ORDER BY version") == [(2,), (3,)]
-    assert sql(settings, "SELECT version FROM indexed_versions") == [(2,)]
-    ((actor, object_id),) = sql(settings, "SELECT actor, object_id FROM audit_events WHERE action = 'document.expire'")
+    assert await sql(settings, "SELECT version FROM versions ORDER BY version") == [(2,), (3,)]
+    assert await sql(settings, "SELECT version FROM indexed_versions") == [(2,)]
+    ((actor, object_id),) = await sql(
+        settings, "SELECT actor, object_id FROM audit_events WHERE action = 'document.expire'"
+    )
     assert (actor, object_id) == ("system", id)
     assert await catalog.references.contents([ONE, TWO]) == {ONE, TWO}  # version 3 has the content of version 1 again
 
