@@ -25,6 +25,9 @@ from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 RETENTION_DAYS = 90
 """Days for which the embedded Temporal keeps the histories of finished runs (its default is one day)."""
 
+WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME)
+"""What the platform keeps in the data folder. A person may keep more in it, which is left alone."""
+
 Tell = Callable[[Message], None]
 Announce = Callable[[dict[str, str], float], None]
 
@@ -57,12 +60,15 @@ def _private_files() -> Iterator[None]:
 
 
 def _make_private(data: Path) -> None:
-    """Take the data folder of an earlier version, and what is in it, from everybody but its owner."""
-    if not data.stat().st_mode & 0o077:
-        return
-    for path in (data, *data.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
+    """Take what an earlier version wrote into the data folder from everybody but its owner. Raises Problem."""
+    mode = data.stat().st_mode
+    if mode & stat.S_ISVTX:
+        raise Problem("data-shared", path=data)
+    if mode & 0o077:
+        written = [path for name in WRITTEN for top in data.glob(name) for path in (top, *top.rglob("*"))]
+        for path in (data, *written):
+            if not path.is_symlink():
+                path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 
 
 @contextmanager
@@ -70,8 +76,9 @@ def _lock_data_folder(data: Path, tell: Tell) -> Iterator[None]:
     """Lock the data folder, and end processes and files that a killed platform left. Raises Problem."""
     run, state = data / "run", data / "run" / "stack.json"
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
         _make_private(data)
+        run.mkdir(exist_ok=True)
         (run / "lock").touch()
     except OSError as exc:
         raise Problem("data-folder", path=data, detail=exc.strerror) from exc

@@ -181,6 +181,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The data folder {path} cannot be used ({detail}); set HOLDFAST_DATA to another folder.",
         "数据文件夹 {path} 不可用（{detail}）；请将 HOLDFAST_DATA 设为其他文件夹。",
     ),
+    "data-shared": (
+        "The folder {path} is shared by all users of this machine; set HOLDFAST_DATA to a folder of your own.",
+        "文件夹 {path} 由本机所有用户共用；请将 HOLDFAST_DATA 设为您自己的文件夹。",
+    ),
     "no-database": (
         "The catalogue's database cannot be used ({detail}); check HOLDFAST_CATALOG_URL.",
         "无法使用目录数据库（{detail}）；请检查 HOLDFAST_CATALOG_URL。",

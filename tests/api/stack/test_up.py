@@ -119,7 +119,8 @@ def test_the_data_folder_is_its_owners_alone(settings_env: dict[str, str]) -> No
     (data / "blobs" / "originals").mkdir(parents=True)
     (data / "blobs" / "originals" / "report").write_text("confidential")
     (data / "catalog.db").touch()
-    (data / "elsewhere").symlink_to(Path(__file__))
+    (data / "blobs" / "elsewhere").symlink_to(Path(__file__))
+    (data / "notes").touch(0o644)
     for path in (data, data / "blobs", data / "blobs" / "originals"):
         path.chmod(0o755)
     mode = Path(__file__).stat().st_mode
@@ -130,9 +131,20 @@ def test_the_data_folder_is_its_owners_alone(settings_env: dict[str, str]) -> No
         assert os.umask(0o022) == 0o022  # the caller's own files are his business
     finally:
         os.umask(before)
-    assert open_to_others(data) == []
+    assert open_to_others(data) == [data / "notes"]  # which is not Holdfast's
     assert (data / "blobs" / "originals" / "report").read_text() == "confidential"
     assert Path(__file__).stat().st_mode == mode
+
+
+def test_a_folder_of_everybody_is_refused(settings_env: dict[str, str]) -> None:
+    """/tmp as a data folder would be taken from all others."""
+    data = Path(settings_env["HOLDFAST_DATA"])
+    data.mkdir()
+    data.chmod(0o1777)
+    with pytest.raises(Problem) as caught:
+        start(settings_env, "milvus")
+    assert "HOLDFAST_DATA" in text_of(caught.value)
+    assert data.stat().st_mode & 0o7777 == 0o1777
 
 
 def open_to_others(data: Path) -> list[Path]:
