@@ -308,7 +308,7 @@ async def test_what_the_dispatcher_does_not_start_is_started(
     os.kill(pid, signal.SIGSTOP)
     try:
         batch = await stores.catalog.batches.create(record.id, "b", 2, "ann", closed=True)
-        upload = Upload(knowledge_base_id=record.id, name="single.txt", sha256=sha256, bytes=len(content), actor="ann")
+        alone = Upload(knowledge_base_id=record.id, name="single.txt", sha256=sha256, bytes=len(content), actor="ann")
         of_batch = msgspec.structs.replace(alone, name="member.txt", batch_id=batch.id)
         single, member = await stores.catalog.intake.accept([alone, of_batch])
         assert isinstance(single, Accepted)

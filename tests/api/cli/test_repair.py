@@ -53,7 +53,15 @@ def test_repairs_are_shown_as_a_table(api: FakeApi, holdfast: Holdfast) -> None:
         "unreferenced files, removed\t12\t12\t0\ta; b; c",
         "Milvus collections of another installation or a lost catalogue, left unchanged\t1\t0\t1\ta; b; c",
     ]
-    assert json.loads(api.requests[0].body) == {"repair": True}
+    assert json.loads(api.requests[0].body) == {"repair": True, "all_files": False}
+
+
+def test_all_files_are_looked_for_on_request(api: FakeApi, holdfast: Holdfast) -> None:
+    """Only together with a repair."""
+    api.routes["GET /api/v1/reconcile/r1"] = [state("ready")]
+    assert holdfast("doctor", "--repair", "--all-files").exit_code == 0
+    assert json.loads(api.requests[0].body) == {"repair": True, "all_files": True}
+    assert holdfast("doctor", "--all-files").exit_code == 2
 
 
 def test_a_failed_repair_is_a_failure(api: FakeApi, holdfast: Holdfast) -> None:
