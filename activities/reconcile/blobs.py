@@ -156,7 +156,11 @@ class BlobRepairActivities:
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:
         """Records the result in the audit trail; with ``repair``, deletes expired answers of idempotency keys."""
-        counts = {finding.kind: {"count": finding.count, "mended": finding.mended} for finding in input.findings}
+        counts = {
+            finding.kind: {"count": finding.count, "mended": finding.mended}
+            | ({"failed": finding.failed} if finding.failed else {})
+            for finding in input.findings
+        }
         await self._catalog.references.note_reconcile(
             input.reconcile_id[:32], input.actor, {"repair": input.repair, "findings": counts}
         )
