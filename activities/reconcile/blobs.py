@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 
 from temporalio import activity
 
@@ -31,7 +32,7 @@ CONTENT = re.compile(r"[0-9a-f]{64}")
 KINDS = ("originals", "parsed", "chunks", "vectors", "questions")
 SOURCES = {"chunks": "parsed", "vectors": "chunks"}
 
-#: Unreferenced chunks or vectors of one slice, which bounds its memory.
+#: Unreferenced chunks or vectors that are looked up together, which bounds the memory of a scan.
 MAX_SUSPECTS = 20_000
 
 #: Retention of the answers stored for an Idempotency-Key.
@@ -74,25 +75,38 @@ class BlobRepairActivities:
 
         The cursor is the last key of the slice, or the kind of blobs that comes next.
         """
-        discrepancies, end, since = Discrepancies(), TimeSlice(), older_than(input.grace_seconds)
+        discrepancies, end = Discrepancies(), TimeSlice()
         holder = (activity.info().workflow_run_id or "").replace("-", "")
         if not input.after and input.repair and await _is_alone():
             for sha256 in await self._catalog.references.abandoned_removals(holder):
                 await self._remove(sha256, holder, discrepancies)  # begun by a run that ended during the removal
-        kind, _, rest = (input.after or KINDS[0]).partition("/")
-        look = self._looks[kind]
+        begun, _, rest = (input.after or KINDS[0]).partition("/")
+        after = input.after if rest else None
+        for kind, following in zip_longest(KINDS[KINDS.index(begun) :], KINDS[KINDS.index(begun) + 1 :]):
+            last = await self._scan(kind, after, holder, input, end, discrepancies)
+            if last is not None or end.is_over():
+                return ScanResult(findings=discrepancies.list(), next=last or following)
+            after = None
+        return ScanResult(findings=discrepancies.list())
+
+    async def _scan(
+        self, kind: str, after: str | None, holder: str, input: ScanInput, end: TimeSlice, discrepancies: Discrepancies
+    ) -> str | None:
+        """Scans the blobs of a kind, after the key ``after``; the last key if the slice ended before the scan."""
+        since, seen, last = older_than(input.grace_seconds), 0, None
         suspects: list[str] = []
-        seen = 0
-        async for page in self._blobs.entries(kind, input.after if rest else None):
+        async for page in self._blobs.entries(kind, after):
             report(seen := seen + len(page))
             old = [entry.key for entry in page if entry.modified_at < since]
-            suspects += await look(old, holder, input.repair, discrepancies)
-            if self._blobs.is_ordered and (end.is_over() or len(suspects) >= MAX_SUSPECTS):
+            suspects += await self._looks[kind](old, holder, input.repair, discrepancies)
+            if len(suspects) >= MAX_SUSPECTS:
                 await self._remove_orphans(kind, suspects, input.repair, discrepancies)
-                return ScanResult(findings=discrepancies.list(), next=page[-1].key)
+                suspects = []
+            if self._blobs.is_ordered and end.is_over():
+                last = page[-1].key
+                break
         await self._remove_orphans(kind, suspects, input.repair, discrepancies)
-        later = KINDS[KINDS.index(kind) + 1 :]
-        return ScanResult(findings=discrepancies.list(), next=later[0] if later else None)
+        return last
 
     async def _contents(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
         """Removes contents that no document uses, of which these are originals or parsed documents."""
@@ -156,7 +170,11 @@ class BlobRepairActivities:
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:
         """Records the result in the audit trail; with ``repair``, deletes expired answers of idempotency keys."""
-        counts = {finding.kind: {"count": finding.count, "mended": finding.mended} for finding in input.findings}
+        counts = {
+            finding.kind: {"count": finding.count, "mended": finding.mended}
+            | ({"failed": finding.failed} if finding.failed else {})
+            for finding in input.findings
+        }
         await self._catalog.references.note_reconcile(
             input.reconcile_id[:32], input.actor, {"repair": input.repair, "findings": counts}
         )

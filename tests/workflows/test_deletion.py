@@ -17,7 +17,7 @@ from activities.runtime.failures import reason_of
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import Milvus
-from tests.conftest import Platform, assert_eventually, finished, ready, upload
+from tests.conftest import WAIT_SECONDS, Platform, assert_eventually, finished, ready, upload
 from tests.documents import long_text
 from workflows.contracts import DeleteReceipt
 from workflows.deletion import DeleteDocument
@@ -52,7 +52,8 @@ async def test_more_running_documents_than_slots_are_deleted_at_once(
     other = f"test-{uuid.uuid4().hex[:12]}"
     await api.post("/knowledge-bases", json={"name": other})
     for _ in range(ROUNDS):
-        documents = await upload(api, kb, *[(f"{n}.txt", big()) for n in range(DELETIONS)])
+        uploads = [await upload(api, kb, (f"{n}.txt", big())) for n in range(DELETIONS)]  # one by one: each its own run
+        documents = [document for (document,) in uploads]
 
         async def some_run(ids: list[str] = [each["id"] for each in documents]) -> bool:  # noqa: B006
             states = [(await api.get(f"/documents/{id}")).json()["state"] for id in ids]
@@ -64,7 +65,8 @@ async def test_more_running_documents_than_slots_are_deleted_at_once(
         answers = await asyncio.gather(*(api.delete(f"/documents/{each['id']}") for each in documents))
         (beside,) = await upload(api, other, (f"{uuid.uuid4().hex}.txt", LEAVE.encode()))
         runs = [temporal.get_workflow_handle_for(DeleteDocument.run, each.json()["workflow_id"]) for each in answers]
-        receipts: list[DeleteReceipt] = await asyncio.wait_for(asyncio.gather(*(run.result() for run in runs)), 55)
+        results = asyncio.gather(*(run.result() for run in runs))
+        receipts: list[DeleteReceipt] = await asyncio.wait_for(results, WAIT_SECONDS)
         took = time.monotonic() - began
         assert {receipt.rows_after for receipt in receipts} == {0}
         assert (await finished(api, beside["id"]))["state"] == "ready"

@@ -409,6 +409,33 @@ async def test_rows_whose_blobs_are_lost_are_made_from_the_original(
     await stores.settled()
 
 
+async def test_a_live_version_that_cannot_be_made_again_stays_searchable(
+    api: httpx.AsyncClient, stores: Stores, kb: str
+) -> None:
+    """Its run fails, with its reason; the rows that search finds are not purged."""
+    (document,) = await ready(api, kb, ("leave.txt", f"{LEAVE} {uuid.uuid4().hex}".encode()))
+    (version,) = await stores.catalog.documents.blobs(document["id"])
+    for key in (version.parsed_key, version.chunks_key, version.vectors_key):
+        assert key is not None
+        await stores.blobs.delete(key)
+    await stores.blobs.put(original_key(version.sha256), b"")
+    finding = (await stores.reconcile())["lost_passages"]
+    assert (finding.count, finding.mended) == (1, 1)
+    assert finding.examples == [f"{kb}/leave.txt v1: chunks, vectors"]
+    failed = await finished(api, document["id"])
+    assert (failed["state"], failed["reason_code"], failed["live_version"]) == ("failed", "empty", 1)
+
+    async def ended() -> bool:
+        run = await stores.temporal.get_workflow_handle(document["workflow_id"]).describe()
+        return run.status is WorkflowExecutionStatus.FAILED
+
+    await assert_eventually(ended)
+    hits = (await api.post(f"/knowledge-bases/{kb}/search", json={"query": LEAVE})).json()["hits"]
+    assert hits[0]["document_id"] == document["id"]
+    await api.delete(f"/documents/{document['id']}")
+    await stores.settled()
+
+
 # --- catalogue and blobs ---------------------------------------------------------------------------
 
 
@@ -526,7 +553,7 @@ async def test_it_is_started_watched_and_read_through_the_api(
     assert (finding["kind"], finding["count"], finding["mended"]) == ("rows_without_version", 1, 0)
     assert (state["found"], state["report"]["repair"], state["reason"]) == (1, False, None)
     history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
-    assert len(history.events) < 80
+    assert len(history.events) < 100
     await replayer().replay_workflow(history)
     ((actor, detail),) = stores.sql(
         "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]

@@ -137,10 +137,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "改为核对目录、文件、Milvus 和 Temporal，并修复不一致之处。",
     ),
     "help.all_files": (
-        "With --repair, look for the files of every document instead of a sample.",
-        "与 --repair 一起使用：检查所有文档的文件，而不是抽样检查。",
+        "With `--repair`, look for the files of every document instead of a sample.",
+        "与 `--repair` 一起使用：检查所有文档的文件，而不是抽样检查。",
     ),
-    "only-with-repair": ("--all-files needs --repair", "--all-files 需要与 --repair 一起使用"),
+    "only-with-repair": ("Use `--all-files` together with `--repair`.", "`--all-files` 只能与 `--repair` 一起使用。"),
     # --- problems ---
     "unreachable": (
         "The platform does not answer at {url}; start it with `make up`.",

@@ -49,6 +49,14 @@ def test_repairs_are_shown_as_a_table(fake: FakeApi, holdfast: Holdfast) -> None
     assert json.loads(fake.requests[0].body) == {"repair": True, "all_files": False}
 
 
+def test_all_files_are_looked_for_on_request(fake: FakeApi, holdfast: Holdfast) -> None:
+    """Only together with a repair."""
+    fake.routes["GET /api/v1/reconcile/r1"] = [state("ready")]
+    assert holdfast("doctor", "--repair", "--all-files").exit_code == 0
+    assert json.loads(fake.requests[0].body) == {"repair": True, "all_files": True}
+    assert holdfast("doctor", "--all-files").exit_code == 2
+
+
 def test_a_failed_repair_is_a_failure(fake: FakeApi, holdfast: Holdfast) -> None:
     """Exit 1, also with --json, which has the whole report."""
     fake.routes["GET /api/v1/reconcile/r1"] = state("ready", finding("wrong_counts", 2, 1, 1))
