@@ -10,7 +10,6 @@ from pathlib import Path
 import uvicorn
 from litestar import Litestar, Router, get
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import ResponseHeader
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -28,7 +27,7 @@ from api.dependencies import PROVIDERS, open_services
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
-from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
+from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, refuse_nul
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
@@ -44,10 +43,11 @@ WEB = Path(__file__).parent / "web"
 #: The page may run scripts from this server only; no other site may frame it.
 PAGE_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
+#: Sent with every response, also with those of errors and files: the server adds them.
 SECURITY_HEADERS = [
-    ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
-    ResponseHeader(name="Referrer-Policy", value="no-referrer"),
-    ResponseHeader(name="X-Frame-Options", value="DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
 ]
 
 
@@ -119,12 +119,12 @@ def create_app(settings: Settings) -> Litestar:
             NulGuard(),
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
+            RevokedKeys(),
         ],
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
         request_max_body_size=JSON_MAX_BODY_BYTES,
-        response_headers=SECURITY_HEADERS,
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
@@ -145,6 +145,7 @@ def main() -> None:
         port=settings.api.port,
         log_config=None,
         access_log=False,
+        headers=SECURITY_HEADERS,
         http=BoundedProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=5,

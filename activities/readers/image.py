@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pi_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
@@ -123,4 +123,5 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _damaged(exc: Exception) -> DamagedDocument:
-    return DamagedDocument(format=Phrase.PICTURE, detail=first_line(exc))
+    unknown = isinstance(exc, UnidentifiedImageError)  # whose message has nothing but the path of a temporary file
+    return DamagedDocument(format=Phrase.PICTURE, detail=Phrase.UNKNOWN_PICTURE if unknown else first_line(exc))

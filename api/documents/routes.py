@@ -47,7 +47,7 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of i
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
 #: Longest Idempotency-Key, in characters.
-MAX_KEY = 200
+MAX_KEY_CHARACTERS = 200
 
 READS = needs("reader", "document")
 CONTROLS = needs("contributor", "document", also=("operator",))
@@ -96,8 +96,8 @@ class DocumentsOfKnowledgeBase(Controller):
     )
     async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
         query, key = request.query_params, request.headers.get("idempotency-key")
-        if key is not None and len(key) > MAX_KEY:
-            raise InvalidRequest(detail=Phrase.KEY_TOO_LONG, limit=MAX_KEY)
+        if key is not None and len(key) > MAX_KEY_CHARACTERS:
+            raise InvalidRequest(detail=Phrase.KEY_TOO_LONG, limit=MAX_KEY_CHARACTERS)
         files = [each for each in (await request.form()).getall("files", []) if isinstance(each, UploadFile)]
         if not files:
             raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)

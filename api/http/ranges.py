@@ -28,7 +28,6 @@ async def content_response(blobs: Blobs, key: str, name: str, range_header: str 
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rsplit('/', 1)[-1])}",
-        "X-Content-Type-Options": "nosniff",
     }
     start, end = 0, size
     match = _RANGE.fullmatch(range_header.strip()) if range_header else None

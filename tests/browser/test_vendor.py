@@ -7,14 +7,14 @@ import re
 
 import pytest
 
-from tests.browser.vendoring import ROOT, VENDOR, manifest, sha256
+from tests.browser.vendoring import PACKAGES, ROOT, VENDOR, manifest, sha256
 
 
 def test_every_vendored_file_is_listed() -> None:
     """Every library's origin is recorded."""
-    folders = [VENDOR, ROOT / "tests" / "browser" / "vendor"]
+    folders = [VENDOR, PACKAGES]
     found = {str(path.relative_to(ROOT)) for folder in folders for path in folder.iterdir()}
-    ours = {f"api/web/vendor/{name}" for name in ("package.json", "package-lock.json", ".npmrc")}
+    ours = {f"tests/browser/vendor/{name}" for name in ("package.json", "package-lock.json", ".npmrc")}
     assert found == set(manifest()) | ours
 
 
@@ -26,8 +26,8 @@ def test_a_vendored_file_is_the_one_that_was_taken_from_its_package(target: str)
 
 def test_the_locked_versions_are_those_of_the_files() -> None:
     """`package.json`, the lock and the libraries' own versions agree; the lock names no registry."""
-    package = json.loads((VENDOR / "package.json").read_text())
-    lock_text = (VENDOR / "package-lock.json").read_text()
+    package = json.loads((PACKAGES / "package.json").read_text())
+    lock_text = (PACKAGES / "package-lock.json").read_text()
     lock = json.loads(lock_text)["packages"]
     for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
         assert lock[f"node_modules/{name}"]["version"] == version

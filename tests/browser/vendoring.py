@@ -1,7 +1,7 @@
 """Vendors libraries for the page and its tests: ``python -m tests.browser.vendoring [--check]``.
 
-``api/web/vendor/package.json`` names the versions, and in ``vendored`` the target of each file of a package with its
-SHA-256. Without ``--check`` the files are copied from the locked packages (npm verifies those against
+``tests/browser/vendor/package.json`` names the versions, and in ``vendored`` the target of each file of a package with
+its SHA-256. Without ``--check`` the files are copied from the locked packages (npm verifies those against
 ``package-lock.json``) and their hashes recorded; with it they are compared, byte by byte.
 """
 
@@ -18,11 +18,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 VENDOR = ROOT / "api" / "web" / "vendor"
+PACKAGES = ROOT / "tests" / "browser" / "vendor"
 
 
 def manifest() -> dict[str, dict[str, str]]:
     """File in this repository → {package, from (in the package), sha256}."""
-    found: dict[str, dict[str, str]] = json.loads((VENDOR / "package.json").read_text())["vendored"]
+    found: dict[str, dict[str, str]] = json.loads((PACKAGES / "package.json").read_text())["vendored"]
     return found
 
 
@@ -33,7 +34,7 @@ def sha256(content: bytes) -> str:
 def locked_packages(folder: Path) -> Path:
     """Install the locked packages into a folder; the path of its node_modules."""
     for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(VENDOR / name, folder)
+        shutil.copy(PACKAGES / name, folder)
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder / "node_modules"
 
@@ -57,12 +58,12 @@ def main() -> int:
             "\n".join(f"{target} is not the locked package's" for target in wrong) or f"{len(wanted)} files are equal"
         )
         return 1 if wrong else 0
-    package = json.loads((VENDOR / "package.json").read_text())
+    package = json.loads((PACKAGES / "package.json").read_text())
     for target, content in wanted.items():
         (ROOT / target).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / target).write_bytes(content)
         package["vendored"][target]["sha256"] = sha256(content)
-    (VENDOR / "package.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n")
+    (PACKAGES / "package.json").write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 

@@ -12,7 +12,7 @@ from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
-from api.documents.routes import MAX_KEY
+from api.documents.routes import MAX_KEY_CHARACTERS
 from tests.api.http.test_access import CONVERSATION, KB, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
@@ -44,7 +44,7 @@ CONSTANTS = {
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "document_tags.tag": MAX_TAG,
-    "idempotency_keys.key": MAX_KEY,
+    "idempotency_keys.key": MAX_KEY_CHARACTERS,
 }
 
 #: Columns that hold the subject of a key.
