@@ -60,6 +60,7 @@ class Phrase(Bilingual):
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
     # --- requests ---
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
+    KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")
     TITLE_EMPTY = ("the title is empty", "标题为空")
     NOT_A_TIME = ("“{value}” is not a date or time in ISO 8601", "“{value}”不是 ISO 8601 格式的日期或时间")

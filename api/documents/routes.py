@@ -46,6 +46,9 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of i
 
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
+#: As many as the catalogue keeps.
+MAX_KEY_CHARACTERS = 200
+
 READS = needs("reader", "document")
 CONTROLS = needs("contributor", "document", also=("operator",))
 
@@ -74,7 +77,7 @@ class UploadOperation(Operation):
             OpenAPIParameter(
                 name="Idempotency-Key",
                 param_in="header",
-                schema=text,
+                schema=Schema(type=OpenAPIType.STRING, max_length=MAX_KEY_CHARACTERS),
                 description="Repeating a request with the same key and files returns the first answer.",
             ),
         ]
@@ -96,6 +99,8 @@ class DocumentsOfKnowledgeBase(Controller):
         if not files:
             raise InvalidRequest(detail=Phrase.NO_FILES_IN_FORM)
         query, key = request.query_params, request.headers.get("idempotency-key")
+        if key is not None and len(key) > MAX_KEY_CHARACTERS:
+            raise InvalidRequest(detail=Phrase.KEY_TOO_LONG, limit=MAX_KEY_CHARACTERS)
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
         return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
 

@@ -8,7 +8,7 @@ import secrets
 from sqlalchemy import func, select
 
 from activities.errors import NotFound, UnknownRole
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import ApiKey, Principal
 from activities.stores.catalog.roles import ROLES, role_named
 from activities.stores.catalog.tables import ApiKeyRow, now
@@ -22,6 +22,7 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+@repeats_conflicts
 class ApiKeys:
     """API keys in the catalogue."""
 

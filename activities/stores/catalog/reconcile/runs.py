@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import (
     DeletedDocument,
     DeletedKnowledgeBase,
@@ -23,6 +23,7 @@ from activities.stores.catalog.tables import BatchRow, DocumentRow, KnowledgeBas
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
+@repeats_conflicts
 class StalledRuns:
     """Work that may have lost its run; ``before`` excludes rows that changed later."""
 
