@@ -162,9 +162,7 @@ class Uploads:
                 await self._put(each.sha256, each.file)
         if answered.created or is_archive:
             self._dispatcher.hint(answered.batch_id)
-        log.info(
-            "accepted", documents=len(request.uploads), new=answered.created, batch=answered.batch_id, actor=actor
-        )
+        log.info("accepted", documents=len(request.uploads), new=answered.created, batch=answered.batch_id, actor=actor)
         answer: UploadAccepted = answered.answer
         return answer
 

@@ -197,9 +197,7 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
 class _Acceptance:
     """The rows that accepted requests make."""
 
-    def __init__(
-        self, session: Transaction, known: dict[tuple[str, str], tuple[DocumentRow, VersionRow]]
-    ) -> None:
+    def __init__(self, session: Transaction, known: dict[tuple[str, str], tuple[DocumentRow, VersionRow]]) -> None:
         """``known`` are the locked documents of the uploads' names."""
         self._session, self._known = session, known
         self._batches: list[BatchRow] = []
@@ -265,7 +263,9 @@ def _refusal(
     return None
 
 
-def new_batch(session: Transaction, knowledge_base_id: str, batch: NewBatch, actor: str, *, closed: bool = True) -> BatchRow:
+def new_batch(
+    session: Transaction, knowledge_base_id: str, batch: NewBatch, actor: str, *, closed: bool = True
+) -> BatchRow:
     """The row of a new batch, and its audit event; the caller adds the row."""
     row = BatchRow(
         id=new_id(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-
 from typing import Any
 
 from alembic import context
@@ -11,7 +10,6 @@ from sqlalchemy import Connection, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from activities.stores.catalog.tables import Table
-
 
 #: Time that a migration of SQLite waits for another one, in seconds.
 BUSY_SECONDS = 600
