@@ -60,6 +60,7 @@ class Phrase(Bilingual):
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
     # --- requests ---
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
+    KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")
     TITLE_EMPTY = ("the title is empty", "标题为空")
     NOT_A_TIME = ("“{value}” is not a date or time in ISO 8601", "“{value}”不是 ISO 8601 格式的日期或时间")
@@ -100,7 +101,6 @@ class Phrase(Bilingual):
     BAD_JSON = ("it is not JSON ({said})", "不是 JSON（{said}）")
     NESTED_JSON = ("the JSON is nested too deeply", "JSON 嵌套过深")
     NUL = ("it contains a NUL character", "包含空字符")
-    KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
     UNUSABLE = ("the value cannot be used ({said})", "该值不可用（{said}）")
     NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")

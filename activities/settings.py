@@ -120,6 +120,8 @@ class MilvusSettings(Section, frozen=True):
 class CatalogSettings(Section, frozen=True):
     url: str = ""
     """SQLAlchemy URL of the catalogue; empty means SQLite in the data folder. A secret."""
+    connections: Positive = 15
+    """Connections to PostgreSQL that each process opens at most."""
 
 
 class BlobSettings(Section, frozen=True):

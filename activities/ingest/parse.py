@@ -10,9 +10,10 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 from temporalio import activity
 
-from activities.contracts.documents import ParsedDocument
+from activities.contracts.documents import Element, ParsedDocument
 from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput
 from activities.errors import FileLost, NoText
 from activities.readers.formats import detect, hint
@@ -84,7 +85,12 @@ def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress)
     elements, pages = import_module(kind.reader).read(path, name, limits, progress)
     if not any(character.isalnum() for element in elements for character in element.text):
         raise NoText()
-    return ParsedDocument(elements=elements, media_type=kind.media_type, pages=pages)
+    return ParsedDocument(elements=list(map(_without_nul, elements)), media_type=kind.media_type, pages=pages)
+
+
+def _without_nul(element: Element) -> Element:
+    """The element without U+0000, which JSON and other formats can hold, and PostgreSQL cannot store."""
+    return msgspec.structs.replace(element, text=element.text.replace("\0", "")) if "\0" in element.text else element
 
 
 class ParseActivities:

@@ -31,7 +31,9 @@ class Stores:
         """
         stores = cls(
             blobs=Blobs(settings.blobs_url),
-            catalog=Catalog(settings.catalog_url, checkpoints=not interactive),
+            catalog=Catalog(
+                settings.catalog_url, checkpoints=not interactive, connections=settings.catalog.connections
+            ),
             milvus=Milvus(settings.milvus.uri, settings.milvus.token),
             triton=Triton(settings.triton.address, reranks=bool(settings.rerank.model)),
         )

@@ -77,7 +77,7 @@ class UploadOperation(Operation):
             OpenAPIParameter(
                 name="Idempotency-Key",
                 param_in="header",
-                schema=text,
+                schema=Schema(type=OpenAPIType.STRING, max_length=MAX_KEY_CHARACTERS),
                 description="Repeating a request with the same key and files returns the first answer.",
             ),
         ]

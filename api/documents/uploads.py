@@ -15,13 +15,21 @@ import structlog
 from litestar.datastructures import UploadFile
 
 from activities.contracts.names import clean_name
-from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
+from activities.errors import ContentBeingRemoved, HoldfastError, NotFound, WrongState
 from activities.settings import ApiSettings
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.intake import Intake
-from activities.stores.catalog.records import Accepted, Batch, KnowledgeBase, Upload
+from activities.stores.catalog.records import (
+    Accepted,
+    Answered,
+    IdempotencyKey,
+    KnowledgeBase,
+    NewBatch,
+    Upload,
+    UploadRequest,
+)
 from api.background.dispatcher import Dispatcher
 from api.documents.schemas import UploadAccepted
 from api.documents.views import document_job, upload_accepted
@@ -33,36 +41,60 @@ REMOVAL_SECONDS = 5.0
 #: Uploads up to this many bytes are hashed at once; a thread would cost more than the hashing.
 SMALL = 1 << 18
 
+#: Uploads of one transaction, unless a single request has more: thousands at once would take longer than one by one.
+COMMIT_UPLOADS = 500
+
 log = structlog.get_logger()
 
 
 @dataclass
 class _Commit:
-    uploads: list[Upload] = field(default_factory=list)
-    answers: asyncio.Task[list[Accepted | HoldfastError]] | None = None
+    requests: list[UploadRequest] = field(default_factory=list)
+    uploads: int = 0
+    results: asyncio.Task[list[Answered | Exception]] | None = None
 
 
 class Commits:
-    """Uploads that come at once are accepted in one transaction: while one is written, the next one fills."""
+    """Requests that come at once are accepted in one transaction: while one is written, the next one fills."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._writing = asyncio.Lock()
         self._filling = _Commit()
 
-    async def accept(self, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
-        """``Intake.accept``."""
-        commit, start = self._filling, len(self._filling.uploads)
-        commit.uploads += uploads
-        if commit.answers is None:
-            commit.answers = asyncio.create_task(self._write(commit))
-        answers = await asyncio.shield(commit.answers)  # a client that goes away takes no other one with it
-        return answers[start : start + len(uploads)]
-
-    async def _write(self, commit: _Commit) -> list[Accepted | HoldfastError]:
-        async with self._writing:
+    async def accept(self, request: UploadRequest) -> Answered:
+        """Accepts a request (``Intake.accept_requests``). Raises its error."""
+        if self._filling.requests and self._filling.uploads + len(request.uploads) > COMMIT_UPLOADS:
             self._filling = _Commit()
-            return await self._intake.accept(commit.uploads)
+        commit, at = self._filling, len(self._filling.requests)
+        commit.requests.append(request)
+        commit.uploads += len(request.uploads)
+        if commit.results is None:
+            commit.results = asyncio.create_task(self._write(commit))
+        results = await asyncio.shield(commit.results)  # a client that goes away takes no other one with it
+        result = results[at]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def _write(self, commit: _Commit) -> list[Answered | Exception]:
+        async with self._writing:
+            if self._filling is commit:
+                self._filling = _Commit()
+            try:
+                return list(await self._intake.accept_requests(commit.requests))
+            except HoldfastError:
+                raise
+            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one request, the others are accepted
+                if len(commit.requests) == 1:
+                    return [exc]
+                return [await self._write_one(request) for request in commit.requests]
+
+    async def _write_one(self, request: UploadRequest) -> Answered | Exception:
+        try:
+            return (await self._intake.accept_requests([request]))[0]
+        except Exception as exc:  # noqa: BLE001 - it is raised to this request's client
+            return exc
 
 
 @dataclass(frozen=True)
@@ -112,69 +144,42 @@ class Uploads:
         stored = [await self._store(name, file) for name, file in zip(names, files, strict=True)]
         asked = (kb.id, [(each.name, each.sha256) for each in stored], *([tags] if tags is not None else []))
         fingerprint = hashlib.sha256(repr(asked).encode()).hexdigest()
-        if key is not None and (before := await self._catalog.intake.answer_of(actor, key)) is not None:
-            if before[0] != fingerprint:
-                raise KeyReused()
-            return msgspec.convert(before[1], UploadAccepted)
-        if len(stored) == 1 and batch is None and await asyncio.to_thread(_is_archive, stored[0]):
-            answer = await self._accept_archive(kb, stored[0], actor, tags)
-        else:
-            answer = await self._accept_files(kb, stored, actor, batch, tags)
-        if key is not None:
-            await self._catalog.intake.keep_answer(actor, key, fingerprint, msgspec.to_builtins(answer))
+        is_archive = len(stored) == 1 and batch is None and await asyncio.to_thread(_is_archive, stored[0])
+        request = UploadRequest(
+            knowledge_base_id=kb.id,
+            actor=actor,
+            uploads=[] if is_archive else [_upload(kb, each, actor, tags) for each in stored],
+            respond=_answer,
+            open_batch=batch.id if batch else None,
+            new_batch=None if batch else self._new_batch(stored, tags, is_archive=is_archive),
+            key=IdempotencyKey(actor=actor, key=key, fingerprint=fingerprint) if key is not None else None,
+        )
+        answered = await self._accepted(request)
+        if answered.repeated:
+            return msgspec.convert(answered.answer, UploadAccepted)
+        for each in stored:
+            if each.was_there or is_archive:  # … and may have been removed with another document meanwhile
+                await self._put(each.sha256, each.file)
+        if answered.created or is_archive:
+            self._dispatcher.hint(answered.batch_id)
+        log.info("accepted", documents=len(request.uploads), new=answered.created, batch=answered.batch_id, actor=actor)
+        answer: UploadAccepted = answered.answer
         return answer
 
-    async def _accept_files(
-        self, kb: KnowledgeBase, stored: Sequence[_Stored], actor: str, batch: Batch | None, tags: list[str] | None
-    ) -> UploadAccepted:
-        made = None
-        if batch is None and len(stored) > 1:
-            name = f"{stored[0].name} + {len(stored) - 1}"[:255]
-            made = batch = await self._catalog.batches.create(
-                kb.id, name, self._settings.batch_parallelism, actor, closed=True
-            )
-        uploads = [
-            Upload(
-                knowledge_base_id=kb.id,
-                name=each.name,
-                sha256=each.sha256,
-                bytes=each.bytes,
-                actor=actor,
-                batch_id=batch.id if batch else None,
+    def _new_batch(self, stored: Sequence[_Stored], tags: list[str] | None, *, is_archive: bool) -> NewBatch | None:
+        """The batch of an archive, or of several files; None for a single file."""
+        if is_archive:
+            (archive,) = stored
+            return NewBatch(
+                name=archive.name,
+                parallelism=self._settings.batch_parallelism,
+                archive_sha256=archive.sha256,
                 tags=tags,
             )
-            for each in stored
-        ]
-        accepted = await self._claimed(uploads)
-        for each in stored:
-            if each.was_there:  # … and may have been removed with another document before it was claimed
-                await self._put(each.sha256, each.file)
-        new = sum(each.created for each in accepted)
-        if made is not None and not new:
-            await self._catalog.batches.discard(made.id)
-            batch = None
-        if new:
-            self._dispatcher.hint(batch.id if batch else None)
-        log.info("accepted", documents=len(accepted), new=new, batch=batch.id if batch else None, actor=actor)
-        documents = [document_job(each.document, unchanged=not each.created) for each in accepted]
-        return upload_accepted(documents, batch.id if batch else None)
-
-    async def _accept_archive(
-        self, kb: KnowledgeBase, archive: _Stored, actor: str, tags: list[str] | None
-    ) -> UploadAccepted:
-        batch = await self._catalog.batches.create(
-            kb.id,
-            archive.name,
-            self._settings.batch_parallelism,
-            actor,
-            closed=True,
-            archive_sha256=archive.sha256,
-            tags=tags,
-        )
-        await self._put(archive.sha256, archive.file)  # it may have been removed before it was claimed
-        self._dispatcher.hint(batch.id)
-        log.info("archive accepted", batch=batch.id, bytes=archive.bytes, actor=actor)
-        return upload_accepted([], batch.id)
+        if len(stored) == 1:
+            return None
+        name = f"{stored[0].name} + {len(stored) - 1}"[:255]
+        return NewBatch(name=name, parallelism=self._settings.batch_parallelism)
 
     async def _store(self, name: str, file: UploadFile) -> _Stored:
         if file.rolled_to_disk or _length(file) > SMALL:
@@ -194,21 +199,31 @@ class Uploads:
         await self._blobs.put(key, file.file)
         return True
 
-    async def _claimed(self, uploads: list[Upload]) -> list[Accepted]:
-        """Accept; while the same content is being removed elsewhere, wait a little for the end of it."""
+    async def _accepted(self, request: UploadRequest) -> Answered:
+        """Accepts a request; while some of its content is being removed elsewhere, waits a little for the end of it."""
         deadline = time.monotonic() + REMOVAL_SECONDS
-        accepted: dict[int, Accepted] = {}
-        left = list(range(len(uploads)))
-        while left:
-            answers = await self._commits.accept([uploads[at] for at in left])
-            for at, answer in zip(left, answers, strict=True):
-                if isinstance(answer, Accepted):
-                    accepted[at] = answer
-                elif not isinstance(answer, ContentBeingRemoved) or time.monotonic() > deadline:
-                    raise answer
-            left = [at for at in left if at not in accepted]
-            await asyncio.sleep(0.05 if left else 0)
-        return [accepted[at] for at in range(len(uploads))]
+        while True:
+            try:
+                return await self._commits.accept(request)
+            except ContentBeingRemoved:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+
+
+def _upload(kb: KnowledgeBase, stored: _Stored, actor: str, tags: list[str] | None) -> Upload:
+    return Upload(
+        knowledge_base_id=kb.id,
+        name=stored.name,
+        sha256=stored.sha256,
+        bytes=stored.bytes,
+        actor=actor,
+        tags=tags,
+    )
+
+
+def _answer(accepted: list[Accepted], batch_id: str | None) -> UploadAccepted:
+    return upload_accepted([document_job(each.document, unchanged=not each.created) for each in accepted], batch_id)
 
 
 def _length(file: UploadFile) -> int:

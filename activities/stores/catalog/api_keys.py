@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from activities.errors import InvalidName, NotFound, UnknownRole
 from activities.phrases import Phrase
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import ApiKey, Principal
 from activities.stores.catalog.roles import ROLES, role_named
 from activities.stores.catalog.tables import ApiKeyRow, now
@@ -27,6 +27,7 @@ def hash_key(key: str) -> str:
 MAX_SUBJECT = 200
 
 
+@repeats_conflicts
 class ApiKeys:
     """API keys in the catalogue."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 
 from activities.errors import InvalidRequest, NotFound
 from activities.phrases import Phrase
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import AuditEvent
 from activities.stores.catalog.tables import AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow
 
@@ -18,6 +18,7 @@ from activities.stores.catalog.tables import AuditRow, ConversationRow, Knowledg
 PAGE = 1000
 
 
+@repeats_conflicts
 class AuditTrail:
     """The audit events of the catalogue: they can be read and appended, never changed."""
 

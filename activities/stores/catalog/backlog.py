@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, func, select
 
 from activities.contracts.stages import ACTIVE, PENDING
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import PendingDocuments
 from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, now
 
@@ -15,6 +15,7 @@ from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, 
 RATE_WINDOW = timedelta(minutes=1)
 
 
+@repeats_conflicts
 class Backlog:
     """Counts of documents that are not searchable yet."""
 

@@ -12,9 +12,9 @@ from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.intake import document_to_ingest, queued_versions, undispatched_batches
-from activities.stores.catalog.records import Batch, Tally
+from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions, undispatched_batches
+from activities.stores.catalog.records import Batch, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
 #: Time window over which a batch's speed is measured.
@@ -24,6 +24,7 @@ RATE_WINDOW = timedelta(seconds=60)
 MAX_SKIPPED = 100
 
 
+@repeats_conflicts
 class Batches:
     """Batches in the catalogue."""
 
@@ -47,7 +48,7 @@ class Batches:
         content is being removed (see ``content_locks``).
         """
         async with self._engine.write() as session:
-            knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id)
+            knowledge_base = await session.get(KnowledgeBaseRow, knowledge_base_id, with_for_update={"read": True})
             if knowledge_base is None or knowledge_base.deleted_at is not None:
                 raise NotFound(kind="knowledge base", id=knowledge_base_id)
             if archive_sha256 is not None:
@@ -55,18 +56,10 @@ class Batches:
                 if content is not None and content.removing_by is not None:
                     raise ContentBeingRemoved()
                 session.add_all([] if content else [ContentRow(sha256=archive_sha256)])
-            row = BatchRow(
-                knowledge_base_id=knowledge_base_id,
-                name=name,
-                parallelism=parallelism,
-                actor=actor,
-                closed=closed,
-                archive_sha256=archive_sha256,
-                tags=tags,
-            )
+            batch = NewBatch(name=name, parallelism=parallelism, archive_sha256=archive_sha256, tags=tags)
+            row = new_batch(session, knowledge_base_id, batch, actor, closed=closed)
             session.add(row)
             await session.flush()
-            session.audit(actor, "batch.create", knowledge_base_id, row.id, name=name)
         return _record(row)
 
     async def get(self, id: str) -> Batch:

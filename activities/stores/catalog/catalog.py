@@ -23,8 +23,8 @@ from activities.stores.catalog.search_scope import SearchScope
 class Catalog:
     """The catalogue, one attribute per subject. All methods raise CatalogUnavailable while the database is down."""
 
-    def __init__(self, url: str, *, checkpoints: bool = True) -> None:
-        self._engine = Engine(url, checkpoints=checkpoints)
+    def __init__(self, url: str, *, checkpoints: bool = True, connections: int = 15) -> None:
+        self._engine = Engine(url, checkpoints=checkpoints, connections=connections)
         self.knowledge_bases = KnowledgeBases(self._engine)
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)

@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from activities.contracts.stages import ACTIVE
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, VersionRow
 
 
+@repeats_conflicts
 class ContentLocks:
     """Locks on contents, identified by SHA-256."""
 

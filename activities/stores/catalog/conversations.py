@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import InvalidRequest, NotFound
 from activities.phrases import Phrase
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.questions import question_record
 from activities.stores.catalog.records import Conversation, Question
 from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, QuestionRow, now
@@ -30,6 +30,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9a-f]{32})")
 
 
+@repeats_conflicts
 class Conversations:
     """Conversations in the catalogue; every method only finds those of the given owner."""
 

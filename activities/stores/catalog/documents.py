@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.ingest import Published, PublishInput
 from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import HoldfastError, NotFound, Reason, StillInUse
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine, Transaction
+from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import Intake
-from activities.stores.catalog.mapping import document_record, indexed_in, latest, set_tags
+from activities.stores.catalog.mapping import document_record, indexed_in, latest, lock_latest, set_tags
 from activities.stores.catalog.records import (
     Accepted,
     Document,
@@ -29,6 +30,7 @@ from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, Kno
 STILL_STOPPING = timedelta(minutes=10)
 
 
+@repeats_conflicts
 class Documents:
     """Documents in the catalogue."""
 
@@ -206,7 +208,8 @@ class Documents:
         """Records the progress of runs; versions that are finished, paused or updated later stay unchanged."""
         async with self._engine.write() as session:
             connection = await session.connection()
-            await connection.execute(transitions.NOTE, [transitions.noted(note) for note in notes])
+            ordered = sorted(notes, key=lambda note: (note.document_id, note.version))  # as all writers, for the locks
+            await connection.execute(transitions.NOTE, [transitions.noted(note) for note in ordered])
 
     async def record_pause(self, document_id: str, version: int, *, paused: bool) -> None:
         """Records that the run of a pending version was paused or resumed."""
@@ -226,23 +229,18 @@ class Documents:
     async def delete(self, document_id: str, actor: str) -> Document:
         """Marks a document as deleted, which excludes it from search immediately. Raises NotFound."""
         async with self._engine.write() as session:
-            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
-            if pair is None:
-                raise NotFound(kind="document", id=document_id)
-            document: DocumentRow = pair[0]
+            document, version = await _locked(session, document_id)
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
             session.audit(actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
-        return document_record(document, pair[1])
+        return document_record(document, version)
 
     async def tag(self, document_id: str, tags: Sequence[str], actor: str) -> Document:
         """Replaces a document's tags; ``tags`` are normalized by ``clean_tags``. Raises NotFound."""
         async with self._engine.write() as session:
-            pair = (await session.execute(latest().where(DocumentRow.id == document_id))).first()
-            if pair is None:
-                raise NotFound(kind="document", id=document_id)
-            set_tags(pair[0], tags)
-            session.audit(actor, "document.tag", pair[0].knowledge_base_id, document_id, tags=list(tags))
-        return document_record(pair[0], pair[1])
+            document, version = await _locked(session, document_id)
+            set_tags(document, tags)
+            session.audit(actor, "document.tag", document.knowledge_base_id, document_id, tags=list(tags))
+        return document_record(document, version)
 
     async def require_deleted(self, document_id: str) -> None:
         """Raises StillInUse for a document that is not deleted; what does not exist may be purged."""
@@ -281,10 +279,17 @@ class Documents:
     async def remove(self, document_id: str) -> None:
         """Removes the rows of a deleted document and its versions; the audit trail keeps its events."""
         async with self._engine.write() as session:
-            document = await session.get(DocumentRow, document_id)
+            document = await session.get(DocumentRow, document_id, with_for_update=True)
             if document is not None and document.deleted_at is not None:
                 await session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
                 await session.delete(document)
+
+
+async def _locked(session: AsyncSession, document_id: str) -> tuple[DocumentRow, VersionRow]:
+    """A locked document with its latest version. Raises NotFound."""
+    for pair in await lock_latest(session, DocumentRow.id == document_id):
+        return pair
+    raise NotFound(kind="document", id=document_id)
 
 
 async def _index(transaction: Transaction, document: DocumentRow, input: PublishInput) -> None:

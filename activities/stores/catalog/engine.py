@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import functools
+import inspect
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -25,8 +31,51 @@ SQLITE_CHECKPOINT_PAGES = 1000
 #: authentication, missing database, and tables of another version, while `holdfast migrate` has yet to run.
 DOWN = ("08", "53", "57P", "28", "3D", "42P01", "42703")
 
+#: Connections to PostgreSQL that stay open when idle, and the time that a new one may take, in seconds.
+KEPT_CONNECTIONS = 5
+CONNECT_SECONDS = 10
+
+#: PostgreSQL errors that end a transaction in favour of a concurrent one: serialization failure and deadlock.
+CONFLICTS = ("40001", "40P01")
+
+#: Attempts at a transaction that conflicts with concurrent ones, and the longest wait before the second, in seconds;
+#: it doubles with every attempt.
+ATTEMPTS = 5
+CONFLICT_SECONDS = 0.05
 
 Session = TypeVar("Session", bound=AsyncSession)
+Subject = TypeVar("Subject")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TransactionConflict(CatalogUnavailable):
+    """PostgreSQL ended the transaction in favour of a concurrent one, at every attempt."""
+
+
+def repeats_conflicts(subject: type[Subject]) -> type[Subject]:
+    """Class decorator: a public method whose transaction conflicts with a concurrent one is called again.
+
+    A conflict is a deadlock, a serialization failure, or a row that the other transaction created first. The methods
+    change nothing but the database, in one transaction, so that a call that failed has changed nothing.
+    """
+    for name, method in vars(subject).items():
+        if inspect.iscoroutinefunction(method) and not name.startswith("_"):
+            setattr(subject, name, _repeated(method))
+    return subject
+
+
+def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    @functools.wraps(method)
+    async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                return await method(*args, **kwargs)
+            except (TransactionConflict, IntegrityError):
+                await asyncio.sleep(random.uniform(0, CONFLICT_SECONDS * 2**attempt))  # noqa: S311 - no secret
+        return await method(*args, **kwargs)
+
+    return repeated
 
 
 class Transaction(AsyncSession):
@@ -50,11 +99,25 @@ class Transaction(AsyncSession):
 class Engine:
     """Short transactions on the catalogue: ``read()`` is consistent, ``write()`` commits or rolls back as a whole."""
 
-    def __init__(self, url: str, *, checkpoints: bool = True) -> None:
-        """``checkpoints`` False keeps SQLite checkpoints out of commits; another process then makes them."""
-        self._engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-        if self._engine.dialect.name == "sqlite":
+    def __init__(self, url: str, *, checkpoints: bool = True, connections: int = 15) -> None:
+        """Connects on first use.
+
+        ``checkpoints`` False keeps SQLite checkpoints out of commits; another process then makes them. ``connections``
+        is the maximum number of connections to PostgreSQL.
+        """
+        if make_url(url).get_backend_name() == "sqlite":
+            self._engine: AsyncEngine = create_async_engine(url)
             _prepare_sqlite(self._engine, checkpoints)
+            return
+        kept = min(KEPT_CONNECTIONS, connections)
+        name = f"holdfast {socket.gethostname()} {os.getpid()}"  # which process holds a lock, in pg_stat_activity
+        self._engine = create_async_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=kept,
+            max_overflow=connections - kept,
+            connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": name}},
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -66,7 +129,8 @@ class Engine:
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that is committed at the end, and rolled back by any exception.
 
-        Raises SQLAlchemy's IntegrityError when concurrent writers conflict; the caller handles it.
+        Raises TransactionConflict or SQLAlchemy's IntegrityError when concurrent writers conflict; the first is always
+        worth another attempt, and so is the second where it does not mean something to the caller.
         """
         async with self._session(Transaction, read_only=False) as transaction:
             yield transaction
@@ -80,12 +144,16 @@ class Engine:
                 yield session
         except IntegrityError:
             raise
-        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as exc:
-            raise CatalogUnavailable(detail=first_line(getattr(exc, "orig", None) or exc)) from exc
         except DBAPIError as exc:
-            if exc.connection_invalidated or _sqlstate(exc).startswith(DOWN):
-                raise CatalogUnavailable(detail=first_line(getattr(exc, "orig", None) or exc)) from exc
+            detail = first_line(exc.orig or exc)
+            if _sqlstate(exc) in CONFLICTS:
+                raise TransactionConflict(detail=detail) from exc
+            down = isinstance(exc, (OperationalError, InterfaceError)) or _sqlstate(exc).startswith(DOWN)
+            if down or exc.connection_invalidated:
+                raise CatalogUnavailable(detail=detail) from exc
             raise
+        except (PoolTimeoutError, OSError) as exc:
+            raise CatalogUnavailable(detail=first_line(exc)) from exc
 
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds."""
@@ -110,6 +178,7 @@ def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # ``begin`` below emits BEGIN instead of the driver
+        connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII only
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
@@ -125,3 +194,7 @@ def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
     def begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value

@@ -6,21 +6,22 @@ it is durable, and after any crash the dispatcher finds the row and starts the r
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, Update, and_, delete, func, select, tuple_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import PENDING
-from activities.errors import ContentBeingRemoved, HoldfastError, NotFound
+from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine, Transaction
-from activities.stores.catalog.mapping import document_record, latest, set_tags
-from activities.stores.catalog.records import Accepted, Overdue, Upload
+from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
+from activities.stores.catalog.mapping import document_record, lock_latest, set_tags
+from activities.stores.catalog.records import Accepted, Answered, NewBatch, Overdue, Upload, UploadRequest
 from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
@@ -33,10 +34,8 @@ from activities.stores.catalog.tables import (
 )
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
-#: Attempts at a transaction that conflicts with another writer of the same names (PostgreSQL only).
-TRIES = 4
 
-
+@repeats_conflicts
 class Intake:
     """Uploads from their acceptance until they have a run, and idempotency keys."""
 
@@ -44,21 +43,31 @@ class Intake:
         self._engine = engine
 
     async def accept(self, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
-        """Accepts each upload as the next version of the document of its name; all in one transaction.
+        """Accepts each upload by itself, like ``accept_requests``; all in one transaction."""
+        requests = [
+            UploadRequest(
+                knowledge_base_id=upload.knowledge_base_id,
+                actor=upload.actor,
+                uploads=[upload],
+                respond=lambda accepted, _batch_id: accepted[0],
+            )
+            for upload in uploads
+        ]
+        results = await self.accept_requests(requests)
+        return [result.answer if isinstance(result, Answered) else result for result in results]
 
-        Content equal to that of the latest version makes no new version, unless that version failed or was canceled. A
-        pending older version is superseded. The result has one entry per upload, in order; for a rejected upload it is
-        the error: NotFound (the knowledge base does not exist) or ContentBeingRemoved (for some seconds after the last
-        document with this content was deleted). The other uploads are accepted nevertheless.
+    async def accept_requests(self, requests: Sequence[UploadRequest]) -> list[Answered | HoldfastError]:
+        """Accepts each request as a whole, or not at all; all in one transaction.
+
+        An upload becomes the next version of the document of its name. Content equal to that of the latest version
+        makes no new version, unless that version failed or was canceled. A pending older version is superseded.
+
+        The result has one entry per request, in order; for a rejected request it is the error: NotFound (the knowledge
+        base or the open batch does not exist), WrongState (the batch is closed), KeyReused (another request had the
+        key), or ContentBeingRemoved (for some seconds after the last document with this content was deleted).
         """
-        for _ in range(TRIES - 1):
-            try:
-                async with self._engine.write() as session:
-                    return await _accept(session, uploads)
-            except IntegrityError:
-                continue  # another writer created the same name or content concurrently; the next attempt finds it
         async with self._engine.write() as session:
-            return await _accept(session, uploads)
+            return await _accept(session, requests)
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
@@ -138,20 +147,6 @@ class Intake:
         async with self._engine.read() as session:
             return {row[0]: row[1] for row in await session.execute(query)}
 
-    async def answer_of(self, actor: str, key: str) -> tuple[str, dict[str, object]] | None:
-        """The request fingerprint and answer stored for this Idempotency-Key; None if there is none."""
-        async with self._engine.read() as session:
-            row = await session.get(IdempotencyRow, (actor, key))
-        return (row.fingerprint, row.answer) if row else None
-
-    async def keep_answer(self, actor: str, key: str, fingerprint: str, answer: dict[str, object]) -> None:
-        """Stores an answer for retries of its request."""
-        try:
-            async with self._engine.write() as session:
-                session.add(IdempotencyRow(actor=actor, key=key, fingerprint=fingerprint, answer=answer))
-        except IntegrityError:
-            return  # a concurrent duplicate of the request stored the same answer
-
     async def forget_answers(self, before: datetime) -> None:
         """Deletes the idempotency keys created before ``before``."""
         async with self._engine.write() as session:
@@ -199,40 +194,151 @@ def document_to_ingest(
     )
 
 
-async def _accept(session: Transaction, uploads: Sequence[Upload]) -> list[Accepted | HoldfastError]:
-    """Accepts uploads with one query per table, so that fifty uploads cost hardly more than one."""
-    contents = await _contents(session, {upload.sha256 for upload in uploads})
-    alive = await _alive(session, {upload.knowledge_base_id for upload in uploads})
-    known = await _known(session, uploads)
-    documents: list[DocumentRow] = []
-    versions: list[VersionRow] = []
-    answers: list[Accepted | HoldfastError] = []
-    for upload in uploads:
-        if upload.knowledge_base_id not in alive:
-            answers.append(NotFound(kind="knowledge base", id=upload.knowledge_base_id))
+async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> list[Answered | HoldfastError]:
+    """Accepts requests with one query per table, so that fifty uploads cost hardly more than one."""
+    keys = await _keys(session, requests)
+    alive = await _alive(session, {request.knowledge_base_id for request in requests})
+    batches = await _open_batches(session, {request.open_batch for request in requests if request.open_batch})
+    uploads = [upload for request in requests for upload in request.uploads]
+    archives = {request.new_batch.archive_sha256 for request in requests if request.new_batch is not None}
+    contents = await _contents(session, {upload.sha256 for upload in uploads} | {each for each in archives if each})
+    intake = _Acceptance(session, await _known(session, uploads))
+    results: list[Answered | HoldfastError] = []
+    for request in requests:
+        row = None
+        if request.key is not None:
+            row = keys[request.key.actor, request.key.key]
+            if row.answer:
+                same = row.fingerprint == request.key.fingerprint
+                results.append(Answered(answer=row.answer, repeated=True) if same else KeyReused())
+                continue
+        refusal = _refusal(request, alive, batches, contents)
+        if refusal is not None:
+            results.append(refusal)
             continue
-        if contents[upload.sha256].removing_by is not None:
-            answers.append(ContentBeingRemoved())
-            continue
+        answered = intake.accept(request)
+        results.append(answered)
+        if row is not None and request.key is not None:
+            row.fingerprint, row.answer = request.key.fingerprint, msgspec.to_builtins(answered.answer)
+    for row in keys.values():
+        if not row.answer:  # its request was refused, and may be repeated with the same key
+            await session.delete(row)
+    await intake.flush()
+    return results
+
+
+class _Acceptance:
+    """The rows that accepted requests make."""
+
+    def __init__(self, session: Transaction, known: dict[tuple[str, str], tuple[DocumentRow, VersionRow]]) -> None:
+        """``known`` are the locked documents of the uploads' names."""
+        self._session, self._known = session, known
+        self._batches: list[BatchRow] = []
+        self._documents: list[DocumentRow] = []
+        self._versions: list[VersionRow] = []
+
+    def accept(self, request: UploadRequest) -> Answered:
+        """Accepts all uploads of a request; a new batch is made if it has an archive or a new version."""
+        batch_id = request.open_batch
+        if request.new_batch is not None and (
+            request.new_batch.archive_sha256 or not all(map(self._is_unchanged, request.uploads))
+        ):
+            batch = new_batch(self._session, request.knowledge_base_id, request.new_batch, request.actor)
+            self._batches.append(batch)
+            batch_id = batch.id
+        accepted = [self._upload(upload, upload.batch_id or batch_id) for upload in request.uploads]
+        return Answered(
+            answer=request.respond(accepted, batch_id),
+            created=sum(each.created for each in accepted),
+            batch_id=batch_id,
+        )
+
+    async def flush(self) -> None:
+        """Inserts the rows, each after those that it refers to."""
+        for rows in (self._batches, self._documents, self._versions):
+            self._session.add_all(rows)
+            await self._session.flush()
+
+    def _is_unchanged(self, upload: Upload) -> bool:
+        pair = self._known.get((upload.knowledge_base_id, upload.name))
+        return pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled")
+
+    def _upload(self, upload: Upload, batch_id: str | None) -> Accepted:
         key = (upload.knowledge_base_id, upload.name)
-        pair = known.get(key)
-        if pair is not None and pair[1].sha256 == upload.sha256 and pair[1].state not in ("failed", "canceled"):
-            if upload.tags is not None:
-                set_tags(pair[0], upload.tags)
-            answers.append(Accepted(document=document_record(*pair), created=False))
-            continue
-        pair = known[key] = _next_version(upload, pair)
+        unchanged = self._is_unchanged(upload)
+        pair = self._known[key] if unchanged else _next_version(upload, batch_id, self._known.get(key))
         if upload.tags is not None:
             set_tags(pair[0], upload.tags)
-        documents += [pair[0]] if pair[0].latest_version == 1 else []
-        versions.append(pair[1])
-        _note(session, upload, pair[1])
-        answers.append(Accepted(document=document_record(*pair), created=True))
-    session.add_all(documents)
-    await session.flush()  # before the versions that refer to them
-    session.add_all(versions)
+        if not unchanged:
+            self._documents += [pair[0]] if pair[0].latest_version == 1 else []
+            self._versions.append(pair[1])
+            self._known[key] = pair
+            _note(self._session, upload, pair[1])
+        return Accepted(document=document_record(*pair), created=not unchanged)
+
+
+def _refusal(
+    request: UploadRequest, alive: set[str], batches: dict[str, BatchRow], contents: dict[str, ContentRow]
+) -> HoldfastError | None:
+    """Why a request cannot be accepted; None if it can."""
+    if request.knowledge_base_id not in alive:
+        return NotFound(kind="knowledge base", id=request.knowledge_base_id)
+    if request.open_batch is not None:
+        batch = batches.get(request.open_batch)
+        if batch is None:
+            return NotFound(kind="batch", id=request.open_batch)
+        if batch.closed:
+            return WrongState(state=batch.state)
+    hashes = [upload.sha256 for upload in request.uploads]
+    hashes += [request.new_batch.archive_sha256] if request.new_batch and request.new_batch.archive_sha256 else []
+    if any(contents[sha256].removing_by is not None for sha256 in hashes):
+        return ContentBeingRemoved()
+    return None
+
+
+def new_batch(
+    session: Transaction, knowledge_base_id: str, batch: NewBatch, actor: str, *, closed: bool = True
+) -> BatchRow:
+    """The row of a new batch, and its audit event; the caller adds the row."""
+    row = BatchRow(
+        id=new_id(),
+        knowledge_base_id=knowledge_base_id,
+        name=batch.name,
+        parallelism=batch.parallelism,
+        actor=actor,
+        closed=closed,
+        archive_sha256=batch.archive_sha256,
+        tags=batch.tags,
+    )
+    session.audit(actor, "batch.create", knowledge_base_id, row.id, name=batch.name)
+    return row
+
+
+async def _keys(session: Transaction, requests: Sequence[UploadRequest]) -> dict[tuple[str, str], IdempotencyRow]:
+    """The rows of the requests' idempotency keys; those that are new have no answer yet.
+
+    They are inserted before anything else: a concurrent request with the same key waits here for the other's end, then
+    fails with an IntegrityError, and finds its answer at the next attempt.
+    """
+    keys = {(request.key.actor, request.key.key): request.key for request in requests if request.key is not None}
+    if not keys:
+        return {}
+    query = select(IdempotencyRow).where(tuple_(IdempotencyRow.actor, IdempotencyRow.key).in_(sorted(keys)))
+    rows = {(row.actor, row.key): row for row in await session.scalars(query)}
+    for name in sorted(keys.keys() - rows.keys()):
+        actor, key = name
+        rows[name] = IdempotencyRow(actor=actor, key=key, fingerprint=keys[name].fingerprint, answer={})
+        session.add(rows[name])
     await session.flush()
-    return answers
+    return rows
+
+
+async def _open_batches(session: AsyncSession, ids: set[str]) -> dict[str, BatchRow]:
+    """The batches among ``ids`` that exist; none is closed before the end of the transaction."""
+    if not ids:
+        return {}
+    query = select(BatchRow).where(BatchRow.id.in_(ids)).order_by(BatchRow.id).with_for_update(read=True)
+    return {row.id: row for row in await session.scalars(query)}
 
 
 async def _contents(session: Transaction, hashes: set[str]) -> dict[str, ContentRow]:
@@ -246,31 +352,28 @@ async def _contents(session: Transaction, hashes: set[str]) -> dict[str, Content
 
 
 async def _alive(session: AsyncSession, ids: set[str]) -> set[str]:
+    """The knowledge bases among ``ids`` that are not deleted, nor will be before the end of the transaction."""
     query = select(KnowledgeBaseRow.id).where(KnowledgeBaseRow.id.in_(ids), KnowledgeBaseRow.deleted_at.is_(None))
-    return set(await session.scalars(query))
+    return set(await session.scalars(query.order_by(KnowledgeBaseRow.id).with_for_update(read=True)))
 
 
 async def _known(
     session: AsyncSession, uploads: Sequence[Upload]
 ) -> dict[tuple[str, str], tuple[DocumentRow, VersionRow]]:
-    """The locked documents of the uploads' names, each with its latest version.
-
-    The versions are read after the documents are locked: in one statement, PostgreSQL would drop a document whose
-    latest version changed while its lock was waited for.
-    """
-    names = sorted({(upload.knowledge_base_id, upload.name) for upload in uploads})
-    locked = (
-        select(DocumentRow)
-        .where(tuple_(DocumentRow.knowledge_base_id, DocumentRow.name).in_(names), DocumentRow.deleted_at.is_(None))
-        .order_by(DocumentRow.id)
-        .with_for_update()
-    )
-    ids = [document.id for document in await session.scalars(locked)]
-    pairs = await session.execute(latest().where(DocumentRow.id.in_(ids)))
+    """The locked documents of the uploads' names, each with its latest version."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for upload in uploads:
+        names[upload.knowledge_base_id].add(upload.name)
+    pairs = []
+    for knowledge_base_id in sorted(names):
+        named = DocumentRow.name.in_(names[knowledge_base_id])
+        pairs += await lock_latest(session, DocumentRow.knowledge_base_id == knowledge_base_id, named)
     return {(document.knowledge_base_id, document.name): (document, version) for document, version in pairs}
 
 
-def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -> tuple[DocumentRow, VersionRow]:
+def _next_version(
+    upload: Upload, batch_id: str | None, pair: tuple[DocumentRow, VersionRow] | None
+) -> tuple[DocumentRow, VersionRow]:
     moment = now()
     supersedes = None
     if pair is None:
@@ -288,7 +391,7 @@ def _next_version(upload: Upload, pair: tuple[DocumentRow, VersionRow] | None) -
         document.latest_version += 1
         if transitions.supersede(older):
             supersedes = older.version
-    return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment)
+    return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment, batch_id)
 
 
 def _note(session: Transaction, upload: Upload, version: VersionRow) -> None:

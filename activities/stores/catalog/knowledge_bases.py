@@ -12,11 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
 from activities.errors import NameTaken, NotFound, StillInUse
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Generation, KnowledgeBase
 from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow, new_id, now
 
 
+@repeats_conflicts
 class KnowledgeBases:
     """Knowledge bases and index generations in the catalogue."""
 
@@ -74,7 +75,7 @@ class KnowledgeBases:
         given fields of the answer settings. Raises NotFound.
         """
         async with self._engine.write() as session:
-            row = await _live_row(session, name)
+            row = await _live_row(session, name, lock=True)
             for field, value in changes.items():
                 setattr(row, field, value)
             if answers:
@@ -89,7 +90,7 @@ class KnowledgeBases:
         Rows, blobs and collections are purged by the deletion workflow.
         """
         async with self._engine.write() as session:
-            row = await _live_row(session, name)
+            row = await _live_row(session, name, lock=True)
             row.deleted_at, row.deleted_by = now(), actor
             await session.execute(
                 update(DocumentRow)
@@ -172,10 +173,9 @@ class KnowledgeBases:
         return generation_record(row)
 
 
-async def _live_row(session: AsyncSession, name: str) -> KnowledgeBaseRow:
-    row = await session.scalar(
-        select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == name, KnowledgeBaseRow.deleted_at.is_(None))
-    )
+async def _live_row(session: AsyncSession, name: str, *, lock: bool = False) -> KnowledgeBaseRow:
+    query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.name == name, KnowledgeBaseRow.deleted_at.is_(None))
+    row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound(kind="knowledge base", id=name)
     return row

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from activities.contracts.stages import DocumentState
@@ -25,6 +26,18 @@ def latest() -> Select[DocumentRow, VersionRow]:
         .where(DocumentRow.deleted_at.is_(None))
         .options(selectinload(DocumentRow.tags))
     )
+
+
+async def lock_latest(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[tuple[DocumentRow, VersionRow]]:
+    """Locks documents that are not deleted, in the order of their ids; each with its latest version.
+
+    The versions are read after the documents are locked: in one statement, PostgreSQL would drop a document whose
+    latest version changed while its lock was waited for.
+    """
+    documents = select(DocumentRow).where(DocumentRow.deleted_at.is_(None), *conditions).order_by(DocumentRow.id)
+    ids = [document.id for document in await session.scalars(documents.with_for_update())]
+    rows = await session.execute(latest().where(DocumentRow.id.in_(ids))) if ids else ()
+    return [(document, version) for document, version in rows]
 
 
 def indexed_in(generation: int | None) -> ColumnElement[bool]:

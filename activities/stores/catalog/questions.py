@@ -10,7 +10,7 @@ from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating,
 from activities.contracts.questions import RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
 from activities.errors import Interrupted, NotFound, Reason
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
 
@@ -18,6 +18,7 @@ from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_i
 TITLE_CHARACTERS = 80
 
 
+@repeats_conflicts
 class Questions:
     """Questions in the catalogue."""
 

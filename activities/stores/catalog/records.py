@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +99,51 @@ class Upload(Record, frozen=True):
     actor: str
     batch_id: str | None = None
     tags: list[str] | None = None
+
+
+class NewBatch(Record, frozen=True):
+    """A closed batch that an upload makes: of its files, or of those in its archive, which get ``tags``."""
+
+    name: str
+    parallelism: int
+    archive_sha256: str | None = None
+    tags: list[str] | None = None
+
+
+class IdempotencyKey(Record, frozen=True):
+    """A key that a client gives a request and its repetitions; another request has another ``fingerprint``."""
+
+    actor: str
+    key: str
+    fingerprint: str
+
+
+class UploadRequest(Record, frozen=True):
+    """Uploads that are accepted together or not at all, as files of an open batch, of a new one, or of none.
+
+    ``respond`` makes the answer from what was accepted and the id of the batch. A repetition of a request with ``key``
+    gets the first answer.
+    """
+
+    knowledge_base_id: str
+    actor: str
+    uploads: list[Upload]
+    respond: Callable[[list[Accepted], str | None], object]
+    open_batch: str | None = None
+    new_batch: NewBatch | None = None
+    key: IdempotencyKey | None = None
+
+
+class Answered(Record, frozen=True):
+    """The answer to an upload request: as ``respond`` made it or, ``repeated``, as it is stored for the key.
+
+    ``batch_id`` is the batch of ``created`` new versions or of an archive.
+    """
+
+    answer: Any
+    repeated: bool = False
+    created: int = 0
+    batch_id: str | None = None
 
 
 class RunProgress(Record, frozen=True):

@@ -10,10 +10,11 @@ from sqlalchemy import Select, select
 from activities.contracts.names import clean_tags
 from activities.contracts.search import SearchFilter, TimeRange
 from activities.errors import NotFound
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.tables import DocumentRow, TagRow, VersionRow
 
 
+@repeats_conflicts
 class SearchScope:
     """Read-only queries for the documents of a search."""
 

@@ -101,7 +101,9 @@ _WITHOUT_A_RUN: dict[str, Any] = {
 # --- on a row whose document is locked ----------------------------------------------------------------
 
 
-def accept(upload: Upload, document_id: str, version: int, supersedes: int | None, at: datetime) -> VersionRow:
+def accept(
+    upload: Upload, document_id: str, version: int, supersedes: int | None, at: datetime, batch_id: str | None
+) -> VersionRow:
     """The new row of an accepted upload."""
     return VersionRow(
         document_id=document_id,
@@ -110,7 +112,7 @@ def accept(upload: Upload, document_id: str, version: int, supersedes: int | Non
         sha256=upload.sha256,
         bytes=upload.bytes,
         actor=upload.actor,
-        batch_id=upload.batch_id,
+        batch_id=batch_id,
         supersedes=supersedes,
         stage="",
         done=0,

@@ -64,6 +64,21 @@ def test_text_of_signs_only_is_no_text(tmp_path: Path) -> None:
         parsed(tmp_path, "---\n***\n", "a.txt")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b'{"note": "one \\u0000two"}'),
+        ("a.jsonl", b'{"note": "one \\u0000two"}\n{"note": "one two"}\n'),
+        ("a.ipynb", b'{"cells": [{"cell_type": "markdown", "source": ["one \\u0000two"]}], "nbformat": 4}'),
+    ],
+)
+def test_no_text_has_a_nul(tmp_path: Path, name: str, content: bytes) -> None:
+    """Formats can write it as an escape, and PostgreSQL cannot store it."""
+    texts = [element.text for element in parsed(tmp_path, content, name).elements]
+    assert any("one two" in text for text in texts)
+    assert not any("\0" in text for text in texts)
+
+
 # --- the activity ----------------------------------------------------------------------------------
 
 

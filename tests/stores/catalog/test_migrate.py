@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -96,6 +98,22 @@ async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Cata
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)
     assert await sql(settings, "SELECT * FROM indexed_versions") == []
+
+
+async def test_migrations_at_once_wait_for_each_other(settings: Settings) -> None:
+    """Each succeeds, as from the start of several pods; the tables are made once."""
+    await asyncio.to_thread(command.downgrade, alembic_config(settings.catalog_url), "base")
+    environ = os.environ | {"HOLDFAST_DATA": settings.data, "HOLDFAST_CATALOG_URL": settings.catalog_url}
+    started = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "api.cli", "migrate", env=environ, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    printed = await asyncio.gather(*(process.communicate() for process in started))
+    assert [process.returncode for process in started] == [0, 0, 0], printed
+    assert len(await sql(settings, "SELECT * FROM alembic_version")) == 1
 
 
 def test_the_migrations_can_be_printed_for_postgresql() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,22 +12,11 @@ from activities.contracts.documents import Chunking
 from activities.contracts.ingest import PublishInput
 from activities.contracts.search import SearchFilter
 from activities.errors import InvalidRequest, NotFound
-from activities.settings import load
+from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.engine import Engine
-from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase, PendingDocuments, RunProgress
 from activities.stores.catalog.tables import VersionRow
-
-
-@pytest.fixture
-async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
-    """An empty catalogue."""
-    settings = load({"HOLDFAST_DATA": str(tmp_path)})
-    await upgrade(settings)
-    catalog = Catalog(settings.catalog_url)
-    yield catalog
-    await catalog.close()
+from tests.stores.catalog.conftest import sql
 
 
 @pytest.fixture
@@ -76,6 +63,14 @@ async def test_names_are_matched_by_a_pattern(
     assert {ids[id] for id in found} == names
 
 
+@pytest.mark.parametrize("pattern", ["über*", "ÜBER DIE*", "über die größe.pdf", "ДОГОВОР*"])
+async def test_names_match_in_any_case_of_any_script(catalog: Catalog, kb: KnowledgeBase, pattern: str) -> None:
+    """On both databases; an accent makes another letter."""
+    names = {await live(catalog, kb, name): name for name in ("ÜBER die Größe.PDF", "Договор 7.md", "uber.pdf")}
+    found = [names[id] for id in await catalog.search_scope.matching(kb.id, filter=SearchFilter(name=pattern))]
+    assert found == ["Договор 7.md" if "Д" in pattern else "ÜBER die Größe.PDF"]
+
+
 async def test_only_live_documents_of_the_knowledge_base_match(catalog: Catalog, kb: KnowledgeBase) -> None:
     """No unpublished, deleted or foreign one; naming documents narrows the set further."""
     other = await catalog.knowledge_bases.create("other", "", "", Chunking(), "ann")
@@ -100,14 +95,11 @@ async def test_tags_must_all_be_there(catalog: Catalog, kb: KnowledgeBase) -> No
     assert await catalog.search_scope.matching(kb.id, filter=SearchFilter(tags=["hr"])) == [two]
 
 
-async def test_dates_are_those_of_the_live_version(catalog: Catalog, kb: KnowledgeBase, tmp_path: Path) -> None:
+async def test_dates_are_those_of_the_live_version(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
     """From a time, up to a time; a day as the end is included; time zones are respected."""
     id = await live(catalog, kb, "a.md")
-    engine = Engine(load({"HOLDFAST_DATA": str(tmp_path)}).catalog_url)
-    async with engine.write() as session:
-        moment = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
-        await session.execute(update(VersionRow).where(VersionRow.document_id == id).values(created_at=moment))
-    await engine.close()
+    moment = datetime(2026, 11, 30, 12, 30, tzinfo=UTC)
+    await sql(settings, update(VersionRow).where(VersionRow.document_id == id).values(created_at=moment))
     await catalog.documents.accept(kb.id, "a.md", "2" * 64, 7, "ann")  # a later version that is not live
 
     async def matches(**moments: str) -> bool:

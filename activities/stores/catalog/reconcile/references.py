@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from activities.contracts.stages import ACTIVE, PENDING
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.knowledge_bases import generation_record
 from activities.stores.catalog.mapping import indexed_in
 from activities.stores.catalog.records import Generation, LiveFiles, LiveVersion
@@ -28,6 +28,7 @@ from activities.stores.catalog.tables import (
 PAGE = 1000
 
 
+@repeats_conflicts
 class References:
     """What other stores must hold because the catalogue refers to it."""
 

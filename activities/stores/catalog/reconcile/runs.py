@@ -14,7 +14,7 @@ from activities.contracts.batches import BatchToIngest
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import document_to_ingest, queued_versions
 from activities.stores.catalog.records import (
     DeletedDocument,
@@ -36,6 +36,7 @@ from activities.stores.catalog.tables import (
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
+@repeats_conflicts
 class StalledRuns:
     """Work that may have lost its run; ``before`` excludes rows that changed later."""
 
