@@ -114,7 +114,7 @@ class RunRepairActivities:
         while page := await self._stalled.versions(after, PAGE, older_than(input.grace_seconds)):
             for done, (version, run) in enumerate(await self._with_runs(page)):
                 report(done, len(page))
-                if _has_run(version, run):
+                if has_run(version, run):
                     continue
                 if await self._stalled.return_to_queue(version, change=input.repair):
                     discrepancies.add(
@@ -255,7 +255,7 @@ def _dispatched_before(input: ScanInput) -> datetime:
     return older_than(min(input.grace_seconds, DISPATCH_SECONDS))
 
 
-def _has_run(version: PendingVersion, run: WorkflowExecutionDescription | None) -> bool:
+def has_run(version: PendingVersion, run: WorkflowExecutionDescription | None) -> bool:
     """Whether a pending version has its run, or its batch is still to start one.
 
     A run that ended after the version was queued was the one that it should have had.

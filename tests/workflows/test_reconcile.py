@@ -396,7 +396,7 @@ async def test_rows_whose_blobs_are_lost_are_made_from_the_original(
     assert (finding.count, finding.mended, finding.failed) == (2, 1, 1)
 
     async def whole() -> bool:
-        return await stores.milvus.count(collection, saved["id"], 1) == saved["chunks"]
+        return bool(await stores.milvus.count(collection, saved["id"], 1) == saved["chunks"])
 
     await assert_eventually(whole)
     assert (await finished(api, saved["id"]))["state"] == "ready"
