@@ -47,8 +47,9 @@ URGENT = "urgent"
 #: Pairs in one request (the maximum of the `rerank` model).
 RERANK_BATCH = 64
 
-#: Timeout of one embedding or rerank request, in seconds.
+#: Timeout of one embedding or rerank request, in seconds, and of an urgent one, which a person waits for.
 EMBED_TIMEOUT = 120.0
+URGENT_TIMEOUT = 20.0
 
 #: gRPC statuses that are retried. Triton returns UNAVAILABLE for a model that is loading.
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
@@ -213,7 +214,7 @@ class Triton:
                     [tensor],
                     outputs=[InferRequestedOutput(output)],
                     parameters={URGENT: urgent},
-                    client_timeout=EMBED_TIMEOUT,
+                    client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
                 )
         except TritonUnavailable:
             self._card = None  # another model may be served when Triton is back
