@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import uvicorn
@@ -24,7 +25,7 @@ def show() -> str:
 
 
 @post("/")
-async def count(request: Request[None, None, None]) -> int:
+async def count(request: Request[Any, Any, Any]) -> int:
     """Reads the whole body."""
     return len(await request.body())
 
