@@ -6,7 +6,9 @@ import gc
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import structlog
 import uvicorn
 from litestar import Litestar, Router, get
 from litestar.config.compression import CompressionConfig
@@ -49,6 +51,19 @@ SECURITY_HEADERS = [
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
 ]
+
+#: Options of uvicorn. Its information of each WebSocket has the query, in which careless clients send their key.
+SERVER_OPTIONS: dict[str, Any] = {
+    "log_config": None,
+    "log_level": "warning",
+    "access_log": False,
+    "headers": SECURITY_HEADERS,
+    "http": BoundedProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "timeout_graceful_shutdown": 5,
+}
+
+log = structlog.get_logger()
 
 
 @get("/", access=PUBLIC, include_in_schema=False)
@@ -139,17 +154,8 @@ def main() -> None:
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
-    uvicorn.run(
-        app,
-        host=settings.api.host,
-        port=settings.api.port,
-        log_config=None,
-        access_log=False,
-        headers=SECURITY_HEADERS,
-        http=BoundedProtocol,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        timeout_graceful_shutdown=5,
-    )
+    log.info("serving", url=settings.api_url)
+    uvicorn.run(app, host=settings.api.host, port=settings.api.port, **SERVER_OPTIONS)
 
 
 if __name__ == "__main__":

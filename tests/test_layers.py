@@ -17,9 +17,12 @@ FUNCTION_LINES = 60
 
 #: The edges of processes and threads: the only places with a broad exception handler, and the reason for each.
 EDGES = {
-    "activities/ingest/progress.py": "the edge of a background task; the next write must still happen",
+    "activities/ingest/progress.py": "what is wrong with the progress of one run must not lose that of the others",
+    "activities/runtime/loops.py": "the edge of a background task; the next turn must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
+    "api/background/dispatcher.py": "what is wrong with one start must not hold up the others",
+    "api/background/watches.py": "what is wrong with one job must not hold up the watchers of the others; they get it",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
@@ -28,6 +31,9 @@ EDGES = {
 #: Edges that may swallow the exception instead of raising; they report it in another way.
 REPORTING = {
     "activities/ingest/progress.py",
+    "activities/runtime/loops.py",
+    "api/background/dispatcher.py",
+    "api/background/watches.py",
     "activities/sandbox/server.py",
     "triton_models/embed/1/model.py",
     "triton_models/generate/1/model.py",

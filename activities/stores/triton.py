@@ -47,8 +47,9 @@ URGENT = "urgent"
 #: Pairs in one request (the maximum of the `rerank` model).
 RERANK_BATCH = 64
 
-#: Timeout of one embedding or rerank request, in seconds.
+#: Timeout of one embedding or rerank request, in seconds, and of an urgent one, which a person waits for.
 EMBED_TIMEOUT = 120.0
+URGENT_TIMEOUT = 20.0
 
 #: In Triton's message, with status INTERNAL, when the process of a model has died. A new server follows.
 _DEAD_MODEL = "is not healthy"
@@ -217,7 +218,7 @@ class Triton:
                     [tensor],
                     outputs=[InferRequestedOutput(output)],
                     parameters={URGENT: urgent},
-                    client_timeout=EMBED_TIMEOUT,
+                    client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
                 )
         except TritonUnavailable:
             self._card = None  # another model may be served when Triton is back

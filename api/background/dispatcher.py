@@ -143,16 +143,16 @@ class Dispatcher:
 
     async def _start_found(self, id: str, batch: Batch | None) -> bool:
         """Start a batch, or tell the run of one that was hinted at that it has more documents."""
-        hinted = id in self._hinted_batches
-        self._hinted_batches.discard(id)  # before the start: a later hint is of documents that this one may not reach
+        unheard = self._hinted_batches & {id}
+        self._hinted_batches -= unheard  # before the start: a later hint is of documents that this one may not reach
         try:
             await self._start_batch(batch or await self._catalog.batches.get(id))
+            unheard = set()
         except NotFound:
             log.info("a batch was deleted before its run", batch=id)
-        except BaseException:
-            if hinted:
-                self._hinted_batches.add(id)
-            raise
+            unheard = set()
+        finally:
+            self._hinted_batches |= unheard
         return True
 
     async def _start_batch(self, batch: Batch) -> None:

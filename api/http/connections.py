@@ -122,11 +122,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(408)
 
     def _refuse(self, status: int) -> None:
-        """Close the connection, after an answer if that is not in the middle of another one."""
+        """Close the connection, after an answer if that is not in the middle of another one.
+
+        Browsers open connections ahead of their requests; one that was never used is closed without a word.
+        """
         self._disarm()
-        log.info("connection closed", status=status, client=self.client and self.client[0])
         cycle = self.cycle
         idle = cycle is None or cycle.response_complete
+        if cycle is None and not self._bytes_outside:
+            self.transport.close()
+            return
+        log.info("connection closed", status=status, client=self.client and self.client[0])
         if not self.pipeline and (idle or (self._in_body and not cycle.response_started)):
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()

@@ -205,3 +205,29 @@ async def test_a_task_that_is_canceled_is_not_an_outage(triton: Triton) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Frozen(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Takes every call, and answers none."""
+
+    def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        async def wait(_request: bytes, _context: object) -> bytes:
+            await asyncio.Event().wait()
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(wait)
+
+
+async def test_a_server_that_stands_still_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes calls and never answers; who asks a question does not wait as long as bulk work may."""
+    monkeypatch.setattr("activities.stores.triton.URGENT_TIMEOUT", 0.2)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Frozen(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    frozen = Triton(f"127.0.0.1:{port}")
+    async with asyncio.timeout(60):
+        with pytest.raises(TritonUnavailable):
+            await frozen.embed(["How much leave?"], urgent=True)
+    await frozen.close()
+    await server.stop(0)

@@ -42,7 +42,7 @@ async def test_watchers_are_told_after_an_error(error: Exception, monkeypatch: p
         return [value async for value in watches.changes(id)][-1]
 
     async with watches.loop:
-        assert await asyncio.gather(last("a"), last("b")) == [3, 3]
+        assert list(await asyncio.gather(last("a"), last("b"))) == [3, 3]
 
 
 async def test_a_job_that_cannot_be_read_holds_up_no_other() -> None:

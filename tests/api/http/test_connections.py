@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import uvicorn
@@ -24,7 +25,7 @@ def show() -> str:
 
 
 @post("/")
-async def count(request: Request[None, None, None]) -> int:
+async def count(request: Request[Any, Any, Any]) -> int:
     """Reads the whole body."""
     return len(await request.body())
 
@@ -133,7 +134,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "begin",
     [
-        b"",
         GET,
         GET + b"Connection: keep-alive\r\n\r\n" + GET,  # a second request that does not end
         POST + b"Content-Length: 1000\r\n\r\nabc",
@@ -144,6 +144,12 @@ async def test_a_client_that_does_not_go_on_is_told(port: int, begin: bytes) -> 
     """408 and the end of the connection, in the headers as in the body."""
     answer = await exchange(port, begin)
     assert b"HTTP/1.1 408 Request Timeout" in answer
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_connection_without_a_request_is_closed(port: int) -> None:
+    """Silently: a browser would show an answer that it did not ask for to its next request."""
+    assert await exchange(port) == b""
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,4 +1,4 @@
-"""A revoked key: what is open with it ends, and all responses carry the security headers."""
+"""The API as served: what is open with a revoked key ends, responses have their headers, and logs no key."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import httpx
 import pytest
 import uvicorn
 from websockets.asyncio.client import connect as open_socket
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from activities.contracts.documents import Chunking
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Accepted, Upload
-from api.app import SECURITY_HEADERS, create_app
+from api.app import SECURITY_HEADERS, SERVER_OPTIONS, create_app
 from api.http import auth, sse
-from api.http.connections import BoundedProtocol
 from api.stack.processes import free_port
 from tests.api.http.test_access import settings_in
 
@@ -64,10 +63,8 @@ async def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     sent = Upload(knowledge_base_id=kb.id, name="a.txt", sha256="0" * 64, bytes=1, actor="ann")
     (accepted,) = await catalog.intake.accept([sent])
     assert isinstance(accepted, Accepted)
-    config = uvicorn.Config(
-        create_app(settings), port=port, log_config=None, timeout_graceful_shutdown=1,
-        http=BoundedProtocol, headers=SECURITY_HEADERS,
-    )  # fmt: skip
+    options = SERVER_OPTIONS | {"timeout_graceful_shutdown": 1}
+    config = uvicorn.Config(create_app(settings), port=port, **options)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -114,6 +111,16 @@ async def test_a_socket_ends_when_its_key_is_revoked(served: Served) -> None:
                     await served.change(number)
                     await socket.recv()
         assert socket.close_code == auth.WS_POLICY_VIOLATION
+
+
+async def test_a_key_in_an_address_is_not_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """It is refused, and the server's log does not repeat the query."""
+    key, _ = await served.new_key()
+    url = f"ws://127.0.0.1:{served.port}/api/v1/documents/{served.document_id}/ws?key={key}"
+    with pytest.raises(InvalidStatus):
+        async with open_socket(url, proxy=None):
+            pass
+    assert key not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/", "/web/app.js", "/nowhere", "/api/v1/formats", "/health/ready", "/web/%00"])
