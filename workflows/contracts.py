@@ -45,17 +45,24 @@ class IngestJob(DocumentToIngest, frozen=True):
 
 
 class IngestResult(Contract, frozen=True):
-    """Counts of chunks. ``live`` is False if a newer version was published first or the document was deleted."""
+    """Counts of chunks. ``live`` is False if a newer version was published first or the document was deleted.
+
+    ``begun`` is False if the version was not to be ingested, or not by this run: then nothing was done.
+    """
 
     live: bool
     chunks: int
     embedded: int
     reused: int
     pages: int | None = None
+    begun: bool = True
 
 
 class BatchJob(Contract, frozen=True):
-    """Documents added together. The fields from ``in_flight`` on carry over when the run continues as new."""
+    """Documents added together. The fields from ``in_flight`` on carry over when the run continues as new.
+
+    With ``retry`` the run begins with the failed and canceled documents.
+    """
 
     batch_id: str
     knowledge_base_id: str
@@ -69,6 +76,7 @@ class BatchJob(Contract, frozen=True):
     done: int = 0
     paused: bool = False
     paused_by: str = ""
+    retry: bool = False
 
 
 class BatchResult(Contract, frozen=True):

@@ -36,7 +36,7 @@ from activities.stores.milvus import Milvus
 CUT_OFF = (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT)
 
 #: Activities of a run that is cleaning up and about to complete.
-LAST_ACTIVITIES = frozenset({"purge_rows", "record_failure", "settle_batch"})
+LAST_ACTIVITIES = frozenset({"end_run", "purge_rows", "record_failure", "settle_batch"})
 
 
 class RunRepairActivities:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from activities.contracts.ingest import DocumentToIngest
+from activities.contracts.stages import ACTIVE
 from activities.errors import DependencyError
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch
@@ -75,21 +76,29 @@ class Dispatcher:
             await self._start_batch(waiting.get(id) or await self._catalog.batches.get(id))
         self._hinted_batches -= hinted
         found = await self._catalog.intake.undispatched(GROUP)
-        await self._start(found)
-        return len(found) == GROUP or bool(self._hinted_batches)
+        all_started = await self._start(found)
+        return (len(found) == GROUP and all_started) or bool(self._hinted_batches)
 
-    async def _start(self, documents: Sequence[DocumentToIngest]) -> None:
+    async def _start(self, documents: Sequence[DocumentToIngest]) -> bool:
         async with asyncio.TaskGroup() as starting:
-            for document in documents:
-                starting.create_task(self._start_one(document))
-        if documents:
-            await self._catalog.intake.dispatched([(document.document_id, document.version) for document in documents])
+            tasks = [starting.create_task(self._start_one(document)) for document in documents]
+        started = [document for document, task in zip(documents, tasks, strict=True) if task.result()]
+        if started:
+            await self._catalog.intake.dispatched(started)
+        if len(started) == len(documents):
+            return True
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self.hint)
+        return False
 
-    async def _start_one(self, document: DocumentToIngest) -> None:
+    async def _start_one(self, document: DocumentToIngest) -> bool:
+        """Start a document's run; False while its earlier run is about to end: it stays in the outbox until then."""
         async with self._slots:
-            await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
+            job = IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__})
+            return await self._jobs.ingest(job)
 
     async def _start_batch(self, batch: Batch) -> None:
+        if batch.state not in ACTIVE:
+            return  # it has ended since the hint
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
         await self._jobs.batch(batch_job(batch, knowledge_base.name), signal="more")
         await self._catalog.batches.dispatched(batch.id)
@@ -104,5 +113,5 @@ def batch_job(batch: Batch, knowledge_base: str) -> BatchJob:
         name=batch.name,
         actor=batch.actor,
         parallelism=batch.parallelism,
-        archive_sha256=batch.archive_sha256,
+        archive_sha256=None if batch.unpacked else batch.archive_sha256,
     )
