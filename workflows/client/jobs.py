@@ -158,8 +158,9 @@ class Jobs:
         )
 
     async def cancel(self, workflow_id: str, actor: str = "") -> bool:
-        """Request the cancellation of a run; False if there is none. A run that has ended is unchanged."""
-        return await temporal.cancel(self.client, workflow_id, actor)
+        """Request the cancellation of a run; False if there is none or it has ended, which Temporal does not tell."""
+        running = await temporal.is_running(self.client, workflow_id)
+        return running and await temporal.cancel(self.client, workflow_id, actor)
 
     async def forget(self, workflow_id: str) -> None:
         """Delete a run with its history, even while it runs; a run that does not exist is ignored."""
