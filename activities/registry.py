@@ -32,20 +32,21 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
         chunking = ChunkActivities(stores.blobs, stores.triton)
-        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
+        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, stores.catalog.documents.begin_run)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
-    publishing = PublishActivities(stores.catalog)
+    deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
+    publishing = PublishActivities(stores.catalog, deleting.purge_rows)
     indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
     if queue == Queue.GPU:
         return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
-        deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
             publishing.publish,
             publishing.record_pause,
+            publishing.end_run,
             publishing.record_failure,
             deleting.stop_runs,
             deleting.purge_rows,

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import JobState, QuestionJob
     from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, LOCAL_ACTIVITY, SHORT_STEP, WAIT_STEP, Policy
     from workflows.stages import Progress, canceled_by
+    from workflows.stopping import was_canceled
 
 
 @workflow.defn
@@ -60,7 +61,7 @@ class AnswerQuestion:
         try:
             answered = await self._answer(job)
         except (ActivityError, asyncio.CancelledError) as exc:
-            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
+            canceled, reason = was_canceled(exc), reason_of(exc)
             await self._record(RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
             self._progress.finish("canceled" if canceled else "failed", canceled_by() if canceled else "")
             self._publish(ErrorEvent(reason=reason))

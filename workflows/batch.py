@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
     from activities.contracts.batches import (
         BatchInput,
+        CancelQueuedInput,
         DocumentVersion,
         FinishedInput,
         NextDocumentsInput,
@@ -31,10 +32,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.stages import BATCH_STAGES, BatchState
     from activities.errors import Reason
     from activities.runtime.failures import reason_of
-    from workflows.contracts import BatchJob, BatchResult, IngestJob, JobState
+    from workflows.contracts import BatchJob, BatchResult, IngestJob, IngestResult, JobState
     from workflows.ingest import IngestDocument
     from workflows.policies import LONG_STEP, SHORT_STEP
     from workflows.stages import Progress, by_actor, canceled_by
+    from workflows.stopping import cancel_and_wait, to_the_end
 
 #: Documents listed with one activity.
 PAGE = 16
@@ -44,6 +46,10 @@ SHARE_TO_START = 2
 
 #: Patch: runs from before documents were started several at once still start them one by one.
 START_SEVERAL = "start-several"
+
+#: Patch: earlier runs could lose a control that came while the archive was unpacked, while the last state was recorded,
+#: or, if it was Temporal's cancel request, while any activity ran.
+HEED_CONTROLS = "heed-controls"
 
 #: Number of started documents after which a run continues as new, so that its history stays small.
 DOCUMENTS_OF_A_RUN = 50
@@ -70,12 +76,15 @@ class IngestBatch:
         self._parallelism = job.parallelism
         self._recorded_parallelism = job.parallelism
         self._done, self._started, self._pages_listed = job.done, 0, 0
-        self._paused, self._canceled, self._retry = job.paused, False, False
+        self._paused, self._canceled, self._retry = job.paused, False, job.retry
         self._paused_by, self._resumed_by, self._canceled_by = job.paused_by, "", ""  # actors
         self._may_have_more = True  # the catalogue may hold documents that were not listed yet
+        self._elsewhere = 0  # pending documents that this run does not start, when last listed
+        self._not_ended: dict[str, DocumentToIngest] = {}  # their earlier run has not ended: to be started after it
         self._closed = False
         self._listed = list(job.ahead)
         self._starts_several = workflow.patched(START_SEVERAL)
+        self._heeds_controls = workflow.patched(HEED_CONTROLS)
 
     @workflow.query
     def state(self) -> JobState:
@@ -95,7 +104,7 @@ class IngestBatch:
     @workflow.signal
     def cancel(self, actor: str = "") -> None:
         """Stop the documents in flight and cancel those not started; ready documents stay."""
-        self._canceled, self._canceled_by = True, by_actor(actor)
+        self._canceled, self._canceled_by, self._retry = True, by_actor(actor), False
         self._progress.annotate("cancel asked for", by_actor(actor))
 
     @workflow.signal
@@ -126,16 +135,32 @@ class IngestBatch:
         except asyncio.CancelledError:
             self._canceled = True  # Temporal's own cancel request has the effect of the cancel signal
             self._canceled_by = self._canceled_by or canceled_by()
-        if self._canceled:
-            await self._cancel()
-        state: BatchState = "canceled" if self._canceled else "ready"
-        await self._record_state(state)
-        self._progress.finish(state, self._canceled_by if self._canceled else "")
+        await to_the_end(self._end("canceled" if self._canceled else "ready"))
+        if self._was_canceled_by_temporal():
+            raise asyncio.CancelledError
         return BatchResult(documents=self._done)
+
+    async def _end(self, state: BatchState, reason: Reason | None = None) -> None:
+        """Record the final state; a retry requested in the meantime begins a new run."""
+        if state == "canceled":
+            await self._cancel()
+        await self._record_state(state, reason)
+        if self._retry and self._heeds_controls:
+            self._continue_as_new(retry=True)
+        self._progress.finish(state, self._canceled_by if state == "canceled" else "")
+
+    def _was_canceled_by_temporal(self) -> bool:
+        return self._heeds_controls and workflow.cancellation_reason() is not None
+
+    def _heed_cancel(self) -> None:
+        """Notice a cancel request of Temporal that an awaited activity has consumed."""
+        if self._was_canceled_by_temporal():
+            raise asyncio.CancelledError
 
     async def _ingest(self) -> None:
         self._progress.enter("ingest")
         while not self._canceled:
+            self._heed_cancel()
             if self._retry:
                 await self._requeue()
             elif self._paused:
@@ -145,6 +170,7 @@ class IngestBatch:
                 if self._is_over():
                     return
                 if self._is_long() and not (self._retry or self._canceled):
+                    self._heed_cancel()
                     self._continue_as_new()
                 await self._wait()
 
@@ -154,21 +180,45 @@ class IngestBatch:
     async def _unpack(self, job: BatchJob, sha256: str) -> None:
         self._progress.enter("unpack")
         try:
-            await workflow.execute_activity(
-                signatures.unpack,
-                UnpackInput(
-                    batch_id=job.batch_id, knowledge_base_id=job.knowledge_base_id, sha256=sha256, actor=job.actor
-                ),
-                task_queue=Queue.CPU,
-                priority=self._priority,
-                summary=f"Unpack {job.name}",
-                **LONG_STEP,
-            )
+            while not self._canceled:
+                if self._retry and self._heeds_controls:
+                    await self._requeue()
+                elif self._paused and self._heeds_controls:
+                    await self._stay_paused()
+                    self._progress.enter("unpack")
+                elif await self._unpack_unless_interrupted(job, sha256):
+                    return
         except ActivityError as exc:
             reason = reason_of(exc)
-            await self._record_state("failed", reason)
-            self._progress.finish("failed")
+            await to_the_end(self._end("failed", reason))
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+
+    async def _unpack_unless_interrupted(self, job: BatchJob, sha256: str) -> bool:
+        """Unpack the archive; False when a pause or cancel stopped it. What is accepted by then stays accepted."""
+        self._heed_cancel()
+        unpacking = workflow.start_activity(
+            signatures.unpack,
+            UnpackInput(batch_id=job.batch_id, knowledge_base_id=job.knowledge_base_id, sha256=sha256, actor=job.actor),
+            task_queue=Queue.CPU,
+            priority=self._priority,
+            summary=f"Unpack {job.name}",
+            **LONG_STEP,
+        )
+        interruption = asyncio.ensure_future(workflow.wait_condition(self._is_interrupted))
+        try:
+            await workflow.wait([unpacking, interruption], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await cancel_and_wait(unpacking)
+            raise
+        finally:
+            interruption.cancel()
+        if not unpacking.done():
+            return await cancel_and_wait(unpacking)
+        unpacking.result()
+        return True
+
+    def _is_interrupted(self) -> bool:
+        return self._heeds_controls and (self._paused or self._canceled)
 
     async def _fill(self) -> None:
         """Start documents until the window is full or none are left."""
@@ -177,7 +227,8 @@ class IngestBatch:
         while not self._paused and not self._canceled:
             room = max(0, self._parallelism - len(self._in_flight))
             starting, self._listed = self._listed[:room], self._listed[room:]
-            await asyncio.gather(*(self._start(document) for document in starting))
+            await to_the_end(asyncio.gather(*(self._start(document) for document in starting)))
+            self._heed_cancel()
             if not self._may_have_more or len(self._listed) or len(self._in_flight) >= self._parallelism:
                 return
             await self._list_next()
@@ -197,8 +248,9 @@ class IngestBatch:
             **SHORT_STEP,
         )
         self._may_have_more = self._may_have_more or len(found.documents) == PAGE
-        self._closed = found.closed
+        self._closed, self._elsewhere = found.closed, found.elsewhere
         self._listed += found.documents
+        self._heed_cancel()
 
     async def _start(self, document: DocumentToIngest) -> None:
         id = ingest_id(document.document_id, document.version)
@@ -211,7 +263,7 @@ class IngestBatch:
                 IngestJob(**fields, priority=Urgency.BATCH, hide_stages=True),
                 id=id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 static_summary=f"Index {document.document_name} v{document.version} into {document.knowledge_base}"[
                     :200
                 ],
@@ -225,16 +277,18 @@ class IngestBatch:
                 ),
             )
         except WorkflowAlreadyStartedError:
-            self._children.discard(id)  # it runs already: the catalogue check finds its end
+            self._children.discard(id)  # it runs already: the catalogue check finds its end, or that it did not begin
+            self._not_ended[id] = document
             return
         self._follow(id, run)
 
     def _follow(self, id: str, run: asyncio.Future[Any]) -> None:
         """Free the place of a run in the window when it ends, whatever its outcome."""
 
-        def ended(done: asyncio.Future[Any]) -> None:
-            if not done.cancelled():
-                done.exception()  # the catalogue holds the reason of a failure
+        def ended(done: asyncio.Future[IngestResult]) -> None:
+            failed = done.cancelled() or done.exception() is not None  # the catalogue holds the reason
+            if not failed and not done.result().begun:
+                self._may_have_more = True  # the document may wait for something else
             self._finish(id)
 
         self._children.add(id)
@@ -242,11 +296,12 @@ class IngestBatch:
 
     def _finish(self, id: str) -> None:
         self._children.discard(id)
+        self._not_ended.pop(id, None)
         if self._in_flight.pop(id, None) is not None:
             self._done += 1
 
     def _is_over(self) -> bool:
-        nothing_left = not (self._may_have_more or self._listed or self._in_flight or self._retry)
+        nothing_left = not (self._may_have_more or self._listed or self._in_flight or self._elsewhere or self._retry)
         return self._closed and nothing_left
 
     async def _wait(self) -> None:
@@ -254,10 +309,13 @@ class IngestBatch:
         in_flight = bool(self._in_flight)
         interval = CHECK_SOON if self._in_flight.keys() - self._children else CHECK_AFTER
         try:
-            await workflow.wait_condition(self._has_something_to_do, timeout=interval if in_flight else OPEN_FOR)
+            timeout = interval if in_flight or self._elsewhere else OPEN_FOR
+            await workflow.wait_condition(self._has_something_to_do, timeout=timeout)
         except TimeoutError:
             if in_flight:
                 await self._check_finished()
+            elif self._elsewhere:
+                self._may_have_more = True
             else:
                 await self._close()
 
@@ -269,7 +327,10 @@ class IngestBatch:
         return (enough and bool(self._may_have_more or self._listed)) or self._parallelism != self._recorded_parallelism
 
     async def _check_finished(self) -> None:
-        """Remove documents from the window that are finished according to the catalogue."""
+        """Remove documents from the window that are finished according to the catalogue.
+
+        One whose earlier run was about to end is started again, unless a run has begun it by now.
+        """
         found = await workflow.execute_activity(
             signatures.finished_documents,
             FinishedInput(versions=list(self._in_flight.values())),
@@ -280,6 +341,11 @@ class IngestBatch:
         )
         for version in found.versions:
             self._finish(ingest_id(version.document_id, version.version))
+        for version in found.not_begun:
+            id = ingest_id(version.document_id, version.version)
+            if id in self._not_ended:
+                del self._in_flight[id]
+                self._listed.append(self._not_ended.pop(id))
         self._may_have_more = True  # documents may have joined without a signal
 
     async def _close(self) -> None:
@@ -297,12 +363,20 @@ class IngestBatch:
         await self._signal_all("pause", self._in_flight, self._paused_by)
         self._progress.pause(by_actor(self._paused_by))
         await self._record_state("paused")
-        await workflow.wait_condition(lambda: not self._paused or self._canceled or self._retry)
+        self._heed_cancel()
+        await workflow.wait_condition(self._leaves_pause)
+        while self._heeds_controls and self._parallelism != self._recorded_parallelism:
+            await self._record_state("paused")
+            await workflow.wait_condition(self._leaves_pause)
         if not self._paused:
             await self._signal_all("resume", self._in_flight, self._resumed_by)
             self._progress.annotate("resumed", by_actor(self._resumed_by))
             await self._record_state("running")
             self._progress.enter("ingest")
+
+    def _leaves_pause(self) -> bool:
+        changed = self._heeds_controls and self._parallelism != self._recorded_parallelism
+        return not self._paused or self._canceled or self._retry or changed
 
     async def _requeue(self) -> None:
         self._retry = False
@@ -319,14 +393,17 @@ class IngestBatch:
     async def _cancel(self) -> None:
         """Cancel the documents not started, stop those in flight and wait for their end."""
         self._listed = []
-        await workflow.execute_activity(
+        running = [version for id, version in self._in_flight.items() if id not in self._not_ended]
+        left = await workflow.execute_activity(
             signatures.cancel_queued,
-            BatchInput(batch_id=self._job.batch_id),
+            CancelQueuedInput(batch_id=self._job.batch_id, running=running),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary="Cancel documents that have not started",
             **SHORT_STEP,
         )
+        for version in left.running:  # also those that a user has started one by one
+            self._in_flight[ingest_id(version.document_id, version.version)] = version
         while self._in_flight:
             for id in list(self._in_flight):
                 try:
@@ -358,16 +435,18 @@ class IngestBatch:
             **SHORT_STEP,
         )
 
-    def _continue_as_new(self) -> None:
+    def _continue_as_new(self, *, retry: bool = False) -> None:
+        in_flight = [version for id, version in self._in_flight.items() if id not in self._not_ended]
         workflow.continue_as_new(
             msgspec.structs.replace(
                 self._job,
-                archive_sha256=None,
-                in_flight=list(self._in_flight.values()),
-                ahead=self._listed,
+                archive_sha256=self._job.archive_sha256 if retry else None,
+                in_flight=in_flight,
+                ahead=[*self._not_ended.values(), *self._listed],
+                retry=retry,
                 done=self._done,
                 parallelism=self._parallelism,
-                paused=self._paused,
+                paused=self._paused and not retry,
                 paused_by=self._paused_by,
             )
         )

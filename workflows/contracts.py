@@ -45,23 +45,31 @@ class IngestJob(DocumentToIngest, frozen=True):
 
 
 class IngestResult(Contract, frozen=True):
-    """Counts of chunks. ``live`` is False if a newer version was published first or the document was deleted."""
+    """Counts of chunks. ``live`` is False if a newer version was published first or the document was deleted.
+
+    ``begun`` is False if the version was not to be ingested, or not by this run: then nothing was done.
+    """
 
     live: bool
     chunks: int
     embedded: int
     reused: int
     pages: int | None = None
+    begun: bool = True
 
 
 class BatchJob(BatchToIngest, frozen=True):
-    """A batch to ingest; the other fields carry over when the run continues as new."""
+    """A batch to ingest. The other fields carry over when the run continues as new.
+
+    With ``retry`` the run begins with the failed and canceled documents.
+    """
 
     in_flight: list[DocumentVersion] = []  # noqa: RUF012 - msgspec copies it
     ahead: list[DocumentToIngest] = []  # noqa: RUF012
     done: int = 0
     paused: bool = False
     paused_by: str = ""
+    retry: bool = False
 
 
 class BatchResult(Contract, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, TemporalError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TemporalError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         ChunkInput,
         Embedded,
         EmbedInput,
+        EndRunInput,
         Indexed,
         IndexInput,
         Parsed,
@@ -28,15 +29,17 @@ with workflow.unsafe.imports_passed_through():
         Published,
         PublishInput,
         RecordFailureInput,
+        VersionRun,
     )
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.stages import INGEST_STAGES
-    from activities.errors import Reason
+    from activities.errors import Reason, WrongState
     from activities.runtime.failures import reason_of
     from workflows.contracts import IngestJob, IngestResult, JobState
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
     from workflows.stages import Progress, by_actor, canceled_by, with_actor
+    from workflows.stopping import cancel_and_wait, to_the_end, was_canceled
 
 T = TypeVar("T")
 
@@ -46,9 +49,17 @@ SHORT_BYTES = 1 << 16
 #: Patch: earlier runs missed a cancel request that arrived while a pause was stopping their activity.
 HEED_CANCEL = "heed-cancel"
 
+#: Patch: earlier runs recorded how they ended before they removed what they had written, and a retry could be accepted
+#: by a run that was about to end.
+END_LAST = "end-last"
+
 
 class _Restart(Exception):
     """The ``retry`` update requires a stage that is done or running to run again."""
+
+
+class _Unwanted(Exception):
+    """The catalogue does not want the run: the version has ended, is paused without a run, or has a later run."""
 
 
 @workflow.defn
@@ -93,11 +104,18 @@ class IngestDocument:
         self._canceled, self._canceled_by = True, by_actor(actor)
 
     @workflow.update
-    def retry(self, from_step: str | None, actor: str = "") -> JobState:
-        """Retry now: the current stage, or all stages from ``from_step`` on without their stored outputs."""
+    async def retry(self, from_step: str | None, actor: str = "") -> JobState:
+        """Retry now: the current stage, or all stages from ``from_step`` on without their stored outputs.
+
+        Raises ApplicationError if the run reaches its end before it could be sent back.
+        """
         self._redo |= _from_stage(from_step)
         self._paused, self._restart_requested, self._resumed_by = False, True, by_actor(actor)
         self._progress.annotate(f"sent back to {from_step}" if from_step else "tried again", by_actor(actor))
+        if workflow.patched(END_LAST):
+            await workflow.wait_condition(lambda: not self._restart_requested or self._finished)
+            if self._restart_requested:
+                raise ApplicationError("the run is at its end")
         return self._progress.state()
 
     @retry.validator
@@ -114,13 +132,17 @@ class IngestDocument:
             if job.supersedes is not None:
                 await self._stop_superseded(job.supersedes)
             result = await self._ingest(job)
+        except _Unwanted:
+            self._finished = True
+            result = IngestResult(live=False, chunks=0, embedded=0, reused=0, begun=False)
         except (ActivityError, asyncio.CancelledError) as exc:
             self._finished = True
-            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
+            canceled, reason = was_canceled(exc), reason_of(exc)
             await self._clean_up(reason, canceled=canceled)
             if canceled and not self._canceled:
                 raise  # Temporal's own cancel request; after the cancel signal the run fails with this reason instead
             raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+        await workflow.wait_condition(workflow.all_handlers_finished)
         self._progress.finish("ready" if result.live else "canceled")
         return result
 
@@ -143,7 +165,7 @@ class IngestDocument:
         published = await self._run_stage("publish", lambda: self._publish(job, publication), indexed.published)
         self._finished = True
         if published.retired:
-            await self._purge(published.retired)
+            await to_the_end(self._purge(published.retired))
         return IngestResult(
             live=published.live,
             chunks=chunked.chunks,
@@ -155,15 +177,17 @@ class IngestDocument:
     async def _run_stage(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
         """Run a stage unless its output exists; a pause, cancel or retry request interrupts it."""
         while done is None:
+            self._raise_if_canceled()
             await self._wait_while_paused()
+            self._raise_if_canceled()
             self._progress.enter(stage)
             running = asyncio.ensure_future(start())
             interruption = asyncio.ensure_future(workflow.wait_condition(self._is_interrupted))
             try:
                 await workflow.wait([running, interruption], return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                await _cancel_and_wait(running)
-                raise
+                if not await cancel_and_wait(running) or not workflow.patched(END_LAST):
+                    raise
             finally:
                 interruption.cancel()
             if running.done() or await self._stop(running):
@@ -173,14 +197,16 @@ class IngestDocument:
 
     async def _stop(self, running: asyncio.Future[Any]) -> bool:
         """Stop an interrupted activity; True if it completed nevertheless."""
-        completed = await _cancel_and_wait(running)
-        self._raise_if_canceled()
+        completed = await cancel_and_wait(running)
+        if not completed or not workflow.patched(END_LAST):
+            self._raise_if_canceled()
         return completed
 
     def _raise_if_canceled(self) -> None:
-        """Raise CancelledError for a cancel request of Temporal that an activity being stopped has consumed.
+        """Raise CancelledError for a cancel request of Temporal that an awaited activity has consumed.
 
-        Temporal's request cancels only the future awaited at that moment.
+        Temporal's request cancels only the future awaited at that moment. An activity that completes nevertheless keeps
+        its result: what is published stays so.
         """
         if workflow.cancellation_reason() is not None and workflow.patched(HEED_CANCEL):
             raise asyncio.CancelledError
@@ -233,20 +259,27 @@ class IngestDocument:
         )
 
     async def _parse(self, job: IngestJob) -> Parsed:
-        parsed = await workflow.execute_activity(
-            signatures.parse,
-            ParseInput(
-                sha256=job.sha256,
-                document_name=job.document_name,
-                bytes=job.bytes,
-                force="parse" in self._redo,
-                chunking=job.chunking if self._combines_stages(job) else None,
-            ),
-            task_queue=Queue.CPU,
-            priority=self._priority,
-            summary=f"Read {job.document_name} ({job.bytes:,} bytes)",
-            **LONG_STEP,
-        )
+        begins = VersionRun(document_id=job.document_id, version=job.version, run=job.run) if job.run else None
+        try:
+            parsed = await workflow.execute_activity(
+                signatures.parse,
+                ParseInput(
+                    sha256=job.sha256,
+                    document_name=job.document_name,
+                    bytes=job.bytes,
+                    force="parse" in self._redo,
+                    chunking=job.chunking if self._combines_stages(job) else None,
+                    begins=begins,
+                ),
+                task_queue=Queue.CPU,
+                priority=self._priority,
+                summary=f"Read {job.document_name} ({job.bytes:,} bytes)",
+                **LONG_STEP,
+            )
+        except ActivityError as exc:
+            if reason_of(exc).code == WrongState.code:
+                raise _Unwanted from exc
+            raise
         self._chunked = parsed.chunked or self._chunked
         return parsed
 
@@ -322,7 +355,35 @@ class IngestDocument:
         )
 
     async def _clean_up(self, reason: Reason, *, canceled: bool) -> None:
-        """Record the reason and purge the version's rows; completes even if the run is canceled."""
+        """Purge the version's rows and record the reason; completes even if the run is canceled."""
+        if workflow.patched(END_LAST):
+            await to_the_end(self._end(reason, canceled=canceled))
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        else:
+            await self._record_failure(reason, canceled=canceled)
+        if canceled:
+            self._progress.finish("canceled", self._canceled_by or canceled_by())
+        else:
+            self._progress.finish("failed")
+
+    async def _end(self, reason: Reason, *, canceled: bool) -> None:
+        await workflow.execute_activity(
+            signatures.end_run,
+            EndRunInput(
+                knowledge_base_id=self._job.knowledge_base_id,
+                document_id=self._job.document_id,
+                version=self._job.version,
+                run=self._job.run,
+                reason=reason,
+                canceled=canceled,
+            ),
+            task_queue=Queue.STORE,
+            priority=self._priority,
+            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.render()}",
+            **LONG_STEP,
+        )
+
+    async def _record_failure(self, reason: Reason, *, canceled: bool) -> None:
         recorded = await workflow.execute_activity(
             signatures.record_failure,
             RecordFailureInput(
@@ -335,10 +396,6 @@ class IngestDocument:
         )
         if recorded.purge:
             await self._purge([self._job.version])
-        if canceled:
-            self._progress.finish("canceled", self._canceled_by or canceled_by())
-        else:
-            self._progress.finish("failed")
 
 
 def _index_input(job: IngestJob, parsed: Parsed, chunked: Chunked) -> IndexInput:
@@ -371,17 +428,3 @@ def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: 
 def _from_stage(stage: str | None) -> set[str]:
     """The stage and all that follow it; empty for an unknown stage."""
     return set(INGEST_STAGES[INGEST_STAGES.index(stage) :]) if stage in INGEST_STAGES else set()
-
-
-async def _cancel_and_wait(running: asyncio.Future[Any]) -> bool:
-    """Cancel an activity and wait for its end; True if it completed nevertheless."""
-    running.cancel()
-    try:
-        await running
-    except asyncio.CancelledError:
-        return False
-    except ActivityError as exc:
-        if is_cancelled_exception(exc):
-            return False
-        raise
-    return True

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import signatures
@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import JobState, ReconcileJob, ReconcileReport
     from workflows.policies import REPAIR_STEP, SHORT_STEP
     from workflows.stages import Progress
+    from workflows.stopping import was_canceled
 
 Scan = Callable[[ScanInput], Coroutine[Any, Any, ScanResult]]
 
@@ -71,7 +72,7 @@ class Reconcile:
                 self._progress.enter(stage)
                 await self._scan(scan, title, job)
         except (ActivityError, asyncio.CancelledError) as exc:
-            canceled, reason = is_cancelled_exception(exc), reason_of(exc)
+            canceled, reason = was_canceled(exc), reason_of(exc)
             self._progress.finish("canceled" if canceled else "failed")
             if canceled:
                 raise

@@ -20,12 +20,30 @@ class BatchToIngest(Contract, frozen=True):
     archive_sha256: str | None = None
 
 
+class DocumentVersion(Contract, frozen=True):
+    document_id: str
+    version: int
+
+
 class BatchInput(Contract, frozen=True):
     batch_id: str
 
 
 class BatchCount(Contract, frozen=True):
     documents: int
+
+
+class CancelQueuedInput(BatchInput, frozen=True):
+    """``running`` are documents that the batch's workflow has started: their runs end by themselves."""
+
+    running: list[DocumentVersion] = []
+
+
+class QueuedCanceled(Contract, frozen=True):
+    """The number of documents that were canceled, and those that are still pending because they have a run."""
+
+    documents: int
+    running: list[DocumentVersion] = []
 
 
 class RecordBatchStateInput(Contract, frozen=True):
@@ -62,15 +80,15 @@ class NextDocumentsInput(Contract, frozen=True):
 
 
 class NextDocuments(Contract, frozen=True):
-    """``closed`` is True when no more documents can join the batch."""
+    """``closed`` is True when no more documents can join the batch.
+
+    ``elsewhere`` counts the pending documents that the batch does not start: those that are paused before they have a
+    run, and those that a user has resumed or retried one by one.
+    """
 
     documents: list[DocumentToIngest]
     closed: bool
-
-
-class DocumentVersion(Contract, frozen=True):
-    document_id: str
-    version: int
+    elsewhere: int = 0
 
 
 class FinishedInput(Contract, frozen=True):
@@ -78,6 +96,7 @@ class FinishedInput(Contract, frozen=True):
 
 
 class Finished(Contract, frozen=True):
-    """The requested versions that are ready, failed, canceled or removed."""
+    """The requested versions that are ready, failed, canceled or removed, and those that no run has begun."""
 
     versions: list[DocumentVersion]
+    not_begun: list[DocumentVersion] = []

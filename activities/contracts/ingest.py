@@ -18,7 +18,8 @@ class DocumentToIngest(Contract, frozen=True):
 
     ``retry_from`` is the stage from which all output is rebuilt. ``supersedes`` is the older version whose run must
     stop, set if that version was pending when this one was accepted. ``generation`` is the index generation that the
-    whole run writes to; None, in runs started before the field existed, means the current live one.
+    whole run writes to; None, in runs started before the field existed, means the current live one. ``run`` counts the
+    runs of the version, each retry being the next one; 0 in runs started before the field existed.
     """
 
     knowledge_base_id: str
@@ -34,13 +35,23 @@ class DocumentToIngest(Contract, frozen=True):
     retry_from: str | None = None
     supersedes: int | None = None
     generation: int | None = None
+    run: int = 0
+
+
+class VersionRun(Contract, frozen=True):
+    """One run of a version."""
+
+    document_id: str
+    version: int
+    run: int
 
 
 class ParseInput(Contract, frozen=True):
     """``force`` rebuilds the output even if it exists; the same holds for the other activities.
 
     With ``chunking`` the same activity also chunks the document: for short documents, scheduling another activity
-    costs more than the work.
+    costs more than the work. With ``begins`` it first begins this run in the catalogue, and raises WrongState when the
+    catalogue does not want the run.
     """
 
     sha256: str
@@ -48,6 +59,7 @@ class ParseInput(Contract, frozen=True):
     bytes: int
     force: bool = msgspec.field(default=False, name="fresh")
     chunking: Chunking | None = None
+    begins: VersionRun | None = None
 
 
 class Parsed(Contract, frozen=True):
@@ -171,6 +183,23 @@ class RecordFailureInput(Contract, frozen=True):
     version: int
     reason: Reason
     canceled: bool = False
+
+
+class EndRunInput(Contract, frozen=True):
+    """A run that ends without publishing its version, with the reason; ``run`` as in ``DocumentToIngest``."""
+
+    knowledge_base_id: str
+    document_id: str
+    version: int
+    run: int
+    reason: Reason
+    canceled: bool = False
+
+
+class RunEnded(Contract, frozen=True):
+    """``live`` is True when the version had been published before: it then stays live, with its rows."""
+
+    live: bool
 
 
 class PauseInput(Contract, frozen=True):

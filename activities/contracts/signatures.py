@@ -10,10 +10,12 @@ from temporalio import activity
 from activities.contracts.batches import (
     BatchCount,
     BatchInput,
+    CancelQueuedInput,
     Finished,
     FinishedInput,
     NextDocuments,
     NextDocumentsInput,
+    QueuedCanceled,
     RecordBatchStateInput,
     Unpacked,
     UnpackInput,
@@ -32,6 +34,7 @@ from activities.contracts.ingest import (
     ChunkInput,
     Embedded,
     EmbedInput,
+    EndRunInput,
     FailureRecorded,
     Indexed,
     IndexInput,
@@ -41,6 +44,7 @@ from activities.contracts.ingest import (
     Published,
     PublishInput,
     RecordFailureInput,
+    RunEnded,
 )
 from activities.contracts.questions import (
     Answered,
@@ -76,6 +80,10 @@ async def publish(input: PublishInput) -> Published: ...  # type: ignore[empty-b
 
 @activity.defn(name="record_failure")
 async def record_failure(input: RecordFailureInput) -> FailureRecorded: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="end_run")
+async def end_run(input: EndRunInput) -> RunEnded: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="purge_rows")
@@ -123,7 +131,7 @@ async def record_batch_state(input: RecordBatchStateInput) -> None: ...
 
 
 @activity.defn(name="cancel_queued")
-async def cancel_queued(input: BatchInput) -> BatchCount: ...  # type: ignore[empty-body]
+async def cancel_queued(input: CancelQueuedInput) -> QueuedCanceled: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="requeue_failed")

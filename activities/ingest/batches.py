@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from temporalio import activity
 
 from activities.contracts.batches import (
     BatchCount,
     BatchInput,
+    CancelQueuedInput,
     DocumentVersion,
     Finished,
     FinishedInput,
     NextDocuments,
     NextDocumentsInput,
+    QueuedCanceled,
     RecordBatchStateInput,
 )
 from activities.stores.catalog.catalog import Catalog
@@ -27,14 +31,15 @@ class BatchActivities:
     async def next_documents(self, input: NextDocumentsInput) -> NextDocuments:
         """The batch's next queued documents; repeating a ``page`` returns the same documents."""
         documents, closed = await self._batches.next_documents(input.batch_id, input.page, input.limit)
-        return NextDocuments(documents=documents, closed=closed)
+        is_last = closed and len(documents) < input.limit
+        elsewhere = await self._batches.elsewhere(input.batch_id) if is_last else 0
+        return NextDocuments(documents=documents, closed=closed, elsewhere=elsewhere)
 
     @activity.defn(name="finished_documents")
     async def finished_documents(self, input: FinishedInput) -> Finished:
-        """The versions among ``input.versions`` that are ready, failed, canceled or removed."""
-        requested = [(item.document_id, item.version) for item in input.versions]
-        finished = await self._batches.finished(requested)
-        return Finished(versions=[DocumentVersion(document_id=id, version=version) for id, version in finished])
+        """The versions among ``input.versions`` that have ended, and those that no run has begun."""
+        finished, not_begun = await self._batches.finished(_pairs(input.versions))
+        return Finished(versions=_versions(finished), not_begun=_versions(not_begun))
 
     @activity.defn(name="close_batch")
     async def close_batch(self, input: BatchInput) -> None:
@@ -47,11 +52,20 @@ class BatchActivities:
         await self._batches.record_state(input.batch_id, input.state, input.reason, input.parallelism)
 
     @activity.defn(name="cancel_queued")
-    async def cancel_queued(self, input: BatchInput) -> BatchCount:
-        """Cancels the documents that are still queued; returns their number."""
-        return BatchCount(documents=await self._batches.cancel_queued(input.batch_id))
+    async def cancel_queued(self, input: CancelQueuedInput) -> QueuedCanceled:
+        """Cancels the documents that have no run yet; returns their number, and the documents that have one."""
+        documents, running = await self._batches.cancel_queued(input.batch_id, _pairs(input.running))
+        return QueuedCanceled(documents=documents, running=_versions(running))
 
     @activity.defn(name="requeue_failed")
     async def requeue_failed(self, input: BatchInput) -> BatchCount:
         """Requeues failed and canceled documents; returns their number."""
         return BatchCount(documents=await self._batches.requeue_failed(input.batch_id))
+
+
+def _pairs(versions: Iterable[DocumentVersion]) -> list[tuple[str, int]]:
+    return [(version.document_id, version.version) for version in versions]
+
+
+def _versions(pairs: Iterable[tuple[str, int]]) -> list[DocumentVersion]:
+    return [DocumentVersion(document_id=document_id, version=version) for document_id, version in pairs]

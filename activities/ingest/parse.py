@@ -14,7 +14,7 @@ import msgspec
 from temporalio import activity
 
 from activities.contracts.documents import Element, ParsedDocument
-from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput
+from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput, VersionRun
 from activities.errors import FileLost, NoText
 from activities.readers.formats import detect, hint
 from activities.runtime.heartbeat import heartbeating, report
@@ -97,9 +97,17 @@ class ParseActivities:
     """The ``parse`` activity."""
 
     def __init__(
-        self, blobs: Blobs, settings: ParseSettings, chunk: Callable[[ChunkInput], Awaitable[Chunked]]
+        self,
+        blobs: Blobs,
+        settings: ParseSettings,
+        chunk: Callable[[ChunkInput], Awaitable[Chunked]],
+        begin: Callable[[VersionRun], Awaitable[None]],
     ) -> None:
-        """``chunk`` is the next activity, called directly for inputs with ``ParseInput.chunking``."""
+        """``chunk`` is the next activity, called directly for inputs with ``ParseInput.chunking``.
+
+        ``begin`` records that a run begins, for inputs with ``ParseInput.begins``.
+        """
+        self._begin = begin
         self._blobs = blobs
         self._settings = settings
         self._chunk = chunk
@@ -108,6 +116,8 @@ class ParseActivities:
     @heartbeating
     async def parse(self, input: ParseInput) -> Parsed:
         """Parses a document; existing output is reused, also that of another document with the same bytes."""
+        if input.begins is not None:
+            await self._begin(input.begins)
         key = parsed_key(input.sha256, parser_fingerprint(input.document_name, self._settings.ocr))
         try:
             document = None if input.force else await self._blobs.load(key, ParsedDocument)

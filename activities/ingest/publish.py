@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from temporalio import activity
 
-from activities.contracts.ingest import FailureRecorded, PauseInput, Published, PublishInput, RecordFailureInput
+from activities.contracts.deletion import Purged, PurgeInput
+from activities.contracts.ingest import (
+    EndRunInput,
+    FailureRecorded,
+    PauseInput,
+    Published,
+    PublishInput,
+    RecordFailureInput,
+    RunEnded,
+)
 from activities.contracts.stages import DocumentState
+from activities.runtime.heartbeat import heartbeating
 from activities.stores.catalog.catalog import Catalog
 
 
 class PublishActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, purge: Callable[[PurgeInput], Awaitable[Purged]]) -> None:
+        """``purge`` is the activity that deletes a version's rows, called directly."""
+        self._catalog, self._purge = catalog, purge
 
     @activity.defn(name="publish")
     async def publish(self, input: PublishInput) -> Published:
@@ -25,9 +38,24 @@ class PublishActivities:
         """Records that a version's run was paused or resumed."""
         await self._catalog.documents.record_pause(input.document_id, input.version, paused=input.paused)
 
+    @activity.defn(name="end_run")
+    @heartbeating
+    async def end_run(self, input: EndRunInput) -> RunEnded:
+        """Ends the run of a version that failed or was canceled: purges its rows, then records the reason."""
+        if not await self._catalog.documents.end_run(input.document_id, input.version, input.run):
+            return RunEnded(live=True)
+        await self._purge(
+            PurgeInput(
+                knowledge_base_id=input.knowledge_base_id, document_id=input.document_id, versions=[input.version]
+            )
+        )
+        state: DocumentState = "canceled" if input.canceled else "failed"
+        await self._catalog.documents.finish(input.document_id, input.version, state, input.reason, input.run)
+        return RunEnded(live=False)
+
     @activity.defn(name="record_failure")
     async def record_failure(self, input: RecordFailureInput) -> FailureRecorded:
-        """Records why a version failed or was canceled."""
+        """Records why a version failed or was canceled, for runs from before ``end_run``."""
         state: DocumentState = "canceled" if input.canceled else "failed"
         published = await self._catalog.documents.finish(input.document_id, input.version, state, input.reason)
         return FailureRecorded(purge=not published)

@@ -27,6 +27,7 @@ from activities.errors import (
     EncryptedDocument,
     HoldfastError,
     InvalidName,
+    NotFound,
 )
 from activities.phrases import Phrase
 from activities.runtime.heartbeat import heartbeating, report
@@ -34,7 +35,7 @@ from activities.settings import ParseSettings
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Upload
+from activities.stores.catalog.records import Batch, Upload
 
 #: Documents that are accepted in one transaction.
 GROUP = 50
@@ -55,22 +56,34 @@ class UnpackActivities:
     @activity.defn(name="unpack")
     @heartbeating
     async def unpack(self, input: UnpackInput) -> Unpacked:
-        """Stores and accepts every file of the archive. Raises a DocumentError when the archive is unusable."""
+        """Stores and accepts every file of the archive. Raises a DocumentError when the archive is unusable.
+
+        Continues after the files that earlier attempts have accepted: what became of those since is left alone.
+        """
+        batch = await self._catalog.batches.get(input.batch_id)
+        if batch.unpacked:
+            return Unpacked(documents=batch.unpacked_files, skipped=len(batch.skipped))
         with tempfile.TemporaryDirectory(prefix="holdfast-unpack-") as folder:
             path = Path(folder) / "archive"
-            await self._blobs.download(original_key(input.sha256), path)
+            try:
+                await self._blobs.download(original_key(input.sha256), path)
+            except KeyError as exc:
+                raise NotFound(kind="document", id=batch.name) from exc  # removed since the batch ended
             try:
                 with zipfile.ZipFile(path) as archive:
-                    return await self._unpack(input, archive, path.stat().st_size, Path(folder) / "member")
+                    return await self._unpack(input, batch, archive, path.stat().st_size, Path(folder) / "member")
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
                 raise DamagedDocument(format="zip", detail=str(exc)) from exc
 
-    async def _unpack(self, input: UnpackInput, archive: zipfile.ZipFile, size: int, target: Path) -> Unpacked:
+    async def _unpack(
+        self, input: UnpackInput, batch: Batch, archive: zipfile.ZipFile, size: int, target: Path
+    ) -> Unpacked:
         files, skipped = _files(archive, self._settings.max_archive_files)
         remaining = self._settings.max_expansion * size  # bytes that may still be unpacked
-        tags = (await self._catalog.batches.get(input.batch_id)).tags
         group: list[Upload] = []
         for done, (name, member) in enumerate(files.items(), 1):
+            if done <= batch.unpacked_files:
+                continue
             sha256, length = await asyncio.to_thread(_extract, archive, member, target, remaining)
             remaining -= length
             await self._store(sha256, target)
@@ -82,18 +95,19 @@ class UnpackActivities:
                     bytes=length,
                     actor=input.actor,
                     batch_id=input.batch_id,
-                    tags=tags,
+                    tags=batch.tags,
                 )
             )
             if len(group) == GROUP or done == len(files):
                 await self._accept(group)
+                await self._catalog.batches.record_unpacked(input.batch_id, done)
                 for upload in group:  # its blob may have been removed with another document before it was accepted
                     if not await self._blobs.exists(original_key(upload.sha256)):
                         await asyncio.to_thread(_extract, archive, files[upload.name], target, upload.bytes)
                         await self._store(upload.sha256, target)
                 group = []
             report(done, len(files))
-        await self._catalog.batches.skip(input.batch_id, skipped)
+        await self._catalog.batches.end_unpacking(input.batch_id, skipped)
         return Unpacked(documents=len(files), skipped=len(skipped))
 
     async def _store(self, sha256: str, path: Path) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 import structlog
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.contracts.batches import BatchToIngest
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
@@ -41,7 +41,7 @@ from activities.stores.milvus import Milvus
 DISPATCH_SECONDS = 60.0
 
 #: Activities of a run that is cleaning up and about to complete.
-LAST_ACTIVITIES = frozenset({"purge_rows", "record_failure", "settle_batch"})
+LAST_ACTIVITIES = frozenset({"end_run", "purge_rows", "record_failure", "settle_batch"})
 
 
 log = structlog.get_logger()
@@ -130,10 +130,10 @@ class RunRepairActivities:
         while page := await self._stalled.unstarted(after, PAGE, before):
             for done, document in enumerate(page):
                 report(done, len(page))
-                key = (document.document_id, document.version)
-                started = repair and await _started(_start_document(activity.client(), document), ingest_id(*key))
+                id = ingest_id(document.document_id, document.version)
+                started = repair and await _started(_start_document(activity.client(), document, id), id)
                 if started:
-                    await self._catalog.intake.dispatched([key])
+                    await self._catalog.intake.dispatched([document])
                 discrepancies.add(
                     "documents_without_run",
                     f"{document.document_name} v{document.version}",
@@ -270,24 +270,25 @@ def _is_old(run: WorkflowExecution, since: datetime) -> bool:
 
 
 async def _started(start: Awaitable[object], id: str) -> bool:
-    """Whether Temporal took the start; one that it refuses holds up no other."""
+    """Whether Temporal took the start; one that it refuses, or whose earlier run has not ended, holds up no other."""
     try:
         await start
-    except TemporalRefused as exc:
+    except (TemporalRefused, temporal.RunExists) as exc:
         await log.awarning("a run is not started", workflow=id, reason=str(exc))
         return False
     return True
 
 
-async def _start_document(client: Client, document: DocumentToIngest) -> None:
+async def _start_document(client: Client, document: DocumentToIngest, id: str) -> None:
     await temporal.start(
         client,
         INGEST_DOCUMENT,
         document,
-        ingest_id(document.document_id, document.version),
+        id,
         f"Index {document.document_name} v{document.version} into {document.knowledge_base}",
         temporal.attributes(document.knowledge_base, document.actor, document.document_id),
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        conflict=WorkflowIDConflictPolicy.FAIL,
     )
 
 

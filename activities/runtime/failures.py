@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, is_cancelled_exception
 
 from activities.errors import Canceled, DependencyError, HoldfastError, Reason
 
@@ -52,9 +52,11 @@ def cause_of(exc: Exception) -> Exception:
 def reason_of(error: BaseException) -> Reason:
     """The Reason that ``to_application_error`` attached to a failure, also after serialization by Temporal.
 
-    ``Canceled`` for a cancellation, the reason of ``HoldfastError`` for a failure without a Reason.
+    ``Canceled`` for a cancellation, also of an activity whose last attempt failed after the request. The reason of
+    ``HoldfastError`` for a failure without a Reason.
     """
-    if is_cancelled_exception(error):
+    requested = isinstance(error, ActivityError) and error.retry_state is RetryState.CANCEL_REQUESTED
+    if requested or is_cancelled_exception(error):
         return Canceled().reason
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ApplicationError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -48,6 +48,10 @@ SUMMARY_BYTES = 200
 
 class RunNotFound(LookupError):
     """The run (or schedule) does not exist, is past its retention, or has ended and accepts no signal."""
+
+
+class RunExists(LookupError):
+    """A run of the same id exists, and must be neither joined nor followed by another one."""
 
 
 Translation = type[TemporalUnavailable] | type[TemporalRefused] | type[RunNotFound]
@@ -196,24 +200,26 @@ async def start(
     attributes: TypedSearchAttributes,
     *,
     reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    conflict: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.USE_EXISTING,
     queue: str = Queue.WORKFLOWS,
     first_signal: str | None = None,
     signal_arguments: Sequence[object] = (),
 ) -> str:
     """Starts a workflow, given its run method or type name, and returns its id.
 
-    If it is already running, only ``first_signal`` is sent. ``reuse`` decides whether a closed workflow is started
-    again.
+    If it is already running, only ``first_signal`` is sent, unless ``conflict`` forbids to join it. ``reuse`` decides
+    whether a closed workflow is started again; by default one that has completed is left as it is. Any other policy
+    that forbids the start raises RunExists.
     """
     run: Any = workflow
     async with translated():
-        with suppress(WorkflowAlreadyStartedError):  # it has already completed
+        try:
             await client.start_workflow(
                 run,
                 job,
                 id=id,
                 task_queue=queue,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_conflict_policy=conflict,
                 id_reuse_policy=reuse,
                 start_signal=first_signal,
                 start_signal_args=signal_arguments,
@@ -221,6 +227,9 @@ async def start(
                 search_attributes=attributes,
                 rpc_timeout=RPC_TIMEOUT,
             )
+        except WorkflowAlreadyStartedError as exc:
+            if reuse is not WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY:
+                raise RunExists(id) from exc
     return id
 
 

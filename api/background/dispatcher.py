@@ -17,6 +17,7 @@ import structlog
 
 from activities.contracts.ids import ingest_id
 from activities.contracts.ingest import DocumentToIngest
+from activities.contracts.stages import ACTIVE
 from activities.errors import DependencyError, NotFound, TemporalRefused
 from activities.runtime.failures import cause_of
 from activities.runtime.loops import Loop
@@ -84,7 +85,7 @@ class Dispatcher:
         started, outage = await self._start(batches | documents)
         done = [queued[id] for id in documents if id in started]
         if done:
-            await self._catalog.intake.dispatched([(document.document_id, document.version) for document in done])
+            await self._catalog.intake.dispatched(done)
         if outage is not None:
             raise outage
         return len(documents) >= GROUP
@@ -137,9 +138,9 @@ class Dispatcher:
         return failures
 
     async def _start_one(self, document: DocumentToIngest) -> bool:
-        """Start a document's run."""
-        await self._jobs.ingest(IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__}))
-        return True
+        """Start a document's run; False while its earlier run is about to end: it stays in the outbox until then."""
+        job = IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__})
+        return await self._jobs.ingest(job)
 
     async def _start_found(self, id: str, batch: Batch | None) -> bool:
         """Start a batch, or tell the run of one that was hinted at that it has more documents."""
@@ -156,6 +157,8 @@ class Dispatcher:
         return True
 
     async def _start_batch(self, batch: Batch) -> None:
+        if batch.state not in ACTIVE:
+            return  # it has ended since the hint
         knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
         await self._jobs.batch(batch_job(batch, knowledge_base.name), signal="more")
         await self._catalog.batches.dispatched(batch.id)
@@ -174,5 +177,5 @@ def batch_job(batch: Batch, knowledge_base: str) -> BatchJob:
         name=batch.name,
         actor=batch.actor,
         parallelism=batch.parallelism,
-        archive_sha256=batch.archive_sha256,
+        archive_sha256=None if batch.unpacked else batch.archive_sha256,
     )

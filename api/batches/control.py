@@ -9,10 +9,11 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Batch
 from api.background.dispatcher import Dispatcher, batch_job
 from workflows.client.jobs import Jobs
+from workflows.contracts import BatchJob
 
 
 class BatchControl:
-    """The same for a batch."""
+    """Each request reaches the batch's run, and starts it if need be. Raises WrongState and DependencyErrors."""
 
     def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
         self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
@@ -37,14 +38,20 @@ class BatchControl:
 
     async def retry_failed(self, batch: Batch, actor: str) -> None:
         """Start its failed and canceled documents again, also when the batch was at its end."""
-        knowledge_base = await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)
-        await self._catalog.batches.record_state(batch.id, "running")
-        await self._jobs.batch(batch_job(batch, knowledge_base.name), "retry_failed", actor)
+        await self._jobs.batch(await self._job(batch), "retry_failed", actor)
+        await self._catalog.batches.reopen(batch)
         await self._audit(batch, "retry-failed", actor)
 
     async def _signal(self, batch: Batch, name: str, *arguments: object) -> None:
-        if batch.state not in ACTIVE or not await self._jobs.signal(batch_workflow_id(batch.id), name, *arguments):
+        if batch.state not in ACTIVE:
             raise WrongState(state=batch.state)
+        if await self._jobs.signal(batch_workflow_id(batch.id), name, *arguments):
+            return
+        if not await self._jobs.batch(await self._job(batch), name, *arguments, again=False):
+            raise WrongState(state=(await self._catalog.batches.get(batch.id)).state)
+
+    async def _job(self, batch: Batch) -> BatchJob:
+        return batch_job(batch, (await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)).name)
 
     async def _audit(self, batch: Batch, action: str, actor: str, **detail: object) -> None:
         await self._catalog.audit.control(actor, f"batch.{action}", batch.knowledge_base_id, batch.id, **detail)

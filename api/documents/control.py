@@ -1,4 +1,4 @@
-"""Controlling jobs: each request reaches the run, or, where there is none yet or no more, the catalogue."""
+"""Control of documents: each request reaches the run, or, where there is none yet or no more, the catalogue."""
 
 from __future__ import annotations
 
@@ -15,51 +15,59 @@ from workflows.client.jobs import Jobs
 class DocumentControl:
     """Pause, resume, cancel and retry one document's latest version; delete a document with all its versions.
 
-    Raises WrongState and DependencyErrors.
+    The catalogue changes a version whose run has not begun, since a run asks the catalogue when it begins. The request
+    goes to Temporal in any case, because a run may have begun in the meantime. Raises WrongState and DependencyErrors.
     """
 
     def __init__(self, catalog: Catalog, jobs: Jobs, dispatcher: Dispatcher) -> None:
         self._catalog, self._jobs, self._dispatcher = catalog, jobs, dispatcher
 
     async def pause(self, document: Document, actor: str) -> Document:
-        """Hold it; pausing what is paused changes nothing."""
-        if document.state not in PENDING:
-            raise WrongState(state=document.state)
-        if not await self._catalog.intake.pause(document.id, document.version, actor):
-            await self._signal(document, "pause", actor)
+        """Pause it; pausing what is paused changes nothing."""
+        self._require_pending(document)
+        await self._jobs.ensure_available()
+        changed = await self._catalog.intake.pause(document.id, document.version, actor)
+        told = await self._jobs.signal(ingest_id(document.id, document.version), "pause", actor)
+        await self._conclude(document, "pause", actor, changed=changed, told=told)
         return document
 
     async def resume(self, document: Document, actor: str) -> Document:
         """Let it go on; resuming what is not paused changes nothing."""
-        if document.state not in PENDING:
-            raise WrongState(state=document.state)
-        if await self._catalog.intake.resume(document.id, document.version, actor):
+        self._require_pending(document)
+        await self._jobs.ensure_available()
+        changed = await self._catalog.intake.resume(document.id, document.version, actor)
+        told = await self._jobs.signal(ingest_id(document.id, document.version), "resume", actor)
+        if changed:
             self._dispatcher.hint()
-        else:
-            await self._signal(document, "resume", actor)
+        await self._conclude(document, "resume", actor, changed=changed, told=told)
         return document
 
     async def cancel(self, document: Document, actor: str) -> Document:
         """Stop it; canceling what is at its end changes nothing."""
         await self._jobs.ensure_available()
-        if document.state not in PENDING or await self._catalog.intake.cancel(document.id, document.version, actor):
+        if document.state not in PENDING:
             return document
-        if await self._jobs.cancel(ingest_id(document.id, document.version), actor):
-            await self._audit(document, "cancel", actor)
+        changed = await self._catalog.intake.cancel(document.id, document.version, actor)
+        told = await self._jobs.cancel(ingest_id(document.id, document.version), actor)
+        if not changed and not told:  # it may have reached its end in the meantime
+            document = await self._catalog.documents.get(document.id)
+            if document.state in PENDING:
+                raise WrongState(state=document.state)
+            return document
+        await self._conclude(document, "cancel", actor, changed=changed, told=told)
         return document
 
     async def retry(self, document: Document, from_step: str | None, actor: str) -> Document:
-        """Send a running job back to a step; put a failed or canceled one back in line."""
-        if document.state in PENDING:
-            if not await self._jobs.retry(document.id, document.version, from_step, actor):
-                raise WrongState(state=document.state)
-            await self._audit(document, "retry", actor, **({"from_step": from_step} if from_step else {}))
-            return document
+        """Send a running job back to a step; put one that failed, was canceled or has not begun in line."""
         await self._jobs.ensure_available()
-        if not await self._catalog.intake.retry(document.id, document.version, from_step, actor):
-            raise WrongState(state=document.state)
-        self._dispatcher.hint()
-        return await self._catalog.documents.get(document.id)
+        if await self._catalog.intake.retry(document.id, document.version, from_step, actor):
+            self._dispatcher.hint()
+            return await self._catalog.documents.get(document.id)
+        self._require_pending(document)
+        told = await self._jobs.retry(document.id, document.version, from_step, actor)
+        detail = {"from_step": from_step} if from_step else {}
+        await self._conclude(document, "retry", actor, changed=False, told=told, **detail)
+        return document
 
     async def delete(self, document: Document, actor: str) -> str:
         """Take it out of every answer now, and start the removal of all that it left; the removal's workflow id."""
@@ -74,13 +82,25 @@ class DocumentControl:
         )
         return await self._jobs.delete(job)
 
-    async def _signal(self, document: Document, name: str, actor: str) -> None:
-        if not await self._jobs.signal(ingest_id(document.id, document.version), name, actor):
+    def _require_pending(self, document: Document) -> None:
+        if document.state not in PENDING:
             raise WrongState(state=document.state)
-        await self._audit(document, name, actor)
 
-    async def _audit(self, document: Document, action: str, actor: str, **detail: object) -> None:
-        detail = {"version": document.version} | detail
+    async def _conclude(
+        self, document: Document, action: str, actor: str, *, changed: bool, told: bool, **detail: object
+    ) -> None:
+        """Record a request that the run was told of; the catalogue has recorded its own change. Raises WrongState."""
+        if changed:
+            return
+        if not told:
+            latest = await self._catalog.documents.get(document.id)
+            raise WrongState(state=latest.state)
         await self._catalog.audit.control(
-            actor, f"document.{action}", document.knowledge_base_id, document.id, **detail
+            actor,
+            f"document.{action}",
+            document.knowledge_base_id,
+            document.id,
+            document.batch_id,
+            version=document.version,
+            **detail,
         )

@@ -12,7 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import ingest_id
-from activities.contracts.ingest import FailureRecorded, Parsed, ParseInput, PauseInput, RecordFailureInput
+from activities.contracts.ingest import EndRunInput, Parsed, ParseInput, PauseInput, RunEnded
 from activities.contracts.queues import Queue
 from activities.runtime import temporal
 from activities.runtime.temporal import connect
@@ -45,12 +45,12 @@ class Slow:
     async def hold(self, job: PauseInput) -> None:
         """Records nothing."""
 
-    @activity.defn(name="record_failure")
-    async def record_failure(self, job: RecordFailureInput) -> FailureRecorded:
+    @activity.defn(name="end_run")
+    async def end_run(self, job: EndRunInput) -> RunEnded:
         """Reports the cancellation."""
         assert job.canceled
         self.recorded.set()
-        return FailureRecorded(purge=False)
+        return RunEnded(live=False)
 
 
 async def test_a_cancellation_while_a_step_is_stopping(temporal_server: TemporalSettings) -> None:
@@ -71,7 +71,7 @@ async def test_a_cancellation_while_a_step_is_stopping(temporal_server: Temporal
     async with (
         Worker(client, task_queue=Queue.WORKFLOWS, workflows=[IngestDocument], workflow_runner=runner),
         Worker(client, task_queue=Queue.CPU, activities=[slow.parse]),
-        Worker(client, task_queue=Queue.STORE, activities=[slow.hold, slow.record_failure]),
+        Worker(client, task_queue=Queue.STORE, activities=[slow.hold, slow.end_run]),
     ):
         await jobs.ingest(job)
         await asyncio.wait_for(slow.begun.wait(), 20)

@@ -10,7 +10,7 @@ from async_lru import alru_cache
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
@@ -55,34 +55,47 @@ class Jobs:
         """Raises TemporalUnavailable if Temporal cannot take work; success is cached for ``PING_SECONDS``."""
         await self.ping()
 
-    async def ingest(self, job: IngestJob) -> str:
-        """Start an ingestion; returns the workflow's id.
+    async def ingest(self, job: IngestJob) -> bool:
+        """Start an ingestion; False while an earlier run of the version has not ended, which must not be joined.
 
-        The catalogue decides which versions are queued: one whose earlier run has ended may start again.
+        The run asks the catalogue whether it is wanted: an unnecessary start has no effect.
         """
-        return await temporal.start(
-            self.client,
-            IngestDocument.run,
-            job,
-            ingest_id(job.document_id, job.version),
-            f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
-            temporal.attributes(job.knowledge_base, job.actor, job.document_id),
-            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        )
+        try:
+            await temporal.start(
+                self.client,
+                IngestDocument.run,
+                job,
+                ingest_id(job.document_id, job.version),
+                f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
+                temporal.attributes(job.knowledge_base, job.actor, job.document_id),
+                reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                conflict=WorkflowIDConflictPolicy.FAIL,
+            )
+        except temporal.RunExists:
+            return False
+        return True
 
-    async def batch(self, job: BatchJob, signal: str | None = None, *arguments: object) -> str:
-        """Start a batch unless it runs; ``signal`` reaches it in either case. Returns the workflow's id."""
-        return await temporal.start(
-            self.client,
-            IngestBatch.run,
-            job,
-            batch_workflow_id(job.batch_id),
-            f"Index the batch {job.name} into {job.knowledge_base}",
-            temporal.attributes(job.knowledge_base, job.actor),
-            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            first_signal=signal,
-            signal_arguments=arguments,
-        )
+    async def batch(self, job: BatchJob, signal: str, *arguments: object, again: bool = True) -> bool:
+        """Start a batch unless it runs; ``signal`` reaches it in either case.
+
+        Unless ``again``, a batch whose run has ended is not started again; the result is then False.
+        """
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        try:
+            await temporal.start(
+                self.client,
+                IngestBatch.run,
+                job,
+                batch_workflow_id(job.batch_id),
+                f"Index the batch {job.name} into {job.knowledge_base}",
+                temporal.attributes(job.knowledge_base, job.actor),
+                reuse=reuse,
+                first_signal=signal,
+                signal_arguments=arguments,
+            )
+        except temporal.RunExists:
+            return False
+        return True
 
     async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
         """Send a signal to a run; False if there is none or it has ended."""
@@ -145,8 +158,9 @@ class Jobs:
         )
 
     async def cancel(self, workflow_id: str, actor: str = "") -> bool:
-        """Request the cancellation of a run; False if there is none. A run that has ended is unchanged."""
-        return await temporal.cancel(self.client, workflow_id, actor)
+        """Request the cancellation of a run; False if there is none or it has ended, which Temporal does not tell."""
+        running = await temporal.is_running(self.client, workflow_id)
+        return running and await temporal.cancel(self.client, workflow_id, actor)
 
     async def forget(self, workflow_id: str) -> None:
         """Delete a run with its history, even while it runs; a run that does not exist is ignored."""

@@ -17,6 +17,12 @@ from activities.stores.catalog.tables import AuditRow, ConversationRow, Knowledg
 #: Events per query of an export.
 PAGE = 1000
 
+#: Actions that change whether a document or a batch is ingested.
+CONTROLS = (
+    *("document.upload", "document.pause", "document.resume", "document.cancel", "document.retry"),
+    *("batch.pause", "batch.resume", "batch.cancel", "batch.retry-failed"),
+)
+
 
 @repeats_conflicts
 class AuditTrail:
@@ -96,9 +102,29 @@ class AuditTrail:
         async with self._engine.write() as session:
             session.audit(actor, action, None, object_id, **detail)
 
-    async def control(self, actor: str, action: str, knowledge_base_id: str, object_id: str, **detail: object) -> None:
-        """Records a signal or cancellation after it was sent to a run; the run itself changes the catalogue later."""
+    async def control(
+        self,
+        actor: str,
+        action: str,
+        knowledge_base_id: str,
+        object_id: str,
+        batch_id: str | None = None,
+        /,
+        **detail: object,
+    ) -> None:
+        """Records a signal or cancellation after it was sent to a run; the run itself changes the catalogue later.
+
+        A pause, resume or cancel is not recorded when the latest of CONTROLS, of the object or of its batch, was the
+        same: it changes nothing then.
+        """
         async with self._engine.write() as session:
+            if action in CONTROLS and action.endswith((".pause", ".resume", ".cancel")):
+                query = select(AuditRow.object_id, AuditRow.action).where(
+                    AuditRow.object_id.in_([object_id, batch_id]), AuditRow.action.in_(CONTROLS)
+                )
+                latest = (await session.execute(query.order_by(AuditRow.id.desc()).limit(1))).first()
+                if latest is not None and tuple(latest) == (object_id, action):
+                    return
             session.audit(actor, action, knowledge_base_id, object_id, **detail)
 
 

@@ -167,42 +167,95 @@ class Batches:
                 update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
             )
 
-    async def skip(self, id: str, names: list[str]) -> None:
-        """Records the names of skipped archive members, at most MAX_SKIPPED."""
+    async def reopen(self, batch: Batch) -> None:
+        """Records that a batch goes on, unless its run has recorded something since the batch was read."""
+        same = (BatchRow.id == batch.id) & (BatchRow.state == batch.state) & (BatchRow.updated_at == batch.updated_at)
+        values = {"state": "running", "reason": null(), "finished_at": None, "updated_at": now()}
         async with self._engine.write() as session:
-            await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=names[:MAX_SKIPPED]))
+            await session.execute(update(BatchRow).where(same).values(**values))
+
+    async def record_unpacked(self, id: str, files: int) -> None:
+        """Records how many files of the batch's archive, in its order, have been accepted."""
+        async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(unpacked_files=files))
+
+    async def end_unpacking(self, id: str, skipped: list[str]) -> None:
+        """Records that the archive is unpacked, and the names of its skipped members, at most MAX_SKIPPED."""
+        values = {"unpacked": True, "skipped": skipped[:MAX_SKIPPED]}
+        async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(**values))
 
     async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[DocumentToIngest], bool]:
         """The next queued documents of a batch, and whether the batch is closed.
 
-        Repeating a ``page`` (its result was lost) returns the same documents, without those that are no longer queued.
+        Repeating a ``page`` (its result was lost) returns the same documents, without those that are no longer queued
+        or that a run has begun.
         """
         async with self._engine.write() as session:
             batch = await session.get(BatchRow, id)
             closed = batch is None or batch.closed
-            query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page == page)
+            listed = (VersionRow.batch_page == page) & VersionRow.dispatched_at.is_(None)
+            query = queued_versions().where(VersionRow.batch_id == id, listed)
             rows = list(await session.execute(query))
             if not rows:
                 query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
                 query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
                 rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
                 keys = [(version.document_id, version.version) for _, version, _ in rows]
-                await session.execute(transitions.mark_dispatched(keys, page))
+                await session.execute(transitions.mark_listed(keys, page))
         return [document_to_ingest(*row) for row in rows], closed
 
-    async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
-        """The pairs (document, version) among ``versions`` that are ready, failed, canceled or removed."""
-        query = select(VersionRow.document_id, VersionRow.version).where(
+    async def elsewhere(self, id: str) -> int:
+        """The number of pending documents of a batch that its workflow does not start, or not any more.
+
+        A user has paused them before they had a run, or has resumed or retried them one by one.
+        """
+        paused = (VersionRow.state == "paused") & VersionRow.dispatched_at.is_(None)
+        query = (
+            select(func.count())
+            .select_from(VersionRow)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(
+                VersionRow.batch_id == id,
+                VersionRow.state.in_(PENDING),
+                paused | (VersionRow.batch_page == transitions.BY_DISPATCHER),
+                DocumentRow.deleted_at.is_(None),
+            )
+        )
+        async with self._engine.read() as session:
+            return await session.scalar(query) or 0
+
+    async def finished(
+        self, versions: Collection[tuple[str, int]]
+    ) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+        """The pairs (document, version) among ``versions`` that have ended, and those that no run has begun.
+
+        Ended are those that are ready, failed, canceled or removed.
+        """
+        query = select(VersionRow.document_id, VersionRow.version, VersionRow.dispatched_at).where(
             tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)), VersionRow.state.in_(PENDING)
         )
         async with self._engine.read() as session:
-            pending = {(document, version) for document, version in await session.execute(query)}
-        return [version for version in versions if version not in pending]
+            pending = {(document, version): at for document, version, at in await session.execute(query)}
+        ended = [version for version in versions if version not in pending]
+        return ended, [version for version, dispatched_at in pending.items() if dispatched_at is None]
 
-    async def cancel_queued(self, id: str) -> int:
-        """Cancels the queued documents of a batch; returns their number."""
+    async def cancel_queued(
+        self, id: str, running: Collection[tuple[str, int]] = ()
+    ) -> tuple[int, list[tuple[str, int]]]:
+        """Cancels the documents of a batch that have no run yet; their number, and those that are still pending.
+
+        The batch has started those that are ``running``, even if they have not begun.
+        """
+        pending = (
+            select(VersionRow.document_id, VersionRow.version)
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(VersionRow.batch_id == id, VersionRow.state.in_(PENDING), DocumentRow.deleted_at.is_(None))
+        )
         async with self._engine.write() as session:
-            return int((await session.execute(transitions.cancel_batch(id))).rowcount)  # type: ignore[attr-defined]
+            changed = await session.execute(transitions.cancel_batch(id, running))
+            left = [(document, version) for document, version in await session.execute(pending)]
+        return int(changed.rowcount), left  # type: ignore[attr-defined]
 
     async def requeue_failed(self, id: str) -> int:
         """Requeues the batch's failed and canceled documents that have no newer version; returns their number."""
@@ -221,6 +274,8 @@ def _record(row: BatchRow) -> Batch:
         archive_sha256=row.archive_sha256,
         tags=row.tags,
         skipped=list(row.skipped or []),
+        unpacked_files=row.unpacked_files,
+        unpacked=row.unpacked,
         reason=msgspec.convert(row.reason, Reason) if row.reason else None,
         actor=row.actor,
         created_at=row.created_at,

@@ -8,9 +8,9 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts.ingest import Published, PublishInput
+from activities.contracts.ingest import Published, PublishInput, VersionRun
 from activities.contracts.stages import PENDING, DocumentState
-from activities.errors import HoldfastError, NotFound, Reason, StillInUse
+from activities.errors import HoldfastError, NotFound, Reason, StillInUse, WrongState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import Intake
@@ -181,15 +181,36 @@ class Documents:
             document.live_version = input.version
         return Published(live=True, retired=[] if retired is None else [retired])
 
-    async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason) -> bool:
-        """Records that a version failed or was canceled; an earlier live version stays live.
+    async def begin_run(self, run: VersionRun) -> None:
+        """Records that a run begins. Raises WrongState when the version must not be ingested, or by a later run."""
+        async with self._engine.write() as session:
+            document = await session.get(DocumentRow, run.document_id, with_for_update=True)
+            row = await session.get(VersionRow, (run.document_id, run.version), with_for_update=True)
+            if document is None or row is None or document.deleted_at is not None:
+                raise WrongState(state="deleted")
+            if not transitions.begin(row, run.run):
+                raise WrongState(state=row.state)
 
-        True when the version had already been published: it then stays ``ready``, and its rows must be kept.
+    async def end_run(self, document_id: str, version: int, run: int) -> bool:
+        """Announces that a run ends unpublished: it is no longer published, and its rows may be purged.
+
+        False when its rows must be kept, and there is nothing more to record (see ``transitions.end``).
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version), with_for_update=True)
-            if document is None or row is None:
+            return document is None or row is None or transitions.end(row, run)
+
+    async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason, run: int = 0) -> bool:
+        """Records that a version failed or was canceled; an earlier live version stays live.
+
+        Records nothing of a ``run`` that is not the latest one (0: unknown). True when the version had already been
+        published: it then stays ``ready``, and its rows must be kept.
+        """
+        async with self._engine.write() as session:
+            document = await session.get(DocumentRow, document_id, with_for_update=True)
+            row = await session.get(VersionRow, (document_id, version), with_for_update=True)
+            if document is None or row is None or (run and row.run != run):
                 return False
             if row.published_at is not None:
                 return True

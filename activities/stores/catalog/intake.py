@@ -99,13 +99,17 @@ class Intake:
         since = [moment for _, moment in counted if moment is not None]
         return Overdue(count=sum(count for count, _ in counted), since=min(since, default=None))
 
-    async def dispatched(self, versions: Iterable[tuple[str, int]]) -> None:
-        """Records that the runs of these (document, version) have started."""
+    async def dispatched(self, documents: Iterable[DocumentToIngest]) -> None:
+        """Records that the runs of these documents have started, unless they have changed since they were read."""
+        runs = [(document.document_id, document.version, document.run) for document in documents]
         async with self._engine.write() as session:
-            await session.execute(transitions.mark_dispatched(list(versions)))
+            await session.execute(transitions.mark_dispatched(runs))
 
     async def retry(self, document_id: str, version: int, from_step: str | None, actor: str) -> bool:
-        """Requeues a failed or canceled version if it is still the latest one; whether it was requeued."""
+        """Requeues a failed or canceled version, or one that waits for its first run; whether it was requeued.
+
+        Only the latest version of a document is requeued.
+        """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version), with_for_update=True)
@@ -191,6 +195,7 @@ def document_to_ingest(
         retry_from=version.retry_from,
         supersedes=version.supersedes,
         generation=knowledge_base.generation,
+        run=version.run,
     )
 
 

@@ -171,6 +171,8 @@ class Batch(Record, frozen=True):
     closed: bool
     parallelism: int
     archive_sha256: str | None
+    unpacked_files: int
+    unpacked: bool
     tags: list[str] | None
     skipped: list[str]
     reason: Reason | None

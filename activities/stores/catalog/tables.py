@@ -6,7 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, ForeignKeyConstraint, Index, MetaData, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    String,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -183,7 +195,9 @@ class VersionRow(Table):
     waiting_for: Mapped[str | None] = mapped_column(String(32))
     next_attempt_at: Mapped[datetime | None]
     eta_seconds: Mapped[float | None]
-    # how its run is started
+    # its run, and how it is started
+    run: Mapped[int] = mapped_column(default=1, server_default="1")
+    ending: Mapped[bool] = mapped_column(default=False, server_default=false())
     dispatched_at: Mapped[datetime | None]
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("batches.id"))
     batch_page: Mapped[str | None] = mapped_column(String(80))
@@ -210,7 +224,10 @@ class IndexedVersionRow(Table):
 
 
 class BatchRow(Table):
-    """Documents that were added together; ``closed`` when no more can join. An archive is unpacked into its batch."""
+    """Documents that were added together; ``closed`` when no more can join. An archive is unpacked into its batch.
+
+    ``unpacked_files`` of the archive, in its order, have been accepted; with ``unpacked`` all of them.
+    """
 
     __tablename__ = "batches"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -222,6 +239,8 @@ class BatchRow(Table):
     archive_sha256: Mapped[str | None] = mapped_column(String(64))
     tags: Mapped[list[Any] | None]
     skipped: Mapped[list[Any] | None]
+    unpacked_files: Mapped[int] = mapped_column(default=0, server_default="0")
+    unpacked: Mapped[bool] = mapped_column(default=False, server_default=false())
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -311,5 +330,5 @@ class AuditRow(Table):
     actor: Mapped[str] = mapped_column(String(200), index=True)
     action: Mapped[str] = mapped_column(String(64), index=True)
     knowledge_base_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    object_id: Mapped[str | None] = mapped_column(String(32))
+    object_id: Mapped[str | None] = mapped_column(String(32), index=True)
     detail: Mapped[dict[str, Any] | None]

@@ -18,12 +18,16 @@
 =================  ================================================================================================
 accept             a new row: ``queued``, with ``batch_id``, and ``supersedes`` if the older version was pending
 supersede          sets ``reason``: a newer version was accepted, or was published first
-dispatch           keeps the state; sets ``dispatched_at``, and ``batch_page`` if a batch requested the version
+list               keeps the state; sets ``batch_page``: the version's batch is going to start it
+dispatch           keeps the state; sets ``dispatched_at``: the version has a run
+begin              by the run itself, unless the version is not to be ingested any more; sets ``dispatched_at``
 pause, resume      by a user (before the version has a run) or by the run; the latter clears the wait and ``reason``
 progress           ``running`` or ``waiting``, with the progress of the run: ``stage`` … ``eta_seconds``, ``reason``
 publish            sets ``published_at`` once; ends the run
+end                keeps the state; sets ``ending``: the run removes what it wrote, and publishes no more
 finish, cancel     sets ``reason``; ends the run; a canceled version keeps its first reason
-requeue            clears the progress and ``dispatched_at``; sets ``retry_from`` to the stage that the retry asks for
+requeue            clears the progress, ``ending`` and ``dispatched_at``; counts up ``run``; sets ``retry_from`` to the
+                   stage that the retry asks for
 return to queue    like requeue, but keeps ``retry_from``: the run that was to start there did not complete
 ingest again       like requeue, and clears ``published_at``, so that the version is published again
 =================  ================================================================================================
@@ -41,7 +45,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Update, and_, bindparam, null, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, func, null, or_, select, tuple_, update
 
 from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import Canceled, Reason, Superseded
@@ -55,7 +59,7 @@ BY_DISPATCHER = "alone"
 COLUMNS = frozenset(
     {
         "state", "reason", "stage", "done", "total", "attempt", "waiting_for", "next_attempt_at", "eta_seconds",
-        "dispatched_at", "batch_page", "retry_from", "supersedes", "published_at",
+        "run", "ending", "dispatched_at", "batch_page", "retry_from", "supersedes", "published_at",
     }
 )  # fmt: skip
 
@@ -70,17 +74,18 @@ class Transition(msgspec.Struct, frozen=True):
 #: Every transition of an existing version, by the name of its function (``record_progress`` is ``NOTE``).
 ALLOWED: dict[str, Transition] = {
     "supersede": Transition(PENDING, ("canceled",)),
-    "supersede_late": Transition((*PENDING, "ready", "failed"), ("canceled",)),
+    "supersede_late": Transition((*PENDING, "ready"), ("canceled",)),
+    "begin": Transition(("queued", "running", "waiting"), ("running",)),
     "pause_undispatched": Transition(("queued",), ("paused",)),
     "resume_undispatched": Transition(("paused",), ("queued",)),
     "cancel_undispatched": Transition(("queued", "paused"), ("canceled",)),
     "pause_run": Transition(PENDING, ("paused",)),
     "resume_run": Transition(PENDING, ("queued",)),
     "record_progress": Transition(("queued", "running", "waiting"), ("running", "waiting")),
-    "publish": Transition((*PENDING, "ready", "failed"), ("ready",)),
+    "publish": Transition((*PENDING, "ready"), ("ready",)),
     "finish": Transition((*PENDING, "failed"), ("failed", "canceled")),
-    "cancel_batch": Transition(("queued",), ("canceled",)),
-    "requeue": Transition(("failed", "canceled"), ("queued",)),
+    "cancel_batch": Transition(("queued", "paused"), ("canceled",)),
+    "requeue": Transition(("failed", "canceled", "queued", "paused"), ("queued",)),
     "requeue_batch": Transition(("failed", "canceled"), ("queued",)),
     "return_to_queue": Transition(PENDING, ("queued", "paused")),
     "ingest_again": Transition(("ready",), ("queued",)),
@@ -95,6 +100,7 @@ _OVER: dict[str, Any] = {**_NO_WAIT, "retry_from": None}
 #: Clears everything recorded of a run, so that a new run starts from the row.
 _WITHOUT_A_RUN: dict[str, Any] = {
     **_NO_WAIT, "stage": "", "done": 0, "total": None, "attempt": 1, "reason": None, "dispatched_at": None,
+    "run": VersionRow.run + 1, "ending": False,
 }  # fmt: skip
 
 
@@ -145,8 +151,30 @@ def publish(row: VersionRow) -> bool:
 
 
 def is_publishable(row: VersionRow) -> bool:
-    """Whether the version may become live; a canceled version may not."""
-    return _allows("publish", row)
+    """Whether the version may become live: it is neither canceled nor failed, nor is its run removing its rows."""
+    return _allows("publish", row) and not row.ending
+
+
+def begin(row: VersionRow, run: int) -> bool:
+    """Begins this run of the version; False if the version is not to be ingested, or by another run.
+
+    A run may begin several times: whenever its first activity is tried again.
+    """
+    if row.run != run or row.ending or not _allows("begin", row):
+        return False
+    _set(row, state="running", dispatched_at=row.dispatched_at or now())
+    return True
+
+
+def end(row: VersionRow, run: int) -> bool:
+    """Announces the end of a run, after which it publishes no more; False if its rows must be kept.
+
+    That is so when they are published, or are those of a later run (``run`` is 0 when it is not known).
+    """
+    if row.published_at is not None or (run and row.run != run):
+        return False
+    _set(row, ending=True, dispatched_at=row.dispatched_at or now())
+    return True
 
 
 def finish(row: VersionRow, state: DocumentState, reason: Reason) -> bool:
@@ -157,28 +185,43 @@ def finish(row: VersionRow, state: DocumentState, reason: Reason) -> bool:
     first = row.state in PENDING
     if _allows("finish", row):
         _set(row, state=state, reason=msgspec.to_builtins(reason))
-    _set(row, **_OVER)
+    _set(row, **_OVER, ending=False)
     return first
 
 
 def requeue(row: VersionRow, from_step: str | None) -> bool:
-    """Requeues the version for the dispatcher; output from ``from_step`` on is rebuilt. False if not allowed."""
-    if not _allows("requeue", row):
+    """Requeues the version for the dispatcher; output from ``from_step`` on is rebuilt. False if not allowed.
+
+    A pending version must not have a run yet, nor wait for just this one already.
+    """
+    waits = (row.state, row.batch_page, row.retry_from) == ("queued", BY_DISPATCHER, from_step)
+    if not _allows("requeue", row) or waits or (row.state in PENDING and row.dispatched_at is not None):
         return False
-    _set(row, **_WITHOUT_A_RUN, state="queued", batch_page=BY_DISPATCHER, retry_from=from_step)
+    values = {**_WITHOUT_A_RUN, "run": row.run + 1}
+    _set(row, **values, state="queued", batch_page=BY_DISPATCHER, retry_from=from_step)
     return True
 
 
 # --- as statements ------------------------------------------------------------------------------------
 
 
-def mark_dispatched(versions: Collection[tuple[str, int]], page: str | None = None) -> Update:
-    """Records that the runs of these (document, version) have started, or that a batch got them as ``page``."""
-    values: dict[str, Any] = {"dispatched_at": now()}
-    if page is not None:
-        values["batch_page"] = page
+def mark_listed(versions: Collection[tuple[str, int]], page: str) -> Update:
+    """Records that a batch got these (document, version) as ``page``, to start them."""
     change = update(VersionRow).where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
-    return change.values(**values).execution_options(synchronize_session=False)
+    return change.values(batch_page=page).execution_options(synchronize_session=False)
+
+
+def mark_dispatched(runs: Collection[tuple[str, int, int]]) -> Update:
+    """Records that these (document, version, run) have started.
+
+    Changes nothing where the version was paused, canceled or requeued in the meantime, or its run has begun.
+    """
+    change = update(VersionRow).where(
+        tuple_(VersionRow.document_id, VersionRow.version, VersionRow.run).in_(list(runs)),
+        VersionRow.state == "queued",
+        VersionRow.dispatched_at.is_(None),
+    )
+    return change.values(dispatched_at=now()).execution_options(synchronize_session=False)
 
 
 def pause_undispatched(document_id: str, version: int) -> Update:
@@ -197,10 +240,13 @@ def cancel_undispatched(document_id: str, version: int) -> Update:
 
 
 def pause_run(document_id: str, version: int, *, paused: bool) -> Update:
-    """Records that the run of a version was paused or resumed."""
+    """Records that the run of a version was paused or resumed; it may not have begun yet."""
     allowed = _from("pause_run" if paused else "resume_run")
     state = "paused" if paused else "queued"
-    return _changing(_is(document_id, version), allowed, **_NO_WAIT, state=state, reason=None)
+    dispatched_at = func.coalesce(VersionRow.dispatched_at, now())
+    return _changing(
+        _is(document_id, version), allowed, **_NO_WAIT, state=state, reason=None, dispatched_at=dispatched_at
+    )
 
 
 #: Records the progress of a run: compiled once and executed for many versions at once, since workers write often.
@@ -232,9 +278,15 @@ def noted(note: RunProgress) -> dict[str, Any]:
     }
 
 
-def cancel_batch(batch_id: str) -> Update:
-    """Cancels the queued versions of a batch."""
-    return _changing(VersionRow.batch_id == batch_id, _from("cancel_batch"), **_canceled())
+def cancel_batch(batch_id: str, running: Collection[tuple[str, int]] = ()) -> Update:
+    """Cancels the versions of a batch that have no run yet; the batch has started those that are ``running``."""
+    return _changing(
+        VersionRow.batch_id == batch_id,
+        _from("cancel_batch"),
+        VersionRow.dispatched_at.is_(None),
+        tuple_(VersionRow.document_id, VersionRow.version).not_in(list(running)),
+        **_canceled(),
+    )
 
 
 def requeue_batch(batch_id: str) -> Update:

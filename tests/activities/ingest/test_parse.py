@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.contracts.documents import Element, ParsedDocument
-from activities.contracts.ingest import Chunked, ChunkInput, ParseInput
+from activities.contracts.ingest import ParseInput
 from activities.errors import DamagedDocument, NoText, UnsupportedFormat
 from activities.ingest.parse import PARSER_FINGERPRINT, ParseActivities, is_harmless, parse_file, parser_fingerprint
 from activities.sandbox import runner
@@ -98,7 +99,7 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
         content = "\n\n".join(CHINESE).encode()
         job = ParseInput(sha256=hashlib.sha256(content).hexdigest(), document_name="制度.txt", bytes=len(content))
         await blobs.put(original_key(job.sha256), content)
-        activities = ParseActivities(blobs, ParseSettings(), never_asked)
+        activities = ParseActivities(blobs, ParseSettings(), never_asked, never_asked)
         first = await ActivityEnvironment().run(activities.parse, job)
         assert first.parsed_key == f"parsed/{job.sha256}/{PARSER_FINGERPRINT}"
         assert first.elements == len(CHINESE)
@@ -111,8 +112,8 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-async def never_asked(job: ChunkInput) -> Chunked:
-    """Stands for the chunk step, which these runs must not continue with."""
+async def never_asked(job: Any) -> Any:
+    """Stands for the chunk step and the record of a run's begin, which these inputs do not ask for."""
     raise AssertionError(job)
 
 
@@ -125,7 +126,9 @@ def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
         await blobs.put(original_key("0" * 64), b"%PDF-1.7 nothing more")
         job = ParseInput(sha256="0" * 64, document_name="a.pdf", bytes=21)
         with pytest.raises(DamagedDocument):
-            await ActivityEnvironment().run(ParseActivities(blobs, ParseSettings(), never_asked).parse, job)
+            await ActivityEnvironment().run(
+                ParseActivities(blobs, ParseSettings(), never_asked, never_asked).parse, job
+            )
         assert await blobs.list("parsed") == []
 
     asyncio.run(run())

@@ -21,6 +21,7 @@ from activities.contracts.ingest import IndexInput, PublishInput
 from activities.contracts.questions import RetrieveInput
 from activities.contracts.search import SearchFilter
 from activities.errors import MilvusUnavailable, ModelMismatch, NotFound, TritonUnavailable
+from activities.ingest.deletion import DeletionActivities
 from activities.ingest.index import IndexActivities, rows_of
 from activities.ingest.publish import PublishActivities
 from activities.retrieval.passages import SourceTexts
@@ -82,8 +83,9 @@ class Library:
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
             dimension=card.dimension, generation=generation,
         )  # fmt: skip
+        purging = DeletionActivities(self.blobs, self.milvus, self.catalog)
         indexed = await IndexActivities(
-            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog).publish
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog, purging.purge_rows).publish
         ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version

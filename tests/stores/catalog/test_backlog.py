@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from activities.contracts.ingest import VersionRun
 from activities.errors import Reason
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, RunProgress, Upload
@@ -63,7 +64,7 @@ async def test_the_estimate_follows_the_recent_rate(catalog: Catalog, kb: Knowle
     """From the rate of the last minute if there is one, else from the runs' own progress, else no estimate."""
     ids = [await taken(catalog, kb, f"{number}.pdf") for number in range(6)]
     assert (await catalog.backlog.of_knowledge_base(kb.id)).eta_seconds is None
-    await catalog.intake.dispatched([(ids[5], 1)])
+    await catalog.documents.begin_run(VersionRun(document_id=ids[5], version=1, run=1))
     note = RunProgress(document_id=ids[5], version=1, at=LATER, state="running", stage="embed", eta_seconds=42.04)
     await catalog.documents.record_progress([note])
     assert (await catalog.backlog.of_knowledge_base(kb.id)).eta_seconds == 42.0

@@ -300,7 +300,7 @@ async def test_only_what_is_deleted_can_be_removed(catalog: Catalog, kb: Knowled
 async def test_progress_of_many_runs_is_written_at_once(catalog: Catalog, kb: KnowledgeBase) -> None:
     """With and without reasons, in any order."""
     ids = [await accepted(catalog, kb, f"{n}.txt") for n in range(4)]
-    await catalog.intake.dispatched([(id, 1) for id in ids])
+    await catalog.intake.dispatched(await catalog.intake.undispatched(10))
     down = Reason("triton_unavailable", {"detail": "refused"})
     for reasons in ([None, down, None, down], [down, None, None, None]):
         await catalog.documents.record_progress(
@@ -325,7 +325,7 @@ async def test_late_progress_of_a_terminated_run_is_ignored(catalog: Catalog, kb
     )
     await catalog.documents.record_progress([note])
     assert (await catalog.documents.get(id)).state == "queued"
-    await catalog.intake.dispatched([(id, 1)])
+    await catalog.intake.dispatched(await catalog.intake.undispatched(10))
     await catalog.documents.record_progress([note])
     assert (await catalog.documents.get(id)).state == "running"
     (stalled,) = await catalog.stalled_runs.versions(("", 0), 10, datetime.now(UTC) + timedelta(hours=2))

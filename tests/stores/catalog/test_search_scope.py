@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from activities.contracts.documents import Chunking
-from activities.contracts.ingest import PublishInput
+from activities.contracts.ingest import PublishInput, VersionRun
 from activities.contracts.search import SearchFilter
 from activities.errors import InvalidRequest, NotFound
 from activities.settings import Settings
@@ -134,7 +134,7 @@ async def test_the_index_reports_its_estimate(catalog: Catalog, kb: KnowledgeBas
     assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=0)
     ids = [(await catalog.documents.accept(kb.id, f"{n}.md", f"{n}" * 64, 7, "ann")).document.id for n in range(5)]
     assert await catalog.backlog.of_knowledge_base(kb.id) == PendingDocuments(documents=5)
-    await catalog.intake.dispatched([(ids[0], 1)])
+    await catalog.documents.begin_run(VersionRun(document_id=ids[0], version=1, run=1))
     note = RunProgress(
         document_id=ids[0], version=1, at=datetime.now(UTC) + timedelta(seconds=1), state="running", stage="embed",
         eta_seconds=33.0,

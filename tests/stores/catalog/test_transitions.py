@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from activities.contracts.ingest import DocumentToIngest
-from activities.contracts.stages import DocumentState
-from activities.errors import Reason
+from activities.contracts.ingest import DocumentToIngest, VersionRun
+from activities.contracts.stages import PENDING, DocumentState
+from activities.errors import Reason, WrongState
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, PendingVersion, RunProgress, Upload
 from activities.stores.catalog.tables import VersionRow
 from activities.stores.catalog.transitions import ALLOWED, COLUMNS
-from tests.stores.catalog.conftest import ONE, TWO, publishing, sql
+from tests.stores.catalog.conftest import ONE, TWO, accepted, publishing, sql
 
 PACKAGE = Path(__file__).resolve().parents[3] / "activities" / "stores" / "catalog"
 
@@ -33,6 +34,11 @@ class Version:
 
     def __init__(self, settings: Settings, catalog: Catalog, kb: KnowledgeBase, id: str, batch_id: str) -> None:
         self.settings, self.catalog, self.kb, self.id, self.batch_id = settings, catalog, kb, id, batch_id
+
+    @classmethod
+    async def single(cls, settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> Version:
+        """A version that was just uploaded without a batch."""
+        return cls(settings, catalog, kb, await accepted(catalog, kb), "")
 
     @classmethod
     async def taken(cls, settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> Version:
@@ -64,7 +70,7 @@ class Version:
         """The input of its next run, as the dispatcher or its batch starts it."""
         if page is None:
             (found,) = await self.catalog.intake.undispatched(10)
-            await self.catalog.intake.dispatched([(self.id, 1)])
+            await self.catalog.intake.dispatched([found])
         else:
             (found,) = (await self.catalog.batches.next_documents(self.batch_id, page, 10))[0]
         return found
@@ -162,6 +168,11 @@ async def _note(version: Version) -> None:
     await version.catalog.documents.record_progress([note])
 
 
+async def _begin(version: Version) -> None:
+    with suppress(WrongState):
+        await version.catalog.documents.begin_run(VersionRun(document_id=version.id, version=1, run=1))
+
+
 async def _put_back(version: Version) -> None:
     await version.catalog.stalled_runs.return_to_queue(await version.read())
 
@@ -175,6 +186,7 @@ async def _ingest_again(version: Version) -> None:
 ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
     "supersede": _supersede,
     "supersede_late": _supersede_late,
+    "begin": _begin,
     "pause_undispatched": lambda version: version.catalog.intake.pause(version.id, 1, "ann"),
     "resume_undispatched": lambda version: version.catalog.intake.resume(version.id, 1, "ann"),
     "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
@@ -207,13 +219,13 @@ async def test_a_transition_happens_where_it_is_allowed(
         assert (row["state"], row["reason"]) == (state, {"code": "damaged"})
 
 
-@pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "cancel_undispatched"])
+@pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "cancel_undispatched", "requeue"])
 async def test_a_running_version_is_controlled_through_its_run(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str
 ) -> None:
     """The catalogue changes nothing of a version that has a run."""
     version = await Version.taken(settings, catalog, kb)
-    (state, *_) = ALLOWED[name].sources
+    state = next(state for state in ALLOWED[name].sources if state in PENDING)
     await version.put(state=state, dispatched_at=LATER)
     assert not await ASKED[name](version)
     assert (await version.row())["state"] == state
@@ -223,13 +235,137 @@ async def test_a_running_version_is_controlled_through_its_run(
 async def test_starting_a_run_leaves_the_state(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, state: DocumentState
 ) -> None:
-    """The run may have recorded progress before its start is recorded."""
-    version = await Version.taken(settings, catalog, kb)
+    """Its start is recorded unless the version has changed since the dispatcher read it."""
+    version = await Version.single(settings, catalog, kb)
+    found = await catalog.intake.undispatched(10)
     await version.put(state=state)
-    await catalog.intake.dispatched([(version.id, 1)])
-    row = await version.row()
-    assert row["state"] == state
-    assert row["dispatched_at"] is not None
+    await catalog.intake.dispatched(found)
+    assert (await version.row())["state"] == state
+    assert ((await version.row())["dispatched_at"] is not None) == (state == "queued")
+
+
+async def test_the_start_of_an_earlier_run_is_not_that_of_the_next(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A run may fail, and be requeued, before the dispatcher records its start; the next run still starts."""
+    version = await Version.single(settings, catalog, kb)
+    found = await catalog.intake.undispatched(10)
+    await version.failed()
+    assert await catalog.intake.retry(version.id, 1, None, "ann")
+    await catalog.intake.dispatched(found)
+    (again,) = await catalog.intake.undispatched(10)
+    assert again.run == found[0].run + 1
+
+
+# --- the run asks whether it is wanted ----------------------------------------------------------------
+
+
+async def test_a_run_begins_as_often_as_its_first_activity_is_tried(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """It takes the version out of the outbox, also if the dispatcher could not record the start."""
+    version = await Version.single(settings, catalog, kb)
+    for _ in range(2):
+        await catalog.documents.begin_run(VersionRun(document_id=version.id, version=1, run=1))
+        assert (await version.row())["state"] == "running"
+    assert await catalog.intake.undispatched(10) == []
+
+
+@pytest.mark.parametrize("change", ["paused", "canceled", "ready", "deleted", "retried", "ending"])
+async def test_a_run_that_is_not_wanted_does_not_begin(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, change: str
+) -> None:
+    """Whatever happened between reading the outbox and the start of the run."""
+    version = await Version.single(settings, catalog, kb)
+    (found,) = await catalog.intake.undispatched(10)
+    match change:
+        case "paused":
+            assert await catalog.intake.pause(version.id, 1, "ann")
+        case "canceled":
+            assert await catalog.intake.cancel(version.id, 1, "ann")
+        case "ready":
+            await catalog.documents.publish(publishing(version.id, 1))
+        case "deleted":
+            await catalog.documents.delete(version.id, "ann")
+        case "retried":
+            assert await catalog.intake.retry(version.id, 1, "parse", "ann")
+        case _:
+            assert await catalog.documents.end_run(version.id, 1, 1)
+    before = await version.row()
+    with pytest.raises(WrongState):
+        await catalog.documents.begin_run(VersionRun(document_id=version.id, version=1, run=found.run))
+    assert (await version.row()) == before
+
+
+# --- the end of a run ---------------------------------------------------------------------------------
+
+
+async def test_a_run_that_ends_publishes_no_more(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Its rows are purged: an attempt that was believed dead must not make the version live."""
+    version = await Version.single(settings, catalog, kb)
+    assert await catalog.documents.end_run(version.id, 1, 1)
+    for columns in ({"state": "running"}, {"state": "failed", "ending": False}):
+        await version.put(**columns)
+        assert not (await catalog.documents.publish(publishing(version.id, 1))).live
+    assert (await catalog.documents.get(version.id)).live_version is None
+
+
+async def test_what_is_published_does_not_end(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The rows of a live version are kept."""
+    version = await Version.single(settings, catalog, kb)
+    await catalog.documents.publish(publishing(version.id, 1))
+    assert not await catalog.documents.end_run(version.id, 1, 1)
+    assert (await version.row())["state"] == "ready"
+
+
+async def test_an_earlier_run_does_not_end_the_next(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It neither purges rows nor records its reason."""
+    version = await Version.single(settings, catalog, kb)
+    await catalog.intake.cancel(version.id, 1, "ann")
+    assert await catalog.intake.retry(version.id, 1, None, "ann")
+    assert not await catalog.documents.end_run(version.id, 1, 1)
+    await catalog.documents.finish(version.id, 1, "canceled", Reason("canceled"), run=1)
+    assert (await version.row())["state"] == "queued"
+
+
+# --- batches ------------------------------------------------------------------------------------------
+
+
+async def test_a_listed_document_can_be_controlled(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Its batch has yet to start it: pause, resume, cancel and retry change it at once."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.dispatched("first")
+    assert await catalog.intake.pause(version.id, 1, "ann")
+    assert await catalog.batches.elsewhere(version.batch_id) == 1
+    assert await catalog.intake.resume(version.id, 1, "ann")
+    assert await catalog.intake.cancel(version.id, 1, "ann")
+    assert await catalog.batches.elsewhere(version.batch_id) == 0
+    assert await catalog.intake.retry(version.id, 1, None, "ann")
+
+
+async def test_canceling_a_batch_leaves_what_runs_to_its_run(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """A document that was started, but has not begun, is canceled by its run; a paused one without a run at once."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.dispatched("first")
+    assert await catalog.batches.cancel_queued(version.batch_id, [(version.id, 1)]) == (0, [(version.id, 1)])
+    await catalog.intake.pause(version.id, 1, "ann")
+    assert await catalog.batches.cancel_queued(version.batch_id) == (1, [])
+    assert (await version.row())["state"] == "canceled"
+
+
+async def test_a_look_tells_which_documents_no_run_has_begun(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """Their batch starts them again if an earlier run was in the way."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.dispatched("first")
+    assert await catalog.batches.finished([(version.id, 1)]) == ([], [(version.id, 1)])
+    await catalog.documents.begin_run(VersionRun(document_id=version.id, version=1, run=1))
+    assert await catalog.batches.finished([(version.id, 1)]) == ([], [])
+    await version.failed()
+    assert await catalog.batches.finished([(version.id, 1)]) == ([(version.id, 1)], [])
 
 
 async def test_a_requeued_version_has_the_columns_of_a_new_one(
@@ -237,18 +373,18 @@ async def test_a_requeued_version_has_the_columns_of_a_new_one(
 ) -> None:
     """After a retry, alone or with its batch, and after a lost run."""
     version = await Version.taken(settings, catalog, kb)
-    row = await version.row()
-    fresh = {column: row[column] for column in COLUMNS - {"batch_page"}}
+    fresh = {column: (await version.row())[column] for column in COLUMNS - {"batch_page", "run"}}
     used = {
         "stage": "embed", "done": 7, "total": 9, "attempt": 3, "waiting_for": "triton", "next_attempt_at": LATER,
-        "eta_seconds": 4.0, "reason": {"code": "damaged"}, "dispatched_at": LATER,
+        "eta_seconds": 4.0, "reason": {"code": "damaged"}, "dispatched_at": LATER, "ending": True,
     }  # fmt: skip
     for state, name in (("failed", "requeue"), ("failed", "requeue_batch"), ("running", "return_to_queue"),
                         ("ready", "ingest_again")):  # fmt: skip
         await version.put(state=state, **used)
+        run = (await version.row())["run"]
         await ASKED[name](version)
-        row = await version.row()
-        assert {column: row[column] for column in fresh} == fresh
+        assert (await version.row())["run"] == run + 1  # type: ignore[operator]
+        assert {column: (await version.row())[column] for column in fresh} == fresh
 
 
 # --- no other code sets a state ---------------------------------------------------------------------

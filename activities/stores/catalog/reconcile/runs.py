@@ -106,7 +106,7 @@ class StalledRuns:
                     name=row.name,
                     actor=row.actor,
                     parallelism=row.parallelism,
-                    archive_sha256=row.archive_sha256,
+                    archive_sha256=None if row.unpacked else row.archive_sha256,
                 )
                 for row, knowledge_base in await session.execute(query.order_by(BatchRow.id).limit(limit))
             ]
