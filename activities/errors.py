@@ -18,6 +18,7 @@
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
     ├── ModelError                 a model rejected its input
+    ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── Superseded  Canceled       work that ended early, on purpose
     └── SettingsError              an operator can correct it
 
@@ -329,6 +330,12 @@ class ModelError(HoldfastError):
     code = "model-refused"
     en = "The model could not use its input: {detail}"
     zh = "模型无法处理输入：{detail}"
+
+
+class QuestionTimedOut(HoldfastError):
+    code = "question-timed-out"
+    en = "The question could not be answered in time. Ask again in a moment; if that does not help, tell the operator."
+    zh = "未能在限定时间内回答该问题。请稍后再试；如仍无效，请联系管理员。"
 
 
 class SettingsError(HoldfastError):

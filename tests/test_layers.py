@@ -20,6 +20,7 @@ EDGES = {
     "activities/ingest/progress.py": "the edge of a background task; the next write must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
+    "api/questions/streams.py": "the edge of a background task; the next poll must still happen",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
@@ -29,6 +30,7 @@ EDGES = {
 REPORTING = {
     "activities/ingest/progress.py",
     "activities/sandbox/server.py",
+    "api/questions/streams.py",
     "triton_models/embed/1/model.py",
     "triton_models/generate/1/model.py",
 }

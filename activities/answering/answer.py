@@ -14,14 +14,15 @@ from activities.answering.extraction import Sentence, is_answerable, is_clearly_
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
 from activities.answering.prompts import PROMPT_VERSION
+from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.streaming import GroundedStream, StreamedText
 from activities.contracts.answers import AnswerMode, Citation, Fallback
-from activities.contracts.events import ResetEvent
+from activities.contracts.events import ResetEvent, SourcesEvent, StateEvent
+from activities.contracts.ids import parse_question_workflow_id
 from activities.contracts.questions import Answered, AnswerInput, RecordAnswerInput
 from activities.retrieval.passages import SourceTexts
 from activities.runtime.heartbeat import heartbeating, report
-from activities.runtime.streams import Publisher
 from activities.settings import GenerateSettings
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -57,11 +58,14 @@ class AnswerActivities:
     @heartbeating
     async def answer(self, input: AnswerInput) -> Answered:
         """Answer from the passages, or say that they do not hold the answer."""
-        found = await self._blobs.load(input.sources_key, SourceTexts)
-        context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
-        async with Publisher() as stream:
+        question_id = input.question_id or parse_question_workflow_id(activity.info().workflow_id)
+        async with Publisher(self._catalog.question_events, question_id) as stream:
             if activity.info().attempt > 1:
                 stream.publish(ResetEvent())
+            stream.publish(SourcesEvent(sources=input.sources))
+            stream.publish(StateEvent(stage="generate"))
+            found = await self._blobs.load(input.sources_key, SourceTexts)
+            context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
             text = StreamedText(stream.publish)
             if input.mode == "extractive":
                 answered = await self._extract(context, text)
@@ -69,7 +73,8 @@ class AnswerActivities:
                 answered = await self._extract(context, text, fallback="language")
             else:
                 answered = await self._generate(input.sources_key, context, text)
-            return msgspec.structs.replace(answered, unsent=await stream.close())
+            stream.publish(StateEvent(stage="record"))
+        return answered
 
     @activity.defn(name="record_answer")
     async def record_answer(self, input: RecordAnswerInput) -> None:

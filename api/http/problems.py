@@ -20,6 +20,7 @@ from activities.errors import (
     Language,
     ModelError,
     NotFound,
+    QuestionTimedOut,
     QuestionTooLong,
     RequestError,
     TemporalUnavailable,
@@ -45,6 +46,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (QuestionTimedOut, HTTPStatus.GATEWAY_TIMEOUT),
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 

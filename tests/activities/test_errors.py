@@ -21,6 +21,7 @@ from activities.errors import (
     InvalidRequest,
     ModelError,
     NotFound,
+    QuestionTimedOut,
     Reason,
     RequestError,
     SettingsError,
@@ -102,7 +103,13 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 def test_every_error_has_a_status(kind: type[HoldfastError]) -> None:
     """The table has one for each, and only internal failures are 500."""
     status = status_of(raised(kind))
-    expected = {RequestError: range(400, 410), DocumentError: [422], ModelError: [422], DependencyError: [503]}
+    expected = {
+        RequestError: range(400, 410),
+        DocumentError: [422],
+        ModelError: [422],
+        DependencyError: [503],
+        QuestionTimedOut: [504],
+    }
     (wanted,) = [found for base, found in expected.items() if issubclass(kind, base)] or [[500]]
     assert status in ([*wanted, 413, 429] if issubclass(kind, RequestError) else wanted)
 

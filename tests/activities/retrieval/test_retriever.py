@@ -16,6 +16,7 @@ import activities.stores.milvus as milvus_store
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.retrieve import RetrieveActivities
 from activities.answering.rewrite import Rewriter
+from activities.contracts.answers import AnswerMode
 from activities.contracts.documents import Chunk, Chunking
 from activities.contracts.ingest import IndexInput, PublishInput
 from activities.contracts.questions import RetrieveInput
@@ -102,6 +103,11 @@ class Library:
                 parsed_key="p", chunks_key="c", vectors_key="v",
             )
         )  # fmt: skip
+
+    async def ask(self, question: str, mode: AnswerMode = "extractive") -> RetrieveInput:
+        """The input of the retrieve step for a new question."""
+        asked = await self.catalog.questions.create(self.kb.id, question, mode, None, "ann")
+        return RetrieveInput(question_id=asked.id, knowledge_base_id=self.kb.id, question=question, mode=mode)
 
     async def found(self, query: str, **options: object) -> list[tuple[str, int, str]]:
         """(document, version, text) of the passages that a search returns."""
@@ -257,7 +263,7 @@ async def test_a_questions_sources_are_stored_by_reference(library: Library) -> 
     settings = GenerateSettings()
     rewriter, prefetch = Rewriter(library.triton, settings), GenerationPrefetch(library.triton, settings)
     step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, prefetch)
-    job = RetrieveInput(question_id="q" * 32, knowledge_base_id=library.kb.id, question="annual leave rule")
+    job = await library.ask("annual leave rule")
     retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
     assert retrieved.sources == again.sources
     assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
@@ -279,11 +285,10 @@ async def test_generation_starts_with_the_passages(library: Library, triton_url:
     step = RetrieveActivities(
         library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), prefetch
     )
-    job = RetrieveInput(question_id="w" * 32, knowledge_base_id=library.kb.id, question="How much annual leave?")
-    await step.retrieve(job)
+    await step.retrieve(await library.ask("How much annual leave?"))
     await asyncio.sleep(0)
     assert watched.begun == 0
-    retrieved = await step.retrieve(msgspec.structs.replace(job, mode="generative"))
+    retrieved = await step.retrieve(await library.ask("How much annual leave?", "generative"))
     pending = await prefetch.claim(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
     async with pending.tokens as tokens:
         assert [piece async for piece in tokens]

@@ -36,6 +36,7 @@ from api.stack.processes import free_port
 from tests.conftest import Platform, assert_eventually, ready, upload
 from tests.workflows.test_control import fresh_text, state_is
 from workflows.client.jobs import Jobs
+from workflows.contracts import QuestionJob
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 QUESTION = "How many days of unused leave can be carried over?"
@@ -99,6 +100,29 @@ async def test_a_question_whose_run_cannot_start_is_withdrawn(
             await alone.ask(query, "ann", conversation_id=conversation)
     (conversation,) = await stores.catalog.conversations.page("ann", None, None, 10)
     assert (conversation.id, conversation.questions) == (first.conversation_id, 1)
+
+
+class Refusing(Jobs):
+    """Raises an error that no one foresaw when a question is to start."""
+
+    error: BaseException
+
+    async def answer(self, job: QuestionJob) -> str:
+        """See `Jobs.answer`."""
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unforeseen"), asyncio.CancelledError()])
+async def test_no_error_leaves_a_question_without_a_run(
+    stores: Stores, leave: KnowledgeBase, settings: Settings, error: BaseException
+) -> None:
+    """Neither one that no table has, nor a caller that leaves while the run is being started."""
+    jobs = Refusing(await connect(settings.temporal, lazy=True))
+    jobs.error = error
+    asking = Asking(stores, jobs, settings)
+    with pytest.raises(type(error)):
+        await asking.ask(await asking.check(leave, QUESTION), "ann")
+    assert await stores.catalog.conversations.page("ann", None, None, 10) == []
 
 
 # --- events ----------------------------------------------------------------------------------------
