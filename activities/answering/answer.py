@@ -13,7 +13,7 @@ from activities.answering.context import AnswerContext
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
-from activities.answering.prompts import PROMPT_VERSION
+from activities.answering.prompts import PROMPT_VERSION, without_numbers
 from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.streaming import GroundedStream, StreamedText
@@ -154,7 +154,7 @@ def _quote(
     citations = quotes(context, scored)
     answer = ""
     for one in citations:
-        answer += f"{chr(10) * 2 if answer else ''}{one.quote} [{one.n}]"
+        answer += f"{chr(10) * 2 if answer else ''}{without_numbers(one.quote)} [{one.n}]"
         text.set(answer)
     return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
