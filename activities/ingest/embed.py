@@ -137,8 +137,8 @@ async def embed_chunks(
 ) -> dict[str, Vectors]:
     """Vectors of ``texts`` by hash (``texts`` is keyed by hash and ordered by length); each group is saved as a part.
 
-    After ``seconds`` no further group is started, and the result lacks the rest. Requests have the model card's batch
-    size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
+    After ``seconds`` no group but the first is started, and the result lacks the rest. Requests have the model card's
+    batch size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
     """
     card = await triton.card()
     passage = card.prompts.get("passage", "")
@@ -165,9 +165,9 @@ async def embed_chunks(
 
     report(done, total)
     async with asyncio.TaskGroup() as tasks:
-        for members in grouped(list(texts)):
+        for number, members in enumerate(grouped(list(texts))):
             await groups.acquire()
-            if time.monotonic() > end:
+            if number and time.monotonic() > end:
                 break
             tasks.create_task(group(members))
     return made

@@ -57,13 +57,14 @@ class Found:
     """The retrieve step, with passages that were found."""
 
     def __init__(self, stores: Stores) -> None:
-        self._blobs = stores.blobs
+        self._blobs, self._triton = stores.blobs, stores.triton
 
     @activity.defn(name="retrieve")
     async def retrieve(self, input: RetrieveInput) -> Retrieved:
         """The passages above."""
         key = sources_key(input.question_id)
-        await self._blobs.save(key, SourceTexts(TEXTS, b"", input.question, AnswerSettings(max_tokens=TOKENS)))
+        vector = (await self._triton.embed_query(input.question)).tobytes()
+        await self._blobs.save(key, SourceTexts(TEXTS, vector, input.question, AnswerSettings(max_tokens=TOKENS)))
         sources = [
             Source(n=n, document_id="d", document_name="a.txt", version=1, chunk_id=str(n), score=0.9)
             for n, _ in enumerate(TEXTS, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 import activities.retrieval.retriever as retrieve_module
 import activities.stores.milvus as milvus_store
@@ -265,7 +266,8 @@ async def test_a_questions_sources_are_stored_by_reference(library: Library) -> 
     rewriter, prefetch = Rewriter(library.triton, settings), GenerationPrefetch(library.triton, settings)
     step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, prefetch)
     job = await library.ask("annual leave rule")
-    retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
+    run = ActivityEnvironment().run
+    retrieved, again = await asyncio.gather(run(step.retrieve, job), run(step.retrieve, job))
     assert retrieved.sources == again.sources
     assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
     kept = await library.blobs.load(retrieved.sources_key, SourceTexts)
@@ -286,10 +288,11 @@ async def test_generation_starts_with_the_passages(library: Library, triton_url:
     step = RetrieveActivities(
         library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), prefetch
     )
-    await step.retrieve(await library.ask("How much annual leave?"))
+    run = ActivityEnvironment().run
+    await run(step.retrieve, await library.ask("How much annual leave?"))
     await asyncio.sleep(0)
     assert watched.begun == 0
-    retrieved = await step.retrieve(await library.ask("How much annual leave?", "generative"))
+    retrieved = await run(step.retrieve, await library.ask("How much annual leave?", "generative"))
     pending = await prefetch.claim(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
     async with pending.tokens as tokens:
         assert [piece async for piece in tokens]
