@@ -19,6 +19,7 @@
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
+    ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── Superseded  Canceled       work that ended early, on purpose
     ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
@@ -361,6 +362,12 @@ class PassagesLost(FileLost):
     code = "passages-lost"
     en = "The passages of “{name}” are lost in the file store; `holdfast doctor --repair` makes them again."
     zh = "“{name}”的段落已从文件存储中丢失；`holdfast doctor --repair` 会重新生成。"
+
+
+class QuestionTimedOut(HoldfastError):
+    code = "question-timed-out"
+    en = "The question could not be answered in time. Ask again in a moment; if that does not help, tell the operator."
+    zh = "未能在限定时间内回答该问题。请稍后再试；如仍无效，请联系管理员。"
 
 
 class SettingsError(HoldfastError):

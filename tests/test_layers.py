@@ -23,6 +23,7 @@ EDGES = {
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
     "api/background/dispatcher.py": "what is wrong with one start must not hold up the others",
     "api/background/watches.py": "what is wrong with one job must not hold up the watchers of the others; they get it",
+    "api/questions/streams.py": "the edge of a background task; the next poll must still happen",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
@@ -35,6 +36,7 @@ REPORTING = {
     "api/background/dispatcher.py",
     "api/background/watches.py",
     "activities/sandbox/server.py",
+    "api/questions/streams.py",
     "triton_models/embed/1/model.py",
     "triton_models/generate/1/model.py",
 }

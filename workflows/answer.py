@@ -1,6 +1,7 @@
 """Answers a question: (wait for the index →) retrieve → answer → record.
 
-Publishes its events in a durable stream of the workflow.
+Its activities append what readers follow (``state``, ``sources``, ``delta`` …, at last ``done`` or ``error``) to the
+catalogue, so that the history is short, however long the answer and however many the readers.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from msgspec.structs import replace
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.contrib.workflow_streams import WorkflowStream
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
+from temporalio.exceptions import TimeoutError as StepTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import Contract, signatures
@@ -28,9 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.stages import QUESTION_STAGES, WAITING_QUESTION_STAGES
-    from activities.errors import Reason
+    from activities.errors import Canceled, QuestionTimedOut, Reason
     from activities.runtime.failures import reason_of
-    from activities.runtime.streams import TOPIC, WorkflowStream
     from workflows.contracts import JobState, QuestionJob
     from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, LOCAL_ACTIVITY, SHORT_STEP, WAIT_STEP, Policy
     from workflows.stages import Progress, canceled_by
@@ -39,12 +45,11 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn
 class AnswerQuestion:
-    """Publishes ``state``, ``sources``, ``delta`` (from the answer activity), and ``done`` or ``error`` last."""
-
     @workflow.init
     def __init__(self, job: QuestionJob) -> None:
         self._job = job
-        self._events = WorkflowStream().topic(TOPIC)
+        # Runs from before `events_in_catalog` hold their events and answer their readers, which replays have to repeat.
+        self._events = None if job.events_in_catalog else WorkflowStream().topic("events")
         stages = WAITING_QUESTION_STAGES if job.wait_for_index else QUESTION_STAGES
         self._progress = Progress(stages, hide_stages=job.hide_stages)
         self._milliseconds: dict[str, int] = {}
@@ -61,12 +66,12 @@ class AnswerQuestion:
         try:
             answered = await self._answer(job)
         except (ActivityError, asyncio.CancelledError) as exc:
-            canceled, reason = was_canceled(exc), reason_of(exc)
+            canceled, reason = was_canceled(exc), _reason(exc)
             await self._record(RecordAnswerInput(question_id=job.question_id, reason=reason, canceled=canceled))
             self._progress.finish("canceled" if canceled else "failed", canceled_by() if canceled else "")
             self._publish(ErrorEvent(reason=reason))
             if canceled:
-                raise
+                raise asyncio.CancelledError from exc
             raise _failure(reason) from exc
         self._progress.finish("ready")
         self._publish(
@@ -111,6 +116,7 @@ class AnswerQuestion:
                 sources_key=retrieved.sources_key,
                 sources=retrieved.sources,
                 similarity=retrieved.similarity,
+                question_id=job.question_id,
             ),
             task_queue=Queue.ANSWER,
             priority=self._priority,
@@ -119,9 +125,6 @@ class AnswerQuestion:
         )
         if job.local_activities and workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError  # the activity completed first, but the question is canceled
-        for event in answered.unsent:
-            self._publish(event)
-        answered = replace(answered, unsent=[])
         self._enter("record")
         await self._record(
             RecordAnswerInput(
@@ -169,7 +172,17 @@ class AnswerQuestion:
         self._publish(StateEvent(stage=stage))
 
     def _publish(self, event: QuestionEvent) -> None:
-        self._events.publish(event)
+        if self._events is not None:
+            self._events.publish(event)
+
+
+def _reason(exc: BaseException) -> Reason:
+    if was_canceled(exc):
+        return Canceled().reason
+    first = exc
+    while first.__cause__ is not None:
+        first = first.__cause__
+    return QuestionTimedOut().reason if isinstance(first, StepTimeout) else reason_of(exc)
 
 
 def _failure(reason: Reason) -> ApplicationError:

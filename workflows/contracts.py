@@ -91,7 +91,8 @@ class QuestionJob(Contract, frozen=True):
 
     Earlier turns are in the catalogue (``conversation_id``) or in a blob with the list of ``Turn`` that the client sent
     (``history_key``, which takes precedence). ``hide_stages`` keeps stages of less than a second out of the search
-    attributes. ``local_activities`` runs short activities as local ones (False in runs from before the field existed).
+    attributes. ``local_activities`` runs short activities as local ones, and with ``events_in_catalog`` the activities
+    write the events that readers follow; both are False in runs from before the fields existed.
     """
 
     question_id: str
@@ -107,6 +108,7 @@ class QuestionJob(Contract, frozen=True):
     filter: SearchFilter | None = None
     hide_stages: bool = msgspec.field(default=False, name="quiet")
     local_activities: bool = msgspec.field(default=False, name="at_once")
+    events_in_catalog: bool = False
 
 
 class ReconcileJob(Contract, frozen=True):

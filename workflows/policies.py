@@ -2,7 +2,7 @@
 
 Attempts are unlimited in all policies but LOCAL_ACTIVITY: errors that cannot pass are raised as non-retryable, so
 retries only wait for dependencies that are down. The interval is capped at 5 s, so that work resumes within 10 s of
-the dependency's return.
+the dependency's return. Only questions are given up after a time: nobody waits so long for an answer.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Policy(TypedDict, total=False):
     """Keyword arguments of ``workflow.execute_activity``."""
 
     start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
@@ -58,7 +59,9 @@ SHORT_STEP = Policy(
 )
 
 #: Interactive: an activity that hangs is retried soon.
-INTERACTIVE_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
+INTERACTIVE_STEP = Policy(
+    start_to_close_timeout=timedelta(seconds=20), schedule_to_close_timeout=timedelta(hours=1), retry_policy=PATIENT
+)
 
 #: Local activities: one short attempt, because it blocks the workflow task.
 LOCAL_ACTIVITY = LocalPolicy(
@@ -70,9 +73,10 @@ LOCAL_ACTIVITY = LocalPolicy(
 #: One check of a condition that the run waits for; the activity itself sets the time of the next check.
 WAIT_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
-#: Generates a long answer; heartbeats meanwhile.
+#: Generates an answer, the longest one on a slow model too; heartbeats meanwhile.
 ANSWER_STEP = Policy(
-    start_to_close_timeout=timedelta(minutes=10),
+    start_to_close_timeout=timedelta(hours=1),
+    schedule_to_close_timeout=timedelta(hours=2),
     heartbeat_timeout=HEARTBEAT,
     retry_policy=PATIENT,
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

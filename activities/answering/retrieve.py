@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from temporalio import activity
@@ -10,13 +11,19 @@ from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
 from activities.answering.rewrite import Rewriter
 from activities.contracts.answers import Source
+from activities.contracts.events import StateEvent
 from activities.contracts.questions import Retrieved, RetrieveInput, Turn
+from activities.errors import QuestionTimedOut
 from activities.retrieval.passages import Passage, SourceTexts
 from activities.retrieval.retriever import PASSAGES, Retriever
 from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.text.scripts import query_language
+
+#: Seconds that an attempt may take, a little less than the step's timeout; from this attempt on, more is a failure.
+SECONDS = 18.0
+ATTEMPTS = 3
 
 
 class RetrieveActivities:
@@ -34,6 +41,20 @@ class RetrieveActivities:
 
         In generative mode the language model starts at once.
         """
+        attempt = activity.info().attempt
+        news = [StateEvent(stage="retrieve")] if attempt == 1 else []
+        try:
+            async with asyncio.timeout(SECONDS):
+                _, retrieved = await asyncio.gather(
+                    self._catalog.question_events.append(input.question_id, news), self._retrieve(input)
+                )
+        except TimeoutError as exc:
+            if attempt < ATTEMPTS:
+                raise
+            raise QuestionTimedOut() from exc
+        return retrieved
+
+    async def _retrieve(self, input: RetrieveInput) -> Retrieved:
         began = time.perf_counter()
         question = await self._standalone(input)
         rewritten = time.perf_counter()

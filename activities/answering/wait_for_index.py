@@ -15,7 +15,6 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.events import StateEvent
 from activities.contracts.questions import Waited, WaitInput
-from activities.runtime.streams import Publisher
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import PendingDocuments
 
@@ -23,7 +22,6 @@ from activities.stores.catalog.records import PendingDocuments
 SHORTEST, LONGEST = 0.5, 10.0
 
 #: The pause between two announcements on the stream: this many seconds, or this part of the time waited so far.
-#: Each announcement costs the history some events.
 ANNOUNCE_SECONDS = 2.0
 ANNOUNCE_PART = 15
 
@@ -53,7 +51,7 @@ class WaitActivities:
         attempt = activity.info().attempt
         if not pending.documents:
             return Waited(attempts=attempt)
-        announced = await announce(pending, _last())
+        announced = await self._announce(input.question_id, pending, _last())
         activity.heartbeat(announced)
         raise ApplicationError(
             f"{pending.documents} documents are not ready yet",
@@ -62,25 +60,22 @@ class WaitActivities:
             next_retry_delay=_until_next_poll(pending, time.time() - announced.began),
         )
 
+    async def _announce(self, question_id: str, pending: PendingDocuments, last: Announced) -> Announced:
+        """Publish how many documents are pending, if the number has changed and the pause is over."""
+        now = time.time()
+        pause = max(ANNOUNCE_SECONDS, (now - last.began) / ANNOUNCE_PART)
+        if pending.documents == last.pending or now - last.at < pause:
+            return last
+        event = StateEvent(
+            stage="wait_for_index", state="waiting", pending=pending.documents, eta_seconds=pending.eta_seconds
+        )
+        await self._catalog.question_events.append(question_id, [event])
+        return Announced(pending=pending.documents, at=now, began=last.began)
+
 
 def _last() -> Announced:
     details = activity.info().heartbeat_details
     return msgspec.convert(details[0], Announced) if details else Announced(began=time.time())
-
-
-async def announce(pending: PendingDocuments, last: Announced) -> Announced:
-    """Publish how many documents are pending, if the number has changed and the pause is over."""
-    now = time.time()
-    pause = max(ANNOUNCE_SECONDS, (now - last.began) / ANNOUNCE_PART)
-    if pending.documents == last.pending or now - last.at < pause:
-        return last
-    async with Publisher() as stream:
-        stream.publish(
-            StateEvent(
-                stage="wait_for_index", state="waiting", pending=pending.documents, eta_seconds=pending.eta_seconds
-            )
-        )
-    return Announced(pending=pending.documents, at=now, began=last.began)
 
 
 def _until_next_poll(pending: PendingDocuments, waited: float) -> timedelta:

@@ -9,7 +9,7 @@ from __future__ import annotations
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 
-_INGEST, _BATCH = "ingest/", "batch/"
+_INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
 
 
 def ingest_id(document_id: str, version: int) -> str:
@@ -46,7 +46,12 @@ def delete_knowledge_base_id(knowledge_base_id: str) -> str:
 
 def question_id(question_id: str) -> str:
     """Workflow id of a question."""
-    return f"question/{question_id}"
+    return f"{_QUESTION}{question_id}"
+
+
+def parse_question_workflow_id(workflow_id: str | None) -> str:
+    """The question of a workflow id."""
+    return (workflow_id or "").removeprefix(_QUESTION)
 
 
 def reconcile_id(id: str) -> str:

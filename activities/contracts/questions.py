@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
-from activities.contracts.events import DeltaEvent, ResetEvent
 from activities.contracts.search import SearchFilter
 from activities.errors import Reason
 
@@ -79,11 +78,14 @@ class Retrieved(Contract, frozen=True):
 
 
 class AnswerInput(Contract, frozen=True):
+    """``question_id`` is empty in activities from before the field existed."""
+
     question: str
     mode: AnswerMode
     sources_key: str
     sources: list[Source]
     similarity: float
+    question_id: str = ""
 
 
 class Answered(Contract, frozen=True):
@@ -91,8 +93,7 @@ class Answered(Contract, frozen=True):
 
     ``fallback`` is the reason why ``mode`` is not the requested one; ``withheld`` counts generated sentences that are
     not shown because no source supports them. ``model`` is the language model, if it was used, ``prompt_version`` the
-    version of its prompt; ``milliseconds`` are durations by stage. ``unsent`` are the text's last events, which the
-    workflow publishes instead of the activity.
+    version of its prompt; ``milliseconds`` are durations by stage.
     """
 
     answer: str
@@ -105,7 +106,6 @@ class Answered(Contract, frozen=True):
     model: str | None = None
     prompt_version: str | None = None
     milliseconds: dict[str, int] = {}
-    unsent: list[DeltaEvent | ResetEvent] = []
 
 
 class RecordAnswerInput(Contract, frozen=True):

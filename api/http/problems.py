@@ -22,6 +22,7 @@ from activities.errors import (
     Language,
     ModelError,
     NotFound,
+    QuestionTimedOut,
     QuestionTooLong,
     RequestError,
     TemporalUnavailable,
@@ -49,6 +50,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (ModelError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (FileLost, HTTPStatus.GONE),
     (DependencyError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (QuestionTimedOut, HTTPStatus.GATEWAY_TIMEOUT),
     (HoldfastError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 

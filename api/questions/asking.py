@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from temporalio.service import RPCError
 
 from activities.contracts.answers import AnswerMode, Source
 from activities.contracts.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
@@ -29,12 +29,12 @@ from activities.errors import (
     error_of,
 )
 from activities.phrases import Phrase
-from activities.runtime.streams import length, subscribe
-from activities.runtime.temporal import RunNotFound, is_running, translated
+from activities.runtime import temporal
 from activities.settings import Settings
 from activities.stores.blob_keys import history_key, question_prefix
 from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.stores.connections import Stores
+from api.questions.streams import QuestionStreams
 from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob
 
@@ -70,6 +70,7 @@ class Asking:
 
     def __init__(self, stores: Stores, jobs: Jobs, settings: Settings) -> None:
         self._stores, self._catalog, self._jobs, self._settings = stores, stores.catalog, jobs, settings
+        self._streams = QuestionStreams(stores.catalog.question_events)
         self._cancellations: set[asyncio.Task[None]] = set()
 
     async def check(
@@ -119,7 +120,8 @@ class Asking:
         question = await self._catalog.questions.create(
             knowledge_base.id, query.text, mode, conversation_id, actor, listed=listed
         )
-        try:
+        async with AsyncExitStack() as undo:  # also when the caller leaves: no row says "running" without a run
+            undo.push_async_callback(self._catalog.questions.withdraw, question.id)
             job = QuestionJob(
                 question_id=question.id,
                 knowledge_base_id=knowledge_base.id,
@@ -134,42 +136,55 @@ class Asking:
                 filter=query.filter,
                 hide_stages=True,
                 local_activities=True,
+                events_in_catalog=True,
             )
             await self._jobs.answer(job)
-        except (HoldfastError, RPCError):
-            await self._catalog.questions.withdraw(question.id)
-            raise
+            undo.pop_all()
         return question
 
     async def length(self, question: Question) -> int | None:
-        """How many events the question has now; None where there is no run any more, or no worker to ask."""
-        try:
-            return await length(self._jobs.client, question_id(question.id))
-        except RPCError:
-            return None
+        """How many events the question has now; None for a finished one whose events are kept no longer."""
+        count = await self._catalog.question_events.count(question.id)
+        return None if count == 0 and question.finished_at is not None else count
 
     async def follow(self, question: Question, offset: int = 0) -> AsyncIterator[tuple[int | None, QuestionEvent]]:
         """The events from ``offset`` on, each with its own offset, up to ``done`` or ``error``.
 
-        They come from the record, without offsets, where Temporal keeps the run no longer or has no event at
-        ``offset``. Raises NotFound when the question was deleted, and RPCError for what Temporal refuses.
+        They come from the record, without offsets, where a finished question has no event at ``offset``, and where
+        its run is gone without an end. Raises NotFound when the question was deleted.
         """
-        try:
-            async with translated():
-                async for at, event in subscribe(self._jobs.client, question_id(question.id), offset):
-                    yield at, event
+        streamed = self._streams.follow(question.id, offset)
+        async with aclosing(streamed):  # type: ignore[type-var]
+            if question.finished_at is None or (await self.length(question) or 0) > offset:
+                async for event in streamed:
+                    if event is not None:
+                        yield offset, event
+                        offset += 1
                     if isinstance(event, DoneEvent | ErrorEvent):
                         return
-        except RunNotFound:
-            pass
+                    if event is None and await self._is_over(question, offset):
+                        break
         for event in recorded(await self._outcome(question.id)):
             yield None, event
+
+    async def _is_over(self, question: Question, offset: int) -> bool:
+        """Whether no event comes after ``offset``: the question is finished or deleted, or its run is gone."""
+        try:
+            if await self._is_running(question):
+                return False
+            return await self._catalog.question_events.count(question.id) <= offset
+        except DependencyError:
+            return False
+
+    async def _is_running(self, question: Question) -> bool:
+        """Whether its run goes on, or may still be about to start."""
+        started = datetime.now(UTC) - question.created_at > START_TIME
+        return not started or await temporal.is_running(self._jobs.client, question_id(question.id))
 
     async def _outcome(self, id: str) -> Question:
         """The record of a question whose stream has ended; where its run is gone, that it was interrupted."""
         question = await self._catalog.questions.get(id)
-        started = datetime.now(UTC) - question.created_at > START_TIME
-        if question.finished_at is None and started and not await is_running(self._jobs.client, question_id(id)):
+        if question.finished_at is None and not await self._is_running(question):
             await self._catalog.questions.interrupt(id)
             question = await self._catalog.questions.get(id)
         return question
@@ -184,7 +199,7 @@ class Asking:
             async for _, last in self.follow(question):
                 if not isinstance(last, ErrorEvent):
                     yield last
-        except (NotFound, RPCError) as exc:
+        except NotFound as exc:
             raise Canceled() from exc
         finally:
             if not isinstance(last, DoneEvent | ErrorEvent):

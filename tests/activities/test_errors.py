@@ -22,6 +22,7 @@ from activities.errors import (
     InvalidRequest,
     ModelError,
     NotFound,
+    QuestionTimedOut,
     Reason,
     RequestError,
     SettingsError,
@@ -109,6 +110,7 @@ def test_every_error_has_a_status(kind: type[HoldfastError]) -> None:
         ModelError: [422],
         DependencyError: [503],
         FileLost: [410],
+        QuestionTimedOut: [504],
     }
     (wanted,) = [found for base, found in expected.items() if issubclass(kind, base)] or [[500]]
     assert status in ([*wanted, 413, 429] if issubclass(kind, RequestError) else wanted)

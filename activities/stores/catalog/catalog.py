@@ -12,6 +12,7 @@ from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
+from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
 from activities.stores.catalog.reconcile.retention import Retention
@@ -32,6 +33,7 @@ class Catalog:
         self.content_locks = ContentLocks(self._engine)
         self.conversations = Conversations(self._engine)
         self.questions = Questions(self._engine)
+        self.question_events = QuestionEvents(self._engine)
         self.backlog = Backlog(self._engine)
         self.audit = AuditTrail(self._engine)
         self.api_keys = ApiKeys(self._engine)

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import InvalidRequest, NotFound
@@ -14,7 +14,7 @@ from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.questions import question_record
 from activities.stores.catalog.records import Conversation, Question
-from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, QuestionRow, now
+from activities.stores.catalog.tables import ConversationRow, KnowledgeBaseRow, QuestionEventRow, QuestionRow, now
 
 #: Columns of a question that are erased when its conversation is deleted: everything written or quoted.
 #: Asker, times, chunks, models and durations stay for the audit trail.
@@ -85,12 +85,15 @@ class Conversations:
             if row.deleted_at is not None:
                 raise NotFound(kind="conversation", id=id)
             row.deleted_at, row.deleted_by, row.title = now(), owner, ""
-            questions = list(await session.scalars(select(QuestionRow).where(QuestionRow.conversation_id == id)))
+            query = select(QuestionRow).where(QuestionRow.conversation_id == id).order_by(QuestionRow.id)
+            questions = list(await session.scalars(query.with_for_update()))
             for question in questions:
                 for column, value in ERASED.items():
                     setattr(question, column, value)
                 if question.finished_at is None:
                     question.state, question.finished_at = "canceled", row.deleted_at
+            ids = select(QuestionRow.id).where(QuestionRow.conversation_id == id)
+            await session.execute(delete(QuestionEventRow).where(QuestionEventRow.question_id.in_(ids)))
             session.audit(owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
         return [question.id for question in questions]
 

@@ -7,10 +7,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
-from activities.contracts.questions import RecordAnswerInput, Turn
+from activities.contracts.events import DoneEvent, ErrorEvent
+from activities.contracts.questions import Answered, RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
-from activities.errors import Interrupted, NotFound, Reason
+from activities.errors import HoldfastError, Interrupted, NotFound, Reason
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.question_events import add_events, count_events, drop_old_events
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
 
@@ -97,9 +99,9 @@ class Questions:
                 await session.execute(delete(ConversationRow).where(ConversationRow.id == row.conversation_id))
 
     async def record(self, input: RecordAnswerInput) -> None:
-        """Records the outcome of a question; idempotent: a finished question is not changed."""
+        """Records the outcome of a question with its last event; idempotent: a finished question is not changed."""
         async with self._engine.write() as session:
-            row = await session.get(QuestionRow, input.question_id)
+            row = await session.get(QuestionRow, input.question_id, with_for_update=True)
             if row is None or row.finished_at is not None:
                 return
             if input.retrieved is not None:
@@ -122,10 +124,26 @@ class Questions:
             row.milliseconds = {**input.milliseconds, **durations, "total": total}
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
             row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
+            add_events(session, row.id, await count_events(session, row.id), [last_event(input.answered, input.reason)])
+            await drop_old_events(session)
 
     async def interrupt(self, question_id: str) -> None:
         """Records that the run of a question ended without recording an outcome."""
         await self.record(RecordAnswerInput(question_id=question_id, reason=Interrupted().reason))
+
+
+def last_event(answered: Answered | None, reason: Reason | None) -> DoneEvent | ErrorEvent:
+    """The event that ends a question's stream."""
+    if answered is None:
+        return ErrorEvent(reason=reason or HoldfastError().reason)
+    return DoneEvent(
+        answer=answered.answer,
+        citations=answered.citations,
+        mode=answered.mode,
+        found=answered.found,
+        fallback=answered.fallback,
+        withheld=answered.withheld,
+    )
 
 
 async def _shown(session: AsyncSession, id: str) -> QuestionRow:

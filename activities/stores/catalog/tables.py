@@ -32,6 +32,11 @@ def new_id() -> str:
     return str(uuid_utils.uuid7().hex)
 
 
+def first_id(at: datetime) -> str:
+    """A string that sorts before every id made from ``at`` on, and after all earlier ones."""
+    return f"{int(at.timestamp() * 1000):012x}"  # a UUID version 7 begins with 48 bits of milliseconds
+
+
 def now() -> datetime:
     """The current time, in UTC."""
     return datetime.now(UTC)
@@ -319,6 +324,15 @@ class QuestionRow(Table):
     feedback_comment: Mapped[str | None] = mapped_column(Text)
     feedback_by: Mapped[str | None] = mapped_column(String(200))
     feedback_at: Mapped[datetime | None]
+
+
+class QuestionEventRow(Table):
+    """An event of a question, for its readers; ``offset`` counts from 0 without a gap (``question_events``)."""
+
+    __tablename__ = "question_events"
+    question_id: Mapped[str] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True)
+    offset: Mapped[int] = mapped_column(primary_key=True)
+    event: Mapped[dict[str, Any]]
 
 
 class AuditRow(Table):
