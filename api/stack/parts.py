@@ -215,7 +215,7 @@ def _triton(settings: Settings) -> Part:
     env = environment(settings, os.environ, sections, FOREIGN + FOREIGN_TRITON)
     child = _child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20)
     return Part(
-        # A model whose process died, or that was unloaded, does not come back by itself.
+        # It depends on no other part, and a model that is no longer ready does not come back by itself.
         child=replace(child, failed_probes=FAILED_PROBES),
         address=settings.triton.address,
         local=host in LOCAL_HOSTS,
