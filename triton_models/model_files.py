@@ -20,6 +20,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded; it reports to its makers otherwise
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
 SHARE = Path(sys.prefix) / "share" / "holdfast"
 """The folder of all files that `prepare.py` makes."""
 

@@ -104,6 +104,7 @@ def remove_leftovers() -> None:
 
 def watch(server: int) -> None:
     """Ends the server when a process that it started has died; returns when the server has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
     dead: set[int] = set()
     while os.getppid() == server:
         time.sleep(1)

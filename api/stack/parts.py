@@ -42,8 +42,9 @@ SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
 # platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its
-# history cannot be deleted before. The next two bound the number of readers of one question's stream. The last one
-# closes the HTTP API, which nothing here uses and which obeys any web page that is open on this machine.
+# history cannot be deleted before. The next two bound the number of readers of one question's stream. The last
+# but one closes the HTTP API, which nothing here uses and which obeys any web page that is open on this machine. The
+# last one: the server asks its makers for news of its version otherwise.
 TEMPORAL_CONFIG = {
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
@@ -64,6 +65,7 @@ TEMPORAL_CONFIG = {
     "history.maxInFlightUpdates": 1_000,
     "history.maxTotalUpdates": 100_000,
     "frontend.httpAllowedHosts": '["closed.invalid"]',
+    "frontend.enableServerVersionCheck": "false",
 }
 
 
@@ -213,7 +215,7 @@ def _triton(settings: Settings) -> Part:
     env = environment(settings, os.environ, sections, FOREIGN + FOREIGN_TRITON)
     child = _child("triton", argv, env, lambda: triton_ready(settings), start_seconds=900, stop_seconds=20)
     return Part(
-        # A model whose process died, or that was unloaded, does not come back by itself.
+        # It depends on no other part, and a model that is no longer ready does not come back by itself.
         child=replace(child, failed_probes=FAILED_PROBES),
         address=settings.triton.address,
         local=host in LOCAL_HOSTS,

@@ -86,3 +86,18 @@ def test_the_fingerprint_covers_what_changes_vectors(triton_python: TritonPython
 def test_a_model_that_is_not_there_is_named(triton_python: TritonPython, setting: str) -> None:
     """The error names the setting, so that a person can correct it."""
     assert setting.removeprefix("package:") in triton_python("-c", MISSING, HOLDFAST_EMBED_MODEL=setting)
+
+
+SERVE_ONE = """
+import sys
+sys.path.insert(0, "triton_models")
+import model_files
+from encoders import OnnxEncoder
+print(OnnxEncoder(model_files.embed_model()).dimension)
+"""
+
+
+def test_the_library_of_the_models_reports_to_nobody(triton_python: TritonPython, tmp_path: Path) -> None:
+    """It counts its uses and sends them to its makers; the queue of what is to be sent lies in the home folder."""
+    assert int(triton_python("-c", SERVE_ONE, HOME=str(tmp_path), XDG_CACHE_HOME="")) > 0
+    assert [path for path in tmp_path.rglob("*") if "microsoft" in str(path.relative_to(tmp_path)).lower()] == []

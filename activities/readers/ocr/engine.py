@@ -28,6 +28,8 @@ from activities.readers.ocr.words import spaced
 if TYPE_CHECKING:
     import onnxruntime
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is loaded; it reports to its makers otherwise
+
 _DETECTOR, _RECOGNISER = "ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"
 _MOST_THREADS = 4  # more threads hardly speed up these small models
 _SIDE, _LARGEST_SIDE = 1280, 2560  # pixels of the longer side for detection: 110 dpi of an A4 page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -70,6 +71,23 @@ def test_a_chinese_and_english_scan_is_read_in_paragraphs(tmp_path: Path) -> Non
     assert recall(text_of(document), "\n".join(NOTICE)) >= 0.99
     assert "员 工" not in text_of(document)
     assert CARRY in text_of(document)
+
+
+READ = """
+import sys; from pathlib import Path
+from activities.ingest.parse import parse_file; from activities.settings import ParseSettings
+assert parse_file(Path(sys.argv[1]), "notice.png", ParseSettings(), lambda done, total: None).elements
+"""
+
+
+def test_the_library_of_the_models_reports_to_nobody(tmp_path: Path) -> None:
+    """It counts its uses and sends them to its makers; the queue of what is to be sent lies in the home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "notice.png").write_bytes(picture("png"))
+    environment = {"PATH": os.defpath, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", READ, str(tmp_path / "notice.png")], env=environment, check=True)
+    assert [path for path in home.rglob("*") if "microsoft" in str(path.relative_to(home)).lower()] == []
 
 
 @pytest.mark.parametrize(
