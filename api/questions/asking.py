@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from activities.contracts.answers import AnswerMode, Source
@@ -30,7 +31,7 @@ from activities.errors import (
 )
 from activities.phrases import Phrase
 from activities.runtime.streams import length, subscribe
-from activities.runtime.temporal import RunNotFound, is_running, translated
+from activities.runtime.temporal import RunNotFound, describe, translated
 from activities.settings import Settings
 from activities.stores.blob_keys import history_key, question_prefix
 from activities.stores.catalog.records import KnowledgeBase, Question
@@ -168,11 +169,14 @@ class Asking:
     async def _outcome(self, id: str) -> Question:
         """The record of a question whose stream has ended; where its run is gone, that it was interrupted."""
         question = await self._catalog.questions.get(id)
-        started = datetime.now(UTC) - question.created_at > START_TIME
-        if question.finished_at is None and started and not await is_running(self._jobs.client, question_id(id)):
-            await self._catalog.questions.interrupt(id)
-            question = await self._catalog.questions.get(id)
-        return question
+        if question.finished_at is not None:
+            return question
+        run = await describe(self._jobs.client, question_id(id))
+        is_young = datetime.now(UTC) - question.created_at < START_TIME
+        if (run is None and is_young) or (run is not None and run.status is WorkflowExecutionStatus.RUNNING):
+            return question
+        await self._catalog.questions.interrupt(id)
+        return await self._catalog.questions.get(id)
 
     async def attend(self, question: Question) -> AsyncIterator[QuestionEvent]:
         """The events up to ``done``, for the one caller that waits for them: leaving earlier cancels the question.
