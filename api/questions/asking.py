@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from temporalio.client import WorkflowExecutionStatus
 
 from activities.contracts.answers import AnswerMode, Source
 from activities.contracts.events import DeltaEvent, DoneEvent, ErrorEvent, QuestionEvent, ResetEvent, SourcesEvent
@@ -178,8 +179,10 @@ class Asking:
 
     async def _is_running(self, question: Question) -> bool:
         """Whether its run goes on, or may still be about to start."""
-        started = datetime.now(UTC) - question.created_at > START_TIME
-        return not started or await temporal.is_running(self._jobs.client, question_id(question.id))
+        run = await temporal.describe(self._jobs.client, question_id(question.id))
+        if run is None:
+            return datetime.now(UTC) - question.created_at < START_TIME
+        return run.status is WorkflowExecutionStatus.RUNNING
 
     async def _outcome(self, id: str) -> Question:
         """The record of a question whose stream has ended; where its run is gone, that it was interrupted."""
