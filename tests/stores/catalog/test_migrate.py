@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +64,8 @@ async def test_a_ping_tells_whether_the_tables_are_there(tmp_path: Path) -> None
         await catalog.ping()
     await upgrade(settings)
     await catalog.ping()
-    sql(settings, "UPDATE alembic_version SET version_num = '9999'")
+    with closing(sqlite3.connect(settings.data_dir / "catalog.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
     await catalog.ping()
     await catalog.close()
 
