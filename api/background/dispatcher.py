@@ -61,7 +61,6 @@ class Dispatcher:
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs
         self.loop = Loop("dispatcher", self.once, POLL_SECONDS, wake_seconds=HINT_DELAY_SECONDS)
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._hinted_batches: set[str] = set()
         self._delays: dict[str, Delay] = {}
 
@@ -97,11 +96,11 @@ class Dispatcher:
 
     async def _start(self, starts: Mapping[str, Start]) -> tuple[set[str], DependencyError | None]:
         """Start all, AT_ONCE at a time, until an outage; the ids of those that were started, and the outage."""
-        started: set[str] = set()
+        slots, started = asyncio.Semaphore(AT_ONCE), set[str]()
         outages: list[DependencyError] = []
 
         async def attempt(id: str, start: Start) -> None:
-            async with self._slots:
+            async with slots:
                 if outages:
                     return
                 try:

@@ -63,7 +63,7 @@ async def overdue(catalog: Catalog) -> Overdue | None:
     """What was accepted more than OVERDUE_AFTER ago and has no run; None while the catalogue does not say."""
     try:
         async with asyncio.timeout(PING_TIMEOUT):
-            return await catalog.intake.overdue(datetime.now(UTC) - OVERDUE_AFTER)
+            return await catalog.outbox.overdue(datetime.now(UTC) - OVERDUE_AFTER)
     except (TimeoutError, DependencyError):
         return None
 

@@ -13,7 +13,7 @@ from activities.contracts.stages import ACTIVE, PENDING, BatchState
 from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions, undispatched_batches
+from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions
 from activities.stores.catalog.records import Batch, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
@@ -121,7 +121,12 @@ class Batches:
 
     async def undispatched(self) -> list[Batch]:
         """Up to 100 queued batches that have an archive or documents, and no run yet."""
-        query = select(BatchRow).where(undispatched_batches())
+        has_documents = select(VersionRow.version).where(VersionRow.batch_id == BatchRow.id).exists()
+        query = select(BatchRow).where(
+            BatchRow.state == "queued",
+            BatchRow.dispatched_at.is_(None),
+            BatchRow.archive_sha256.is_not(None) | has_documents,
+        )
         async with self._engine.read() as session:
             return [_record(row) for row in await session.scalars(query.limit(100))]
 

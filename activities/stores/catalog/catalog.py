@@ -12,6 +12,7 @@ from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
+from activities.stores.catalog.outbox import Outbox
 from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
@@ -30,6 +31,7 @@ class Catalog:
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)
         self.batches = Batches(self._engine)
+        self.outbox = Outbox(self._engine, self.batches)
         self.content_locks = ContentLocks(self._engine)
         self.conversations = Conversations(self._engine)
         self.questions = Questions(self._engine)

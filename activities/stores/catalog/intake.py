@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Update, and_, delete, func, select, tuple_
+from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
@@ -21,7 +21,7 @@ from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, Not
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import document_record, lock_latest, set_tags
-from activities.stores.catalog.records import Accepted, Answered, NewBatch, Overdue, Upload, UploadRequest
+from activities.stores.catalog.records import Accepted, Answered, NewBatch, Upload, UploadRequest
 from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
@@ -76,28 +76,6 @@ class Intake:
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
             return [document_to_ingest(*row) for row in rows]
-
-    async def overdue(self, before: datetime) -> Overdue:
-        """What was accepted or requeued before ``before`` and has no run yet: documents and batches."""
-        by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        versions = (
-            select(func.count(), func.min(VersionRow.updated_at))
-            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
-            .where(
-                VersionRow.dispatched_at.is_(None),
-                VersionRow.updated_at < before,
-                VersionRow.state == "queued",
-                by_dispatcher,
-                DocumentRow.deleted_at.is_(None),
-            )
-        )
-        batches = select(func.count(), func.min(BatchRow.updated_at)).where(
-            undispatched_batches(), BatchRow.updated_at < before
-        )
-        async with self._engine.read() as session:
-            counted = [(await session.execute(query)).one() for query in (versions, batches)]
-        since = [moment for _, moment in counted if moment is not None]
-        return Overdue(count=sum(count for count, _ in counted), since=min(since, default=None))
 
     async def dispatched(self, documents: Iterable[DocumentToIngest]) -> None:
         """Records that the runs of these documents have started, unless they have changed since they were read."""
@@ -155,16 +133,6 @@ class Intake:
         """Deletes the idempotency keys created before ``before``."""
         async with self._engine.write() as session:
             await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
-
-
-def undispatched_batches() -> ColumnElement[bool]:
-    """The condition of queued batches that have an archive or documents, and no run yet."""
-    has_documents = select(VersionRow.version).where(VersionRow.batch_id == BatchRow.id).exists()
-    return and_(
-        BatchRow.state == "queued",
-        BatchRow.dispatched_at.is_(None),
-        BatchRow.archive_sha256.is_not(None) | has_documents,
-    )
 
 
 def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:

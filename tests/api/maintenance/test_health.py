@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ from activities.stores.catalog.records import Upload
 from api.app import create_app
 from api.stack.processes import free_port
 from tests.api.http.test_access import started
-from tests.stores.catalog.conftest import sql
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
@@ -101,8 +102,9 @@ async def test_what_has_no_run_after_a_minute_is_told(app: Litestar, settings: S
     batch = await catalog.batches.create(kb.id, "b", 1, "ann", closed=True, archive_sha256="0" * 64)
     assert (await readiness(app))["overdue"] is None
     before = (datetime.now(UTC) - timedelta(seconds=100)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    sql(settings, f"UPDATE versions SET updated_at = '{before}'")
-    sql(settings, f"UPDATE batches SET updated_at = '{before}' WHERE id = '{batch.id}'")
+    with closing(sqlite3.connect(settings.data_dir / "catalog.db")) as database, database:
+        database.execute("UPDATE versions SET updated_at = ?", (before,))
+        database.execute("UPDATE batches SET updated_at = ? WHERE id = ?", (before, batch.id))
     overdue = (await readiness(app))["overdue"]
     assert overdue["count"] == 2
     assert 99 < overdue["oldest_seconds"] < 200
