@@ -339,7 +339,7 @@ class IngestDocument:
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Publish v{job.version} of {job.document_name}",
-            **SHORT_STEP,
+            **LONG_STEP,
         )
 
     async def _purge(self, versions: list[int]) -> None:
@@ -422,6 +422,7 @@ def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: 
         chunks_key=chunked.chunks_key,
         vectors_key=vectors_key,
         generation=job.generation,
+        knowledge_base_id=job.knowledge_base_id,
     )
 
 

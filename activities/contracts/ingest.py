@@ -152,7 +152,10 @@ class Indexed(Contract, frozen=True):
 
 
 class PublishInput(Contract, frozen=True):
-    """A version whose rows (``chunks`` of them) are in ``generation``, and the blobs they were made from."""
+    """A version whose rows (``chunks`` of them) are in ``generation``, and the blobs they were made from.
+
+    With ``knowledge_base_id`` the activity also purges the rows of the version that is replaced.
+    """
 
     document_id: str
     version: int
@@ -163,6 +166,7 @@ class PublishInput(Contract, frozen=True):
     vectors_key: str = ""
     pages: int | None = None
     generation: int | None = None
+    knowledge_base_id: str = ""
 
 
 class Published(Contract, frozen=True):

@@ -29,9 +29,22 @@ class PublishActivities:
         self._catalog, self._purge = catalog, purge
 
     @activity.defn(name="publish")
+    @heartbeating
     async def publish(self, input: PublishInput) -> Published:
-        """Makes the version live, in one transaction."""
-        return await self._catalog.documents.publish(input)
+        """Makes the version live, in one transaction; it is ready when the rows of the replaced one are purged."""
+        if not input.knowledge_base_id:  # of a run from before the field existed, which purges by itself
+            return await self._catalog.documents.publish(input)
+        published = await self._catalog.documents.publish(input, purged=False)
+        if published.retired:
+            await self._purge(
+                PurgeInput(
+                    knowledge_base_id=input.knowledge_base_id,
+                    document_id=input.document_id,
+                    versions=published.retired,
+                )
+            )
+            await self._catalog.documents.publish(input)
+        return Published(live=published.live)
 
     @activity.defn(name="hold")
     async def record_pause(self, input: PauseInput) -> None:
@@ -42,16 +55,16 @@ class PublishActivities:
     @heartbeating
     async def end_run(self, input: EndRunInput) -> RunEnded:
         """Ends the run of a version that failed or was canceled: purges its rows, then records the reason."""
-        if not await self._catalog.documents.end_run(input.document_id, input.version, input.run):
-            return RunEnded(live=True)
-        await self._purge(
-            PurgeInput(
-                knowledge_base_id=input.knowledge_base_id, document_id=input.document_id, versions=[input.version]
+        ends_unpublished = await self._catalog.documents.end_run(input.document_id, input.version, input.run)
+        if ends_unpublished:
+            await self._purge(
+                PurgeInput(
+                    knowledge_base_id=input.knowledge_base_id, document_id=input.document_id, versions=[input.version]
+                )
             )
-        )
         state: DocumentState = "canceled" if input.canceled else "failed"
         await self._catalog.documents.finish(input.document_id, input.version, state, input.reason, input.run)
-        return RunEnded(live=False)
+        return RunEnded(live=not ends_unpublished)
 
     @activity.defn(name="record_failure")
     async def record_failure(self, input: RecordFailureInput) -> FailureRecorded:

@@ -182,7 +182,7 @@ async def client(temporal_server: TemporalSettings, steps: Steps) -> AsyncIterat
     """A client of a server with workers for every queue."""
     client = await connect(temporal_server)
     runner, flows = UnsandboxedWorkflowRunner(), [IngestDocument, IngestBatch]
-    store = [
+    store: list[Callable[..., Any]] = [
         steps.record_pause, steps.end_run, steps.next_documents, steps.finished_documents,
         steps.record_batch_state, steps.cancel_queued, steps.requeue_failed,
     ]  # fmt: skip

@@ -145,10 +145,11 @@ class Documents:
         async with self._engine.read() as session:
             return [(document, version) for document, version in await session.execute(query.where(only))]
 
-    async def publish(self, input: PublishInput) -> Published:
+    async def publish(self, input: PublishInput, *, purged: bool = True) -> Published:
         """Makes a version the live one, in one transaction; never replaces a newer version by an older one.
 
-        Idempotent: ``retired`` is always the version that was published before this one.
+        Idempotent: ``retired`` is always the version that was published before this one. Unless its rows are
+        ``purged``, the version is live, but not ready yet.
         """
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, input.document_id, with_for_update=True)
@@ -169,7 +170,7 @@ class Documents:
                 VersionRow.published_at.is_not(None),
             )
             retired = None if document.live_version is None else await session.scalar(before)
-            if transitions.publish(version):
+            if transitions.publish(version, is_ready=purged or retired is None):
                 session.audit(
                     version.actor,
                     "document.publish",
@@ -213,6 +214,7 @@ class Documents:
             if document is None or row is None or (run and row.run != run):
                 return False
             if row.published_at is not None:
+                transitions.publish(row)  # the run may have been stopped before it was ready
                 return True
             if transitions.finish(row, state, reason) and state == "failed":  # a cancel has its own event
                 session.audit(

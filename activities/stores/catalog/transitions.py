@@ -23,7 +23,7 @@ dispatch           keeps the state; sets ``dispatched_at``: the version has a ru
 begin              by the run itself, unless the version is not to be ingested any more; sets ``dispatched_at``
 pause, resume      by a user (before the version has a run) or by the run; the latter clears the wait and ``reason``
 progress           ``running`` or ``waiting``, with the progress of the run: ``stage`` … ``eta_seconds``, ``reason``
-publish            sets ``published_at`` once; ends the run
+publish            sets ``published_at`` once; ends the run, unless a version that it replaces is still to be purged
 end                keeps the state; sets ``ending``: the run removes what it wrote, and publishes no more
 finish, cancel     sets ``reason``; ends the run; a canceled version keeps its first reason
 requeue            clears the progress, ``ending`` and ``dispatched_at``; counts up ``run``; sets ``retry_from`` to the
@@ -129,8 +129,8 @@ def accept(
 
 
 def supersede(row: VersionRow) -> bool:
-    """Cancels the version because a newer one was accepted; whether this one was pending."""
-    if not _allows("supersede", row):
+    """Cancels the version because a newer one was accepted; whether this one was pending, and not yet live."""
+    if not _allows("supersede", row) or row.published_at is not None:
         return False
     _set(row, state="canceled", reason={"code": Superseded.code}, retry_from=None)
     return True
@@ -142,11 +142,16 @@ def supersede_late(row: VersionRow) -> None:
         _set(row, state="canceled", reason={"code": Superseded.code}, **_OVER)
 
 
-def publish(row: VersionRow) -> bool:
-    """Sets the version to ready, unless it was canceled (``is_publishable``); whether it is its first publishing."""
+def publish(row: VersionRow, *, is_ready: bool = True) -> bool:
+    """Publishes the version, unless it was canceled (``is_publishable``); whether it is its first publishing.
+
+    Unless it ``is_ready``, its run is not over: the rows of the version that it replaces are to be purged first.
+    """
     first = row.published_at is None
     if _allows("publish", row):
-        _set(row, state="ready", reason=None, published_at=now() if first else row.published_at, **_OVER)
+        _set(row, published_at=now() if first else row.published_at)
+        if is_ready:
+            _set(row, state="ready", reason=None, **_OVER)
     return first
 
 
