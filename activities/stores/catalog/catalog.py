@@ -41,6 +41,10 @@ class Catalog:
         """Raises CatalogUnavailable unless the database responds."""
         await self._engine.ping()
 
+    async def analyze(self) -> None:
+        """Updates the statistics that the database plans its queries with."""
+        await self._engine.analyze()
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.close()

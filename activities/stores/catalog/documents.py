@@ -62,12 +62,15 @@ class Documents:
         batch_id: str | None = None,
     ) -> list[Document]:
         """At most ``limit`` documents, newest first, created before the document ``after``."""
-        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id)
+        query, id = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id), DocumentRow.id
+        if state or batch_id:  # start from the versions, which have indexes for it
+            query = query.where(VersionRow.knowledge_base_id == knowledge_base_id, VersionRow.replaced_at.is_(None))
+            id = VersionRow.document_id
         query = query.where(VersionRow.state == state) if state else query
         query = query.where(VersionRow.batch_id == batch_id) if batch_id else query
-        query = query.where(DocumentRow.id < after) if after else query
+        query = query.where(id < after) if after else query
         async with self._engine.read() as session:
-            rows = await session.execute(query.order_by(DocumentRow.id.desc()).limit(limit))
+            rows = await session.execute(query.order_by(id.desc()).limit(limit))
             return [document_record(document, version) for document, version in rows]
 
     async def live(self, document_ids: Iterable[str]) -> dict[str, LiveDocument]:

@@ -160,6 +160,16 @@ class Engine:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
+    async def analyze(self) -> None:
+        """Updates the statistics of all tables; PostgreSQL also does so by itself, SQLite never.
+
+        SQLite takes a sample of each index, which takes milliseconds.
+        """
+        async with self.write() as transaction:
+            if self._engine.dialect.name == "sqlite":
+                await transaction.execute(text("PRAGMA analysis_limit=1000"))
+            await transaction.execute(text("ANALYZE"))
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.dispose()

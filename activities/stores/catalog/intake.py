@@ -16,11 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import DocumentToIngest
-from activities.contracts.stages import PENDING
 from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import document_record, lock_latest, set_tags
+from activities.stores.catalog.mapping import (
+    FOR_DISPATCHER,
+    IS_PENDING,
+    IS_QUEUED,
+    document_record,
+    lock_latest,
+    set_tags,
+)
 from activities.stores.catalog.records import Accepted, Answered, NewBatch, Upload, UploadRequest
 from activities.stores.catalog.tables import (
     BatchRow,
@@ -32,7 +38,6 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
-from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
 @repeats_conflicts
@@ -71,8 +76,7 @@ class Intake:
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
-        by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        query = queued_versions().where(by_dispatcher, VersionRow.dispatched_at.is_(None))
+        query = queued_versions().where(FOR_DISPATCHER)
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
             return [document_to_ingest(*row) for row in rows]
@@ -121,7 +125,7 @@ class Intake:
 
     async def pending(self) -> dict[str, int]:
         """The number of pending versions by uploader."""
-        query = select(VersionRow.actor, func.count()).where(VersionRow.state.in_(PENDING)).group_by(VersionRow.actor)
+        query = select(VersionRow.actor, func.count()).where(IS_PENDING).group_by(VersionRow.actor)
         async with self._engine.read() as session:
             return {row[0]: row[1] for row in await session.execute(query)}
 
@@ -137,7 +141,7 @@ def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
         select(DocumentRow, VersionRow, KnowledgeBaseRow)
         .join(VersionRow, VersionRow.document_id == DocumentRow.id)
         .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
-        .where(VersionRow.state == "queued", DocumentRow.deleted_at.is_(None))
+        .where(IS_QUEUED, DocumentRow.deleted_at.is_(None))
     )
 
 
@@ -356,6 +360,7 @@ def _next_version(
     else:
         document, older = pair
         document.latest_version += 1
+        older.replaced_at = moment
         if transitions.supersede(older):
             supersedes = older.version
     return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment, batch_id)

@@ -108,6 +108,7 @@ def accept(
     return VersionRow(
         document_id=document_id,
         version=version,
+        knowledge_base_id=upload.knowledge_base_id,
         state="queued",
         sha256=upload.sha256,
         bytes=upload.bytes,

@@ -67,7 +67,7 @@ async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Cata
     rows = await sql(settings, f"SELECT {columns} FROM indexed_versions")
     assert rows == [(one, 1, 7, "chunks/1", "vectors/1", 3)]
     assert await _on(settings, _indexes) == before
-    assert "dispatched_at IS NULL" in before["ix_versions_undispatched"][1]
+    assert "dispatched_at IS NULL" in before["ix_versions_outbox"][1]
     found = await catalog.documents.indexed(one, 1)
     assert found == IndexedVersion(generation=7, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
     await catalog.documents.delete(one, "ann")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.mapping import IS_PENDING
 from activities.stores.catalog.records import (
     DeletedDocument,
     DeletedKnowledgeBase,
@@ -193,5 +194,5 @@ def _pending(before: datetime) -> Select[VersionRow, str, str]:
         .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
         .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
         .outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
-        .where(DocumentRow.deleted_at.is_(None), VersionRow.state.in_(PENDING), VersionRow.updated_at < before)
+        .where(DocumentRow.deleted_at.is_(None), IS_PENDING, VersionRow.updated_at < before)
     )
