@@ -32,14 +32,14 @@ NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM nu
 DOCUMENTS = f"""
 INSERT INTO documents (id, knowledge_base_id, name, live_version, latest_version, created_by, created_at)
 {NUMBERS}
-SELECT :prefix || substr('0000000' || i, -7), :kb, :prefix || i || '.md', :live, 1, 'ann', :at FROM numbers
+SELECT :prefix || (10000000 + i), :kb, :prefix || i || '.md', :live, 1, 'ann', :at FROM numbers
 """
 
 VERSIONS = f"""
 INSERT INTO versions (document_id, version, knowledge_base_id, state, sha256, bytes, media_type, chunks, actor,
                       created_at, updated_at, published_at, stage, done, attempt, batch_id)
 {NUMBERS}
-SELECT :prefix || substr('0000000' || i, -7), 1, :kb, :state, :prefix || i, 7, 'text/plain', 3, 'ann',
+SELECT :prefix || (10000000 + i), 1, :kb, :state, :prefix || i, 7, 'text/plain', 3, 'ann',
        :at, :at, :published, '', 0, 1, :batch FROM numbers
 """
 
@@ -72,7 +72,7 @@ def _queries(
 ) -> list[tuple[str, str, Callable[[], Awaitable[object]]]]:
     """Name, target and call of each query."""
     pages = iter(range(10_000))
-    known = [f"a{n:07}" for n in range(0, 500, 10)]
+    known = [f"a{10_000_000 + n}" for n in range(0, 500, 10)]
 
     async def search() -> None:
         """All that a search asks the catalogue."""
@@ -93,11 +93,11 @@ def _queries(
         ("next_documents", "≤ 15 ms", lambda: catalog.batches.next_documents(batch, f"page-{next(pages)}", 16)),
         ("tally", "", lambda: catalog.batches.tally(batch)),
         ("undispatched", "", lambda: catalog.intake.undispatched(100)),
-        ("undispatched batches", "", lambda: catalog.batches.undispatched()),
-        ("pending", "", lambda: catalog.intake.pending()),
+        ("undispatched batches", "", catalog.batches.undispatched),
+        ("pending", "", catalog.intake.pending),
         ("counts", "", lambda: catalog.knowledge_bases.counts([large, batched])),
         ("page", "", lambda: catalog.documents.page(large, None, None, 100)),
-        ("page, from the middle", "", lambda: catalog.documents.page(large, None, "a0150000", 100)),
+        ("page, from the middle", "", lambda: catalog.documents.page(large, None, "a10150000", 100)),
         ("page of the failed", "", lambda: catalog.documents.page(large, "failed", None, 100)),
         ("page of the batch", "", lambda: catalog.documents.page(batched, None, None, 100, batch)),
         ("an unchanged upload", "", upload),
@@ -125,11 +125,15 @@ async def _filled(url: str, documents: int, queued: int) -> AsyncIterator[tuple[
     async with engine.begin() as connection:
         for values in (ready, ready | waiting):
             for statement in (DOCUMENTS, VERSIONS):
-                filled = re.sub(r":(\w+)", lambda name: values[name[1]], statement)
-                await connection.exec_driver_sql(filled)
+                await connection.exec_driver_sql(_with_values(statement, values))
     await engine.dispose()
     await catalog.analyze()
     try:
         yield catalog, large, batched, batch
     finally:
         await catalog.close()
+
+
+def _with_values(statement: str, values: dict[str, str]) -> str:
+    """The statement with SQL expressions in the places of its parameters."""
+    return re.sub(r":(\w+)", lambda name: values[name[1]], statement)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from activities.contracts.stages import ACTIVE
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.mapping import IS_PENDING
+from activities.stores.catalog.mapping import IS_PENDING, by_index
 from activities.stores.catalog.records import PendingDocuments
 from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, now
 
@@ -77,13 +77,16 @@ def _versions(knowledge_base_id: str, *conditions: ColumnElement[bool]) -> Selec
     would read one for each pending version. Every search runs this query.
     """
     counted = [IS_PENDING, VersionRow.knowledge_base_id == knowledge_base_id, *conditions]
-    query = select(func.count()).select_from(VersionRow).where(*counted)
-    longest = select(func.max(VersionRow.eta_seconds)).where(*counted)
-    deleted = query.join(DocumentRow, DocumentRow.id == VersionRow.document_id).where(
-        DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.deleted_at.is_not(None)
+    versions = select(func.count().label("count"), func.max(VersionRow.eta_seconds).label("longest"))
+    versions = by_index(versions.select_from(VersionRow), "ix_versions_pending").where(*counted)
+    deleted = (
+        select(func.count())
+        .select_from(VersionRow)
+        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .where(DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.deleted_at.is_not(None), *counted)
     )
     if conditions:
-        query, longest, deleted = (
-            each.outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id) for each in (query, longest, deleted)
-        )
-    return select(query.scalar_subquery() - deleted.scalar_subquery(), longest.scalar_subquery())
+        versions = versions.outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
+        deleted = deleted.outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
+    pending = versions.subquery()
+    return select(pending.c.count - deleted.scalar_subquery(), pending.c.longest)

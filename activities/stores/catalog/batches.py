@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, func, null, select, tuple_, update
+from sqlalchemy import delete, func, null, select, update
 
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState
@@ -207,7 +207,7 @@ class Batches:
     async def finished(self, versions: Collection[tuple[str, int]]) -> list[tuple[str, int]]:
         """The pairs (document, version) among ``versions`` that are ready, failed, canceled or removed."""
         query = select(VersionRow.document_id, VersionRow.version).where(
-            tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)), VersionRow.state.in_(PENDING)
+            transitions.are(versions), VersionRow.state.in_(PENDING)
         )
         async with self._engine.read() as session:
             pending = {(document, version) for document, version in await session.execute(query)}

@@ -119,6 +119,11 @@ class Engine:
             connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": name}},
         )
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A read-only session with a consistent view of the database."""
@@ -166,7 +171,7 @@ class Engine:
         SQLite takes a sample of each index, which takes milliseconds.
         """
         async with self.write() as transaction:
-            if self._engine.dialect.name == "sqlite":
+            if self.is_sqlite:
                 await transaction.execute(text("PRAGMA analysis_limit=1000"))
             await transaction.execute(text("ANALYZE"))
 

@@ -23,6 +23,7 @@ from activities.stores.catalog.mapping import (
     FOR_DISPATCHER,
     IS_PENDING,
     IS_QUEUED,
+    by_index,
     document_record,
     lock_latest,
     set_tags,
@@ -76,7 +77,7 @@ class Intake:
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
-        query = queued_versions().where(FOR_DISPATCHER)
+        query = by_index(queued_versions(), "ix_versions_outbox").where(FOR_DISPATCHER)
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
             return [document_to_ingest(*row) for row in rows]
@@ -136,11 +137,15 @@ class Intake:
 
 
 def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
-    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``."""
+    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``.
+
+    Outer joins, though every version has both: so SQLite starts from the versions, which are few.
+    """
     return (
         select(DocumentRow, VersionRow, KnowledgeBaseRow)
-        .join(VersionRow, VersionRow.document_id == DocumentRow.id)
-        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .select_from(VersionRow)
+        .outerjoin(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .outerjoin(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
         .where(IS_QUEUED, DocumentRow.deleted_at.is_(None))
     )
 

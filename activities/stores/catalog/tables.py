@@ -163,10 +163,18 @@ class VersionRow(Table):
             "ix_versions_pending",
             "knowledge_base_id",
             "actor",
+            "state",
             "eta_seconds",
             where="state IN ('queued', 'running', 'waiting', 'paused')",
         ),
-        _partial("ix_versions_latest", "knowledge_base_id", "state", "document_id", where="replaced_at IS NULL"),
+        _partial(
+            "ix_versions_latest",
+            "knowledge_base_id",
+            "state",
+            "document_id",
+            "replaced_at",  # SQLite answers from the index alone if it has all columns
+            where="replaced_at IS NULL",
+        ),
         _partial(
             "ix_versions_outbox",
             "created_at",

@@ -178,8 +178,16 @@ def mark_dispatched(versions: Collection[tuple[str, int]], page: str | None = No
     values: dict[str, Any] = {"dispatched_at": now()}
     if page is not None:
         values["batch_page"] = page
-    change = update(VersionRow).where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
-    return change.values(**values).execution_options(synchronize_session=False)
+    return update(VersionRow).where(are(versions)).values(**values).execution_options(synchronize_session=False)
+
+
+def are(versions: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+    """Condition that a version is one of these (document, version).
+
+    The documents are named by themselves too, for SQLite: it reads a whole table for a list of pairs.
+    """
+    pairs = tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions))
+    return VersionRow.document_id.in_({document for document, _ in versions}) & pairs
 
 
 def pause_undispatched(document_id: str, version: int) -> Update:

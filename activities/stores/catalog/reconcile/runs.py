@@ -138,7 +138,7 @@ class StalledRuns:
             select(VersionRow, DocumentRow.live_version, DocumentRow.deleted_at, live.published_at)
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
             .outerjoin(live, (live.document_id == DocumentRow.id) & (live.version == DocumentRow.live_version))
-            .where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
+            .where(transitions.are(list(versions)))
         )
         async with self._engine.read() as session:
             return {

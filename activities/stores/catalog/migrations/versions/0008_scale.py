@@ -29,10 +29,14 @@ INDEXES = {
     "ix_versions_knowledge_base_id_published_at": ("versions", ["knowledge_base_id", "published_at"], None),
     "ix_versions_pending": (
         "versions",
-        ["knowledge_base_id", "actor", "eta_seconds"],
+        ["knowledge_base_id", "actor", "state", "eta_seconds"],
         "state IN ('queued', 'running', 'waiting', 'paused')",
     ),
-    "ix_versions_latest": ("versions", ["knowledge_base_id", "state", "document_id"], "replaced_at IS NULL"),
+    "ix_versions_latest": (
+        "versions",
+        ["knowledge_base_id", "state", "document_id", "replaced_at"],
+        "replaced_at IS NULL",
+    ),
     "ix_versions_outbox": (
         "versions",
         ["created_at"],
