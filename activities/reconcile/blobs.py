@@ -111,13 +111,17 @@ class BlobRepairActivities:
 
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:
-        """Records the result in the audit trail; with ``repair``, deletes expired answers of idempotency keys."""
+        """Records the result in the audit trail; with ``repair``, also tends the catalogue.
+
+        Expired answers of idempotency keys are deleted, and the database's statistics updated.
+        """
         counts = {finding.kind: {"count": finding.count, "mended": finding.mended} for finding in input.findings}
         await self._catalog.references.note_reconcile(
             input.reconcile_id[:32], input.actor, {"repair": input.repair, "findings": counts}
         )
         if input.repair:
             await self._catalog.intake.forget_answers(datetime.now(UTC) - ANSWERS_KEPT)
+            await self._catalog.analyze()
 
 
 async def _is_alone() -> bool:

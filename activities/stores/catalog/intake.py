@@ -177,8 +177,7 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
     alive = await _alive(session, {request.knowledge_base_id for request in requests})
     batches = await _open_batches(session, {request.open_batch for request in requests if request.open_batch})
     uploads = [upload for request in requests for upload in request.uploads]
-    archives = {request.new_batch.archive_sha256 for request in requests if request.new_batch is not None}
-    contents = await _contents(session, {upload.sha256 for upload in uploads} | (archives - {None}))
+    contents = await _contents(session, {sha256 for request in requests for sha256 in _hashes(request)})
     intake = _Acceptance(session, await _known(session, uploads))
     results: list[Answered | HoldfastError] = []
     for request in requests:
@@ -193,9 +192,10 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
         if refusal is not None:
             results.append(refusal)
             continue
-        results.append(intake.accept(request))
+        answered = intake.accept(request)
+        results.append(answered)
         if row is not None and request.key is not None:
-            row.fingerprint, row.answer = request.key.fingerprint, msgspec.to_builtins(results[-1].answer)
+            row.fingerprint, row.answer = request.key.fingerprint, msgspec.to_builtins(answered.answer)
     for row in keys.values():
         if not row.answer:  # its request was refused, and may be repeated with the same key
             await session.delete(row)
@@ -265,11 +265,15 @@ def _refusal(
             return NotFound(kind="batch", id=request.open_batch)
         if batch.closed:
             return WrongState(state=batch.state)
-    hashes = [upload.sha256 for upload in request.uploads]
-    hashes += [request.new_batch.archive_sha256] if request.new_batch and request.new_batch.archive_sha256 else []
-    if any(contents[sha256].removing_by is not None for sha256 in hashes):
+    if any(contents[sha256].removing_by is not None for sha256 in _hashes(request)):
         return ContentBeingRemoved()
     return None
+
+
+def _hashes(request: UploadRequest) -> list[str]:
+    """The contents that a request brings: files, or an archive."""
+    archive = request.new_batch.archive_sha256 if request.new_batch is not None else None
+    return [upload.sha256 for upload in request.uploads] + ([archive] if archive is not None else [])
 
 
 def new_batch(
