@@ -63,7 +63,7 @@ class PostgreSQL:
 
     def is_ready(self) -> bool:
         """Whether it accepts connections."""
-        probe = [self.programs / "pg_isready", "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
+        probe = [str(self.programs / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
         return subprocess.run(probe, check=False).returncode == 0
 
 

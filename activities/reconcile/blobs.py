@@ -169,7 +169,10 @@ class BlobRepairActivities:
 
     @activity.defn(name="record_reconcile")
     async def record_reconcile(self, input: RecordReconcileInput) -> None:
-        """Records the result in the audit trail; with ``repair``, deletes expired answers of idempotency keys."""
+        """Records the result in the audit trail; with ``repair``, also tends the catalogue.
+
+        Expired answers of idempotency keys are deleted, and the database's statistics updated.
+        """
         counts = {
             finding.kind: {"count": finding.count, "mended": finding.mended}
             | ({"failed": finding.failed} if finding.failed else {})
@@ -180,6 +183,7 @@ class BlobRepairActivities:
         )
         if input.repair:
             await self._catalog.intake.forget_answers(datetime.now(UTC) - ANSWERS_KEPT)
+            await self._catalog.analyze()
 
 
 async def _is_alone() -> bool:

@@ -51,7 +51,7 @@ log = structlog.get_logger()
 class _Commit:
     requests: list[UploadRequest] = field(default_factory=list)
     uploads: int = 0
-    results: asyncio.Task[list[Answered | Exception]] | None = None
+    results: asyncio.Task[list[Answered | BaseException]] | None = None
 
 
 class Commits:
@@ -73,28 +73,26 @@ class Commits:
             commit.results = asyncio.create_task(self._write(commit))
         results = await asyncio.shield(commit.results)  # a client that goes away takes no other one with it
         result = results[at]
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
         return result
 
-    async def _write(self, commit: _Commit) -> list[Answered | Exception]:
+    async def _write(self, commit: _Commit) -> list[Answered | BaseException]:
         async with self._writing:
             if self._filling is commit:
                 self._filling = _Commit()
-            try:
-                return list(await self._intake.accept_requests(commit.requests))
-            except HoldfastError:
-                raise
-            except Exception as exc:  # noqa: BLE001 - whatever is wrong with one request, the others are accepted
-                if len(commit.requests) == 1:
-                    return [exc]
-                return [await self._write_one(request) for request in commit.requests]
+            together = await self._tried(commit.requests)
+            if isinstance(together, list):
+                return list(together)
+            if len(commit.requests) == 1 or isinstance(together, HoldfastError):
+                raise together
+            # whatever is wrong with one request, the others are accepted
+            alone = [await self._tried([request]) for request in commit.requests]
+            return [each[0] if isinstance(each, list) else each for each in alone]
 
-    async def _write_one(self, request: UploadRequest) -> Answered | Exception:
-        try:
-            return (await self._intake.accept_requests([request]))[0]
-        except Exception as exc:  # noqa: BLE001 - it is raised to this request's client
-            return exc
+    async def _tried(self, requests: list[UploadRequest]) -> list[Answered | HoldfastError] | BaseException:
+        (result,) = await asyncio.gather(self._intake.accept_requests(requests), return_exceptions=True)
+        return result
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from activities.settings import LogSettings
 from activities.telemetry import logs
-from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, search, upload, watchers
+from tests.bench import answers, ask, beside, catalog, edit, embed, ingest, memory, readd, search, upload, watchers
 from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -80,6 +80,10 @@ async def _answers(bench: Bench, library: Library, options: Options) -> list[Mea
     return await answers.believed(bench, options.answers, options.asked, options.written)
 
 
+async def _catalog(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
+
+
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
     venv = ROOT / Path(triton.venv).expanduser()
@@ -104,8 +108,9 @@ BENCHES: dict[str, Function] = {
     "beside": _beside,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers}
-"""Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
+ON_DEMAND: dict[str, Function] = {"catalog": _catalog, "readd": _readd, "peers": _peers, "answers": _answers}
+"""Run only when named: `catalog` fills databases of its own, `ingest-small` ends with `readd`, the others make an
+environment or need data."""
 
 ALL = BENCHES | ON_DEMAND
 

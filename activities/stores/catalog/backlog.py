@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from activities.contracts.stages import ACTIVE, PENDING
+from activities.contracts.stages import ACTIVE
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.mapping import IS_PENDING, by_index
 from activities.stores.catalog.records import PendingDocuments
 from activities.stores.catalog.tables import BatchRow, DocumentRow, VersionRow, now
 
@@ -34,7 +35,7 @@ class Backlog:
         uploaded = (VersionRow.created_at <= before) | (
             BatchRow.archive_sha256.is_not(None) & (BatchRow.created_at <= before)
         )
-        versions = _versions(knowledge_base_id).where(VersionRow.actor == actor, uploaded)
+        versions = _versions(knowledge_base_id, VersionRow.actor == actor, uploaded)
         archives = (
             select(func.count())
             .select_from(BatchRow)
@@ -55,7 +56,7 @@ class Backlog:
         recent = (
             select(func.count(), func.min(VersionRow.published_at))
             .select_from(VersionRow)
-            .where(VersionRow.published_at > now() - RATE_WINDOW, _of(knowledge_base_id))
+            .where(VersionRow.knowledge_base_id == knowledge_base_id, VersionRow.published_at > now() - RATE_WINDOW)
         )
         async with self._engine.read() as session:
             count, eta = (await session.execute(versions)).one()
@@ -69,22 +70,23 @@ class Backlog:
         return PendingDocuments(documents=count, eta_seconds=None if eta is None else round(eta, 1))
 
 
-def _versions(knowledge_base_id: str) -> Select[int, float | None]:
-    return (
-        select(func.count(), func.max(VersionRow.eta_seconds))
-        .select_from(VersionRow)
-        .outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
-        .where(VersionRow.state.in_(PENDING), _of(knowledge_base_id))
-    )
+def _versions(knowledge_base_id: str, *conditions: ColumnElement[bool]) -> Select[int, float | None]:
+    """The number of pending versions that meet the conditions, and the longest estimate.
 
-
-def _of(knowledge_base_id: str) -> ColumnElement[bool]:
-    """Condition on the knowledge base of a version.
-
-    A correlated subquery reads only the selected versions' documents, not all documents of the knowledge base; every
-    search runs this query.
+    Those of deleted documents are counted by themselves and subtracted: they are few, while a join with the documents
+    would read one for each pending version. Every search runs this query.
     """
-    owner = select(DocumentRow.knowledge_base_id).where(
-        DocumentRow.id == VersionRow.document_id, DocumentRow.deleted_at.is_(None)
+    counted = [IS_PENDING, VersionRow.knowledge_base_id == knowledge_base_id, *conditions]
+    versions = select(func.count().label("count"), func.max(VersionRow.eta_seconds).label("longest"))
+    versions = by_index(versions.select_from(VersionRow), "ix_versions_pending").where(*counted)
+    deleted = (
+        select(func.count())
+        .select_from(VersionRow)
+        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .where(DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.deleted_at.is_not(None), *counted)
     )
-    return owner.scalar_subquery() == knowledge_base_id
+    if conditions:
+        versions = versions.outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
+        deleted = deleted.outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
+    pending = versions.subquery()
+    return select(pending.c.count - deleted.scalar_subquery(), pending.c.longest)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, func, null, select, tuple_, update
+from sqlalchemy import delete, func, null, select, update
 
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState
@@ -14,6 +15,7 @@ from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions
+from activities.stores.catalog.mapping import HAS_ENDED
 from activities.stores.catalog.records import Batch, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
@@ -90,22 +92,29 @@ class Batches:
 
     async def counts(self, id: str) -> dict[str, int]:
         """The number of the batch's documents by state, without deleted documents."""
-        query = (
-            select(VersionRow.state, func.count())
+        knowledge_base_id = select(BatchRow.knowledge_base_id).where(BatchRow.id == id).scalar_subquery()
+        versions = select(VersionRow.state, func.count()).where(VersionRow.batch_id == id).group_by(VersionRow.state)
+        deleted = (  # subtracted, as they are few
+            select(VersionRow.state, -func.count())
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
-            .where(VersionRow.batch_id == id, DocumentRow.deleted_at.is_(None))
+            .where(
+                DocumentRow.knowledge_base_id == knowledge_base_id,
+                DocumentRow.deleted_at.is_not(None),
+                VersionRow.batch_id == id,
+            )
             .group_by(VersionRow.state)
         )
+        counts: Counter[str] = Counter()
         async with self._engine.read() as session:
-            return {row[0]: row[1] for row in await session.execute(query)}
+            for state, count in await session.execute(versions.union_all(deleted)):
+                counts[state] += count
+        return dict(+counts)
 
     async def tally(self, id: str) -> Tally:
         """Counts by state, recent speed, and the reason of one waiting document, if any."""
         counts = await self.counts(id)
         since = now() - RATE_WINDOW
-        recent = select(func.count()).where(
-            VersionRow.batch_id == id, VersionRow.state.not_in(PENDING), VersionRow.updated_at > since
-        )
+        recent = select(func.count()).where(VersionRow.batch_id == id, HAS_ENDED, VersionRow.updated_at > since)
         waiting = select(VersionRow.waiting_for, VersionRow.reason).where(
             VersionRow.batch_id == id, VersionRow.state == "waiting"
         )
@@ -238,7 +247,7 @@ class Batches:
         Ended are those that are ready, failed, canceled or removed.
         """
         query = select(VersionRow.document_id, VersionRow.version, VersionRow.dispatched_at).where(
-            tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)), VersionRow.state.in_(PENDING)
+            transitions.are(versions), VersionRow.state.in_(PENDING)
         )
         async with self._engine.read() as session:
             pending = {(document, version): at for document, version, at in await session.execute(query)}

@@ -49,6 +49,10 @@ class Catalog:
         await self._engine.ping()
         await require_migrated(self._engine)
 
+    async def analyze(self) -> None:
+        """Updates the statistics that the database plans its queries with."""
+        await self._engine.analyze()
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.close()

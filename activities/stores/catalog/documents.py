@@ -14,7 +14,7 @@ from activities.errors import HoldfastError, NotFound, Reason, StillInUse, Wrong
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import Intake
-from activities.stores.catalog.mapping import document_record, indexed_in, latest, lock_latest, set_tags
+from activities.stores.catalog.mapping import by_index, document_record, indexed_in, latest, lock_latest, set_tags
 from activities.stores.catalog.records import (
     Accepted,
     Document,
@@ -62,12 +62,21 @@ class Documents:
         batch_id: str | None = None,
     ) -> list[Document]:
         """At most ``limit`` documents, newest first, created before the document ``after``."""
-        query = latest().where(DocumentRow.knowledge_base_id == knowledge_base_id)
-        query = query.where(VersionRow.state == state) if state else query
-        query = query.where(VersionRow.batch_id == batch_id) if batch_id else query
-        query = query.where(DocumentRow.id < after) if after else query
+        if state or batch_id:
+            id = VersionRow.document_id
+            page = select(id).join(DocumentRow, DocumentRow.id == id)
+            page = page.where(VersionRow.knowledge_base_id == knowledge_base_id, VersionRow.replaced_at.is_(None))
+            page = page.where(VersionRow.state == state) if state else page
+            page = page.where(VersionRow.batch_id == batch_id) if batch_id else page
+            page = by_index(page, "ix_versions_batch_id_state" if batch_id else "ix_versions_latest")
+        else:
+            id = DocumentRow.id
+            page = select(id).where(DocumentRow.knowledge_base_id == knowledge_base_id)
+        page = page.where(id < after) if after else page
+        page = page.where(DocumentRow.deleted_at.is_(None)).order_by(id.desc()).limit(limit)
+        query = latest().where(DocumentRow.id.in_(page)).order_by(DocumentRow.id.desc())
         async with self._engine.read() as session:
-            rows = await session.execute(query.order_by(DocumentRow.id.desc()).limit(limit))
+            rows = await session.execute(query)
             return [document_record(document, version) for document, version in rows]
 
     async def live(self, document_ids: Iterable[str]) -> dict[str, LiveDocument]:
@@ -87,7 +96,7 @@ class Documents:
             DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.live_version.is_not(None)
         )
         async with self._engine.read() as session:
-            return await session.scalar(query.limit(1)) is not None
+            return await session.scalar(query.order_by(DocumentRow.id).limit(1)) is not None
 
     async def blobs(self, document_id: str, generation: int | None = None) -> list[VersionBlobs]:
         """The blobs of every version, oldest version first, also of a deleted document.

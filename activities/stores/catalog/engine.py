@@ -49,15 +49,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class TransactionConflict(CatalogUnavailable):
-    """PostgreSQL ended the transaction in favour of a concurrent one, at every attempt."""
+class TransactionConflict(Exception):
+    """PostgreSQL ended the transaction in favour of a concurrent one."""
 
 
 def repeats_conflicts(subject: type[Subject]) -> type[Subject]:
     """Class decorator: a public method whose transaction conflicts with a concurrent one is called again.
 
     A conflict is a deadlock, a serialization failure, or a row that the other transaction created first. The methods
-    change nothing but the database, in one transaction, so that a call that failed has changed nothing.
+    change nothing but the database, in one transaction, so that a call that failed has changed nothing. Raises
+    CatalogUnavailable or the IntegrityError after ATTEMPTS.
     """
     for name, method in vars(subject).items():
         if inspect.iscoroutinefunction(method) and not name.startswith("_"):
@@ -68,12 +69,16 @@ def repeats_conflicts(subject: type[Subject]) -> type[Subject]:
 def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     @functools.wraps(method)
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(ATTEMPTS - 1):
+        conflict: Exception = TransactionConflict()
+        for attempt in range(ATTEMPTS):
             try:
                 return await method(*args, **kwargs)
-            except (TransactionConflict, IntegrityError):
-                await asyncio.sleep(random.uniform(0, CONFLICT_SECONDS * 2**attempt))  # noqa: S311 - no secret
-        return await method(*args, **kwargs)
+            except (TransactionConflict, IntegrityError) as exc:
+                conflict = exc
+            await asyncio.sleep(random.uniform(0, CONFLICT_SECONDS * 2**attempt))  # noqa: S311 - no secret
+        if isinstance(conflict, IntegrityError):
+            raise conflict
+        raise CatalogUnavailable(detail=str(conflict)) from conflict
 
     return repeated
 
@@ -119,6 +124,11 @@ class Engine:
             connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": name}},
         )
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """A read-only session with a consistent view of the database."""
@@ -147,7 +157,7 @@ class Engine:
         except DBAPIError as exc:
             detail = first_line(exc.orig or exc)
             if _sqlstate(exc) in CONFLICTS:
-                raise TransactionConflict(detail=detail) from exc
+                raise TransactionConflict(detail) from exc
             down = isinstance(exc, (OperationalError, InterfaceError)) or _sqlstate(exc).startswith(DOWN)
             if down or exc.connection_invalidated:
                 raise CatalogUnavailable(detail=detail) from exc
@@ -159,6 +169,16 @@ class Engine:
         """Raises CatalogUnavailable unless the database responds."""
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
+
+    async def analyze(self) -> None:
+        """Updates the statistics of all tables; PostgreSQL also does so by itself, SQLite never.
+
+        SQLite takes a sample of each index, which takes milliseconds.
+        """
+        async with self.write() as transaction:
+            if self.is_sqlite:
+                await transaction.execute(text("PRAGMA analysis_limit=1000"))
+            await transaction.execute(text("ANALYZE"))
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -16,11 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import DocumentToIngest
-from activities.contracts.stages import PENDING
 from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import document_record, lock_latest, set_tags
+from activities.stores.catalog.mapping import (
+    FOR_DISPATCHER,
+    IS_PENDING,
+    IS_QUEUED,
+    by_index,
+    document_record,
+    lock_latest,
+    set_tags,
+)
 from activities.stores.catalog.records import Accepted, Answered, NewBatch, Upload, UploadRequest
 from activities.stores.catalog.tables import (
     BatchRow,
@@ -32,7 +39,6 @@ from activities.stores.catalog.tables import (
     new_id,
     now,
 )
-from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
 @repeats_conflicts
@@ -71,8 +77,7 @@ class Intake:
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
-        by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        query = queued_versions().where(by_dispatcher, VersionRow.dispatched_at.is_(None))
+        query = by_index(queued_versions(), "ix_versions_outbox").where(FOR_DISPATCHER)
         async with self._engine.read() as session:
             rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
             return [document_to_ingest(*row) for row in rows]
@@ -125,7 +130,7 @@ class Intake:
 
     async def pending(self) -> dict[str, int]:
         """The number of pending versions by uploader."""
-        query = select(VersionRow.actor, func.count()).where(VersionRow.state.in_(PENDING)).group_by(VersionRow.actor)
+        query = select(VersionRow.actor, func.count()).where(IS_PENDING).group_by(VersionRow.actor)
         async with self._engine.read() as session:
             return {row[0]: row[1] for row in await session.execute(query)}
 
@@ -136,12 +141,16 @@ class Intake:
 
 
 def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
-    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``."""
+    """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``.
+
+    Outer joins, though every version has both: so SQLite starts from the versions, which are few.
+    """
     return (
         select(DocumentRow, VersionRow, KnowledgeBaseRow)
-        .join(VersionRow, VersionRow.document_id == DocumentRow.id)
-        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
-        .where(VersionRow.state == "queued", DocumentRow.deleted_at.is_(None))
+        .select_from(VersionRow)
+        .outerjoin(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .outerjoin(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .where(IS_QUEUED, DocumentRow.deleted_at.is_(None))
     )
 
 
@@ -173,8 +182,7 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
     alive = await _alive(session, {request.knowledge_base_id for request in requests})
     batches = await _open_batches(session, {request.open_batch for request in requests if request.open_batch})
     uploads = [upload for request in requests for upload in request.uploads]
-    archives = {request.new_batch.archive_sha256 for request in requests if request.new_batch is not None}
-    contents = await _contents(session, {upload.sha256 for upload in uploads} | {each for each in archives if each})
+    contents = await _contents(session, {sha256 for request in requests for sha256 in _hashes(request)})
     intake = _Acceptance(session, await _known(session, uploads))
     results: list[Answered | HoldfastError] = []
     for request in requests:
@@ -262,11 +270,15 @@ def _refusal(
             return NotFound(kind="batch", id=request.open_batch)
         if batch.closed:
             return WrongState(state=batch.state)
-    hashes = [upload.sha256 for upload in request.uploads]
-    hashes += [request.new_batch.archive_sha256] if request.new_batch and request.new_batch.archive_sha256 else []
-    if any(contents[sha256].removing_by is not None for sha256 in hashes):
+    if any(contents[sha256].removing_by is not None for sha256 in _hashes(request)):
         return ContentBeingRemoved()
     return None
+
+
+def _hashes(request: UploadRequest) -> list[str]:
+    """The contents that a request brings: files, or an archive."""
+    archive = request.new_batch.archive_sha256 if request.new_batch is not None else None
+    return [upload.sha256 for upload in request.uploads] + ([archive] if archive is not None else [])
 
 
 def new_batch(
@@ -362,6 +374,7 @@ def _next_version(
     else:
         document, older = pair
         document.latest_version += 1
+        older.replaced_at = moment
         if transitions.supersede(older):
             supersedes = older.version
     return document, transitions.accept(upload, document.id, document.latest_version, supersedes, moment, batch_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import msgspec
 from sqlalchemy import func, select, update
@@ -109,20 +109,20 @@ class KnowledgeBases:
 
     async def counts(self, ids: list[str]) -> dict[str, dict[str, int]]:
         """The number of documents by state of their latest version, for each knowledge base."""
-        query = (
-            select(DocumentRow.knowledge_base_id, VersionRow.state, func.count())
-            .join(
-                VersionRow,
-                (VersionRow.document_id == DocumentRow.id) & (VersionRow.version == DocumentRow.latest_version),
-            )
-            .where(DocumentRow.knowledge_base_id.in_(ids), DocumentRow.deleted_at.is_(None))
-            .group_by(DocumentRow.knowledge_base_id, VersionRow.state)
+        counted = (VersionRow.knowledge_base_id, VersionRow.state)
+        versions = VersionRow.replaced_at.is_(None) & VersionRow.knowledge_base_id.in_(ids)
+        documents = select(*counted, func.count()).where(versions).group_by(*counted)
+        deleted = (  # subtracted, as they are few
+            select(*counted, -func.count())
+            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+            .where(DocumentRow.knowledge_base_id.in_(ids), DocumentRow.deleted_at.is_not(None), versions)
+            .group_by(*counted)
         )
-        counts: dict[str, dict[str, int]] = defaultdict(dict)
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
         async with self._engine.read() as session:
-            for knowledge_base, state, count in await session.execute(query):
-                counts[knowledge_base][state] = count
-        return counts
+            for knowledge_base, state, count in await session.execute(documents.union_all(deleted)):
+                counts[knowledge_base][state] += count
+        return {knowledge_base: dict(+states) for knowledge_base, states in counts.items() if +states}
 
     async def generation(self, knowledge_base_id: str, number: int | None = None) -> Generation:
         """An index generation by number; None means the live one.

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVarTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from activities.contracts.stages import DocumentState
+from activities.contracts.stages import FINAL_STATES, PENDING, DocumentState
 from activities.errors import Reason
 from activities.stores.catalog.records import Document
 from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, TagRow, VersionRow
+from activities.stores.catalog.transitions import BY_DISPATCHER
+
+Ts = TypeVarTuple("Ts")
+
+
+def fixed(value: str) -> ColumnElement[str]:
+    """A value that stands in the statement itself: only then does SQLite see that a partial index applies."""
+    return literal(value, literal_execute=True)
+
+
+#: Conditions of the partial indexes of ``versions``.
+IS_QUEUED: ColumnElement[bool] = VersionRow.state == fixed("queued")
+IS_PENDING: ColumnElement[bool] = VersionRow.state.in_([fixed(state) for state in PENDING])
+HAS_ENDED: ColumnElement[bool] = VersionRow.state.in_([fixed(state) for state in sorted(FINAL_STATES)])
+FOR_DISPATCHER: ColumnElement[bool] = and_(
+    VersionRow.dispatched_at.is_(None), VersionRow.batch_id.is_(None) | (VersionRow.batch_page == fixed(BY_DISPATCHER))
+)
+
+
+def by_index(query: Select[*Ts], index: str) -> Select[*Ts]:
+    """The query on ``versions`` through an index: SQLite's statistics say too little of partial indexes to choose it.
+
+    SQLite raises an error if the query cannot use the index.
+    """
+    return query.with_hint(VersionRow, f"INDEXED BY {index}", "sqlite")
 
 
 def latest() -> Select[DocumentRow, VersionRow]:

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from activities.settings import Settings
+from activities.stores.catalog.engine import Engine
 
 
 def alembic_config(url: str) -> Config:
@@ -20,6 +21,11 @@ def alembic_config(url: str) -> Config:
 
 
 async def upgrade(settings: Settings) -> None:
-    """Migrates the catalogue's tables to the latest revision; does nothing if they are up to date."""
+    """Migrates the catalogue's tables to the latest revision, and updates their statistics."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(command.upgrade, alembic_config(settings.catalog_url), "head")
+    engine = Engine(settings.catalog_url)
+    try:
+        await engine.analyze()
+    finally:
+        await engine.close()

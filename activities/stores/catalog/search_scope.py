@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from activities.contracts.names import clean_tags
 from activities.contracts.search import SearchFilter, TimeRange
@@ -50,13 +50,19 @@ class SearchScope:
         )
         query = query.where(DocumentRow.id.in_(document_ids)) if document_ids else query
         if filter is not None and filter.name is not None:
-            query = query.where(DocumentRow.name.ilike(_like(filter.name), escape="\\"))
+            query = query.where(self._is_named(filter.name))
         if filter is not None and filter.uploaded is not None:
             query = _uploaded(query, filter.uploaded)
         for tag in clean_tags(filter.tags) if filter is not None else ():
             query = query.where(DocumentRow.id.in_(select(TagRow.document_id).where(TagRow.tag == tag)))
         async with self._engine.read() as session:
             return list(await session.scalars(query))
+
+    def _is_named(self, pattern: str) -> ColumnElement[bool]:
+        like = _like(pattern)
+        if self._engine.is_sqlite and like.isascii():  # its LIKE ignores the case of ASCII, ten times as fast
+            return DocumentRow.name.like(like, escape="\\")
+        return DocumentRow.name.ilike(like, escape="\\")
 
 
 def _uploaded(query: Select[str], moments: TimeRange) -> Select[str]:

@@ -71,6 +71,11 @@ class Table(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger}  # noqa: RUF012
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows for which ``where`` holds. Queries that use it contain the same condition."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class ApiKeyRow(Table):
     """An API key, stored as a hash; ``subject`` is the user who acts with it."""
 
@@ -134,9 +139,12 @@ class DocumentRow(Table):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_documents_knowledge_base_id_id", "knowledge_base_id", "id"),
+        _partial("ix_documents_live", "knowledge_base_id", "id", where="live_version IS NOT NULL"),
+        _partial("ix_documents_deleted", "knowledge_base_id", "id", where="deleted_at IS NOT NULL"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
     name: Mapped[str] = mapped_column(String(255))
     live_version: Mapped[int | None]
     latest_version: Mapped[int]
@@ -171,16 +179,44 @@ class VersionRow(Table):
     __tablename__ = "versions"
     __table_args__ = (
         Index("ix_versions_batch_id_state", "batch_id", "state"),
-        Index(
-            "ix_versions_undispatched",
-            "created_at",
-            sqlite_where=text("dispatched_at IS NULL"),
-            postgresql_where=text("dispatched_at IS NULL"),
+        Index("ix_versions_knowledge_base_id_published_at", "knowledge_base_id", "published_at"),
+        _partial(
+            "ix_versions_pending",
+            "knowledge_base_id",
+            "actor",
+            "state",
+            "eta_seconds",
+            where="state IN ('queued', 'running', 'waiting', 'paused')",
         ),
+        _partial(
+            "ix_versions_latest",
+            "knowledge_base_id",
+            "state",
+            "document_id",
+            "replaced_at",  # SQLite answers from the index alone if it has all columns
+            where="replaced_at IS NULL",
+        ),
+        _partial(
+            "ix_versions_outbox",
+            "created_at",
+            where="state = 'queued' AND dispatched_at IS NULL AND (batch_id IS NULL OR batch_page = 'alone')",
+        ),
+        _partial(
+            "ix_versions_batch_queue",
+            "batch_id",
+            "created_at",
+            "document_id",
+            where="state = 'queued' AND batch_page IS NULL",
+        ),
+        _partial(
+            "ix_versions_batch_page", "batch_id", "batch_page", where="state = 'queued' AND batch_page IS NOT NULL"
+        ),
+        _partial("ix_versions_batch_ended", "batch_id", "updated_at", where="state IN ('canceled', 'failed', 'ready')"),
     )
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    knowledge_base_id: Mapped[str] = mapped_column(String(32))  # its document's
+    state: Mapped[str] = mapped_column(String(16))
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     bytes: Mapped[int]
     media_type: Mapped[str] = mapped_column(String(127), default="")
@@ -191,7 +227,8 @@ class VersionRow(Table):
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-    published_at: Mapped[datetime | None] = mapped_column(index=True)
+    published_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]  # when a newer version was accepted
     # progress of its run, as workers last recorded it (activities.ingest.progress)
     stage: Mapped[str] = mapped_column(String(16), default="")
     done: Mapped[int] = mapped_column(default=0)

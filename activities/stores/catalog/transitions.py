@@ -114,6 +114,7 @@ def accept(
     return VersionRow(
         document_id=document_id,
         version=version,
+        knowledge_base_id=upload.knowledge_base_id,
         state="queued",
         sha256=upload.sha256,
         bytes=upload.bytes,
@@ -212,7 +213,7 @@ def requeue(row: VersionRow, from_step: str | None) -> bool:
 
 def mark_listed(versions: Collection[tuple[str, int]], page: str) -> Update:
     """Records that a batch got these (document, version) as ``page``, to start them."""
-    change = update(VersionRow).where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
+    change = update(VersionRow).where(are(versions))
     return change.values(batch_page=page).execution_options(synchronize_session=False)
 
 
@@ -227,6 +228,15 @@ def mark_dispatched(runs: Collection[tuple[str, int, int]]) -> Update:
         VersionRow.dispatched_at.is_(None),
     )
     return change.values(dispatched_at=now()).execution_options(synchronize_session=False)
+
+
+def are(versions: Collection[tuple[str, int]]) -> ColumnElement[bool]:
+    """Condition that a version is one of these (document, version).
+
+    The documents are named by themselves too, for SQLite: it reads a whole table for a list of pairs.
+    """
+    pairs = tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions))
+    return VersionRow.document_id.in_({document for document, _ in versions}) & pairs
 
 
 def pause_undispatched(document_id: str, version: int) -> Update:

@@ -162,7 +162,7 @@ async def test_the_victim_of_a_deadlock_tries_again(postgresql_settings: Setting
 @pytest.mark.parametrize(
     ("error", "raised"),
     [
-        (TransactionConflict(detail="deadlock detected"), CatalogUnavailable),
+        (TransactionConflict("deadlock detected"), CatalogUnavailable),
         (IntegrityError("INSERT", {}, Exception("duplicate key")), IntegrityError),
     ],
 )

@@ -26,7 +26,7 @@ from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase
 from activities.stores.catalog.revision import REVISIONS
 from activities.stores.catalog.tables import AuditRow, Table
-from tests.stores.catalog.conftest import accepted, publishing, sql
+from tests.stores.catalog.conftest import TWO, accepted, publishing, sql
 
 T = TypeVar("T")
 
@@ -92,12 +92,32 @@ async def test_what_was_indexed_keeps_its_keys(settings: Settings, catalog: Cata
     rows = await sql(settings, f"SELECT {columns} FROM indexed_versions")
     assert rows == [(one, 1, 7, "chunks/1", "vectors/1", 3)]
     assert await _on(settings, _indexes) == before
-    assert "dispatched_at IS NULL" in before["ix_versions_undispatched"][1]
+    assert "dispatched_at IS NULL" in before["ix_versions_outbox"][1]
     found = await catalog.documents.indexed(one, 1)
     assert found == IndexedVersion(generation=7, chunks_key="chunks/1", vectors_key="vectors/1", rows=3)
     await catalog.documents.delete(one, "ann")
     await catalog.documents.remove(one)
     assert await sql(settings, "SELECT * FROM indexed_versions") == []
+
+
+async def test_versions_learn_where_they_belong(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Their knowledge base, and when they were replaced; counts and lists are as before."""
+    one, _ = await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf")
+    await catalog.documents.publish(publishing(one, 1))
+    await accepted(catalog, kb, sha256=TWO)
+    await catalog.close()
+    columns = "SELECT document_id, version, knowledge_base_id, replaced_at IS NULL FROM versions ORDER BY 1, 2"
+    before, counts = await sql(settings, columns), await catalog.knowledge_bases.counts([kb.id])
+    assert counts == {kb.id: {"queued": 2}}
+    await catalog.close()
+    await asyncio.to_thread(command.downgrade, alembic_config(settings.catalog_url), "0006")
+    await upgrade(settings)
+    assert await sql(settings, columns) == before
+    replaced = "SELECT replaced_at FROM versions WHERE document_id = '{}' AND version = 1"
+    newer = "SELECT created_at FROM versions WHERE document_id = '{}' AND version = 2"
+    assert await sql(settings, replaced.format(one)) == await sql(settings, newer.format(one))
+    assert await catalog.knowledge_bases.counts([kb.id]) == counts
+    assert [each.name for each in await catalog.documents.page(kb.id, "queued", None, 9)] == ["b.pdf", "a.pdf"]
 
 
 async def test_migrations_at_once_wait_for_each_other(settings: Settings) -> None:

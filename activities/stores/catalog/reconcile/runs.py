@@ -16,6 +16,7 @@ from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentSta
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import document_to_ingest, queued_versions
+from activities.stores.catalog.mapping import IS_PENDING
 from activities.stores.catalog.records import (
     DeletedDocument,
     DeletedKnowledgeBase,
@@ -201,7 +202,7 @@ class StalledRuns:
             select(VersionRow, DocumentRow.live_version, DocumentRow.deleted_at, live.published_at)
             .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
             .outerjoin(live, (live.document_id == DocumentRow.id) & (live.version == DocumentRow.live_version))
-            .where(tuple_(VersionRow.document_id, VersionRow.version).in_(list(versions)))
+            .where(transitions.are(list(versions)))
         )
         async with self._engine.read() as session:
             return {
@@ -271,5 +272,5 @@ def _pending(before: datetime) -> Select[VersionRow, str, str]:
         .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
         .join(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
         .outerjoin(BatchRow, BatchRow.id == VersionRow.batch_id)
-        .where(DocumentRow.deleted_at.is_(None), VersionRow.state.in_(PENDING), VersionRow.updated_at < before)
+        .where(DocumentRow.deleted_at.is_(None), IS_PENDING, VersionRow.updated_at < before)
     )

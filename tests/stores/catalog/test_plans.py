@@ -1,0 +1,84 @@
+"""The catalogue's frequent queries read what they need by an index, however much else there is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from activities.settings import Settings
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase, Upload
+
+Query = Callable[[Catalog, str, str], Awaitable[object]]
+
+QUERIES: dict[str, Query] = {
+    "search": lambda catalog, kb, batch: catalog.backlog.of_knowledge_base(kb),
+    "next_documents": lambda catalog, kb, batch: catalog.batches.next_documents(batch, "page", 2),
+    "finished": lambda catalog, kb, batch: catalog.batches.finished([("a", 1), ("b", 1)]),
+    "tally": lambda catalog, kb, batch: catalog.batches.tally(batch),
+    "undispatched": lambda catalog, kb, batch: catalog.intake.undispatched(10),
+    "pending": lambda catalog, kb, batch: catalog.intake.pending(),
+    "counts": lambda catalog, kb, batch: catalog.knowledge_bases.counts([kb]),
+    "page": lambda catalog, kb, batch: catalog.documents.page(kb, None, "f" * 32, 2),
+    "page of a state": lambda catalog, kb, batch: catalog.documents.page(kb, "failed", None, 2),
+    "page of a batch": lambda catalog, kb, batch: catalog.documents.page(kb, None, None, 2, batch),
+    "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+async def test_a_frequent_query_reads_no_whole_table(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, query: Query
+) -> None:
+    """With the statistics of a catalogue that has little else than ready documents."""
+    batch = await catalog.batches.create(kb.id, "files", 4, "ann", closed=True)
+    uploads = [
+        Upload(knowledge_base_id=kb.id, name=f"{n}.md", sha256=f"{n:064}", bytes=7, actor="ann", batch_id=batch.id)
+        for n in range(40)
+    ]
+    await catalog.intake.accept(uploads)
+    await catalog.analyze()
+    statements: list[tuple[str, Any]] = []
+    engine = catalog._engine._engine.sync_engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def executed(_: object, __: object, statement: str, parameters: Any, ___: object, many: bool) -> None:
+        statements.append((statement, parameters))
+
+    await query(catalog, kb.id, batch.id)
+    event.remove(engine, "before_cursor_execute", executed)
+    plans = await _plans(settings, [each for each in statements if each[0].startswith(("SELECT", "UPDATE"))])
+    assert plans
+    for plan in plans:
+        whole = [line for line in plan if _reads_a_table(line)]
+        assert not whole, "\n".join(plan)
+
+
+async def _plans(settings: Settings, statements: list[tuple[str, Any]]) -> list[list[str]]:
+    """The lines of each statement's plan; PostgreSQL would read a table as small as this one as a whole."""
+    engine = create_async_engine(settings.catalog_url)
+    explain = "EXPLAIN" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+
+    def explained(connection: Connection) -> list[list[str]]:
+        return [
+            [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
+            for statement, parameters in statements
+        ]
+
+    async with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.execute(text("SET enable_seqscan = off"))
+        plans = await connection.run_sync(explained)
+    await engine.dispose()
+    return plans
+
+
+def _reads_a_table(line: str) -> bool:
+    """Whether a line of a plan reads all of one of the large tables."""
+    if "Seq Scan on" in line:
+        return any(f"Seq Scan on {table}" in line for table in ("documents", "versions"))
+    return line.startswith(("SCAN documents", "SCAN versions")) and "USING" not in line
