@@ -263,7 +263,7 @@ async def dies_when_stopped() -> None:
     try:
         await until_stopped()
     except asyncio.CancelledError:
-        await asyncio.sleep(20)
+        await asyncio.sleep(12)
 
 
 STOPS = pytest.mark.parametrize("stop", [until_stopped, fails_when_stopped, dies_when_stopped])
