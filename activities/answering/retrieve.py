@@ -41,12 +41,15 @@ class RetrieveActivities:
 
         In generative mode the language model starts at once.
         """
-        entered = self._catalog.question_events.append(input.question_id, [StateEvent(stage="retrieve")])
+        attempt = activity.info().attempt
+        news = [StateEvent(stage="retrieve")] if attempt == 1 else []
         try:
             async with asyncio.timeout(SECONDS):
-                _, retrieved = await asyncio.gather(entered, self._retrieve(input))
+                _, retrieved = await asyncio.gather(
+                    self._catalog.question_events.append(input.question_id, news), self._retrieve(input)
+                )
         except TimeoutError as exc:
-            if activity.info().attempt < ATTEMPTS:
+            if attempt < ATTEMPTS:
                 raise
             raise QuestionTimedOut() from exc
         return retrieved

@@ -26,9 +26,11 @@ CANDIDATES = 50
 MAX_CANDIDATES = 1600
 
 #: Above ``NAMED`` documents, Milvus is not given their ids, which it parses slowly; hits are filtered afterwards. When
-#: ``PICKED_CANDIDATES`` candidates still contain too few wanted ones, the ids are given after all.
+#: most of ``PICKED_CANDIDATES`` candidates are of other documents, the ids are given after all, up to ``MAX_NAMED``:
+#: each 10,000 of them are two more calls.
 NAMED = 500
 PICKED_CANDIDATES = 400
+MAX_NAMED = 100_000
 
 #: Passages that a question is answered from, and the number of best ones whose missing neighbours are added.
 PASSAGES = 8
@@ -162,21 +164,25 @@ class Retriever:
             exhausted = max(len(dense), len(keyword)) < candidates
             ids = {hit.row.document_id for hit in (*dense, *keyword)}
             live = await self._catalog.documents.live(ids if query.wanted is None else ids & query.wanted)
+            found = len(dense) + len(keyword)
             dense, keyword = _only_live(dense, live), _only_live(keyword, live)
+            mostly_others = 2 * (len(dense) + len(keyword)) < found  # else equal texts are the reason for too few
             trust = keyword_trust(query.text, keyword)
             fused = fuse(dense, keyword, query.weight, trust)
             ranked = deduplicate(with_sentences(query.text, fused) if query.mode == "hybrid" else fused, limit)
             if len(ranked) == limit or exhausted or candidates >= MAX_CANDIDATES:
                 return ranked, live, dense[0].score if dense else 0.0
-            if candidates >= PICKED_CANDIDATES and query.scope.document_ids is None:
+            if candidates >= PICKED_CANDIDATES and mostly_others and query.scope.document_ids is None:
                 query = await self._named(query)
             candidates *= 2
 
     async def _named(self, query: _Query) -> _Query:
-        """The same query with the ids of all wanted documents, or of all live ones, in its scope."""
+        """The same query with the ids of all wanted documents, or of all live ones, unless these are too many."""
         ids = query.wanted
         if ids is None:
             ids = frozenset(await self._catalog.search_scope.matching(query.generation.knowledge_base_id))
+        if len(ids) > MAX_NAMED:
+            return query
         scope = msgspec.structs.replace(query.scope, document_ids=tuple(sorted(ids)))
         return msgspec.structs.replace(query, scope=scope)
 

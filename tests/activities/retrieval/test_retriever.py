@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 import activities.retrieval.retriever as retrieve_module
 import activities.stores.milvus as milvus_store
@@ -34,9 +35,9 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.tables import GenerationRow
-from activities.stores.milvus import Milvus
+from activities.stores.milvus import EVERYTHING, Hit, Milvus, Scope
 from activities.stores.triton import Triton
-from activities.stores.vectors import vector_set
+from activities.stores.vectors import Vectors, vector_set
 from api.stack.processes import free_port
 from tests.activities.answering.test_generation import Watched
 from tests.conftest import Platform
@@ -58,6 +59,7 @@ class Library:
     triton: Triton
     blobs: Blobs
     kb: KnowledgeBase
+    milvus_uri: str
 
     @property
     def retriever(self) -> Retriever:
@@ -124,7 +126,7 @@ async def library(tmp_path: Path, platform: Platform) -> AsyncIterator[Library]:
     kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
     collection = (await catalog.knowledge_bases.generation(kb.id)).collection
     milvus, triton = Milvus(platform.settings.milvus.uri), Triton(platform.settings.triton.address)
-    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb)
+    yield Library(catalog, milvus, triton, Blobs(settings.blobs_url), kb, platform.settings.milvus.uri)
     await milvus.drop(collection)
     await milvus.close()
     await triton.close()
@@ -264,7 +266,8 @@ async def test_a_questions_sources_are_stored_by_reference(library: Library) -> 
     rewriter, prefetch = Rewriter(library.triton, settings), GenerationPrefetch(library.triton, settings)
     step = RetrieveActivities(library.retriever, library.blobs, library.catalog, rewriter, prefetch)
     job = await library.ask("annual leave rule")
-    retrieved, again = await asyncio.gather(step.retrieve(job), step.retrieve(job))
+    run = ActivityEnvironment().run
+    retrieved, again = await asyncio.gather(run(step.retrieve, job), run(step.retrieve, job))
     assert retrieved.sources == again.sources
     assert [source.n for source in retrieved.sources] == list(range(1, PASSAGES + 1))
     kept = await library.blobs.load(retrieved.sources_key, SourceTexts)
@@ -285,10 +288,11 @@ async def test_generation_starts_with_the_passages(library: Library, triton_url:
     step = RetrieveActivities(
         library.retriever, library.blobs, library.catalog, Rewriter(library.triton, settings), prefetch
     )
-    await step.retrieve(await library.ask("How much annual leave?"))
+    run = ActivityEnvironment().run
+    await run(step.retrieve, await library.ask("How much annual leave?"))
     await asyncio.sleep(0)
     assert watched.begun == 0
-    retrieved = await step.retrieve(await library.ask("How much annual leave?", "generative"))
+    retrieved = await run(step.retrieve, await library.ask("How much annual leave?", "generative"))
     pending = await prefetch.claim(retrieved.sources_key, await library.blobs.load(retrieved.sources_key, SourceTexts))
     async with pending.tokens as tokens:
         assert [piece async for piece in tokens]
@@ -378,6 +382,62 @@ async def test_live_passages_are_found_behind_very_many_dead_ones(
     await library.catalog.documents.delete(gone, "ann")
     for mode in ("hybrid", "dense", "keyword"):
         assert [document for document, _, _ in await library.found("unused annual leave", mode=mode)] == [kept]
+
+
+class Counted(Milvus):
+    """Keeps the scope of each search."""
+
+    scopes: list[Scope]
+
+    async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """See `Milvus.search_dense`."""
+        self.scopes.append(scope)
+        return await super().search_dense(collection, vector, limit, scope)
+
+    async def search_keyword(self, collection: str, query: str, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """See `Milvus.search_keyword`."""
+        self.scopes.append(scope)
+        return await super().search_keyword(collection, query, limit, scope)
+
+
+@pytest.fixture
+async def counted(library: Library, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Retriever, list[Scope]]]:
+    """A retriever that takes the ids of documents early, and the scopes of its searches."""
+    monkeypatch.setattr(retrieve_module, "PICKED_CANDIDATES", CANDIDATES)
+    monkeypatch.setattr(retrieve_module, "MAX_CANDIDATES", CANDIDATES * 4)
+    milvus = Counted(library.milvus_uri)
+    milvus.scopes = []
+    yield Retriever(milvus, library.triton, library.catalog), milvus.scopes
+    await milvus.close()
+
+
+async def test_a_passage_that_every_document_has_is_found_without_naming_them(
+    library: Library, counted: tuple[Retriever, list[Scope]]
+) -> None:
+    """Equal passages leave too few different ones; naming the documents would not help, and is the slower the more."""
+    retriever, scopes = counted
+    for number in range(CANDIDATES * 2 + 10):
+        await library.add(f"{number}.md", LEAVE)
+    found = await retriever.search(library.kb.id, "annual leave")
+    assert [(passage.row.text, passage.duplicates >= CANDIDATES) for passage in found.passages] == [(LEAVE, True)]
+    assert len(scopes) == 6
+    assert {scope.document_ids for scope in scopes} == {None}
+
+
+async def test_too_many_documents_are_not_named(
+    library: Library, counted: tuple[Retriever, list[Scope]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind dead passages, live ones are looked for among more candidates instead."""
+    retriever, scopes = counted
+    for number in range(3):
+        await library.add(f"{number}.md", f"Some words about unused leave, in passing {number}.")
+    gone = await library.add("gone.md", *(f"{LEAVE} Annual leave, rule {n}." for n in range(CANDIDATES * 2 + 10)))
+    await library.catalog.documents.delete(gone, "ann")
+    for most, named in ((2, False), (3, True)):
+        scopes.clear()
+        monkeypatch.setattr(retrieve_module, "MAX_NAMED", most)
+        assert len((await retriever.search(library.kb.id, "unused annual leave")).passages) == 3
+        assert any(scope.document_ids for scope in scopes) is named
 
 
 async def test_an_english_question_finds_chinese_text(library: Library) -> None:
