@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -64,49 +64,66 @@ class EmbedActivities:
             for stale_key in await self._blobs.list(prefix):
                 await self._blobs.delete(stale_key)
         elif await self._blobs.exists(key):
-            done = await self._blobs.load(key, VectorSet)
-            return _embedded(key, card, len(done.hashes), embedded=0)
+            complete = await self._blobs.load(key, VectorSet)
+            return _embedded(key, card, len(complete.hashes), embedded=0)
         chunks = await self._blobs.load(input.chunks_key, list[Chunk])
         texts = {digest(chunk.text): chunk for chunk in chunks}
-        known = {} if input.force else await self._known(input, prefix, card.fingerprint)
-        missing = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
-        made = await embed_chunks(
-            self._triton,
-            self._blobs,
-            prefix,
-            {hash: texts[hash].text for hash in missing},
-            self._settings,
-            len(chunks),
-            input.slice_seconds,
-        )
+        known = {} if input.force else await self._earlier(input, card.fingerprint)
+        new = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
+        groups = {part_key(prefix, group): group for group in grouped(new)}
+        stored = set(await self._blobs.list(prefix))
+        # Parts of these groups are loaded when all are there: a long document takes many runs of this activity.
+        known |= await self._load(stored - groups.keys())
+        done = stored & groups.keys()
+        missing = [hash for part in groups if part not in done for hash in groups[part] if hash not in known]
+        made = await self._made(prefix, texts, missing, len(chunks), input.slice_seconds)
         if remaining := len(missing) - len(made):
             return _embedded(key, card, len(chunks), embedded=len(made), remaining=remaining)
-        known |= made
+        known |= made | await self._load(done)
+        known |= await self._made(prefix, texts, [hash for hash in texts if hash not in known], len(chunks))
         hashes = [digest(chunk.text) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
         if len(chunks) > GROUP:
             await self._remove_parts(prefix, key)
         return _embedded(key, card, len(chunks), embedded=len(missing))
 
+    async def _made(
+        self, prefix: str, texts: Mapping[str, Chunk], hashes: Sequence[str], total: int, seconds: float | None = None
+    ) -> dict[str, Vectors]:
+        wanted = {hash: texts[hash].text for hash in hashes}
+        return await embed_chunks(self._triton, self._blobs, prefix, wanted, self._settings, total, seconds)
+
     async def _remove_parts(self, prefix: str, complete_key: str) -> None:
         for part in await self._blobs.list(prefix):
             if part != complete_key:
                 await self._blobs.delete(part)
 
-    async def _known(self, input: EmbedInput, prefix: str, fingerprint: str) -> dict[str, Vectors]:
-        """Existing vectors by text hash, from an interrupted attempt or the document's last two earlier versions."""
-        keys = await self._blobs.list(prefix)
+    async def _earlier(self, input: EmbedInput, fingerprint: str) -> dict[str, Vectors]:
+        """Vectors by text hash of the document's last two earlier versions."""
         versions = await self._catalog.documents.blobs(input.document_id, input.generation) if input.version > 1 else []
         earlier = [version.vectors_key for version in versions if version.vectors_key]
-        keys += [key for key in earlier[-2:] if key.split("/")[2] == fingerprint]
-        known: dict[str, Vectors] = {}
+        return await self._load(key for key in earlier[-2:] if key.split("/")[2] == fingerprint)
+
+    async def _load(self, keys: Iterable[str]) -> dict[str, Vectors]:
+        """Vectors by text hash; those of blobs that are gone are left out, and made again."""
+        found: dict[str, Vectors] = {}
         for key in keys:
             try:
                 vectors = await self._blobs.load(key, VectorSet)
             except KeyError:
-                continue  # purged concurrently: its vectors are computed again
-            known.update(zip(vectors.hashes, vectors.matrix(), strict=True))
-        return known
+                continue
+            found.update(zip(vectors.hashes, vectors.matrix(), strict=True))
+        return found
+
+
+def part_key(prefix: str, hashes: Sequence[str]) -> str:
+    """Key of the vectors of one group of texts."""
+    return f"{prefix}/part-{digest(*hashes)}"
+
+
+def grouped(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Texts whose vectors are saved together."""
+    return (hashes[start : start + GROUP] for start in range(0, len(hashes), GROUP))
 
 
 async def embed_chunks(
@@ -120,8 +137,8 @@ async def embed_chunks(
 ) -> dict[str, Vectors]:
     """Vectors of ``texts`` by hash (``texts`` is keyed by hash and ordered by length); each group is saved as a part.
 
-    After ``seconds`` no further group is started, and the result lacks the rest. Requests have the model card's batch
-    size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
+    After ``seconds`` no group but the first is started, and the result lacks the rest. Requests have the model card's
+    batch size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
     """
     card = await triton.card()
     passage = card.prompts.get("passage", "")
@@ -130,30 +147,29 @@ async def embed_chunks(
     done = total - len(texts)
     end = time.monotonic() + seconds if seconds else math.inf
 
-    async def request(batch: list[str]) -> Vectors:
+    async def request(batch: Sequence[str]) -> Vectors:
         async with requests:
             return await triton.embed([passage + texts[hash] for hash in batch])
 
-    async def group(members: list[str]) -> None:
+    async def group(members: Sequence[str]) -> None:
         nonlocal done
         log.debug("embedding", chunks=len(members))
         batches = [members[i : i + card.batch_size] for i in range(0, len(members), card.batch_size)]
         matrix = np.concatenate(await asyncio.gather(*(request(batch) for batch in batches)))
         if len(texts) > GROUP:  # otherwise the caller saves all vectors at once
-            await blobs.save(f"{prefix}/part-{digest(*members)}", vector_set(members, matrix))
+            await blobs.save(part_key(prefix, members), vector_set(members, matrix))
         made.update(zip(members, matrix, strict=True))
         done += len(members)
         report(done, total)
         groups.release()
 
     report(done, total)
-    hashes = list(texts)
     async with asyncio.TaskGroup() as tasks:
-        for start in range(0, len(hashes), GROUP):
+        for number, members in enumerate(grouped(list(texts))):
             await groups.acquire()
-            if time.monotonic() > end:
+            if number and time.monotonic() > end:
                 break
-            tasks.create_task(group(hashes[start : start + GROUP]))
+            tasks.create_task(group(members))
     return made
 
 

@@ -219,6 +219,46 @@ async def test_an_outage_keeps_finished_parts(step: Step, triton_url: str) -> No
     await gone.close()
 
 
+class CountedBlobs(Blobs):
+    """Keeps the keys of all reads."""
+
+    loaded: list[str]
+
+    async def get(self, key: str) -> bytes:
+        """See `Blobs.get`."""
+        self.loaded.append(key)
+        return await super().get(key)
+
+
+async def test_a_long_document_loads_each_part_once(step: Step, tmp_path: Path) -> None:
+    """However many slices it takes: every slice makes some parts, and only the last one loads them all."""
+    texts = rules(GROUP * 6)
+    blobs = CountedBlobs(load({"HOLDFAST_DATA": str(tmp_path)}).blobs_url)
+    blobs.loaded = []
+    activities = EmbedActivities(blobs, step.triton, step.catalog, EmbedSettings(), never_asked)
+    await blobs.save(KEY, [Chunk(ordinal=n, text=text, tokens=9 + n % 5) for n, text in enumerate(texts)])
+    slices = 0
+    remaining = 1
+    while remaining:
+        sliced = EmbedInput(document_id=step.document_id, version=1, chunks_key=KEY, slice_seconds=1e-9)
+        if slices == 1:
+            await blobs.save(f"{step.prefix()}/part-foreign", vector_set([digest(texts[-1])], step.marks(1)))
+        done = await activities.embed(sliced)
+        assert done.remaining < remaining or slices == 0
+        remaining, slices = done.remaining, slices + 1
+    assert slices > 3
+    parts = [key for key in blobs.loaded if "/part-" in key and not key.endswith("foreign")]
+    assert len(parts) == len(set(parts)) <= 7
+    stored = await blobs.load(done.vectors_key, VectorSet)
+    assert stored.hashes == [digest(text) for text in texts]
+    matrix = stored.matrix()
+    assert np.array_equal(matrix[[-1]], step.marks(1))
+    some = [0, 1, GROUP, GROUP * 3 + 1]
+    truth = await step.truth([texts[n] for n in some])
+    assert np.sum(matrix[some] * truth, axis=1) == pytest.approx(1, abs=1e-3)
+    assert await blobs.list("vectors") == [done.vectors_key]
+
+
 async def test_two_attempts_at_once_agree(step: Step) -> None:
     """A worker that was taken for dead and its successor produce the same result."""
     texts = rules(10)
