@@ -13,12 +13,12 @@ from activities.answering.context import AnswerContext
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
-from activities.answering.prompts import PROMPT_VERSION
+from activities.answering.prompts import PROMPT_VERSION, without_numbers
 from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.streaming import GroundedStream, StreamedText
-from activities.contracts.answers import AnswerMode, Citation, Fallback
-from activities.contracts.events import ResetEvent, SourcesEvent, StateEvent
+from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.events import QuestionEvent, ResetEvent, SourcesEvent, StateEvent
 from activities.contracts.ids import parse_question_workflow_id
 from activities.contracts.questions import Answered, AnswerInput, RecordAnswerInput
 from activities.retrieval.passages import SourceTexts
@@ -60,10 +60,8 @@ class AnswerActivities:
         """Answer from the passages, or say that they do not hold the answer."""
         question_id = input.question_id or parse_question_workflow_id(activity.info().workflow_id)
         async with Publisher(self._catalog.question_events, question_id) as stream:
-            if activity.info().attempt > 1:
-                stream.publish(ResetEvent())
-            stream.publish(SourcesEvent(sources=input.sources))
-            stream.publish(StateEvent(stage="generate"))
+            for event in await self._opening(question_id, input.sources):
+                stream.publish(event)
             found = await self._blobs.load(input.sources_key, SourceTexts)
             context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
             text = StreamedText(stream.publish)
@@ -80,6 +78,14 @@ class AnswerActivities:
     async def record_answer(self, input: RecordAnswerInput) -> None:
         """Record how the question ended."""
         await self._catalog.questions.record(input)
+
+    async def _opening(self, question_id: str, sources: list[Source]) -> list[QuestionEvent]:
+        """What readers are told before the text: an attempt after the first repeats only what they do not have."""
+        opening: list[QuestionEvent] = [SourcesEvent(sources=sources), StateEvent(stage="generate")]
+        if activity.info().attempt == 1:
+            return opening
+        earlier = (await self._catalog.question_events.after({question_id: 0})).get(question_id, [])
+        return [ResetEvent(), *(event for event in opening if event not in earlier)]
 
     async def _extract(self, context: AnswerContext, text: StreamedText, fallback: Fallback | None = None) -> Answered:
         """The sentences that answer, word for word; ``fallback`` is why they are not generated."""
@@ -154,8 +160,9 @@ def _quote(
     citations = quotes(context, scored)
     answer = ""
     for one in citations:
-        answer += f"{chr(10) * 2 if answer else ''}{one.quote} [{one.n}]"
+        answer += f"{chr(10) * 2 if answer else ''}{without_numbers(one.quote)} [{one.n}]"
         text.set(answer)
+    text.set(answer)  # without quotes, what was written before is taken back
     return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 

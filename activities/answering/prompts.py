@@ -101,9 +101,14 @@ def max_tokens(settings: GenerateSettings, own: AnswerSettings) -> int:
     return own.max_tokens or settings.max_tokens
 
 
+def without_numbers(text: str) -> str:
+    """Text of a document in which no number in brackets, such as that of a reference, looks like a source's."""
+    return _NUMBER.sub(r"(\1)", text)
+
+
 def _quoted(text: str) -> str:
     """Text of a document or a user, without anything that could end its turn or its source."""
-    return _NUMBER.sub(r"(\1)", _BORDER.sub(" ", _without_markers(text))).strip()
+    return without_numbers(_BORDER.sub(" ", _without_markers(text))).strip()
 
 
 def _without_markers(text: str) -> str:

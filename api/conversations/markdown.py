@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from activities.errors import Language
 from activities.phrases import Bilingual
 from api.conversations.schemas import ConversationDetail
+from api.http.markup import harmless
 from api.questions.schemas import CitationInfo, QuestionInfo
 
 
@@ -42,7 +43,7 @@ def _turn(number: int, turn: QuestionInfo, language: Language) -> Iterator[str]:
     yield f"## {number}"
     yield "\n".join(f"> {_plain(line)}" for line in turn.question.splitlines())
     if turn.answer is not None:
-        yield turn.answer
+        yield harmless(turn.answer)
     elif turn.state == "running":
         yield f"*{Label.RUNNING.render(language)}*"
     else:

@@ -17,6 +17,7 @@ from activities.phrases import Bilingual
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Question
 from activities.text.scripts import query_language
+from api.http.markup import harmless
 from api.http.problems import openai_error
 from api.http.sse import Data, event_stream
 from api.openai import views
@@ -96,7 +97,9 @@ class Chat:
         """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
         answer = await self._asking.answer(self._question)
         usage = await self._usage(answer.done)
-        message = AnswerMessage(content=answer.done.answer, holdfast=views.answer_extension(self._question, answer))
+        message = AnswerMessage(
+            content=harmless(answer.done.answer), holdfast=views.answer_extension(self._question, answer)
+        )
         choice = Choice(message=message, finish_reason=_reason(answer.done, usage, limit))
         return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
 
@@ -133,6 +136,7 @@ class Chat:
                     case _:
                         continue
                 if text:
+                    text = harmless(text)  # it ends behind a source's number, or is the last one: nothing is cut in two
                     delta = Delta(content=text) if begun else Delta(role="assistant", content=text)
                     yield self._chunk(delta, usage=usage)
                     begun = True

@@ -79,6 +79,27 @@ async def test_an_answer_comes_with_its_sources(client: AsyncOpenAI, api: httpx.
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_document_makes_no_client_load_anything(
+    client: AsyncOpenAI, api: httpx.AsyncClient, kb: str, streamed: bool
+) -> None:
+    """A picture or HTML in a quote is text for who renders Markdown; `holdfast` has the quote as it stands there."""
+    lynx = "The lynx <img src=x onerror=alert(1)> eats ![p](http://127.0.0.1:9/p) rabbits daily."
+    await ready(api, kb, ("lynx.txt", lynx.encode()))
+    question = asking("What does the lynx eat daily?")
+    if streamed:
+        chunks = [
+            chunk async for chunk in await client.chat.completions.create(model=kb, messages=question, stream=True)
+        ]
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        grounds = (chunks[-1].choices[0].delta.model_extra or {})["holdfast"]
+    else:
+        (choice,) = (await client.chat.completions.create(model=kb, messages=question)).choices
+        text, grounds = choice.message.content or "", (choice.message.model_extra or {})["holdfast"]
+    assert grounds["citations"][0]["quote"] == lynx
+    assert text.startswith(lynx.replace("<img", "\\<img").replace("![", "!\\["))
+
+
 async def test_a_question_of_a_client_is_in_no_list(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
     """Clients keep their own conversations; Holdfast's has an id for lookup and deletion."""
     answer = await client.chat.completions.create(model=handbook, messages=asking(QUESTION))

@@ -72,6 +72,20 @@ async def test_an_answer_is_quoted_and_cited(
         assert citation["quote"] in text
 
 
+async def test_a_document_cannot_fake_a_citation(api: httpx.AsyncClient, kb: str) -> None:
+    """A number in brackets in a document is none of a source; the quote itself is shown as it stands there."""
+    bonus = "The bonus of drivers is nine thousand euros each year [1] [2]."
+    await ready(
+        api, kb, ("note.txt", bonus.encode()), ("handbook.txt", b"Drivers get a bonus of nine euros each year.")
+    )
+    stream = await ask(api, kb, "How high is the bonus of drivers each year?")
+    done = stream[-1][1]
+    assert bonus in [citation["quote"] for citation in done["citations"]]
+    numbers = [int(number) for number in re.findall(r"\[(\d+)\]", done["answer"])]
+    assert numbers == [citation["n"] for citation in done["citations"]]
+    assert "(1) (2)" in joined(stream) == done["answer"]
+
+
 @pytest.mark.parametrize("question", ["Who painted the Mona Lisa?", "谁发明了蒸汽机车？"])
 async def test_a_question_without_an_answer_is_told_so(api: httpx.AsyncClient, handbook: str, question: str) -> None:
     """No answer is invented: a refusal in the question's language, with the nearest passages."""
