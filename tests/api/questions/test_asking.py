@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import update
 from temporalio.client import Client
 
 from activities.contracts.answers import Citation, Source
@@ -24,12 +25,16 @@ from activities.contracts.events import (
     SourcesEvent,
     StateEvent,
 )
+from activities.contracts.questions import RecordAnswerInput
 from activities.errors import Canceled, EmptyDocument, InvalidRequest, NotFound, QuestionTooLong, TemporalUnavailable
 from activities.runtime.temporal import connect
-from activities.settings import Settings, load
+from activities.settings import Settings, TemporalSettings, load
+from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase, Question
+from activities.stores.catalog.tables import QuestionRow, now
 from activities.stores.connections import Stores
+from api.questions import streams
 from api.questions.asking import Asking, recorded
 from api.questions.events import messages
 from api.stack.processes import free_port
@@ -126,6 +131,59 @@ async def test_no_error_leaves_a_question_without_a_run(
 
 
 # --- events ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["nothing", "a record", "a deletion"])
+async def test_a_stream_ends_when_its_run_is_gone(
+    stores: Stores,
+    leave: KnowledgeBase,
+    settings: Settings,
+    temporal_server: TemporalSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+) -> None:
+    """With an error, or with the reason that was recorded without an event; a deleted question is not found."""
+    monkeypatch.setattr(streams, "SILENCE", 0.05)
+    asking = Asking(stores, Jobs(await connect(temporal_server)), settings)
+    question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
+    await stores.catalog.question_events.append(question.id, [StateEvent(stage="retrieve")])
+    if end == "a record":
+        engine = Engine(settings.catalog_url)
+        async with engine.write() as session:
+            reason = msgspec.to_builtins(EmptyDocument().reason)
+            lost = update(QuestionRow).values(state="failed", reason=reason, finished_at=now())
+            await session.execute(lost)
+        await engine.close()
+    elif end == "a deletion":
+        await stores.catalog.conversations.delete(question.conversation_id, "ann")
+    following = asking.follow(question)
+    if end == "a deletion":
+        with pytest.raises(NotFound):
+            await anext(following)
+        return
+    found = [event async for event in following]
+    assert found[0] == (0, StateEvent(stage="retrieve"))
+    code = {"nothing": "internal", "a record": EmptyDocument.code}[end]
+    assert [(at, event.reason.code) for at, event in found if isinstance(event, ErrorEvent)] == [(None, code)]
+
+
+async def test_a_stream_outlives_temporal(
+    alone: Asking, stores: Stores, leave: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Temporal is down, a silent stream waits; what is recorded then ends it."""
+    monkeypatch.setattr(streams, "SILENCE", 0.05)
+    question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
+    reading = asyncio.create_task(_all(alone.follow(question)))
+    await asyncio.sleep(0.5)
+    assert not reading.done()
+    await stores.catalog.questions.record(RecordAnswerInput(question_id=question.id, reason=Canceled().reason))
+    assert await asyncio.wait_for(reading, 20) == [(0, ErrorEvent(reason=Canceled().reason))]
+
+
+async def _all(
+    events: AsyncIterator[tuple[int | None, QuestionEvent]],
+) -> list[tuple[int | None, QuestionEvent]]:
+    return [event async for event in events]
 
 
 def asked(**fields: Any) -> Question:
