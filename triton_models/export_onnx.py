@@ -5,12 +5,8 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import model_files
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 OPSET = 17
 

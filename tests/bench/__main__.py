@@ -54,6 +54,10 @@ async def _readd(bench: Bench, library: Library, options: Options) -> list[Measu
     return await readd.unchanged(bench, library, options.documents)
 
 
+async def _idle(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await memory.idle(bench)
+
+
 async def _memory(bench: Bench, library: Library, options: Options) -> list[Measure]:
     return await memory.large_upload(bench, options.megabytes)
 
@@ -93,6 +97,7 @@ async def _peers(bench: Bench, library: Library, options: Options) -> list[Measu
 
 
 BENCHES: dict[str, Function] = {
+    "idle": _idle,  # first: of a fresh start
     "ingest-long": _long,
     "ingest-small": _small,
     "upload": _upload,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.conftest import Platform

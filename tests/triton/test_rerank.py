@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from activities.errors import ModelError, TritonUnavailable
@@ -65,6 +66,21 @@ async def test_scores_equal_those_of_sentence_transformers(reranking: Reranking,
     assert many == pytest.approx(scores * (RERANK_BATCH // 4), abs=1e-5)
     assert await reranker.rerank(QUERY, []) == []
     assert 0 <= (await reranker.rerank("问题" * 4000, ["很长的文字。" * 4000]))[0] <= 1
+
+
+async def test_the_bundled_language_model_takes_memory_when_it_is_asked(reranking: Reranking, reranker: Triton) -> None:
+    """It is ready from the start, and loaded for its first request; nobody has asked this platform's."""
+    server = psutil.Process(reranking.platform.pid_of("triton"))
+
+    def loaded() -> bool:
+        family = [server, *server.children(recursive=True)]
+        return any(".gguf" in Path(f"/proc/{each.pid}/maps").read_text() for each in family)
+
+    await reranker.ping()
+    assert not loaded()
+    text = "".join([piece async for piece in reranker.generate("One, two, three,", {"max_tokens": 8})])
+    assert text
+    assert loaded()
 
 
 async def test_a_hybrid_search_is_in_its_order(reranking: Reranking) -> None:
