@@ -5,7 +5,6 @@ pooling, unit length), so both give the same vectors.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import export_onnx
 import numpy as np
@@ -120,8 +119,8 @@ class Network:
         return self.graph.constant(self._weights[f"{name}.{kind}"], name=f"{name}.{kind}")
 
 
-def build(path: Path) -> None:
-    """Writes the bundled model in float32, for inputs of any batch size and length (470 MB)."""
+def build() -> onnx.ModelProto:
+    """The bundled model in float32, for inputs of any batch size and length (470 MB)."""
     container = Container.installed()
     network = Network(container.shape, container.state())
     network.pipeline()
@@ -132,4 +131,4 @@ def build(path: Path) -> None:
     vector = helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", container.shape.hidden])
     graph = helper.make_graph(network.graph.nodes, "embed", tokens, [vector], network.graph.constants)
     opset = helper.make_opsetid("", export_onnx.OPSET)
-    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)

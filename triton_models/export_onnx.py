@@ -5,6 +5,7 @@
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import model_files
 
@@ -21,11 +22,11 @@ def export(model: model_files.EmbedModel, target: Path) -> None:
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 
-    float_model = target / "float32.onnx"
+    float_model: Any = target / "float32.onnx"
     if model.is_bundled:
         import build_onnx
 
-        build_onnx.build(float_model)
+        float_model = build_onnx.build()
     else:
         model_files.require_torch(model.name)
         trace(model.folder, float_model)

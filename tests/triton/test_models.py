@@ -23,14 +23,14 @@ TEXTS = [
 GRAPHS = """
 import json, pathlib, sys, tempfile
 sys.path.insert(0, "triton_models")
-import build_onnx, export_onnx, model_files, numpy, onnxruntime
+import build_onnx, export_onnx, model_files, numpy, onnx, onnxruntime
 ids = numpy.array([[0, 41, 5000, 250000, 77, 2], [0, 7, 99, 2, 1, 1]], dtype=numpy.int64)
 feed = {"input_ids": ids, "attention_mask": (ids != 1).astype(numpy.int64)}
 long = numpy.arange(1024, dtype=numpy.int64).reshape(2, 512)
 vectors = []
 with tempfile.TemporaryDirectory() as folder:
     built, traced = pathlib.Path(folder, "built.onnx"), pathlib.Path(folder, "traced.onnx")
-    build_onnx.build(built)
+    onnx.save(build_onnx.build(), built)
     export_onnx.trace(model_files.embed_model().folder, traced)
     for path in (built, traced):
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
