@@ -19,7 +19,7 @@ from pathlib import Path
 from activities.settings import LogSettings
 from activities.telemetry import logs
 from tests.bench import answers, ask, beside, edit, embed, ingest, memory, readd, search, upload, watchers
-from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
+from tests.bench.instance import Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
 from tests.bench.texts import LONG, Library
@@ -86,9 +86,8 @@ async def _answers(bench: Bench, library: Library, options: Options) -> list[Mea
 
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
-    venv = ROOT / Path(triton.venv).expanduser()
     with contextlib.redirect_stdout(sys.stderr):
-        ratio = await embed.compare(Options(triton=triton.address, data=[], rounds=3, venv=venv))
+        ratio = await embed.compare(Options(triton=triton.address, data=[], rounds=3, venv=embed.TORCH_VENV))
     return [Measure(name="embedding: Triton ÷ torch", values=[ratio], target=f"≥ {embed.TARGET}", note="median of 3")]
 
 
