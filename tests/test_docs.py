@@ -152,6 +152,29 @@ def test_the_version_is_one() -> None:
     assert versions[0] == PROJECT["version"]
 
 
+def test_the_versions_of_python_are_the_same_everywhere() -> None:
+    """The project's, those that the Makefile takes, and those of the READMEs."""
+    declared = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["requires-python"])
+    assert declared
+    low, end = map(int, declared.groups())
+    supported = {f"3.{minor}" for minor in range(low, end)}
+    assert set(re.findall(r"python(3\.\d+) \|\|", MAKEFILE)) == supported
+    assert set(re.findall(r"\(python (3\.\d+)\)", MAKEFILE)) == supported
+    assert f"(3, {low}) <= sys.version_info[:2] <= (3, {end - 1})" in MAKEFILE
+    for readme in READMES.values():
+        assert set(re.findall(r"\b3\.1\d\b", readme)) == supported
+
+
+def test_what_is_never_imported_is_not_installed() -> None:
+    """The packages that `make lock` leaves out are in no lock; locks are installed as they are."""
+    unused = re.search(r"--unsafe-package ,([\w -]+)\)", MAKEFILE)
+    assert unused
+    names = unused[1].split()
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        assert not set(re.findall(r"^([\w-]+)==", (ROOT / lock).read_text(), re.M)) & set(names)
+        assert f"--no-deps -r {lock}" in MAKEFILE
+
+
 def test_the_licence_is_the_one_that_is_declared() -> None:
     """LICENSE is the full text of the licence in pyproject.toml, and the package includes it."""
     text = (ROOT / "LICENSE").read_text()

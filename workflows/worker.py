@@ -116,8 +116,9 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
         if Queue.CPU in queues:
             runner.warm()
         if Queue.ANSWER in queues:
-            # Fetches the description of the embedding model, so that the first question does not wait for it.
-            warm_up = asyncio.create_task(_retry_until_available(stores.triton.tokenizer))
+            # So that the first question does not wait. Only written answers count tokens; the tokenizer takes 300 MB.
+            described = stores.triton.tokenizer if settings.generate.model else stores.triton.card
+            warm_up = asyncio.create_task(_retry_until_available(described))
             resources.callback(warm_up.cancel)
         for queue in queues:
             await resources.enter_async_context(worker(client, queue, stores, settings, recorder))

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
+from api.stack.ports import LOCAL_HOSTS, Port, address_of, ip
 from api.stack.probes import http_ready, port_open, temporal_ready, triton_ready
 from api.stack.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
@@ -82,8 +82,8 @@ class Part:
     local: bool = True
     """Whether it runs on this machine; if not, `holdfast up` waits for it and does not start it."""
     dependency: bool = False
-    ports: tuple[tuple[str, int, str], ...] = ()
-    """(host, port, setting of the port) of each port that it listens on."""
+    ports: tuple[Port, ...] = ()
+    """Each port that it listens on."""
     requires: tuple[Path, ...] = ()
 
     def is_called(self, names: tuple[str, ...]) -> bool:
@@ -104,7 +104,7 @@ def of_this_machine(settings: Settings) -> Settings:
     A Temporal on this machine is the embedded one, which needs none of them. A shell's variables for another cluster
     (address, TLS, API key) must not reach it or any other part. Raises SettingsError.
     """
-    host, _ = _split(settings.temporal.address)
+    host, _ = address_of(settings.temporal.address)
     if host in LOCAL_HOSTS or not settings.temporal.environment.variables:
         found, namespace = {}, settings.temporal.namespace
     else:
@@ -155,11 +155,11 @@ TEMPORAL_GOGC = "400"
 
 
 def _temporal(settings: Settings) -> Part:
-    host, port = _split(settings.temporal.address)
+    host, port = address_of(settings.temporal.address)
     ui = urlsplit(settings.temporal.ui_url)
     ui_port = ui.port if ui.hostname in LOCAL_HOSTS and ui.port else port + 1000
     binary = Path(sys.executable).parent / "temporal"
-    argv = [str(binary), "server", "start-dev", "--ip", _ip(host), "--port", str(port), "--log-level", "warn"]
+    argv = [str(binary), "server", "start-dev", "--ip", ip(host), "--port", str(port), "--log-level", "warn"]
     argv += [
         "--db-filename",
         str(settings.data_dir / "temporal.db"),
@@ -179,8 +179,8 @@ def _temporal(settings: Settings) -> Part:
         local=host in LOCAL_HOSTS,
         dependency=True,
         ports=(
-            (_ip(host), port, "HOLDFAST_TEMPORAL_ADDRESS"),
-            (_ip(host), ui_port, "HOLDFAST_TEMPORAL_UI_URL"),
+            Port("temporal", ip(host), port, "HOLDFAST_TEMPORAL_ADDRESS"),
+            Port("temporal", ip(host), ui_port, "HOLDFAST_TEMPORAL_UI_URL"),
         ),
         requires=(binary,),
     )
@@ -192,24 +192,24 @@ def _milvus(settings: Settings) -> Part:
     # Located without an import: the package requires a setuptools that is no longer available.
     spec = importlib.util.find_spec("milvus_lite")
     folder = Path(spec.origin).parent / "lib" if spec and spec.origin else Path("milvus_lite") / "lib"
-    argv = [str(folder / "milvus"), str(settings.data_dir / "milvus.db"), f"{_ip(host)}:{port}", "ERROR"]
+    argv = [str(folder / "milvus"), str(settings.data_dir / "milvus.db"), f"{ip(host)}:{port}", "ERROR"]
     env = environment(settings, os.environ, ("data",)) | {"LD_LIBRARY_PATH": str(folder)}
     return Part(
         child=_child("milvus", argv, env, lambda: port_open(host, port)),
         address=f"{host}:{port}",
         local=host in LOCAL_HOSTS,
         dependency=True,
-        ports=((_ip(host), port, "HOLDFAST_MILVUS_URI"),),
+        ports=(Port("milvus", ip(host), port, "HOLDFAST_MILVUS_URI"),),
         requires=(folder / "milvus",),
     )
 
 
 def _triton(settings: Settings) -> Part:
-    host, port = _split(settings.triton.address)
+    host, port = address_of(settings.triton.address)
     python = ROOT / Path(settings.triton.venv).expanduser() / "bin" / "python"
     serve = ROOT / "triton_models" / "serve.py"
     metrics = settings.triton.metrics_port
-    argv = [str(python), str(serve), "--host", _ip(host), "--grpc-port", str(port)]
+    argv = [str(python), str(serve), "--host", ip(host), "--grpc-port", str(port)]
     argv += ["--metrics-port", str(metrics)]
     sections = ("data", "triton", "embed", "generate", "rerank")
     env = environment(settings, os.environ, sections, FOREIGN + FOREIGN_TRITON)
@@ -221,8 +221,8 @@ def _triton(settings: Settings) -> Part:
         local=host in LOCAL_HOSTS,
         dependency=True,
         ports=(
-            (_ip(host), port, "HOLDFAST_TRITON_ADDRESS"),
-            (_ip(host), metrics, "HOLDFAST_TRITON_METRICS_PORT"),
+            Port("triton", ip(host), port, "HOLDFAST_TRITON_ADDRESS"),
+            Port("triton", ip(host), metrics, "HOLDFAST_TRITON_METRICS_PORT"),
         ),
         requires=(python, serve),
     )
@@ -249,7 +249,7 @@ def _api(settings: Settings) -> Part:
             lambda: http_ready(f"{local_url(settings)}/health/ready"),
         ),
         address=local_url(settings),
-        ports=((settings.api.host, settings.api.port, "HOLDFAST_API_PORT"),),
+        ports=(Port("api", settings.api.host, settings.api.port, "HOLDFAST_API_PORT"),),
     )
 
 
@@ -278,12 +278,3 @@ def _python_env(settings: Settings) -> dict[str, str]:
     """Environment of Python processes: imports this code from any folder, and does not buffer logs."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return environment(settings, os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
-
-
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def _ip(host: str) -> str:
-    return "127.0.0.1" if host == "localhost" else host

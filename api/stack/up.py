@@ -18,7 +18,7 @@ from pathlib import Path
 from activities.settings import Settings
 from api.client import local_env
 from api.client.problems import Message, Problem
-from api.stack import processes
+from api.stack import ports, processes
 from api.stack.parts import LOOPBACK, SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
@@ -43,9 +43,7 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     chosen = [part for part in parts if not only or part.is_called(only)]
     chosen = [part for part in chosen if not part.is_called(without)]
     with _private_files(), _lock_data_folder(settings.data_dir, tell):
-        for part in chosen:
-            if part.local:
-                check(part)
+        check([part for part in chosen if part.local])
         asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
 
 
@@ -103,16 +101,18 @@ def pids(state: Path) -> list[int]:
     return [entry["pid"] for entry in table.values() if entry.get("pid")]
 
 
-def check(part: Part) -> None:
-    """Raises Problem if the part is not installed, would be open to other machines, or a port is in use."""
-    for path in part.requires:
-        if not path.exists():
-            raise Problem("missing", title=_title(part.child), path=path)
-    for host, port, setting in part.ports:
-        if part.dependency and host not in LOOPBACK:
-            raise Problem("open-to-all", title=_title(part.child), host=host, setting=setting)
-        if processes.port_taken(host, port):
-            raise Problem("port-taken", port=port, title=_title(part.child), setting=setting)
+def check(parts: list[Part]) -> None:
+    """Raises Problem if a part is not installed or would be open to other machines, or with all ports in use."""
+    for part in parts:
+        for path in part.requires:
+            if not path.exists():
+                raise Problem("missing", title=_title(part.child), path=path)
+        for port in part.ports:
+            if part.dependency and port.host not in LOOPBACK:
+                raise Problem("open-to-all", title=_title(part.child), host=port.host, setting=port.setting)
+    conflicts = ports.taken(port for part in parts for port in part.ports)
+    if conflicts:
+        raise Problem("ports-taken", ports=[ports.message(port, user) for port, user in conflicts.items()])
 
 
 class Stack:

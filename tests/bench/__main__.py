@@ -19,7 +19,7 @@ from pathlib import Path
 from activities.settings import LogSettings
 from activities.telemetry import logs
 from tests.bench import answers, ask, beside, catalog, edit, embed, ingest, memory, readd, search, upload, watchers
-from tests.bench.instance import ROOT, Bench, Instance, opened, own, running
+from tests.bench.instance import Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
 from tests.bench.texts import LONG, Library
@@ -54,6 +54,10 @@ async def _readd(bench: Bench, library: Library, options: Options) -> list[Measu
     return await readd.unchanged(bench, library, options.documents)
 
 
+async def _idle(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await memory.idle(bench)
+
+
 async def _memory(bench: Bench, library: Library, options: Options) -> list[Measure]:
     return await memory.large_upload(bench, options.megabytes)
 
@@ -86,9 +90,8 @@ async def _catalog(bench: Bench, library: Library, options: Options) -> list[Mea
 
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
-    venv = ROOT / Path(triton.venv).expanduser()
     with contextlib.redirect_stdout(sys.stderr):
-        ratio = await embed.compare(Options(triton=triton.address, data=[], rounds=3, venv=venv))
+        ratio = await embed.compare(Options(triton=triton.address, data=[], rounds=3, venv=embed.TORCH_VENV))
     return [Measure(name="embedding: Triton ÷ torch", values=[ratio], target=f"≥ {embed.TARGET}", note="median of 3")]
 
 
@@ -97,6 +100,7 @@ async def _peers(bench: Bench, library: Library, options: Options) -> list[Measu
 
 
 BENCHES: dict[str, Function] = {
+    "idle": _idle,  # first: of a fresh start
     "ingest-long": _long,
     "ingest-small": _small,
     "upload": _upload,

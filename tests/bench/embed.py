@@ -4,9 +4,9 @@
 
 Both sides embed the same paragraphs with the same model on the same machine, in turns: Triton over gRPC
 (requests of `batch_size` texts sorted by length, two in flight, not urgent), and `encode()` with its
-default batch of 32 in a process of the model repository's environment. The result is the median ratio.
-It is meaningful only on a quiet machine: other work slows the two sides by different factors. A load
-above the number of cores, or torch far below its usual speed, indicates a disturbed run.
+default batch of 32 in a process of the environment with PyTorch, which `make bench` sets up. The result
+is the median ratio. It is meaningful only on a quiet machine: other work slows the two sides by different
+factors. A load above the number of cores, or torch far below its usual speed, indicates a disturbed run.
 """
 
 # ruff: noqa: PLC0415 -- one side runs in an environment without the other side's libraries
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
+TORCH_VENV = ROOT / ".venv-torch"
 IN_FLIGHT = 2
 TORCH_BATCH = 32
 TARGET = 1.6
@@ -113,7 +114,8 @@ class Torch:
 
 @contextmanager
 def torch_side(python: Path, texts: Sequence[str]) -> Iterator[Torch]:
-    """Start this file as the torch side, in the model repository's environment."""
+    """Start this file as the torch side, which reads the weights that `prepare.py` writes there."""
+    subprocess.run([str(python), str(ROOT / "triton_models" / "prepare.py")], check=True, stdout=subprocess.DEVNULL)
     command = [str(python), "-W", "ignore", __file__, "--torch-side"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pipe:
         try:
@@ -171,8 +173,7 @@ def main() -> int:
     parser.add_argument("--triton", default="127.0.0.1:8001", help="host:port of Triton's gRPC endpoint")
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="SQuAD-style files")
     parser.add_argument("--rounds", type=int, default=3)
-    venv = Path(os.environ.get("HOLDFAST_TRITON_VENV", ".venv-triton"))
-    parser.add_argument("--venv", type=Path, default=ROOT / venv, help="the model repository's environment")
+    parser.add_argument("--venv", type=Path, default=TORCH_VENV, help="the environment with PyTorch")
     parser.add_argument("--torch-side", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.torch_side:

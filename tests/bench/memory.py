@@ -1,4 +1,4 @@
-"""Memory of the API and of each worker while one very large file is uploaded."""
+"""Memory of the whole platform when idle, and of the API and each worker while one very large file is uploaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,29 @@ CHILDREN_SECONDS = 0.25
 AFTERWARDS_SECONDS = 5.0
 """Seconds to watch after the response: the first step of the ingestion reads the file from the blob store."""
 
+SETTLING_SECONDS = 20.0
+"""Seconds after the start until the platform is idle: connections are open, schedules exist, caches are filled."""
+
 MB = 1 << 20
+
+
+async def idle(bench: Bench) -> list[Measure]:
+    """Proportional set size of every process since the start: pages that several share count once."""
+    pids = bench.pids()
+    if not pids:
+        say("  left out: the platform's processes are not on this machine, or not started by `holdfast up`")
+        return []
+    await asyncio.sleep(SETTLING_SECONDS)
+    supervisor = psutil.Process(pids["api"]).parent()
+    sizes = {"supervisor": supervisor.memory_full_info().pss} if supervisor else {}
+    for name, pid in pids.items():
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        sizes[name] = sum(each.memory_full_info().pss for each in family)
+        say(f"  {name}: {', '.join(f'{each.memory_full_info().pss / MB:.0f}' for each in family)} MB")
+    shares = ", ".join(f"{name} {size / MB:.0f}" for name, size in sizes.items())
+    total = sum(sizes.values()) / (1 << 30)
+    return [Measure(name="memory of the whole platform, idle", values=[total], unit="GB", target="≤ 2.0", note=shares)]
 
 
 async def large_upload(bench: Bench, megabytes: int) -> list[Measure]:

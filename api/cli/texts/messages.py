@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from activities.errors import Language
 from api.cli.texts.asking import ASKING
 from api.client.problems import Message, Problem
+
+if TYPE_CHECKING:
+    from activities.errors import Language  # `make up` reads these texts before msgspec is installed
 
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
@@ -157,14 +160,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no-such-file": ("There is no file or folder {path}.", "没有文件或文件夹 {path}。"),
     "no-files": ("No files were found in {path}.", "在 {path} 中没有找到文件。"),
     "unreadable": ("{path} cannot be read ({detail}).", "无法读取 {path}（{detail}）。"),
-    "port-taken": (
-        "Port {port}, needed for {title}, is already in use; stop the program that uses it, or change {setting}.",
-        "{title} 需要的端口 {port} 已被占用；请停止占用它的程序，或修改 {setting}。",
+    "ports-taken": (
+        "Ports that Holdfast needs are in use. Stop the programs that use them, or change the settings:\n{ports}",
+        "Holdfast 需要的端口已被占用。请停止占用端口的程序，或修改相应设置：\n{ports}",
     ),
     "open-to-all": (
         "{title} asks nobody for a password: it listens on 127.0.0.1 only, not on {host}; change {setting}.",
         "{title} 不要求密码，因此只能监听 127.0.0.1，不能监听 {host}；请修改 {setting}。",
     ),
+    "port-taken": (
+        "  {port} for {title}: {user}; setting {setting}",
+        "  {port}（{title}）：{user}；设置 {setting}",
+    ),
+    "port-user": ("used by process {pid} ({command})", "被进程 {pid} 占用（{command}）"),
+    "port-user-unknown": ("used by a process of another account", "被其他账户的进程占用"),
     "missing": (
         "{title} is not installed ({path} is missing); run `make setup`.",
         "{title} 尚未安装（缺少 {path}）；请运行 `make setup`。",
@@ -419,6 +428,11 @@ def say_or(key: str, fallback: str) -> str:
 
 
 def text_of(it: Message | Problem) -> str:
-    """Render a message, and the messages in its parameters, in the terminal's language."""
-    shown = {name: text_of(each) if isinstance(each, Message) else each for name, each in it.params.items()}
-    return say(it.code, **shown)
+    """Render a message, and the messages in its parameters, in the terminal's language; lists as lines."""
+
+    def shown(value: object) -> object:
+        if isinstance(value, list):
+            return "\n".join(str(shown(each)) for each in value)
+        return text_of(value) if isinstance(value, Message) else value
+
+    return say(it.code, **{name: shown(value) for name, value in it.params.items()})

@@ -19,6 +19,7 @@ from activities.settings import load
 from api.cli.texts.messages import text_of
 from api.client import local_env
 from api.client.problems import Problem
+from api.stack import ports as ports_of
 from api.stack import processes
 from api.stack.parts import Part, all_parts, environment, of_this_machine
 from api.stack.up import pids as pids_in
@@ -62,19 +63,69 @@ def taken(port: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
-def test_a_taken_port_is_named_with_its_setting(
+def test_all_taken_ports_are_named_with_setting_and_process(
     settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    """Nothing starts on a taken port, and the error names the setting that changes it."""
+    """Nothing starts on a taken port; one message names every conflict, who uses the port, and what changes it."""
     monkeypatch.setenv("LC_ALL", locale)
-    port = int(settings_env["HOLDFAST_MILVUS_URI"].rpartition(":")[2])
-    with taken(port), pytest.raises(Problem) as caught:
+    settings = ("HOLDFAST_MILVUS_URI", "HOLDFAST_TEMPORAL_UI_URL")
+    ports = [int(settings_env[name].rpartition(":")[2]) for name in settings]
+    with taken(ports[0]), taken(ports[1]), pytest.raises(Problem) as caught:
         start(settings_env, "milvus", "temporal")
     sentence = text_of(caught.value)
-    assert str(port) in sentence
-    assert "HOLDFAST_MILVUS_URI" in sentence
+    assert all(str(port) in sentence for port in ports)
+    assert all(name in sentence for name in settings)
+    assert sentence.count(str(os.getpid())) == 2
     assert ("已被占用" in sentence) == (locale == "zh_CN.UTF-8")
     assert not Path(settings_env["HOLDFAST_DATA"], "run", "stack.json").exists()
+
+
+def before_installing(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `make up` runs first, without any installed package."""
+    command = [sys.executable, "-S", "-m", "api.cli.ports", *arguments]
+    environ = {"LC_ALL": "C.UTF-8", **env}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_ports_are_checked_before_anything_is_installed(settings_env: dict[str, str]) -> None:
+    """With the standard library alone: all conflicts in one message, but none for parts that are left out."""
+    settings = ("HOLDFAST_API_PORT", "HOLDFAST_TRITON_METRICS_PORT")
+    with taken(int(settings_env[settings[0]])), taken(int(settings_env[settings[1]])):
+        refused = before_installing(settings_env)
+        assert refused.returncode == 1
+        assert all(name in refused.stderr and settings_env[name] in refused.stderr for name in settings)
+        assert before_installing(settings_env, "--without", "api", "--without", "triton").returncode == 0
+        assert before_installing(settings_env, "--only", "temporal").returncode == 0
+    assert before_installing(settings_env).returncode == 0
+
+
+def test_ports_of_the_own_platform_are_no_conflict(settings_env: dict[str, str]) -> None:
+    """`holdfast up` says that it runs already, or ends what a killed one has left."""
+    program = (
+        "import socket,sys; s=socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(flush=True); s.accept()"
+    )
+    argv = [sys.executable, "-c", program, settings_env["HOLDFAST_API_PORT"]]
+    with subprocess.Popen(argv, env=settings_env, stdout=subprocess.PIPE) as own:
+        assert own.stdout is not None
+        own.stdout.readline()
+        assert before_installing(settings_env).returncode == 0
+        assert before_installing(settings_env | {"HOLDFAST_DATA": "/elsewhere"}).returncode == 1
+        own.kill()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"HOLDFAST_TEMPORAL_ADDRESS": "localhost:7000", "HOLDFAST_TEMPORAL_UI_URL": "https://ui.example.org"},
+        {"HOLDFAST_MILVUS_URI": "http://milvus:19530", "HOLDFAST_TRITON_ADDRESS": "10.0.0.7:8001"},
+        {"HOLDFAST_API_HOST": "0.0.0.0", "HOLDFAST_API_PORT": "80", "HOLDFAST_TRITON_ADDRESS": "[::1]:9001"},
+    ],
+)
+def test_they_are_the_ports_that_the_parts_listen_on(changed: dict[str, str]) -> None:
+    """The check before the installation reads the settings as the platform does."""
+    parts = [each for each in all_parts(load(changed)) if each.local]
+    assert ports_of.needed(changed) == [port for each in parts for port in each.ports]
 
 
 def test_a_second_platform_on_the_same_data_is_refused(settings_env: dict[str, str]) -> None:
@@ -246,7 +297,7 @@ def test_services_elsewhere_are_not_started(settings_env: dict[str, str]) -> Non
 
 def test_no_two_parts_share_a_port(settings_env: dict[str, str]) -> None:
     """A setting moves each port, so two platforms can run side by side."""
-    ports = [port for each in all_parts(load(settings_env)) for _, port, _ in each.ports]
+    ports = [port.port for each in all_parts(load(settings_env)) for port in each.ports]
     assert len(ports) == len(set(ports)) == 6
 
 

@@ -18,6 +18,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from tests.bench.embed import TORCH_VENV
 from tests.bench.ingest import both
 from tests.bench.instance import ROOT, Bench
 from tests.bench.measures import Measure, machine, say
@@ -103,8 +104,9 @@ async def _output(*command: str) -> str:
 
 
 async def _model(bench: Bench) -> Path:
-    """The folder of the model that Triton serves, as Triton's environment resolves it."""
-    python = ROOT / Path(bench.settings.triton.venv).expanduser() / "bin" / "python"
+    """The folder of the model that Triton serves, in the environment with PyTorch, where it has its weights."""
+    python = TORCH_VENV / "bin" / "python"
+    await _output(str(python), str(ROOT / "triton_models" / "prepare.py"))
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'triton_models')!r})\nimport model_files\n"
     program += f"print(model_files.embed_model({bench.settings.embed.model!r}).folder)"
     return Path((await _output(str(python), "-c", program)).strip())

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,27 +58,23 @@ class TritonPythonModel:
     """Runs each request in a thread, so that `execute` never waits for an answer."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Loads the GGUF, on a GPU when xllamacpp is a GPU build, otherwise on the CPU."""
-        parameters = json.loads(args["model_config"]).get("parameters", {})
-        slots = int(parameters["slots"]["string_value"])
-        params = xllamacpp.CommonParams()
-        params.model.path = str(model_files.generate_model())
-        params.n_parallel = slots
-        params.n_ctx = slots * int(parameters["context"]["string_value"])
-        params.n_batch = params.n_ubatch = PROMPT_STEP
-        params.cache_ram_mib = 0
-        # Generating one token takes many small steps, after each of which all threads wait for the slowest. With
-        # ingestion on the same cores, every step would wait for a thread without a core (measured on two cores:
-        # 3 tokens/s). Generation therefore uses half of the cores, and waiting threads do not spin.
-        params.cpuparams.n_threads = max(1, (os.cpu_count() or 2) // 2)
-        params.cpuparams_batch.n_threads = os.cpu_count() or 2
-        params.cpuparams.poll = params.cpuparams_batch.poll = 0
-        params.verbosity = -1
-        # The library always listens on a random local port; a secret key reserves it for this process.
-        params.api_keys = [secrets.token_urlsafe()]
-        params.ui = False
-        self._server = xllamacpp.Server(params)
+        """Loads the language model if the settings name one.
+
+        The bundled one takes half a GB, and many never ask it: it is loaded for the first request (a second).
+        """
+        self._parameters = json.loads(args["model_config"]).get("parameters", {})
+        self._loading = threading.Lock()
+        self._loaded: Any = None
         self._threads = ThreadPoolExecutor(WAITING_ANSWERS, thread_name_prefix="answer")
+        if os.environ.get(model_files.GENERATE_VARIABLE):
+            self._server()
+
+    def _server(self) -> Any:
+        """The GGUF in llama.cpp: on a GPU when xllamacpp is a GPU build, otherwise on the CPU."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _load(self._parameters)
+            return self._loaded
 
     def execute(self, requests: list[Any]) -> None:
         """Submits the requests; responses go out through each request's own sender."""
@@ -120,7 +117,7 @@ class TritonPythonModel:
 
         # Always streamed internally, so that a cancellation takes effect before the end.
         task = {**question.sampling, "prompt": question.prompt, "stream": True, "return_progress": True}
-        self._server.handle_completions(task, receive)
+        self._server().handle_completions(task, receive)
         if failures:
             raise failures[0]
         final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -129,6 +126,28 @@ class TritonPythonModel:
         else:
             prompt = question.prompt if question.prepend_prompt else ""
             sender.send(_text_response(prompt + "".join(pieces)), flags=final)
+
+
+def _load(parameters: dict[str, Any]) -> Any:
+    """llama.cpp with the parameters of config.pbtxt; takes the memory of all slots at once."""
+    slots = int(parameters["slots"]["string_value"])
+    params = xllamacpp.CommonParams()
+    params.model.path = str(model_files.generate_model())
+    params.n_parallel = slots
+    params.n_ctx = slots * int(parameters["context"]["string_value"])
+    params.n_batch = params.n_ubatch = PROMPT_STEP
+    params.cache_ram_mib = 0
+    # Generating one token takes many small steps, after each of which all threads wait for the slowest. With
+    # ingestion on the same cores, every step would wait for a thread without a core (measured on two cores:
+    # 3 tokens/s). Generation therefore uses half of the cores, and waiting threads do not spin.
+    params.cpuparams.n_threads = max(1, (os.cpu_count() or 2) // 2)
+    params.cpuparams_batch.n_threads = os.cpu_count() or 2
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0
+    params.verbosity = -1
+    # The library always listens on a random local port; a secret key reserves it for this process.
+    params.api_keys = [secrets.token_urlsafe()]
+    params.ui = False
+    return xllamacpp.Server(params)
 
 
 def _question(request: Any) -> Question:
