@@ -131,6 +131,7 @@ def test_no_comment_is_a_to_do(file: str) -> None:
 ENVIRONMENT = {
     "activities/settings.py": "loads the settings",
     "api/cli/ports.py": "runs before what loads the settings is installed",
+    "activities/readers/ocr/engine.py": "tells a library to send nothing home, before it is imported",
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
     "api/cli/texts/messages.py": "the language of the terminal is not a setting of ours",
     "api/stack/parts.py": "hands it on to the processes that it starts",

@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import func
 
 from activities.stores.catalog.batches import Batches
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import queued_versions
 from activities.stores.catalog.records import Overdue
 from activities.stores.catalog.tables import VersionRow
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
+@repeats_conflicts
 class Outbox:
     """Documents and batches without a run; the dispatcher starts them."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.events import QuestionEvent
 from activities.errors import Canceled
-from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.tables import QuestionEventRow, QuestionRow, first_id, now
 
 #: How long events are kept for readers that resume, from the question on.
@@ -26,6 +26,7 @@ KEPT = timedelta(hours=1)
 PAGE = 100
 
 
+@repeats_conflicts
 class QuestionEvents:
     """Events by question and offset, counted from 0 without a gap."""
 

@@ -132,7 +132,7 @@ async def test_progress_is_written_in_one_order(postgresql_settings: Settings, c
     """Two workers that write the same versions wait for each other instead of ending in a deadlock."""
     kb = await created(catalog, "handbook")
     first, second = sorted([await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf", TWO)])
-    await catalog.intake.dispatched([(first, 1), (second, 1)])
+    await catalog.intake.dispatched(await catalog.intake.undispatched(2))
     lock = "SELECT * FROM versions WHERE document_id = '{}' FOR UPDATE NOWAIT"
     async with other_process(postgresql_settings) as other:
         await other.execute(text(lock.format(first)))
@@ -147,7 +147,7 @@ async def test_the_victim_of_a_deadlock_tries_again(postgresql_settings: Setting
     """PostgreSQL ends one of the transactions; it is repeated after the other one."""
     kb = await created(catalog, "handbook")
     first, second = sorted([await accepted(catalog, kb), await accepted(catalog, kb, "b.pdf", TWO)])
-    await catalog.intake.dispatched([(first, 1), (second, 1)])
+    await catalog.intake.dispatched(await catalog.intake.undispatched(2))
     lock = "SELECT * FROM versions WHERE document_id = '{}' FOR UPDATE"
     async with other_process(postgresql_settings) as other:
         await other.execute(text("SET deadlock_timeout = '1h'"))  # so that it is not the victim

@@ -277,7 +277,7 @@ async def test_an_upload_into_a_deleted_knowledge_base_is_removed_with_it(
     assert await sql(settings, "SELECT deleted_by, live_version FROM documents") == [("bob", None), ("bob", None)]
     for id in (early, late):
         await catalog.documents.remove(id)
-    assert sql(settings, "SELECT id FROM documents") == []
+    assert await sql(settings, "SELECT id FROM documents") == []
 
 
 async def test_the_name_is_free_again_after_a_deletion(catalog: Catalog, kb: KnowledgeBase) -> None:

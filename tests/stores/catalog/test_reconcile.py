@@ -29,7 +29,7 @@ async def test_queued_documents_that_nobody_started_are_found(
     ]  # fmt: skip
     assert [each.document_id for each in await catalog.stalled_runs.unstarted((one, 1), 9, TOMORROW)] == [two]
     assert await catalog.stalled_runs.unstarted(("", 0), 9, LONG_AGO) == []
-    await catalog.intake.dispatched([(one, 1)])
+    await catalog.intake.dispatched(found[:1])
     assert [each.document_id for each in await catalog.stalled_runs.unstarted(("", 0), 9, TOMORROW)] == [two]
     (waiting,) = await catalog.stalled_runs.unstarted_batches("", 9, TOMORROW)
     assert (waiting.batch_id, waiting.knowledge_base, waiting.parallelism) == (batch.id, kb.name, 2)

@@ -9,10 +9,11 @@ from sqlalchemy import Row, Select, delete, select, tuple_
 from sqlalchemy.orm import aliased
 
 from activities.contracts.stages import PENDING
-from activities.stores.catalog.engine import Engine, Transaction
+from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.tables import SYSTEM, DocumentRow, VersionRow
 
 
+@repeats_conflicts
 class Retention:
     """Versions that are older than the live one of their document."""
 
