@@ -136,7 +136,7 @@ class IngestBatch:
             self._canceled = True  # Temporal's own cancel request has the effect of the cancel signal
             self._canceled_by = self._canceled_by or canceled_by()
         await to_the_end(self._end("canceled" if self._canceled else "ready"))
-        if self._was_canceled_by_temporal():
+        if self._canceled and self._was_canceled_by_temporal():
             raise asyncio.CancelledError
         return BatchResult(documents=self._done)
 
@@ -180,7 +180,7 @@ class IngestBatch:
     async def _unpack(self, job: BatchJob, sha256: str) -> None:
         self._progress.enter("unpack")
         try:
-            while not self._canceled:
+            while not (self._canceled and self._heeds_controls):
                 if self._retry and self._heeds_controls:
                     await self._requeue()
                 elif self._paused and self._heeds_controls:
@@ -204,6 +204,9 @@ class IngestBatch:
             summary=f"Unpack {job.name}",
             **LONG_STEP,
         )
+        if not self._heeds_controls:
+            await unpacking
+            return True
         interruption = asyncio.ensure_future(workflow.wait_condition(self._is_interrupted))
         try:
             await workflow.wait([unpacking, interruption], return_when=asyncio.FIRST_COMPLETED)
@@ -218,7 +221,7 @@ class IngestBatch:
         return True
 
     def _is_interrupted(self) -> bool:
-        return self._heeds_controls and (self._paused or self._canceled)
+        return self._paused or self._canceled
 
     async def _fill(self) -> None:
         """Start documents until the window is full or none are left."""
