@@ -84,7 +84,7 @@ async def _answers(bench: Bench, library: Library, options: Options) -> list[Mea
     return await answers.believed(bench, options.answers, options.asked, options.written)
 
 
-async def _catalog(bench: Bench, library: Library, options: Options) -> list[Measure]:
+async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
 
@@ -112,9 +112,11 @@ BENCHES: dict[str, Function] = {
     "beside": _beside,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"catalog": _catalog, "readd": _readd, "peers": _peers, "answers": _answers}
-"""Run only when named: `catalog` fills databases of its own, `ingest-small` ends with `readd`, the others make an
-environment or need data."""
+ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers}
+"""Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
+
+APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog}
+"""Run only when named, and before any platform starts."""
 
 ALL = BENCHES | ON_DEMAND
 
@@ -130,6 +132,16 @@ async def measure(instance: Instance, options: Options) -> list[Measure]:
     return measures
 
 
+async def measure_apart(options: Options) -> list[Measure]:
+    """Run the chosen benches that need no platform."""
+    measures: list[Measure] = []
+    for name, function in APART.items():
+        if any(map(name.startswith, options.only or ())):
+            say(f"— {name} ({machine()})")
+            measures += [replace(each, bench=name) for each in await function(options)]
+    return measures
+
+
 def _chosen(only: list[str] | None) -> dict[str, Function]:
     return {name: each for name, each in ALL.items() if any(map(name.startswith, only))} if only else BENCHES
 
@@ -137,7 +149,7 @@ def _chosen(only: list[str] | None) -> dict[str, Function]:
 def arguments() -> Options:
     """The command line's options."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
-    names = ", ".join(ALL)
+    names = ", ".join([*ALL, *APART])
     add = parser.add_argument
     add(
         "--only",
@@ -166,7 +178,7 @@ def arguments() -> Options:
     add("--url", help="measure the platform that runs there")
     add("--key", default="", help="its API key")
     options = parser.parse_args()
-    if options.only and not all(any(name.startswith(only) for name in ALL) for only in options.only):
+    if options.only and not all(any(name.startswith(only) for name in [*ALL, *APART]) for only in options.only):
         parser.error(f"--only: choose from {names}")
     if options.quick:
         given = {name for name in QUICK if getattr(options, name) != parser.get_default(name)}
@@ -178,8 +190,10 @@ def main() -> int:
     """Measure, and print one table. The exit code has no meaning: figures are to be read."""
     options = arguments()
     logs.configure(LogSettings(level="warning"), "bench")  # the loop runs the workers' functions in this process
-    with contextlib.nullcontext(running(options.url, options.key)) if options.url else own() as instance:
-        measures = asyncio.run(measure(instance, options))
+    measures = asyncio.run(measure_apart(options))
+    if _chosen(options.only):
+        with contextlib.nullcontext(running(options.url, options.key)) if options.url else own() as instance:
+            measures += asyncio.run(measure(instance, options))
     if options.json:
         print(json.dumps([each.document() for each in measures], ensure_ascii=False, indent=2))
     else:

@@ -71,11 +71,12 @@ def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
         conflict: Exception = TransactionConflict()
         for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(random.uniform(0, CONFLICT_SECONDS * 2 ** (attempt - 1)))  # noqa: S311 - no secret
             try:
                 return await method(*args, **kwargs)
             except (TransactionConflict, IntegrityError) as exc:
                 conflict = exc
-            await asyncio.sleep(random.uniform(0, CONFLICT_SECONDS * 2**attempt))  # noqa: S311 - no secret
         if isinstance(conflict, IntegrityError):
             raise conflict
         raise CatalogUnavailable(detail=str(conflict)) from conflict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from activities.settings import Settings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.tables import Table
+from tests.postgresql import PostgreSQL
 
 ONE, TWO = "1" * 64, "2" * 64
 
@@ -41,10 +43,18 @@ def sqlite_settings(tmp_path: Path, sqlite_template: Path) -> Settings:
     return settings
 
 
+@pytest.fixture(scope="session")
+def shared_url(postgresql: PostgreSQL, postgresql_template: str) -> str:
+    """A catalogue on PostgreSQL that tests share, one after the other: a new database for each costs a tenth second."""
+    return postgresql.create("shared", postgresql_template)
+
+
 @pytest.fixture
-def postgresql_settings(tmp_path: Path, postgresql_url: str) -> Settings:
+def postgresql_settings(tmp_path: Path, postgresql: PostgreSQL, shared_url: str) -> Iterator[Settings]:
     """Settings of an empty catalogue on PostgreSQL."""
-    return load({"HOLDFAST_DATA": str(tmp_path / "data"), "HOLDFAST_CATALOG_URL": postgresql_url})
+    yield load({"HOLDFAST_DATA": str(tmp_path / "data"), "HOLDFAST_CATALOG_URL": shared_url})
+    tables = reversed(Table.metadata.sorted_tables)
+    postgresql.execute("; ".join(f"DELETE FROM {table.name}" for table in tables), "shared")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

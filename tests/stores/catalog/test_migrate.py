@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, func, inspect, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from activities.errors import CatalogNotMigrated
-from activities.settings import Settings
+from activities.settings import Settings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import alembic_config, upgrade
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase
@@ -29,6 +30,12 @@ from activities.stores.catalog.tables import AuditRow, Table
 from tests.stores.catalog.conftest import TWO, accepted, publishing, sql
 
 T = TypeVar("T")
+
+
+@pytest.fixture
+def postgresql_settings(tmp_path: Path, postgresql_url: str) -> Settings:
+    """Settings of a catalogue in a database of its own."""
+    return load({"HOLDFAST_DATA": str(tmp_path / "data"), "HOLDFAST_CATALOG_URL": postgresql_url})
 
 
 async def test_the_migrations_make_the_tables_of_the_code(settings: Settings) -> None:
