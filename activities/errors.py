@@ -18,6 +18,7 @@
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused
     ├── ModelError                 a model rejected its input
+    ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
     └── SettingsError              an operator can correct it
 
@@ -329,6 +330,20 @@ class ModelError(HoldfastError):
     code = "model-refused"
     en = "The model could not use its input: {detail}"
     zh = "模型无法处理输入：{detail}"
+
+
+class StepLost(HoldfastError):
+    code = "step-lost"
+    en = "It stopped without an answer {attempts} times in a row and was given up. Try again, or ask the operator."
+    zh = "连续 {attempts} 次中断且没有结果，已放弃。请重试，或联系管理员。"
+
+
+class AwaitsTurn(HoldfastError):
+    """Not a failure: tried again by itself."""
+
+    code = "awaits-turn"
+    en = "Other long documents are being worked on; this one goes on when they leave room."
+    zh = "正在处理其他较大的文档；有空位后将继续处理此文档。"
 
 
 class SettingsError(HoldfastError):

@@ -126,6 +126,7 @@ class Phrase(Bilingual):
     EXPANDS_FAR = ("it unpacks to far more than its own size", "解压后远大于其自身大小")
     PROCESS_LOST = ("its process disappeared", "其进程消失")
     PROCESS_ENDED = ("it ended with status {status}", "其进程以状态 {status} 结束")
+    LOST_REPEATEDLY = ("it stopped {attempts} times in a row without an answer", "连续 {attempts} 次中断且没有结果")
     PROCESS_KILLED = ("the system killed it, probably for memory", "被系统终止，可能因内存不足")
     # --- services ---
     MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")

@@ -23,6 +23,7 @@ from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
 from activities.retrieval.retriever import Retriever
+from activities.runtime.lanes import Lane
 from activities.settings import Settings
 from activities.stores.connections import Stores
 
@@ -30,14 +31,19 @@ from activities.stores.connections import Stores
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
-        chunking = ChunkActivities(stores.blobs, stores.triton)
-        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk)
-        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
+        lane = Lane(settings.worker.cpu_slots)
+        chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
+        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, lane)
+        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
     publishing = PublishActivities(stores.catalog)
-    indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
+    indexing = IndexActivities(
+        stores.blobs, stores.milvus, stores.catalog, publishing.publish, Lane(settings.worker.store_slots)
+    )
     if queue == Queue.GPU:
-        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
+        lane = Lane(settings.worker.gpu_slots)
+        embedding = EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index, lane)
+        return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
         deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)

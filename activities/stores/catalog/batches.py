@@ -14,7 +14,7 @@ from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.intake import document_to_ingest, queued_versions
-from activities.stores.catalog.records import Batch, Tally
+from activities.stores.catalog.records import Batch, LeftOut, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
 #: Time window over which a batch's speed is measured.
@@ -179,10 +179,12 @@ class Batches:
                 update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
             )
 
-    async def skip(self, id: str, names: list[str]) -> None:
-        """Records the names of skipped archive members, at most MAX_SKIPPED."""
+    async def leave_out(self, id: str, members: list[LeftOut]) -> None:
+        """Records the archive members that are left out, at most MAX_SKIPPED, those with a reason first."""
+        first = sorted(members, key=lambda member: member.reason is None)[:MAX_SKIPPED]
+        skipped = [msgspec.to_builtins(member) if member.reason else member.name for member in first]
         async with self._engine.write() as session:
-            await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=names[:MAX_SKIPPED]))
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(skipped=skipped))
 
     async def next_documents(self, id: str, page: str, limit: int) -> tuple[list[DocumentToIngest], bool]:
         """The next queued documents of a batch, and whether the batch is closed.
@@ -232,7 +234,10 @@ def _record(row: BatchRow) -> Batch:
         parallelism=row.parallelism,
         archive_sha256=row.archive_sha256,
         tags=row.tags,
-        skipped=list(row.skipped or []),
+        skipped=[
+            LeftOut(name=entry) if isinstance(entry, str) else msgspec.convert(entry, LeftOut)
+            for entry in row.skipped or []
+        ],
         reason=msgspec.convert(row.reason, Reason) if row.reason else None,
         actor=row.actor,
         created_at=row.created_at,

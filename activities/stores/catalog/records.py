@@ -117,6 +117,13 @@ class RunProgress(Record, frozen=True):
     eta_seconds: float | None = None
 
 
+class LeftOut(Record, frozen=True):
+    """A member of an archive that is no document: not meant to be one, or unusable for a ``reason``."""
+
+    name: str
+    reason: Reason | None = None
+
+
 class Batch(Record, frozen=True):
     id: str
     knowledge_base_id: str
@@ -126,7 +133,7 @@ class Batch(Record, frozen=True):
     parallelism: int
     archive_sha256: str | None
     tags: list[str] | None
-    skipped: list[str]
+    skipped: list[LeftOut]
     reason: Reason | None
     actor: str
     created_at: datetime
