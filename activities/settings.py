@@ -177,7 +177,7 @@ class WorkerSettings(Section, frozen=True):
 class ParseSettings(Section, frozen=True):
     base_seconds: Positive = 60
     """Time for reading a small document, in seconds; the same again for splitting it into chunks."""
-    seconds_per_mb: Positive = 30
+    seconds_per_mb: Positive = 20
     """Time added for each MiB of the document, in seconds; each page of a PDF or a picture adds 20 by itself."""
     max_seconds: Positive = 7200
     """Longest time for one document, whatever its size, in seconds."""

@@ -131,8 +131,6 @@ QUICK: dict[str, Callable[[], bytes]] = {
     "bigint.json": lambda: b'{"a": ' + b"9" * 200_000 + b"}",
     "pairs.json": lambda: json.dumps([[n, str(n)] for n in range(20_000)]).encode(),
     "ordered_list.html": lambda: b'<ol start="' + b"9" * 5000 + b'"><li value="' + b"9" * 5000 + b'">text</li></ol>',
-    "deep_list.html": lambda: b"<ul><li>a" * 3000,
-    "deep.html": lambda: b"<div>" * 50_000 + b"text",
     "deep.xml": lambda: b"<a>" * 20_000 + b"text",
     "quotes.md": lambda: b">" * 20_000 + b" text",
     "quote.csv": lambda: b'a,b\n1,"' + b"x,y\n" * 100_000,
@@ -145,20 +143,23 @@ QUICK: dict[str, Callable[[], bytes]] = {
 
 SLOW: dict[str, Callable[[], bytes]] = {
     "line.png": lambda: _png(1, MILLION),
+    "deep_list.html": lambda: b"<ul><li>a" * 3000,
+    "deep.html": lambda: b"<div>" * 50_000 + b"text",
     "pages.tif": lambda: _tiff(100_000),
     "references.epub": lambda: _epub(100_000),
     "sheets.xlsx": lambda: _xlsx(20_000),
-    "attributes.xml": lambda: ("<a " + " ".join(f'a{n}="1"' for n in range(200_000)) + "/>").encode(),
-    "macros.org": lambda: (
-        "".join(f"#+MACRO: m{n} " + f"{{{{{{m{n + 1}}}}}}}" * 10 + "\n" for n in range(9))
-        + "#+MACRO: m9 words words\n\n{{{m0}}}\n"
-    ).encode(),
+    "attributes.xml": lambda: _lines("<a ", " ".join(f'a{n}="1"' for n in range(200_000)), 1, "/>"),
+    "macros.org": lambda: _lines(
+        "".join(f"#+MACRO: m{n} " + f"{{{{{{m{n + 1}}}}}}}" * 10 + "\n" for n in range(9)),
+        "#+MACRO: m9 words words\n\n{{{m0}}}\n",
+        1,
+    ),
     "deep.org": lambda: "\n".join("  " * level + "- item" for level in range(2000)).encode(),
     "deep.rst": lambda: "\n\n".join("  " * level + "* item" for level in range(1000)).encode(),
     "cells.rtf": lambda: b"{\\rtf1 " + b"\\trowd\\cellx1 a\\cell\\row " * 50_000 + b"}",
     "keys.json": lambda: json.dumps({f"key{n}": n for n in range(MILLION)}).encode(),
     "wide.csv": lambda: (",".join(f"c{n}" for n in range(50_000)) + "\n").encode() * 20,
-    "cjk.txt": lambda: ("汉字" * 1_500_000).encode(),
+    "cjk.txt": lambda: _lines("", "汉字", 1_500_000),
     "line.txt": lambda: _words(1_400_000).encode(),
     "no_spaces.txt": lambda: _words(1_400_000, "").encode(),
 }

@@ -122,6 +122,7 @@ def test_no_comment_is_a_to_do(file: str) -> None:
 #: Modules that read the environment beside the settings, and the reason for each.
 ENVIRONMENT = {
     "activities/settings.py": "loads the settings",
+    "activities/sandbox/runner.py": "hands on the few variables that child processes get",
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
     "api/cli/texts/messages.py": "the language of the terminal is not a setting of ours",
     "api/stack/parts.py": "hands it on to the processes that it starts",

@@ -15,8 +15,8 @@ CountTokens = Callable[[list[str]], list[int]]
 
 _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neighbours
 _MAX_HEADING = 120  # characters of a heading that go into the path
-_LONGEST_COUNTED = 20_000  # characters of a text that is tokenized whole, if it may fit
-_CHARACTERS_PER_TOKEN = 40  # far above the average of any text that is not made of white space
+_LONGEST_COUNTED = 8_000  # characters of a text that is tokenized whole, if it may fit
+_CHARACTERS_PER_TOKEN = 16  # far above the average of any ordinary text
 
 
 class Boundary(IntEnum):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pi_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
@@ -39,7 +40,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
         raise UnsupportedFormat(found="image", supported=others)
     with _open(path) as file:
-        count = _pages(file)
+        count = _pages(file, limits)
         page_limit(count, limits)
         _check_size(file, limits)
         pages: list[list[Line]] = []
@@ -72,11 +73,18 @@ def _check_size(file: Image.Image, limits: ParseSettings) -> None:
         raise DocumentTooLarge(detail=Phrase.TOO_MANY_PIXELS, width=file.width, height=file.height, limit=allowed)
 
 
-def _pages(file: Image.Image) -> int:
-    """The number of pages of a TIFF; 1 for other formats, whose frames are animations and thumbnails."""
+def _pages(file: Image.Image, limits: ParseSettings) -> int:
+    """The number of pages of a TIFF; 1 for other formats, whose frames are animations and thumbnails.
+
+    Counts to one page above the limit: Pillow's time to count grows with the square of the number.
+    """
     if file.format != "TIFF":
         return 1
     try:
+        with suppress(EOFError):
+            file.seek(limits.max_pages)
+            return limits.max_pages + 1
+        file.seek(0)
         return int(getattr(file, "n_frames", 1))
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
@@ -123,4 +131,5 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _damaged(exc: Exception) -> DamagedDocument:
-    return DamagedDocument(format=Phrase.PICTURE, detail=first_line(exc))
+    detail = Phrase.UNKNOWN_PICTURE if isinstance(exc, UnidentifiedImageError) else first_line(exc)
+    return DamagedDocument(format=Phrase.PICTURE, detail=detail)
