@@ -117,7 +117,7 @@ def _sample(operation: Any, argument: Any, groups: dict[int, str], choice: int) 
         case sre.ATOMIC_GROUP:
             return sample(argument, groups, choice)
         case sre.MAX_REPEAT | sre.MIN_REPEAT | sre.POSSESSIVE_REPEAT:
-            return sample(argument[2], groups, choice) * max(argument[0], min(1, argument[1]))
+            return sample(argument[2], groups, choice) * max(int(argument[0]), min(1, int(argument[1])))
         case sre.GROUPREF:
             return groups.get(argument, "")
     return ""  # anchors and assertions

@@ -81,11 +81,13 @@ def _pages(file: Image.Image, limits: ParseSettings) -> int:
     if file.format != "TIFF":
         return 1
     try:
+        count = 1
         with suppress(EOFError):
-            file.seek(limits.max_pages)
-            return limits.max_pages + 1
+            while count <= limits.max_pages:
+                file.seek(count)
+                count += 1
         file.seek(0)
-        return int(getattr(file, "n_frames", 1))
+        return count
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
 

@@ -36,7 +36,7 @@ class Read:
 
     @workflow.run
     async def run(self, input: ParseInput, user: str) -> Parsed:
-        return await workflow.execute_activity(
+        parsed: Parsed = await workflow.execute_activity(
             "parse",
             input,
             result_type=Parsed,
@@ -44,6 +44,7 @@ class Read:
             heartbeat_timeout=timedelta(seconds=10),
             priority=Priority(priority_key=2, fairness_key=fairness_key("kb", user)),
         )
+        return parsed
 
 
 async def never_asked(input: ChunkInput) -> Chunked:
