@@ -20,6 +20,7 @@
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
+    ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
     ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
@@ -368,6 +369,20 @@ class QuestionTimedOut(HoldfastError):
     code = "question-timed-out"
     en = "The question could not be answered in time. Ask again in a moment; if that does not help, tell the operator."
     zh = "未能在限定时间内回答该问题。请稍后再试；如仍无效，请联系管理员。"
+
+
+class StepLost(HoldfastError):
+    code = "step-lost"
+    en = "It stopped without an answer {attempts} times in a row and was given up. Try again, or ask the operator."
+    zh = "连续 {attempts} 次中断且没有结果，已放弃。请重试，或联系管理员。"
+
+
+class AwaitsTurn(HoldfastError):
+    """Not a failure: tried again by itself."""
+
+    code = "awaits-turn"
+    en = "Other long documents are being worked on; this one goes on when they leave room."
+    zh = "正在处理其他较大的文档；有空位后将继续处理此文档。"
 
 
 class SettingsError(HoldfastError):

@@ -106,12 +106,12 @@ class Phrase(Bilingual):
     NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")
     # --- documents ---
     PICTURE = ("a picture", "图片")
+    UNKNOWN_PICTURE = ("what follows its first bytes is no picture", "起始字节之后不是图片内容")
     ZIP_BASED = ("docx or another zip archive", "docx 或其他 zip 压缩包")
     NESTED_GROUPS = ("its groups are nested too deeply", "分组嵌套过深")
     NESTED_PARTS = ("its parts are nested too deeply", "各部分嵌套过深")
     NESTED_LEVELS = ("it is nested more than {limit} levels deep", "嵌套超过 {limit} 层")
     NESTED_MAILS = ("more than {limit} mails in one another", "邮件嵌套超过 {limit} 层")
-    UNKNOWN_PICTURE = ("it does not begin as a picture does", "开头不是图片")
     NO_FIRST_CHAPTER = ("it does not say where it begins", "没有说明从何处开始")
     NO_CHAPTERS = ("it has no chapters", "没有章节")
     NO_PAGES = ("it has no pages", "没有页面")
@@ -130,6 +130,7 @@ class Phrase(Bilingual):
     EXPANDS_FAR = ("it unpacks to far more than its own size", "解压后远大于其自身大小")
     PROCESS_LOST = ("its process disappeared", "其进程消失")
     PROCESS_ENDED = ("it ended with status {status}", "其进程以状态 {status} 结束")
+    LOST_REPEATEDLY = ("it stopped {attempts} times in a row without an answer", "连续 {attempts} 次中断且没有结果")
     PROCESS_KILLED = ("the system killed it, probably for memory", "被系统终止，可能因内存不足")
     # --- services ---
     MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")

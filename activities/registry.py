@@ -24,6 +24,7 @@ from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
 from activities.retrieval.retriever import Retriever
+from activities.runtime.lanes import Lane
 from activities.settings import Settings
 from activities.stores.connections import Stores
 
@@ -31,15 +32,21 @@ from activities.stores.connections import Stores
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
-        chunking = ChunkActivities(stores.blobs, stores.triton)
-        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, stores.catalog.documents.begin_run)
-        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse)
+        lane = Lane(settings.worker.cpu_slots)
+        chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
+        begin = stores.catalog.documents.begin_run
+        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
+        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
         return [parsing.parse, chunking.chunk, unpacking.unpack]
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows)
-    indexing = IndexActivities(stores.blobs, stores.milvus, stores.catalog, publishing.publish)
+    indexing = IndexActivities(
+        stores.blobs, stores.milvus, stores.catalog, publishing.publish, Lane(settings.worker.store_slots)
+    )
     if queue == Queue.GPU:
-        return [EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index).embed]
+        lane = Lane(settings.worker.gpu_slots)
+        embedding = EmbedActivities(stores.blobs, stores.triton, stores.catalog, settings.embed, indexing.index, lane)
+        return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
         return [

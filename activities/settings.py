@@ -177,8 +177,12 @@ class WorkerSettings(Section, frozen=True):
 
 
 class ParseSettings(Section, frozen=True):
+    base_seconds: Positive = 60
+    """Time for reading a small document, in seconds; the same again for splitting it into chunks."""
+    seconds_per_mb: Positive = 20
+    """Time added for each MiB of the document, in seconds; each page of a PDF or a picture adds 20 by itself."""
     max_seconds: Positive = 7200
-    """Time limit for parsing one document, in seconds; a scanned page takes a few seconds of one core."""
+    """Longest time for one document, whatever its size, in seconds."""
     max_memory_mb: Positive = 4096
     """Memory limit for parsing one document, in MiB."""
     max_pages: Positive = 20_000
@@ -189,6 +193,10 @@ class ParseSettings(Section, frozen=True):
     """Maximum ratio of unpacked size to upload size (a guard against zip bombs)."""
     ocr: Literal["auto", "off"] = "auto"
     """Text recognition: `auto` reads pictures, and PDF pages without a text layer."""
+
+    def seconds(self, bytes: int) -> float:
+        """Time for one step on a document of this size."""
+        return min(self.max_seconds, self.base_seconds + self.seconds_per_mb * bytes / (1 << 20))
 
 
 class ReconcileSettings(Section, frozen=True):

@@ -132,6 +132,7 @@ ENVIRONMENT = {
     "activities/settings.py": "loads the settings",
     "api/cli/ports.py": "runs before what loads the settings is installed",
     "activities/readers/ocr/engine.py": "tells a library to send nothing home, before it is imported",
+    "activities/sandbox/runner.py": "hands on the few variables that child processes get",
     "activities/readers/partition.py": "tells a library to send nothing home, before it is imported",
     "api/cli/texts/messages.py": "the language of the terminal is not a setting of ours",
     "api/stack/parts.py": "hands it on to the processes that it starts",

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.ids import ingest_id
     from activities.contracts.ingest import DocumentToIngest
     from activities.contracts.queues import Priority as Urgency
-    from activities.contracts.queues import Queue
+    from activities.contracts.queues import Queue, fairness_key
     from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
     from activities.contracts.stages import BATCH_STAGES, BatchState
     from activities.errors import Reason
@@ -70,7 +70,9 @@ class IngestBatch:
     def __init__(self, job: BatchJob) -> None:
         self._job = job
         self._progress = Progress(BATCH_STAGES)
-        self._priority = Priority(priority_key=Urgency.BATCH, fairness_key=job.knowledge_base_id)
+        self._priority = Priority(
+            priority_key=Urgency.BATCH, fairness_key=fairness_key(job.knowledge_base_id, job.actor)
+        )
         self._in_flight = {ingest_id(version.document_id, version.version): version for version in job.in_flight}
         self._children: set[str] = set()  # ids in flight that are child runs of this run: their end is reported to it
         self._parallelism = job.parallelism

@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
         VersionRun,
     )
     from activities.contracts.queues import Priority as Urgency
-    from activities.contracts.queues import Queue
+    from activities.contracts.queues import Queue, fairness_key
     from activities.contracts.stages import INGEST_STAGES
     from activities.errors import Reason, WrongState
     from activities.runtime.failures import reason_of
@@ -75,7 +75,9 @@ class IngestDocument:
     def __init__(self, job: IngestJob) -> None:
         self._job = job
         self._progress = Progress(INGEST_STAGES, hide_stages=job.hide_stages)
-        self._priority = Priority(priority_key=job.priority, fairness_key=job.knowledge_base_id)
+        self._priority = Priority(
+            priority_key=job.priority, fairness_key=fairness_key(job.knowledge_base_id, job.actor)
+        )
         self._parsed: Parsed | None = None
         self._chunked: Chunked | None = None
         self._embedded: Embedded | None = None

@@ -37,7 +37,7 @@ SAME_WORD = 0.75
 #: Parts of the sources that are compared by their vectors: those with the most words in common.
 COMPARED = 6
 
-MARKER = re.compile(r"\s*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
+MARKER = re.compile(r"(?<!\s)\s*+\[\d{1,2}(?:\s*+,\s*+\d{1,2})*+\]")
 
 #: Words about the answer itself, which a source need not have.
 _ABOUT_ANSWERS = topic_words(

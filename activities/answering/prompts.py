@@ -57,7 +57,7 @@ NEXT_QUESTION = "\nQuestion:"
 _MARKERS = ("<|", "|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<s>", "</s>")
 
 #: Text by which a source could end itself and begin another, or pose as the question.
-_BORDER = re.compile(r"</?\s*(?:sources?|conversation)\b[^>]*>|^\s*(?:Last )?question\s*:", re.I | re.M)
+_BORDER = re.compile(r"</?\s*+(?:sources?|conversation)\b[^>]{0,200}>|^[^\S\n]*+(?:Last )?question\s*+:", re.I | re.M)
 
 #: A number in brackets reads like the number of a source.
 _NUMBER = re.compile(r"\[(\d+)\]")

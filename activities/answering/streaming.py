@@ -10,7 +10,7 @@ from activities.contracts.events import DeltaEvent, QuestionEvent, ResetEvent
 from activities.text.sentences import sentences
 
 #: The beginning of a number in brackets, whose end has not come yet.
-_OPEN_MARKER = re.compile(r"\s*\[[\d,\s]*$")
+_OPEN_MARKER = re.compile(r"(?<!\s)\s*+\[[\d,\s]*+$")
 
 _END = re.compile(r"[.。!！?？…:：][\"'”’」』）)\]》】]*\s*$")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 
 class Queue:
     """Task queues: one for each kind of scarce resource."""
@@ -12,6 +14,11 @@ class Queue:
     STORE = "store"
     ANSWER = "answer"
     ALL = (WORKFLOWS, CPU, GPU, STORE, ANSWER)
+
+
+def fairness_key(knowledge_base_id: str, actor: str) -> str:
+    """The share of a queue that work belongs to: one for each user of each knowledge base. At most 64 bytes."""
+    return f"{knowledge_base_id[:40]}:{blake2b(actor.encode(), digest_size=8).hexdigest()}"
 
 
 class Priority:

@@ -1,173 +1,99 @@
-"""The chunk activity: ``ParsedDocument`` → passages of at most ``max_tokens``, cut at structural boundaries.
-
-Adjacent segments are merged, weakest boundary first, while the result fits. Boundaries of equal strength are ordered
-by a hash of the text after them: this order depends on local text only, so that an edit changes only the chunks around
-it (packing from the start would change all chunks that follow).
-"""
+"""The chunk activity: a parsed document → chunks, made in a child process within limits of time and memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 from temporalio import activity
-from tokenizers import Tokenizer
 
-from activities.contracts.documents import Chunk, Chunking, ParsedDocument
+from activities.contracts.documents import Chunking
 from activities.contracts.ingest import Chunked, ChunkInput
-from activities.errors import NoText
-from activities.ingest.splitting import Boundary, Segment, segments
+from activities.ingest.chunking import (
+    ChunkCounts,
+    TokenizerInfo,
+    chunk_file,
+    chunking_fingerprint,
+    describe_tokenizer,
+    load_tokenizer,
+)
 from activities.runtime.heartbeat import heartbeating
-from activities.stores.blob_keys import chunks_key, digest
+from activities.runtime.lanes import Lane
+from activities.sandbox import runner, scratch
+from activities.sandbox.protocol import Limits
+from activities.sandbox.runner import run_isolated
+from activities.settings import ParseSettings
+from activities.stores.blob_keys import chunks_key
 from activities.stores.blobs import Blobs
 from activities.stores.triton import ModelCard, Triton
-from activities.text.sentences import sentences
 
-CHUNKER_VERSION = "1"
-"""To be raised when a change makes the same document give other chunks."""
+_SHARED_BYTES = 1 << 20
+"""Longer documents get a process of their own, whose end returns their memory."""
 
-CountTokens = Callable[[list[str]], list[int]]
-
-_COUNT_BATCH = 512
-_MIN_TOKENS = 16
+_DESCRIBE = Limits(seconds=120, memory_mb=1024)
 
 
-def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: CountTokens) -> list[Chunk]:
-    """The document's chunks in reading order; ``count_tokens`` counts the tokens of a batch of texts.
+class _Tokens(msgspec.Struct):
+    """What is counted of a chunk; its text is left out when this type is decoded."""
 
-    Each chunk has at most ``chunking.max_tokens`` tokens, including the overlap. Linear in the document's size.
-    """
-    overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
-    room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
-    groups = list(_merged(segments(parsed.elements, room, count_tokens), room))
-    texts = [
-        "".join(segment.separator * bool(at) + segment.text for at, segment in enumerate(group)).strip("\n")
-        for group in groups
-    ]
-    chunks: list[Chunk] = []
-    for at, (group, text) in enumerate(zip(groups, texts, strict=True)):
-        front, extra = "", 0
-        if overlap and at and group[0].boundary < Boundary.SECTION and groups[at - 1][-1].section == group[0].section:
-            front, extra = _tail(texts[at - 1], overlap, count_tokens)
-        section = _section([segment.section for segment in group])
-        tokens = sum(segment.tokens for segment in group) + extra
-        page = next((segment.page for segment in group if not segment.is_heading), group[0].page)
-        chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))
-    return chunks
-
-
-def _merged(segments: list[Segment], room: int) -> Iterator[list[Segment]]:
-    """Merges adjacent segments, weakest boundary first, while they fit in ``room`` tokens."""
-    count = len(segments)
-    sizes = [segment.tokens for segment in segments]
-    first, last = list(range(count)), list(range(count))  # of the group that ends, or begins, at this index
-    cut = [True] * count
-    order = sorted(
-        (at for at in range(1, count) if segments[at].boundary < Boundary.FIXED),
-        key=lambda at: (segments[at].boundary, segments[at].key),
-    )
-    for at in order:
-        begin, end = first[at - 1], last[at]
-        if sizes[begin] + sizes[at] <= room:
-            sizes[begin] += sizes[at]
-            cut[at] = False
-            last[begin], first[end] = end, begin
-    starts = [at for at in range(count) if cut[at]]
-    for start, end in zip(starts, [*starts[1:], count], strict=False):
-        yield segments[start:end]
-
-
-def _section(paths: list[tuple[str, ...]]) -> str:
-    """The heading path of a chunk: the common prefix of ``paths``, or the deepest path if all lie on it."""
-    common = paths[0]
-    for path in paths[1:]:
-        if path[: len(common)] == common:
-            common = path if len(paths) == 1 or _contains_all(paths, path) else common
-        else:
-            common = tuple(a for a, b in zip(common, path, strict=False) if a == b)
-    return " › ".join(common or paths[0])
-
-
-def _contains_all(paths: list[tuple[str, ...]], path: tuple[str, ...]) -> bool:
-    """Whether every one of ``paths`` is a prefix of ``path``."""
-    return all(path[: len(other)] == other for other in paths)
-
-
-def _tail(text: str, overlap: int, count_tokens: CountTokens) -> tuple[str, int]:
-    """The last sentences of ``text`` that fit in ``overlap`` tokens, and their number of tokens."""
-    parts = sentences(text)[-overlap:]
-    taken, total = 0, 0
-    for tokens in reversed(count_tokens(parts)):
-        if total + tokens > overlap:
-            break
-        taken, total = taken + 1, total + tokens
-    front = "".join(parts[len(parts) - taken :]).rstrip()
-    return (f"{front}\n", total) if front else ("", 0)
+    tokens: int
 
 
 class ChunkActivities:
     """The ``chunk`` activity."""
 
-    def __init__(self, blobs: Blobs, triton: Triton) -> None:
-        self._blobs = blobs
-        self._triton = triton
+    def __init__(self, blobs: Blobs, triton: Triton, settings: ParseSettings, lane: Lane) -> None:
+        self._blobs, self._triton, self._settings = blobs, triton, settings
+        self._lane = lane
+        self._preparing = asyncio.Lock()
+        self._tokenizer: tuple[str, TokenizerInfo] | None = None  # of the model with this fingerprint
 
     @activity.defn(name="chunk")
     @heartbeating
     async def chunk(self, input: ChunkInput) -> Chunked:
         """Chunks a parsed document; existing chunks of the same fingerprint are reused. Raises NoText."""
-        card, tokenizer = await self._triton.card(), await self._triton.tokenizer()
-        chunking = await asyncio.to_thread(fitted, input.chunking, card, tokenizer)
+        card = await self._triton.card()
+        tokenizer = await self._prepared(card)
+        chunking = tokenizer.fitted(input.chunking, card.max_tokens)
         key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer))
+        counts = None if input.force else await self._existing(key)
+        if counts is None:
+            counts = await self._lane.run(key, lambda: self._chunk(card.fingerprint, input.parsed_key, key, chunking))
+        return Chunked(chunks_key=key, chunks=counts.chunks, tokens=counts.tokens)
+
+    async def _existing(self, key: str) -> ChunkCounts | None:
         try:
-            chunks = [] if input.force else await self._blobs.load(key, list[Chunk])
+            chunks = await self._blobs.load(key, list[_Tokens])
         except KeyError:
-            chunks = []
-        if not chunks:
-            parsed = await self._blobs.load(input.parsed_key, ParsedDocument)
-            # In a thread: batch encoding releases the GIL, and the tokenizer is too large to send to a child process.
-            chunks = await asyncio.to_thread(chunk_document, parsed, chunking, counter(tokenizer))
-            if not chunks:
-                raise NoText()
-            await self._blobs.save(key, chunks)
-        return Chunked(chunks_key=key, chunks=len(chunks), tokens=sum(chunk.tokens for chunk in chunks))
+            return None
+        return ChunkCounts(len(chunks), sum(chunk.tokens for chunk in chunks)) if chunks else None
 
-
-def counter(tokenizer: Tokenizer) -> CountTokens:
-    """A function that counts the tokens of texts, in batches and without special tokens."""
-
-    def count(texts: list[str]) -> list[int]:
-        counts: list[int] = []
-        for start in range(0, len(texts), _COUNT_BATCH):
-            batch = texts[start : start + _COUNT_BATCH]
-            counts += map(len, tokenizer.encode_batch_fast(batch, add_special_tokens=False))
+    async def _chunk(self, model: str, parsed_key: str, key: str, chunking: Chunking) -> ChunkCounts:
+        with scratch.folder("chunk") as folder:
+            parsed, chunks = Path(folder) / "parsed", Path(folder) / "chunks"
+            await self._blobs.download(parsed_key, parsed)
+            size = parsed.stat().st_size
+            counts = await run_isolated(
+                chunk_file,
+                model,
+                parsed,
+                chunks,
+                chunking,
+                limits=Limits(seconds=self._settings.seconds(size), memory_mb=self._settings.max_memory_mb),
+                harmless=size <= _SHARED_BYTES,
+            )
+            with chunks.open("rb") as file:
+                await self._blobs.put(key, file)
         return counts
 
-    return count
-
-
-def fitted(chunking: Chunking, card: ModelCard, tokenizer: Tokenizer) -> Chunking:
-    """``chunking`` with ``max_tokens`` limited to the model's window, less its prompt and special tokens."""
-    prompt = len(tokenizer.encode(card.prompts.get("passage", ""), add_special_tokens=True).ids)
-    room = max(_MIN_TOKENS, card.max_tokens - prompt)
-    return msgspec.structs.replace(chunking, max_tokens=min(chunking.max_tokens, room))
-
-
-def chunking_fingerprint(chunking: Chunking, tokenizer: Tokenizer) -> str:
-    """Digest of all that determines the chunks: the chunker's version, the tokenizer and the limits."""
-    return digest(
-        CHUNKER_VERSION, _tokenizer_fingerprint(tokenizer), str(chunking.max_tokens), str(chunking.overlap_tokens)
-    )
-
-
-_fingerprints: dict[int, tuple[Tokenizer, str]] = {}
-
-
-def _tokenizer_fingerprint(tokenizer: Tokenizer) -> str:
-    """Digest of the whole tokenizer; cached, because serializing one takes a large fraction of a second."""
-    cached = _fingerprints.get(id(tokenizer))
-    if cached is None or cached[0] is not tokenizer:
-        _fingerprints.clear()
-        cached = _fingerprints[id(tokenizer)] = (tokenizer, digest(tokenizer.to_str()))
-    return cached[1]
+    async def _prepared(self, card: ModelCard) -> TokenizerInfo:
+        """The model's tokenizer, loaded by the process that child processes are forked from."""
+        async with self._preparing:
+            if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
+                content = await self._triton.tokenizer_file()
+                await asyncio.to_thread(runner.load, load_tokenizer, card.fingerprint, content)
+                prompt = card.prompts.get("passage", "")
+                described = await run_isolated(describe_tokenizer, card.fingerprint, prompt, limits=_DESCRIBE)
+                self._tokenizer = (card.fingerprint, described)
+            return self._tokenizer[1]

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from temporalio import activity
 from activities.contracts.documents import Chunk
 from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput
 from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.lanes import Lane
 from activities.settings import EmbedSettings
 from activities.stores.blob_keys import digest, vectors_key, vectors_prefix
 from activities.stores.blobs import Blobs
@@ -31,6 +33,9 @@ log = structlog.get_logger()
 #: Texts whose vectors are saved together; a killed worker loses at most this many for each group in flight.
 GROUP = 64
 
+#: Texts above which embedding is long work (see ``activities.runtime.lanes``): a few seconds on a CPU.
+LONG = 4 * GROUP
+
 
 class EmbedActivities:
     """Runs on the ``gpu`` queue."""
@@ -42,8 +47,10 @@ class EmbedActivities:
         catalog: Catalog,
         settings: EmbedSettings,
         index: Callable[[IndexInput], Awaitable[Indexed]],
+        lane: Lane,
     ) -> None:
         """``index`` is the next activity, called directly for inputs with ``EmbedInput.index``."""
+        self._lane = lane
         self._blobs, self._triton, self._catalog, self._settings = blobs, triton, catalog, settings
         self._index = index
 
@@ -76,7 +83,8 @@ class EmbedActivities:
         known |= await self._load(stored - groups.keys())
         done = stored & groups.keys()
         missing = [hash for part in groups if part not in done for hash in groups[part] if hash not in known]
-        made = await self._made(prefix, texts, missing, len(chunks), input.slice_seconds)
+        with self._lane.place(key) if len(missing) > LONG else nullcontext():
+            made = await self._made(prefix, texts, missing, len(chunks), input.slice_seconds)
         if remaining := len(missing) - len(made):
             return _embedded(key, card, len(chunks), embedded=len(made), remaining=remaining)
         known |= made | await self._load(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 
 from temporalio import activity
 
@@ -11,6 +12,7 @@ from activities.contracts.ingest import Indexed, IndexInput, Published, PublishI
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.phrases import Phrase
 from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.lanes import Lane
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row, row_id
@@ -18,6 +20,9 @@ from activities.stores.vectors import Vectors, VectorSet
 
 #: Rows in one request to Milvus.
 BATCH = 500
+
+#: Rows above which writing them is long work (see ``activities.runtime.lanes``).
+LONG = 5000
 
 
 def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row]:
@@ -52,9 +57,10 @@ class IndexActivities:
         milvus: Milvus,
         catalog: Catalog,
         publish: Callable[[PublishInput], Awaitable[Published]],
+        lane: Lane,
     ) -> None:
         """``publish`` is the next activity, called directly for inputs with ``IndexInput.publish``."""
-        self._blobs, self._milvus, self._catalog, self._publish = blobs, milvus, catalog, publish
+        self._blobs, self._milvus, self._catalog, self._publish, self._lane = blobs, milvus, catalog, publish, lane
 
     @activity.defn(name="index")
     @heartbeating
@@ -74,7 +80,8 @@ class IndexActivities:
         await self._milvus.create(collection, input.dimension)
         rows = rows_of(input.document_id, input.version, await self._blobs.load(input.chunks_key, list[Chunk]))
         vectors = (await self._blobs.load(input.vectors_key, VectorSet)).matrix()
-        await write_rows(self._milvus, collection, rows, vectors)
+        with self._lane.place(input.vectors_key) if len(rows) > LONG else nullcontext():
+            await write_rows(self._milvus, collection, rows, vectors)
         count = await self._milvus.count(collection, input.document_id, input.version)
         if count != len(rows):
             # Rows of an attempt with other chunks: delete the version's rows, the retry writes them again.

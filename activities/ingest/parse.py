@@ -16,8 +16,10 @@ from temporalio import activity
 from activities.contracts.documents import Element, ParsedDocument
 from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput, VersionRun
 from activities.errors import FileLost, NoText
-from activities.readers.formats import detect, hint
+from activities.readers.formats import detect, has_pages, hint
 from activities.runtime.heartbeat import heartbeating, report
+from activities.runtime.lanes import Lane
+from activities.sandbox import scratch
 from activities.sandbox.protocol import Limits, Progress
 from activities.sandbox.runner import run_isolated
 from activities.settings import ParseSettings
@@ -50,6 +52,9 @@ PARSER_FINGERPRINT = digest(
 """Digest of the parser's version and its libraries' versions; when it changes, documents are parsed again."""
 
 
+PAGE_SECONDS = 20.0
+"""Time that each page of a PDF or a picture adds: it may be a scan, of which a busy core reads one in a few seconds."""
+
 HARMLESS_BYTES = 1 << 16
 """Longer files always get a process of their own, which costs little compared with parsing them."""
 
@@ -81,7 +86,7 @@ def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress)
     Raises a DocumentError: EmptyDocument, UnsupportedFormat, EncryptedDocument, DamagedDocument, NoText or
     DocumentTooLarge.
     """
-    kind = detect(path, name)
+    kind = detect(path, name, limits)
     elements, pages = import_module(kind.reader).read(path, name, limits, progress)
     if not any(character.isalnum() for element in elements for character in element.text):
         raise NoText()
@@ -93,6 +98,29 @@ def _without_nul(element: Element) -> Element:
     return msgspec.structs.replace(element, text=element.text.replace("\0", "")) if "\0" in element.text else element
 
 
+class Outline(msgspec.Struct, frozen=True):
+    """What is known of a parsed document beside its elements."""
+
+    elements: int
+    characters: int
+    media_type: str
+    pages: int | None
+
+    @classmethod
+    def of(cls, document: ParsedDocument) -> Outline:
+        """The outline of a document."""
+        characters = sum(len(element.text) for element in document.elements)
+        return cls(len(document.elements), characters, document.media_type, document.pages)
+
+
+def parse_to_file(path: Path, name: str, limits: ParseSettings, target: Path, progress: Progress) -> Outline:
+    """``parse_file`` with its result in the file ``target``, so that a worker never holds a whole document."""
+    tempfile.tempdir = str(path.parent)  # readers' files go with the document's folder if this process is killed
+    document = parse_file(path, name, limits, progress)
+    target.write_bytes(msgspec.msgpack.encode(document))
+    return Outline.of(document)
+
+
 class ParseActivities:
     """The ``parse`` activity."""
 
@@ -102,6 +130,7 @@ class ParseActivities:
         settings: ParseSettings,
         chunk: Callable[[ChunkInput], Awaitable[Chunked]],
         begin: Callable[[VersionRun], Awaitable[None]],
+        lane: Lane,
     ) -> None:
         """``chunk`` is the next activity, called directly for inputs with ``ParseInput.chunking``.
 
@@ -111,6 +140,7 @@ class ParseActivities:
         self._blobs = blobs
         self._settings = settings
         self._chunk = chunk
+        self._lane = lane
 
     @activity.defn(name="parse")
     @heartbeating
@@ -120,38 +150,45 @@ class ParseActivities:
             await self._begin(input.begins)
         key = parsed_key(input.sha256, parser_fingerprint(input.document_name, self._settings.ocr))
         try:
-            document = None if input.force else await self._blobs.load(key, ParsedDocument)
+            outline = None if input.force else Outline.of(await self._blobs.load(key, ParsedDocument))
         except KeyError:
-            document = None
-        if document is None:
-            document = await self._parse(input)
-            await self._blobs.save(key, document)
+            outline = None
+        if outline is None:
+            outline = await self._lane.run(key, lambda: self._parse(input, key))
         chunked = None
         if input.chunking is not None:
             chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=input.chunking, force=input.force))
         return Parsed(
             parsed_key=key,
-            elements=len(document.elements),
-            characters=sum(len(element.text) for element in document.elements),
-            media_type=document.media_type,
-            pages=document.pages,
+            elements=outline.elements,
+            characters=outline.characters,
+            media_type=outline.media_type,
+            pages=outline.pages,
             chunked=chunked,
         )
 
-    async def _parse(self, input: ParseInput) -> ParsedDocument:
-        limits = Limits(seconds=self._settings.max_seconds, memory_mb=self._settings.max_memory_mb)
-        with tempfile.TemporaryDirectory(prefix="holdfast-parse-") as folder:
-            path = Path(folder) / "original"
+    async def _parse(self, input: ParseInput, key: str) -> Outline:
+        with scratch.folder("parse") as folder:
+            path, target = Path(folder) / "original", Path(folder) / "parsed"
             try:
                 await self._blobs.download(original_key(input.sha256), path)
             except KeyError as exc:
                 raise FileLost(name=input.document_name) from exc  # or deleted before its run started
-            return await run_isolated(
-                parse_file,
+            outline = await run_isolated(
+                parse_to_file,
                 path,
                 input.document_name,
                 self._settings,
-                limits=limits,
+                target,
+                limits=Limits(
+                    seconds=self._settings.seconds(input.bytes),
+                    memory_mb=self._settings.max_memory_mb,
+                    step_seconds=PAGE_SECONDS if has_pages(path) else 0.0,
+                    max_seconds=self._settings.max_seconds,
+                ),
                 on_progress=report,
                 harmless=input.bytes <= HARMLESS_BYTES and is_harmless(await asyncio.to_thread(path.read_bytes)),
             )
+            with target.open("rb") as file:
+                await self._blobs.put(key, file)
+            return outline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from activities.ingest import parse
+from activities.ingest import chunking, members, parse
 from activities.readers.formats import FORMATS
 from activities.readers.partition import QUIET, partition_html, partition_text
 
@@ -15,4 +15,4 @@ for _format in FORMATS:
 partition_text(text="One paragraph. And a sentence.\n- an item", **QUIET)
 partition_html(text="<h1>Title</h1><p>One paragraph.</p>", **QUIET)
 
-__all__ = ["parse"]
+__all__ = ["chunking", "members", "parse"]

@@ -15,6 +15,8 @@ CountTokens = Callable[[list[str]], list[int]]
 
 _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neighbours
 _MAX_HEADING = 120  # characters of a heading that go into the path
+_LONGEST_COUNTED = 8_000  # characters of a text that is tokenized whole, if it may fit
+_CHARACTERS_PER_TOKEN = 16  # far above the average of any ordinary text
 
 
 class Boundary(IntEnum):
@@ -42,6 +44,7 @@ class Segment(msgspec.Struct):
 
 def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
     """All segments of a document in reading order, none above ``room`` tokens."""
+    count_tokens = _bounded(count_tokens, room)
     non_empty = [element for element in elements if element.text.strip()]
     tokens = count_tokens([element.text for element in non_empty])
     path: list[tuple[int, str]] = []
@@ -58,6 +61,20 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
             )
             result.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
     return _soften(result)
+
+
+def _bounded(count_tokens: CountTokens, room: int) -> CountTokens:
+    """``count_tokens``, but a text that cannot fit is not tokenized: it counts as one token a character.
+
+    A tokenizer takes memory and time out of proportion for a single text of megabytes.
+    """
+    longest = max(_LONGEST_COUNTED, _CHARACTERS_PER_TOKEN * room)
+
+    def count(texts: list[str]) -> list[int]:
+        counts = iter(count_tokens([text for text in texts if len(text) <= longest]))
+        return [next(counts) if len(text) <= longest else len(text) for text in texts]
+
+    return count
 
 
 def _fitting(element: Element, count: int, room: int, count_tokens: CountTokens) -> Iterable[tuple[str, int, str]]:
@@ -78,20 +95,14 @@ def _fitting(element: Element, count: int, room: int, count_tokens: CountTokens)
 def _split(parts: list[str], fits: int, count_tokens: CountTokens, level: int = 0) -> list[tuple[str, int]]:
     """The parts with their token counts; parts that do not fit are split into clauses, then into halves."""
     finer = (clauses, halves)[min(level, 1)]
+    deeper = level + 1 if finer is clauses else level
     sized: list[tuple[str, int]] = []
-    large: list[str] = []
-    positions: list[int] = []
     for text, size in zip(parts, count_tokens(parts), strict=True):
-        if size > fits and len(text) > 1:
-            positions.append(len(sized))
-            large.append(text)
-        sized.append((text, min(size, fits)))
-    for position, text in reversed(list(zip(positions, large, strict=True))):
+        if size <= fits or len(text) < 2:
+            sized.append((text, min(size, fits)))
+            continue
         subparts = finer(text)
-        deeper = level + 1 if finer is clauses else level
-        sized[position : position + 1] = _split(
-            subparts if len(subparts) > 1 else halves(text), fits, count_tokens, deeper
-        )
+        sized += _split(subparts if len(subparts) > 1 else halves(text), fits, count_tokens, deeper)
     return sized
 
 

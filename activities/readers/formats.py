@@ -19,7 +19,9 @@ import olefile  # type: ignore[import-untyped]
 from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat
 from activities.phrases import Phrase
 from activities.readers import sniff
+from activities.readers.archive import check_directory
 from activities.readers.encoding import decode
+from activities.settings import ParseSettings
 
 _HEAD_BYTES = 256 * 1024
 _SNIFF_CHARACTERS = 4096
@@ -160,7 +162,9 @@ _IMAGE_HEADS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\0\0\0.ftyp(?:.{4})*?(?:heic|heix|heim|heis)", re.S), "heic"),
 )
 
-_HTML_ROOT = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.I | re.S)
+_HTML_ROOT = re.compile(
+    r"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s+html|html[\s>])", re.I | re.S
+)
 _HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.I)
 
 
@@ -178,7 +182,14 @@ def hint(name: str) -> str:
     return "" if extension != ".log" and (named is not None or not extension) else "plain"
 
 
-def detect(path: Path, name: str) -> Format:
+def has_pages(path: Path) -> bool:
+    """Whether the file seems to be a PDF or a picture, whose pages may take seconds each."""
+    with path.open("rb") as file:
+        head = file.read(_PDF_HEADER_WITHIN)
+    return b"%PDF-" in head or any(magic.match(head[:_IMAGE_HEADER_WITHIN]) for magic, _ in _IMAGE_HEADS)
+
+
+def detect(path: Path, name: str, limits: ParseSettings) -> Format:
     """The format of the file at ``path``, uploaded under ``name``.
 
     Raises EmptyDocument, UnsupportedFormat (with the detected kind), EncryptedDocument for a protected
@@ -188,23 +199,24 @@ def detect(path: Path, name: str) -> Format:
         head = file.read(_HEAD_BYTES)
     if not head.strip(b" \t\r\n\f\v\x00\xef\xbb\xbf\xff\xfe") and path.stat().st_size <= _HEAD_BYTES:
         raise EmptyDocument()
-    return _by_content(path, head) or _by_text(path, head, name)
+    return _by_content(path, head, limits) or _by_text(path, head, name)
 
 
-def _by_content(path: Path, head: bytes) -> Format | None:
+def _by_content(path: Path, head: bytes, limits: ParseSettings) -> Format | None:
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
         return PDF
     image = next((name for magic, name in _IMAGE_HEADS if magic.match(head[:_IMAGE_HEADER_WITHIN])), None)
     if image is not None:
         return next(item for item in IMAGES if item.name == image)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
-        return _by_zip_member(path)
+        return _by_zip_member(path, limits)
     if head.startswith(olefile.MAGIC):
         return _by_ole_stream(path)
     return RTF if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf") else None
 
 
-def _by_zip_member(path: Path) -> Format:
+def _by_zip_member(path: Path, limits: ParseSettings) -> Format:
+    check_directory(path, limits.max_archive_files)
     try:
         with zipfile.ZipFile(path) as archive:
             members = set(archive.namelist())

@@ -18,6 +18,7 @@ from activities.text.scripts import CJK
 
 _KEEP = "\u2060"  # an invisible character that lengthens a text: unstructured drops paragraphs of one character
 _CJK_BREAK = re.compile(rf"([{CJK}])[ \t]*\r?\n[ \t]*(?=[{CJK}])")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")  # browsers ignore larger ones
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Tags whose content unstructured omits although a browser shows it, and their replacements.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
@@ -90,10 +91,10 @@ def _tidy_text(text: str | None) -> str | None:
 def _number(ordered: Any) -> None:
     """Puts the numbers that a browser shows in front of the items of an ordered list."""
     start = ordered.get("start", "1")
-    number = int(start) if start.lstrip("-").isdigit() else 1
+    number = int(start) if _NUMBER.fullmatch(start) else 1
     for item in ordered.iterchildren("li"):
         value = item.get("value", "")
-        number = int(value) if value.isdigit() else number
+        number = int(value) if _NUMBER.fullmatch(value) else number
         holder = item
         while len(holder) and holder[0].tag in ("p", "div") and not (holder.text or "").strip():
             holder = holder[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
         raise UnsupportedFormat(found="image", supported=others)
     with _open(path) as file:
-        count = _pages(file)
+        count = _pages(file, limits)
         page_limit(count, limits)
         _check_size(file, limits)
         pages: list[list[Line]] = []
@@ -72,12 +73,21 @@ def _check_size(file: Image.Image, limits: ParseSettings) -> None:
         raise DocumentTooLarge(detail=Phrase.TOO_MANY_PIXELS, width=file.width, height=file.height, limit=allowed)
 
 
-def _pages(file: Image.Image) -> int:
-    """The number of pages of a TIFF; 1 for other formats, whose frames are animations and thumbnails."""
+def _pages(file: Image.Image, limits: ParseSettings) -> int:
+    """The number of pages of a TIFF; 1 for other formats, whose frames are animations and thumbnails.
+
+    Counts to one page above the limit: Pillow's time to count grows with the square of the number.
+    """
     if file.format != "TIFF":
         return 1
     try:
-        return int(getattr(file, "n_frames", 1))
+        count = 1
+        with suppress(EOFError):
+            while count <= limits.max_pages:
+                file.seek(count)
+                count += 1
+        file.seek(0)
+        return count
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
 
@@ -123,5 +133,5 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _damaged(exc: Exception) -> DamagedDocument:
-    unknown = isinstance(exc, UnidentifiedImageError)  # whose message has nothing but the path of a temporary file
-    return DamagedDocument(format=Phrase.PICTURE, detail=Phrase.UNKNOWN_PICTURE if unknown else first_line(exc))
+    detail = Phrase.UNKNOWN_PICTURE if isinstance(exc, UnidentifiedImageError) else first_line(exc)
+    return DamagedDocument(format=Phrase.PICTURE, detail=detail)

@@ -31,11 +31,11 @@ _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
 _NO_HEADING = re.compile(r"@|https?:|www\.|…|\.{3}")
 _NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
 _ONLY_NUMBER = re.compile(
-    r"[\W_]*(?:page|seite|第)?\s*#\s*(?:页|頁)?(?:\s*(?:of|/|von|共)\s*#\s*(?:页|頁)?)?[\W_]*", re.I
+    r"(?:[^\w#]|_)*+(?:page|seite|第)?+\s*+#\s*+(?:页|頁)?+(?:\s*+(?:of|/|von|共)\s*+#\s*+(?:页|頁)?+)?+[\W_]*+", re.I
 )
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
 _LETTERS = re.compile(r"[^\W\d_]")
-_DIVISION = re.compile(rf"(\w*){DIVIDED}\s*(\w*)")
+_DIVISION = re.compile(rf"((?<!\w)\w*+|){DIVIDED}\s*+(\w*+)")
 
 
 class Line(msgspec.Struct):

@@ -22,7 +22,7 @@ from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
 _FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\r?\n((?:[\w-]+[ \t]*:.*\r?\n|[ \t]+.*\r?\n|#.*\r?\n)+)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+    r"\A---[ \t]*\r?\n((?:[\w-]++[ \t]*+:[^\n]*+\n|[ \t#][^\n]*+\n)++)(?:---|\.\.\.)[ \t]*+(?:\r?\n|\Z)"
 )
 _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pypandoc
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed, ParserTimedOut
+from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed
 from activities.phrases import Phrase
 from activities.readers.html import elements_of
 from activities.settings import ParseSettings
@@ -33,9 +33,15 @@ _TEMPLATE = (
 )
 
 _MARKS = (
-    (re.compile(r'<a [^>]*class="footnote-ref"[^>]*><sup>(\d+)</sup></a>'), r" [\1]"),
-    (re.compile(r'<a [^>]*class="footnote-back"[^>]*>.*?</a>'), ""),
-    (re.compile(r'(?:&nbsp;|\s)*<span class="tag"[^>]*><span class="smallcaps">[^<]*</span></span>'), ""),
+    (re.compile(r'<a (?>[^<>]*?class="footnote-ref")[^<>]*+><sup>(\d+)</sup></a>'), r" [\1]"),
+    (re.compile(r'<a (?>[^<>]*?class="footnote-back")[^<>]*+>[^<]*+</a>'), ""),
+    # A run of spaces is tried once, from its beginning.
+    (
+        re.compile(
+            r'(?<!\s)(?<!&nbsp;)(?:&nbsp;|\s)*+<span class="tag"[^<>]*+><span class="smallcaps">[^<]*+</span></span>'
+        ),
+        "",
+    ),
 )
 """Rewrites of pandoc's additions for browsers: footnote links in both directions, and Org's tags in headings."""
 
@@ -64,13 +70,10 @@ def _html(content: bytes, kind: str, limits: ParseSettings) -> str:
             ],
             input=content,
             capture_output=True,
-            timeout=limits.max_seconds,
             check=False,
             pass_fds=(template,),
             preexec_fn=lambda: _die_with(parent),  # safe: the parser process has one thread
         )
-    except subprocess.TimeoutExpired as exc:
-        raise ParserTimedOut(seconds=limits.max_seconds) from exc
     finally:
         os.close(template)
     if result.returncode == _HEAP_EXHAUSTED:

@@ -29,7 +29,7 @@ from activities.settings import ParseSettings
 
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(rb"bold|black|heavy|semibold|demi|[-_,]bd|hei|heiti", re.I)
-_LEADERS = re.compile(r"\s*(?:\.\s?){5,}\s*")  # the dots of a table of contents
+_LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
 _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code))
     for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))

@@ -12,7 +12,8 @@ from typing import Any
 from activities.readers.encoding import decode
 
 _XML = re.compile(
-    r"\s*(?:<\?xml\s|(?:<!--.*?-->\s*|<!DOCTYPE\s[^>\[]*(?:\[.*?\]\s*)?>\s*)*<[A-Za-z_][\w.:-]*[\s/>])", re.S
+    r"\s*+(?:<\?xml\s|(?:(?><!--.*?-->)\s*+|<!DOCTYPE\s[^>\[]*+(?:(?>\[.*?\]\s*+>)|>)\s*+)*+<[A-Za-z_][\w.:-]*+[\s/>])",
+    re.S,
 )
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]")
 _MAIL_FIELDS = frozenset(

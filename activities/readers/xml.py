@@ -18,7 +18,7 @@ from activities.readers.tables import records
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
-_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"(?<!\s)\s*+<\?xml[^<>]*\?>")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)[\"']")
 _ENTITY = re.compile(r"<!ENTITY\s+(?:%\s*)?[^\s>]+\s+(?:SYSTEM|PUBLIC)\b")
 _HEADS = frozenset(("title", "head", "heading", "caption", "h1", "h2", "h3", "标题"))
@@ -66,6 +66,8 @@ def _root(text: str) -> Any:
     try:
         return etree.fromstring(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as exc:
+        if "depth" in str(exc):  # the parser's own limit
+            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=records.MAX_DEPTH) from exc
         raise DamagedDocument(format="xml", detail=first_line(exc)) from exc
 
 

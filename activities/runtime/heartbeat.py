@@ -11,6 +11,8 @@ from typing import ParamSpec, TypeVar
 import msgspec
 from temporalio import activity
 
+from activities.runtime.attempts import lost
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -70,4 +72,12 @@ def heartbeating(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
 async def _send_heartbeats(holder: list[Progress]) -> None:
     while True:
         await asyncio.sleep(INTERVAL)  # first: short activities need no heartbeat, and each costs the server a write
-        activity.heartbeat(*holder)
+        beat(*holder)
+
+
+def beat(progress: Progress | None = None) -> None:
+    """Sends one heartbeat, with the number of lost attempts if there were any."""
+    if (attempts := lost()).count:
+        activity.heartbeat(progress or Progress(0), attempts)
+    else:
+        activity.heartbeat(*([progress] if progress else []))

@@ -13,6 +13,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.errors import HoldfastError
 from activities.runtime import heartbeat
+from activities.runtime.attempts import count_lost, lost
 from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
 
@@ -77,6 +78,10 @@ class _Inbound(ActivityInboundInterceptor):
         self._listener.begun()
         heartbeat.listener.set(self._listener.progressed)
         try:
+            if (error := await count_lost()) is not None:
+                raise error
+            if lost().count:
+                heartbeat.beat()  # at once: this attempt may end its worker
             result = await super().execute_activity(input)
         except (CancelledError, asyncio.CancelledError):
             self._listener.stopped()
@@ -86,11 +91,11 @@ class _Inbound(ActivityInboundInterceptor):
         except Exception as raised:  # noqa: BLE001 - the outermost handler of every activity
             exc = cause_of(raised)
             self._listener.failed(exc)
-            error = to_application_error(exc, self._edge.count(exc))
+            failure = to_application_error(exc, self._edge.count(exc))
             expected = isinstance(exc, HoldfastError)
             await log.awarning(
-                "step failed", reason=str(exc)[:300], retried=not error.non_retryable, exc_info=not expected
+                "step failed", reason=str(exc)[:300], retried=not failure.non_retryable, exc_info=not expected
             )
-            raise error from exc
+            raise failure from exc
         self._listener.done()
         return result

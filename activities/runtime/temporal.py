@@ -126,14 +126,14 @@ def _names_namespace(exc: RPCError) -> bool:
     return any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in exc.grpc_status.details)
 
 
-async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
-    """The latest run of a workflow; None if there is none, or it is past its retention.
+async def describe(client: Client, workflow_id: str, run_id: str | None = None) -> WorkflowExecutionDescription | None:
+    """A run of a workflow, by default the latest; None if there is none, or it is past its retention.
 
     Raises TemporalUnavailable and TemporalRefused, like every function here.
     """
     try:
         async with translated():
-            return await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+            return await client.get_workflow_handle(workflow_id, run_id=run_id).describe(rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return None
 

@@ -9,15 +9,30 @@ import msgspec
 
 from activities.errors import Reason
 
+FORK, LOAD = b"F", b"L"  # messages to the fork server: fork a child; call a function (pickled) before further forks
 FRAME = struct.Struct("<cQ")  # kind (Q request, P progress, R result, E error), bytes of the payload that follows
 STATUS = struct.Struct("<iQ")  # wait status and peak resident set in KiB of a child that ended; sent on its lease
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Limits of one call: wall-clock (and CPU) seconds, and MiB of memory beyond what the child starts with."""
+    """Limits of one call: wall-clock seconds, and MiB of memory beyond what the child starts with.
+
+    Each unit of reported progress adds ``step_seconds``, up to ``max_seconds`` in all.
+    """
 
     seconds: float
     memory_mb: int
+    step_seconds: float = 0.0
+    max_seconds: float = 0.0
+
+    def after(self, done: int) -> float:
+        """Seconds that the call may take once ``done`` units are done."""
+        return max(self.seconds, min(self.seconds + done * self.step_seconds, self.max_seconds))
+
+    @property
+    def most(self) -> float:
+        """The longest that the call may ever take."""
+        return max(self.seconds, self.max_seconds) if self.step_seconds else self.seconds
 
 
 class Progress(Protocol):

@@ -12,6 +12,8 @@ document in about ten milliseconds. (``multiprocessing``'s own fork server impor
 in each child, which takes a second.) No child outlives its purpose: it is killed when its lease is closed, when the
 worker dies (the control socket closes), and when the server dies (``PR_SET_PDEATHSIG``).
 
+What many calls need and takes long to load (``load``) is loaded by the fork server; children share its memory.
+
 A fork costs several times as much as reading a page of plain text. Calls that the caller declares ``harmless``
 therefore reuse a child that has served only harmless calls; every other call gets a child of its own.
 
@@ -23,20 +25,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
 from activities.errors import DocumentTooLarge, HoldfastError, ParserCrashed, ParserTimedOut
 from activities.phrases import Phrase
-from activities.sandbox.protocol import FRAME, STATUS, Failure, Limits, Progress
+from activities.sandbox.protocol import FORK, FRAME, LOAD, STATUS, Failure, Limits, Progress
 
 R = TypeVar("R")
 
@@ -47,6 +53,11 @@ _FORK_SERVER = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from activities.sandbox.server import serve; serve(sys.argv[2:])"
 )
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
+"""Variables that child processes get; none of the others, which hold addresses and secrets."""
+
+_ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false"}  # threads would not survive the fork
+
 _SERVER_ATTEMPTS = 2  # a fork server's death is blamed on the document only when it happens twice
 _MAX_CALLS_PER_CHILD = 50
 _NEAR_LIMIT = 0.8  # of the memory limit: a child killed above this share counts as out of memory
@@ -98,12 +109,19 @@ async def _run_in(child: _Child, server: _ForkServer, call: _Call) -> Any:
     reusable = False
     try:
         async with asyncio.timeout(call.limits.seconds) as timer:
-            result = await child.run(call)
+            begun = asyncio.get_running_loop().time()
+
+            def progressed(done: int, total: int) -> None:
+                timer.reschedule(begun + call.limits.after(done))
+                if call.on_progress is not None:
+                    call.on_progress(done, total)
+
+            result = await child.run(call, progressed)
         reusable = call.harmless
         return result
     except TimeoutError as exc:
         if timer.expired():
-            raise ParserTimedOut(seconds=f"{call.limits.seconds:g}") from exc
+            raise ParserTimedOut(seconds=f"{asyncio.get_running_loop().time() - begun:.0f}") from exc
         raise
     finally:
         if reusable:
@@ -131,7 +149,7 @@ class _Child:
         for end in (channel, lease):
             end.setblocking(False)
 
-    async def run(self, call: _Call) -> Any:
+    async def run(self, call: _Call, on_progress: Progress) -> Any:
         """The decoded result of a call. Raises the reader's error, or the cause of the child's death."""
         self.calls += 1
         loop = asyncio.get_running_loop()
@@ -140,8 +158,8 @@ class _Child:
             while True:
                 kind, length = FRAME.unpack(await _receive(self._channel, FRAME.size))
                 payload = await _receive(self._channel, length)
-                if kind == b"P" and call.on_progress is not None:
-                    call.on_progress(*msgspec.msgpack.decode(payload, type=tuple[int, int]))
+                if kind == b"P":
+                    on_progress(*msgspec.msgpack.decode(payload, type=tuple[int, int]))
                 elif kind == b"E":
                     raise _error(msgspec.msgpack.decode(payload, type=Failure), call.limits)
                 elif kind == b"R":
@@ -207,12 +225,13 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._idle: list[_Child] = []
-        self._control, server_control = socket.socketpair()
+        self._control, server_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with server_control:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and code
                 [sys.executable, "-c", _FORK_SERVER, json.dumps(sys.path), *PRELOAD],
                 stdin=server_control.fileno(),
                 stdout=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _ONE_THREAD,
                 process_group=0,  # Ctrl-C must reach only the worker, which lets documents finish
             )
 
@@ -227,12 +246,19 @@ class _ForkServer:
         lease, child_lease = socket.socketpair()
         with child_channel, child_lease:
             try:
-                socket.send_fds(self._control, [b"F"], [child_channel.fileno(), child_lease.fileno()])
+                socket.send_fds(self._control, [FORK], [child_channel.fileno(), child_lease.fileno()])
             except OSError as exc:
                 channel.close()
                 lease.close()
                 raise _ServerLost() from exc
         return _Child(channel, lease)
+
+    def load(self, call: bytes) -> None:
+        """Makes the server execute a pickled call before it forks again; ends the children that lack its effect."""
+        while (child := self.take_idle()) is not None:
+            child.end()
+        with suppress(OSError):  # a dead server is replaced by one that gets all calls
+            self._control.send(LOAD + call)
 
     def release(self, child: _Child) -> None:
         """Keeps a child for the next harmless call; ends it after its last one, so that leaks do not add up."""
@@ -255,6 +281,7 @@ class _ForkServer:
 
 _lock = threading.Lock()
 _current: list[_ForkServer] = []  # the fork server of this process, if it runs
+_loaded: dict[str, tuple[bytes, IO[bytes]]] = {}  # calls that a fork server executes first, and their open files
 
 
 def _running_server() -> _ForkServer:
@@ -264,7 +291,30 @@ def _running_server() -> _ForkServer:
             for dead in _current:
                 dead.close()
             _current[:] = [_ForkServer()]
+            for call, _ in _loaded.values():
+                _current[0].load(call)
         return _current[0]
+
+
+def load(function: Callable[[str, Path], None], key: str, data: bytes) -> None:
+    """Calls ``function(key, <file with data>)`` in the fork server; children forked from now on share its effect.
+
+    Replaces an earlier call of the same function. A fork server that takes the place of a dead one gets the call too.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - without a name: a killed worker leaves nothing behind
+    file.write(data)
+    file.flush()
+    call = pickle.dumps((function, (key, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))))
+    server = _running_server()
+    with _lock:
+        _forget(function.__qualname__)
+        _loaded[function.__qualname__] = call, file
+        server.load(call)
+
+
+def _forget(name: str) -> None:
+    if name in _loaded:
+        _loaded.pop(name)[1].close()
 
 
 def warm() -> None:
@@ -280,3 +330,6 @@ def close(server: _ForkServer | None = None) -> None:
     with _lock:
         if _current and server in (None, _current[0]):
             _current.pop().close()
+        if server is None:
+            for name in list(_loaded):
+                _forget(name)

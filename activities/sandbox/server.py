@@ -20,10 +20,11 @@ from typing import Any, BinaryIO, NoReturn
 import msgspec
 
 from activities.errors import HoldfastError, ParserCrashed, Reason
-from activities.sandbox.protocol import FRAME, STATUS, Failure, Limits
+from activities.sandbox.protocol import FORK, FRAME, STATUS, Failure, Limits
 
 _CONTROL_FD = 0
 _PR_SET_PDEATHSIG = 1
+_MESSAGE_BYTES = 1 << 16
 _PROGRESS_SECONDS = 0.1
 _PAGE = resource.getpagesize()
 
@@ -32,10 +33,15 @@ def serve(preload: list[str]) -> None:
     """Imports ``preload``, then forks a child for each request on standard input until that closes."""
     for module in preload:
         import_module(module)
-    gc.collect()
-    gc.freeze()  # keeps the collector's marks from copying the pages that children share
+    _freeze()
     with socket.socket(fileno=os.dup(_CONTROL_FD)) as control:
         _Server(control).run()
+
+
+def _freeze() -> None:
+    """Keeps the collector's marks from copying the pages that children share."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Server:
@@ -69,11 +75,17 @@ class _Server:
 
     def _accept(self) -> bool:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, 1, 2)
+            data, fds, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 2)
         except ConnectionError:
             return False
         if not data:
             return False
+        if data != FORK:
+            function, args = pickle.loads(data[1:])  # noqa: S301 — from our own worker
+            with suppress(OSError):  # its file was replaced, and the call that follows loads the new one
+                function(*args)
+            _freeze()
+            return True
         channel, lease = socket.socket(fileno=fds[0]), socket.socket(fileno=fds[1])
         server = os.getpid()
         pid = os.fork()
@@ -185,7 +197,7 @@ def _restrict(limits: Limits, *, last: bool) -> None:
     allowed = allowed if previous == resource.RLIM_INFINITY else min(allowed, previous)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    budget = limits.seconds * (os.cpu_count() or 1)  # text recognition uses several cores at once
+    budget = limits.most * (os.cpu_count() or 1)  # text recognition uses several cores at once
     seconds = int(used.ru_utime + used.ru_stime + budget) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5 if last else hard))

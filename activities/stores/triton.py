@@ -135,12 +135,16 @@ class Triton:
         card = await self.card()
         async with self._fetching:
             if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
-                raw = await self._describe(TOKENIZER)
+                raw = await self.tokenizer_file()
                 tokenizer = await asyncio.to_thread(Tokenizer.from_buffer, raw)
                 tokenizer.no_truncation()
                 tokenizer.no_padding()
                 self._tokenizer = (card.fingerprint, tokenizer)
             return self._tokenizer[1]
+
+    async def tokenizer_file(self) -> bytes:
+        """The embedding model's tokenizer as the content of its ``tokenizer.json``."""
+        return await self._describe(TOKENIZER)
 
     async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         """Vectors of the texts, shape (texts, dimension), float32, normalized to length 1.

@@ -36,7 +36,7 @@ _ASKS_QUANTITY = re.compile(
 _TIME = re.compile(
     r"\b(?:1\d{3}|20\d\d)s?\b|\b(?:January|February|March|April|May|June|July|August|September|October|November"
     r"|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|BC|AD)\b|\bcentur(?:y|ies)\b|\bdecades?\b"
-    r"|\d+\s*[年月日号点时]|[一二三四五六七八九十]+[年月日]|世纪|年代|公元|周[一二三四五六日末]|星期",
+    r"|(?<!\d)\d++\s*+[年月日号点时]|(?<![一二三四五六七八九十])[一二三四五六七八九十]++[年月日]|世纪|年代|公元|周[一二三四五六日末]|星期",
 )
 _ASKS_TIME = re.compile(
     r"\bwhen\b|\b(?:what|which) (?:year|date|day|month|century|decade|period|time)\b"

@@ -17,7 +17,7 @@ _CLOSERS = "\"'”’」』）)\\]》】"
 _END = re.compile(
     rf"[。！？!?…]+[{_CLOSERS}]*\s*|[；;]\s*(?=[{IDEOGRAPHIC}])|\.[{_CLOSERS}]*\s+(?=[\"'“‘(\[（「『]*[^\Wa-z_])|\n+"
 )
-_CLAUSE = re.compile(rf"[，,、；;：:][{_CLOSERS}]*\s*|[—–]+\s*|\s+-\s+")
+_CLAUSE = re.compile(rf"[，,、；;：:][{_CLOSERS}]*\s*|[—–]+\s*|(?<!\s)\s++-\s+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"“])(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Gen|Col|Capt|Lt|Rev|Gov|Sen|Mt|No|Nos|Fig|Figs|Eq|Sec|Art|vs?|al"
     r"|etc|e\.g|i\.e|cf|approx|Inc|Ltd|Co"

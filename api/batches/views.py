@@ -36,7 +36,10 @@ def batch_info(batch: Batch, tally: Tally, knowledge_base: str, language: Langua
         reason=reason.render(language) if reason else None,
         parallelism=batch.parallelism,
         closed=batch.closed,
-        skipped=batch.skipped,
+        skipped=[
+            f"{member.name} ({member.reason.render(language)})" if member.reason else member.name
+            for member in batch.skipped
+        ],
         actor=batch.actor,
         created_at=batch.created_at,
         updated_at=batch.updated_at,

@@ -32,7 +32,7 @@ class Pages(click.ParamType[dict[str, int]]):
         """The range as ``{"from": …, "to": …}``."""
         if isinstance(value, dict):
             return value
-        found = re.fullmatch(r"(\d*)(-?)(\d*)", value)
+        found = re.fullmatch(r"(\d*+)(-?+)(\d*+)", value)
         if not found or not (found[1] or found[3]):
             self.fail(say("no-pages", value=value), param, ctx)
         last = found[3] if found[2] else found[1]

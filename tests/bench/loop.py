@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from activities.contracts.documents import Chunk, Chunking
-from activities.ingest.chunk import chunk_document, counter, fitted
+from activities.ingest.chunking import chunk_document, counter, info_of
 from activities.ingest.embed import embed_chunks
 from activities.ingest.index import BATCH, rows_of
 from activities.ingest.parse import parse_file
@@ -57,7 +57,8 @@ class Loop:
             path.write_bytes(document.content)
             parsed = parse_file(path, document.name, self._bench.settings.parse, lambda done, total: None)
         with timed(spent, "chunk"):
-            chunks = chunk_document(parsed, fitted(Chunking(), card, tokenizer), counter(tokenizer))
+            info = info_of(tokenizer, card.prompts.get("passage", ""))
+            chunks = chunk_document(parsed, info.fitted(Chunking(), card.max_tokens), counter(tokenizer))
         with timed(spent, "embed"):
             vectors = await self._embed(chunks)
         with timed(spent, "index"):

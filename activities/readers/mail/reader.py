@@ -115,7 +115,7 @@ def _file(content: bytes, name: str, limits: ParseSettings, budget: _Budget, dep
     with tempfile.TemporaryDirectory(prefix="holdfast-attachment-") as folder:
         path = Path(folder) / "attachment"
         path.write_bytes(content)
-        kind = detect(path, name)
+        kind = detect(path, name, limits)
         if kind in (EML, MSG):
             return _nested_mail(_open(path), limits, budget, depth)
         elements: list[Element] = import_module(kind.reader).read(path, name, limits, _ignore_progress)[0]

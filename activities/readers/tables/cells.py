@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 _GENERAL_DIGITS = 11  # digits that a spreadsheet shows of a number without a format
-_LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|([$€£¥₹元%‰ ])|\[[^\]]*\]|[_*].')
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]-]*+)[^\[\]]*+\]|([$€£¥₹元%‰ ])|\[[^\[\]]*+\]|[_*].')
 _DIGITS = re.compile(r"[#0?][#0?,.]*")
 _OVER = 1e15  # above it a double has no digits after the point
 
@@ -49,7 +49,7 @@ def shown(value: Any, number_format: str | None) -> str:
 
 
 def _moment(value: datetime, number_format: str) -> str:
-    bare = re.sub(r'"[^"]*"|\[[^\]]*\]', "", number_format).lower()
+    bare = re.sub(r'"[^"]*"|\[[^\[\]]*+\]', "", number_format).lower()
     if bare and "y" in bare and "d" not in bare and "h" not in bare:
         return f"{value:%Y-%m}" if "m" in bare else f"{value:%Y}"
     if value.time() == time():  # many programs store a date as midnight of that day
@@ -83,7 +83,7 @@ def _shape(number_format: str, negative: bool) -> _Shape | None:
     if digits is None or re.search(r"[eE/@]|General", plain):
         return None
     whole, _, fraction = digits[0].partition(".")
-    start = re.search(r"[#0?]", re.sub(r'"[^"]*"|\[[^\]]*\]', lambda quoted: " " * len(quoted[0]), section))
+    start = re.search(r"[#0?]", re.sub(r'"[^"]*"|\[[^\[\]]*+\]', lambda quoted: " " * len(quoted[0]), section))
     cut = start.start() if start else 0
     before, after = _literals(section[:cut]), _literals(section[cut:])
     decimals = sum(fraction.count(mark) for mark in "0#?")

@@ -22,7 +22,7 @@ _LONG = 300  # characters above which a text is a paragraph, not a field
 _MAX_NAME = 100
 _DEEPEST = 9
 _NAMING = ("title", "name", "subject", "heading", "label", "question", "key", "id", "标题", "名称")
-_BINARY = re.compile(r"(?:data:[\w/.+-]*(?:;[\w=-]+)*;base64,)?[A-Za-z0-9+/_\s-]{1000,}=*\s*")
+_BINARY = re.compile(r"(?:data:[\w/.+-]*(?:;[\w=-]+)*;base64,)?[A-Za-z0-9+/_\s-]{1000,}+=*+\s*+")
 
 
 class _TooLarge(Exception):

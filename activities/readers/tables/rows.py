@@ -20,7 +20,7 @@ _MAX_NAME = 80  # characters of a column's name
 _MAX_CAPTION = 100
 _HEADER_ROWS = 3  # rows examined to find the header: a row of groups, the names, and a row of values
 _VALUE = re.compile(
-    r"[-+(<>~≈]?\s*[$€£¥₹]?\s*[-+]?\d[\d.,'’\s]*(?:[eE][-+]?\d+)?\s*\)?\s*[%‰°$€£¥₹元]?"  # numbers, money, percentages
+    r"[-+(<>~≈]?+\s*+[$€£¥₹]?+\s*+[-+]?+\d[\d.,'’\s]*+(?:e[-+]?+\d++)?+\s*+\)?+\s*+[%‰°$€£¥₹元]?"  # numbers, money
     r"|\d{1,4}[-./年]\d{1,2}(?:[-./月]\d{1,4}日?)?(?:[T\s]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(?::\d\d)?.*"  # dates and times
     r"|true|false",
     re.I,

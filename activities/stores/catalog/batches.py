@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -16,7 +16,7 @@ from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions
 from activities.stores.catalog.mapping import HAS_ENDED
-from activities.stores.catalog.records import Batch, NewBatch, Tally
+from activities.stores.catalog.records import Batch, LeftOut, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 
 #: Time window over which a batch's speed is measured.
@@ -188,14 +188,15 @@ class Batches:
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(same).values(**values))
 
-    async def record_unpacked(self, id: str, files: int) -> None:
-        """Records how many files of the batch's archive, in its order, have been accepted."""
+    async def record_unpacked(self, id: str, files: int, left_out: Sequence[LeftOut]) -> None:
+        """Records how many files of the batch's archive, in its order, have been taken, and what is left out."""
+        values = {"unpacked_files": files, "skipped": _left_out(left_out)}
         async with self._engine.write() as session:
-            await session.execute(update(BatchRow).where(BatchRow.id == id).values(unpacked_files=files))
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(**values))
 
-    async def end_unpacking(self, id: str, skipped: list[str]) -> None:
-        """Records that the archive is unpacked, and the names of its skipped members, at most MAX_SKIPPED."""
-        values = {"unpacked": True, "skipped": skipped[:MAX_SKIPPED]}
+    async def end_unpacking(self, id: str, left_out: Sequence[LeftOut]) -> None:
+        """Records that the archive is unpacked, and which of its members are left out."""
+        values = {"unpacked": True, "skipped": _left_out(left_out)}
         async with self._engine.write() as session:
             await session.execute(update(BatchRow).where(BatchRow.id == id).values(**values))
 
@@ -287,7 +288,10 @@ def _record(row: BatchRow) -> Batch:
         parallelism=row.parallelism,
         archive_sha256=row.archive_sha256,
         tags=row.tags,
-        skipped=list(row.skipped or []),
+        skipped=[
+            LeftOut(name=entry) if isinstance(entry, str) else msgspec.convert(entry, LeftOut)
+            for entry in row.skipped or []
+        ],
         unpacked_files=row.unpacked_files,
         unpacked=row.unpacked,
         reason=msgspec.convert(row.reason, Reason) if row.reason else None,
@@ -296,3 +300,9 @@ def _record(row: BatchRow) -> Batch:
         updated_at=row.updated_at,
         finished_at=row.finished_at,
     )
+
+
+def _left_out(members: Sequence[LeftOut]) -> list[object]:
+    """The stored form of archive members that are left out: at most MAX_SKIPPED, those with a reason first."""
+    first = sorted(members, key=lambda member: member.reason is None)[:MAX_SKIPPED]
+    return [msgspec.to_builtins(member) if member.reason else member.name for member in first]

@@ -163,6 +163,13 @@ class RunProgress(Record, frozen=True):
     eta_seconds: float | None = None
 
 
+class LeftOut(Record, frozen=True):
+    """A member of an archive that is no document: not meant to be one, or unusable for a ``reason``."""
+
+    name: str
+    reason: Reason | None = None
+
+
 class Batch(Record, frozen=True):
     id: str
     knowledge_base_id: str
@@ -174,7 +181,7 @@ class Batch(Record, frozen=True):
     unpacked_files: int
     unpacked: bool
     tags: list[str] | None
-    skipped: list[str]
+    skipped: list[LeftOut]
     reason: Reason | None
     actor: str
     created_at: datetime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from activities.contracts.documents import Chunk, Chunking, Element, ParsedDocument
 from activities.contracts.ingest import ChunkInput
 from activities.errors import NoText
-from activities.ingest.chunk import ChunkActivities, chunk_document, counter
+from activities.ingest.chunk import ChunkActivities
+from activities.ingest.chunking import chunk_document, counter
+from activities.runtime.lanes import Lane
+from activities.sandbox import runner
+from activities.settings import ParseSettings
 from activities.stores.blobs import Blobs
 from activities.stores.triton import ModelCard, Triton
 from activities.text.sentences import clauses, sentences
@@ -237,6 +242,13 @@ def test_sentences_are_lossless() -> None:
     assert sentences("See Fig. 3 and No. 7. Then stop.") == ["See Fig. 3 and No. 7. ", "Then stop."]
 
 
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[None]:
+    """Closes the fork server that the activity starts after the module."""
+    yield
+    runner.close()
+
+
 class FakeTriton:
     """A model card and a tokenizer, without a server."""
 
@@ -255,15 +267,16 @@ class FakeTriton:
     async def card(self) -> ModelCard:
         return self._card
 
-    async def tokenizer(self) -> Tokenizer:
-        return self._tokenizer
+    async def tokenizer_file(self) -> bytes:
+        return self._tokenizer.to_str().encode()
 
 
 def activity_on(folder: Path, max_tokens: int = 512) -> tuple[Blobs, ChunkActivities]:
     blobs = Blobs(folder.as_uri())
-    return blobs, ChunkActivities(blobs, cast(Triton, FakeTriton(max_tokens)))
+    return blobs, ChunkActivities(blobs, cast(Triton, FakeTriton(max_tokens)), ParseSettings(), Lane(4))
 
 
+@pytest.mark.usefixtures("fork_server")
 def test_the_activity_stores_chunks_once(tmp_path: Path) -> None:
     """The same document and settings lead to the same blob; other settings lead to another."""
 
@@ -283,6 +296,7 @@ def test_the_activity_stores_chunks_once(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("fork_server")
 def test_chunks_fit_the_models_window(tmp_path: Path) -> None:
     """Whatever size is requested, a chunk with its prompt is no longer than the model's window."""
 
@@ -291,12 +305,13 @@ def test_chunks_fit_the_models_window(tmp_path: Path) -> None:
         await blobs.save("parsed/a/p", text(" ".join(["word"] * 1000)))
         job = ChunkInput(parsed_key="parsed/a/p", chunking=Chunking(max_tokens=400))
         done = await ActivityEnvironment().run(activities.chunk, job)
-        prompt = counter(await FakeTriton(64).tokenizer())(["passage: "])[0]
+        prompt = counter(Tokenizer.from_buffer(await FakeTriton(64).tokenizer_file()))(["passage: "])[0]
         assert all(chunk.tokens + prompt <= 64 for chunk in await blobs.load(done.chunks_key, list[Chunk]))
 
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("fork_server")
 def test_a_document_without_text_fails(tmp_path: Path) -> None:
     """No chunk at all is an error that users see, not an empty success."""
 
@@ -307,3 +322,18 @@ def test_a_document_without_text_fails(tmp_path: Path) -> None:
             await ActivityEnvironment().run(activities.chunk, ChunkInput(parsed_key="parsed/a/p", chunking=Chunking()))
 
     asyncio.run(run())
+
+
+def test_megabytes_in_one_line_are_chunked_without_being_tokenized_whole() -> None:
+    """The tokenizer sees only texts of a few thousand characters, and no word is lost."""
+    counted: list[int] = []
+
+    def measuring(texts: list[str]) -> list[int]:
+        counted.extend(map(len, texts))
+        return count(texts)
+
+    line = " ".join(f"word{number}" for number in range(300_000))
+    found = chunk_document(text(line), Chunking(max_tokens=350), measuring)
+    assert squeezed(*(chunk.text for chunk in found)) == squeezed(line)
+    assert max(counted) <= 8_000
+    assert sum(counted) < 8 * len(line)

@@ -16,6 +16,7 @@ from activities.errors import TritonUnavailable
 from activities.ingest.embed import GROUP, EmbedActivities, embed_chunks
 from activities.runtime import heartbeat
 from activities.runtime.heartbeat import Progress
+from activities.runtime.lanes import Lane
 from activities.settings import EmbedSettings, load
 from activities.stores.blob_keys import digest, vectors_prefix
 from activities.stores.blobs import Blobs
@@ -38,7 +39,7 @@ class Step:
 
     def __init__(self, blobs: Blobs, catalog: Catalog, triton: Triton, card: ModelCard, document_id: str) -> None:
         self.blobs, self.catalog, self.triton, self.card, self.document_id = blobs, catalog, triton, card, document_id
-        self.activities = EmbedActivities(blobs, triton, catalog, EmbedSettings(), never_asked)
+        self.activities = EmbedActivities(blobs, triton, catalog, EmbedSettings(), never_asked, Lane(4))
         self.progress: list[Progress] = []
 
     def prefix(self, key: str = KEY) -> str:
@@ -240,7 +241,7 @@ async def test_an_outage_keeps_finished_parts(step: Step, triton_url: str) -> No
     part = f"{step.prefix()}/part-one"
     await step.blobs.save(part, vector_set([digest(texts[0])], step.marks(1)))
     gone = Triton(f"127.0.0.1:{free_port()}")
-    step.activities = EmbedActivities(step.blobs, gone, step.catalog, EmbedSettings(), never_asked)
+    step.activities = EmbedActivities(step.blobs, gone, step.catalog, EmbedSettings(), never_asked, Lane(4))
     with pytest.raises(TritonUnavailable):
         await step.run(texts)
     assert await step.blobs.list("vectors") == [part]

@@ -15,6 +15,7 @@ from activities.contracts.documents import Element, ParsedDocument
 from activities.contracts.ingest import ParseInput
 from activities.errors import DamagedDocument, NoText, UnsupportedFormat
 from activities.ingest.parse import PARSER_FINGERPRINT, ParseActivities, is_harmless, parse_file, parser_fingerprint
+from activities.runtime.lanes import Lane
 from activities.sandbox import runner
 from activities.settings import ParseSettings
 from activities.stores.blob_keys import original_key
@@ -99,7 +100,7 @@ def test_the_activity_parses_once(tmp_path: Path) -> None:
         content = "\n\n".join(CHINESE).encode()
         job = ParseInput(sha256=hashlib.sha256(content).hexdigest(), document_name="制度.txt", bytes=len(content))
         await blobs.put(original_key(job.sha256), content)
-        activities = ParseActivities(blobs, ParseSettings(), never_asked, never_asked)
+        activities = ParseActivities(blobs, ParseSettings(), never_asked, never_asked, Lane(4))
         first = await ActivityEnvironment().run(activities.parse, job)
         assert first.parsed_key == f"parsed/{job.sha256}/{PARSER_FINGERPRINT}"
         assert first.elements == len(CHINESE)
@@ -127,7 +128,7 @@ def test_a_failed_parse_stores_nothing(tmp_path: Path) -> None:
         job = ParseInput(sha256="0" * 64, document_name="a.pdf", bytes=21)
         with pytest.raises(DamagedDocument):
             await ActivityEnvironment().run(
-                ParseActivities(blobs, ParseSettings(), never_asked, never_asked).parse, job
+                ParseActivities(blobs, ParseSettings(), never_asked, never_asked, Lane(4)).parse, job
             )
         assert await blobs.list("parsed") == []
 

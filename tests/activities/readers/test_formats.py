@@ -14,6 +14,7 @@ import pytest
 from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, HoldfastError, UnsupportedFormat
 from activities.readers.encoding import decode
 from activities.readers.formats import FORMATS, detect, hint
+from activities.settings import ParseSettings
 
 PDF_BYTES = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
 PNG_BYTES = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
@@ -53,7 +54,7 @@ def ole(stream: str) -> bytes:
 def found(tmp_path: Path, content: bytes, name: str) -> str:
     path = tmp_path / "original"
     path.write_bytes(content)
-    return detect(path, name).name
+    return detect(path, name, ParseSettings()).name
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from activities.errors import DamagedDocument, DocumentError, DocumentTooLarge, UnsupportedFormat
+from activities.errors import (
+    DamagedDocument,
+    DocumentError,
+    DocumentTooLarge,
+    ParserCrashed,
+    ParserTimedOut,
+    UnsupportedFormat,
+)
 from activities.ingest.parse import parse_file
 from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
@@ -20,6 +28,7 @@ from activities.settings import ParseSettings
 from tests.activities.readers.conftest import parsed
 from tests.conftest import assert_eventually
 from tests.documents import by_pandoc, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
+from tests.hostile import QUICK
 
 WHOLE = {
     "docx": simple_docx("Title", "Text."),
@@ -136,3 +145,21 @@ def test_garbage_mails_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     """Boundaries without an end and garbage parts fail no reader."""
     mail = simple_eml("Subject", "Body text.", ("a.docx", WHOLE["docx"])).replace(b"base64", b"nonsense")
     assert "Body text." in [element.text for element in parsed(tmp_path, mail, "a.eml").elements]
+
+
+@pytest.mark.usefixtures("fork_server")
+@pytest.mark.parametrize("name", QUICK)
+def test_hostile_files_end_within_their_time(tmp_path: Path, name: str) -> None:
+    """Each is read, or refused with a reason that names neither a path of this machine nor advice of a library."""
+    path = tmp_path / "a"
+    path.write_bytes(QUICK[name]())
+    settings = ParseSettings()
+    limits = Limits(seconds=settings.seconds(path.stat().st_size), memory_mb=1024)
+    told = ""
+    try:
+        asyncio.run(run_isolated(parse_file, path, name, settings, limits=limits))
+    except (ParserTimedOut, ParserCrashed):
+        raise
+    except DocumentError as exc:
+        told = str(exc)
+    assert not re.search(r"/tmp|XML_|Errno", told)

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from activities.contracts.documents import Chunking
-from activities.ingest.chunk import chunk_document
+from activities.ingest.chunking import chunk_document
 from activities.readers.tables.cells import shown
 from activities.readers.tables.rows import elements_of
 from tests.activities.readers.conftest import parsed, shape

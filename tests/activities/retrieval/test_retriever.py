@@ -28,6 +28,7 @@ from activities.ingest.index import IndexActivities, rows_of
 from activities.ingest.publish import PublishActivities
 from activities.retrieval.passages import SourceTexts
 from activities.retrieval.retriever import CANDIDATES, PASSAGES, Retriever
+from activities.runtime.lanes import Lane
 from activities.settings import GenerateSettings, load
 from activities.stores.blob_keys import digest
 from activities.stores.blobs import Blobs
@@ -88,7 +89,7 @@ class Library:
         )  # fmt: skip
         purging = DeletionActivities(self.blobs, self.milvus, self.catalog)
         indexed = await IndexActivities(
-            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog, purging.purge_rows).publish
+            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog, purging.purge_rows).publish, Lane(4)
         ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version

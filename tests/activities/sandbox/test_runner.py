@@ -318,3 +318,55 @@ def assert_gone(pid: int) -> None:
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline, f"process {pid} is still there"
             time.sleep(0.02)
+
+
+def environment(progress: Progress) -> dict[str, str]:
+    return dict(os.environ)
+
+
+def test_children_get_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the worker's environment, they have what programs need to run."""
+    monkeypatch.setenv("HOLDFAST_CATALOG_URL", "postgresql://user:secret@host/db")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    runner.close()
+    found = asyncio.run(run_isolated(environment, limits=LIMITS))
+    assert "PATH" in found
+    assert not any(name.startswith(("HOLDFAST_", "AWS_")) for name in found)
+
+
+def work_in_steps(steps: int, progress: Progress) -> int:
+    for step in range(steps):
+        time.sleep(0.4)
+        progress(step + 1, steps)
+    return steps
+
+
+def test_progress_extends_the_time_up_to_a_limit() -> None:
+    """Pages that are read one by one may take their time; a call that stands still, or has too many, may not."""
+    patient = Limits(seconds=1, memory_mb=512, step_seconds=1, max_seconds=30)
+    assert asyncio.run(run_isolated(work_in_steps, 5, limits=patient)) == 5
+    for limits in (Limits(seconds=1, memory_mb=512), msgspec.structs.replace(patient, max_seconds=1.5)):
+        with pytest.raises(ParserTimedOut):
+            asyncio.run(run_isolated(work_in_steps, 8, limits=limits))
+
+
+loaded: dict[str, str] = {}
+
+
+def load_text(key: str, path: Path) -> None:
+    loaded.clear()
+    loaded[key] = path.read_text()
+
+
+def loaded_text(progress: Progress) -> dict[str, str]:
+    return loaded
+
+
+def test_what_is_loaded_is_there_in_all_children() -> None:
+    """In those that are forked later, in place of what was loaded before, and after the fork server died."""
+    for text in ("first", "second"):
+        runner.load(load_text, text, text.encode())
+        for harmless in (True, False):
+            assert asyncio.run(run_isolated(loaded_text, limits=LIMITS, harmless=harmless)) == {text: text}
+    os.kill(runner._running_server()._process.pid, signal.SIGKILL)
+    assert asyncio.run(run_isolated(loaded_text, limits=LIMITS)) == {"second": "second"}
