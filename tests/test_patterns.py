@@ -23,10 +23,10 @@ import workflows
 ROOT = Path(__file__).parents[1]
 PACKAGES = (activities, api, workflows)
 
-CHARACTERS = 6_000
+CHARACTERS = 12_000
 """Length of the hostile texts: linear patterns take a millisecond, quadratic ones a hundred."""
 
-CPU_SECONDS = 0.06
+CPU_SECONDS = 0.1
 
 ATOMS = (" ", "\n", "\r\n", "\t", "a", "A", "1", "-", "_", ".", ",", ":", ";", "<", ">", "<!---->", "[", "]", '"', "'",
          "|", "=", "&nbsp;", "中", "[1]", "1.", "a.", "a b ")  # fmt: skip
