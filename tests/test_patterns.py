@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = (activities, api, workflows)
 
 CHARACTERS = 12_000
-"""Length of the hostile texts: linear patterns take a few milliseconds, quadratic ones seconds."""
+"""Length of the hostile texts: linear patterns take a millisecond, quadratic ones a hundred."""
 
 CPU_SECONDS = 0.1
 

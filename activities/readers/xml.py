@@ -66,9 +66,8 @@ def _root(text: str) -> Any:
     try:
         return etree.fromstring(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as exc:
-        if "depth" in str(exc):  # the parser's own limit
-            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=records.MAX_DEPTH) from exc
-        raise DamagedDocument(format="xml", detail=first_line(exc)) from exc
+        detail = first_line(exc).replace(", use XML_PARSE_HUGE option", "")  # advice for programmers
+        raise DamagedDocument(format="xml", detail=detail) from exc
 
 
 def _check_depth(root: Any) -> None:
