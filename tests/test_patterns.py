@@ -82,8 +82,8 @@ def patterns() -> list[Any]:
     sources = "\n".join(path.read_text() for path in paths)
     for module in modules():
         for name, value in list(vars(module).items()):
-            uses = set(re.findall(rf"\b{name}\.(\w+)\(", sources))
-            anchored = isinstance(value, re.Pattern) and bool(uses) and uses <= {"match", "fullmatch"}
+            uses = set(re.findall(rf"\b{name}\.(\w+)\(", sources)) if isinstance(value, re.Pattern) else set()
+            anchored = bool(uses) and uses <= {"match", "fullmatch"}
             for pattern in compiled(value):
                 place, searches = found.get(pattern, (f"{module.__name__}.{name}", False))
                 found[pattern] = place, searches or not anchored
