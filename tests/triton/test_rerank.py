@@ -137,6 +137,8 @@ def test_a_model_that_cannot_rerank_is_named(torch_python: TritonPython, tmp_pat
 
 
 def test_the_image_loads_it_when_it_is_named() -> None:
-    """The container's entry point adds it to the models of its command, by the same setting."""
-    entry = (ROOT / "deploy/Dockerfile.triton").read_text()
-    assert "${HOLDFAST_RERANK_MODEL:+--load-model=rerank}" in entry
+    """The container starts the server as `holdfast up` does, which serves it by the same setting."""
+    (entry,) = [
+        line for line in (ROOT / "deploy/Dockerfile.triton").read_text().splitlines() if line.startswith("ENTRYPOINT")
+    ]
+    assert json.loads(entry.removeprefix("ENTRYPOINT"))[-1] == "/opt/holdfast/triton_models/serve.py"
