@@ -40,7 +40,7 @@ from workflows.client.jobs import Jobs
 from workflows.contracts import QuestionJob
 
 #: Time within which the run of a recorded question has started.
-START_TIME = timedelta(seconds=30)
+START_TIME = timedelta(seconds=12)
 
 log = structlog.get_logger()
 

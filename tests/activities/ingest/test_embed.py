@@ -264,7 +264,7 @@ async def test_a_long_document_loads_each_part_once(step: Step, tmp_path: Path) 
     texts = rules(GROUP * 6)
     blobs = CountedBlobs(load({"HOLDFAST_DATA": str(tmp_path)}).blobs_url)
     blobs.loaded = []
-    activities = EmbedActivities(blobs, step.triton, step.catalog, EmbedSettings(), never_asked)
+    activities = EmbedActivities(blobs, step.triton, step.catalog, EmbedSettings(), never_asked, Lane(4))
     await blobs.save(KEY, [Chunk(ordinal=n, text=text, tokens=9 + n % 5) for n, text in enumerate(texts)])
     slices = 0
     remaining = 1

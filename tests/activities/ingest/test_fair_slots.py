@@ -72,7 +72,7 @@ async def test_a_short_text_is_read_beside_files_that_fill_all_slots(
         input = ParseInput(sha256=sha256, document_name=name, bytes=len(content))
         return await client.start_workflow(Read.run, args=[input, user], id=f"{queue}-{name}", task_queue=queue)
 
-    parsing = ParseActivities(blobs, ParseSettings(), never_asked, Lane(SLOTS))
+    parsing = ParseActivities(blobs, ParseSettings(), never_asked, never_asked, Lane(SLOTS))
     async with Worker(
         client,
         task_queue=queue,

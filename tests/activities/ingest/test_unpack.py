@@ -16,6 +16,7 @@ from activities.contracts.batches import UnpackInput
 from activities.contracts.documents import Chunking
 from activities.errors import NotFound
 from activities.ingest.unpack import GROUP, UnpackActivities
+from activities.runtime.lanes import Lane
 from activities.settings import load
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -55,7 +56,7 @@ class Archive:
 
     async def unpack(self) -> None:
         """Run the activity."""
-        activities = UnpackActivities(self.blobs, self.catalog, self.settings.parse)
+        activities = UnpackActivities(self.blobs, self.catalog, self.settings.parse, Lane(2))
         input = UnpackInput(
             batch_id=self.batch.id, knowledge_base_id=self.kb.id, sha256=self.sha256, actor=self.batch.actor
         )

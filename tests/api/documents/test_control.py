@@ -23,6 +23,7 @@ from activities.stores.catalog.records import Batch, Document, KnowledgeBase, Up
 from api.background.dispatcher import Dispatcher
 from api.batches.control import BatchControl
 from api.documents.control import DocumentControl
+from tests.conftest import assert_eventually
 from workflows.client.jobs import Jobs
 
 
@@ -165,8 +166,12 @@ async def test_a_run_that_has_not_ended_is_not_joined(
     await dispatcher.once()
     assert [each.run for each in await catalog.intake.undispatched(10)] == [2]
     await jobs.handle(ingest_id(document.id, 1)).terminate()
-    await dispatcher.once()
-    assert await catalog.intake.undispatched(10) == []
+
+    async def is_started() -> bool:
+        await dispatcher.once()
+        return await catalog.intake.undispatched(10) == []
+
+    await assert_eventually(is_started)  # it is tried again after a moment
     assert (await jobs.handle(ingest_id(document.id, 1)).describe()).run_id != first.run_id
 
 

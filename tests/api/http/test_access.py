@@ -261,6 +261,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     for role in ROLES:
         keys[role] = await catalog.api_keys.create(role, role)
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
+        await catalog.questions.interrupt(question.id)  # so that its stream ends
         ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
     async with started(app):
         yield IsolatedApi(app, catalog, keys, ids)

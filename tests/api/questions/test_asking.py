@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase, Question
 from activities.stores.catalog.tables import QuestionRow, now
 from activities.stores.connections import Stores
+from api.questions import asking as asking_module
 from api.questions import streams
 from api.questions.asking import Asking, recorded
 from api.questions.events import messages
@@ -144,6 +145,7 @@ async def test_a_stream_ends_when_its_run_is_gone(
 ) -> None:
     """With an error, or with the reason that was recorded without an event; a deleted question is not found."""
     monkeypatch.setattr(streams, "SILENCE", 0.05)
+    monkeypatch.setattr(asking_module, "START_TIME", timedelta())
     asking = Asking(stores, Jobs(await connect(temporal_server)), settings)
     question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
     await stores.catalog.question_events.append(question.id, [StateEvent(stage="retrieve")])
@@ -163,7 +165,7 @@ async def test_a_stream_ends_when_its_run_is_gone(
         return
     found = [event async for event in following]
     assert found[0] == (0, StateEvent(stage="retrieve"))
-    code = {"nothing": "internal", "a record": EmptyDocument.code}[end]
+    code = {"nothing": "interrupted", "a record": EmptyDocument.code}[end]
     assert [(at, event.reason.code) for at, event in found if isinstance(event, ErrorEvent)] == [(None, code)]
 
 
