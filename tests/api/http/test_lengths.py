@@ -55,8 +55,8 @@ OURS = {
     "action", "batch_id", "batch_page", "chunks_key", "collection", "conversation_id", "document_id",
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
-    "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256", "archive_sha256",
-    "stage", "state", "vectors_key", "waiting_for",
+    "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
+    "archive_sha256", "stage", "state", "vectors_key", "waiting_for",
 }  # fmt: skip
 
 
