@@ -59,7 +59,7 @@ bench: setup ## Measure the performance targets of the design (ARGS="--only uplo
 	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
 	.venv/bin/python -m tests.bench $(ARGS)
 
-chaos: setup ## Kill random processes during a mixed ingest, then verify all invariants (ARGS="--times 3")
+chaos: setup ## Kill and freeze processes while people work, then verify all invariants (ARGS="--pair --freezes 20")
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/python -m tests.chaos $(ARGS)
 
