@@ -9,13 +9,9 @@ from itertools import islice
 import structlog
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities.contracts.batches import BatchToIngest
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
-    DELETE_DOCUMENT,
-    DELETE_KNOWLEDGE_BASE,
     INGEST_BATCH,
     INGEST_DOCUMENT,
     batch_workflow_id,
@@ -26,12 +22,11 @@ from activities.contracts.ids import (
     parse_ingest_id,
     question_id,
 )
-from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
 from activities.errors import TemporalRefused
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
-from activities.runtime import temporal
+from activities.runtime import starts, temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
@@ -86,7 +81,7 @@ class RunRepairActivities:
         after = ""
         while page := await self._stalled.unstarted_batches(after, PAGE, before):
             for batch in page:
-                started = repair and await _started(_start_batch(activity.client(), batch), batch.batch_id)
+                started = repair and await _started(starts.batch(activity.client(), batch), batch.batch_id)
                 if started:
                     await self._catalog.batches.dispatched(batch.batch_id)
                 discrepancies.add("batches_without_run", batch.name, mended=started, failed=repair and not started)
@@ -131,7 +126,7 @@ class RunRepairActivities:
             for done, document in enumerate(page):
                 report(done, len(page))
                 id = ingest_id(document.document_id, document.version)
-                started = repair and await _started(_start_document(activity.client(), document, id), id)
+                started = repair and await _started(starts.ingest(activity.client(), document), id)
                 if started:
                     await self._catalog.intake.dispatched([document])
                 discrepancies.add(
@@ -269,39 +264,13 @@ def _is_old(run: WorkflowExecution, since: datetime) -> bool:
     return run.start_time < since
 
 
-async def _started(start: Awaitable[object], id: str) -> bool:
-    """Whether Temporal took the start; one that it refuses, or whose earlier run has not ended, holds up no other."""
+async def _started(start: Awaitable[bool], id: str) -> bool:
+    """Whether a run was started; one that Temporal refuses, or whose earlier run has not ended, holds up no other."""
     try:
-        await start
-    except (TemporalRefused, temporal.RunExists) as exc:
+        return await start
+    except TemporalRefused as exc:
         await log.awarning("a run is not started", workflow=id, reason=str(exc))
         return False
-    return True
-
-
-async def _start_document(client: Client, document: DocumentToIngest, id: str) -> None:
-    await temporal.start(
-        client,
-        INGEST_DOCUMENT,
-        document,
-        id,
-        f"Index {document.document_name} v{document.version} into {document.knowledge_base}",
-        temporal.attributes(document.knowledge_base, document.actor, document.document_id),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        conflict=WorkflowIDConflictPolicy.FAIL,
-    )
-
-
-async def _start_batch(client: Client, batch: BatchToIngest) -> None:
-    await temporal.start(
-        client,
-        INGEST_BATCH,
-        batch,
-        batch_workflow_id(batch.batch_id),
-        f"Index the batch {batch.name} into {batch.knowledge_base}",
-        temporal.attributes(batch.knowledge_base, batch.actor),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-    )
 
 
 async def _delete_document(client: Client, document: DeletedDocument) -> None:
@@ -312,27 +281,11 @@ async def _delete_document(client: Client, document: DeletedDocument) -> None:
         document_name=document.name,
         actor=document.deleted_by,
     )
-    await temporal.start(
-        client,
-        DELETE_DOCUMENT,
-        job,
-        delete_id(document.id),
-        f"Delete {document.name} from {document.knowledge_base}",
-        temporal.attributes(job.knowledge_base, job.actor, document.id),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-    )
+    await starts.delete_document(client, job, starts.AGAIN)
 
 
 async def _delete_knowledge_base(client: Client, knowledge_base: DeletedKnowledgeBase) -> None:
     job = DeleteKnowledgeBaseJob(
         knowledge_base_id=knowledge_base.id, knowledge_base=knowledge_base.name, actor=knowledge_base.deleted_by
     )
-    await temporal.start(
-        client,
-        DELETE_KNOWLEDGE_BASE,
-        job,
-        delete_knowledge_base_id(knowledge_base.id),
-        f"Delete the knowledge base {knowledge_base.name}",
-        temporal.attributes(job.knowledge_base, job.actor),
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-    )
+    await starts.delete_knowledge_base(client, job, starts.AGAIN)

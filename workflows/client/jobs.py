@@ -10,23 +10,18 @@ from async_lru import alru_cache
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
-    batch_workflow_id,
-    delete_id,
-    delete_knowledge_base_id,
     ingest_id,
     question_id,
     reconcile_id,
 )
 from activities.contracts.queues import Queue
-from activities.runtime import temporal
+from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
-from workflows.batch import IngestBatch
 from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob
-from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 
@@ -60,20 +55,7 @@ class Jobs:
 
         The run asks the catalogue whether it is wanted: an unnecessary start has no effect.
         """
-        try:
-            await temporal.start(
-                self.client,
-                IngestDocument.run,
-                job,
-                ingest_id(job.document_id, job.version),
-                f"Index {job.document_name} v{job.version} into {job.knowledge_base}",
-                temporal.attributes(job.knowledge_base, job.actor, job.document_id),
-                reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                conflict=WorkflowIDConflictPolicy.FAIL,
-            )
-        except temporal.RunExists:
-            return False
-        return True
+        return await starts.ingest(self.client, job)
 
     async def batch(self, job: BatchJob, signal: str, *arguments: object, again: bool = True) -> bool:
         """Start a batch unless it runs; ``signal`` reaches it in either case.
@@ -81,21 +63,7 @@ class Jobs:
         Unless ``again``, a batch whose run has ended is not started again; the result is then False.
         """
         reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
-        try:
-            await temporal.start(
-                self.client,
-                IngestBatch.run,
-                job,
-                batch_workflow_id(job.batch_id),
-                f"Index the batch {job.name} into {job.knowledge_base}",
-                temporal.attributes(job.knowledge_base, job.actor),
-                reuse=reuse,
-                first_signal=signal,
-                signal_arguments=arguments,
-            )
-        except temporal.RunExists:
-            return False
-        return True
+        return await starts.batch(self.client, job, signal=signal, arguments=arguments, reuse=reuse)
 
     async def signal(self, workflow_id: str, name: str, *arguments: object) -> bool:
         """Send a signal to a run; False if there is none or it has ended."""
@@ -114,25 +82,11 @@ class Jobs:
 
     async def delete(self, job: DeleteJob) -> str:
         """Start a document's deletion; returns the workflow's id."""
-        return await temporal.start(
-            self.client,
-            DeleteDocument.run,
-            job,
-            delete_id(job.document_id),
-            f"Delete {job.document_name} from {job.knowledge_base}",
-            temporal.attributes(job.knowledge_base, job.actor, job.document_id),
-        )
+        return await starts.delete_document(self.client, job)
 
     async def delete_knowledge_base(self, job: DeleteKnowledgeBaseJob) -> str:
         """Start a knowledge base's deletion; returns the workflow's id."""
-        return await temporal.start(
-            self.client,
-            DeleteKnowledgeBase.run,
-            job,
-            delete_knowledge_base_id(job.knowledge_base_id),
-            f"Delete the knowledge base {job.knowledge_base}",
-            temporal.attributes(job.knowledge_base, job.actor),
-        )
+        return await starts.delete_knowledge_base(self.client, job)
 
     async def answer(self, job: QuestionJob) -> str:
         """Start answering a question; returns the workflow's id."""

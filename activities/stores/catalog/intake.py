@@ -77,9 +77,8 @@ class Intake:
 
     async def undispatched(self, limit: int) -> list[DocumentToIngest]:
         """Queued versions that have no run yet, oldest first; excludes versions that their batch starts."""
-        query = by_index(queued_versions(), "ix_versions_outbox").where(FOR_DISPATCHER)
         async with self._engine.read() as session:
-            rows = await session.execute(query.order_by(VersionRow.created_at).limit(limit))
+            rows = await session.execute(for_dispatcher().order_by(VersionRow.created_at).limit(limit))
             return [document_to_ingest(*row) for row in rows]
 
     async def dispatched(self, documents: Iterable[DocumentToIngest]) -> None:
@@ -152,6 +151,11 @@ def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
         .outerjoin(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
         .where(IS_QUEUED, DocumentRow.deleted_at.is_(None))
     )
+
+
+def for_dispatcher() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+    """Those of them that have no run yet and that the dispatcher starts, not their batch."""
+    return by_index(queued_versions(), "ix_versions_outbox").where(FOR_DISPATCHER)
 
 
 def document_to_ingest(

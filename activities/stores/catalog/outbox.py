@@ -8,10 +8,9 @@ from sqlalchemy import func
 
 from activities.stores.catalog.batches import Batches
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.intake import queued_versions
+from activities.stores.catalog.intake import for_dispatcher
 from activities.stores.catalog.records import Overdue
 from activities.stores.catalog.tables import VersionRow
-from activities.stores.catalog.transitions import BY_DISPATCHER
 
 
 @repeats_conflicts
@@ -23,10 +22,7 @@ class Outbox:
 
     async def overdue(self, before: datetime) -> Overdue:
         """What was accepted or requeued before ``before`` and has no run yet. Counts at most 100 batches."""
-        by_dispatcher = VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER)
-        waiting = queued_versions().where(
-            by_dispatcher, VersionRow.dispatched_at.is_(None), VersionRow.updated_at < before
-        )
+        waiting = for_dispatcher().where(VersionRow.updated_at < before)
         async with self._engine.read() as session:
             counted = await session.execute(waiting.with_only_columns(func.count(), func.min(VersionRow.updated_at)))
             documents, since = counted.one()

@@ -15,7 +15,7 @@ from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState, DocumentState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.intake import document_to_ingest, queued_versions
+from activities.stores.catalog.intake import document_to_ingest, for_dispatcher
 from activities.stores.catalog.mapping import IS_PENDING
 from activities.stores.catalog.records import (
     DeletedDocument,
@@ -70,9 +70,7 @@ class StalledRuns:
 
     async def unstarted(self, after: tuple[str, int], limit: int, before: datetime) -> list[DocumentToIngest]:
         """Queued versions that the dispatcher should have started, ordered, after the pair (document, version)."""
-        query = queued_versions().where(
-            VersionRow.dispatched_at.is_(None),
-            VersionRow.batch_id.is_(None) | (VersionRow.batch_page == BY_DISPATCHER),
+        query = for_dispatcher().where(
             VersionRow.updated_at < before,
             KnowledgeBaseRow.deleted_at.is_(None),
             tuple_(VersionRow.document_id, VersionRow.version) > tuple_(*after),

@@ -1,0 +1,108 @@
+"""How the runs are started that both the API and Reconcile start: id, summary and search attributes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from activities.contracts.batches import BatchToIngest
+from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
+from activities.contracts.ids import (
+    DELETE_DOCUMENT,
+    DELETE_KNOWLEDGE_BASE,
+    INGEST_BATCH,
+    INGEST_DOCUMENT,
+    batch_workflow_id,
+    delete_id,
+    delete_knowledge_base_id,
+    ingest_id,
+)
+from activities.contracts.ingest import DocumentToIngest
+from activities.runtime import temporal
+
+AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+"""A run that has ended, however, is started again."""
+
+
+async def ingest(client: Client, document: DocumentToIngest) -> bool:
+    """Start an ingestion; False while an earlier run of the version has not ended, which must not be joined.
+
+    The run asks the catalogue whether it is wanted: an unnecessary start has no effect.
+    """
+    try:
+        await temporal.start(
+            client,
+            INGEST_DOCUMENT,
+            document,
+            ingest_id(document.document_id, document.version),
+            f"Index {document.document_name} v{document.version} into {document.knowledge_base}",
+            temporal.attributes(document.knowledge_base, document.actor, document.document_id),
+            reuse=AGAIN,
+            conflict=WorkflowIDConflictPolicy.FAIL,
+        )
+    except temporal.RunExists:
+        return False
+    return True
+
+
+async def batch(
+    client: Client,
+    job: BatchToIngest,
+    *,
+    signal: str | None = None,
+    arguments: Sequence[object] = (),
+    reuse: WorkflowIDReusePolicy = AGAIN,
+) -> bool:
+    """Start a batch unless it runs; ``signal`` reaches it in either case.
+
+    False if its run has ended, where ``reuse`` forbids to start it again.
+    """
+    try:
+        await temporal.start(
+            client,
+            INGEST_BATCH,
+            job,
+            batch_workflow_id(job.batch_id),
+            f"Index the batch {job.name} into {job.knowledge_base}",
+            temporal.attributes(job.knowledge_base, job.actor),
+            reuse=reuse,
+            first_signal=signal,
+            signal_arguments=arguments,
+        )
+    except temporal.RunExists:
+        return False
+    return True
+
+
+async def delete_document(
+    client: Client, job: DeleteJob, reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+) -> str:
+    """Start a document's deletion; returns the workflow's id."""
+    return await temporal.start(
+        client,
+        DELETE_DOCUMENT,
+        job,
+        delete_id(job.document_id),
+        f"Delete {job.document_name} from {job.knowledge_base}",
+        temporal.attributes(job.knowledge_base, job.actor, job.document_id),
+        reuse=reuse,
+    )
+
+
+async def delete_knowledge_base(
+    client: Client,
+    job: DeleteKnowledgeBaseJob,
+    reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+) -> str:
+    """Start a knowledge base's deletion; returns the workflow's id."""
+    return await temporal.start(
+        client,
+        DELETE_KNOWLEDGE_BASE,
+        job,
+        delete_knowledge_base_id(job.knowledge_base_id),
+        f"Delete the knowledge base {job.knowledge_base}",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=reuse,
+    )
