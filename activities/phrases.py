@@ -111,6 +111,11 @@ class Phrase(Bilingual):
     NESTED_GROUPS = ("its groups are nested too deeply", "分组嵌套过深")
     NESTED_PARTS = ("its parts are nested too deeply", "各部分嵌套过深")
     NESTED_LEVELS = ("it is nested more than {limit} levels deep", "嵌套超过 {limit} 层")
+    UNBROKEN = (
+        "it runs on for {characters} characters without the end of a sentence or line; {limit} are allowed",
+        "有 {characters} 个字符没有断句或换行，上限为 {limit}",
+    )
+    TOO_MANY_COLUMNS = ("a table with {columns} columns; {limit} are allowed", "表格有 {columns} 列，上限为 {limit}")
     NESTED_MAILS = ("more than {limit} mails in one another", "邮件嵌套超过 {limit} 层")
     NO_FIRST_CHAPTER = ("it does not say where it begins", "没有说明从何处开始")
     NO_CHAPTERS = ("it has no chapters", "没有章节")

@@ -11,6 +11,7 @@ children.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -96,7 +97,7 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
         front, extra = "", 0
         if overlap and at and group[0].boundary < Boundary.SECTION and groups[at - 1][-1].section == group[0].section:
             front, extra = _tail(texts[at - 1], overlap, count_tokens)
-        section = _section([segment.section for segment in group])
+        section = _section([path for path, _ in groupby(segment.section for segment in group)])
         tokens = sum(segment.tokens for segment in group) + extra
         page = next((segment.page for segment in group if not segment.is_heading), group[0].page)
         chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))

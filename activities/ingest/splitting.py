@@ -9,6 +9,8 @@ from enum import IntEnum
 import msgspec
 
 from activities.contracts.documents import Element
+from activities.errors import DocumentTooLarge
+from activities.phrases import Phrase
 from activities.text.sentences import clauses, halves, sentences
 
 CountTokens = Callable[[list[str]], list[int]]
@@ -17,6 +19,7 @@ _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neig
 _MAX_HEADING = 120  # characters of a heading that go into the path
 _LONGEST_COUNTED = 8_000  # characters of a text that is tokenized whole, if it may fit
 _CHARACTERS_PER_TOKEN = 16  # far above the average of any ordinary text
+_LONGEST_SENTENCE = 1_000_000  # characters; what goes on for longer is data, in which nobody finds or cites anything
 
 
 class Boundary(IntEnum):
@@ -43,9 +46,11 @@ class Segment(msgspec.Struct):
 
 
 def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
-    """All segments of a document in reading order, none above ``room`` tokens."""
+    """All segments of a document in reading order, none above ``room`` tokens. Raises DocumentTooLarge."""
     count_tokens = _bounded(count_tokens, room)
     non_empty = [element for element in elements if element.text.strip()]
+    for element in non_empty:
+        _check_sentences(element.text)
     tokens = count_tokens([element.text for element in non_empty])
     path: list[tuple[int, str]] = []
     result: list[Segment] = []
@@ -61,6 +66,12 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
             )
             result.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
     return _soften(result)
+
+
+def _check_sentences(text: str) -> None:
+    longest = max(map(len, sentences(text))) if len(text) > _LONGEST_SENTENCE else 0
+    if longest > _LONGEST_SENTENCE:
+        raise DocumentTooLarge(detail=Phrase.UNBROKEN, characters=longest, limit=_LONGEST_SENTENCE)
 
 
 def _bounded(count_tokens: CountTokens, room: int) -> CountTokens:

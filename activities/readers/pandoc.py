@@ -32,6 +32,11 @@ _TEMPLATE = (
     "$for(author)$<p>$author$</p>$endfor$$if(date)$<p>$date$</p>$endif$$abstract$$body$</body></html>"
 )
 
+_INDENTED = ("org-smart", "rst")  # formats whose lists are nested by indentation
+_MAX_LEVELS = 200
+_DEEP = re.compile(rb"^[ \t]{%d}[ \t]*+\S" % (2 * _MAX_LEVELS), re.M)
+"""A line of a list that is nested too deeply: pandoc's time grows with the square of its levels."""
+
 _MARKS = (
     (re.compile(r'<a (?>[^<>]*?class="footnote-ref")[^<>]*+><sup>(\d+)</sup></a>'), r" [\1]"),
     (re.compile(r'<a (?>[^<>]*?class="footnote-back")[^<>]*+>[^<]*+</a>'), ""),
@@ -47,7 +52,9 @@ _MARKS = (
 
 
 def markup(content: bytes, kind: str, limits: ParseSettings) -> list[Element]:
-    """The elements of a document in one of pandoc's formats (``odt``, ``rst``, …)."""
+    """The elements of a document in one of pandoc's formats (``odt``, ``rst``, …). Raises DocumentError."""
+    if kind in _INDENTED and _DEEP.search(content):
+        raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=_MAX_LEVELS)
     html = _html(content, kind, limits)
     for pattern, replacement in _MARKS:
         html = pattern.sub(replacement, html)

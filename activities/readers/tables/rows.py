@@ -13,11 +13,14 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 
 from activities.contracts.documents import Element
+from activities.errors import DocumentTooLarge
+from activities.phrases import Phrase
 
 Row = Sequence[str]
 
 _MAX_NAME = 80  # characters of a column's name
 _MAX_CAPTION = 100
+_MAX_COLUMNS = 16_384  # as many as a spreadsheet can have
 _HEADER_ROWS = 3  # rows examined to find the header: a row of groups, the names, and a row of values
 _VALUE = re.compile(
     r"[-+(<>~≈]?+\s*+[$€£¥₹]?+\s*+[-+]?+\d[\d.,'’\s]*+(?:e[-+]?+\d++)?+\s*+\)?+\s*+[%‰°$€£¥₹元]?"  # numbers, money
@@ -32,13 +35,19 @@ _SENTENCE = re.compile(r"[.。!！?？;；]$")
 def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
     """The elements of a sheet. Empty rows separate tables; ``level`` is the heading level of a table's caption.
 
-    A table without a header of its own continues under the header of the table before.
+    A table without a header of its own continues under the header of the table before. Raises DocumentTooLarge.
     """
     names: list[str] = []
-    trimmed = ([" ".join(cell.split()) for cell in row] for row in rows)
+    trimmed = ([" ".join(cell.split()) for cell in _checked(row)] for row in rows)
     for filled, block in groupby(trimmed, key=any):
         if filled:
             names = yield from _block(block, names, level)
+
+
+def _checked(row: Row) -> Row:
+    if len(row) > _MAX_COLUMNS:
+        raise DocumentTooLarge(detail=Phrase.TOO_MANY_COLUMNS, columns=len(row), limit=_MAX_COLUMNS)
+    return row
 
 
 def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from activities.contracts.documents import Chunk, Chunking, Element, ParsedDocument
 from activities.contracts.ingest import ChunkInput
-from activities.errors import NoText
+from activities.errors import DocumentTooLarge, NoText
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.chunking import chunk_document, counter
 from activities.runtime.lanes import Lane
@@ -324,7 +324,7 @@ def test_a_document_without_text_fails(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_megabytes_in_one_line_are_chunked_without_being_tokenized_whole() -> None:
+def test_a_megabyte_in_one_line_is_chunked_without_being_tokenized_whole() -> None:
     """The tokenizer sees only texts of a few thousand characters, and no word is lost."""
     counted: list[int] = []
 
@@ -332,8 +332,23 @@ def test_megabytes_in_one_line_are_chunked_without_being_tokenized_whole() -> No
         counted.extend(map(len, texts))
         return count(texts)
 
-    line = " ".join(f"word{number}" for number in range(300_000))
+    line = " ".join(f"word{number}" for number in range(80_000))
     found = chunk_document(text(line), Chunking(max_tokens=350), measuring)
     assert squeezed(*(chunk.text for chunk in found)) == squeezed(line)
     assert max(counted) <= 8_000
     assert sum(counted) < 8 * len(line)
+
+
+@pytest.mark.parametrize(
+    "unbroken", ["汉字" * 600_000, "word " * 250_000, "w1" * 600_000], ids=["cjk", "words", "data"]
+)
+def test_text_without_an_end_is_refused(unbroken: str) -> None:
+    """Megabytes without the end of a sentence or line are data; the reason says so, and how much is allowed."""
+    with pytest.raises(DocumentTooLarge, match="1000000"):
+        chunk_document(text(unbroken), Chunking(), count)
+
+
+def test_a_long_paragraph_of_sentences_is_chunked() -> None:
+    """What ends its sentences may be of any length."""
+    whole = "A sentence that ends. " * 60_000
+    assert squeezed(*(chunk.text for chunk in chunk_document(text(whole), Chunking(), count))) == squeezed(whole)

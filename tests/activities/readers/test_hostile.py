@@ -28,7 +28,7 @@ from activities.settings import ParseSettings
 from tests.activities.readers.conftest import parsed
 from tests.conftest import assert_eventually
 from tests.documents import by_pandoc, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
-from tests.hostile import QUICK
+from tests.hostile import QUICK, SLOW
 
 WHOLE = {
     "docx": simple_docx("Title", "Text."),
@@ -121,7 +121,7 @@ def test_pandoc_runs_within_the_limits(tmp_path: Path, memory_mb: int) -> None:
 @pytest.mark.usefixtures("fork_server")
 def test_pandoc_dies_with_its_document(tmp_path: Path) -> None:
     """When the child is killed because its result is no longer needed, pandoc ends too."""
-    (tmp_path / "a").write_text("\n".join("  " * level + "- item" for level in range(600)))
+    (tmp_path / "a").write_bytes(SLOW["macros.org"]())
 
     async def run() -> None:
         limits = Limits(seconds=50, memory_mb=4096)
@@ -163,3 +163,10 @@ def test_hostile_files_end_within_their_time(tmp_path: Path, name: str) -> None:
     except DocumentError as exc:
         told = str(exc)
     assert not re.search(r"/tmp|XML_|Errno", told)
+
+
+@pytest.mark.parametrize("name", ["deep.org", "deep.rst", "wide.csv"])
+def test_what_is_wider_or_deeper_than_any_document_is_refused(tmp_path: Path, name: str) -> None:
+    """Before it is read, as the time for it would grow with the square of its depth or width."""
+    with pytest.raises(DocumentTooLarge):
+        parsed(tmp_path, SLOW[name](), name)
