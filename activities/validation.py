@@ -23,7 +23,7 @@ _MESSAGES: tuple[tuple[re.Pattern[str], Phrase], ...] = (
     (re.compile(r"(?:Number|Integer value) out of range"), Phrase.OUT_OF_RANGE),
     (re.compile(r"Input data was truncated"), Phrase.CUT_JSON),
     (re.compile(r"JSON is malformed: (?P<said>.+)"), Phrase.BAD_JSON),
-    (re.compile(r".*multipart.*"), Phrase.BAD_FORM),
+    (re.compile(r"\A.*multipart.*"), Phrase.BAD_FORM),
     (re.compile(r"(?P<said>.*)", re.S), Phrase.UNUSABLE),
 )
 

@@ -117,6 +117,11 @@ def archive_of_entries(entries: int) -> bytes:
     return start + directory + end_64 + locator + end
 
 
+def one_line() -> bytes:
+    """A text of 38 MB without a line break."""
+    return _words(6_500_000).encode()
+
+
 def _lines(first: str, line: str, count: int, last: str = "") -> bytes:
     return (first + line * count + last).encode()
 
@@ -173,7 +178,7 @@ def main() -> None:
     for name, make in (QUICK | SLOW).items():
         (folder / name).write_bytes(make())
     (folder / "entries.zip").write_bytes(archive_of_entries(MILLION))
-    (folder / "one_line.txt").write_text(_words(6_500_000))
+    (folder / "one_line.txt").write_bytes(one_line())
 
 
 if __name__ == "__main__":

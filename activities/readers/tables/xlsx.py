@@ -23,7 +23,7 @@ from activities.readers.tables.rows import elements_of
 from activities.settings import ParseSettings
 
 _DAMAGED = (*archive.BROKEN, InvalidFileException, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
-_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^<>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _READ_BYTES = 1024 * 1024
 _OVERLAP = 200  # bytes: longer than one mergeCell element
 
