@@ -25,6 +25,9 @@ PATIENCE_SECONDS = 300
 GROUP_SIZE = 4
 """Documents of an upload on average: half are single ones, half batches of 2 to 12."""
 
+LATEST = 6
+"""Controls are asked for these latest uploads, of which many are still on their way."""
+
 PAUSE_SECONDS = 90
 """A job that was paused must be seen so within this time, or at its end."""
 
@@ -110,13 +113,13 @@ class People:
                     await self._upload([another_version(random.choice(self.accepted).file, random)])
                 if random.random() < 0.1:
                     await self._delete(random.choice(self.accepted[-20:]))
-                if random.random() < 0.5:
+                for _ in range(random.randrange(3)):
                     await self._control(random, pauses)
                 await asyncio.sleep(random.uniform(0, 2 * pause))
 
     async def _control(self, random: Random, pauses: asyncio.TaskGroup) -> None:
-        recent = random.choice(self.accepted[-20:])
-        in_batches = [upload for upload in self.accepted[-40:] if upload.batch_id]
+        recent = random.choice(self.accepted[-LATEST:])
+        in_batches = [upload for upload in self.accepted[-2 * LATEST :] if upload.batch_id]
         match random.choice(("pause", "pause", "cancel", "retry", "batch pause", "batch cancel", "batch retry")):
             case "pause":
                 pauses.create_task(self._pause(f"/documents/{recent.document_id}", random.uniform(0.5, 6)))
