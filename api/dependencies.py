@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 from async_lru import alru_cache
@@ -54,7 +54,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "watches": watches,
                 "batch_watches": batch_watches,
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
-                "asking": Asking(stores, jobs, settings),
+                "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )

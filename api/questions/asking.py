@@ -74,6 +74,10 @@ class Asking:
         self._streams = QuestionStreams(stores.catalog.question_events)
         self._cancellations: set[asyncio.Task[None]] = set()
 
+    async def aclose(self) -> None:
+        """Finish what goes on in the background; the stores may be closed after it."""
+        await asyncio.gather(self._streams.aclose(), *self._cancellations, return_exceptions=True)
+
     async def check(
         self,
         knowledge_base: KnowledgeBase,

@@ -73,7 +73,14 @@ class QuestionStreams:
         finally:
             topic.readers -= 1
             if topic.readers == 0:
-                del self._topics[question_id]
+                self._topics.pop(question_id, None)
+
+    async def aclose(self) -> None:
+        """End the poller, after what it is reading; no reader hears of an event after this."""
+        self._topics.clear()
+        self._new_reader.set()
+        if self._poller is not None:
+            await self._poller
 
     async def _run(self) -> None:
         """Poll while there are readers."""

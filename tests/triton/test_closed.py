@@ -75,14 +75,18 @@ async def test_a_model_with_code_in_it_is_refused(platform: Platform, triton_url
 async def test_the_server_speaks_no_http(platform: Platform) -> None:
     """None of its ports, nor those of its models, takes the request of a web page that unloads a model."""
     server = tritonserver(platform)
-    ports = {
-        connection.laddr.port
-        for process in (server, *server.children(recursive=True))
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert {int(platform.settings.triton.address.rpartition(":")[2]), platform.settings.triton.metrics_port} < ports
-    for port in ports:
+    own = {int(platform.settings.triton.address.rpartition(":")[2]), platform.settings.triton.metrics_port}
+
+    async def listening() -> set[int] | None:
+        found = {
+            connection.laddr.port
+            for process in (server, *server.children(recursive=True))
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        return found if found > own else None  # the language model listens too, once it has been loaded
+
+    for port in await assert_eventually(listening):
         assert not await asyncio.to_thread(posted, port, "/v2/repository/models/embed/unload")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -106,15 +107,15 @@ async def test_a_long_answer_has_a_short_history(
             stores.blobs, triton, stores.catalog, generate, GenerationPrefetch(triton, generate)
         )
         jobs = Jobs(client)
-        asking = Asking(stores, jobs, settings)
-        async with Worker(
+        worker = Worker(
             client,
             task_queue=Queue.ANSWER,
             workflows=[AnswerQuestion],
             activities=[Found(stores).retrieve, answering.answer, answering.record_answer],
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[ActivityEdge()],
-        ):
+        )
+        async with aclosing(Asking(stores, jobs, settings)) as asking, worker:
             question = await asking.ask(await asking.check(kb, QUESTION), "ann", mode="generative")
             found = await asyncio.gather(*(read(asking, question) for _ in range(readers)))
             run = jobs.handle(question_id(question.id))

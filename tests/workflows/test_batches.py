@@ -151,7 +151,7 @@ async def test_documents_join_an_open_batch_until_it_is_closed(api: httpx.AsyncC
 
 async def test_a_batch_is_paused_resumed_and_canceled(api: httpx.AsyncClient, kb: str) -> None:
     """While paused, no document progresses; canceling keeps ready documents and cancels the rest."""
-    files = [*notes(2), *((f"long-{n}.txt", long_text(120_000 + n)) for n in range(4))]
+    files = [*notes(2), *((f"long-{n}.txt", long_text(60_000 + n)) for n in range(4))]
     batch_id = (await send(api, kb, files))["batch_id"]
 
     async def two_ready() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,10 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @pytest.fixture
-async def alone(stores: Stores, settings: Settings) -> Asking:
+async def alone(stores: Stores, settings: Settings) -> AsyncIterator[Asking]:
     """The service while Temporal is down."""
-    return Asking(stores, Jobs(await connect(settings.temporal, lazy=True)), settings)
+    async with aclosing(Asking(stores, Jobs(await connect(settings.temporal, lazy=True)), settings)) as asking:
+        yield asking
 
 
 @pytest.fixture
@@ -146,27 +148,27 @@ async def test_a_stream_ends_when_its_run_is_gone(
     """With an error, or with the reason that was recorded without an event; a deleted question is not found."""
     monkeypatch.setattr(streams, "SILENCE", 0.05)
     monkeypatch.setattr(asking_module, "START_TIME", timedelta())
-    asking = Asking(stores, Jobs(await connect(temporal_server)), settings)
-    question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
-    await stores.catalog.question_events.append(question.id, [StateEvent(stage="retrieve")])
-    if end == "a record":
-        engine = Engine(settings.catalog_url)
-        async with engine.write() as session:
-            reason = msgspec.to_builtins(EmptyDocument().reason)
-            lost = update(QuestionRow).values(state="failed", reason=reason, finished_at=now())
-            await session.execute(lost)
-        await engine.close()
-    elif end == "a deletion":
-        await stores.catalog.conversations.delete(question.conversation_id, "ann")
-    following = asking.follow(question)
-    if end == "a deletion":
-        with pytest.raises(NotFound):
-            await anext(following)
-        return
-    found = [event async for event in following]
-    assert found[0] == (0, StateEvent(stage="retrieve"))
-    code = {"nothing": "interrupted", "a record": EmptyDocument.code}[end]
-    assert [(at, event.reason.code) for at, event in found if isinstance(event, ErrorEvent)] == [(None, code)]
+    async with aclosing(Asking(stores, Jobs(await connect(temporal_server)), settings)) as asking:
+        question = await stores.catalog.questions.create(leave.id, QUESTION, "extractive", None, "ann")
+        await stores.catalog.question_events.append(question.id, [StateEvent(stage="retrieve")])
+        if end == "a record":
+            engine = Engine(settings.catalog_url)
+            async with engine.write() as session:
+                reason = msgspec.to_builtins(EmptyDocument().reason)
+                lost = update(QuestionRow).values(state="failed", reason=reason, finished_at=now())
+                await session.execute(lost)
+            await engine.close()
+        elif end == "a deletion":
+            await stores.catalog.conversations.delete(question.conversation_id, "ann")
+        following = asking.follow(question)
+        if end == "a deletion":
+            with pytest.raises(NotFound):
+                await anext(following)
+            return
+        found = [event async for event in following]
+        assert found[0] == (0, StateEvent(stage="retrieve"))
+        code = {"nothing": "interrupted", "a record": EmptyDocument.code}[end]
+        assert [(at, event.reason.code) for at, event in found if isinstance(event, ErrorEvent)] == [(None, code)]
 
 
 async def test_a_stream_outlives_temporal(
@@ -241,8 +243,11 @@ async def test_events_become_server_sent_events() -> None:
 @pytest.fixture
 async def asking(platform: Platform, temporal: Client) -> AsyncIterator[Asking]:
     """The service of the platform under test."""
-    async with Stores.open(platform.settings) as stores:
-        yield Asking(stores, Jobs(temporal), platform.settings)
+    async with (
+        Stores.open(platform.settings) as stores,
+        aclosing(Asking(stores, Jobs(temporal), platform.settings)) as asking,
+    ):
+        yield asking
 
 
 async def test_a_whole_answer_is_the_recorded_one(

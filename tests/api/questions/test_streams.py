@@ -60,6 +60,20 @@ async def events(tmp_path: Path, catalog: Catalog) -> AsyncIterator[Counted]:
 
 
 @pytest.fixture
+async def one(events: Counted) -> AsyncIterator[QuestionStreams]:
+    """The streams of one process."""
+    async with aclosing(QuestionStreams(events)) as found:
+        yield found
+
+
+@pytest.fixture
+async def two(events: Counted) -> AsyncIterator[QuestionStreams]:
+    """The streams of another process."""
+    async with aclosing(QuestionStreams(events)) as found:
+        yield found
+
+
+@pytest.fixture
 async def question(catalog: Catalog) -> str:
     """The id of a question."""
     kb = await catalog.knowledge_bases.create("kb", "", "", Chunking(), "ann")
@@ -78,9 +92,10 @@ async def read(following: QuestionStreams, question: str, offset: int, count: in
     return found
 
 
-async def test_every_reader_gets_every_event_once(events: Counted, question: str) -> None:
+async def test_every_reader_gets_every_event_once(
+    events: Counted, one: QuestionStreams, two: QuestionStreams, question: str
+) -> None:
     """From any offset, while they are written, in two processes; without readers nothing is read."""
-    one, two = QuestionStreams(events), QuestionStreams(events)
     readers = [
         asyncio.create_task(read(following, question, offset, len(WORDS) - offset))
         for following in (one, two)
@@ -98,31 +113,32 @@ async def test_every_reader_gets_every_event_once(events: Counted, question: str
     assert events.reads == reads
 
 
-async def test_readers_of_one_process_share_its_reads(events: Counted, question: str) -> None:
+async def test_readers_of_one_process_share_its_reads(events: Counted, one: QuestionStreams, question: str) -> None:
     """Fifty readers cost as many reads as one."""
-    following = QuestionStreams(events)
     await events.append(question, WORDS)
-    found = await asyncio.gather(*(read(following, question, 0, len(WORDS)) for _ in range(50)))
+    found = await asyncio.gather(*(read(one, question, 0, len(WORDS)) for _ in range(50)))
     assert found == [WORDS] * 50
     assert events.reads <= 2
 
 
 @pytest.mark.parametrize("error", [CatalogUnavailable(detail="gone"), RuntimeError("unforeseen")])
-async def test_a_stream_outlives_an_outage(events: Counted, question: str, error: Exception) -> None:
+async def test_a_stream_outlives_an_outage(
+    events: Counted, one: QuestionStreams, question: str, error: Exception
+) -> None:
     """It goes on with the events that were written meanwhile."""
-    following = QuestionStreams(events)
     events.broken = [error, error]
-    reader = asyncio.create_task(read(following, question, 0, len(WORDS)))
+    reader = asyncio.create_task(read(one, question, 0, len(WORDS)))
     await events.append(question, WORDS)
     assert await asyncio.wait_for(reader, 20) == WORDS
     assert events.reads > 2
 
 
-async def test_a_reader_is_told_of_silence(events: Counted, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_is_told_of_silence(
+    events: Counted, one: QuestionStreams, question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Again and again, so that it can look for a run that is gone; events go on afterwards."""
     monkeypatch.setattr(streams, "SILENCE", 0.05)
-    following = QuestionStreams(events)
-    async with aclosing(following.follow(question, 0)) as stream:  # type: ignore[type-var]
+    async with aclosing(one.follow(question, 0)) as stream:  # type: ignore[type-var]
         assert [await anext(stream), await anext(stream)] == [None, None]
         await events.append(question, WORDS[:1])
         while (event := await anext(stream)) is None:
