@@ -18,7 +18,7 @@ from tests.documents import long_text
 from workflows.contracts import IngestResult
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
-_lengths = itertools.count(100_000)
+_lengths = itertools.count(60_000)
 
 
 def fresh_text() -> bytes:
