@@ -18,11 +18,11 @@ from tests.documents import long_text
 from workflows.contracts import IngestResult
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next year."
-_lengths = itertools.count(60_000)
+_lengths = itertools.count(70_000)
 
 
 def fresh_text() -> bytes:
-    """A new text that takes the model some seconds: no earlier test has embedded any of it."""
+    """A new text that is chunked in a step of its own, and takes the model some seconds: no earlier test has embedded any of it."""
     return long_text(next(_lengths))
 
 
