@@ -22,7 +22,7 @@ _lengths = itertools.count(70_000)
 
 
 def fresh_text() -> bytes:
-    """A new text that is chunked in a step of its own, and takes the model some seconds: no earlier test has embedded any of it."""
+    """A new text that is chunked in a step of its own and takes the model some seconds, as no test has embedded it."""
     return long_text(next(_lengths))
 
 
