@@ -19,6 +19,7 @@ _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neig
 _MAX_HEADING = 120  # characters of a heading that go into the path
 _LONGEST_COUNTED = 8_000  # characters of a text that is tokenized whole, if it may fit
 _CHARACTERS_PER_TOKEN = 16  # far above the average of any ordinary text
+_FEWEST_PARTS = 8  # a segment of a table has at least this part of a chunk in rows, or its header is all there is
 _LONGEST_SENTENCE = 1_000_000  # characters; what goes on for longer is data, in which nobody finds or cites anything
 
 
@@ -77,13 +78,17 @@ def _check_sentences(text: str) -> None:
 def _bounded(count_tokens: CountTokens, room: int) -> CountTokens:
     """``count_tokens``, but a text that cannot fit is not tokenized: it counts as one token a character.
 
-    A tokenizer takes memory and time out of proportion for a single text of megabytes.
+    A tokenizer takes memory and time out of proportion for a single text of megabytes. It makes one token of any
+    number of spaces or unknown characters; these count by their length, so that no chunk is longer than text is.
     """
     longest = max(_LONGEST_COUNTED, _CHARACTERS_PER_TOKEN * room)
 
     def count(texts: list[str]) -> list[int]:
         counts = iter(count_tokens([text for text in texts if len(text) <= longest]))
-        return [next(counts) if len(text) <= longest else len(text) for text in texts]
+        return [
+            max(next(counts), len(text) // _CHARACTERS_PER_TOKEN) if len(text) <= longest else len(text)
+            for text in texts
+        ]
 
     return count
 
@@ -127,7 +132,11 @@ def _table(text: str, fits: int, count_tokens: CountTokens) -> list[tuple[str, i
     tables: list[tuple[list[str], int]] = []
     for row, count in zip(rows, counts[1:], strict=True):
         for part, size in [(row, count)] if count <= fits - head else _split(sentences(row), fits - head, count_tokens):
-            if tables and head + tables[-1][1] + size + 1 <= fits and not _starts_table(part):
+            if (
+                tables
+                and head + tables[-1][1] + size + 1 <= fits
+                and not (_starts_table(part) and tables[-1][1] * _FEWEST_PARTS >= fits)
+            ):
                 tables[-1] = ([*tables[-1][0], part], tables[-1][1] + size + 1)
             else:
                 tables.append(([part], size))
@@ -135,7 +144,7 @@ def _table(text: str, fits: int, count_tokens: CountTokens) -> list[tuple[str, i
 
 
 def _starts_table(row: str) -> bool:
-    """Whether a row always starts a new segment: one in sixteen, by hash, so that an edit shifts only nearby rows."""
+    """Whether a row may start a new segment: one in sixteen, by hash, so that an edit shifts only nearby rows."""
     return _key(row)[0] < 16
 
 

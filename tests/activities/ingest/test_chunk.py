@@ -21,6 +21,7 @@ from activities.contracts.ingest import ChunkInput
 from activities.errors import DocumentTooLarge, NoText
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.chunking import chunk_document, counter
+from activities.ingest.splitting import _starts_table
 from activities.runtime.lanes import Lane
 from activities.sandbox import runner
 from activities.settings import ParseSettings
@@ -352,3 +353,19 @@ def test_a_long_paragraph_of_sentences_is_chunked() -> None:
     """What ends its sentences may be of any length."""
     whole = "A sentence that ends. " * 60_000
     assert squeezed(*(chunk.text for chunk in chunk_document(text(whole), Chunking(), count))) == squeezed(whole)
+
+
+@pytest.mark.parametrize("filler", [" " * 7000, "\U00013000" * 7000], ids=["spaces", "unknown"])
+def test_what_is_one_token_of_any_length_is_cut_too(filler: str) -> None:
+    """A tokenizer counts no length; an index does, and would cut what is left."""
+    found = chunk_document(text("\n".join(f"a{filler}b" for _ in range(30))), Chunking(max_tokens=350), count)
+    assert max(len(chunk.text) for chunk in found) <= 350 * 16
+
+
+def test_a_table_of_equal_rows_repeats_its_header_seldom() -> None:
+    """Also when their hash says that each of them may start a chunk."""
+    header = " | ".join(f"column {number} of many" for number in range(30))
+    row = next(f"{number} | 1" for number in range(1000) if _starts_table(f"{number} | 1"))
+    table = Element(text="\n".join([header, *[row] * 500]), kind="table")
+    found = chunk_document(document([table]), Chunking(max_tokens=350), count)
+    assert len(found) < 100
