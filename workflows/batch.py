@@ -80,6 +80,7 @@ class IngestBatch:
         self._done, self._started, self._pages_listed = job.done, 0, 0
         self._paused, self._canceled, self._retry = job.paused, False, job.retry
         self._paused_by, self._resumed_by, self._canceled_by = job.paused_by, "", ""  # actors
+        self._pauses_retry = False  # the pause came after a retry, and is meant for it
         self._may_have_more = True  # the catalogue may hold documents that were not listed yet
         self._elsewhere = 0  # pending documents that this run does not start, when last listed
         self._not_ended: dict[str, DocumentToIngest] = {}  # their earlier run has not ended: to be started after it
@@ -97,6 +98,7 @@ class IngestBatch:
     def pause(self, actor: str = "") -> None:
         """Pause the documents in flight and start no more."""
         self._paused, self._paused_by = True, actor
+        self._pauses_retry = self._retry
 
     @workflow.signal
     def resume(self, actor: str = "") -> None:
@@ -451,7 +453,7 @@ class IngestBatch:
                 retry=retry,
                 done=self._done,
                 parallelism=self._parallelism,
-                paused=self._paused and not retry,
+                paused=self._paused and (self._pauses_retry or not retry),
                 paused_by=self._paused_by,
             )
         )

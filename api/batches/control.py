@@ -49,6 +49,7 @@ class BatchControl:
             return
         if not await self._jobs.batch(await self._job(batch), name, *arguments, again=False):
             raise WrongState(state=(await self._catalog.batches.get(batch.id)).state)
+        await self._catalog.batches.dispatched(batch.id)  # a batch that has a run is not forgotten when it is closed
 
     async def _job(self, batch: Batch) -> BatchJob:
         return batch_job(batch, (await self._catalog.knowledge_bases.by_id(batch.knowledge_base_id)).name)

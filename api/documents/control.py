@@ -43,18 +43,15 @@ class DocumentControl:
         return document
 
     async def cancel(self, document: Document, actor: str) -> Document:
-        """Stop it; canceling what is at its end changes nothing."""
+        """Stop it: it is canceled at once, and its run removes what it wrote. What has ended stays as it is."""
         await self._jobs.ensure_available()
         if document.state not in PENDING:
             return document
-        changed = await self._catalog.intake.cancel(document.id, document.version, actor)
-        told = await self._jobs.cancel(ingest_id(document.id, document.version), actor)
-        if not changed and not told:  # it may have reached its end in the meantime
-            document = await self._catalog.documents.get(document.id)
-            if document.state in PENDING:
-                raise WrongState(state=document.state)
-            return document
-        await self._conclude(document, "cancel", actor, changed=changed, told=told)
+        if await self._catalog.intake.cancel(document.id, document.version, actor):
+            await self._jobs.cancel(ingest_id(document.id, document.version), actor)
+        document = await self._catalog.documents.get(document.id)
+        if document.state in PENDING:  # it is published, and about to be ready
+            raise WrongState(state=document.state)
         return document
 
     async def retry(self, document: Document, from_step: str | None, actor: str) -> Document:

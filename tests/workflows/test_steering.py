@@ -50,6 +50,7 @@ from activities.errors import CatalogUnavailable, DamagedDocument, WrongState
 from activities.runtime.failures import to_application_error
 from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings
+from tests.conftest import assert_eventually
 from tests.workflows.test_replay import replayer
 from workflows.batch import IngestBatch
 from workflows.client.jobs import Jobs
@@ -422,6 +423,30 @@ async def test_a_retry_while_a_batch_is_ending_is_not_lost(client: Client, steps
     assert await ends(run) is WorkflowExecutionStatus.COMPLETED
     assert len(steps.named("requeue_failed")) == 1
     assert steps.states == ["running", "canceled" if last == "cancel_queued" else "ready", "running", "ready"]
+
+
+async def test_a_pause_after_a_retry_is_of_the_retry(client: Client, steps: Steps) -> None:
+    """A batch that is canceled, retried and paused at once is paused; an earlier pause ends with the cancel."""
+    made, jobs = batch(), Jobs(client)
+    run = jobs.handle(batch_workflow_id(made.batch_id))
+    listing = steps.hold("next_documents")
+    await jobs.batch(made, "more")
+    await within(listing.wait())
+    begun = steps.hold("cancel_queued")
+    await jobs.signal(run.id, "cancel", "ada")
+    steps.release("next_documents")
+    await within(begun.wait())
+    await jobs.batch(made, "retry_failed", "ada")
+    await jobs.signal(run.id, "pause", "ada")
+    steps.release("cancel_queued")
+
+    async def paused() -> bool:
+        return steps.states[-1] == "paused"
+
+    await assert_eventually(paused)
+    await jobs.signal(run.id, "resume", "ada")
+    assert await ends(run) is WorkflowExecutionStatus.COMPLETED
+    assert len(steps.named("requeue_failed")) == 1
 
 
 @pytest.mark.parametrize("name", ["settle_batch", "next_documents", "parse", "requeue_failed", "cancel_queued"])

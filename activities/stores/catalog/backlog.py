@@ -44,7 +44,7 @@ class Backlog:
                 BatchRow.actor == actor,
                 BatchRow.created_at <= before,
                 BatchRow.archive_sha256.is_not(None),
-                BatchRow.closed.is_(False),
+                BatchRow.unpacked.is_(False),
                 BatchRow.state.in_(ACTIVE),
             )
         )

@@ -260,7 +260,8 @@ class Batches:
     ) -> tuple[int, list[tuple[str, int]]]:
         """Cancels the documents of a batch that have no run yet; their number, and those that are still pending.
 
-        The batch has started those that are ``running``, even if they have not begun.
+        The batch has started those that are ``running``, even if they have not begun. It is closed first: what joins
+        it has joined before, and is canceled too.
         """
         pending = (
             select(VersionRow.document_id, VersionRow.version)
@@ -268,6 +269,7 @@ class Batches:
             .where(VersionRow.batch_id == id, VersionRow.state.in_(PENDING), DocumentRow.deleted_at.is_(None))
         )
         async with self._engine.write() as session:
+            await session.execute(update(BatchRow).where(BatchRow.id == id).values(closed=True))
             changed = await session.execute(transitions.cancel_batch(id, running))
             left = [(document, version) for document, version in await session.execute(pending)]
         return int(changed.rowcount), left  # type: ignore[attr-defined]

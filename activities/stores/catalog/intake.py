@@ -114,8 +114,8 @@ class Intake:
         return await self._changed(change, document_id, version, actor, "document.resume")
 
     async def cancel(self, document_id: str, version: int, actor: str) -> bool:
-        """Cancels a version that has no run yet; whether it was canceled."""
-        change = transitions.cancel_undispatched(document_id, version)
+        """Cancels a pending version that is not published yet, whether or not it has a run; whether it was canceled."""
+        change = transitions.cancel(document_id, version)
         return await self._changed(change, document_id, version, actor, "document.cancel")
 
     async def _changed(self, change: Update, document_id: str, version: int, actor: str, action: str) -> bool:

@@ -22,6 +22,7 @@ list               keeps the state; sets ``batch_page``: the version's batch is 
 dispatch           keeps the state; sets ``dispatched_at``: the version has a run
 begin              by the run itself, unless the version is not to be ingested any more; sets ``dispatched_at``
 pause, resume      by a user (before the version has a run) or by the run; the latter clears the wait and ``reason``
+cancel             by a user, at once, also while the version has a run
 progress           ``running`` or ``waiting``, with the progress of the run: ``stage`` … ``eta_seconds``, ``reason``
 publish            sets ``published_at`` once; ends the run, unless a version that it replaces is still to be purged
 end                keeps the state; sets ``ending``: the run removes what it wrote, and publishes no more
@@ -78,7 +79,7 @@ ALLOWED: dict[str, Transition] = {
     "begin": Transition(("queued", "running", "waiting"), ("running",)),
     "pause_undispatched": Transition(("queued",), ("paused",)),
     "resume_undispatched": Transition(("paused",), ("queued",)),
-    "cancel_undispatched": Transition(("queued", "paused"), ("canceled",)),
+    "cancel": Transition(PENDING, ("canceled",)),
     "pause_run": Transition(PENDING, ("paused",)),
     "resume_run": Transition(PENDING, ("queued",)),
     "record_progress": Transition(("queued", "running", "waiting"), ("running", "waiting")),
@@ -249,9 +250,10 @@ def resume_undispatched(document_id: str, version: int) -> Update:
     return _undispatched("resume_undispatched", document_id, version, state="queued", batch_page=BY_DISPATCHER)
 
 
-def cancel_undispatched(document_id: str, version: int) -> Update:
-    """Cancels a version that has no run yet."""
-    return _undispatched("cancel_undispatched", document_id, version, **_canceled())
+def cancel(document_id: str, version: int) -> Update:
+    """Cancels a version that is not published yet: from now on, its run can do no more than remove what it wrote."""
+    unpublished = VersionRow.published_at.is_(None)
+    return _changing(_is(document_id, version), _from("cancel"), unpublished, **_NO_WAIT, **_canceled())
 
 
 def pause_run(document_id: str, version: int, *, paused: bool) -> Update:

@@ -118,7 +118,7 @@ async def test_a_request_also_reaches_a_run_that_has_not_begun(
     events = [event async for event in jobs.handle(ingest_id(document.id, 1)).fetch_history_events()]
     assert any(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
     assert any(event.HasField("workflow_execution_cancel_requested_event_attributes") for event in events)
-    assert (await only(catalog, kb)).state == "queued"  # the run says how it ends
+    assert (await only(catalog, kb)).state == "canceled"
 
 
 async def test_repeated_requests_are_recorded_once(
@@ -141,16 +141,24 @@ async def test_repeated_requests_are_recorded_once(
 async def test_a_document_that_lost_its_run_is_not_controlled(
     catalog: Catalog, kb: KnowledgeBase, control: DocumentControl, jobs: Jobs, dispatcher: Dispatcher
 ) -> None:
-    """The answer is an error, because nothing could be told; canceling one that has ended changes nothing."""
+    """The answer is an error, because nothing could be told; a cancel needs no run."""
     document = (await catalog.documents.accept(kb.id, "a.txt", "1" * 64, 7, "ann")).document
     await dispatcher.once()
     await jobs.handle(ingest_id(document.id, 1)).terminate()
-    for request in (control.pause, control.resume, control.cancel):
+    for request in (control.pause, control.resume):
         with pytest.raises(WrongState):
             await request(document, "ada")
-    assert await trail(catalog, "document.pause") == await trail(catalog, "document.cancel") == []
+    assert await trail(catalog, "document.pause") == []
+    assert (await control.cancel(document, "ada")).state == "canceled"
+    assert await trail(catalog, "document.cancel") == ["ada"]
+
+
+async def test_what_has_ended_is_not_canceled(catalog: Catalog, kb: KnowledgeBase, control: DocumentControl) -> None:
+    """It stays as it is, also for a request that read it before."""
+    document = (await catalog.documents.accept(kb.id, "a.txt", "1" * 64, 7, "ann")).document
     await catalog.documents.finish(document.id, 1, "failed", WrongState(state="lost").reason)
     assert (await control.cancel(document, "ada")).state == "failed"
+    assert await trail(catalog, "document.cancel") == []
 
 
 async def test_a_run_that_has_not_ended_is_not_joined(
@@ -192,6 +200,17 @@ async def test_a_batch_is_paused_before_it_was_started(
     await jobs.handle(batch_workflow_id(batch.id)).terminate()
     with pytest.raises(WrongState):
         await control.signal(batch, "resume", "ada")
+
+
+async def test_an_empty_batch_that_a_control_has_started_is_not_forgotten(
+    catalog: Catalog, kb: KnowledgeBase, jobs: Jobs, dispatcher: Dispatcher
+) -> None:
+    """Its run would be left without a batch: paused for ever, and out of reach."""
+    batch = await catalog.batches.create(kb.id, "open", 4, "ann", closed=False)
+    control = BatchControl(catalog, jobs, dispatcher)
+    await control.signal(batch, "pause", "ada")
+    assert await control.close(batch, "ada")
+    await control.signal(await catalog.batches.get(batch.id), "resume", "ada")
 
 
 async def test_without_temporal_a_batch_is_not_reopened(

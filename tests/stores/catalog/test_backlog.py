@@ -50,13 +50,13 @@ async def test_a_question_waits_for_its_askers_earlier_documents(catalog: Catalo
 
 async def test_an_archive_is_waited_for_with_all_its_files(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Before it is unpacked it counts as one; its documents count although they appear after the question."""
-    batch = await catalog.batches.create(kb.id, "a.zip", 4, "ann", closed=False, archive_sha256="a" * 64)
+    batch = await catalog.batches.create(kb.id, "a.zip", 4, "ann", closed=True, archive_sha256="a" * 64)
     asked = datetime.now(UTC)
     assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
     upload = Upload(knowledge_base_id=kb.id, name="in.txt", sha256="b" * 64, bytes=7, actor="ann", batch_id=batch.id)
     await catalog.intake.accept([upload])
     assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 2
-    await catalog.batches.close(batch.id)
+    await catalog.batches.end_unpacking(batch.id, [])
     assert (await catalog.backlog.of_actor(kb.id, "ann", asked)).documents == 1
 
 

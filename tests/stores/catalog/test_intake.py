@@ -150,6 +150,16 @@ async def test_files_join_a_batch_that_is_open(catalog: Catalog, kb: KnowledgeBa
     assert [type(each) for each in found] == [WrongState, NotFound]
 
 
+async def test_a_batch_that_is_being_canceled_takes_nothing_more(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """It ends later, when its runs have; what joined it meanwhile would never be started."""
+    batch = await catalog.batches.create(kb.id, "open", 4, "ann", closed=False)
+    await answers(catalog, request(kb, "a.pdf", open_batch=batch.id))
+    await catalog.batches.cancel_queued(batch.id)
+    (refused,) = await asked(catalog, request(kb, "b.pdf", open_batch=batch.id))
+    assert isinstance(refused, WrongState)
+    assert await catalog.batches.counts(batch.id) == {"canceled": 1}
+
+
 async def test_thousands_of_uploads_are_one_transaction(catalog: Catalog, kb: KnowledgeBase) -> None:
     """Neither database has a limit that a large request reaches."""
     names = [f"{n}.pdf" for n in range(4000)]

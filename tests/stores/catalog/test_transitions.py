@@ -189,7 +189,7 @@ ASKED: dict[str, Callable[[Version], Awaitable[object]]] = {
     "begin": _begin,
     "pause_undispatched": lambda version: version.catalog.intake.pause(version.id, 1, "ann"),
     "resume_undispatched": lambda version: version.catalog.intake.resume(version.id, 1, "ann"),
-    "cancel_undispatched": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
+    "cancel": lambda version: version.catalog.intake.cancel(version.id, 1, "ann"),
     "pause_run": lambda version: version.catalog.documents.record_pause(version.id, 1, paused=True),
     "resume_run": lambda version: version.catalog.documents.record_pause(version.id, 1, paused=False),
     "record_progress": _note,
@@ -219,7 +219,7 @@ async def test_a_transition_happens_where_it_is_allowed(
         assert (row["state"], row["reason"]) == (state, {"code": "damaged"})
 
 
-@pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "cancel_undispatched", "requeue"])
+@pytest.mark.parametrize("name", ["pause_undispatched", "resume_undispatched", "requeue"])
 async def test_a_running_version_is_controlled_through_its_run(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase, name: str
 ) -> None:
@@ -229,6 +229,20 @@ async def test_a_running_version_is_controlled_through_its_run(
     await version.put(state=state, dispatched_at=LATER)
     assert not await ASKED[name](version)
     assert (await version.row())["state"] == state
+
+
+@pytest.mark.parametrize("published", [False, True])
+async def test_what_is_canceled_is_not_published(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, published: bool
+) -> None:
+    """Whoever comes first wins, also while the version has a run: a canceled one never becomes live."""
+    version = await Version.taken(settings, catalog, kb)
+    await version.put(state="running", dispatched_at=LATER)
+    if published:
+        await catalog.documents.publish(publishing(version.id, 1))
+    assert await catalog.intake.cancel(version.id, 1, "ada") is not published
+    assert (await catalog.documents.publish(publishing(version.id, 1))).live is published
+    assert (await version.row())["state"] == ("ready" if published else "canceled")
 
 
 @pytest.mark.parametrize("state", STATES)
