@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from statistics import median
 
@@ -82,11 +83,26 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
     running = _numbered_with_pages(pages)
     for key, lines in seen.items():
         needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
-        for line in lines:
-            on_pages = {other.page for other in lines if abs(other.first - line.first) <= _SAME_HEIGHT}
-            if len(on_pages) >= needed:
-                running.add(id(line))
+        running |= {id(line) for line, on_pages in _at_same_height(lines) if on_pages >= needed}
     return [[line for line in page if id(line) not in running] or page for page in pages]
+
+
+def _at_same_height(lines: list[Line]) -> Iterator[tuple[Line, int]]:
+    """Each line with the number of pages that have one of the lines at its height; one pass from bottom to top."""
+    ordered = sorted(lines, key=lambda line: line.first)
+    pages: Counter[int] = Counter()
+    start = end = 0
+    for line in ordered:
+        while end < len(ordered) and ordered[end].first - line.first <= _SAME_HEIGHT:
+            pages[ordered[end].page] += 1
+            end += 1
+        while start < end and line.first - ordered[start].first > _SAME_HEIGHT:
+            page = ordered[start].page
+            pages[page] -= 1
+            if not pages[page]:
+                del pages[page]
+            start += 1
+        yield line, len(pages)
 
 
 def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:

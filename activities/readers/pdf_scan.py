@@ -14,6 +14,7 @@ from activities.readers.ocr.layout import even_sizes, printed
 
 _DPI = 200
 _MOST_PIXELS = 20_000_000
+_NARROWEST, _LONGEST = 8, 50  # pixels of a page's shorter side, and its longer side ÷ it, for a page that has text
 _SAMPLE = 200  # characters of a page whose Unicode mapping is checked
 _UNMAPPED = 0.3  # share of them without a mapping that makes a text layer unusable
 _FEW_LETTERS, _COVERED = 300, 0.25  # a scan with a stamp: fewer letters than this, images on this share of the page
@@ -93,9 +94,13 @@ def _covered(page: pypdfium2.PdfPage) -> float:
 
 
 def _rendered(page: pypdfium2.PdfPage) -> Image.Image | None:
-    """The page rendered as an RGB image; None for a blank page."""
-    width, height = page.get_size()
-    scale = min(_DPI / 72, (_MOST_PIXELS / (width * height)) ** 0.5)
+    """The page rendered as an RGB image; None for a blank page and for one too narrow for text."""
+    shorter, longer = sorted(page.get_size())
+    if longer > _LONGEST * shorter:
+        return None
+    scale = min(_DPI / 72, (_MOST_PIXELS / (shorter * longer)) ** 0.5)
+    if scale * shorter < _NARROWEST:
+        return None
     bitmap = page.render(scale=scale, rev_byteorder=True)
     try:
         image = bitmap.to_pil().convert("RGB")

@@ -71,7 +71,7 @@ class _Server:
                     _drain(wake_read)
                     self._reap()
                 else:
-                    self._kill(key.data)
+                    self._kill(*key.data)
 
     def _accept(self) -> bool:
         try:
@@ -93,7 +93,7 @@ class _Server:
             self._become_child(channel, lease, server)
         channel.close()
         self._leases[pid] = lease
-        self._selector.register(lease, selectors.EVENT_READ, ("lease", pid))
+        self._selector.register(lease, selectors.EVENT_READ, (pid, lease))
         return True
 
     def _become_child(self, channel: socket.socket, lease: socket.socket, server: int) -> NoReturn:
@@ -107,11 +107,14 @@ class _Server:
         _die_with(server)
         _child(channel)
 
-    def _kill(self, data: tuple[str, int]) -> None:
-        """Kills a child whose lease the worker closed (the worker never writes to it)."""
-        _, pid = data
-        os.kill(pid, signal.SIGKILL)  # not yet reaped, so the pid is still its own
-        self._selector.unregister(self._leases[pid])
+    def _kill(self, pid: int, lease: socket.socket) -> None:
+        """Kills a child whose lease the worker closed (the worker never writes to it).
+
+        The same wake-up may have reaped it before, and even have forked another child with its pid.
+        """
+        if self._leases.get(pid) is lease:
+            os.kill(pid, signal.SIGKILL)  # not yet reaped, so the pid is still its own
+            self._selector.unregister(lease)
 
     def _kill_all(self) -> None:
         for pid in self._leases:

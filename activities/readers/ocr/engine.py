@@ -38,6 +38,7 @@ _SMALL, _CLEAR = 14.0, 18.0  # line heights in the detector's pixels: too small 
 _MULTIPLE = 32  # the models' input sides are rounded to it: few shapes keep ONNX Runtime's memory flat
 _LONG = 2.2  # height ÷ width above which an image is processed in bands
 _BAND = 1.5  # height of a band ÷ width
+_MOST_BANDS = 100  # bands of an image higher than these are higher
 _LINE_HEIGHT = 48  # height in pixels of the recogniser's input
 _NARROWEST, _WIDEST = 320, 3200  # width in pixels of the recogniser's input
 _SAMPLE = 6  # lines that decide the orientation of a page
@@ -209,10 +210,11 @@ def _bands(image: Image.Image) -> list[tuple[int, int]]:
         return [(0, image.height)]
     grey = np.asarray(image.convert("L"))
     contrast = np.abs(np.diff(grey.astype(np.int16), axis=1)).sum(axis=1)
-    bands, top, step = [], 0, round(_BAND * image.width)
-    while image.height - top > step + image.width:
-        window = contrast[top + image.width : top + step]
-        bottom = top + image.width + int(len(window) - 1 - window[::-1].argmin())
+    least = max(image.width, image.height // _MOST_BANDS)
+    bands, top, step = [], 0, round(_BAND * least)
+    while image.height - top > step + least:
+        window = contrast[top + least : top + step]
+        bottom = top + least + int(len(window) - 1 - window[::-1].argmin())
         bands.append((top, bottom))
         top = bottom
     return [*bands, (top, image.height)]

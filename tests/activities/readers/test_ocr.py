@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import io
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import pypdf
+import pypdfium2
 import pytest
 from PIL import Image, ImageOps
 
 from activities.contracts.documents import ParsedDocument
 from activities.errors import DamagedDocument, DocumentTooLarge, NoText, UnsupportedFormat
 from activities.ingest.parse import parse_file, parser_fingerprint
+from activities.readers.ocr import engine
 from activities.readers.ocr.boxes import boxes
 from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
@@ -190,6 +193,14 @@ def test_long_screenshots_are_read_in_bands(tmp_path: Path) -> None:
     assert [row for row in range(50) if f"number {row + 100} was" not in text] == []
 
 
+def test_the_highest_pictures_have_no_more_bands() -> None:
+    """They have higher ones, which cover them without a gap."""
+    bands = engine._bands(drawn(size=(2, 100_000)))
+    assert len(bands) <= 100
+    assert [top for top, _ in bands] == [0, *(bottom for _, bottom in bands[:-1])]
+    assert bands[-1][1] == 100_000
+
+
 # --- pages -----------------------------------------------------------------------------------------
 
 
@@ -296,6 +307,20 @@ def test_a_picture_without_text_says_so(tmp_path: Path) -> None:
     ):
         with pytest.raises(NoText):
             parsed(tmp_path, content, name)
+
+
+@pytest.mark.parametrize("box", ["0 0 0.01 14400", "0 0 1 1000000000", "0 0 1000000000 1", "0 0 10 14000", "0 0 2 2"])
+def test_pages_too_narrow_for_text_are_not_even_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, box: str
+) -> None:
+    """Their pixels would be few or many, their bands many, and their text none."""
+    drawings: list[object] = []
+    monkeypatch.setattr(pypdfium2.PdfPage, "render", lambda self, **_: drawings.append(self))
+    content = joined_pdf(scanned_page(drawn((1, 1, "text"), size=(400, 600))))
+    whole = re.sub(rb"/MediaBox \[[^\]]*\]", b"/MediaBox [%s]" % box.encode(), content)
+    with pytest.raises(NoText):
+        parsed(tmp_path, whole, "narrow.pdf")
+    assert not drawings
 
 
 # --- where it runs ---------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, NoText
+from activities.readers.layout import Line, without_running_lines
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import CHINESE, parsed, shape
 from tests.documents import encrypted, page, pdf
@@ -37,6 +39,45 @@ def test_pdf_lines_become_paragraphs_with_pages(tmp_path: Path) -> None:
         ("list", "2. Another numbered item"),
     ]
     assert not any("handbook" in item.text or "Page" in item.text for item in document.elements)
+
+
+class Watched(Line):
+    """A line that counts how often its height is asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "first":
+            asked[0] += 1
+        return super().__getattribute__(name)
+
+
+asked = [0]
+
+
+def printed(text: str, page: int, height: float) -> Line:
+    return Watched(
+        text=text, page=page, left=50, right=150, first=height, last=height, size=9, bold=False, page_height=842
+    )
+
+
+def test_running_lines_stand_at_one_height_of_many_pages() -> None:
+    """A line that wanders from page to page runs as long as enough pages have it within a few points."""
+    heights = {1: 800, 2: 803, 3: 806, 4: 809, 5: 812, 6: 806, 7: 820, 8: 823, 9: 826, 10: 829}
+    pages = [[printed("Handbook", page, height), printed("Text.", page, 400)] for page, height in heights.items()]
+    kept = [lines[0].page for lines in without_running_lines(pages) if len(lines) == 2]
+    assert kept == [1, 5, 7, 8, 9, 10]
+    twice = [[printed("Twice", page, height) for height in (800, 801)] for page in (1, 2, 3)]
+    assert without_running_lines(twice) == twice
+
+
+def test_running_lines_are_found_in_one_pass() -> None:
+    """The work does not grow with the square of the lines that have the same words."""
+    work = []
+    for count in (20, 80):
+        asked[0] = 0
+        pages = [[printed("Same words", page, 788 + row) for row in range(40)] for page in range(count)]
+        without_running_lines([[*lines, printed("Text.", lines[0].page, 400)] for lines in pages])
+        work.append(asked[0])
+    assert work[1] < 5 * work[0]
 
 
 def test_chinese_pdf_text_survives(tmp_path: Path) -> None:

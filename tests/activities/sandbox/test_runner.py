@@ -310,6 +310,37 @@ def test_a_lost_fork_server_is_replaced() -> None:
     assert asyncio.run(run()) == "你好 after"
 
 
+def pause(folder: str, _: Path) -> None:
+    (Path(folder) / "paused").touch()
+    while not (Path(folder) / "go").exists():
+        time.sleep(0.01)
+
+
+def test_a_child_that_ends_as_its_lease_is_closed_harms_no_other(tmp_path: Path) -> None:
+    """The fork server learns of both at once, which is usual for files that fail fast, and serves on."""
+
+    async def appeared(name: str) -> None:
+        while not ((tmp_path / name).exists() and (name != "pid" or (tmp_path / name).read_text())):
+            await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        task = asyncio.create_task(run_isolated(hang, tmp_path / "pid", limits=LIMITS))
+        await appeared("pid")
+        server = runner._running_server()
+        runner.load(pause, str(tmp_path), b"")
+        await appeared("paused")
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        (tmp_path / "go").touch()
+        for name in ("a", "b"):  # the first may be answered just before the server dies
+            await run_isolated(greet, name, limits=LIMITS)
+        assert runner._running_server() is server
+
+    asyncio.run(run())
+
+
 def assert_gone(pid: int) -> None:
     """The process ends soon."""
     deadline = time.monotonic() + 10
