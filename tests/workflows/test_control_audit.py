@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from activities.contracts.ids import batch_workflow_id, question_id
 from tests.api.conversations.test_conversations import client_of
@@ -72,6 +72,8 @@ async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient,
     assert (await details(run)).endswith("; sent back to chunk by ada")
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await state_is(ada, document["id"], "canceled")
+    with pytest.raises(WorkflowFailureError):  # it is canceled at once; its run ends a moment later
+        await run.result()
     assert await details(run) == "Canceled by ada after stage embed"
     await replayer().replay_workflow(await run.fetch_history())
     said = [("pause", '"ada"'), ("resume", '"ada"'), ("retry", '"chunk","ada"'), ("cancel", "by ada")]
