@@ -32,6 +32,7 @@ Parameters that are themselves translatable text are ``Phrase`` members.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -116,6 +117,42 @@ class HoldfastError(Exception):
 def first_line(exc: BaseException) -> str:
     """The first line of an exception's message, at most 200 characters; the class name if the message is empty."""
     return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
+
+
+#: What a library's message says of this machine, of its own code or to programmers.
+_INTERNAL = re.compile(
+    r"""
+      \s*\(<string>,\ line\ \d+\)                                        # where a text was parsed
+    | [,;]?\s*\b(?:use|see|try)\ (?:XML_|xml[A-Z])\w*(?:\ option)?\.?     # libxml2's advice
+    | \bxml[A-Z]\w*:\s*                                                  # a function of libxml2
+    | \[Errno\ -?\d+\]\s*
+    | '?<[\w.]+\ [^<>]*>'?                                               # an object
+    | (?<![\w:/.])/(?:[^\s/'"<>()]+/)+                                   # the folders of a path
+    """,
+    re.X,
+)
+_CUT = 1000  # characters of a library's message that are looked at
+
+#: Messages of libraries that are known, and exceptions whose message only concerns the code that met odd content.
+_KNOWN = (
+    (re.compile(r"amplification factor|entity reference loop"), Phrase.ENTITIES),
+    (re.compile(r"Excessive depth|recursion depth"), Phrase.NESTED_PARTS),
+)
+_ACCIDENTS = (AttributeError, TypeError, IndexError)
+
+
+def plain_line(message: object) -> str:
+    """The first line of a library's message, without paths, objects and advice for programmers."""
+    text = (str(message).splitlines() or [""])[0][:_CUT]
+    return " ".join(_INTERNAL.sub("", text).split())[:200] or type(message).__name__
+
+
+def told(message: object) -> str | Phrase:
+    """What a library's exception or message tells users: a phrase where it is known, else its plain line."""
+    if isinstance(message, _ACCIDENTS):
+        return Phrase.MISSHAPEN
+    line = plain_line(message)
+    return next((phrase for pattern, phrase in _KNOWN if pattern.search(line)), line)
 
 
 class DependencyError(HoldfastError):

@@ -99,6 +99,7 @@ class Phrase(Bilingual):
     OUT_OF_RANGE = ("the number is out of range", "数值超出范围")
     CUT_JSON = ("the JSON is empty or cut off", "JSON 为空或不完整")
     BAD_JSON = ("it is not JSON ({said})", "不是 JSON（{said}）")
+    NOT_UTF8 = ("it is not valid JSON: it is not in UTF-8", "不是有效的 JSON：不是 UTF-8 编码")
     NESTED_JSON = ("the JSON is nested too deeply", "JSON 嵌套过深")
     NUL = ("it contains a NUL character", "包含空字符")
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
@@ -110,6 +111,9 @@ class Phrase(Bilingual):
     ZIP_BASED = ("docx or another zip archive", "docx 或其他 zip 压缩包")
     NESTED_GROUPS = ("its groups are nested too deeply", "分组嵌套过深")
     NESTED_PARTS = ("its parts are nested too deeply", "各部分嵌套过深")
+    ENTITIES = ("its entities expand too far", "实体展开后过大")
+    MISSHAPEN = ("its parts are not what they should be", "其组成部分不符合格式要求")
+    ROWS_BEYOND = ("a sheet has rows beyond number {limit}", "工作表的行号超过 {limit}")
     NESTED_LEVELS = ("it is nested more than {limit} levels deep", "嵌套超过 {limit} 层")
     UNBROKEN = (
         "it runs on for {characters} characters without the end of a sentence or line; {limit} are allowed",

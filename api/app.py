@@ -30,7 +30,7 @@ from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
-from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, refuse_nul
+from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
 from api.knowledge_bases.routes import KnowledgeBaseController
@@ -129,7 +129,7 @@ def create_app(settings: Settings) -> Litestar:
         dependencies=PROVIDERS,
         guards=[authorize],
         exception_handlers=EXCEPTION_HANDLERS,
-        before_request=refuse_nul,
+        before_request=check_body,
         middleware=[
             NulGuard(),
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,

@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import tempfile
+import zipfile
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -128,6 +129,16 @@ def simple_xlsx(*rows: tuple[object, ...], sheet: str = "Sheet") -> bytes:
         book.active.append(row)
     target = io.BytesIO()
     book.save(target)
+    return target.getvalue()
+
+
+def replaced(package: bytes, part: str, old: bytes, new: bytes) -> bytes:
+    """A zip archive with a text in one of its parts replaced."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            content = source.read(name)
+            copy.writestr(name, content.replace(old, new) if name == part else content)
     return target.getvalue()
 
 

@@ -22,7 +22,7 @@ from activities.errors import (
     EncryptedDocument,
     InvalidName,
     Reason,
-    first_line,
+    told,
 )
 from activities.phrases import Phrase
 from activities.readers.archive import check_directory
@@ -98,7 +98,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except _BROKEN as exc:
-        raise DamagedDocument(format="zip", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="zip", detail=told(exc)) from exc
 
 
 def _files(archive: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:
@@ -153,7 +153,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, li
                 hasher.update(data)
                 file.write(data)
     except _BROKEN as exc:
-        raise DamagedDocument(format="zip", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="zip", detail=told(exc)) from exc
     return hasher.hexdigest(), length
 
 

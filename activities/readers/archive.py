@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument
+from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, told
 from activities.phrases import Phrase
 from activities.settings import ParseSettings
 
@@ -95,4 +95,4 @@ def opened(path: Path, limits: ParseSettings, format: str) -> Iterator[zipfile.Z
                 raise EncryptedDocument()
             yield archive
     except BROKEN as exc:
-        raise DamagedDocument(format=format, detail=str(exc)) from exc
+        raise DamagedDocument(format=format, detail=told(exc)) from exc

@@ -1,4 +1,4 @@
-"""Word documents (.docx): rewrites the content that unstructured skips, then partitions the document.
+"""Word documents and templates: rewrites the content that unstructured skips, then partitions the document.
 
 unstructured reads only the paragraphs and tables directly in the body. Content controls, tracked insertions,
 fields, floating text boxes, footnotes and headings marked only by outline level are first rewritten as such
@@ -15,12 +15,16 @@ from typing import IO, Any
 
 import docx
 from docx.enum.style import WD_STYLE_TYPE
+from docx.exceptions import PythonDocxError
+from docx.opc.constants import CONTENT_TYPE
+from docx.opc.part import PartFactory
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
+from docx.parts.document import DocumentPart
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument
+from activities.errors import DamagedDocument, told
 from activities.readers import archive
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, page_limit, partition_docx, source_elements
@@ -33,7 +37,27 @@ _HIDDEN_NAMES = (
 )
 _HIDDEN = re.compile(f"<w:(?:{_HIDDEN_NAMES})".encode())
 _MAX_BOLD_HEADING = 60
-_DAMAGED = (KeyError, ValueError, AttributeError, IndexError, TypeError, OSError, etree.LxmlError, zipfile.BadZipFile)
+_DAMAGED = (
+    *(KeyError, ValueError, AttributeError, IndexError, TypeError, ArithmeticError),
+    *(OSError, etree.LxmlError, zipfile.BadZipFile, PythonDocxError),
+)
+
+
+class _AnyDocumentPart(DocumentPart):
+    """The document in a template or in a file with macros, which python-docx refuses by its content type."""
+
+    @property
+    def content_type(self) -> str:
+        """That of a document, also in a copy."""
+        return CONTENT_TYPE.WML_DOCUMENT_MAIN
+
+
+for _content_type in (
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+    "application/vnd.ms-word.document.macroEnabled.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+):
+    PartFactory.part_type_for[_content_type] = _AnyDocumentPart
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
@@ -46,7 +70,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             progress(1, 2)
             items = partition_docx(file=source, include_page_breaks=False, **QUIET)
     except _DAMAGED as exc:
-        raise DamagedDocument(format="docx", detail=f"{type(exc).__name__}: {exc}") from exc
+        raise DamagedDocument(format="docx", detail=told(exc)) from exc
     titled = any(isinstance(item, source_elements.Title) for item in items)
     elements = [
         converted for item in items if (converted := element(item) if titled else _bold_title(item)) is not None

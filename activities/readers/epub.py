@@ -12,7 +12,7 @@ import msgspec
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, EncryptedDocument, first_line
+from activities.errors import DamagedDocument, EncryptedDocument, told
 from activities.phrases import Phrase
 from activities.readers import archive, html
 from activities.readers.encoding import decode
@@ -38,7 +38,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
                     elements += _chapter(book.read(chapter), title)
                 progress(number, len(chapters))
     except etree.LxmlError as exc:
-        raise DamagedDocument(format="epub", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="epub", detail=told(exc)) from exc
     return elements, None
 
 

@@ -16,7 +16,7 @@ import filetype
 import msgspec
 import olefile  # type: ignore[import-untyped]
 
-from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat
+from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat, told
 from activities.phrases import Phrase
 from activities.readers import sniff
 from activities.readers.archive import check_directory
@@ -60,7 +60,7 @@ HTML = Format("html", "text/html", (".html", ".htm", ".xhtml"), "activities.read
 DOCX = Format(
     "docx",
     f"{_OFFICE}.wordprocessingml.document",
-    (".docx",),
+    (".docx", ".docm", ".dotx", ".dotm"),
     "activities.readers.docx",
     "Word document",
     "Word 文档",
@@ -222,7 +222,7 @@ def _by_zip_member(path: Path, limits: ParseSettings) -> Format:
             members = set(archive.namelist())
             mimetype = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in members else ""
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as exc:
-        raise DamagedDocument(format=Phrase.ZIP_BASED, detail=str(exc)) from exc
+        raise DamagedDocument(format=Phrase.ZIP_BASED, detail=told(exc)) from exc
     detected = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
     detected = detected or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
     for item in FORMATS:
@@ -241,7 +241,7 @@ def _by_ole_stream(path: Path) -> Format:
                 return MSG
             detected = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
     except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile does not validate its input
-        raise DamagedDocument(format="doc", detail=str(exc)) from exc
+        raise DamagedDocument(format="doc", detail=told(exc)) from exc
     raise _unsupported(detected)
 
 

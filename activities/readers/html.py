@@ -10,7 +10,7 @@ import lxml.html
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument
+from activities.errors import DamagedDocument, told
 from activities.readers.partition import QUIET, Progress, element, partition_html
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
@@ -41,7 +41,7 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
     try:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
-        raise DamagedDocument(format="html", detail=str(exc)) from exc
+        raise DamagedDocument(format="html", detail=told(exc)) from exc
     title = _document_title(root) if page_title else None
     _tidy(root)
     text = lxml.html.tostring(root, encoding="unicode")

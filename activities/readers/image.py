@@ -12,7 +12,7 @@ import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, first_line
+from activities.errors import DamagedDocument, DocumentTooLarge, UnsupportedFormat, told
 from activities.phrases import Phrase
 from activities.readers.formats import FORMATS
 from activities.readers.layout import Line
@@ -61,7 +61,7 @@ def _open(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")  # about sizes, which `_check_size` limits, and about unusual metadata
             file = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as exc:
-        raise DocumentTooLarge(detail=first_line(exc)) from exc
+        raise DocumentTooLarge(detail=told(exc)) from exc
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
     return file
@@ -106,7 +106,7 @@ def _page(file: Image.Image, number: int, limits: ParseSettings) -> Image.Image:
             size = _working_size(image)
             return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     except Image.DecompressionBombError as exc:
-        raise DocumentTooLarge(detail=first_line(exc)) from exc
+        raise DocumentTooLarge(detail=told(exc)) from exc
     except _DAMAGE as exc:
         raise _damaged(exc) from exc
 
@@ -133,5 +133,5 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _damaged(exc: Exception) -> DamagedDocument:
-    detail = Phrase.UNKNOWN_PICTURE if isinstance(exc, UnidentifiedImageError) else first_line(exc)
+    detail = Phrase.UNKNOWN_PICTURE if isinstance(exc, UnidentifiedImageError) else told(exc)
     return DamagedDocument(format=Phrase.PICTURE, detail=detail)

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, EncryptedDocument, first_line
+from activities.errors import DamagedDocument, EncryptedDocument, told
 from activities.readers import archive
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
@@ -49,7 +49,7 @@ def _with_text_boxes(content: bytes) -> bytes:
     try:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
     except etree.XMLSyntaxError as exc:
-        raise DamagedDocument(format="odt", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="odt", detail=told(exc)) from exc
     for box in list(root.iter(_BOX)):
         anchor = next((node for node in box.iterancestors(f"{_TEXT}p", f"{_TEXT}h")), None)
         for child in reversed(list(box)):

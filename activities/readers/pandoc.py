@@ -17,7 +17,7 @@ from pathlib import Path
 import pypandoc
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed
+from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed, told
 from activities.phrases import Phrase
 from activities.readers.html import elements_of
 from activities.settings import ParseSettings
@@ -89,7 +89,7 @@ def _html(content: bytes, kind: str, limits: ParseSettings) -> str:
         raise ParserCrashed(detail=f"pandoc: {signal.Signals(-result.returncode).name}")
     if result.returncode:
         lines = result.stderr.decode("utf-8", "replace").strip().splitlines() or [f"status {result.returncode}"]
-        raise DamagedDocument(format=kind, detail=lines[0][:200])
+        raise DamagedDocument(format=kind, detail=told(lines[0]))
     return result.stdout.decode("utf-8", "replace")
 
 

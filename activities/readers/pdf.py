@@ -19,7 +19,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, EncryptedDocument
+from activities.errors import DamagedDocument, EncryptedDocument, plain_line, told
 from activities.phrases import Phrase
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
@@ -66,7 +66,7 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         # pypdfium2 reports pdfium's FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY only in the message.
         if "password" in str(exc).lower() or "security" in str(exc).lower():
             raise EncryptedDocument() from exc
-        raise DamagedDocument(format="pdf", detail=str(exc)) from exc
+        raise DamagedDocument(format="pdf", detail=told(exc)) from exc
 
 
 def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None) -> list[Line]:
@@ -75,7 +75,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
         page = document[number]
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError as exc:
-        raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=exc) from exc
+        raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
         text, height = text_page.get_text_range(), page.get_height()
         lines, start = [], 0

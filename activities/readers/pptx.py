@@ -16,12 +16,15 @@ from pptx.exc import PythonPptxError
 from pptx.package import Package
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, first_line
+from activities.errors import DamagedDocument, told
 from activities.readers import archive
 from activities.readers.partition import Progress, page_limit
 from activities.settings import ParseSettings
 
-_DAMAGED = (*archive.BROKEN, PythonPptxError, ValueError, AttributeError, IndexError, TypeError, etree.LxmlError)
+_DAMAGED = (
+    *(*archive.BROKEN, PythonPptxError, etree.LxmlError),
+    *(ValueError, TypeError, AttributeError, IndexError, ArithmeticError),
+)
 _RUNNING = (PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER, PP_PLACEHOLDER.HEADER)
 _BULLETED = (PP_PLACEHOLDER.BODY, PP_PLACEHOLDER.OBJECT, PP_PLACEHOLDER.VERTICAL_BODY, PP_PLACEHOLDER.VERTICAL_OBJECT)
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -44,7 +47,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
                 elements += _slide(slide, number)
                 progress(number, count)
     except _DAMAGED as exc:
-        raise DamagedDocument(format="pptx", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="pptx", detail=told(exc)) from exc
     return elements, count
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, first_line
+from activities.errors import DamagedDocument, DocumentTooLarge, told
 from activities.phrases import Phrase
 from activities.readers.encoding import decode
 from activities.readers.partition import Progress
@@ -66,8 +66,7 @@ def _root(text: str) -> Any:
     try:
         return etree.fromstring(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as exc:
-        detail = first_line(exc).replace(", use XML_PARSE_HUGE option", "")  # advice for programmers
-        raise DamagedDocument(format="xml", detail=detail) from exc
+        raise DamagedDocument(format="xml", detail=told(exc)) from exc
 
 
 def _check_depth(root: Any) -> None:

@@ -42,7 +42,8 @@ class Progress(Protocol):
 
 
 class Failure(msgspec.Struct):
-    """A HoldfastError that a child raised, as class name and reason."""
+    """A HoldfastError that a child raised, as class name and reason; ``cause`` is the library's own text, to log."""
 
     kind: str
     reason: Reason
+    cause: str = ""

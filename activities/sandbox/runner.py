@@ -39,10 +39,13 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
+import structlog
 
 from activities.errors import DocumentTooLarge, HoldfastError, ParserCrashed, ParserTimedOut
 from activities.phrases import Phrase
 from activities.sandbox.protocol import FORK, FRAME, LOAD, STATUS, Failure, Limits, Progress
+
+log = structlog.get_logger()
 
 R = TypeVar("R")
 
@@ -185,7 +188,9 @@ async def _receive(stream: socket.socket, length: int) -> bytearray:
 
 
 def _error(failure: Failure, limits: Limits) -> HoldfastError:
-    """The child's error as an instance of its own class."""
+    """The child's error as an instance of its own class; its cause, which users are not told, is logged."""
+    if failure.cause:
+        log.info("a document could not be read", code=failure.reason.code, cause=failure.cause)
     if failure.kind == MemoryError.__name__:
         return _too_large(limits)
     kind = next((kind for kind in _with_subclasses(HoldfastError) if kind.__name__ == failure.kind), ParserCrashed)

@@ -19,12 +19,13 @@ from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 
-from activities.errors import HoldfastError, ParserCrashed, Reason
+from activities.errors import HoldfastError, ParserCrashed, Reason, plain_line
 from activities.sandbox.protocol import FORK, FRAME, STATUS, Failure, Limits
 
 _CONTROL_FD = 0
 _PR_SET_PDEATHSIG = 1
 _MESSAGE_BYTES = 1 << 16
+_CAUSE_CHARACTERS = 1000
 _PROGRESS_SECONDS = 0.1
 _PAGE = resource.getpagesize()
 
@@ -180,12 +181,18 @@ def _answer(channel: socket.socket, request: bytes) -> tuple[bytes, bytes, bool]
         result = function(*args, _Reporter(channel))
         return b"R", msgspec.msgpack.encode(result), harmless
     except HoldfastError as exc:
-        failure = Failure(type(exc).__name__, exc.reason)
+        failure = Failure(type(exc).__name__, exc.reason, _text(exc.__cause__) if exc.__cause__ else "")
     except MemoryError:
         failure = Failure(MemoryError.__name__, Reason("memory"))
     except Exception as exc:  # noqa: BLE001 — the process edge: an unexpected exception is a parser crash
-        failure = Failure(ParserCrashed.__name__, ParserCrashed(detail=f"{type(exc).__name__}: {exc}").reason)
+        error = ParserCrashed(detail=f"{type(exc).__name__}: {plain_line(exc)}")
+        failure = Failure(ParserCrashed.__name__, error.reason, _text(exc))
     return b"E", msgspec.msgpack.encode(failure), False
+
+
+def _text(exc: BaseException) -> str:
+    """The exception's class and message, for the log."""
+    return f"{type(exc).__name__}: {exc}"[:_CAUSE_CHARACTERS]
 
 
 def _restrict(limits: Limits, *, last: bool) -> None:

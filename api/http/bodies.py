@@ -1,4 +1,4 @@
-"""What every request is checked for before a route sees it: the size of its body, and NUL characters."""
+"""What every request is checked for before a route sees it: the size of its body, its encoding, and NUL characters."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ class NulGuard(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-async def refuse_nul(request: Request[Any, Any, Any]) -> None:
-    """Refuse NUL characters in a JSON body; uploads, whose limit is larger, are not read here.
+async def check_body(request: Request[Any, Any, Any]) -> None:
+    """Refuse a JSON body that is not UTF-8 or has NUL characters; uploads, whose limit is larger, are not read here.
 
     Raises InvalidRequest, and Litestar's exception for a body over the limit.
     """
     limit = request.route_handler.resolve_request_max_body_size()
     if request.method in ("POST", "PATCH", "PUT") and limit is not None and limit <= OPENAI_MAX_BODY_BYTES:
         body = await request.body()
+        try:
+            body.decode()
+        except UnicodeDecodeError as exc:  # msgspec raises it too, and Litestar takes it for a fault of the server
+            raise InvalidRequest(detail=Phrase.NOT_UTF8) from exc
         if rb"\u0000" in body and _ESCAPED_NUL.search(body):
             raise InvalidRequest(detail=Phrase.NUL)

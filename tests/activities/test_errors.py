@@ -27,6 +27,7 @@ from activities.errors import (
     RequestError,
     SettingsError,
     TritonUnavailable,
+    plain_line,
 )
 from activities.runtime.converter import data_converter
 from activities.runtime.failures import UNFORESEEN_FAILURES, cause_of, reason_of, to_application_error
@@ -229,3 +230,22 @@ def test_an_outage_in_a_group_of_tasks_is_an_outage() -> None:
     assert cause_of(group) is down
     assert not to_application_error(cause_of(group), 99).non_retryable
     assert isinstance(cause_of(ExceptionGroup("tasks", [KeyError("x")])), KeyError)
+
+
+@pytest.mark.parametrize(
+    ("message", "plain"),
+    [
+        ("file '<_io.BufferedReader name='/tmp/a/original'>' is not a Word file", "file is not a Word file"),
+        ("could not read '/srv/x/parse-1/original'.\nadvice", "could not read 'original'."),
+        (FileNotFoundError(2, "No such file or directory", "/tmp/a/b"), "No such file or directory: 'b'"),
+        ("Text node too long, try XML_PARSE_HUGE, line 1 (<string>, line 1)", "Text node too long, line 1"),
+        ("Factor exceeded, see xmlCtxtSetMaxFactor., line 1, column 5", "Factor exceeded, line 1, column 5"),
+        ("xmlParseEntityRef: no name", "no name"),
+        ("cannot use <Element {http://a.b/c}d at 0x7f00>", "cannot use"),
+        ("no part word/document.xml, 1/2 of http://a.b/c/d", "no part word/document.xml, 1/2 of http://a.b/c/d"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_what_a_library_says_is_one_plain_line(message: object, plain: str) -> None:
+    """Without places of this machine, objects of Python and advice for programmers."""
+    assert plain_line(message) == plain

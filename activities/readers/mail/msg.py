@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import olefile  # type: ignore[import-untyped]
 
-from activities.errors import DamagedDocument
+from activities.errors import DamagedDocument, told
 from activities.readers.encoding import decode
 from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
@@ -48,7 +48,7 @@ def parse(path: Path) -> Mail:
             folders[tuple(entry[:-1])].append(entry[-1])
         return _mail(_Store(container, folders), ())
     except _BROKEN as exc:  # olefile does not validate its input
-        raise DamagedDocument(format="msg", detail=str(exc)) from exc
+        raise DamagedDocument(format="msg", detail=told(exc)) from exc
 
 
 def _mail(store: _Store, at: tuple[str, ...]) -> Mail:

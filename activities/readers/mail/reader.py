@@ -10,7 +10,7 @@ import msgspec
 import olefile  # type: ignore[import-untyped]
 
 from activities.contracts.documents import Element
-from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText, ParserCrashed, first_line
+from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText, ParserCrashed, plain_line
 from activities.phrases import Phrase
 from activities.readers import html, rtf, text
 from activities.readers.formats import EML, MSG, detect
@@ -97,7 +97,7 @@ def _attachment(attachment: Attachment, limits: ParseSettings, budget: _Budget, 
     except DocumentError as exc:
         return [_unread(attachment.name, exc)]
     except _CRASHES as exc:
-        return [_unread(attachment.name, ParserCrashed(detail=first_line(exc)))]
+        return [_unread(attachment.name, ParserCrashed(detail=plain_line(exc)))]
     return [Element(text=attachment.name, kind="title", level=2), *_demoted(elements, 2)]
 
 

@@ -15,6 +15,8 @@ import msgspec
 _GENERAL_DIGITS = 11  # digits that a spreadsheet shows of a number without a format
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\[\]-]*+)[^\[\]]*+\]|([$€£¥₹元%‰ ])|\[[^\[\]]*+\]|[_*].')
 _DIGITS = re.compile(r"[#0?][#0?,.]*")
+_LONGEST_FORMAT = 255  # characters; spreadsheets take no longer ones
+_MOST_COMMAS = 100  # at the end of a format, each for three digits less: a double has no more than 308
 _OVER = 1e15  # above it a double has no digits after the point
 
 
@@ -75,7 +77,9 @@ def _number(value: float, number_format: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _shape(number_format: str, negative: bool) -> _Shape | None:
-    """The parsed format; None for General, text, fractions and exponents, which are shown unformatted."""
+    """The parsed format; None for General, text, fractions, exponents and absurd ones, which are shown unformatted."""
+    if len(number_format) > _LONGEST_FORMAT:
+        return None
     sections = number_format.split(";")
     section = sections[1] if negative and len(sections) > 1 else sections[0]
     plain = _LITERAL.sub("", section)
@@ -87,7 +91,8 @@ def _shape(number_format: str, negative: bool) -> _Shape | None:
     cut = start.start() if start else 0
     before, after = _literals(section[:cut]), _literals(section[cut:])
     decimals = sum(fraction.count(mark) for mark in "0#?")
-    factor = (100.0 if "%" in before + after else 1.0) / 1000 ** (len(whole) - len(whole.rstrip(",")))
+    commas = min(len(whole) - len(whole.rstrip(",")), _MOST_COMMAS)
+    factor = (100.0 if "%" in before + after else 1.0) / 1000**commas
     pad = whole.replace(",", "").count("0") + (decimals + 1 if decimals else 0)
     return _Shape(before.lstrip("-"), after, decimals, fraction.count("#"), "," in whole.rstrip(","), factor, pad)
 

@@ -15,14 +15,19 @@ from openpyxl.utils import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, first_line
+from activities.errors import DamagedDocument, told
+from activities.phrases import Phrase
 from activities.readers import archive
 from activities.readers.partition import Progress
 from activities.readers.tables.cells import shown
 from activities.readers.tables.rows import elements_of
 from activities.settings import ParseSettings
 
-_DAMAGED = (*archive.BROKEN, InvalidFileException, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
+_DAMAGED = (
+    *(*archive.BROKEN, InvalidFileException, SyntaxError),
+    *(ValueError, TypeError, AttributeError, IndexError, ArithmeticError),
+)
+_MOST_ROWS = 1_048_576  # of a sheet; openpyxl fills in all rows before one that it finds
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell [^<>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _READ_BYTES = 1024 * 1024
 _OVERLAP = 200  # bytes: longer than one mergeCell element
@@ -44,7 +49,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
                 progress(number, len(sheets))
             book.close()
     except (*_DAMAGED, etree.LxmlError) as exc:
-        raise DamagedDocument(format="xlsx", detail=first_line(exc)) from exc
+        raise DamagedDocument(format="xlsx", detail=told(exc)) from exc
     return elements, None
 
 
@@ -53,6 +58,8 @@ def _rows(sheet: Any, merged: dict[int, list[tuple[int, int]]]) -> Iterator[list
     sheet.reset_dimensions()  # the declared size may be wrong, and openpyxl would pad it with empty cells
     running: dict[int, tuple[int, str]] = {}  # column → (last row, value)
     for number, cells in enumerate(sheet.iter_rows(), 1):
+        if number > _MOST_ROWS:
+            raise DamagedDocument(format="xlsx", detail=Phrase.ROWS_BEYOND, limit=_MOST_ROWS)
         row = [_shown(cell) for cell in cells]
         if running and any(row):
             running = {column: entry for column, entry in running.items() if entry[0] >= number}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from docx.oxml.parser import OxmlElement
 from activities.errors import DamagedDocument, DocumentTooLarge
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import CHINESE, ENGLISH, assert_all_there, parsed, shape
-from tests.documents import word
+from tests.documents import replaced, simple_docx, word
 
 
 @pytest.mark.parametrize("source", [CHINESE, ENGLISH])
@@ -92,3 +93,40 @@ def test_broken_and_swollen_word_files_fail_with_their_reason(tmp_path: Path) ->
         file.writestr("word/media/bomb.bin", bytes(100 << 20))
     with pytest.raises(DocumentTooLarge):
         parsed(tmp_path, target.getvalue(), "a.docx", ParseSettings(max_expansion=1))
+
+
+DOCUMENT = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.dotx", b"application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml"),
+        ("a.docm", b"application/vnd.ms-word.document.macroEnabled.main+xml"),
+        ("a.dotm", b"application/vnd.ms-word.template.macroEnabledTemplate.main+xml"),
+        ("template.docx", b"application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml"),
+    ],
+)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_templates_and_documents_with_macros_are_documents(
+    tmp_path: Path, name: str, kind: bytes, hidden: bool
+) -> None:
+    """Also those that are rewritten because unstructured would skip a part of them."""
+    source = replaced(simple_docx("Title", "Text."), "[Content_Types].xml", DOCUMENT, kind)
+    if hidden:
+        whole = (
+            b"<w:body>",
+            b"<w:body><w:sdt><w:sdtContent><w:p><w:r><w:t>More.</w:t></w:r></w:p></w:sdtContent></w:sdt>",
+        )
+        source = replaced(source, "word/document.xml", *whole)
+    texts = [text for _, text in shape(parsed(tmp_path, source, name))]
+    assert texts == (["More."] if hidden else []) + ["Title", "Text."]
+
+
+def test_a_package_of_another_kind_is_no_document(tmp_path: Path) -> None:
+    """The reason names no path and no object."""
+    source = replaced(simple_docx("Title", "Text."), "[Content_Types].xml", DOCUMENT, b"application/xml")
+    with pytest.raises(DamagedDocument) as caught:
+        parsed(tmp_path, source, "a.docx")
+    assert "is not a Word file" in str(caught.value)
+    assert not re.search(r"_io|/original|Error", str(caught.value))

@@ -21,13 +21,14 @@ from activities.errors import (
     UnsupportedFormat,
 )
 from activities.ingest.parse import parse_file
+from activities.phrases import Phrase
 from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
 from activities.sandbox.runner import run_isolated
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import parsed
 from tests.conftest import assert_eventually
-from tests.documents import by_pandoc, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
+from tests.documents import by_pandoc, replaced, simple_docx, simple_eml, simple_msg, simple_pptx, simple_xlsx
 from tests.hostile import QUICK, SLOW
 
 WHOLE = {
@@ -162,7 +163,35 @@ def test_hostile_files_end_within_their_time(tmp_path: Path, name: str) -> None:
         raise
     except DocumentError as exc:
         told = str(exc)
-    assert not re.search(r"/tmp|XML_|Errno", told)
+    assert not re.search(r"/tmp|XML_|Errno|xmlCtxt|<string>|<_io", told)
+
+
+ENTITIES = b"".join(b'<!ENTITY e%d "%s">' % (level, b"&e%d;" % (level - 1) * 10) for level in range(1, 12))
+DEEP = b"<a>" * 3000 + b"x" + b"</a>" * 3000
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "phrase"),
+    [
+        (b'<!DOCTYPE x [<!ENTITY e0 "text">' + ENTITIES + b"]><x>&e11;</x>", "a.xml", Phrase.ENTITIES),
+        (DEEP, "a.xml", Phrase.NESTED_PARTS),
+        (
+            replaced(WHOLE["odt"], "content.xml", b"<office:body>", b"<office:body>" + DEEP),
+            "a.odt",
+            Phrase.NESTED_PARTS,
+        ),
+        (replaced(WHOLE["docx"], "word/document.xml", b"<w:body>", DEEP), "a.docx", Phrase.NESTED_PARTS),
+        (replaced(WHOLE["pptx"], "_rels/.rels", b"Relationships", b"a"), "a.pptx", Phrase.MISSHAPEN),
+    ],
+)
+def test_what_libraries_say_is_told_in_both_languages(
+    tmp_path: Path, content: bytes, name: str, phrase: Phrase
+) -> None:
+    """Where their message is known, or is about their own code."""
+    with pytest.raises(DamagedDocument) as caught:
+        parsed(tmp_path, content, name)
+    for language in ("en", "zh"):
+        assert phrase.render(language) in caught.value.reason.render(language)
 
 
 @pytest.mark.parametrize("name", ["deep.org", "deep.rst", "wide.csv"])

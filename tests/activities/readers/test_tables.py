@@ -11,11 +11,12 @@ import openpyxl
 import pytest
 
 from activities.contracts.documents import Chunking
+from activities.errors import DamagedDocument
 from activities.ingest.chunking import chunk_document
 from activities.readers.tables.cells import shown
 from activities.readers.tables.rows import elements_of
 from tests.activities.readers.conftest import parsed, shape
-from tests.documents import simple_xlsx
+from tests.documents import replaced, simple_xlsx
 
 FILES = Path(__file__).parents[2] / "data" / "files"
 CUPS = ["Team: Blues | Location: STL | Stanley Cups: 1", "Team: Flyers | Location: PHI | Stanley Cups: 2"]
@@ -182,3 +183,30 @@ def test_workbooks_made_by_hand_are_read(tmp_path: Path) -> None:
     """The reader reads the workbooks of the tests' own helper."""
     content = simple_xlsx(("Kind", "Days"), ("Annual", 5), sheet="Leave")
     assert [text for _, text in shape(parsed(tmp_path, content, "a.xlsx"))] == ["Leave", "Kind: Annual | Days: 5"]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "expected"), [("0" + "," * 200, "0"), ("0." + "0" * 10_000, "5.5"), ("0" * 10_000, "5.5")]
+)
+def test_absurd_formats_end(number_format: str, expected: str) -> None:
+    """Each comma at the end divides by a thousand; a format longer than any program's is none."""
+    assert shown(5.5, number_format) == expected
+
+
+@pytest.mark.parametrize("row", [b"1048577", b"104857600000", b"1" + b"0" * 30])
+def test_a_row_beyond_the_last_one_is_damage(tmp_path: Path, row: bytes) -> None:
+    """The rows before it are not filled in."""
+    source = simple_xlsx(("a", "b"), (1, 2))
+    with pytest.raises(DamagedDocument, match="1048576"):
+        parsed(tmp_path, replaced(source, "xl/worksheets/sheet1.xml", b'row r="2"', b'row r="' + row + b'"'), "a.xlsx")
+
+
+def test_numbers_that_no_computer_holds_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever overflows in a library."""
+
+    def overflow(value: Any, number_format: str) -> str:
+        raise OverflowError("int too large to convert to float")
+
+    monkeypatch.setattr("activities.readers.tables.xlsx.shown", overflow)
+    with pytest.raises(DamagedDocument):
+        parsed(tmp_path, simple_xlsx(("a", "b"), (1, 2)), "a.xlsx")

@@ -19,6 +19,7 @@ import msgspec
 import numpy
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from activities.errors import (
     DocumentTooLarge,
@@ -224,6 +225,23 @@ def test_crashes_are_the_documents_failure(function: object, detail: str) -> Non
     with pytest.raises(ParserCrashed) as caught:
         asyncio.run(run_isolated(function, limits=LIMITS))  # type: ignore[arg-type]
     assert detail in caught.value.reason.params["detail"]
+
+
+def open_nothing(progress: Progress) -> None:
+    raise FileNotFoundError(2, "No such file", "/nowhere/at/all")
+
+
+def refuse_for_a_reason(progress: Progress) -> None:
+    raise EncryptedDocument() from ValueError("in /nowhere/at/all")
+
+
+@pytest.mark.parametrize("function", [open_nothing, refuse_for_a_reason])
+def test_the_cause_is_logged_and_not_told(function: object) -> None:
+    """Users are told no paths; operators find the library's own text in the log."""
+    with capture_logs() as logged, pytest.raises(HoldfastError) as caught:
+        asyncio.run(run_isolated(function, limits=LIMITS))  # type: ignore[arg-type]
+    assert "/nowhere" not in str(caught.value)
+    assert ["/nowhere/at/all" in entry["cause"] for entry in logged] == [True]
 
 
 @pytest.mark.parametrize("function", [eat_bytes, eat_numpy])

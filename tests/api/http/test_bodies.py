@@ -77,6 +77,19 @@ async def test_bodies_are_bounded(isolated_api: IsolatedApi, route: str) -> None
             await refused(isolated_api, route, content=json.dumps(filled(route, isolated_api) | {name: "a\0b"}))
 
 
+@pytest.mark.parametrize("route", BODIES)
+async def test_bodies_are_utf_8(isolated_api: IsolatedApi, route: str) -> None:
+    """In values, in names and in fields that no route has."""
+    field = next(iter(BODIES[route])).encode()
+    for content in (b'{"' + field + b'":"\xff\xfe"}', b'{"\xff":1}', b'{"unknown":"\xed\xa0\x80"}'):
+        await refused(isolated_api, route, content=content)
+    for language, said in (("en", "it is not valid JSON"), ("zh", "不是有效的 JSON")):
+        answer = await send(isolated_api, route, content=content, headers={"Accept-Language": language})
+        error = answer.json()["error"] if " /v1/" in route else answer.json()
+        assert said in error["message" if " /v1/" in route else "detail"]
+        assert error["code"].replace("_", "-") == "invalid-request"
+
+
 async def test_an_upload_may_be_longer(isolated_api: IsolatedApi) -> None:
     """The limit of JSON is not that of files: the body is read, and only Temporal is missing."""
     files = {"files": ("a.txt", b"a" * (JSON_MAX_BODY_BYTES + 1))}
