@@ -58,6 +58,7 @@ PAGE_SECONDS = 20.0
 HARMLESS_BYTES = 1 << 16
 """Longer files always get a process of their own, which costs little compared with parsing them."""
 
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 _NOT_HARMLESS = re.compile(rb"[<\0]|%PDF-|\{\\rtf|content-", re.IGNORECASE)
 
 
@@ -90,12 +91,16 @@ def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress)
     elements, pages = import_module(kind.reader).read(path, name, limits, progress)
     if not any(character.isalnum() for element in elements for character in element.text):
         raise NoText()
-    return ParsedDocument(elements=list(map(_without_nul, elements)), media_type=kind.media_type, pages=pages)
+    return ParsedDocument(elements=list(map(_storable, elements)), media_type=kind.media_type, pages=pages)
 
 
-def _without_nul(element: Element) -> Element:
-    """The element without U+0000, which JSON and other formats can hold, and PostgreSQL cannot store."""
-    return msgspec.structs.replace(element, text=element.text.replace("\0", "")) if "\0" in element.text else element
+def _storable(element: Element) -> Element:
+    """The element without U+0000 and with U+FFFD for lone surrogates: JSON and other formats can hold what cannot
+    be stored in PostgreSQL, or as UTF-8.
+    """
+    if _NOT_STORABLE.search(element.text) is None:
+        return element
+    return msgspec.structs.replace(element, text=_NOT_STORABLE.sub("\ufffd", element.text.replace("\0", "")))
 
 
 class Outline(msgspec.Struct, frozen=True):

@@ -6,13 +6,14 @@ from importlib import import_module
 
 from activities.ingest import chunking, members, parse
 from activities.readers.formats import FORMATS
-from activities.readers.partition import QUIET, partition_html, partition_text
+from activities.readers.partition import QUIET, paragraph, partition_html
 
 for _format in FORMATS:
     import_module(_format.reader)
 
 # The first call builds the pipeline and compiles regular expressions.
-partition_text(text="One paragraph. And a sentence.\n- an item", **QUIET)
+for _text in ("One paragraph. And a sentence.", "- an item"):
+    paragraph(_text)
 partition_html(text="<h1>Title</h1><p>One paragraph.</p>", **QUIET)
 
 __all__ = ["chunking", "members", "parse"]

@@ -40,6 +40,8 @@ _PUNCTUATION = frozenset("，。、！？；：“”‘’（）《》「」『
 # Both Chinese standards put the common characters in a first block and the rare ones in a second.
 _COMMON_BLOCKS = {"gb18030": (0xB0A1, 0xD7F9), "big5": (0xA440, 0xC67E), "big5hkscs": (0xA440, 0xC67E)}
 _WESTERN = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝŸ‘’“”–—…•€£§°«»©®™·¿¡ \u00a0")
+# Python's codecs for its own use: some raise other errors, or give texts that no file can hold.
+_NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
 _CONTROL = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -58,6 +60,14 @@ def decode(data: bytes, *, partial: bool = False) -> str | None:
         guess = _eight_bit(data)
         text = _decoded(data, guess, partial, errors="replace") if guess else None
     return _checked(text)
+
+
+def declared(data: bytes, charset: str) -> str | None:
+    """The text of ``data`` in the character set that it declares; None when that is none, or not that of the data."""
+    try:
+        return None if codecs.lookup(charset).name in _NO_CHARSETS else data.decode(charset)
+    except (LookupError, ValueError):  # a UnicodeError, or a name with U+0000
+        return None
 
 
 def _decoded(data: bytes, encoding: str, partial: bool, errors: str = "strict") -> str | None:

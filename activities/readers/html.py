@@ -10,11 +10,15 @@ import lxml.html
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, told
+from activities.errors import DamagedDocument, DocumentTooLarge, told
+from activities.phrases import Phrase
 from activities.readers.partition import QUIET, Progress, element, partition_html
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
+
+MAX_DEPTH = 250
+"""Maximum nesting of elements; unstructured's parser loses the text of those below level 256."""
 
 _KEEP = "\u2060"  # an invisible character that lengthens a text: unstructured drops paragraphs of one character
 _CJK_BREAK = re.compile(rf"([{CJK}])[ \t]*\r?\n[ \t]*(?=[{CJK}])")
@@ -42,6 +46,7 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
         raise DamagedDocument(format="html", detail=told(exc)) from exc
+    _check_depth(root)
     title = _document_title(root) if page_title else None
     _tidy(root)
     text = lxml.html.tostring(root, encoding="unicode")
@@ -54,6 +59,14 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
         if converted is not None:
             elements.append(converted)
     return elements
+
+
+def _check_depth(root: Any) -> None:
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
 
 
 def _document_title(root: Any) -> Element | None:
@@ -73,11 +86,14 @@ def _tidy(root: Any) -> None:
         if _is_layout(node):
             _unwrap_table(node)
     body = root.find("body")
-    for node in (root if body is None else body).iter(etree.Element):
-        if not any(parent.tag in _VERBATIM for parent in (node, *node.iterancestors())):
-            node.text = _tidy_text(node.text)
-        if not any(parent.tag in _VERBATIM for parent in node.iterancestors()):
-            node.tail = _tidy_text(node.tail)
+    verbatim = 0
+    for event, node in etree.iterwalk(root if body is None else body, events=("start", "end")):
+        if event == "start":
+            verbatim += node.tag in _VERBATIM
+            node.text = node.text if verbatim else _tidy_text(node.text)
+        else:
+            verbatim -= node.tag in _VERBATIM
+            node.tail = node.tail if verbatim else _tidy_text(node.tail)
 
 
 def _tidy_text(text: str | None) -> str | None:

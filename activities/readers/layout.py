@@ -58,14 +58,17 @@ class Line(msgspec.Struct):
 
 
 class Paragraph(msgspec.Struct):
-    """A paragraph with the page it begins on; headings have a ``level`` (1 is the highest)."""
+    """A paragraph with the page it begins on; headings have a ``level`` (1 is the highest).
 
-    text: str
+    ``text`` is that of its ``lines``, joined when all are known.
+    """
+
+    lines: list[str]
     page: int
     size: float
     bold: bool
-    lines: int
     last: Line
+    text: str = ""
     level: int | None = None
 
 
@@ -154,6 +157,8 @@ def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
         for block in _blocks(page, leading):
             for index, group in enumerate(_split(block)):
                 _append(document, group, column_break=index == 0 and _starts_column(document, block))
+    for item in document:
+        item.text = join(item.lines)
     _mark_headings(document, body, mostly_bold)
     return document
 
@@ -254,27 +259,25 @@ def _starts_column(document: list[Paragraph], block: list[Line]) -> bool:
 
 
 def _append(document: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
-    text = group[0].text
-    for line in group[1:]:
-        text = join(text, line.text)
-    first, last = group[0], group[-1]
+    lines, first, last = [line.text for line in group], group[0], group[-1]
     before = document[-1] if document else None
     if column_break and before is not None and _continues(before, first):
-        before.text, before.last, before.lines = join(before.text, text), last, before.lines + len(group)
+        before.lines += lines
+        before.last = last
         return
     bold = all(line.bold for line in group)
-    document.append(Paragraph(text=text, page=first.page, size=first.size, bold=bold, lines=len(group), last=last))
+    document.append(Paragraph(lines=lines, page=first.page, size=first.size, bold=bold, last=last))
 
 
 def _continues(before: Paragraph, line: Line) -> bool:
     """Whether this line continues a paragraph that was cut by a column or page break."""
-    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or before.lines < 2:
+    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or len(before.lines) < 2:
         return False
-    if _TERMINATED.search(before.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
+    if _TERMINATED.search(before.last.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
         return False
     if line.text[0].islower():
         return True
-    return bool(CJK_START.match(line.text)) and bool(CJK_END.search(before.text)) and heading(line.text) is None
+    return bool(CJK_START.match(line.text)) and bool(CJK_END.search(before.last.text)) and heading(line.text) is None
 
 
 def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) -> None:
@@ -282,7 +285,7 @@ def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) ->
     for item, after in zip(document, [*document[1:], None], strict=True):
         if after is not None and after.text[0].islower():
             continue  # the emphasised beginning of a sentence
-        worded = heading(item.text) if item.lines == 1 else None
+        worded = heading(item.text) if len(item.lines) == 1 else None
         if _is_large(item, body):
             item.level = min(4, sizes.index(round(item.size)) + 1)
         elif item.bold and worded is not None:
@@ -294,7 +297,7 @@ def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) ->
 
 def _heads_text(item: Paragraph, after: Paragraph | None) -> bool:
     """Whether a bold line heads a paragraph rather than labelling part of a figure or table."""
-    if item.lines > 2 or not _may_head(item, _MAX_BOLD_HEADING) or after is None:
+    if len(item.lines) > 2 or not _may_head(item, _MAX_BOLD_HEADING) or after is None:
         return False
     return not after.bold and (len(after.text) >= _REAL_PARAGRAPH or ITEM.match(after.text) is not None)
 
@@ -311,7 +314,7 @@ def _level_by_number(headings: list[Paragraph]) -> None:
 
 
 def _is_large(item: Paragraph, body: float) -> bool:
-    return item.size >= _HEADING_RATIO * body and item.lines <= 3 and _may_head(item, _MAX_HEADING)
+    return item.size >= _HEADING_RATIO * body and len(item.lines) <= 3 and _may_head(item, _MAX_HEADING)
 
 
 def _may_head(item: Paragraph, longest: int) -> bool:

@@ -21,7 +21,7 @@ from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
 from unstructured.partition.docx import partition_docx
 from unstructured.partition.html import partition_html
-from unstructured.partition.text import partition_text
+from unstructured.partition.text import element_from_text
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
@@ -33,9 +33,9 @@ __all__ = [
     "Progress",
     "element",
     "page_limit",
+    "paragraph",
     "partition_docx",
     "partition_html",
-    "partition_text",
     "source_elements",
     "table_text",
 ]
@@ -97,6 +97,17 @@ def element(item: source_elements.Element) -> Element | None:
     elif kind == "title":
         text, level = " ".join(text.split()), min(9, (depth or 0) + 1)
     return Element(text=text, kind=kind, page=page, level=level) if text else None
+
+
+def paragraph(text: str, page: int | None = None) -> Element | None:
+    """Converts a paragraph of plain text, or an item of a list; None when it has no text.
+
+    ``partition_text`` of unstructured would split it again, in time that grows with the square of a run of blanks.
+    """
+    converted = element(element_from_text(text.strip()))
+    if converted is None:
+        return None
+    return Element(text=converted.text, kind="list" if converted.kind == "list" else "text", page=page)
 
 
 def _kind(item: source_elements.Element) -> Literal["title", "text", "list", "table", "code"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from activities.contracts.documents import Element
@@ -11,7 +12,7 @@ from activities.errors import UnsupportedFormat
 from activities.readers.encoding import decode
 from activities.readers.formats import hint, supported
 from activities.readers.headings import heading
-from activities.readers.partition import QUIET, Progress, element, partition_text
+from activities.readers.partition import Progress, paragraph
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
 
@@ -39,14 +40,10 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 def elements_of(text: str, *, prose: bool = True) -> list[Element]:
     """The paragraphs of a text. In ``prose``, lines that stand alone may be headings; in code they are comments."""
     groups = paragraphs(text)
-    elements = []
-    for item in partition_text(text="\n".join(groups), paragraph_grouper=False, **QUIET):
-        converted = element(item)
-        if converted is not None:
-            elements.append(Element(text=converted.text, kind="list" if converted.kind == "list" else "text"))
+    elements = [item for group in groups if (item := paragraph(group)) is not None]
     if prose and len(elements) == len(groups):
         alone = isolated(text, groups)
-        elements = [_with_heading(paragraph, group, alone) for paragraph, group in zip(elements, groups, strict=True)]
+        elements = [_with_heading(item, group, alone) for item, group in zip(elements, groups, strict=True)]
     return elements
 
 
@@ -62,7 +59,7 @@ def paragraphs(text: str) -> list[str]:
     """Paragraphs, each as one line: lines that an editor wrapped are joined, others stay separate."""
     lines = _BREAK.sub("\n", text).expandtabs(4).split("\n")
     width = wrap_width(lines)
-    groups: list[str] = []
+    groups: list[list[str]] = []
     open_group = False
     for before, line in zip(["", *lines[:-1]], lines, strict=True):
         stripped = line.strip()
@@ -70,11 +67,11 @@ def paragraphs(text: str) -> list[str]:
             open_group = open_group and bool(stripped)
             continue
         if open_group and width and continues(before, line, width):
-            groups[-1] = join(groups[-1], stripped)
+            groups[-1].append(stripped)
         else:
-            groups.append(stripped)
+            groups.append([stripped])
         open_group = True
-    return groups
+    return list(map(join, groups))
 
 
 def isolated(text: str, groups: list[str]) -> frozenset[str]:
@@ -119,13 +116,15 @@ def continues(before: str, line: str, width: int) -> bool:
     return columns(before) + 1 + columns(start.split(maxsplit=1)[0]) >= _SLACK * width
 
 
-def join(before: str, line: str) -> str:
-    """Joins two parts of a paragraph: no space next to CJK characters, no soft hyphen inside a divided word."""
-    if CJK_END.search(before) or CJK_START.match(line):
-        return before + line
-    if before.endswith("\u00ad"):
-        return before[:-1] + line
-    return f"{before} {line}"
+def join(lines: list[str]) -> str:
+    """Joins the lines of a paragraph: no space next to CJK characters, no soft hyphen inside a divided word."""
+    parts = []
+    for line, after in pairwise(lines):
+        if CJK_END.match(line[-1:]) or CJK_START.match(after):
+            parts.append(line)
+        else:
+            parts.append(line[:-1] if line.endswith("\u00ad") else f"{line} ")
+    return "".join([*parts, *lines[-1:]])
 
 
 def columns(line: str) -> int:

@@ -12,7 +12,7 @@ from lxml import etree
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, told
 from activities.phrases import Phrase
-from activities.readers.encoding import decode
+from activities.readers.encoding import declared, decode
 from activities.readers.partition import Progress
 from activities.readers.tables import records
 from activities.readers.text import decode_file
@@ -42,12 +42,11 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
 def _text(path: Path) -> str:
     """The text in its declared encoding, or in a detected one when the declaration is wrong."""
     data = path.read_bytes()
-    declared = _ENCODING.search(data[:200])
-    if declared and not declared[1].lower().startswith((b"utf-8", b"utf8", b"utf-16", b"utf-32")):
-        try:
-            return data.decode(declared[1].decode("ascii"))
-        except (LookupError, UnicodeDecodeError):
-            pass
+    encoding = _ENCODING.search(data[:200])
+    if encoding and not encoding[1].lower().startswith((b"utf-8", b"utf8", b"utf-16", b"utf-32")):
+        text = declared(data, encoding[1].decode("ascii"))
+        if text is not None:
+            return text
     return decode(data) or decode_file(path)
 
 

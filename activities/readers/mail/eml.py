@@ -8,18 +8,32 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from functools import partial
 
 from activities.errors import DamagedDocument
 from activities.phrases import Phrase
-from activities.readers.encoding import decode
+from activities.readers.encoding import declared, decode
 from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
 _FIELDS = ("From", "To", "Cc", "Date")
 _SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The standard library takes time that grows with the square of a field's parameters, and of a line of encoded words.
+_LONGEST_PARAMETERS = 4096  # characters; enough for a file name of the greatest length, in any encoding
+_LONGEST_LINE = 1 << 14  # characters; RFC 5322 allows 998
+
+
+class _Lenient(Compat32):
+    """Header fields as they are, except that what describes a part is cut after some thousand characters."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_PARAMETERS] if name.lower().startswith("content-") else value
+
+
+_POLICY = _Lenient()
 
 
 def parse(data: bytes) -> Mail:
@@ -27,7 +41,7 @@ def parse(data: bytes) -> Mail:
     if data.startswith(_WIDE_MARKS):
         data = (decode(data) or "").encode()
     try:
-        return _mail(BytesParser(policy=compat32).parsebytes(data.removeprefix(codecs.BOM_UTF8).lstrip()))
+        return _mail(BytesParser(policy=_POLICY).parsebytes(data.removeprefix(codecs.BOM_UTF8).lstrip()))
     except RecursionError as exc:
         raise DamagedDocument(format="eml", detail=Phrase.NESTED_PARTS) from exc
 
@@ -73,7 +87,7 @@ def _alternative(part: Message, bodies: list[Body], attachments: list[Attachment
 
 
 def _children(part: Message) -> list[Message]:
-    payload = part.get_payload()
+    payload = part.get_payload() if part.is_multipart() else []  # that of other parts would be decoded
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
@@ -88,12 +102,8 @@ def _text(part: Message) -> str:
 def _decoded(content: bytes, charset: str | None) -> str:
     wider = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": None, "unknown-8bit": None}
     name = wider.get(charset or "", charset)
-    if name:
-        try:
-            return content.decode(name)
-        except (LookupError, UnicodeDecodeError):
-            pass
-    return decode(content) or content.decode("utf-8", "replace")
+    text = declared(content, name) if name else None
+    return (decode(content) or content.decode("utf-8", "replace")) if text is None else text
 
 
 def _field(message: Message, name: str) -> str:
@@ -109,7 +119,10 @@ def _field(message: Message, name: str) -> str:
 
 def _name(part: Message) -> str:
     """The file name of a part, without folders; empty when it has none."""
-    name = part.get_filename()
+    try:
+        name = part.get_filename()
+    except UnicodeError:  # in a character set of which Python has no more than the name
+        name = None
     return _words(name).replace("\\", "/").rsplit("/", 1)[-1] if name else ""
 
 
@@ -117,6 +130,8 @@ def _words(value: object) -> str:
     """A header field's text: encoded words in any character set, or unencoded 8-bit text."""
     if not value:
         return ""
+    if max(map(len, str(value).splitlines()), default=0) > _LONGEST_LINE:
+        return " ".join(str(value).split())
     try:
         pieces = decode_header(value)  # type: ignore[arg-type]  # a Header, where the text is 8-bit
     except (HeaderParseError, ValueError):

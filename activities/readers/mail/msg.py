@@ -13,7 +13,7 @@ import msgspec
 import olefile  # type: ignore[import-untyped]
 
 from activities.errors import DamagedDocument, told
-from activities.readers.encoding import decode
+from activities.readers.encoding import declared, decode
 from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
@@ -112,10 +112,8 @@ def _text(store: _Store, at: tuple[str, ...], name: str, codepage: int) -> str:
 def _decoded(data: bytes, codepage: int) -> str:
     if not data:
         return ""
-    try:
-        return data.decode({936: "gb18030", 65001: "utf-8", 20127: "ascii"}.get(codepage, f"cp{codepage}"))
-    except (LookupError, UnicodeDecodeError):
-        return decode(data) or data.decode("utf-8", "replace")
+    text = declared(data, {936: "gb18030", 65001: "utf-8", 20127: "ascii"}.get(codepage, f"cp{codepage}"))
+    return (decode(data) or data.decode("utf-8", "replace")) if text is None else text
 
 
 def _stream(store: _Store, at: tuple[str, ...], name: str) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from temporalio.testing import ActivityEnvironment
 
@@ -139,3 +140,10 @@ def test_the_name_counts_only_where_content_is_ambiguous() -> None:
     """The same bytes as notes.txt and notes.md are two parsed documents; as a.pdf and b.pdf they are one."""
     assert parser_fingerprint("notes.txt") != parser_fingerprint("notes.md")
     assert parser_fingerprint("a.pdf") == parser_fingerprint("b.pdf")
+
+
+def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
+    """JSON can hold halves of a character, which no UTF-8 can; whole ones stay."""
+    document = parsed(tmp_path, r'{"a": "text \ud800 more \ud83d\ude00 \u0000text"}', "a.json")
+    assert "text \ufffd more \U0001f600 text" in document.elements[0].text
+    msgspec.msgpack.encode(document)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from activities.contracts.documents import ParsedDocument
@@ -42,3 +44,15 @@ def assert_all_there(document: ParsedDocument, source: list[str]) -> None:
         found = text.find(run, position)
         assert found >= 0, f"{run!r} is missing or out of order"
         position = found
+
+
+def growth(read: Callable[[int], object], size: int) -> float:
+    """How many times as much CPU time a text of four times the size takes: 4 where time grows with the size."""
+
+    def seconds(length: int) -> float:
+        began = time.process_time()
+        read(length)
+        return time.process_time() - began
+
+    seconds(size)
+    return min(seconds(4 * size) for _ in range(2)) / min(seconds(size) for _ in range(3))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from activities.errors import DocumentTooLarge
+from activities.readers.html import MAX_DEPTH
 from tests.activities.readers.conftest import parsed, shape
 
 
@@ -33,4 +37,26 @@ def test_html_shows_what_a_browser_shows(tmp_path: Path) -> None:
         ("text", "Cell text."),
         ("code", "a = 1\n  b = 2"),
         ("text", "第一行第二行"),
+    ]
+
+
+@pytest.mark.parametrize("opening", ["<div>", "<b>x ", "<ul><li>", "<table><tr><td>x"])
+def test_endlessly_nested_html_is_refused(tmp_path: Path, opening: str) -> None:
+    """Up to the limit all text is read; beyond it, the document is refused rather than read in part."""
+    levels = (MAX_DEPTH - 3) // opening.count("<")  # below html, body and p
+    page = "<p>Before.</p>" + "".join(f"{opening} word{number}x" for number in range(levels))
+    text = " ".join(element.text for element in parsed(tmp_path, page, "a.html").elements)
+    assert all(f"word{number}x" in text for number in range(levels))
+    with pytest.raises(DocumentTooLarge) as caught:
+        parsed(tmp_path, "<p>Before.</p>" + opening * 5000 + "hello words here", "a.html")
+    assert str(MAX_DEPTH) in caught.value.reason.render()
+
+
+def test_verbatim_texts_stay_as_they_are(tmp_path: Path) -> None:
+    """Line breaks between Chinese characters are kept within code, and after elements in it, and nowhere else."""
+    page = "<p>第一\n行<b>二</b>第\n三</p><pre>第一\n行<b>二</b>第\n三</pre><p>第\n四</p>"
+    assert [item.text for item in parsed(tmp_path, page, "a.html").elements] == [
+        "第一行二第三",
+        "第一\n行二第\n三",
+        "第四",
     ]

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from activities.contracts.documents import ParsedDocument
+from activities.readers.mail import eml
 from activities.readers.mail.reader import MAX_ATTACHMENTS, MAX_DEPTH
-from tests.activities.readers.conftest import parsed, shape
+from tests.activities.readers.conftest import growth, parsed, shape
 from tests.documents import encrypted, simple_docx, simple_eml, simple_msg, simple_pdf, simple_xlsx
 
 FILES = Path(__file__).parents[2] / "data" / "files"
@@ -175,3 +176,27 @@ def test_a_mail_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     found = texts(parsed(tmp_path, whole[: len(whole) // 2], "a.eml"))
     assert "Body text." in found
     assert "a.docx" in found[-1]
+
+
+def test_long_header_fields_take_no_longer_than_short_ones() -> None:
+    """Time grows with the length of parameters and of encoded words, not with its square."""
+    assert growth(lambda size: eml.parse(b'Content-Type: text/plain; a="' + b'";"' * size + b"\n\ntext"), 8000) < 9
+    assert growth(lambda size: eml.parse(b"Subject: " + b"=?a?q?" * size + b"\n\ntext"), 3000) < 9
+    recipients = ", ".join(f"Someone {number} <{number}@example.org>" for number in range(2000))
+    assert dict(eml.parse(f"To: {recipients}\n\ntext".encode()).fields)["To"] == recipients
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape", "undefined", "punycode", "idna", "rot13"])
+def test_codecs_that_are_no_charsets_are_ignored(tmp_path: Path, charset: str) -> None:
+    """The text of such a part, and words and names said to be in it, are read as if none had been declared."""
+    mail = (
+        f"Subject: =?{charset}?q?Some_words?=\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=x\n\n"
+        f"--x\nContent-Type: text/plain; charset={charset}\n\nTräger \\ud800 here.\n"
+        f"--x\nContent-Type: multipart/alternative; charset={charset}\n\nTräger\n"
+        f"--x\nContent-Type: text/plain\nContent-Disposition: attachment; filename*={charset}''a%FCb.txt\n\nInner.\n"
+        "--x--\n"
+    )
+    found = texts(parsed(tmp_path, mail, "a.eml"))
+    assert found[:2] == ["Some words", "Träger \\ud800 here."]
+    assert found[-1] == "Inner."

@@ -113,3 +113,10 @@ def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
             parsed(tmp_path, "<a>" * depth + "x" + "</a>" * depth, "a.xml")
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, "<?xml version='1.0'?><a><b>cut off", "a.xml")
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "punycode", "unicode_escape", "rot13"])
+def test_xml_in_no_charset_is_read_as_if_none_was_declared(tmp_path: Path, encoding: str) -> None:
+    """Such an encoding is one of Python's own codecs."""
+    document = parsed(tmp_path, f'<?xml version="1.0" encoding="{encoding}"?><a><b>Träger \\ud800</b></a>', "a.xml")
+    assert "Träger \\ud800" in document.elements[0].text
