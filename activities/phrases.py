@@ -99,7 +99,7 @@ class Phrase(Bilingual):
     OUT_OF_RANGE = ("the number is out of range", "数值超出范围")
     CUT_JSON = ("the JSON is empty or cut off", "JSON 为空或不完整")
     BAD_JSON = ("it is not JSON ({said})", "不是 JSON（{said}）")
-    NOT_UTF8 = ("it is not valid JSON: it is not in UTF-8", "不是有效的 JSON：不是 UTF-8 编码")
+    NOT_UTF8 = ("it is not valid JSON: it is not in UTF-8", "不是有效的 JSON：编码不正确")
     NESTED_JSON = ("the JSON is nested too deeply", "JSON 嵌套过深")
     NUL = ("it contains a NUL character", "包含空字符")
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
