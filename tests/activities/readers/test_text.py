@@ -59,7 +59,7 @@ def test_other_encodings_are_read(tmp_path: Path) -> None:
 def test_long_paragraphs_take_no_longer_than_short_ones() -> None:
     """Time grows with the length of a wrapped paragraph, and of a run of blanks of any kind, not with its square."""
     line = "lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor\n"
-    assert growth(lambda size: elements_of(line * size), 1000) < 9
+    assert growth(lambda size: elements_of(line * size), 2000) < 9
     for blank in " \u00a0\u3000":
         assert growth(lambda size, blank=blank: elements_of(f"a{blank * size}b"), 8000) < 9  # type: ignore[misc]
     assert [item.text for item in elements_of("a" + " " * 9000 + "b")] == ["a b"]
