@@ -122,8 +122,8 @@ def first_line(exc: BaseException) -> str:
 #: What a library's message says of this machine, of its own code or to programmers.
 _INTERNAL = re.compile(
     r"""
-      \s*\(<string>,\ line\ \d+\)                                        # where a text was parsed
-    | [,;]?\s*\b(?:use|see|try)\ (?:XML_|xml[A-Z])\w*(?:\ option)?\.?     # libxml2's advice
+      \(<string>,\ line\ \d+\)                                           # where a text was parsed
+    | [,;]?\ ?\b(?:use|see|try)\ (?:XML_|xml[A-Z])\w*(?:\ option)?\.?     # libxml2's advice
     | \bxml[A-Z]\w*:\s*                                                  # a function of libxml2
     | \[Errno\ -?\d+\]\s*
     | '?<[\w.]+\ [^<>]*>'?                                               # an object

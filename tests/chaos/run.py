@@ -67,9 +67,9 @@ class Run:
     async def _freeze(self, random: Random) -> None:
         """Freeze one server at a time."""
         servers = self.site.freezable
-        for number in range(self.freezes):
+        while len(self.frozen) < self.freezes:
             await asyncio.sleep(random.uniform(2.0, 8.0))
-            server, seconds = servers[number % len(servers)], random.choice(FREEZE_SECONDS)
+            server, seconds = servers[len(self.frozen) % len(servers)], random.choice(FREEZE_SECONDS)
             try:
                 with self.site.frozen(server):
                     self.say(f"{server} stands still for {seconds} s")

@@ -14,7 +14,7 @@ from tests.hostile import MILLION, QUICK, SLOW, archive_of_entries, one_line
 
 ALL = os.environ.get("HOLDFAST_TEST_HOSTILE") == "all"
 SOME = ("front_matter.md", "comments.txt", "newlines.json", "image.png")
-HOLDING = ("line.png", "macros.org", "references.epub")
+HOLDING = ("attributes.xml", "macros.org", "references.epub")
 ENDS = 600
 
 
