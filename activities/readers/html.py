@@ -10,9 +10,8 @@ import lxml.html
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, told
-from activities.phrases import Phrase
-from activities.readers.partition import QUIET, Progress, element, partition_html
+from activities.errors import DamagedDocument, told
+from activities.readers.partition import QUIET, Progress, check_depth, element, partition_html
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
@@ -46,7 +45,7 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
         root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
         raise DamagedDocument(format="html", detail=told(exc)) from exc
-    _check_depth(root)
+    check_depth(root, MAX_DEPTH)
     title = _document_title(root) if page_title else None
     _tidy(root)
     text = lxml.html.tostring(root, encoding="unicode")
@@ -59,14 +58,6 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
         if converted is not None:
             elements.append(converted)
     return elements
-
-
-def _check_depth(root: Any) -> None:
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > MAX_DEPTH:
-            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
 
 
 def _document_title(root: Any) -> Element | None:

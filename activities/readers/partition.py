@@ -16,6 +16,7 @@ os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISA
 
 import lxml.html
 import spacy
+from lxml import etree
 from spacy.tokens import Doc
 from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
@@ -31,6 +32,7 @@ from activities.settings import ParseSettings
 __all__ = [
     "QUIET",
     "Progress",
+    "check_depth",
     "element",
     "page_limit",
     "paragraph",
@@ -80,6 +82,15 @@ def page_limit(pages: int, limits: ParseSettings) -> None:
     """Raises DocumentTooLarge for more than ``limits.max_pages`` pages."""
     if pages > limits.max_pages:
         raise DocumentTooLarge(detail=Phrase.TOO_MANY_PAGES, pages=pages, limit=limits.max_pages)
+
+
+def check_depth(root: Any, levels: int) -> None:
+    """Raises DocumentTooLarge when elements of a tree of lxml are nested more than so many levels deep."""
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > levels:
+            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=levels)
 
 
 def element(item: source_elements.Element) -> Element | None:

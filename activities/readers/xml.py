@@ -10,10 +10,9 @@ from typing import Any
 from lxml import etree
 
 from activities.contracts.documents import Element
-from activities.errors import DamagedDocument, DocumentTooLarge, told
-from activities.phrases import Phrase
+from activities.errors import DamagedDocument, told
 from activities.readers.encoding import declared, decode
-from activities.readers.partition import Progress
+from activities.readers.partition import Progress, check_depth
 from activities.readers.tables import records
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
@@ -32,7 +31,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     text = _text(path)
     root = _root(text)
     progress(1, 2)
-    _check_depth(root)
+    check_depth(root, records.MAX_DEPTH)
     is_document = _is_document(root)
     elements = list(_document(root, 1)) if is_document else list(records.elements_of(_value(root)))
     progress(2, 2)
@@ -66,14 +65,6 @@ def _root(text: str) -> Any:
         return etree.fromstring(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as exc:
         raise DamagedDocument(format="xml", detail=told(exc)) from exc
-
-
-def _check_depth(root: Any) -> None:
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > records.MAX_DEPTH:
-            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=records.MAX_DEPTH)
 
 
 def _is_document(root: Any) -> bool:

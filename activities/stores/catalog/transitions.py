@@ -22,11 +22,11 @@ list               keeps the state; sets ``batch_page``: the version's batch is 
 dispatch           keeps the state; sets ``dispatched_at``: the version has a run
 begin              by the run itself, unless the version is not to be ingested any more; sets ``dispatched_at``
 pause, resume      by a user (before the version has a run) or by the run; the latter clears the wait and ``reason``
-cancel             by a user, at once, also while the version has a run
 progress           ``running`` or ``waiting``, with the progress of the run: ``stage`` … ``eta_seconds``, ``reason``
 publish            sets ``published_at`` once; ends the run, unless a version that it replaces is still to be purged
 end                keeps the state; sets ``ending``: the run removes what it wrote, and publishes no more
-finish, cancel     sets ``reason``; ends the run; a canceled version keeps its first reason
+finish, cancel     sets ``reason``; ends the run; a canceled version keeps its first reason. A user's cancel counts at
+                   once, also while the version has a run
 requeue            clears the progress, ``ending`` and ``dispatched_at``; counts up ``run``; sets ``retry_from`` to the
                    stage that the retry asks for
 return to queue    like requeue, but keeps ``retry_from``: the run that was to start there did not complete
