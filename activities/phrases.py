@@ -159,3 +159,19 @@ class Phrase(Bilingual):
         "{count} 个已接收的上传尚未开始处理，最早的已等待 {seconds} 秒；原因见接口日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
+
+
+@unique
+class RemarkText(Bilingual):
+    """What a version's remarks say of a file. Stored remarks hold the members' names: add members, rename none."""
+
+    PICTURES = ("pictures without readable text: {count}", "没有可读文字的图片：{count}")
+    FORMULAS = ("formulas without a stored value: {count}", "没有存储结果的公式：{count}")
+    HIDDEN_SHEETS = ("hidden sheets left out: {count}", "未读取的隐藏工作表：{count}")
+    HIDDEN_ROWS = ("hidden rows left out: {count}", "未读取的隐藏行：{count}")
+    HIDDEN_COLUMNS = ("hidden columns left out: {count}", "未读取的隐藏列：{count}")
+    HIDDEN_SLIDES = ("hidden slides left out: {count}", "未读取的隐藏幻灯片：{count}")
+    HIDDEN_TEXT = ("hidden passages left out: {count}", "未读取的隐藏文字：{count}")
+    STRUCK_TEXT = ("struck-out passages left out: {count}", "未读取的带删除线文字：{count}")
+    EMBEDDED_FILES = ("embedded files that could not be read: {count}", "无法读取的嵌入文件：{count}")
+    PAGES = ("pages without readable text: {count}", "没有可读文字的页面：{count}")

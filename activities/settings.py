@@ -193,6 +193,8 @@ class ParseSettings(Section, frozen=True):
     """Maximum ratio of unpacked size to upload size (a guard against zip bombs)."""
     ocr: Literal["auto", "off"] = "auto"
     """Text recognition: `auto` reads pictures, and PDF pages without a text layer."""
+    hidden: Literal["skip", "read"] = "skip"
+    """Hidden sheets, rows, columns, slides and text: `skip` leaves them out and says so, `read` reads them."""
 
     def seconds(self, bytes: int) -> float:
         """Time for one step on a document of this size."""

@@ -16,12 +16,20 @@ class Element(Contract, frozen=True):
     level: int | None = None
 
 
+class Remark(Contract, frozen=True):
+    """What a file holds and could not be read, or was left out: so many of one kind (a code of ``RemarkText``)."""
+
+    kind: str
+    count: int
+
+
 class ParsedDocument(Contract, frozen=True):
     """A document's elements in reading order. ``pages`` is None for formats without pages."""
 
     elements: list[Element]
     media_type: str
     pages: int | None = None
+    remarks: list[Remark] = []
 
 
 class Chunk(Contract, frozen=True):

@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 from temporalio import activity
 
-from activities.contracts.documents import Element, ParsedDocument
+from activities.contracts.documents import Element, ParsedDocument, Remark
 from activities.contracts.ingest import Chunked, ChunkInput, Parsed, ParseInput, VersionRun
 from activities.errors import FileLost, NoText
 from activities.readers.formats import detect, has_pages, hint
+from activities.readers.reading import Reading
 from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.lanes import Lane
 from activities.sandbox import scratch
@@ -26,7 +27,7 @@ from activities.settings import ParseSettings
 from activities.stores.blob_keys import digest, original_key, parsed_key
 from activities.stores.blobs import Blobs
 
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """To be raised when a change makes the same bytes give other elements."""
 
 PARSER_FINGERPRINT = digest(
@@ -75,9 +76,9 @@ def is_harmless(content: bytes) -> bool:
     return _NOT_HARMLESS.search(content) is None
 
 
-def parser_fingerprint(name: str, ocr: str = "auto") -> str:
+def parser_fingerprint(name: str, ocr: str = "auto", hidden: str = "skip") -> str:
     """Blob key of the parsed document; of the name, only the part that selects the text format counts."""
-    kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}"]
+    kinds = [hint(name), "" if ocr == "auto" else f"ocr-{ocr}", "" if hidden == "skip" else f"hidden-{hidden}"]
     return "-".join([PARSER_FINGERPRINT, *(kind for kind in kinds if kind)])
 
 
@@ -88,10 +89,15 @@ def parse_file(path: Path, name: str, limits: ParseSettings, progress: Progress)
     DocumentTooLarge.
     """
     kind = detect(path, name, limits)
-    elements, pages = import_module(kind.reader).read(path, name, limits, progress)
-    if not any(character.isalnum() for element in elements for character in element.text):
+    reading: Reading = import_module(kind.reader).read(path, name, limits, progress)
+    if not any(character.isalnum() for element in reading.elements for character in element.text):
         raise NoText()
-    return ParsedDocument(elements=list(map(_storable, elements)), media_type=kind.media_type, pages=pages)
+    return ParsedDocument(
+        elements=list(map(_storable, reading.elements)),
+        media_type=kind.media_type,
+        pages=reading.pages,
+        remarks=[Remark(kind=kind.code, count=count) for kind, count in reading.remarks.items() if count],
+    )
 
 
 def _storable(element: Element) -> Element:
@@ -153,7 +159,9 @@ class ParseActivities:
         """Parses a document; existing output is reused, also that of another document with the same bytes."""
         if input.begins is not None:
             await self._begin(input.begins)
-        key = parsed_key(input.sha256, parser_fingerprint(input.document_name, self._settings.ocr))
+        key = parsed_key(
+            input.sha256, parser_fingerprint(input.document_name, self._settings.ocr, self._settings.hidden)
+        )
         try:
             outline = None if input.force else Outline.of(await self._blobs.load(key, ParsedDocument))
         except KeyError:

@@ -28,6 +28,7 @@ from activities.errors import DamagedDocument, told
 from activities.readers import archive
 from activities.readers.headings import heading
 from activities.readers.partition import QUIET, Progress, element, page_limit, partition_docx, source_elements
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
@@ -60,7 +61,7 @@ for _content_type in (
     PartFactory.part_type_for[_content_type] = _AnyDocumentPart
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a Word document, with pages only where Word recorded its page breaks."""
     hidden = _check(path, limits)
     progress(0, 2)
@@ -78,7 +79,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     pages = max((converted.page for converted in elements if converted.page), default=None)
     page_limit(pages or 0, limits)
     progress(2, 2)
-    return elements, pages
+    return Reading(elements, pages)
 
 
 def _check(path: Path, limits: ParseSettings) -> bool:

@@ -17,6 +17,7 @@ from activities.phrases import Phrase
 from activities.readers import archive, html
 from activities.readers.encoding import decode
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
@@ -24,7 +25,7 @@ _FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/p
 _DEEPEST = 9
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of all chapters, under the title of the book."""
     try:
         with archive.opened(path, limits, "epub") as book:
@@ -39,7 +40,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
                 progress(number, len(chapters))
     except etree.LxmlError as exc:
         raise DamagedDocument(format="epub", detail=told(exc)) from exc
-    return elements, None
+    return Reading(elements)
 
 
 def _refuse_encrypted(book: zipfile.ZipFile) -> None:

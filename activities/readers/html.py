@@ -12,6 +12,7 @@ from lxml import etree
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
 from activities.readers.partition import QUIET, Progress, check_depth, element, partition_html
+from activities.readers.reading import Reading
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
@@ -31,11 +32,11 @@ _BLOCKS = frozenset(
 _VERBATIM = frozenset(("pre", "textarea", "script", "style"))
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a web page: headings, paragraphs, lists, tables as rows, code verbatim."""
     elements = elements_of(decode_file(path))
     progress(1, 1)
-    return elements, None
+    return Reading(elements)
 
 
 def elements_of(html: str, *, page_title: bool = True) -> list[Element]:

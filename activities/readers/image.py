@@ -20,6 +20,7 @@ from activities.readers.ocr.engine import recognise
 from activities.readers.ocr.layout import even_sizes, printed
 from activities.readers.partition import Progress, page_limit
 from activities.readers.printed import elements
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "HEIF")
@@ -34,7 +35,7 @@ Image.init()  # `Image.open` supports its formats only after this call
 pi_heif.register_heif_opener(thumbnails=False)
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int | None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an image; those of a TIFF with several pages carry their page."""
     if limits.ocr == "off":
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
@@ -50,8 +51,8 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     even_sizes([line for page in pages for line in page])
     page_elements = elements(pages)
     if count > 1:
-        return page_elements, count
-    return [Element(text=item.text, kind=item.kind, level=item.level) for item in page_elements], None
+        return Reading(page_elements, count)
+    return Reading([Element(text=item.text, kind=item.kind, level=item.level) for item in page_elements])
 
 
 def _open(path: Path) -> Image.Image:

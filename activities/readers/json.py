@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge
 from activities.phrases import Phrase
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.readers.sniff import json_value
 from activities.readers.tables.records import MAX_DEPTH, depth, elements_of
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The records of a JSON file. Raises DocumentTooLarge for more than ``MAX_DEPTH`` nested levels."""
     too_deep = DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
     try:
@@ -28,4 +28,4 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         raise too_deep
     elements = list(elements_of(parsed[0]))
     progress(2, 2)
-    return elements, None
+    return Reading(elements)

@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from activities.contracts.documents import Element
 from activities.readers.html import elements_of
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
@@ -27,7 +28,7 @@ _FRONT_MATTER = re.compile(
 _TAG = re.compile(r"</?([a-zA-Z][\w-]*)")
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a Markdown file; front matter becomes a paragraph of its own."""
     text = decode_file(path)
     elements: list[Element] = []
@@ -39,7 +40,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     if html.strip():
         elements += elements_of(html)
     progress(2, 2)
-    return elements, None
+    return Reading(elements)
 
 
 def _renderer() -> MarkdownIt:

@@ -9,11 +9,11 @@ from typing import Any
 
 from lxml import etree
 
-from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument, told
 from activities.readers import archive
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _MANIFEST, _CONTENT = "META-INF/manifest.xml", "content.xml"
@@ -22,7 +22,7 @@ _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _BOX = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}text-box"
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an OpenDocument text: headings, paragraphs, lists, tables, notes."""
     with archive.opened(path, limits, "odt") as package:
         if _MANIFEST in package.NameToInfo and b"encryption-data" in package.read(_MANIFEST):
@@ -30,7 +30,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         reduced = _reduced(package, _with_text_boxes(package.read(_CONTENT)))
     elements = markup(reduced, "odt", limits)
     progress(1, 1)
-    return elements, None
+    return Reading(elements)
 
 
 def _reduced(package: zipfile.ZipFile, content: bytes) -> bytes:

@@ -18,13 +18,13 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument, plain_line, told
 from activities.phrases import Phrase
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
 from activities.readers.printed import elements
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _BOLD_WEIGHT = 600
@@ -39,7 +39,7 @@ _INVISIBLE = dict.fromkeys((*range(0, 9), 11, 14, 15, *range(16, 32), 8203, 6527
 _CLEAN = str.maketrans({**_LIGATURES, **_INVISIBLE, 0xA0: " "})
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a PDF, each with the page on which it begins."""
     document = _open(path)
     try:
@@ -56,7 +56,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         document.close()
     if scans is not None:
         scans.even_sizes(pages)
-    return elements(pages), count
+    return Reading(elements(pages), count)
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:

@@ -19,6 +19,7 @@ from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
 from activities.readers import archive
 from activities.readers.partition import Progress, page_limit
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _DAMAGED = (
@@ -35,7 +36,7 @@ _MAX_GROUPS = 50
 _MAX_POINTS = 200  # categories of a chart that are read
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], int]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of all slides, hidden ones too, in the order of the presentation."""
     elements: list[Element] = []
     try:
@@ -48,7 +49,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
                 progress(number, count)
     except _DAMAGED as exc:
         raise DamagedDocument(format="pptx", detail=told(exc)) from exc
-    return elements, count
+    return Reading(elements, count)
 
 
 def _slide(slide: Any, page: int) -> list[Element]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from activities.contracts.documents import Element
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 
@@ -16,10 +16,10 @@ _INCLUDE = re.compile(r"^([ \t]*)\.\.[ \t]+(?:include|literalinclude)::.*(?:\n\1
 _FROM_FILE = re.compile(r"^[ \t]+:(?:file|url):.*\n?", re.M)
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a reStructuredText file."""
     text = decode_file(path).replace("\r\n", "\n")
     text = _FROM_FILE.sub("", _INCLUDE.sub("", text))
     elements = markup(text.encode("utf-8", "replace"), "rst", limits)
     progress(1, 1)
-    return elements, None
+    return Reading(elements)

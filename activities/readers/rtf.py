@@ -17,6 +17,7 @@ from activities.errors import DamagedDocument
 from activities.phrases import Phrase
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _TOKEN = re.compile(
@@ -45,11 +46,11 @@ class _Group(msgspec.Struct):
     fresh: bool = False  # none of its content has been read
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an RTF file."""
     elements = elements_of(path.read_bytes(), limits)
     progress(1, 1)
-    return elements, None
+    return Reading(elements)
 
 
 def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:

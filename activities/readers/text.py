@@ -13,6 +13,7 @@ from activities.readers.encoding import decode
 from activities.readers.formats import hint, supported
 from activities.readers.headings import heading
 from activities.readers.partition import Progress, paragraph
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
 
@@ -28,13 +29,13 @@ _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
 LONE_BULLET = re.compile(r"[^\w\s]|\u3164")  # unstructured drops these; U+3164 is a blank that counts as a letter
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The paragraphs of a text file, with headings only where the wording is unambiguous."""
     text = decode_file(path)
     progress(1, 2)
     elements = elements_of(text, prose=hint(name) == "")
     progress(2, 2)
-    return elements, None
+    return Reading(elements)
 
 
 def elements_of(text: str, *, prose: bool = True) -> list[Element]:

@@ -13,6 +13,7 @@ from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
 from activities.readers.encoding import declared, decode
 from activities.readers.partition import Progress, check_depth
+from activities.readers.reading import Reading
 from activities.readers.tables import records
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
@@ -26,7 +27,7 @@ _MIXED_SHARE = 0.05  # of elements with text also have child elements: then XML 
 _DEEPEST = 9
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an XML file. External entities stay unexpanded."""
     text = _text(path)
     root = _root(text)
@@ -35,7 +36,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
     is_document = _is_document(root)
     elements = list(_document(root, 1)) if is_document else list(records.elements_of(_value(root)))
     progress(2, 2)
-    return elements, None
+    return Reading(elements)
 
 
 def _text(path: Path) -> str:

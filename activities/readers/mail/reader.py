@@ -17,6 +17,7 @@ from activities.readers.formats import EML, MSG, detect
 from activities.readers.mail import eml, msg
 from activities.readers.mail.message import Attachment, Body, Mail
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 MAX_DEPTH = 10
@@ -45,7 +46,7 @@ class _Budget(msgspec.Struct):
             raise DocumentTooLarge(detail=Phrase.ATTACHMENTS_TOO_LARGE)
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a mail: subject, header fields, bodies, and every attachment under its name."""
     mail = _open(path)
     budget = _Budget(MAX_ATTACHMENTS, _MAX_GROWTH * path.stat().st_size)
@@ -54,7 +55,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
         elements += _attachment(attachment, limits, budget, 1)
         progress(number, len(mail.attachments) + 1)
     progress(len(mail.attachments) + 1, len(mail.attachments) + 1)
-    return elements, None
+    return Reading(elements)
 
 
 def _open(path: Path) -> Mail:
@@ -118,7 +119,7 @@ def _file(content: bytes, name: str, limits: ParseSettings, budget: _Budget, dep
         kind = detect(path, name, limits)
         if kind in (EML, MSG):
             return _nested_mail(_open(path), limits, budget, depth)
-        elements: list[Element] = import_module(kind.reader).read(path, name, limits, _ignore_progress)[0]
+        elements: list[Element] = import_module(kind.reader).read(path, name, limits, _ignore_progress).elements
     if not any(character.isalnum() for element in elements for character in element.text):
         raise NoText()
     return elements

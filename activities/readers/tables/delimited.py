@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from activities.contracts.documents import Element
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.readers.sniff import delimiter
 from activities.readers.tables.rows import elements_of
 from activities.readers.text import decode_file
@@ -21,15 +21,15 @@ _MAX_FIELD = 1024 * 1024  # characters; a longer field begins with an unclosed q
 _REPORT_ROWS = 1000
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The rows of the table, each value with the name of its column."""
     text = decode_file(path)
     expected = "\t" if PurePosixPath(name.lower()).suffix in (".tsv", ".tab") else ","
     mark = delimiter(text[:_SNIFF_CHARACTERS], expected) or expected
     try:
-        return list(elements_of(_reported(_rows(text, mark, csv.QUOTE_MINIMAL), len(text), progress))), None
+        return Reading(list(elements_of(_reported(_rows(text, mark, csv.QUOTE_MINIMAL), len(text), progress))))
     except csv.Error:  # an unclosed quotation mark: read quotation marks as ordinary characters
-        return list(elements_of(_reported(_rows(text, mark, csv.QUOTE_NONE), len(text), progress))), None
+        return Reading(list(elements_of(_reported(_rows(text, mark, csv.QUOTE_NONE), len(text), progress))))
 
 
 def _rows(text: str, mark: str, quoting: Literal[0, 3]) -> Iterator[list[str]]:

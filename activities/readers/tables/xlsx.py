@@ -19,6 +19,7 @@ from activities.errors import DamagedDocument, told
 from activities.phrases import Phrase
 from activities.readers import archive
 from activities.readers.partition import Progress
+from activities.readers.reading import Reading
 from activities.readers.tables.cells import shown
 from activities.readers.tables.rows import elements_of
 from activities.settings import ParseSettings
@@ -33,7 +34,7 @@ _READ_BYTES = 1024 * 1024
 _OVERLAP = 200  # bytes: longer than one mergeCell element
 
 
-def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tuple[list[Element], None]:
+def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The rows of all sheets, each sheet under its name as a heading."""
     elements: list[Element] = []
     try:
@@ -50,7 +51,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> tu
             book.close()
     except (*_DAMAGED, etree.LxmlError) as exc:
         raise DamagedDocument(format="xlsx", detail=told(exc)) from exc
-    return elements, None
+    return Reading(elements)
 
 
 def _rows(sheet: Any, merged: dict[int, list[tuple[int, int]]]) -> Iterator[list[str]]:
