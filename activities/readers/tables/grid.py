@@ -178,4 +178,6 @@ def _is_grouped(first: _Row, filled: list[list[str]], columns: list[int]) -> boo
 
 
 def _is_name(text: str, framed: bool) -> bool:
-    return any(map(str.isalpha, text)) or _YEAR.fullmatch(text) is not None or (framed and ":" not in text)
+    return (
+        any(map(str.isalpha, text)) or _YEAR.fullmatch(text) is not None or (framed and text != "" and ":" not in text)
+    )
