@@ -1,4 +1,4 @@
-"""Raised and lowered characters: their Unicode forms, and whether a raised text is an exponent or the mark of a note."""
+"""Raised and lowered characters in Unicode, and whether a raised text is an exponent or the mark of a note."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SUPERSCRIPTS = dict(
 )
 _SUBSCRIPTS = dict(zip("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 
-_MARK = re.compile(r"[\[(（]?(?P<mark>\d{1,3}|[a-z]|[*†‡§#]{1,3})[\])）]?")  # noqa: RUF001 — full-width brackets
-_POWER = re.compile(r"[-+−]?\d{1,3}|[-+−]|\d[+−]|[-+−]?[a-z]{1,2}\d?")  # noqa: RUF001 — the minus sign
+_MARK = re.compile(r"[\[(（]?(?P<mark>\d{1,3}|[a-z]|[*†‡§#]{1,3})[\])）]?")
+_POWER = re.compile(r"[-+−]?\d{1,3}|[-+−]|\d[+−]|[-+−]?[a-z]{1,2}\d?")
 _PLAIN = frozenset(("st", "nd", "rd", "th", "er", "ère", "re", "e", "ème", "o", "a", "os", "as", "TM", "SM", "®", "™"))
-_TIMES_TEN = re.compile(r"[·⋅×*x] ?10$")  # noqa: RUF001 — the multiplication sign
-_UNIT = re.compile(r"(?:(?<![^\W_])(?<!['’])(?:[kdcmµμn]?m|ft|yd)|(?<=[/·⋅\d])s|[厘毫千分]?米)$")  # noqa: RUF001 — signs of units
-_UNIT_POWERS = frozenset(("2", "3", "-1", "-2", "-3", "−1", "−2", "−3"))  # noqa: RUF001 — the minus sign
-_BASE = re.compile(r"(?:(?<![^\W_])(?<![\d.,])|(?<=[·⋅×*/=(+−-]))(?:10|2|[^\W\d_])$")  # noqa: RUF001 — signs of sums
+_TIMES_TEN = re.compile(r"[·⋅×*x] ?10$")
+_UNIT = re.compile(r"(?:(?<![^\W_])(?<!['’])(?:[kdcmµμn]?m|ft|yd)|(?<=[/·⋅\d])s|[厘毫千分]?米)$")
+_UNIT_POWERS = frozenset(("2", "3", "-1", "-2", "-3", "−1", "−2", "−3"))
+_BASE = re.compile(r"(?:(?<![^\W_])(?<![\d.,])|(?<=[·⋅×*/=(+−-]))(?:10|2|[^\W\d_])$")
 _BRACKETED = re.compile(r"[(\[][^()\[\]]{1,40}[)\]]$")
 _WORD = re.compile(r"[^\W\d_]{3}")
 _LONGEST = 12  # of an exponent or index; longer raised text is text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from docx.oxml.ns import qn
@@ -10,7 +11,7 @@ from docx.oxml.ns import qn
 from activities.text.raised import subscript, superscript
 
 _SIMPLE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\W_][\u2070-\u209f¹²³]*", re.UNICODE)
-_DEEPEST = 100  # nesting of expressions; an equation below is left out
+_DEEPEST = 50  # nesting of expressions; an equation below is left out
 _NARY = {"∑": "Σ", "∏": "Π"}
 
 
@@ -22,49 +23,19 @@ def linear(math: Any, depth: int = 0) -> str:
 
 
 def _part(node: Any, depth: int) -> str:
-    if not isinstance(node.tag, str):
-        return ""
-    kind = node.tag.rpartition("}")[2]
+    kind = node.tag.rpartition("}")[2] if isinstance(node.tag, str) else "Pr"
+    if kind == "t":
+        return node.text or ""
+    if kind in _OF_PARTS:
 
-    def of(tag: str) -> str:
-        child = node.find(qn(f"m:{tag}"))
-        return linear(child, depth).strip() if child is not None else ""
+        def of(tag: str) -> str:
+            child = node.find(qn(f"m:{tag}"))
+            return linear(child, depth).strip() if child is not None else ""
 
-    match kind:
-        case "t":
-            return node.text or ""
-        case "f":
-            return f"{_bracketed(of('num'))}/{_bracketed(of('den'))}"
-        case "sSup":
-            return _bracketed(of("e")) + _raised(of("sup"))
-        case "sSub":
-            return _bracketed(of("e")) + _lowered(of("sub"))
-        case "sSubSup" | "sPre":
-            return _bracketed(of("e")) + _lowered(of("sub")) + _raised(of("sup"))
-        case "rad":
-            return f"{_raised(of('deg'))}√{_bracketed(of('e'))}"
-        case "nary":
-            sign = _property(node, "naryPr", "chr", "∫")
-            return f"{_NARY.get(sign, sign)}{_lowered(of('sub'))}{_raised(of('sup'))} {of('e')}"
-        case "d":
-            return _delimited(node, depth)
-        case "func":
-            return f"{of('fName')} {of('e')}".replace(" (", "(")
-        case "limLow":
-            return f"{of('e')}{_lowered(of('lim'))}"
-        case "limUpp":
-            return f"{of('e')}{_raised(of('lim'))}"
-        case "m":
-            rows = [[linear(cell, depth).strip() for cell in row.iterchildren(qn("m:e"))] for row in node.iterchildren(qn("m:mr"))]
-            return "[" + "; ".join(", ".join(row) for row in rows) + "]"
-        case "eqArr":
-            return "; ".join(linear(line, depth).strip() for line in node.iterchildren(qn("m:e")))
-        case "acc":
-            return of("e") + _property(node, "accPr", "chr", "\u0302")
-        case _ if kind.endswith("Pr"):
-            return ""
-        case _:
-            return linear(node, depth)
+        return _OF_PARTS[kind](of)
+    if kind in _OF_NODE:
+        return _OF_NODE[kind](node, depth)
+    return "" if kind.endswith("Pr") else linear(node, depth)
 
 
 def _delimited(node: Any, depth: int) -> str:
@@ -72,6 +43,28 @@ def _delimited(node: Any, depth: int) -> str:
     between = _property(node, "dPr", "sepChr", "|")
     inner = between.join(linear(item, depth).strip() for item in node.iterchildren(qn("m:e")))
     return f"{begin}{inner}{end}"
+
+
+def _summed(node: Any, depth: int) -> str:
+    sign = _property(node, "naryPr", "chr", "∫")
+    low, high, term = (
+        linear(child, depth).strip() if (child := node.find(qn(f"m:{tag}"))) is not None else ""
+        for tag in ("sub", "sup", "e")
+    )
+    return f"{_NARY.get(sign, sign)}{_lowered(low)}{_raised(high)} {term}"
+
+
+def _accented(node: Any, depth: int) -> str:
+    return linear(node, depth) + _property(node, "accPr", "chr", "\u0302")
+
+
+def _matrix(node: Any, depth: int) -> str:
+    rows = (_lines(row, depth) for row in node.iterchildren(qn("m:mr")))
+    return f"[{'; '.join(', '.join(row) for row in rows)}]"
+
+
+def _lines(node: Any, depth: int) -> list[str]:
+    return [linear(line, depth).strip() for line in node.iterchildren(qn("m:e"))]
 
 
 def _property(node: Any, group: str, name: str, default: str) -> str:
@@ -94,7 +87,9 @@ def _is_one_group(text: str) -> bool:
     for place, character in enumerate(text):
         level += (character == "(") - (character == ")")
         if level == 0:
-            return all("\u2070" <= after <= "\u209f" or after in "¹²³ᵃᵇᶜᵈᵉᶠᵍʰʲᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ" for after in text[place + 1 :])
+            return all(
+                "\u2070" <= after <= "\u209f" or after in "¹²³ᵃᵇᶜᵈᵉᶠᵍʰʲᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻ" for after in text[place + 1 :]
+            )
     return False
 
 
@@ -104,3 +99,25 @@ def _raised(text: str) -> str:
 
 def _lowered(text: str) -> str:
     return subscript(text) if text else ""
+
+
+_OF_PARTS: dict[str, Callable[[Callable[[str], str]], str]] = {
+    "f": lambda of: f"{_bracketed(of('num'))}/{_bracketed(of('den'))}",
+    "sSup": lambda of: _bracketed(of("e")) + _raised(of("sup")),
+    "sSub": lambda of: _bracketed(of("e")) + _lowered(of("sub")),
+    "sSubSup": lambda of: _bracketed(of("e")) + _lowered(of("sub")) + _raised(of("sup")),
+    "sPre": lambda of: _lowered(of("sub")) + _raised(of("sup")) + of("e"),
+    "rad": lambda of: f"{_raised(of('deg'))}√{_bracketed(of('e'))}",
+    "func": lambda of: f"{of('fName')} {of('e')}".replace(" (", "("),
+    "limLow": lambda of: of("e") + _lowered(of("lim")),
+    "limUpp": lambda of: of("e") + _raised(of("lim")),
+}
+"""How an expression is written, by the text of its parts."""
+
+_OF_NODE: dict[str, Callable[[Any, int], str]] = {
+    "d": _delimited,
+    "nary": _summed,
+    "acc": _accented,
+    "m": _matrix,
+    "eqArr": lambda node, depth: "; ".join(_lines(node, depth)),
+}

@@ -63,13 +63,14 @@ def transitional(package: zipfile.ZipFile) -> IO[bytes]:
 
 def related(part: Part, kind: str) -> Part | None:
     """The first part that another one refers to by a relationship of a kind, such as ``footnotes``."""
-    for relationship in part.rels.values():
-        if not relationship.is_external and relationship.reltype.endswith(f"/{kind}"):
-            return relationship.target_part
-    return None
+    found = (item for item in part.rels.values() if not item.is_external and item.reltype.endswith(f"/{kind}"))
+    return next((item.target_part for item in found), None)
 
 
 def target(part: Part, identifier: str | None) -> Part | None:
     """The part that a relationship leads to; None for one outside of the package, and for a dangling identifier."""
     relationship = part.rels.get(identifier) if identifier else None
-    return None if relationship is None or relationship.is_external else relationship.target_part
+    if relationship is None or relationship.is_external:
+        return None
+    found: Part = relationship.target_part
+    return found

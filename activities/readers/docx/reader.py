@@ -1,42 +1,39 @@
-"""Word documents and templates: rewrites the content that unstructured skips, then partitions the document.
+"""Word documents and templates: rewrites what unstructured skips or misreads, then partitions the document.
 
-unstructured reads only the paragraphs and tables directly in the body. Content controls, tracked insertions,
-fields, floating text boxes, footnotes and headings marked only by outline level are first rewritten as such
-paragraphs.
+Rewritten are wrappers and text boxes (``structure``), struck-out, hidden and raised text (``runs``, ``notes``),
+equations and form fields. Read apart, and put where they stand, are tables, comments and objects; headers and footers
+come first, embedded files last.
 """
 
 from __future__ import annotations
 
-import io
-import re
 import zipfile
+from collections import Counter
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import docx
-from docx.enum.style import WD_STYLE_TYPE
+import msgspec
+from docx.document import Document
 from docx.exceptions import PythonDocxError
-from docx.opc.constants import CONTENT_TYPE
-from docx.opc.part import PartFactory
-from docx.oxml.ns import qn
-from docx.oxml.parser import parse_xml
-from docx.parts.document import DocumentPart
 from lxml import etree
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
-from activities.readers import archive
+from activities.phrases import RemarkText
+from activities.readers import embedded
+from activities.readers.docx import package, tables
+from activities.readers.docx.comments import insert_comments
+from activities.readers.docx.content import TABLE, Insertions
+from activities.readers.docx.notes import Notes, references
+from activities.readers.docx.objects import Objects
+from activities.readers.docx.running import facts
+from activities.readers.docx.runs import Styles, leave_out, leave_out_rows, prints, write_equations, write_fields
+from activities.readers.docx.structure import outline_to_headings, without_changes
 from activities.readers.headings import heading
-from activities.readers.partition import QUIET, Progress, element, page_limit, partition_docx, source_elements
+from activities.readers.partition import Progress, element, page_limit, partition_word, source_elements
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
-_TRANSPARENT = ("sdt", "ins", "moveTo", "smartTag", "customXml", "fldSimple")
-_DROPPED = ("del", "moveFrom")
-_HIDDEN_NAMES = (
-    "sdt|ins |moveTo |smartTag|customXml|fldSimple|txbxContent|outlineLvl|footnoteReference|endnoteReference"
-)
-_HIDDEN = re.compile(f"<w:(?:{_HIDDEN_NAMES})".encode())
 _MAX_BOLD_HEADING = 60
 _DAMAGED = (
     *(KeyError, ValueError, AttributeError, IndexError, TypeError, ArithmeticError),
@@ -44,150 +41,77 @@ _DAMAGED = (
 )
 
 
-class _AnyDocumentPart(DocumentPart):
-    """The document in a template or in a file with macros, which python-docx refuses by its content type."""
-
-    @property
-    def content_type(self) -> str:
-        """That of a document, also in a copy."""
-        return CONTENT_TYPE.WML_DOCUMENT_MAIN
-
-
-for _content_type in (
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
-    "application/vnd.ms-word.document.macroEnabled.main+xml",
-    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
-):
-    PartFactory.part_type_for[_content_type] = _AnyDocumentPart
-
-
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a Word document, with pages only where Word recorded its page breaks."""
-    hidden = _check(path, limits)
-    progress(0, 2)
-    try:
-        source = _rewritten(path) if hidden else path.open("rb")
-        with source:
-            progress(1, 2)
-            items = partition_docx(file=source, include_page_breaks=False, **QUIET)
-    except _DAMAGED as exc:
-        raise DamagedDocument(format="docx", detail=told(exc)) from exc
-    titled = any(isinstance(item, source_elements.Title) for item in items)
-    elements = [
-        converted for item in items if (converted := element(item) if titled else _bold_title(item)) is not None
-    ]
-    pages = max((converted.page for converted in elements if converted.page), default=None)
-    page_limit(pages or 0, limits)
-    progress(2, 2)
-    return Reading(elements, pages)
+    with embedded.scope(path) as scope:
+        try:
+            document = package.opened(path, limits)
+            reading = _Document(document, limits).read(scope, progress)
+        except _DAMAGED as exc:
+            raise DamagedDocument(format="docx", detail=told(exc)) from exc
+    page_limit(reading.pages or 0, limits)
+    progress(1, 1)
+    return reading
 
 
-def _check(path: Path, limits: ParseSettings) -> bool:
-    """Whether the document has content that unstructured skips. Raises for zip bombs and damaged archives."""
-    with archive.opened(path, limits, "docx") as package:
-        parts = [package.read(part) for part in ("word/document.xml", "word/styles.xml") if part in package.NameToInfo]
-    return _HIDDEN.search(parts[0]) is not None or _has_outline_styles(parts[1:])
+class _Document:
+    """One document that is being read."""
 
+    def __init__(self, document: Document, limits: ParseSettings) -> None:
+        self._document = document
+        self._body = document.element.body
+        self._limits = limits
+        self._styles = Styles(document.styles.element)
+        self._remarks: Counter[RemarkText] = Counter()
 
-def _has_outline_styles(styles: list[bytes]) -> bool:
-    """Whether a style other than Word's built-in headings (all named ``heading N``) has an outline level."""
-    return any(part.count(b"<w:outlineLvl") > part.lower().count(b'w:val="heading ') for part in styles)
+    def read(self, scope: embedded.Scope, progress: Progress) -> Reading:
+        """Rewrites the document and reads it."""
+        insertions = Insertions(self._body)
+        objects = Objects(self._document, self._limits, scope, progress)
+        write_fields(self._body)
+        self._rewrite(self._body)
+        objects.insert(insertions)
+        insert_comments(self._document, insertions, self._rewrite)
+        outline_to_headings(self._document)
+        insertions.place()
+        elements = self._with_facts(self._elements(insertions))
+        pages = max((item.page for item in elements if item.page), default=None)
+        return Reading([*elements, *objects.files], pages, remarks=self._remarks + objects.remarks)
 
+    def _rewrite(self, root: Any) -> None:
+        """Rewrites the tree of the body, or of notes, comments, headers and footers."""
+        without_changes(root)
+        leave_out_rows(root, self._remarks, hidden=self._limits.hidden == "read")
+        found = prints(root, self._styles)
+        leave_out(found, self._remarks, hidden=self._limits.hidden == "read")
+        write_equations(root)
+        notes = references(self._document, self._rewrite) if root is self._body else {}
+        Notes(root, found, notes).write()
 
-def _rewritten(path: Path) -> IO[bytes]:
-    """The document with all skipped content as paragraphs of its body."""
-    document = docx.Document(str(path))
-    body = document.element.body
-    for tag in _DROPPED:
-        for node in list(body.iter(qn(f"w:{tag}"))):
-            if len(node) or node.getparent().tag != qn("w:rPr"):
-                node.getparent().remove(node)
-    for node in list(body.iter(*(qn(f"w:{tag}") for tag in _TRANSPARENT))):
-        _unwrap(node)
-    _move_text_boxes_out(body)
-    _insert_notes(document)
-    _outline_to_headings(document)
-    target = io.BytesIO()
-    document.save(target)
-    target.seek(0)
-    return target
+    def _elements(self, insertions: Insertions) -> list[Element]:
+        items = partition_word(self._document)
+        titled = any(isinstance(item, source_elements.Title) for item in items)
+        bodies = iter(self._body.iterchildren(TABLE))
+        elements: list[Element] = []
+        for item in items:
+            page = item.metadata.page_number
+            if isinstance(item, source_elements.Table):
+                elements += tables.elements_of(next(bodies), page)
+            elif (inserted := insertions.elements(item.text)) is not None:
+                elements += [msgspec.structs.replace(found, page=page) for found in inserted]
+            elif (converted := element(item) if titled else _bold_title(item)) is not None:
+                elements.append(converted)
+        return elements
 
-
-def _unwrap(node: Any) -> None:
-    """Replaces a wrapper by its content."""
-    parent = node.getparent()
-    if parent is None:
-        return
-    content = node.find(qn("w:sdtContent")) if node.tag == qn("w:sdt") else node
-    for child in list(content) if content is not None else []:
-        if not child.tag.endswith("Pr"):
-            node.addprevious(child)
-    parent.remove(node)
-
-
-def _move_text_boxes_out(body: Any) -> None:
-    """Moves the paragraphs of text boxes after the paragraph that anchors them; drops fallback copies."""
-    for fallback in list(body.iter("{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback")):
-        fallback.getparent().remove(fallback)
-    for box in list(body.iter(qn("w:txbxContent"))):
-        anchor = next((node for node in box.iterancestors(qn("w:p"))), None)
-        if anchor is None:
-            continue
-        for child in reversed(list(box)):
-            anchor.addnext(child)
-
-
-def _insert_notes(document: Any) -> None:
-    """Inserts footnotes and endnotes as paragraphs after the paragraph that refers to them."""
-    for kind in ("footnote", "endnote"):
-        part = next((rel.target_part for rel in document.part.rels.values() if rel.reltype.endswith(f"/{kind}s")), None)
-        references = list(document.element.body.iter(qn(f"w:{kind}Reference")))
-        if part is None or not references:
-            continue
-        notes = {note.get(qn("w:id")): note for note in parse_xml(part.blob).iter(qn(f"w:{kind}"))}
-        for number, reference in reversed(list(enumerate(references, 1))):
-            note = notes.get(reference.get(qn("w:id")))
-            anchor = next(reference.iterancestors(qn("w:p")), None)
-            if note is not None and anchor is not None:
-                _add_note(anchor, number, "".join(text.text or "" for text in note.iter(qn("w:t"))).strip())
-
-
-def _add_note(anchor: Any, number: int, text: str) -> None:
-    if text:
-        paragraph = anchor.makeelement(qn("w:p"))
-        run = etree.SubElement(paragraph, qn("w:r"))
-        etree.SubElement(run, qn("w:t")).text = f"[{number}] {text}"
-        anchor.addnext(paragraph)
-
-
-def _outline_to_headings(document: Any) -> None:
-    """Gives paragraphs that are headings by outline level the heading style that unstructured recognises."""
-    levels = {style.style_id: _outline_level(style) for style in document.styles if style.type == 1}
-    names = {style.style_id: style.name or "" for style in document.styles if style.type == 1}
-    for paragraph in document.element.body.iter(qn("w:p")):
-        own = paragraph.xpath("./w:pPr/w:outlineLvl/@w:val")
-        if not own and (paragraph.style is None or names.get(paragraph.style, "").startswith(("Heading", "Title"))):
-            continue
-        level = int(own[0]) if own and own[0].isdigit() else levels.get(paragraph.style)
-        if level is not None and level < 9:
-            paragraph.style = _heading_style(document, level + 1)
-
-
-def _outline_level(style: Any) -> int | None:
-    seen = 0
-    while style is not None and seen < 20:
-        own = style.element.xpath("./w:pPr/w:outlineLvl/@w:val")
-        if own:
-            return int(own[0]) if own[0].isdigit() else None
-        style, seen = style.base_style, seen + 1
-    return None
-
-
-def _heading_style(document: Any, level: int) -> str:
-    name = f"Heading {level}"
-    if name not in document.styles:
-        document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
-    return str(document.styles[name].style_id)
+    def _with_facts(self, elements: list[Element]) -> list[Element]:
+        """The elements with headers and footers behind the title of the document."""
+        titles = {item.text.lower() for item in elements if item.kind == "title"}
+        found = facts(self._document, titles, self._rewrite)
+        if not found:
+            return elements
+        at = 1 if elements and elements[0].kind == "title" else 0
+        page = elements[0].page if elements else None
+        return [*elements[:at], *(Element(text=text, page=page) for text in found), *elements[at:]]
 
 
 def _bold_title(item: source_elements.Element) -> Element | None:

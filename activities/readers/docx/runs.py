@@ -1,4 +1,4 @@
-"""The print of runs: struck-out and hidden text is left out; raised and lowered text is found. Form fields get values."""
+"""The print of runs: struck-out and hidden text is left out, raised and lowered text found; equations; form fields."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class Styles:
         self._own: dict[str, Print] = {}
         self._based: dict[str, str] = {}
         self.known: dict[str, Print] = {}
-        """By style identifier: styles that strike out, hide, raise or lower, themselves or by the one they are based on."""
+        """Styles that strike out, hide, raise or lower, themselves or by the one they are based on."""
         if next(styles.iter(*_PRINT), None) is None:
             return
         for style in styles.iterchildren(qn("w:style")):
             identifier, based = style.get(qn("w:styleId"), ""), style.find(qn("w:basedOn"))
-            self._own[identifier] = _print(style.find(_PROPERTIES), "")
+            self._own[identifier] = _print(style.find(_PROPERTIES))
             if based is not None:
                 self._based[identifier] = based.get(VALUE, "")
         for identifier in self._own:
@@ -120,7 +120,7 @@ def _of_run(run: Any, styles: Styles) -> Print:
     return found.over(styles.known.get(style.get(VALUE, ""), Print())) if style is not None else found
 
 
-def _print(properties: Any, run: Any) -> Print:
+def _print(properties: Any, run: Any = None) -> Print:
     if properties is None:
         return Print()
     struck = [on(node) for node in properties.iterchildren(_STRIKE, _DSTRIKE)]
@@ -129,10 +129,13 @@ def _print(properties: Any, run: Any) -> Print:
     if align is not None:
         value = align.get(VALUE, "")
         shift = "superscript" if value == "superscript" else "subscript" if value == "subscript" else ""
-    elif run is not None and len(run) and (position := _position(properties.find(_POSITION))):
-        if len(text_of(run)) <= _LONGEST_RAISED:
-            shift = "superscript" if position > 0 else "subscript"
+    elif run is not None and (position := _position(properties.find(_POSITION))) and _is_short(run):
+        shift = "superscript" if position > 0 else "subscript"
     return Print(any(struck) if struck else None, on(hidden) if hidden is not None else None, shift)
+
+
+def _is_short(run: Any) -> bool:
+    return len(text_of(run)) <= _LONGEST_RAISED
 
 
 def _position(node: Any) -> float:

@@ -91,8 +91,7 @@ def _has_outline_levels(document: Document) -> bool:
         return True
     styles = document.styles.element
     return any(
-        next(style.iter(_OUTLINE), None) is not None
-        and not _name(style).lower().startswith("heading ")
+        next(style.iter(_OUTLINE), None) is not None and not _name(style).lower().startswith("heading ")
         for style in styles.iterchildren(qn("w:style"))
     )
 
