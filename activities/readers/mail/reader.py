@@ -9,7 +9,7 @@ import olefile  # type: ignore[import-untyped]
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentError, EmptyDocument, NoText
-from activities.phrases import RemarkText
+from activities.phrases import Phrase, RemarkText
 from activities.readers import embedded, html, rtf, text
 from activities.readers.embedded import demoted
 from activities.readers.mail import eml, msg
@@ -66,7 +66,7 @@ def _attachment(
     """The elements of an attachment, or one element with the reason why it was not read."""
     try:
         if callable(attachment.content):
-            with scope.inner():
+            with scope.inner(too_deep=Phrase.NESTED_MAILS):
                 return demoted(_nested_mail(attachment.content(), limits, scope, remarks), 1)
         reading = embedded.read_embedded(attachment.content, attachment.name, limits, scope)
     except (EmptyDocument, NoText) as exc:
