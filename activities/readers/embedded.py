@@ -41,10 +41,10 @@ class Scope(msgspec.Struct):
     depth: int = 1
 
     @contextmanager
-    def inner(self, size: int = 0, too_deep: Phrase = Phrase.NESTED_LEVELS) -> Iterator[None]:
+    def inner(self, size: int = 0) -> Iterator[None]:
         """Charges one file that is read in the block. Raises DocumentTooLarge when a limit is exceeded."""
         if self.depth >= MAX_DEPTH:
-            raise DocumentTooLarge(detail=too_deep, limit=MAX_DEPTH)
+            raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=MAX_DEPTH)
         self.files, self.bytes = self.files - 1, self.bytes - size
         if self.files < 0:
             raise DocumentTooLarge(detail=Phrase.TOO_MANY_ATTACHMENTS, limit=MAX_FILES)

@@ -8,7 +8,7 @@ from pathlib import Path
 import olefile  # type: ignore[import-untyped]
 
 from activities.contracts.documents import Element
-from activities.errors import DocumentError, EmptyDocument, NoText
+from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText
 from activities.phrases import Phrase, RemarkText
 from activities.readers import embedded, html, rtf, text
 from activities.readers.embedded import demoted
@@ -66,7 +66,9 @@ def _attachment(
     """The elements of an attachment, or one element with the reason why it was not read."""
     try:
         if callable(attachment.content):
-            with scope.inner(too_deep=Phrase.NESTED_MAILS):
+            if scope.depth >= embedded.MAX_DEPTH:
+                raise DocumentTooLarge(detail=Phrase.NESTED_MAILS, limit=embedded.MAX_DEPTH)
+            with scope.inner():
                 return demoted(_nested_mail(attachment.content(), limits, scope, remarks), 1)
         reading = embedded.read_embedded(attachment.content, attachment.name, limits, scope)
     except (EmptyDocument, NoText) as exc:
