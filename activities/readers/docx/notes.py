@@ -151,7 +151,7 @@ class Notes:
             return superscript(mark), []
         notes = [note for part in mark.replace("，", ",").split(",") if (note := self._note(part)) is not None]
         noted = len(notes) == len(mark.replace("，", ",").split(","))
-        kind = meaning(before, raised, noted=noted)
+        kind = meaning(before, raised, after, noted=noted)
         if kind == "mark":
             return ("", notes) if noted else (apart(before, mark), [])
         return (superscript(mark) if kind == "power" else raised), []
@@ -165,7 +165,7 @@ class Notes:
 def _append(paragraph: Any, notes: list[Note]) -> None:
     """Writes notes behind the text of a paragraph, of the row that it is in, or of the heading that it is."""
     texts = []
-    for note in notes:
+    for note in {id(note): note for note in notes}.values():
         shown = note.text if note.uses == 0 or len(note.text) <= _REPEATED else ""
         note.uses += 1
         if shown and is_han(shown):

@@ -33,6 +33,10 @@ def read(
         (("10", raised("-"), raised("3"), " of it"), "10⁻³ of it"),
         (("CO", lowered("2"), " is measured."), "CO₂ is measured."),
         (("the 21", raised("st"), " of May"), "the 21st of May"),
+        (("SO", lowered("4"), raised("2-"), " and Ca", raised("2+")), "SO₄²⁻ and Ca²⁺"),
+        (("As shown", raised("[3]"), " and told", raised("12–14"), "."), "As shown [3] and told 12–14."),
+        (("It costs 12", raised("a"), "."), "It costs 12 ᵃ."),
+        (("The isotope ", raised("14"), "C"), "The isotope ¹⁴C"),
         (("Hold", raised("TM"), " is a name"), "HoldTM is a name"),
         (("It costs 45", raised("3"), " euros."), "It costs 45 ³ euros."),
         (("Visitors", raised("*"), " may enter."), "Visitors * may enter."),
@@ -55,11 +59,13 @@ def test_notes_below_a_text_follow_their_marks(tmp_path: Path) -> None:
         + paragraph(raised("2"), " From the third week on, in m", raised("2"), ".")
         + paragraph("费用为30", raised("a"), "元。")
         + paragraph(raised("a"), "不含税费。")
+        + paragraph("Listed", raised("2, a"), " and again", raised("2"), ", R", raised("2"), " = 0.9.")
         + paragraph(raised("7"), " Nobody refers to this.")
     )
     assert texts(tmp_path, body) == [
         "Storage costs 14 euros; the load is 10⁴ N, 3 m². (note 2: From the third week on, in m².)",
         "费用为30元。（注a：不含税费。）",
+        "Listed and again, R² = 0.9. (note 2: From the third week on, in m².)（注a：不含税费。）",
         "⁷ Nobody refers to this.",
     ]
 
