@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from docx.oxml.ns import qn
@@ -10,7 +9,7 @@ from lxml import etree
 
 from activities.contracts.documents import Element
 
-BODY, PARAGRAPH, RUN, TABLE, ROW, CELL = (qn(f"w:{tag}") for tag in ("body", "p", "r", "tbl", "tr", "tc"))
+PARAGRAPH, RUN, TABLE, ROW, CELL = (qn(f"w:{tag}") for tag in ("p", "r", "tbl", "tr", "tc"))
 VALUE = qn("w:val")
 
 _TEXT = qn("w:t")
@@ -102,8 +101,3 @@ class Insertions:
     def elements(self, text: str) -> list[Element] | None:
         """The elements that a text stands for; None for the document's own text."""
         return self._placed.pop(text, None)
-
-
-def top_level(body: Any, tag: str) -> Iterator[Any]:
-    """The children of the body with a tag."""
-    return iter(body.iterchildren(tag))
