@@ -44,6 +44,13 @@ _WESTERN = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüý
 _NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
 _CONTROL = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
+# What a tree of lxml cannot hold, also as a reference, such as ``&#11;``.
+_UNHELD = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]"
+    "|&#(?:0++(?![0-9])|0*+(?:[1-8]|1[124-9]|2[0-9]|3[01])(?![0-9])"
+    "|[xX](?:0++(?![0-9a-fA-F])|0*+(?:[1-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F])));?"
+)
+
 
 def decode(data: bytes, *, partial: bool = False) -> str | None:
     """The text of ``data``, or None when it is not text. ``partial``: ``data`` may end inside a character."""
@@ -70,6 +77,11 @@ def declared(data: bytes, charset: str) -> str | None:
         return None
 
 
+def without_controls(text: str) -> str:
+    """The text of a page or of XML with a space for each control character that no tree can hold."""
+    return _UNHELD.sub(" ", text) if _UNHELD.search(text) else text
+
+
 def _decoded(data: bytes, encoding: str, partial: bool, errors: str = "strict") -> str | None:
     try:
         return codecs.getincrementaldecoder(encoding)(errors).decode(data, final=not partial)
@@ -83,7 +95,7 @@ def _checked(text: str | None) -> str | None:
         return None
     sample = text[:_SAMPLE_BYTES]
     controls = len(_CONTROL.findall(sample))
-    if controls > _MAX_CONTROL_SHARE * len(sample):
+    if controls > max(1, _MAX_CONTROL_SHARE * len(sample)):
         return None
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 

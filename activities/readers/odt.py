@@ -11,6 +11,7 @@ from lxml import etree
 
 from activities.errors import DamagedDocument, EncryptedDocument, told
 from activities.readers import archive
+from activities.readers.encoding import without_controls
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
 from activities.readers.reading import Reading
@@ -47,7 +48,8 @@ def _reduced(package: zipfile.ZipFile, content: bytes) -> bytes:
 def _with_text_boxes(content: bytes) -> bytes:
     """The content with the paragraphs of text boxes moved after the paragraph that anchors them."""
     try:
-        root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+        held = without_controls(content.decode("utf-8", "replace")).encode()
+        root = etree.fromstring(held, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
     except etree.XMLSyntaxError as exc:
         raise DamagedDocument(format="odt", detail=told(exc)) from exc
     for box in list(root.iter(_BOX)):
