@@ -9,7 +9,7 @@ import pytest
 from activities.errors import DocumentTooLarge
 from activities.readers.html import MAX_DEPTH
 from activities.settings import ParseSettings
-from tests.activities.readers.conftest import assert_all_there, parsed, shape
+from tests.activities.readers.conftest import CHINESE, assert_all_there, parsed, shape
 
 
 def test_html_shows_what_a_browser_shows(tmp_path: Path) -> None:
@@ -135,3 +135,46 @@ def test_a_control_character_fails_no_document(tmp_path: Path, name: str) -> Non
     }
     document = parsed(tmp_path, contents.get(name, text), name)
     assert_all_there(document, ["Open", "9", "to", "5", "today", "and", "on", "Monday"])
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("iso-8859-7", "Η βιβλιοθήκη κλείνει στις εννέα."),
+        ("windows-1251", "Бассейн закрыт до мая."),
+        ("koi8-r", "Бассейн закрыт до мая."),
+        ("iso-8859-2", "Půjčovna lyží má otevřeno do šesti."),
+        ("windows-1250", "Az uszoda kedden tizenhétkor zár, az őrség később."),
+        ("iso-8859-8", "הספרייה סגורה ביום שני."),
+        ("windows-1256", "المسبح مغلق حتى مايو."),
+        ("euc-jp", "図書室は九時に閉まる。"),
+        ("shift_jis", "図書室は九時に閉まる。①"),
+        ("iso-2022-jp", "図書室は九時に閉まる。"),
+        ("euc-kr", "도서관은 아홉 시에 닫는다."),
+        ("gb2312", "泳池五月前关闭，镕。"),
+        ("big5", "泳池五月前關閉。"),
+        ("iso-8859-1", "Schließt um 9 – für Gäste."),
+        ("windows-874", "ห้องสมุดปิดเก้าโมง"),
+    ],
+)
+def test_short_pages_are_read_in_their_declared_charset(tmp_path: Path, charset: str, text: str) -> None:
+    """Few words do not tell their charset; the three ways to declare it do."""
+    wider = {"iso-8859-1": "cp1252", "gb2312": "gb18030", "shift_jis": "cp932", "windows-874": "cp874"}.get(
+        charset, charset
+    )
+    for head in (
+        f"<html><head><meta charset={charset}>",
+        f"<html><head><META content='text/html; charset={charset}' http-equiv='Content-Type'>",
+        f'<?xml version="1.0" encoding="{charset}"?>\n<!DOCTYPE html><html><head>',
+    ):
+        page = f"{head}</head><body><p>{text}</p></body></html>".encode(wider)
+        assert [item.text for item in parsed(tmp_path, page, "a.html").elements] == [text]
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "windows-1251", "utf-8", "utf-16", "base64", "idna", "nonsense"])
+def test_a_wrong_declaration_is_not_believed(tmp_path: Path, charset: str) -> None:
+    """UTF-8 shows itself, and so does Chinese text under a Western name."""
+    page = f"<html><meta charset='{charset}'><p>{'</p><p>'.join(CHINESE)}</p></html>"
+    assert_all_there(parsed(tmp_path, page, "a.html"), CHINESE)
+    if charset != "windows-1251":
+        assert_all_there(parsed(tmp_path, page.encode("gb18030"), "a.html"), CHINESE)
