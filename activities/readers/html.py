@@ -13,6 +13,7 @@ from lxml import etree
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
 from activities.readers.encoding import without_controls
+from activities.readers.markup.notes import settle_notes
 from activities.readers.markup.styles import Sheet
 from activities.readers.markup.tables import join_definitions, rows_of
 from activities.readers.markup.unseen import remove_unseen
@@ -61,7 +62,7 @@ def reading_of(html: str, limits: ParseSettings, *, page_title: bool = True) -> 
     title = _document_title(root) if page_title else None
     sheet = Sheet(root)
     remarks = remove_unseen(root, sheet, hidden=limits.hidden == "read")
-    tables = _tidy(root)
+    tables = _tidy(root, sheet)
     text = lxml.html.tostring(root, encoding="unicode")
     elements = [title] if title else []
     for item in partition_html(text=text, **QUIET):
@@ -81,18 +82,19 @@ def _document_title(root: Any) -> Element | None:
     return Element(text=text, kind="title", level=1) if text and root.find(".//h1") is None else None
 
 
-def _tidy(root: Any) -> list[list[Element]]:
+def _tidy(root: Any, sheet: Sheet) -> list[list[Element]]:
     """Prepares a tree for unstructured; returns its tables, for each of which the tree then holds its number."""
+    for node in list(root.iter("caption")):
+        _move_caption_out(node)
+    for node in list(root.iter("table")):
+        if _is_layout(node):
+            _unwrap_table(node)
+    settle_notes(root, sheet)
     for node in list(root.iter(*_SHOWN)):
         node.tag = _SHOWN[node.tag]
     for node in list(root.iter("ol")):
         _number(node)
-    for node in list(root.iter("caption")):
-        _move_caption_out(node)
     join_definitions(root)
-    for node in list(root.iter("table")):
-        if _is_layout(node):
-            _unwrap_table(node)
     body = root.find("body")
     verbatim = 0
     for event, node in etree.iterwalk(root if body is None else body, events=("start", "end")):
@@ -152,10 +154,8 @@ def _move_caption_out(caption: Any) -> None:
     table = caption.getparent()
     if table is None or table.tag != "table" or table.getparent() is None:
         return
-    paragraph = etree.SubElement(table.getparent(), "p")
-    paragraph.text = " ".join(caption.text_content().split())
-    table.addprevious(paragraph)
-    caption.drop_tree()
+    caption.tag, caption.tail = "p", None
+    table.addprevious(caption)
 
 
 def _is_layout(table: Any) -> bool:

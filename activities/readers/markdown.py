@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from activities.contracts.documents import Element
-from activities.readers.html import elements_of
+from activities.readers.html import reading_of
 from activities.readers.partition import Progress
 from activities.readers.reading import Reading
 from activities.readers.text import decode_file
@@ -37,10 +37,9 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         elements.append(Element(text=matter[1].strip()))
     progress(1, 2)
     html = _renderer().render(text)
-    if html.strip():
-        elements += elements_of(html)
+    reading = reading_of(html, limits) if html.strip() else Reading([])
     progress(2, 2)
-    return Reading(elements)
+    return Reading([*elements, *reading.elements], remarks=reading.remarks)
 
 
 def _renderer() -> MarkdownIt:

@@ -29,9 +29,9 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         if _MANIFEST in package.NameToInfo and b"encryption-data" in package.read(_MANIFEST):
             raise EncryptedDocument()
         reduced = _reduced(package, _with_text_boxes(package.read(_CONTENT)))
-    elements = markup(reduced, "odt", limits)
+    reading = markup(reduced, "odt", limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading
 
 
 def _reduced(package: zipfile.ZipFile, content: bytes) -> bytes:

@@ -48,13 +48,18 @@ class _Group(msgspec.Struct):
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an RTF file."""
-    elements = elements_of(path.read_bytes(), limits)
+    reading = reading_of(path.read_bytes(), limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading
 
 
 def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
     """The elements of an RTF text."""
+    return reading_of(data, limits).elements
+
+
+def reading_of(data: bytes, limits: ParseSettings) -> Reading:
+    """What an RTF text says."""
     return markup(b"".join(_plain(data)), "rtf", limits)
 
 

@@ -14,7 +14,7 @@ _SPAN = re.compile(r"\s*+(\d{1,9})")
 _MOST_COLUMNS = 1000  # that a browser lets one cell span
 _SECTIONS = ("thead", "tbody", "tfoot")
 _CELLS = ("td", "th")
-_INLINE = frozenset(
+INLINE = frozenset(
     (
         *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font", "i", "ins"),
         *("kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub"),
@@ -28,7 +28,7 @@ def text_of(node: Any) -> str:
     """The text of a node on one line; blocks, line breaks and the descriptions of pictures are words of their own."""
     parts: list[str] = []
     for event, part in etree.iterwalk(node, events=("start", "end")):
-        apart = part.tag not in _INLINE
+        apart = part.tag not in INLINE
         if event == "start":
             description = part.get("alt") if part.tag == "img" else None
             parts += [" " if apart else "", description or "", part.text or ""]
@@ -120,6 +120,6 @@ def _holds_blocks(node: Any) -> bool:
     paragraphs = 0
     for part in node.iterdescendants():
         paragraphs += part.tag == "p"
-        if part.tag not in _INLINE and part.tag not in ("p", "br", "img"):
+        if part.tag not in INLINE and part.tag not in ("p", "br", "img"):
             return True
     return paragraphs > 1 or (paragraphs == 1 and node[0].tag != "p")
