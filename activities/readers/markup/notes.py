@@ -23,6 +23,7 @@ from activities.text import raised
 from activities.text.scripts import is_han
 
 _LONGEST = 1000  # characters of a note that joins a paragraph
+_MOST_PARTS = 50  # of a note that is a line
 _MOST_REPEATS = 50  # of one note
 _BEFORE = 60  # characters before a raised text that tell what it is
 _SEVERAL = re.compile(r"[,;\s]+")
@@ -117,7 +118,11 @@ def settle_notes(root: Any, sheet: Sheet) -> None:
     for item in page.raised:
         if item.node not in referring and not item.first:
             _replace(item.node, _meant(item))
-    notes = {node: _note(mark, node) for _, found in marks for mark, node in found}
+    notes: dict[Any, _Note | None] = {}
+    blocks: set[Any] = set()
+    for mark, node in (place for _, found in marks for place in found):
+        if node not in notes:
+            notes[node] = _note(mark, node, blocks)
     joined = [(item, _joining(item, found, notes)) for item, found in marks]
     for item, joining in joined:
         _join(item, joining)
@@ -161,7 +166,9 @@ def _meant(item: _Raised) -> str:
     """What takes the place of a raised or lowered text without a note."""
     if item.kind == "sub":
         return raised.lowered(item.text)
-    meaning = raised.meaning(item.before, item.text, noted=False) if item.kind else "text"
+    if not item.kind:
+        return raised.apart(item.before, item.text) if raised.mark_of(item.text) == item.text else item.text
+    meaning = raised.meaning(item.before, item.text, noted=False)
     if meaning == "text":
         return item.text
     return raised.superscript(item.text) if meaning == "power" or item.first else raised.apart(item.before, item.text)
@@ -200,7 +207,7 @@ def _names(target: Any) -> str:
     return " ".join(node.get(name) or "" for node in around for name in ("id", "class", "role", "epub:type"))
 
 
-def _note(mark: str, start: Any) -> _Note | None:
+def _note(mark: str, start: Any, blocks: set[Any]) -> _Note | None:
     """The note that begins at a node: its line when it is one of several in a paragraph, else its block."""
     top = start
     while top.tag in INLINE and top.getparent() is not None:
@@ -211,7 +218,10 @@ def _note(mark: str, start: Any) -> _Note | None:
     if block is None or block.tag in _WHOLE or next(block.iter("br"), None) is not None:
         nodes = list(_line(top)) if top.tag in INLINE else []
         text = " ".join("".join(part for node in nodes for part in (*node.itertext(), node.tail or "")).split())
+    elif block in blocks:
+        return None
     else:
+        blocks.add(block)
         if block.tag in ("td", "th") and (row := block.getparent()) is not None and row.tag == "tr":
             block = row
         for link in list(block.iter("a")):
@@ -225,7 +235,9 @@ def _note(mark: str, start: Any) -> _Note | None:
 
 def _line(node: Any) -> Iterator[Any]:
     """A node and those after it, up to the end of the line."""
-    while node is not None and node.tag in INLINE:
+    for _ in range(_MOST_PARTS):
+        if node is None or node.tag not in INLINE:
+            return
         yield node
         node = node.getnext()
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 from lxml import etree
 
 from activities.readers.tables.grid import Cell
@@ -21,6 +22,10 @@ INLINE = frozenset(
         *("sup", "time", "tt", "u", "var", "wbr"),
     )
 )
+MERGED_LEFT, MERGED_ABOVE = "\u2063\u2063", "\u2064\u2064"
+"""Texts of cells that a format without spans merges with the cell before, or above: invisible characters."""
+
+_MERGED = (MERGED_LEFT, MERGED_ABOVE)
 _SENTENCE_END = re.compile(r"[:：?？!！.。]$")
 
 
@@ -49,10 +54,41 @@ def rows_of(table: Any) -> list[list[Cell]]:
         if cell is not None:
             groups[-1][1][-1].append(cell)
     groups.sort(key=lambda group: group[0].startswith("tfoot"))
-    return [
+    cells = [
         [_cell(cell, len(rows) - at, in_head=section.startswith("thead")) for cell in row]
         for section, rows in groups
         for at, row in enumerate(rows)
+    ]
+    return _merged(cells) if any(cell.text in _MERGED for row in cells for cell in row) else cells
+
+
+def _merged(rows: list[list[Cell]]) -> list[list[Cell]]:
+    """The rows of a table without spans, whose merged cells say so by their text."""
+    spans: dict[tuple[int, int], list[int]] = {}  # of the cell at a row and column: its last row and column
+    above: dict[int, tuple[int, int]] = {}  # the cell that covers a column in the row before
+    for number, row in enumerate(rows):
+        covering: dict[int, tuple[int, int]] = {}
+        for column, cell in enumerate(row):
+            place = covering.get(column - 1) if cell.text == MERGED_LEFT else None
+            place = above.get(column) if cell.text == MERGED_ABOVE else place
+            if place is None:
+                place = (number, column)
+                spans[place] = [number, column]
+            covering[column] = place
+            spans[place] = [max(spans[place][0], number), max(spans[place][1], column)]
+        above = covering
+    return [
+        [
+            msgspec.structs.replace(
+                cell,
+                text="" if cell.text in _MERGED else cell.text,
+                rows=spans[number, column][0] - number + 1,
+                columns=spans[number, column][1] - column + 1,
+            )
+            for column, cell in enumerate(row)
+            if (number, column) in spans
+        ]
+        for number, row in enumerate(rows)
     ]
 
 

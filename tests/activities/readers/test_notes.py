@@ -24,14 +24,14 @@ def test_exponents_and_indices_are_told_from_marks() -> None:
 
 def test_a_linked_note_joins_the_paragraph_that_refers_to_it() -> None:
     """Whether the link is raised, in brackets or says that it is one; the note no longer stands alone."""
-    page = """<p>Rent a boat<sup id=r1><a href="#fn1">1</a></sup> for 20<a href="#fn2"><sup>2</sup></a> a day.<br>Ask.</p>
+    page = """<p>A boat<sup id=r1><a href="#fn1">1</a></sup> for 20<a href="#fn2"><sup>2</sup></a> a day.<br>Ask.</p>
       <ul><li>Life vests <a href="#note-3">[3]</a><ul><li>in red</li></ul></li></ul>
       <h2>Costs<a epub:type=noteref href="#fn4">*</a></h2><p>See <a href="#step">(2)</a>.</p>
       <ol><li id=step>Pay.</li></ol><section><ol>
       <li id=fn1><p>Not in winter. <a href="#r1">↩</a></p></li><li id=fn2>2 or more people.</li></ol>
       <p id=note-3>[3] Free of charge.</p><aside id=fn4>* Without tax.</aside></section>"""
     assert texts(page) == [
-        "Rent a boat for 20 a day. Ask. (note 1: Not in winter.) (note 2: 2 or more people.)",
+        "A boat for 20 a day. Ask. (note 1: Not in winter.) (note 2: 2 or more people.)",
         "Life vests (note 3: Free of charge.)",
         *("in red", "Costs", "(note *: Without tax.)", "See (2).", "1. Pay."),
     ]
@@ -68,6 +68,7 @@ def test_long_targets_and_loops_are_no_notes() -> None:
         "<dl><dt>a</dt><dd>b</dd></dl>",
         "<dt>a</dt><dd>b</dd>",
         "<td>a<sup>1</sup>",
+        "a<sup><a href='#m'>1</a></sup><a id=m></a>",
     ],
 )
 def test_notes_take_linear_time(part: str) -> None:
