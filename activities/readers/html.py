@@ -52,13 +52,23 @@ def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
 
 def reading_of(html: str, limits: ParseSettings, *, page_title: bool = True) -> Reading:
     """What an HTML text says. ``page_title``: ``<title>`` becomes the heading of a page without ``<h1>``."""
+    return reading_of_tree(tree_of(html), limits, page_title=page_title)
+
+
+def tree_of(html: str) -> Any:
+    """The tree of an HTML text. Raises DamagedDocument and DocumentTooLarge."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    html = without_controls(_DECLARATION.sub("", html))
+    held = without_controls(_DECLARATION.sub("", html))
     try:
-        root = lxml.html.document_fromstring(html.encode("utf-8", "replace"), parser=parser)
+        root = lxml.html.document_fromstring(held.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
         raise DamagedDocument(format="html", detail=told(exc)) from exc
     check_depth(root, MAX_DEPTH)
+    return root
+
+
+def reading_of_tree(root: Any, limits: ParseSettings, *, page_title: bool = True) -> Reading:
+    """What a tree of HTML says; changes the tree."""
     title = _document_title(root) if page_title else None
     sheet = Sheet(root)
     remarks = remove_unseen(root, sheet, hidden=limits.hidden == "read")

@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +23,9 @@ from activities.readers.markup.tables import INLINE, text_of
 from activities.text import raised
 from activities.text.scripts import is_han
 
-_LONGEST = 1000  # characters of a note that joins a paragraph
+LONGEST = 1000
+"""Characters of a note that joins a paragraph."""
+
 _MOST_PARTS = 50  # of a note that is a line
 _MOST_REPEATS = 50  # of one note
 _BEFORE = 60  # characters before a raised text that tell what it is
@@ -188,6 +191,12 @@ def _joining(item: _Raised, found: list[tuple[str, Any]], notes: dict[Any, _Note
     return joining
 
 
+def is_note_link(link: Any) -> bool:
+    """Whether a link, which may lead to another page, is the mark of a note."""
+    around = (*link.iterdescendants("sup"), *islice(link.iterancestors(), 2))
+    return _is_explicit(link) or (raised.mark_of(text_of(link)) != "" and any(node.tag == "sup" for node in around))
+
+
 def _is_mark_link(link: Any, text: str) -> bool:
     """Whether a link on the line may lead to a note: its text is a mark in brackets, or it says so itself."""
     if link.tag != "a" or "#" not in (link.get("href") or ""):
@@ -225,12 +234,12 @@ def _note(mark: str, start: Any, blocks: set[Any]) -> _Note | None:
         if block.tag in ("td", "th") and (row := block.getparent()) is not None and row.tag == "tr":
             block = row
         for link in list(block.iter("a")):
-            if (link.get("href") or "").startswith("#") and _BACK.fullmatch(text_of(link)):
+            if "#" in (link.get("href") or "") and _BACK.fullmatch(text_of(link)):
                 link.drop_tree()
         nodes, text = [block], text_of(block)
     text = text.rstrip("↩\ufe0e↑^ ")
     text = text.lstrip("^↑ ") if top.tag == "li" else _without_mark(text, mark)
-    return _Note(mark, text, nodes) if text and len(text) <= _LONGEST else None
+    return _Note(mark, text, nodes) if text and len(text) <= LONGEST else None
 
 
 def _line(node: Any) -> Iterator[Any]:

@@ -246,3 +246,20 @@ def test_hidden_text_of_an_opendocument_text_is_left_out(tmp_path: Path) -> None
     document = parsed(tmp_path, changed(whole, "content.xml", content.encode()), "a.odt")
     assert [item.text for item in document.elements] == ["Fee 41 ³, shown here. (note 1: No tax.)", "End."]
     assert {remark.kind: remark.count for remark in document.remarks} == {"struck-text": 1, "hidden-text": 2}
+
+
+def test_notes_on_other_pages_of_a_book_join_their_paragraphs(tmp_path: Path) -> None:
+    """A book keeps its notes on a last page; struck-out text is left out and counted."""
+    whole = by_pandoc("# One\n\nFIRST\n\n# Two\n\nSECOND\n", "epub")
+    with zipfile.ZipFile(io.BytesIO(whole)) as package:
+        names = [name for name in package.namelist() if name.endswith(".xhtml")]
+        first, second = (next(name for name in names if word in package.read(name)) for word in (b"FIRST", b"SECOND"))
+        notes = '<aside epub:type="footnote" id="n1"><p><a href="%s#r1">1</a>. Not on Sundays.</p></aside><p>Last.</p>'
+        link = '<a epub:type="noteref" href="%s#n1"><sup>1</sup></a>'
+        link, notes = link % second.rpartition("/")[2], notes % first.rpartition("/")[2]
+        one = package.read(first).replace(b"FIRST", f"Open at 9{link} <s>10</s>.".encode())
+        two = package.read(second).replace(b"<p>SECOND</p>", notes.encode())
+    document = parsed(tmp_path, changed(changed(whole, first, one), second, two), "a.epub")
+    texts = [item.text for item in document.elements]
+    assert texts[-4:] == ["One", "Open at 9 . (note 1: Not on Sundays.)", "Two", "Last."]
+    assert [(remark.kind, remark.count) for remark in document.remarks] == [("struck-text", 1)]
