@@ -15,14 +15,20 @@ _SUPERSCRIPTS = dict(
 _SUBSCRIPTS = dict(zip("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 
 _MARK = re.compile(r"[\[(（]?(?P<mark>\d{1,3}|[a-z]|[*†‡§#]{1,3})[\])）]?")
-_POWER = re.compile(r"[-+−]?\d{1,3}|[-+−]|\d[+−]|[-+−]?[a-z]{1,2}\d?")
-_PLAIN = frozenset(("st", "nd", "rd", "th", "er", "ère", "re", "e", "ème", "o", "a", "os", "as", "TM", "SM", "®", "™"))
+_POWER = re.compile(r"[-+−]?\d{1,3}|[-+−]|\d[-+−]|[-+−]?[a-z]{1,2}\d?")
+_PLAIN = frozenset(
+    ("st", "nd", "rd", "th", "er", "ère", "re", "e", "ème", "o", "os", "me", "mes", "lle", "TM", "SM", "®", "™")
+)
+"""Endings of ordinals and titles, and signs of trade marks: text that is raised only in print."""
+
 _TIMES_TEN = re.compile(r"[·⋅×*x] ?10$")
 _UNIT = re.compile(r"(?:(?<![^\W_])(?<!['’])(?:[kdcmµμn]?m|ft|yd)|(?<=[/·⋅\d])s|[厘毫千分]?米)$")
 _UNIT_POWERS = frozenset(("2", "3", "-1", "-2", "-3", "−1", "−2", "−3"))
 _BASE = re.compile(r"(?:(?<![^\W_])(?<![\d.,])|(?<=[·⋅×*/=(+−-]))(?:10|2|[^\W\d_])$")
 _BRACKETED = re.compile(r"[(\[][^()\[\]]{1,40}[)\]]$")
 _WORD = re.compile(r"[^\W\d_]{3}")
+_LETTER = re.compile(r"[^\W\d_]")
+_RELATION = re.compile(r" ?[=+<>≤≥±≈·×]")
 _LONGEST = 12  # of an exponent or index; longer raised text is text
 
 Meaning = Literal["power", "mark", "text"]
@@ -44,21 +50,30 @@ def mark_of(text: str) -> str:
     return found["mark"] if found else ""
 
 
-def meaning(before: str, raised: str, *, noted: bool) -> Meaning:
-    """What a raised text after ``before`` is. ``noted``: there is a note with this mark."""
+def meaning(before: str, raised: str, after: str, *, noted: bool) -> Meaning:
+    """What a raised text between two others is. ``noted``: there are notes with all of its marks."""
     before, raised = before[-60:], raised.strip()
-    if raised in _PLAIN and (before[-1:].isalnum() and not (noted and mark_of(raised))):
-        return "power" if _BASE.search(before) and not before[-1:].isdigit() else "text"
-    if _POWER.fullmatch(raised):
-        if _TIMES_TEN.search(before) or (raised in _UNIT_POWERS and _UNIT.search(before)):
-            return "power"
-        if len(raised) > 1 and not raised.isalnum() and before[-1:].isalnum():
-            return "power"
-    if noted and mark_of(raised):
+    if raised in _PLAIN and before[-1:].isalnum() and not noted:
+        is_variable = len(raised) == 1 and not before[-1:].isdigit() and _BASE.search(before)
+        return "power" if is_variable else "text"
+    if _is_power(before, raised, after):
+        return "power"
+    if noted:
         return "mark"
     if len(raised) <= _LONGEST and (_BASE.search(before) or _is_sum(before)):
         return "power"
-    return "mark" if mark_of(raised) else "text"
+    return "mark" if mark_of(raised) or not _LETTER.search(raised) else "text"
+
+
+def _is_power(before: str, raised: str, after: str) -> bool:
+    """Whether a raised text is an exponent or a charge, whatever notes there are."""
+    if not _POWER.fullmatch(raised):
+        return False
+    if _TIMES_TEN.search(before) or (raised in _UNIT_POWERS and _UNIT.search(before)):
+        return True
+    if _BASE.search(before) and not before[-1:].isdigit() and _RELATION.match(after):
+        return True
+    return len(raised) > 1 and not raised.isalnum() and before[-1:].isalnum()
 
 
 def apart(before: str, mark: str) -> str:

@@ -157,7 +157,9 @@ def _marks(item: _Raised, page: _Page) -> list[tuple[str, Any]]:
         at = bisect_right(lines, item.position, key=lambda line: line[0])
         if at < len(lines):
             found.append((mark, lines[at][1]))
-    is_mark = len(found) > 1 or raised.meaning(item.before, item.text, noted=bool(found)) == "mark"
+    is_mark = (
+        len(found) > 1 or raised.meaning(item.before, item.text, item.node.tail or "", noted=bool(found)) == "mark"
+    )
     return found if is_mark else []
 
 
@@ -171,7 +173,7 @@ def _meant(item: _Raised) -> str:
         return raised.lowered(item.text)
     if not item.kind:
         return raised.apart(item.before, item.text) if raised.mark_of(item.text) == item.text else item.text
-    meaning = raised.meaning(item.before, item.text, noted=False)
+    meaning = raised.meaning(item.before, item.text, item.node.tail or "", noted=False)
     if meaning == "text":
         return item.text
     return raised.superscript(item.text) if meaning == "power" or item.first else raised.apart(item.before, item.text)
