@@ -1,6 +1,7 @@
-"""Detects the encoding of text from its bytes alone.
+"""Detects the encoding of text from its bytes.
 
-The order is: Unicode (byte-order marks, strict UTF-8, UTF-16 by its zero bytes); GB18030 and Big5 by how
+The order is: Unicode (byte-order marks, strict UTF-8, UTF-16 by its zero bytes); what a web page or XML declares, if
+its bytes can be that; GB18030 and Big5 by how
 common the decoded characters are, a statistic that works on one short line where general detectors guess;
 Western text; ``charset-normalizer`` for the rest.
 """
@@ -42,7 +43,25 @@ _COMMON_BLOCKS = {"gb18030": (0xB0A1, 0xD7F9), "big5": (0xA440, 0xC67E), "big5hk
 _WESTERN = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝŸ‘’“”–—…•€£§°«»©®™·¿¡ \u00a0")
 # Python's codecs for its own use: some raise other errors, or give texts that no file can hold.
 _NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
+# What programs mean by a charset's name: a larger one, of which it is a part.
+_WIDER = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949",
+}  # fmt: skip
+_DECLARATION = re.compile(
+    rb"<\?xml\s[^<>]{0,100}?encoding\s{0,9}=\s{0,9}[\"']([a-z][\w.:-]*+)|<meta\s[^<>]{0,300}?charset\s{0,9}=[\s\"']{0,9}([a-z][\w.:-]*+)",
+    re.I,
+)
+_DECLARED_WITHIN = 4096
+_UNUSED = re.compile("[\x80-\x9f]")  # control characters that no text has
 _CONTROL = re.compile("[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+
+# What a tree of lxml cannot hold, also as a reference, such as ``&#11;``.
+_UNHELD = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]"
+    "|&#(?:0++(?![0-9])|0*+(?:[1-8]|1[124-9]|2[0-9]|3[01])(?![0-9])"
+    "|[xX](?:0++(?![0-9a-fA-F])|0*+(?:[1-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F])));?"
+)
 
 
 def decode(data: bytes, *, partial: bool = False) -> str | None:
@@ -54,6 +73,8 @@ def decode(data: bytes, *, partial: bool = False) -> str | None:
     if wide:
         return _checked(_decoded(data, wide, partial, errors="replace"))
     text = _checked(_decoded(data, "utf-8", partial))
+    if (text is None or b"\x1b$" in data) and (declaration := _declaration(data)):
+        text = _checked(_decoded(data, declaration, partial)) or text
     if text is None and (wide := _chinese_utf16(data)):
         return _checked(_decoded(data, wide, partial, errors="replace"))
     if text is None and b"\x00" not in data[:_SAMPLE_BYTES]:
@@ -64,10 +85,37 @@ def decode(data: bytes, *, partial: bool = False) -> str | None:
 
 def declared(data: bytes, charset: str) -> str | None:
     """The text of ``data`` in the character set that it declares; None when that is none, or not that of the data."""
+    name = _known(charset)
     try:
-        return None if codecs.lookup(charset).name in _NO_CHARSETS else data.decode(charset)
-    except (LookupError, ValueError):  # a UnicodeError, or a name with U+0000
+        return data.decode(name) if name else None
+    except UnicodeError:
         return None
+
+
+def _known(charset: str) -> str | None:
+    """The codec of a character set; None for unknown ones and for codecs that no file is written in."""
+    try:
+        codec = codecs.lookup(charset.lower().removeprefix("x-").replace("windows-", "cp"))
+    except (LookupError, ValueError):  # a name with U+0000
+        return None
+    return _WIDER.get(codec.name, codec.name) if codec._is_text_encoding and codec.name not in _NO_CHARSETS else None
+
+
+def _declaration(data: bytes) -> str | None:
+    """The codec that a page or XML declares, unless its bytes are unlikely to be in it."""
+    found = _DECLARATION.search(data[:_DECLARED_WITHIN])
+    name = _known((found[1] or found[2]).decode("ascii")) if found else None
+    if name is None or name.startswith("utf"):
+        return None
+    sample = data[:_SAMPLE_BYTES]
+    if name == "cp1252":
+        return name if _is_western(sample) else None
+    return None if _UNUSED.search(sample.decode(name, "replace")) else name
+
+
+def without_controls(text: str) -> str:
+    """The text of a page or of XML with a space for each control character that no tree can hold."""
+    return _UNHELD.sub(" ", text) if _UNHELD.search(text) else text
 
 
 def _decoded(data: bytes, encoding: str, partial: bool, errors: str = "strict") -> str | None:
@@ -83,7 +131,7 @@ def _checked(text: str | None) -> str | None:
         return None
     sample = text[:_SAMPLE_BYTES]
     controls = len(_CONTROL.findall(sample))
-    if controls > _MAX_CONTROL_SHARE * len(sample):
+    if controls > max(1, _MAX_CONTROL_SHARE * len(sample)):
         return None
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 

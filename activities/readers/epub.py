@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 from lxml import etree
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, EncryptedDocument, told
-from activities.phrases import Phrase
+from activities.phrases import Phrase, RemarkText
 from activities.readers import archive, html
 from activities.readers.encoding import decode
+from activities.readers.markup.notes import LONGEST, is_note_link
+from activities.readers.markup.tables import INLINE, text_of
 from activities.readers.partition import Progress
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
@@ -34,13 +38,17 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
             chapters = _spine(package, folder)
             title = " ".join((package.findtext(".//{*}metadata/{*}title") or "").split())
             elements = [Element(text=title, kind="title", level=1)] if title else []
+            remarks: Counter[RemarkText] = Counter()
+            pages = _Pages(book)
             for number, chapter in enumerate(chapters, 1):
-                if chapter in book.NameToInfo:
-                    elements += _chapter(book.read(chapter), title)
+                if (page := pages.take(chapter)) is not None:
+                    reading = html.reading_of_tree(page, limits, page_title=False)
+                    elements += _below(reading.elements, title)
+                    remarks.update(reading.remarks)
                 progress(number, len(chapters))
     except etree.LxmlError as exc:
         raise DamagedDocument(format="epub", detail=told(exc)) from exc
-    return Reading(elements)
+    return Reading(elements, remarks=remarks)
 
 
 def _refuse_encrypted(book: zipfile.ZipFile) -> None:
@@ -76,17 +84,65 @@ def _spine(package: Any, folder: str) -> list[str]:
     return chapters
 
 
-def _chapter(content: bytes, book_title: str) -> list[Element]:
+def _below(elements: list[Element], book_title: str) -> list[Element]:
     """A chapter's elements, one level below the book; drops the book's title, which many books repeat in each file."""
-    text = decode(content)
-    if not text or not text.strip():
-        return []
-    elements = html.elements_of(text, page_title=False)
     return [
         msgspec.structs.replace(item, level=min(_DEEPEST, (item.level or 1) + 1)) if item.kind == "title" else item
         for item in elements
         if not (item.kind == "title" and item.text == book_title)
     ]
+
+
+class _Pages:
+    """The pages of a book as trees, each taken once; notes on other pages are brought to those that refer to them."""
+
+    def __init__(self, book: zipfile.ZipFile) -> None:
+        self._book = book
+        self._open: dict[str, Any] = {}
+        self._blocks: dict[str, dict[str, Any]] = {}  # of each page that others refer to
+
+    def take(self, name: str) -> Any:
+        """A page's tree; None for one that is missing or empty."""
+        page = self._page(name)
+        self._open[name] = None
+        if page is not None:
+            for link in [link for link in page.iter("a") if "#" in (link.get("href") or "") and is_note_link(link)]:
+                self._bring(name, page, link)
+        return page
+
+    def _page(self, name: str) -> Any:
+        if name not in self._open:
+            text = decode(self._book.read(name)) if name in self._book.NameToInfo else None
+            self._open[name] = html.tree_of(text) if text and text.strip() else None
+        return self._open[name]
+
+    def _bring(self, name: str, page: Any, link: Any) -> None:
+        """Moves the note of a link from a later page to the end of the page with the link."""
+        place, _, identity = link.get("href").partition("#")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(place)))
+        other = self._page(target) if place and target != name else None
+        moved = f"{target}#{unquote(identity)}"
+        if other is not None and target not in self._blocks:
+            self._blocks[target] = {node.get("id"): node for node in other.iter() if node.get("id")}
+        note = _block(self._blocks.get(target, {}).pop(unquote(identity), None))
+        if note is not None and (body := page.find("body")) is not None:
+            holder = etree.SubElement(body, "aside", id=moved)
+            copy = deepcopy(note)
+            copy.tail = None
+            holder.append(copy)
+            note.drop_tree()
+        elif not place or target == name:
+            moved = unquote(identity)
+        link.set("href", f"#{quote(moved)}")
+
+
+def _block(node: Any) -> Any:
+    """The block that is, or holds, a link's target; None for one that is too large to be a note."""
+    while node is not None and node.tag in INLINE:
+        node = node.getparent()
+    if node is None or node.getparent() is None or node.tag == "body" or len(text_of(node)) > LONGEST:
+        return None
+    return node
 
 
 def _xml(content: bytes) -> Any:

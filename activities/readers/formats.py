@@ -182,7 +182,9 @@ def hint(name: str) -> str:
     named = _named(name)
     if named in _TEXTUAL:
         return named.name
-    return "" if extension != ".log" and (named is not None or not extension) else "plain"
+    if extension == ".log":
+        return "plain"
+    return "" if named is not None or not extension else "code"
 
 
 def has_pages(path: Path) -> bool:

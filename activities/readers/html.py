@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import lxml.html
+import msgspec
 from lxml import etree
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
-from activities.readers.partition import QUIET, Progress, check_depth, element, partition_html
+from activities.readers.encoding import without_controls
+from activities.readers.markup.notes import settle_notes
+from activities.readers.markup.styles import Sheet
+from activities.readers.markup.tables import join_definitions, rows_of
+from activities.readers.markup.unseen import remove_unseen
+from activities.readers.partition import QUIET, Progress, check_depth, element, partition_html, source_elements
 from activities.readers.reading import Reading
+from activities.readers.tables.grid import table_elements
 from activities.readers.text import decode_file
 from activities.settings import ParseSettings
 from activities.text.scripts import CJK
@@ -26,39 +33,57 @@ _NUMBER = re.compile(r"-?[0-9]{1,9}")  # browsers ignore larger ones
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Tags whose content unstructured omits although a browser shows it, and their replacements.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
-_BLOCKS = frozenset(
-    ["h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre", "blockquote", "section", "article"]
-)
+_PARTS = ("h1", "h2", "h3", "h4", "h5", "h6", "table", "section", "article")
+_BLOCKS = frozenset((*_PARTS, "ul", "ol", "pre", "blockquote"))
 _VERBATIM = frozenset(("pre", "textarea", "script", "style"))
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a web page: headings, paragraphs, lists, tables as rows, code verbatim."""
-    elements = elements_of(decode_file(path))
+    reading = reading_of(decode_file(path), limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading
 
 
 def elements_of(html: str, *, page_title: bool = True) -> list[Element]:
-    """The elements of an HTML text. ``page_title``: ``<title>`` becomes the heading of a page without ``<h1>``."""
+    """The elements of an HTML text, without hidden text."""
+    return reading_of(html, ParseSettings(), page_title=page_title).elements
+
+
+def reading_of(html: str, limits: ParseSettings, *, page_title: bool = True) -> Reading:
+    """What an HTML text says. ``page_title``: ``<title>`` becomes the heading of a page without ``<h1>``."""
+    return reading_of_tree(tree_of(html), limits, page_title=page_title)
+
+
+def tree_of(html: str) -> Any:
+    """The tree of an HTML text. Raises DamagedDocument and DocumentTooLarge."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    held = without_controls(_DECLARATION.sub("", html))
     try:
-        root = lxml.html.document_fromstring(_DECLARATION.sub("", html).encode("utf-8", "replace"), parser=parser)
+        root = lxml.html.document_fromstring(held.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as exc:
         raise DamagedDocument(format="html", detail=told(exc)) from exc
     check_depth(root, MAX_DEPTH)
+    return root
+
+
+def reading_of_tree(root: Any, limits: ParseSettings, *, page_title: bool = True) -> Reading:
+    """What a tree of HTML says; changes the tree."""
     title = _document_title(root) if page_title else None
-    _tidy(root)
+    sheet = Sheet(root)
+    remarks = remove_unseen(root, sheet, hidden=limits.hidden == "read")
+    tables = _tidy(root, sheet)
     text = lxml.html.tostring(root, encoding="unicode")
     elements = [title] if title else []
     for item in partition_html(text=text, **QUIET):
+        if isinstance(item, source_elements.Table):
+            elements += tables[int(item.text)]
+            continue
         item.text = item.text.replace(_KEEP, "")
-        if item.metadata.text_as_html:
-            item.metadata.text_as_html = item.metadata.text_as_html.replace(_KEEP, "")
         converted = element(item)
         if converted is not None:
             elements.append(converted)
-    return elements
+    return Reading(elements, remarks=remarks)
 
 
 def _document_title(root: Any) -> Element | None:
@@ -67,16 +92,19 @@ def _document_title(root: Any) -> Element | None:
     return Element(text=text, kind="title", level=1) if text and root.find(".//h1") is None else None
 
 
-def _tidy(root: Any) -> None:
-    for node in list(root.iter(*_SHOWN)):
-        node.tag = _SHOWN[node.tag]
-    for node in list(root.iter("ol")):
-        _number(node)
+def _tidy(root: Any, sheet: Sheet) -> list[list[Element]]:
+    """Prepares a tree for unstructured; returns its tables, for each of which the tree then holds its number."""
     for node in list(root.iter("caption")):
         _move_caption_out(node)
     for node in list(root.iter("table")):
         if _is_layout(node):
             _unwrap_table(node)
+    settle_notes(root, sheet)
+    for node in list(root.iter(*_SHOWN)):
+        node.tag = _SHOWN[node.tag]
+    for node in list(root.iter("ol")):
+        _number(node)
+    join_definitions(root)
     body = root.find("body")
     verbatim = 0
     for event, node in etree.iterwalk(root if body is None else body, events=("start", "end")):
@@ -86,6 +114,27 @@ def _tidy(root: Any) -> None:
         else:
             verbatim -= node.tag in _VERBATIM
             node.tail = node.tail if verbatim else _tidy_text(node.tail)
+    return [_replaced(node, number) for number, node in enumerate(_outermost(root, "table"))]
+
+
+def _outermost(root: Any, tag: str) -> list[Any]:
+    """The elements of a tag that are not within another one."""
+    found = []
+    walk = etree.iterwalk(root, events=("start",), tag=tag)
+    for _, node in walk:
+        found.append(node)
+        walk.skip_subtree()
+    return found
+
+
+def _replaced(table: Any, number: int) -> list[Element]:
+    """The elements of a table, whose only cell then holds its number."""
+    elements = table_elements(rows_of(table))
+    tail = table.tail
+    table.clear()
+    table.tail = tail
+    etree.SubElement(etree.SubElement(table, "tr"), "td").text = str(number)
+    return [msgspec.structs.replace(item, text=item.text.replace(_KEEP, "")) for item in elements]
 
 
 def _tidy_text(text: str | None) -> str | None:
@@ -115,10 +164,8 @@ def _move_caption_out(caption: Any) -> None:
     table = caption.getparent()
     if table is None or table.tag != "table" or table.getparent() is None:
         return
-    paragraph = etree.SubElement(table.getparent(), "p")
-    paragraph.text = " ".join(caption.text_content().split())
-    table.addprevious(paragraph)
-    caption.drop_tree()
+    caption.tag, caption.tail = "p", None
+    table.addprevious(caption)
 
 
 def _is_layout(table: Any) -> bool:
@@ -128,6 +175,8 @@ def _is_layout(table: Any) -> bool:
     cells = list(table.iter("td", "th"))
     if len(cells) <= 1:
         return True
+    if any(cell.tag == "th" for cell in cells):
+        return next(table.iterdescendants(*_PARTS), None) is not None
     return any(
         node.tag in _BLOCKS and not (node.tag in ("ul", "ol") and len(cells) > 2 and len(node) < 20)
         for node in table.iterdescendants()

@@ -17,6 +17,6 @@ _INCLUDE = re.compile(r"^[ \t]*#\+(?:include|setupfile):.*\n?", re.M | re.I)
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an Org file."""
     text = _INCLUDE.sub("", decode_file(path).replace("\r\n", "\n"))
-    elements = markup(text.encode("utf-8", "replace"), "org-smart", limits)
+    reading = markup(text.encode("utf-8", "replace"), "org-smart", limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pypandoc
 
-from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, DocumentTooLarge, ParserCrashed, told
 from activities.phrases import Phrase
-from activities.readers.html import elements_of
+from activities.readers.html import reading_of
+from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _PROGRAM = Path(pypandoc.__file__).parent / "files" / "pandoc"  # the package's copy, not one on the PATH
@@ -37,28 +37,19 @@ _MAX_LEVELS = 200
 _DEEP = re.compile(rb"^[ \t]{%d}[ \t]*+\S" % (2 * _MAX_LEVELS), re.M)
 """A line of a list that is nested too deeply: pandoc's time grows with the square of its levels."""
 
-_MARKS = (
-    (re.compile(r'<a (?>[^<>]*?class="footnote-ref")[^<>]*+><sup>(\d+)</sup></a>'), r" [\1]"),
-    (re.compile(r'<a (?>[^<>]*?class="footnote-back")[^<>]*+>[^<]*+</a>'), ""),
-    # A run of spaces is tried once, from its beginning.
-    (
-        re.compile(
-            r'(?<!\s)(?<!&nbsp;)(?:&nbsp;|\s)*+<span class="tag"[^<>]*+><span class="smallcaps">[^<]*+</span></span>'
-        ),
-        "",
-    ),
+# A run of spaces is tried once, from its beginning.
+_TAG = re.compile(
+    r'(?<!\s)(?<!&nbsp;)(?:&nbsp;|\s)*+<span class="tag"[^<>]*+><span class="smallcaps">[^<]*+</span></span>'
 )
-"""Rewrites of pandoc's additions for browsers: footnote links in both directions, and Org's tags in headings."""
+"""Org's tags in headings."""
 
 
-def markup(content: bytes, kind: str, limits: ParseSettings) -> list[Element]:
-    """The elements of a document in one of pandoc's formats (``odt``, ``rst``, …). Raises DocumentError."""
+def markup(content: bytes, kind: str, limits: ParseSettings) -> Reading:
+    """What a document in one of pandoc's formats (``odt``, ``rst``, …) says. Raises DocumentError."""
     if kind in _INDENTED and _DEEP.search(content):
         raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=_MAX_LEVELS)
-    html = _html(content, kind, limits)
-    for pattern, replacement in _MARKS:
-        html = pattern.sub(replacement, html)
-    return elements_of(html) if html.strip() else []
+    html = _TAG.sub("", _html(content, kind, limits))
+    return reading_of(html, limits) if html.strip() else Reading([])
 
 
 def _html(content: bytes, kind: str, limits: ParseSettings) -> str:

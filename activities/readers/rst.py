@@ -20,6 +20,6 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
     """The elements of a reStructuredText file."""
     text = decode_file(path).replace("\r\n", "\n")
     text = _FROM_FILE.sub("", _INCLUDE.sub("", text))
-    elements = markup(text.encode("utf-8", "replace"), "rst", limits)
+    reading = markup(text.encode("utf-8", "replace"), "rst", limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading

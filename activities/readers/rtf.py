@@ -7,6 +7,7 @@ The rewrite turns all of them into escapes, marks the beginning of every table r
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import msgspec
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument
-from activities.phrases import Phrase
+from activities.phrases import Phrase, RemarkText
+from activities.readers.markup.tables import MERGED_ABOVE, MERGED_LEFT
 from activities.readers.pandoc import markup
 from activities.readers.partition import Progress
 from activities.readers.reading import Reading
@@ -31,6 +33,10 @@ _CHARSETS = {
 _CODEPAGES = {936: "gb18030", 950: "big5", 65001: "utf-8", 10000: "mac_roman"}
 _DROPPED = (b"pict", b"objdata", b"themedata", b"colorschememapping", b"datastore", b"bin")
 _TABLE_END = b"\\u8288 ?\\par "  # an invisible paragraph, without which pandoc puts the table into the next footnote
+_MERGES = {
+    word: b"".join(b"\\u%d ?" % ord(character) for character in sign)
+    for word, sign in ((b"clmrg", MERGED_LEFT), (b"clvmrg", MERGED_ABOVE))
+}
 _DESTINATIONS = (b"footnote", b"field", b"fldinst", b"fldrslt", b"listtext", b"pntext", b"shp", b"shptxt", b"pict")
 _MAX_DEPTH = 1000  # of groups; pandoc is recursive
 
@@ -44,23 +50,32 @@ class _Group(msgspec.Struct):
     starred: bool = False  # marked \*: programs that do not support the group ignore it
     kept: bool = True  # its braces are part of the output
     fresh: bool = False  # none of its content has been read
+    hidden: bool = False
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of an RTF file."""
-    elements = elements_of(path.read_bytes(), limits)
+    reading = reading_of(path.read_bytes(), limits)
     progress(1, 1)
-    return Reading(elements)
+    return reading
 
 
 def elements_of(data: bytes, limits: ParseSettings) -> list[Element]:
     """The elements of an RTF text."""
-    return markup(b"".join(_plain(data)), "rtf", limits)
+    return reading_of(data, limits).elements
 
 
-def _plain(data: bytes) -> Iterator[bytes]:
+def reading_of(data: bytes, limits: ParseSettings) -> Reading:
+    """What an RTF text says."""
+    writer = _Writer(hidden=limits.hidden == "read")
+    reading = markup(b"".join(_plain(data, writer)), "rtf", limits)
+    remarks = Counter(reading.remarks)
+    remarks[RemarkText.HIDDEN_TEXT] += writer.hidden_passages
+    return Reading(reading.elements, remarks=+remarks)
+
+
+def _plain(data: bytes, writer: _Writer) -> Iterator[bytes]:
     r"""The document with all non-ASCII text as ``\u`` escapes, each with the fallback ``?``."""
-    writer = _Writer()
     for match in _TOKEN.finditer(data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x00")):
         escaped, word, number, brace, text = match.groups()
         if escaped or text:
@@ -74,7 +89,9 @@ def _plain(data: bytes) -> Iterator[bytes]:
 class _Writer:
     """Rewrites a document token by token; holds the state between tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hidden: bool) -> None:
+        self.hidden_passages = 0
+        self._reads_hidden = hidden
         self._groups = [_Group("cp1252")]
         self._default = "cp1252"
         self._fonts: dict[int, str] = {}
@@ -82,6 +99,9 @@ class _Writer:
         self._skip = 0  # bytes of a fallback still to be skipped
         self._pending = bytearray()  # a letter may consist of several bytes, each escaped separately
         self._row_ended = self._in_table = False
+        self._merged: list[bytes] = []  # for each cell of the row, the sign of its merge
+        self._merge = b""  # that of the cell being described
+        self._cell = 0
         self._star = b""  # a pending \*, written with the control word that follows
 
     def text(self, raw: bytes) -> None:
@@ -96,6 +116,7 @@ class _Writer:
         self._skip = 0
         if group.dropped:
             return b""
+        self.hidden_passages += group.hidden and not group.starred and not self._reads_hidden and bool(raw.strip())
         after_table = self._row_ended and not group.starred and raw.strip()
         self._row_ended = self._row_ended and not after_table
         return (_TABLE_END if after_table else b"") + _escaped(raw, group.encoding)
@@ -123,14 +144,33 @@ class _Writer:
         if word == b"footnote":  # pandoc recognises it only without the star
             star, group.starred = b"", False
         token = star + token
-        self._update_state(word, value)
-        if group.dropped or word == b"uc":
+        self._update_state(token, word, value)
+        if group.dropped or word == b"uc" or (word == b"v" and self._reads_hidden):
             return opened
         if word == b"u":
             self._skip = group.fallbacks
             return b"\\u%d ?" % value
+        self._describe(word)
+        if word == b"cell" and not group.starred:
+            token = self._sign() + token
         token = opened + (token if token.endswith(b" ") else token + b" ")
         return token if group.starred else self._table(word) + token
+
+    def _describe(self, word: bytes) -> None:
+        """Follows the description of a row's cells."""
+        if word in (b"trowd", b"row"):
+            self._cell, self._merge = 0, b""
+            self._merged = [] if word == b"trowd" else self._merged
+        elif word in _MERGES:
+            self._merge = _MERGES[word]
+        elif word == b"cellx":
+            self._merged.append(self._merge)
+            self._merge = b""
+
+    def _sign(self) -> bytes:
+        """The text of the next cell when it is part of the one before it or above it."""
+        self._cell += 1
+        return self._merged[self._cell - 1] if self._cell <= len(self._merged) else b""
 
     def _opened(self, group: _Group) -> bytes:
         """The brace of a group inside a table, written only when the group is more than formatting."""
@@ -158,7 +198,7 @@ class _Writer:
         """The closing braces that a truncated document lacks."""
         return b"}" * sum(group.kept for group in self._groups[1:])
 
-    def _update_state(self, word: bytes, value: int) -> None:
+    def _update_state(self, token: bytes, word: bytes, value: int) -> None:
         group = self._groups[-1]
         match word:
             case b"ansicpg":
@@ -166,12 +206,14 @@ class _Writer:
             case b"f":
                 group.encoding, self._font = self._fonts.get(value, self._default), value
             case b"plain":
-                group.encoding = self._default
+                group.encoding, group.hidden = self._default, False
             case b"fcharset":
                 group.encoding = _CHARSETS.get(value, self._default) if value else self._default
                 self._fonts[self._font] = group.encoding
             case b"uc":
                 group.fallbacks = value
+            case b"v":
+                group.hidden = not token.rstrip().endswith(b"0")
             case _ if word in _DROPPED:
                 group.dropped = True
 

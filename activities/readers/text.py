@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from activities.contracts.documents import Element
@@ -33,7 +33,8 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
     """The paragraphs of a text file, with headings only where the wording is unambiguous."""
     text = decode_file(path)
     progress(1, 2)
-    elements = elements_of(text, prose=hint(name) == "")
+    kind = hint(name)
+    elements = code_of(text) if kind == "code" else elements_of(text, prose=kind == "")
     progress(2, 2)
     return Reading(elements)
 
@@ -45,6 +46,18 @@ def elements_of(text: str, *, prose: bool = True) -> list[Element]:
     if prose and len(elements) == len(groups):
         alone = isolated(text, groups)
         elements = [_with_heading(item, group, alone) for item, group in zip(elements, groups, strict=True)]
+    return elements
+
+
+def code_of(text: str) -> list[Element]:
+    """The parts of a program or of settings between blank lines; those with indented lines are kept as they are."""
+    elements: list[Element] = []
+    for filled, lines in groupby(_BREAK.sub("\n", text).split("\n"), key=lambda line: bool(line.strip())):
+        part = [line.rstrip() for line in lines]
+        if filled and any(line[0].isspace() for line in part):
+            elements.append(Element(text="\n".join(part), kind="code"))
+        elif filled:
+            elements += elements_of("\n".join(part), prose=False)
     return elements
 
 

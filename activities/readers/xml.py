@@ -11,7 +11,7 @@ from lxml import etree
 
 from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
-from activities.readers.encoding import declared, decode
+from activities.readers.encoding import declared, decode, without_controls
 from activities.readers.partition import Progress, check_depth
 from activities.readers.reading import Reading
 from activities.readers.tables import records
@@ -63,7 +63,9 @@ def _root(text: str) -> Any:
         strip_cdata=True,
     )
     try:
-        return etree.fromstring(_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser)
+        return etree.fromstring(
+            without_controls(_DECLARATION.sub("", text, count=1)).encode("utf-8", "replace"), parser
+        )
     except etree.XMLSyntaxError as exc:
         raise DamagedDocument(format="xml", detail=told(exc)) from exc
 

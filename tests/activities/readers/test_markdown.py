@@ -67,3 +67,18 @@ def test_markdown_and_html_lose_nothing(tmp_path: Path, source: list[str]) -> No
         document = parsed(tmp_path, content, name)
         assert [element.text for element in document.elements] == ["标题 Title", *source]
         assert document.elements[0].kind == "title"
+
+
+def test_footnotes_join_their_paragraphs_and_struck_text_is_left_out(tmp_path: Path) -> None:
+    """Marks of footnotes that exist, in headings, lists and tables; code and other brackets stay as they are."""
+    source = (
+        "# Kiosk[^k]\n\nTea costs 3[^1] euros, ~~4~~ for `a[^1]` and [^none].\n\n- pots[^long]\n\n"
+        "| Kind | Fee |\n|---|---|\n| Bike[^1] | 5 |\n\n[^1]: Without\n  milk.\n[^long]: Of *clay*.\n"
+        "[^k]: Hall 3.\n\nEnd.\n"
+    )
+    document = parsed(tmp_path, source, "a.md")
+    assert [item.text for item in document.elements] == [
+        *("Kiosk", "(note k: Hall 3.)", "Tea costs 3 euros, for a[^1] and [^none]. (note 1: Without milk.)"),
+        *("pots (note long: Of clay.)", "Kind | Fee\nBike | 5 (note 1: Without milk.)", "End."),
+    ]
+    assert [(remark.kind, remark.count) for remark in document.remarks] == [("struck-text", 1)]

@@ -206,3 +206,60 @@ def test_no_document_includes_a_file_of_this_machine(tmp_path: Path, name: str, 
     texts = " ".join(element.text for element in document.elements)
     assert "Text." in texts
     assert "The secret of" not in texts
+
+
+def test_rich_text_says_what_a_reader_sees(tmp_path: Path) -> None:
+    """Merged cells fill their places; notes join their paragraph; struck and hidden text is counted."""
+    row = r"\trowd%s\cellx1000%s\cellx2000\cellx3000\intbl %s\cell %s\cell %s\cell\row"
+    rows = row % ("", r"\clmgf", "Hall", "Open", ""), row % (r"\clvmgf", "", "Elm", "7", "18")
+    merged = rows[0].replace(r"\cellx3000", r"\clmrg\cellx3000"), rows[1], row % (r"\clvmrg", "", "", "8", "20")
+    source = (
+        r"{\rtf1\ansi Fee {\strike 40} 41 euros{\super 3}, CO{\sub 2}{\v secret} here{\super\chftn}"
+        r"{\footnote\pard {\super\chftn} No tax.} now \v inner\v0  end.\par " + "".join(merged) + r"\pard After\par}"
+    )
+    document = parsed(tmp_path, source, "a.rtf")
+    assert [item.text for item in document.elements] == [
+        "Fee 41 euros ³, CO₂ here now end. (note 1: No tax.)",
+        "Hall | Open | Open\nElm | 7 | 18\nElm | 8 | 20",
+        "After",
+    ]
+    assert {remark.kind: remark.count for remark in document.remarks} == {"struck-text": 1, "hidden-text": 2}
+    read = parsed(tmp_path, source, "a.rtf", ParseSettings(hidden="read"))
+    assert "CO₂secret here now inner end." in read.elements[0].text
+
+
+def test_hidden_text_of_an_opendocument_text_is_left_out(tmp_path: Path) -> None:
+    """Hidden words and sections; struck-out words; a note joins its paragraph."""
+    whole = by_pandoc("Fee ~~40~~ 41^3^, WORD shown^[No tax.] here.\n\nSECTION\n\nEnd.\n", "odt")
+    with zipfile.ZipFile(io.BytesIO(whole)) as package:
+        content = package.read("content.xml").decode()
+    style = (
+        '<style:style style:name="H1" style:family="text"><style:text-properties text:display="none"/></style:style>'
+        "</office:automatic-styles>"
+    )
+    content = content.replace("</office:automatic-styles>", style, 1)
+    content = content.replace("WORD", '<text:span text:style-name="H1">secret</text:span>')
+    before, section, after = content.partition("SECTION")
+    start, end = before.rindex("<text:p"), after.index("</text:p>") + len("</text:p>")
+    hidden = f'<text:section text:display="none" text:name="s">{before[start:]}{section}{after[:end]}</text:section>'
+    content = before[:start] + hidden + after[end:]
+    document = parsed(tmp_path, changed(whole, "content.xml", content.encode()), "a.odt")
+    assert [item.text for item in document.elements] == ["Fee 41 ³, shown here. (note 1: No tax.)", "End."]
+    assert {remark.kind: remark.count for remark in document.remarks} == {"struck-text": 1, "hidden-text": 2}
+
+
+def test_notes_on_other_pages_of_a_book_join_their_paragraphs(tmp_path: Path) -> None:
+    """A book keeps its notes on a last page; struck-out text is left out and counted."""
+    whole = by_pandoc("# One\n\nFIRST\n\n# Two\n\nSECOND\n", "epub")
+    with zipfile.ZipFile(io.BytesIO(whole)) as package:
+        names = [name for name in package.namelist() if name.endswith(".xhtml")]
+        first, second = (next(name for name in names if word in package.read(name)) for word in (b"FIRST", b"SECOND"))
+        notes = '<aside epub:type="footnote" id="n1"><p><a href="%s#r1">1</a>. Not on Sundays.</p></aside><p>Last.</p>'
+        link = '<a epub:type="noteref" href="%s#n1"><sup>1</sup></a>'
+        link, notes = link % second.rpartition("/")[2], notes % first.rpartition("/")[2]
+        one = package.read(first).replace(b"FIRST", f"Open at 9{link} <s>10</s>.".encode())
+        two = package.read(second).replace(b"<p>SECOND</p>", notes.encode())
+    document = parsed(tmp_path, changed(changed(whole, first, one), second, two), "a.epub")
+    texts = [item.text for item in document.elements]
+    assert texts[-4:] == ["One", "Open at 9 . (note 1: Not on Sundays.)", "Two", "Last."]
+    assert [(remark.kind, remark.count) for remark in document.remarks] == [("struck-text", 1)]

@@ -63,3 +63,16 @@ def test_long_paragraphs_take_no_longer_than_short_ones() -> None:
     for blank in " \u00a0\u3000":
         assert growth(lambda size, blank=blank: elements_of(f"a{blank * size}b"), 8000) < 9  # type: ignore[misc]
     assert [item.text for item in elements_of("a" + " " * 9000 + "b")] == ["a b"]
+
+
+def test_code_keeps_its_indentation(tmp_path: Path) -> None:
+    """Parts with indented lines stay as they are; other lines are paragraphs, as in a log."""
+    source = "import os\nN = 5  # at most\n\n\ndef size(path):\n\tif path:\n\t    return stat(path)\n\n    # twice\n"
+    document = parsed(tmp_path, source, "a.py")
+    assert [(item.kind, item.text) for item in document.elements] == [
+        ("text", "import os"),
+        ("text", "N = 5 # at most"),
+        ("code", "def size(path):\n\tif path:\n\t    return stat(path)"),
+        ("code", "    # twice"),
+    ]
+    assert {item.kind for item in parsed(tmp_path, "a\n  at b\nc\n", "a.log").elements} == {"text"}
