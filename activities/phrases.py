@@ -178,4 +178,5 @@ class RemarkText(Bilingual):
     HIDDEN_TEXT = ("hidden passages left out: {count}", "未读取的隐藏文字：{count}")
     STRUCK_TEXT = ("struck-out passages left out: {count}", "未读取的带删除线文字：{count}")
     EMBEDDED_FILES = ("embedded files that could not be read: {count}", "无法读取的嵌入文件：{count}")
+    CHARTS = ("charts that could not be read as a table: {count}", "无法读取为表格的图表：{count}")
     PAGES = ("pages without readable text: {count}", "没有可读文字的页面：{count}")

@@ -61,7 +61,7 @@ DOCX = Format(
     "docx",
     f"{_OFFICE}.wordprocessingml.document",
     (".docx", ".docm", ".dotx", ".dotm"),
-    "activities.readers.docx",
+    "activities.readers.docx.reader",
     "Word document",
     "Word 文档",
 )

@@ -6,6 +6,7 @@ import struct
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pi_heif
@@ -40,27 +41,35 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
     if limits.ocr == "off":
         others = ", ".join(item.name for item in FORMATS if item.reader != __name__)
         raise UnsupportedFormat(found="image", supported=others)
-    with _open(path) as file:
-        count = _pages(file, limits)
-        page_limit(count, limits)
-        _check_size(file, limits)
-        pages: list[list[Line]] = []
-        for number in range(count):
-            pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
-            progress(number + 1, count)
+    with opened(path) as file:
+        page_elements, count = elements_of(file, limits, progress)
+    return Reading(page_elements, count if count > 1 else None)
+
+
+def elements_of(
+    file: Image.Image, limits: ParseSettings, progress: Progress = lambda done, total: None
+) -> tuple[list[Element], int]:
+    """The elements of an opened image, and the number of its pages; the elements of more than one have their page."""
+    count = _pages(file, limits)
+    page_limit(count, limits)
+    _check_size(file, limits)
+    pages: list[list[Line]] = []
+    for number in range(count):
+        pages.append(printed(recognise(_page(file, number, limits)), number + 1, _LONGER_SIDE))
+        progress(number + 1, count)
     even_sizes([line for page in pages for line in page])
-    page_elements = elements(pages)
-    if count > 1:
-        return Reading(page_elements, count)
-    return Reading([Element(text=item.text, kind=item.kind, level=item.level) for item in page_elements])
+    found = elements(pages)
+    if count == 1:
+        found = [Element(text=item.text, kind=item.kind, level=item.level) for item in found]
+    return found, count
 
 
-def _open(path: Path) -> Image.Image:
-    """Opens the image without decoding it."""
+def opened(source: Path | BinaryIO) -> Image.Image:
+    """Opens an image without decoding it. Raises DamagedDocument and DocumentTooLarge."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sizes, which `_check_size` limits, and about unusual metadata
-            file = Image.open(path, formats=_FORMATS)
+            file = Image.open(source, formats=_FORMATS)
     except Image.DecompressionBombError as exc:
         raise DocumentTooLarge(detail=told(exc)) from exc
     except _DAMAGE as exc:

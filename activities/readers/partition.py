@@ -16,11 +16,12 @@ os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISA
 
 import lxml.html
 import spacy
+from docx.document import Document
 from lxml import etree
 from spacy.tokens import Doc
 from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
-from unstructured.partition.docx import partition_docx
+from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
 from unstructured.partition.html import partition_html
 from unstructured.partition.text import element_from_text
 
@@ -36,8 +37,8 @@ __all__ = [
     "element",
     "page_limit",
     "paragraph",
-    "partition_docx",
     "partition_html",
+    "partition_word",
     "source_elements",
     "table_text",
 ]
@@ -91,6 +92,16 @@ def check_depth(root: Any, levels: int) -> None:
         depth += 1 if event == "start" else -1
         if depth > levels:
             raise DocumentTooLarge(detail=Phrase.NESTED_LEVELS, limit=levels)
+
+
+def partition_word(document: Document) -> list[source_elements.Element]:
+    """The elements of a Word document in memory, their tables without content.
+
+    ``partition_docx`` takes files only: a document that was rewritten would be written and read again.
+    """
+    options = DocxPartitionerOptions(file=None, file_path=None, include_page_breaks=False, infer_table_structure=False)
+    options.document = document
+    return list(_DocxPartitioner.iter_document_elements(options))
 
 
 def element(item: source_elements.Element) -> Element | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from activities.contracts.documents import ParsedDocument
+from activities.readers.embedded import MAX_DEPTH, MAX_FILES
 from activities.readers.mail import eml
-from activities.readers.mail.reader import MAX_ATTACHMENTS, MAX_DEPTH
 from tests.activities.readers.conftest import growth, parsed, shape
 from tests.documents import encrypted, simple_docx, simple_eml, simple_msg, simple_pdf, simple_xlsx
 
@@ -153,9 +153,9 @@ def test_nesting_of_mails_is_limited(tmp_path: Path) -> None:
 
 def test_attachments_are_limited(tmp_path: Path) -> None:
     """Those beyond the limit are named, not read; the mail is not lost."""
-    files = [(f"{number}.txt", f"Text number {number}.".encode()) for number in range(MAX_ATTACHMENTS + 3)]
+    files = [(f"{number}.txt", f"Text number {number}.".encode()) for number in range(MAX_FILES + 3)]
     found = texts(parsed(tmp_path, simple_eml("Many", "Body.", *files), "a.eml"))
-    assert f"Text number {MAX_ATTACHMENTS - 1}." in found
+    assert f"Text number {MAX_FILES - 1}." in found
     assert sum("was not read" in text for text in found) == 3
 
 
