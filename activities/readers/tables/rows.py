@@ -8,7 +8,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 
 from activities.contracts.documents import Element
@@ -23,16 +23,23 @@ _MAX_COLUMNS = 16_384  # as many as a spreadsheet can have
 _HEADER_ROWS = 3  # rows examined to find the header: a row of groups, the names, and a row of values
 
 
-def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
+def _ignore(names: list[str], count: int) -> None:
+    pass
+
+
+def elements_of(
+    rows: Iterable[Row], level: int = 1, headed: Callable[[list[str], int], None] = _ignore
+) -> Iterator[Element]:
     """The elements of a sheet. Empty rows separate tables; ``level`` is the heading level of a table's caption.
 
-    A table without a header of its own continues under the header of the table before. Raises DocumentTooLarge.
+    ``headed`` is told the names of each table's columns, and how many of its rows were read by then. A table without
+    a header of its own continues under the header of the table before. Raises DocumentTooLarge.
     """
     names: list[str] = []
     trimmed = ([" ".join(cell.split()) for cell in _checked(row)] for row in rows)
     for filled, block in groupby(trimmed, key=any):
         if filled:
-            names = yield from _block(block, names, level)
+            names = yield from _block(block, names, level, headed)
 
 
 def _checked(row: Row) -> Row:
@@ -41,7 +48,9 @@ def _checked(row: Row) -> Row:
     return row
 
 
-def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:
+def _block(
+    block: Iterator[list[str]], before: list[str], level: int, headed: Callable[[list[str], int], None]
+) -> Generator[Element, None, list[str]]:
     """Yields the elements of consecutive non-empty rows; returns the names of their columns."""
     captions: list[str] = []
     for row in block:
@@ -57,6 +66,7 @@ def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generat
         yield Element(text=caption, kind="title", level=level) if titled else Element(text=caption)
     start = list(islice(block, _HEADER_ROWS))
     names, skip = _header(start, before)
+    headed(names, len(start))
     for row in chain(start[skip:], block):
         yield Element(text=_line(names, row), kind="table")
     return names

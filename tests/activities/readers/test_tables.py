@@ -150,7 +150,7 @@ def test_cells_are_read_as_they_are_shown(value: Any, number_format: str, expect
 
 
 def test_sheets_are_sections(tmp_path: Path) -> None:
-    """Each sheet is headed by its name; merged cells apply to each row; formulas without a value are empty."""
+    """Each sheet is headed by its name; merged cells apply to each row; plain formulas without a value are computed."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "假期"
@@ -169,7 +169,7 @@ def test_sheets_are_sections(tmp_path: Path) -> None:
         ("title", "假期"),
         ("table", "部门: 研发 | 姓名: 张三 | 天数: 5"),
         ("table", "部门: 研发 | 姓名: 李四 | 天数: 10"),
-        ("table", "部门: 市场 | 姓名: 王五"),
+        ("table", "部门: 市场 | 姓名: 王五 | 天数: 15"),
         ("title", "Other"),
         ("table", "Kind: Annual | Share: 50%"),
     ]
@@ -237,6 +237,6 @@ def test_numbers_that_no_computer_holds_are_damage(tmp_path: Path, monkeypatch: 
     def overflow(value: Any, number_format: str) -> str:
         raise OverflowError("int too large to convert to float")
 
-    monkeypatch.setattr("activities.readers.tables.xlsx.shown", overflow)
+    monkeypatch.setattr("activities.readers.tables.sheets.shown", overflow)
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, simple_xlsx(("a", "b"), (1, 2)), "a.xlsx")
