@@ -20,7 +20,7 @@ Place = tuple[int, int]
 
 _LONGEST = 1000  # characters of a formula
 _DEEPEST = 100  # formulas within formulas, with the expressions in their parentheses
-_MOST_STEPS = 1_000_000  # cells that are looked at for one workbook
+_MOST_STEPS = 500_000  # cells that are looked at for one workbook
 _REFERENCE = re.compile(
     r"(?:(?P<sheet>'[^']{1,100}'|[^'!\[\]:]{1,100})!)?(?P<range>[$A-Za-z0-9]{2,12}(?::[$A-Za-z0-9]{2,12})?)"
 )

@@ -10,11 +10,12 @@ import warnings
 import zipfile
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from lxml import etree
+from openpyxl.chartsheet import Chartsheet
 from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import coordinate_to_tuple
@@ -76,6 +77,11 @@ class _Reader(ExcelReader):  # type: ignore[misc]
             with self.archive.open(part.PartName[1:]) as source:
                 self.shared_strings = self._strings.table(source)
 
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        """Takes the place of a sheet that is a chart of the cells of others."""
+        chart = Chartsheet(parent=self.wb, title=sheet.name)
+        self.wb._add_sheet(chart)
+
 
 class _Workbook:
     """Reads one workbook."""
@@ -128,15 +134,24 @@ class _Workbook:
             elements = list(elements_of(rows, level=2, headed=headers.add))
         self._remarks += rows.remarks
         related = self._related(path)
-        for note in self._notes(related):
-            if (about := headers.about(note.cell)) is not None:
-                elements.append(Element(text=note.worded(about)))
         for kind, part in related:
-            if kind == "drawing":
-                elements += self._drawing(part)
-            elif kind in ("package", "oleObject"):
-                self._objects.file(part, self._package.read(part))
+            try:
+                elements += list(self._beside(kind, part, headers))
+            except _DAMAGED:
+                self._remarks[RemarkText.SHAPES] += 1
         return elements
+
+    def _beside(self, kind: str, part: str, headers: _Headers) -> Iterator[Element]:
+        """What a part adds to the rows of its sheet."""
+        match kind:
+            case "comments":
+                yield from headers.noted(notes.plain_notes(notes.parse(self._package, part)))
+            case "threadedComment":
+                yield from headers.noted(notes.threaded_notes(notes.parse(self._package, part), self._people))
+            case "drawing":
+                yield from self._drawing(part)
+            case "package" | "oleObject":
+                self._objects.file(part, self._package.read(part))
 
     def _cells(self, title: str) -> Sheet | None:
         """All cells of a sheet, for formulas that refer to them; None when there is no such sheet."""
@@ -157,13 +172,6 @@ class _Workbook:
             return []
         found = ((item.Type.rpartition("/")[2], item.target) for item in get_dependents(self._package, relations))
         return [(kind, part) for kind, part in found if part in self._package.NameToInfo]
-
-    def _notes(self, related: list[tuple[str, str]]) -> Iterator[notes.Note]:
-        for kind, part in related:
-            if kind == "comments":
-                yield from notes.plain_notes(notes.parse(self._package, part))
-            elif kind == "threadedComment":
-                yield from notes.threaded_notes(notes.parse(self._package, part), self._people)
 
     def _drawing(self, part: str) -> Iterator[Element]:
         """The texts of text boxes, and of pictures."""
@@ -193,7 +201,13 @@ class _Headers:
         self._starts.append(self._rows.latest[-count])
         self._names.append(names)
 
-    def about(self, cell: str) -> str | None:
+    def noted(self, found: Iterable[notes.Note]) -> Iterator[Element]:
+        """Notes as elements, without those on hidden cells."""
+        for note in found:
+            if (about := self._about(note.cell)) is not None:
+                yield Element(text=note.worded(about))
+
+    def _about(self, cell: str) -> str | None:
         """The name of a cell's column, empty if it has none; None for a cell that is hidden."""
         place: Place = coordinate_to_tuple(cell)
         row, column = place

@@ -10,12 +10,14 @@ from typing import Any
 
 import pptx
 import pytest
+from PIL import Image
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.opc.package import Part
 from pptx.opc.packuri import PackURI
 from pptx.util import Inches
 
+from activities.contracts.documents import Element
 from activities.phrases import RemarkText
 from activities.readers.pptx.reader import read
 from activities.readers.reading import Reading
@@ -207,3 +209,45 @@ def test_files_within_a_deck_are_read(tmp_path: Path) -> None:
     found = texts(reading(tmp_path, saved(build), ocr="off"))
     assert found[0] == "Title"
     assert found[-1] == "Crate: A | Weight: 12"
+
+
+def picture() -> bytes:
+    """A picture without text."""
+    target = io.BytesIO()
+    Image.new("RGB", (100, 80), "white").save(target, "PNG")
+    return target.getvalue()
+
+
+def test_pictures_on_slides_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture on several slides is read once; one without text is counted."""
+    build = deck()
+    for _ in range(2):
+        build.slides[0].shapes.add_picture(io.BytesIO(picture()), *BOX[:2])
+    content = saved(build)
+    assert reading(tmp_path, content, ocr="off").remarks == {RemarkText.PICTURES: 1}
+    monkeypatch.setattr("activities.readers.pictures.recognise_picture", lambda data, limits: [Element(text="Valve 3")])
+    assert [(item.page, item.text) for item in reading(tmp_path, content).elements] == [(1, "Title"), (1, "Valve 3")]
+
+
+def test_shapes_with_equations_are_read(tmp_path: Path) -> None:
+    """PowerPoint stores them with an alternative for older programs, a picture without text."""
+    build = deck()
+    build.slides[0].shapes.add_textbox(*BOX).text_frame.text = "Area: "
+    math = (
+        b'<a:t>Area: </a:t></a:r><a14:m xmlns:a14="http://schemas.microsoft.com/office/drawing/2010/main">'
+        b'<m:oMath xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"><m:sSup><m:e><m:r><m:t>r</m:t></m:r></m:e><m:sup>'
+        b"<m:r><m:t>2</m:t></m:r></m:sup></m:sSup></m:oMath></a14:m>"
+    )
+    slide = "ppt/slides/slide1.xml"
+    content = replaced(saved(build), slide, b"<a:t>Area: </a:t></a:r>", math)
+    space = b'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    content = replaced(
+        content, slide, b"</p:sp></p:spTree>", b"</p:sp></mc:Choice><mc:Fallback/></mc:AlternateContent></p:spTree>"
+    )
+    content = replaced(
+        content,
+        slide,
+        b'<p:sp><p:nvSpPr><p:cNvPr id="3"',
+        b"<mc:AlternateContent " + space + b'><mc:Choice Requires="a14"><p:sp><p:nvSpPr><p:cNvPr id="3"',
+    )
+    assert texts(reading(tmp_path, content)) == ["Title", "Area: r\u00b2"]
