@@ -27,7 +27,7 @@ from activities.settings import ParseSettings
 from activities.stores.blob_keys import digest, original_key, parsed_key
 from activities.stores.blobs import Blobs
 
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 """To be raised when a change makes the same bytes give other elements."""
 
 PARSER_FINGERPRINT = digest(
@@ -54,7 +54,7 @@ PARSER_FINGERPRINT = digest(
 
 
 PAGE_SECONDS = 20.0
-"""Time that each page of a PDF or a picture adds: it may be a scan, of which a busy core reads one in a few seconds."""
+"""Time that each page of a PDF, or picture, adds: it may be a scan, of which a busy core reads one in a few seconds."""
 
 HARMLESS_BYTES = 1 << 16
 """Longer files always get a process of their own, which costs little compared with parsing them."""

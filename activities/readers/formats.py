@@ -28,6 +28,9 @@ _SNIFF_CHARACTERS = 4096
 _IMAGE_HEADER_WITHIN = 64
 _IGNORED_GUESSES = ("bmp",)  # `filetype` detects these by two letters; `_IMAGE_HEADS` is stricter
 _PDF_HEADER_WITHIN = 1024  # PDF readers accept leading garbage up to here, and real files contain it
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_DIRECTORY_WITHIN = 1 << 20  # of the end of an archive: its list of members, or the end of a very long one
+_MEDIA = re.compile(rb"(?:word|ppt|xl)/(?:media|embeddings)/")
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -183,9 +186,12 @@ def hint(name: str) -> str:
 
 
 def has_pages(path: Path) -> bool:
-    """Whether the file seems to be a PDF or a picture, whose pages may take seconds each."""
+    """Whether the file seems to be a PDF, a picture, or a document with pictures, which may take seconds each."""
     with path.open("rb") as file:
         head = file.read(_PDF_HEADER_WITHIN)
+        if head.startswith(_ZIP):
+            file.seek(max(0, path.stat().st_size - _DIRECTORY_WITHIN))
+            return _MEDIA.search(file.read()) is not None
     return b"%PDF-" in head or any(magic.match(head[:_IMAGE_HEADER_WITHIN]) for magic, _ in _IMAGE_HEADS)
 
 
@@ -208,7 +214,7 @@ def _by_content(path: Path, head: bytes, limits: ParseSettings) -> Format | None
     image = next((name for magic, name in _IMAGE_HEADS if magic.match(head[:_IMAGE_HEADER_WITHIN])), None)
     if image is not None:
         return next(item for item in IMAGES if item.name == image)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
+    if head.startswith(_ZIP):
         return _by_zip_member(path, limits)
     if head.startswith(olefile.MAGIC):
         return _by_ole_stream(path)

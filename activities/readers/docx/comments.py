@@ -48,9 +48,9 @@ def _commented(body: Any) -> dict[str, str]:
         elif node.tag == _END:
             if identifier in running:
                 found[identifier] = running.pop(identifier)
-        else:
+        elif node.text:
             for open_comment in list(running):
-                running[open_comment] += node.text or ""
+                running[open_comment] += node.text
                 if len(running[open_comment]) > _LONGEST:
                     found[open_comment] = running.pop(open_comment)
     return found

@@ -44,7 +44,7 @@ class Objects:
 
     def __init__(self, document: Document, limits: ParseSettings, scope: Scope, progress: Progress) -> None:
         self._part = document.part
-        self._body = document.element.body
+        self._nodes = list(document.element.body.iter(*_KINDS))
         self._limits = limits
         self._scope = scope
         self._progress = progress
@@ -54,12 +54,16 @@ class Objects:
         self.files: list[Element] = []
         """Embedded files, which follow the document, each under its name."""
 
+    @property
+    def steps(self) -> int:
+        """The units of progress of the whole document."""
+        return len(self._nodes) + 1
+
     def insert(self, insertions: Insertions) -> None:
         """Lets the texts of pictures, charts and diagrams follow their paragraphs."""
-        nodes = list(self._body.iter(*_KINDS))
-        for done, node in enumerate(nodes, 1):
+        for done, node in enumerate(self._nodes, 1):
             insertions.after(node, self._elements(node))
-            self._progress(done, len(nodes) + 1)
+            self._progress(done, self.steps)
         self.remarks[RemarkText.PICTURES] += self._pictures.unread
 
     def _elements(self, node: Any) -> list[Element]:

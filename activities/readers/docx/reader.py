@@ -50,7 +50,6 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         except _DAMAGED as exc:
             raise DamagedDocument(format="docx", detail=told(exc)) from exc
     page_limit(reading.pages or 0, limits)
-    progress(1, 1)
     return reading
 
 
@@ -67,15 +66,16 @@ class _Document:
     def read(self, scope: embedded.Scope, progress: Progress) -> Reading:
         """Rewrites the document and reads it."""
         insertions = Insertions(self._body)
-        objects = Objects(self._document, self._limits, scope, progress)
         write_fields(self._body)
         self._rewrite(self._body)
+        objects = Objects(self._document, self._limits, scope, progress)
         objects.insert(insertions)
         insert_comments(self._document, insertions, self._rewrite)
         outline_to_headings(self._document)
         insertions.place()
         elements = self._with_facts(self._elements(insertions))
         pages = max((item.page for item in elements if item.page), default=None)
+        progress(objects.steps, objects.steps)
         return Reading([*elements, *objects.files], pages, remarks=self._remarks + objects.remarks)
 
     def _rewrite(self, root: Any) -> None:

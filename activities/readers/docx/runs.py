@@ -20,7 +20,6 @@ from activities.readers.docx.content import (
     new_run,
     number,
     on,
-    set_text,
     text_of,
 )
 from activities.readers.docx.equations import linear
@@ -31,8 +30,47 @@ _PRINT = (_STRIKE, _DSTRIKE, _VANISH, _ALIGN, _POSITION)
 _RUN_STYLE, _PARAGRAPH_STYLE = qn("w:rStyle"), qn("w:pStyle")
 _MATH = (qn("m:oMathPara"), qn("m:oMath"))
 _RAISED, _LONGEST_RAISED = 4, 6  # half-points and characters of text that is raised or lowered by its position alone
-_SYMBOLS = {"A8": "☐", "6F": "☐", "71": "☐", "FE": "☒", "FD": "☒", "52": "☑", "54": "☒", "FC": "✓", "FB": "✗"}
-"""Check marks of the fonts Wingdings and Wingdings 2."""
+_SYMBOLS = {
+    "Wingdings": dict(zip(["A8", "6F", "71", "FE", "FD", "FC", "FB", "E0", "A7", "D8"], "☐☐☐☒☒✓✗→▪➢", strict=True)),
+    "Wingdings 2": dict(zip(["A3", "52", "54", "50", "4F"], "☐☑☒✓✗", strict=True)),
+    "Symbol": dict(
+        zip(
+            [
+                "A3",
+                "B3",
+                "B1",
+                "B0",
+                "B4",
+                "B9",
+                "BB",
+                "A5",
+                "D6",
+                "AE",
+                "B7",
+                "44",
+                "53",
+                "57",
+                "61",
+                "62",
+                "64",
+                "67",
+                "68",
+                "6C",
+                "6D",
+                "70",
+                "71",
+                "72",
+                "73",
+                "74",
+                "77",
+                "66",
+            ],
+            "≤≥±°×≠≈∞√→•ΔΣΩαβδγηλµπθρστωφ",
+            strict=True,
+        )
+    ),
+}
+"""Characters of fonts that have no Unicode, by their codes: check marks, arrows, signs and letters of formulas."""
 
 Shift = Literal["", "superscript", "subscript"]
 
@@ -194,7 +232,7 @@ def write_equations(root: Any) -> None:
 
 
 def write_fields(root: Any) -> None:
-    """Writes the state of check boxes and the choice of drop-down lists of old forms, and check marks of fonts."""
+    """Writes the state of check boxes and the choice of drop-down lists of old forms, and symbols of fonts."""
     for data in list(root.iter(qn("w:ffData"))):
         box, choices = data.find(qn("w:checkBox")), data.find(qn("w:ddList"))
         run = next(data.iterancestors(RUN), None)
@@ -210,7 +248,8 @@ def write_fields(root: Any) -> None:
             if chosen < len(entries):
                 run.addprevious(new_run(run, entries[chosen]))
     for symbol in list(root.iter(qn("w:sym"))):
-        shown = _SYMBOLS.get(symbol.get(qn("w:char"), "").upper().removeprefix("F0").removeprefix("00"))
-        run = symbol.getparent()
-        if shown and "Wingdings" in symbol.get(qn("w:font"), "") and run.tag == RUN:
-            run.addprevious(new_run(run, shown)) if text_of(run) else set_text(run, shown)
+        characters, code = _SYMBOLS.get(symbol.get(qn("w:font"), ""), {}), symbol.get(qn("w:char"), "").upper()
+        if shown := characters.get(code[-2:]):
+            text = symbol.makeelement(qn("w:t"))
+            text.text = shown
+            symbol.getparent().replace(symbol, text)

@@ -8,8 +8,8 @@ from pathlib import Path
 import olefile  # type: ignore[import-untyped]
 
 from activities.contracts.documents import Element
-from activities.errors import DocumentError, EmptyDocument, NoText
-from activities.phrases import RemarkText
+from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText
+from activities.phrases import Phrase, RemarkText
 from activities.readers import embedded, html, rtf, text
 from activities.readers.embedded import demoted
 from activities.readers.mail import eml, msg
@@ -66,6 +66,8 @@ def _attachment(
     """The elements of an attachment, or one element with the reason why it was not read."""
     try:
         if callable(attachment.content):
+            if scope.depth >= embedded.MAX_DEPTH:
+                raise DocumentTooLarge(detail=Phrase.NESTED_MAILS, limit=embedded.MAX_DEPTH)
             with scope.inner():
                 return demoted(_nested_mail(attachment.content(), limits, scope, remarks), 1)
         reading = embedded.read_embedded(attachment.content, attachment.name, limits, scope)

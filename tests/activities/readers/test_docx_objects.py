@@ -11,7 +11,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from activities.contracts.documents import ParsedDocument
+from activities.ingest.parse import parse_file
 from activities.readers.embedded import MAX_DEPTH
+from activities.readers.formats import has_pages
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import parsed, shape
 from tests.documents import simple_docx, simple_eml, simple_xlsx, word
@@ -276,3 +278,14 @@ def test_private_characters_in_a_text_stand_for_nothing(tmp_path: Path) -> None:
     """A document cannot have elements repeated that way."""
     source = written(paragraph("\ue0000\ue001") + blip("none.png") + paragraph("Text."))
     assert texts(parsed(tmp_path, source, "a.docx")) == ["\ue0000\ue001", "Text."]
+
+
+def test_pictures_in_documents_are_units_of_progress(tmp_path: Path) -> None:
+    """They may take seconds each, which adds to the time of the document that holds any."""
+    path, seen = tmp_path / "a.docx", list[tuple[int, int]]()
+    path.write_bytes(with_pictures(picture(size=(70, 70)), picture(size=(71, 70))))
+    assert has_pages(path)
+    parse_file(path, "a.docx", ParseSettings(), lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    path.write_bytes(simple_docx("Title", "Text."))
+    assert not has_pages(path)

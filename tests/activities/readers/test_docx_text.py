@@ -177,7 +177,7 @@ def test_equations_alone_and_nested_without_end(tmp_path: Path) -> None:
 
 
 def test_values_of_old_forms(tmp_path: Path) -> None:
-    """Check boxes and drop-down lists of form fields, and check marks of the font Wingdings."""
+    """Check boxes and drop-down lists of form fields, and symbols of fonts without Unicode."""
 
     def field(data: str) -> str:
         return f'<w:r><w:fldChar w:fldCharType="begin"><w:ffData>{data}</w:ffData></w:fldChar></w:r>'
@@ -188,8 +188,9 @@ def test_values_of_old_forms(tmp_path: Path) -> None:
         + paragraph(field('<w:checkBox><w:default w:val="0"/></w:checkBox>'), " Sent")
         + paragraph("Shift: ", field(f"<w:ddList>{choices}</w:ddList>"))
         + paragraph('<w:r><w:sym w:font="Wingdings" w:char="F0FE"/></w:r>', " Approved")
+        + paragraph("20 ", '<w:r><w:sym w:font="Symbol" w:char="F0B1"/><w:t> 2 °C</w:t></w:r>')
     )
-    assert texts(tmp_path, body) == ["☒ Paid", "☐ Sent", "Shift: Night", "☒ Approved"]
+    assert texts(tmp_path, body) == ["☒ Paid", "☐ Sent", "Shift: Night", "☒ Approved", "20 ± 2 °C"]
 
 
 DOWN, BELOW = '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
