@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
 from lxml import etree
+from openpyxl.utils import coordinate_to_tuple
 
 from activities.text.scripts import is_han
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
+_CELL = re.compile(r"[A-Z]{1,3}[1-9]\d{0,6}")
 _THREADED = "tc="  # begins the author of the note that stands in for a threaded comment
 
 
@@ -22,12 +25,22 @@ class Note(msgspec.Struct, frozen=True):
     author: str
     text: str
 
-    def worded(self, about: str) -> str:
+    @property
+    def row(self) -> int:
+        """Number of the cell's row."""
+        return int(coordinate_to_tuple(self.cell)[0])
+
+    @property
+    def column(self) -> int:
+        """Number of the cell's column."""
+        return int(coordinate_to_tuple(self.cell)[1])
+
+    def worded(self, about: Collection[str]) -> str:
         """The note as a text of its own; ``about`` names the cell's column and row."""
         if is_han(self.text):
-            place = f"{self.cell}（{about}）" if about else self.cell
+            place = f"{self.cell}（{'，'.join(about)}）" if about else self.cell
             return f"{self.author}对{place}的批注：{self.text}" if self.author else f"{place}的批注：{self.text}"
-        place = f"{self.cell} ({about})" if about else self.cell
+        place = f"{self.cell} ({', '.join(about)})" if about else self.cell
         return f"Note by {self.author} on {place}: {self.text}" if self.author else f"Note on {place}: {self.text}"
 
 
@@ -56,12 +69,13 @@ def plain_notes(root: Any) -> Iterator[Note]:
         runs = holder.iter("{*}t") if holder is not None else ()
         text = " ".join("".join(run.text or "" for run in runs).split())
         text = text.removeprefix(f"{author}:").strip() if author else text
-        if text and not author.startswith(_THREADED):
+        if text and _CELL.fullmatch(item.get("ref", "")) and not author.startswith(_THREADED):
             yield Note(item.get("ref", ""), author, text)
 
 
 def threaded_notes(root: Any, names: dict[str, str]) -> Iterator[Note]:
     """The comments and replies of a part ``threadedComments``."""
     for item in root.iter("{*}threadedComment"):
-        if text := " ".join((item.findtext("{*}text") or "").split()):
+        text = " ".join((item.findtext("{*}text") or "").split())
+        if text and _CELL.fullmatch(item.get("ref", "")):
             yield Note(item.get("ref", ""), names.get(item.get("personId", ""), "").strip(), text)

@@ -208,6 +208,8 @@ class Rows:
         """Numbers of hidden rows."""
         self.latest: deque[int] = deque(maxlen=_LATEST)
         """Numbers of the last rows that had text."""
+        self.labels: dict[int, str] = {}
+        """The first texts of rows; filled for the numbers that it holds."""
         self.remarks: Counter[RemarkText] = Counter()
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -231,6 +233,8 @@ class Rows:
             self._leave_out(row)
             if any(row):
                 self.latest.append(number)
+                if number in self.labels:
+                    self.labels[number] = next(filter(None, row)).strip()
             yield row
         self.remarks[RemarkText.HIDDEN_COLUMNS] += len(self._left_out)
 

@@ -18,7 +18,6 @@ from lxml import etree
 from openpyxl.chartsheet import Chartsheet
 from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.utils import coordinate_to_tuple
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml.constants import SHARED_STRINGS
 
@@ -33,7 +32,7 @@ from activities.readers.reading import Reading
 from activities.readers.runs import joined
 from activities.readers.strict import readable
 from activities.readers.tables import notes
-from activities.readers.tables.formulas import Calculator, Place, Sheet
+from activities.readers.tables.formulas import Calculator, Sheet
 from activities.readers.tables.rows import elements_of
 from activities.readers.tables.sheets import MAX_CELLS, Rows, SheetParser, Styles, collected, scan
 from activities.readers.tables.strings import Strings
@@ -44,6 +43,7 @@ _DAMAGED = (
     *(ValueError, TypeError, AttributeError, IndexError, ArithmeticError),
 )
 _SHAPE_TEXT = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}txBody"
+_LONGEST_LABEL = 80  # characters of a row's first text
 _EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"
 
 
@@ -131,27 +131,37 @@ class _Workbook:
                 skip_hidden=self._limits.hidden == "skip",
             )
             headers = _Headers(rows)
+            related = self._related(path)
+            found_notes = self._notes(related)
+            rows.labels = dict.fromkeys((note.row for note in found_notes), "")
             elements = list(elements_of(rows, level=2, headed=headers.add))
         self._remarks += rows.remarks
-        related = self._related(path)
+        elements += headers.noted(found_notes)
         for kind, part in related:
             try:
-                elements += list(self._beside(kind, part, headers))
+                elements += list(self._beside(kind, part))
             except _DAMAGED:
                 self._remarks[RemarkText.SHAPES] += 1
         return elements
 
-    def _beside(self, kind: str, part: str, headers: _Headers) -> Iterator[Element]:
+    def _notes(self, related: list[tuple[str, str]]) -> list[notes.Note]:
+        found: list[notes.Note] = []
+        for kind, part in related:
+            try:
+                if kind == "comments":
+                    found += notes.plain_notes(notes.parse(self._package, part))
+                elif kind == "threadedComment":
+                    found += notes.threaded_notes(notes.parse(self._package, part), self._people)
+            except _DAMAGED:
+                self._remarks[RemarkText.SHAPES] += 1
+        return found
+
+    def _beside(self, kind: str, part: str) -> Iterator[Element]:
         """What a part adds to the rows of its sheet."""
-        match kind:
-            case "comments":
-                yield from headers.noted(notes.plain_notes(notes.parse(self._package, part)))
-            case "threadedComment":
-                yield from headers.noted(notes.threaded_notes(notes.parse(self._package, part), self._people))
-            case "drawing":
-                yield from self._drawing(part)
-            case "package" | "oleObject":
-                self._objects.file(part, self._package.read(part))
+        if kind == "drawing":
+            yield from self._drawing(part)
+        elif kind in ("package", "oleObject"):
+            self._objects.file(part, self._package.read(part))
 
     def _cells(self, title: str) -> Sheet | None:
         """All cells of a sheet, for formulas that refer to them; None when there is no such sheet."""
@@ -202,17 +212,13 @@ class _Headers:
         self._names.append(names)
 
     def noted(self, found: Iterable[notes.Note]) -> Iterator[Element]:
-        """Notes as elements, without those on hidden cells."""
+        """Notes as elements, without those on hidden cells; each names the column and the row of its cell."""
         for note in found:
-            if (about := self._about(note.cell)) is not None:
-                yield Element(text=note.worded(about))
-
-    def _about(self, cell: str) -> str | None:
-        """The name of a cell's column, empty if it has none; None for a cell that is hidden."""
-        place: Place = coordinate_to_tuple(cell)
-        row, column = place
-        if row in self._rows.hidden or self._rows.is_hidden(column):
-            return None
-        at = bisect_right(self._starts, row) - 1
-        names = self._names[at] if at >= 0 else []
-        return names[column - 1] if column <= len(names) else ""
+            if note.row in self._rows.hidden or self._rows.is_hidden(note.column):
+                continue
+            at = bisect_right(self._starts, note.row) - 1
+            names = self._names[at] if at >= 0 else []
+            name = names[note.column - 1] if note.column <= len(names) else ""
+            label = self._rows.labels[note.row] if name and note.column > 1 else ""
+            about = dict.fromkeys(text for text in (name, label[:_LONGEST_LABEL]) if text)
+            yield Element(text=note.worded(about))

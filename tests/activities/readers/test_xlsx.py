@@ -147,15 +147,15 @@ def test_a_library_s_zero_is_no_result(tmp_path: Path) -> None:
 
 
 def test_notes_name_their_cell_and_author(tmp_path: Path) -> None:
-    """A note stands for itself: it names its column; one on a hidden cell is left out with it."""
+    """A note stands for itself: it names its column and its row; one on a hidden cell is left out with it."""
     book = workbook(("Van", "Km", "Cost"), ("Red", 410, 1), ("蓝", 520, 2))
     book.active["B2"].comment = Comment("Ida Moe:\nBrakes are worn.", "Ida Moe")
     book.active["B3"].comment = Comment("轮胎需要更换。", "王五")
     book.active["C2"].comment = Comment("secret", "Ida Moe")
     book.active.column_dimensions["C"].hidden = True
     assert texts(reading(tmp_path, saved(book)))[3:] == [
-        "Note by Ida Moe on B2 (Km): Brakes are worn.",
-        "王五对B3（Km）的批注：轮胎需要更换。",
+        "Note by Ida Moe on B2 (Km, Red): Brakes are worn.",
+        "王五对B3（Km，蓝）的批注：轮胎需要更换。",
     ]
 
 
@@ -181,7 +181,7 @@ def test_threaded_comments_have_their_author(tmp_path: Path) -> None:
         b"</Relationships>",
         f'<Relationship Id="t" Type="{relation}" Target="/xl/threadedComments/t1.xml"/></Relationships>'.encode(),
     )
-    assert texts(reading(tmp_path, related))[2:] == ["Note by Bo Li on B2 (Km): Sell it?"]
+    assert texts(reading(tmp_path, related))[2:] == ["Note by Bo Li on B2 (Km, Red): Sell it?"]
 
 
 def test_raised_and_struck_out_text_in_cells(tmp_path: Path) -> None:
