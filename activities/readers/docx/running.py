@@ -29,11 +29,10 @@ _FIELD, _INSTRUCTION, _SIMPLE_FIELD = qn("w:fldChar"), qn("w:instrText"), qn("w:
 _PAGE_FIELDS = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES", "SECTION"))
 _PAGE = "\ue002"  # stands for a page number
 _WORD = r"\b(?:page|pg|p|seite|blatt|pagina|página|strona|str|sida|side|sivu)\.?"
-_NUMBERS = rf"{_PAGE}(?: ?(?:of|von|de|sur|di|av|af|z|/|\|)? ?{_PAGE})?"
+_NUMBERS = rf"(?:[\dA-Z]{{1,3}} ?[-–.] ?)?{_PAGE}(?: ?(?:of|von|de|sur|di|av|af|z|/|\|)? ?{_PAGE})?"
+_TYPED = r"(?:[\dA-Z]{1,3}[-–.])?\d{1,4}(?: ?(?:of|von|de|sur|di|/) ?\d{1,4})?$"
 _PAGE_WORDS = re.compile(
-    rf"(?:{_WORD}|[第共])? ?{_NUMBERS} ?[页頁]?"
-    rf"|{_WORD} ?\d{{1,4}}(?: ?(?:of|von|de|sur|di|/) ?\d{{1,4}})?$|第 ?\d{{1,4}} ?[页頁]|共 ?\d{{1,4}} ?[页頁]",
-    re.IGNORECASE,
+    rf"(?:{_WORD}|[第共])? ?{_NUMBERS} ?[页頁]?|{_WORD} ?{_TYPED}|[第共] ?\d{{1,4}} ?[页頁]", re.IGNORECASE
 )
 """A page number that Word counts, or one that was typed, with the words around it."""
 

@@ -20,6 +20,7 @@ _DROPPED = (qn("w:del"), qn("w:moveFrom"))
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BOX = qn("w:txbxContent")
 _OUTLINE = qn("w:outlineLvl")
+_BODY_TEXT = "9"  # the outline level of text that is no heading
 
 
 def without_changes(root: Any) -> None:
@@ -89,11 +90,9 @@ def _has_outline_levels(document: Document) -> bool:
     """Whether a paragraph, or a style other than Word's built-in headings (named ``heading N``), has one."""
     if next(document.element.body.iter(_OUTLINE), None) is not None:
         return True
-    styles = document.styles.element
-    return any(
-        next(style.iter(_OUTLINE), None) is not None and not _name(style).lower().startswith("heading ")
-        for style in styles.iterchildren(qn("w:style"))
-    )
+    levels = (node for node in document.styles.element.iter(_OUTLINE) if node.get(qn("w:val")) != _BODY_TEXT)
+    styles = (next(node.iterancestors(qn("w:style")), node) for node in levels)
+    return any(not _name(style).lower().startswith("heading ") for style in styles)
 
 
 def _name(style: Any) -> str:

@@ -75,6 +75,25 @@ def test_headers_and_footers_are_facts_behind_the_title(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("runs", "texts_left"),
+    [
+        (("Page ", field("PAGE")), []),
+        (("Page 3-", field("PAGE")), []),
+        (("Handbook of the yard  Page 5 of 7",), ["Handbook of the yard"]),
+        (("- ", field("PAGE"), " -"), []),
+        (("Rev. 3 – Seite ", field("PAGE"), " von ", field("NUMPAGES")), ["Rev. 3"]),
+        (("Homepage 3",), ["Homepage 3"]),
+        (("12",), []),
+    ],
+)
+def test_page_numbers_are_no_facts(tmp_path: Path, runs: tuple[str, ...], texts_left: list[str]) -> None:
+    """Neither those that Word counts nor typed ones, with the words around them."""
+    footer = {"footer_1.xml": ("footer", f"<w:ftr>{paragraph(*runs)}</w:ftr>")}
+    source = written(paragraph("Text.") + section(footer_1="default"), footer)
+    assert texts(parsed(tmp_path, source, "a.docx")) == [*texts_left, "Text."]
+
+
+@pytest.mark.parametrize(
     ("rows", "text"),
     [
         ((("Doc. no.:", "QP-7"), ("Owner:", "Quality")), "Doc. no.: QP-7 | Owner: Quality"),
