@@ -179,4 +179,5 @@ class RemarkText(Bilingual):
     STRUCK_TEXT = ("struck-out passages left out: {count}", "未读取的带删除线文字：{count}")
     EMBEDDED_FILES = ("embedded files that could not be read: {count}", "无法读取的嵌入文件：{count}")
     CHARTS = ("charts that could not be read as a table: {count}", "无法读取为表格的图表：{count}")
+    SHAPES = ("shapes that could not be read: {count}", "无法读取的形状：{count}")
     PAGES = ("pages without readable text: {count}", "没有可读文字的页面：{count}")

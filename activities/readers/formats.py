@@ -72,15 +72,15 @@ PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf", "PDF
 PPTX = Format(
     "pptx",
     f"{_OFFICE}.presentationml.presentation",
-    (".pptx", ".pptm", ".ppsx"),
-    "activities.readers.pptx",
+    (".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"),
+    "activities.readers.pptx.reader",
     "PowerPoint presentation",
     "PowerPoint 演示文稿",
 )
 XLSX = Format(
     "xlsx",
     f"{_OFFICE}.spreadsheetml.sheet",
-    (".xlsx", ".xlsm"),
+    (".xlsx", ".xlsm", ".xltx", ".xltm"),
     "activities.readers.tables.xlsx",
     "Excel workbook",
     "Excel 工作簿",

@@ -277,7 +277,7 @@ async def test_formats_are_listed_for_people(api: httpx.AsyncClient) -> None:
     assert [item["name"] for item in answer["items"]] == [item.name for item in FORMATS]
     sheet = next(item for item in answer["items"] if item["name"] == "xlsx")
     assert sheet["title"] == "Excel workbook"
-    assert sheet["extensions"] == [".xlsx", ".xlsm"]
+    assert sheet["extensions"] == [".xlsx", ".xlsm", ".xltx", ".xltm"]
     assert sheet["media_type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     chinese = (await api.get("/formats", headers={"Accept-Language": "zh-CN"})).json()
     assert next(item for item in chinese["items"] if item["name"] == "xlsx")["title"] == "Excel 工作簿"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import re
-import zipfile
 from pathlib import Path
-from typing import IO
 
 import docx
 from docx.document import Document
@@ -15,10 +11,8 @@ from docx.opc.part import Part, PartFactory
 from docx.parts.document import DocumentPart
 
 from activities.readers import archive
+from activities.readers.strict import readable
 from activities.settings import ParseSettings
-
-_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w{1,40})/")
-_HYPHENATED = {b"/extendedProperties": b"/extended-properties", b"/customProperties": b"/custom-properties"}
 
 
 class _AnyDocumentPart(DocumentPart):
@@ -41,24 +35,8 @@ for _content_type in (
 def opened(path: Path, limits: ParseSettings) -> Document:
     """The document at ``path``. Raises for zip bombs and damaged archives."""
     with archive.opened(path, limits, "docx") as package:
-        is_strict = "_rels/.rels" in package.NameToInfo and _STRICT.search(package.read("_rels/.rels")) is not None
-        source: str | IO[bytes] = transitional(package) if is_strict else str(path)
+        source = readable(package, path)
     return docx.Document(source)
-
-
-def transitional(package: zipfile.ZipFile) -> IO[bytes]:
-    """A package of Strict Open XML with the namespaces that libraries know."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as copy:
-        for name in package.namelist():
-            content = package.read(name)
-            if name.endswith((".xml", ".rels")):
-                content = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", content)
-                for strict, usual in _HYPHENATED.items():
-                    content = content.replace(strict, usual)
-            copy.writestr(name, content)
-    target.seek(0)
-    return target
 
 
 def related(part: Part, kind: str) -> Part | None:

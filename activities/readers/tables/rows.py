@@ -8,40 +8,38 @@ rows.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
 from activities.phrases import Phrase
+from activities.readers.tables import headings
 
 Row = Sequence[str]
 
-_MAX_NAME = 80  # characters of a column's name
 _MAX_CAPTION = 100
 _MAX_COLUMNS = 16_384  # as many as a spreadsheet can have
 _HEADER_ROWS = 3  # rows examined to find the header: a row of groups, the names, and a row of values
-_VALUE = re.compile(
-    r"[-+(<>~≈]?+\s*+[$€£¥₹]?+\s*+[-+]?+\d[\d.,'’\s]*+(?:e[-+]?+\d++)?+\s*+\)?+\s*+[%‰°$€£¥₹元]?"  # numbers, money
-    r"|\d{1,4}[-./年]\d{1,2}(?:[-./月]\d{1,4}日?)?(?:[T\s]\d{1,2}:\d\d.*)?|\d{1,2}:\d\d(?::\d\d)?.*"  # dates and times
-    r"|true|false",
-    re.I,
-)
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_SENTENCE = re.compile(r"[.。!！?？;；]$")
 
 
-def elements_of(rows: Iterable[Row], level: int = 1) -> Iterator[Element]:
+def _ignore(names: list[str], count: int) -> None:
+    pass
+
+
+def elements_of(
+    rows: Iterable[Row], level: int = 1, headed: Callable[[list[str], int], None] = _ignore
+) -> Iterator[Element]:
     """The elements of a sheet. Empty rows separate tables; ``level`` is the heading level of a table's caption.
 
-    A table without a header of its own continues under the header of the table before. Raises DocumentTooLarge.
+    ``headed`` is told the names of each table's columns, and how many of its rows were read by then. A table without
+    a header of its own continues under the header of the table before. Raises DocumentTooLarge.
     """
     names: list[str] = []
     trimmed = ([" ".join(cell.split()) for cell in _checked(row)] for row in rows)
     for filled, block in groupby(trimmed, key=any):
         if filled:
-            names = yield from _block(block, names, level)
+            names = yield from _block(block, names, level, headed)
 
 
 def _checked(row: Row) -> Row:
@@ -50,7 +48,9 @@ def _checked(row: Row) -> Row:
     return row
 
 
-def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generator[Element, None, list[str]]:
+def _block(
+    block: Iterator[list[str]], before: list[str], level: int, headed: Callable[[list[str], int], None]
+) -> Generator[Element, None, list[str]]:
     """Yields the elements of consecutive non-empty rows; returns the names of their columns."""
     captions: list[str] = []
     for row in block:
@@ -66,6 +66,7 @@ def _block(block: Iterator[list[str]], before: list[str], level: int) -> Generat
         yield Element(text=caption, kind="title", level=level) if titled else Element(text=caption)
     start = list(islice(block, _HEADER_ROWS))
     names, skip = _header(start, before)
+    headed(names, len(start))
     for row in chain(start[skip:], block):
         yield Element(text=_line(names, row), kind="table")
     return names
@@ -86,34 +87,18 @@ def _line(names: list[str], row: list[str]) -> str:
 def _header(start: list[list[str]], before: list[str]) -> tuple[list[str], int]:
     """The column names and the number of header rows; no names when no row resembles a header."""
     first, following = start[0], start[1:]
-    if not following or not _names_columns(first):
+    if not following or not headings.names_columns(first, following):
         return (before if _same_columns(before, first) else []), 0
     second = following[0]
-    grouped = len(start) > 2 and _names_columns(second, distinct=False) and _width(first) < _width(second)
-    if grouped and _has_values_under(second, start[2]):
+    grouped = len(start) > 2 and headings.names_columns(second, start[2:], distinct=False)
+    if grouped and _width(first) < _width(second) and headings.has_values_under(second, start[2]):
         return _joined(first, second), 2
-    if len(_columns(second) - _columns(first)) > 1:
+    corner = next(at for at, cell in enumerate(first) if cell)
+    if sum(at >= corner for at in _columns(second) - _columns(first)) > 1:
         return [], 0
-    if _same_columns(before, first) and not any(_has_values_under(first, row) for row in following):
+    if _same_columns(before, first) and not any(headings.has_values_under(first, row) for row in following):
         return before, 0
     return list(first), 1
-
-
-def _names_columns(row: list[str], *, distinct: bool = True) -> bool:
-    """Whether a row may be a header: short distinct words; years count as names, other numbers as values."""
-    cells = [cell for cell in row if cell]
-    words = [cell for cell in cells if not _VALUE.fullmatch(cell)]
-    return (
-        bool(words)
-        and all(_YEAR.fullmatch(cell) for cell in cells if _VALUE.fullmatch(cell))
-        and all(len(cell) <= _MAX_NAME and not _SENTENCE.search(cell) for cell in words)
-        and (not distinct or len(set(cells)) * 3 >= len(cells) * 2)
-    )
-
-
-def _has_values_under(names: list[str], row: list[str]) -> bool:
-    pairs = zip(names, row, strict=False)
-    return any(name and _VALUE.fullmatch(cell) and not _VALUE.fullmatch(name) for name, cell in pairs)
 
 
 def _columns(row: list[str]) -> set[int]:

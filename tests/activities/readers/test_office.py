@@ -105,9 +105,7 @@ def test_slides_are_pages(tmp_path: Path) -> None:
         (1, "text", "Say this."),
     ]
     second_slide = [item.text for item in document.elements if item.page == 2]
-    assert second_slide == ["Numbers", "Q1", "East | Q1: 1", "West | Q1: 2.5", "Kind | Days\nAnnual | 5"] or (
-        second_slide == ["Numbers", "East | Q1: 1", "West | Q1: 2.5", "Kind | Days\nAnnual | 5"]
-    )
+    assert second_slide == ["Numbers", " | Q1\nEast | 1\nWest | 2.5", "Kind | Days\nAnnual | 5"]
     assert [item.kind for item in document.elements if item.page == 3] == ["title", "text"]
     assert document.pages == 4
 

@@ -94,6 +94,36 @@ def test_headers_are_found_or_not_invented() -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (",2019,2020\nWages,52000,54100\nPower,310,325", "Power | 2019: 310 | 2020: 325"),
+        (",,2019,2020\nWages,EUR,52000,54100", "Wages | EUR | 2019: 52000 | 2020: 54100"),
+        ("Site,2024-01,2024-02\nOslo,5,7\nBergen,6,8", "Site: Bergen | 2024-01: 6 | 2024-02: 8"),
+        (",2024-06-03,2024-06-04\nEarly,Mo,Li\nLate,Bo,Al", "Late | 2024-06-03: Bo | 2024-06-04: Al"),
+        ("Nurse,1,2,3,4\nIda,F,S,N,\nOle,8,8,6,8", "Nurse: Ole | 1: 8 | 2: 8 | 3: 6 | 4: 8"),
+        (",10,50,500\nBolt,0.5,0.4,0.3", "Bolt | 10: 0.5 | 50: 0.4 | 500: 0.3"),
+        ("Room,08:00,10:00\nRed,free,Kim", "Room: Red | 08:00: free | 10:00: Kim"),
+        ("Area,Sales,,Cost,\n,2023,2024,2023,2024\nWest,1,2,3,4",
+         "Area: West | Sales 2023: 1 | Sales 2024: 2 | Cost 2023: 3 | Cost 2024: 4"),
+        (",2023,,2024,\n,Q1,Q2,Q1,Q2\nWest,1,2,3,4", "West | 2023 Q1: 1 | 2023 Q2: 2 | 2024 Q1: 3 | 2024 Q2: 4"),
+        ("Peru,1,2,3\nChile,4,5,6", "Chile | 4 | 5 | 6"),
+        ("Peru,2022\nChile,2023", "Chile | 2023"),
+        ("Party,2025-01-01\nTrip,2025-02-03", "Trip | 2025-02-03"),
+        ("2025-01-01,login\n2025-01-02,logout", "2025-01-02 | logout"),
+    ],
+)  # fmt: skip
+def test_years_dates_and_numbers_head_columns(table: str, expected: str) -> None:
+    """Where the rows below do not go on like them; the last row of each table is compared."""
+    assert lines(*(row.split(",") for row in table.split("\n")))[-1] == expected
+
+
+def test_a_second_table_of_the_same_shape_has_years_of_its_own() -> None:
+    """Years in the header of the table before are not those of this one."""
+    rows = (",2021,2022", "Rent,1,2", ",,", ",2023,2024", "Rent,3,4")
+    assert lines(*(row.split(",") for row in rows)) == ["Rent | 2021: 1 | 2022: 2", "Rent | 2023: 3 | 2024: 4"]
+
+
+@pytest.mark.parametrize(
     ("value", "number_format", "expected"),
     [
         (0.125, "0.00%", "12.50%"),
@@ -120,7 +150,7 @@ def test_cells_are_read_as_they_are_shown(value: Any, number_format: str, expect
 
 
 def test_sheets_are_sections(tmp_path: Path) -> None:
-    """Each sheet is headed by its name; merged cells apply to each row; formulas without a value are empty."""
+    """Each sheet is headed by its name; merged cells apply to each row; plain formulas without a value are computed."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "假期"
@@ -139,7 +169,7 @@ def test_sheets_are_sections(tmp_path: Path) -> None:
         ("title", "假期"),
         ("table", "部门: 研发 | 姓名: 张三 | 天数: 5"),
         ("table", "部门: 研发 | 姓名: 李四 | 天数: 10"),
-        ("table", "部门: 市场 | 姓名: 王五"),
+        ("table", "部门: 市场 | 姓名: 王五 | 天数: 15"),
         ("title", "Other"),
         ("table", "Kind: Annual | Share: 50%"),
     ]
@@ -207,6 +237,6 @@ def test_numbers_that_no_computer_holds_are_damage(tmp_path: Path, monkeypatch: 
     def overflow(value: Any, number_format: str) -> str:
         raise OverflowError("int too large to convert to float")
 
-    monkeypatch.setattr("activities.readers.tables.xlsx.shown", overflow)
+    monkeypatch.setattr("activities.readers.tables.sheets.shown", overflow)
     with pytest.raises(DamagedDocument):
         parsed(tmp_path, simple_xlsx(("a", "b"), (1, 2)), "a.xlsx")
