@@ -292,7 +292,12 @@ class IngestDocument:
     async def _chunk(self, job: IngestJob, parsed: Parsed) -> Chunked:
         return await workflow.execute_activity(
             signatures.chunk,
-            ChunkInput(parsed_key=parsed.parsed_key, chunking=job.chunking, force="chunk" in self._redo),
+            ChunkInput(
+                parsed_key=parsed.parsed_key,
+                chunking=job.chunking,
+                force="chunk" in self._redo,
+                document_name=job.document_name,
+            ),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Split {parsed.characters:,} characters into chunks",

@@ -64,7 +64,8 @@ class RetrieveActivities:
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
-        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
+        contexts = [passage.context for passage in passages]
+        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers, contexts)
         if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)

@@ -37,13 +37,24 @@ class ParsedDocument(Contract, frozen=True):
 
 
 class Chunk(Contract, frozen=True):
-    """One retrievable passage; ``section`` is the path of its headings, joined by `` › ``."""
+    """One retrievable passage; ``section`` is the path of its headings, joined by `` › ``.
+
+    ``context`` says where the passage stands, in words that its text lacks: of the file's name, the headings above it,
+    the line that introduces its list or table. It is searched with the text, and never quoted. ``tokens`` are those of
+    the text.
+    """
 
     ordinal: int
     text: str
     tokens: int
     page: int | None = None
     section: str = ""
+    context: str = ""
+
+    @property
+    def searched(self) -> str:
+        """What is embedded: the text in its context."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
 
 class Chunking(Contract, frozen=True):

@@ -73,9 +73,12 @@ class Parsed(Contract, frozen=True):
 
 
 class ChunkInput(Contract, frozen=True):
+    """``document_name`` belongs to the context of every chunk; empty in runs started before the field existed."""
+
     parsed_key: str
     chunking: Chunking
     force: bool = msgspec.field(default=False, name="fresh")
+    document_name: str = ""
 
 
 class Chunked(Contract, frozen=True):

@@ -18,6 +18,7 @@ from activities.ingest.chunking import (
     describe_tokenizer,
     load_tokenizer,
 )
+from activities.ingest.document_names import name_words
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.lanes import Lane
 from activities.sandbox import runner, scratch
@@ -56,10 +57,13 @@ class ChunkActivities:
         card = await self._triton.card()
         tokenizer = await self._prepared(card)
         chunking = tokenizer.fitted(input.chunking, card.max_tokens)
-        key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer))
+        title = name_words(input.document_name)
+        key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer, title))
         counts = None if input.force else await self._existing(key)
         if counts is None:
-            counts = await self._lane.run(key, lambda: self._chunk(card.fingerprint, input.parsed_key, key, chunking))
+            counts = await self._lane.run(
+                key, lambda: self._chunk(card.fingerprint, input.parsed_key, key, chunking, title)
+            )
         return Chunked(chunks_key=key, chunks=counts.chunks, tokens=counts.tokens)
 
     async def _existing(self, key: str) -> ChunkCounts | None:
@@ -69,7 +73,7 @@ class ChunkActivities:
             return None
         return ChunkCounts(len(chunks), sum(chunk.tokens for chunk in chunks)) if chunks else None
 
-    async def _chunk(self, model: str, parsed_key: str, key: str, chunking: Chunking) -> ChunkCounts:
+    async def _chunk(self, model: str, parsed_key: str, key: str, chunking: Chunking, title: str) -> ChunkCounts:
         with scratch.folder("chunk") as folder:
             parsed, chunks = Path(folder) / "parsed", Path(folder) / "chunks"
             await self._blobs.download(parsed_key, parsed)
@@ -80,6 +84,7 @@ class ChunkActivities:
                 parsed,
                 chunks,
                 chunking,
+                title,
                 limits=Limits(seconds=self._settings.seconds(size), memory_mb=self._settings.max_memory_mb),
                 harmless=size <= _SHARED_BYTES,
             )

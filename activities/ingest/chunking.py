@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 
 from activities.contracts.documents import Chunk, Chunking, ParsedDocument
 from activities.errors import NoText
+from activities.ingest.contexts import context_tokens, contexts, room_beside_context
 from activities.ingest.splitting import Boundary, CountTokens, Segment, segments
 from activities.sandbox.protocol import Progress
 from activities.stores.blob_keys import digest
@@ -30,7 +31,7 @@ _MIN_TOKENS = 16
 _loaded: dict[str, Tokenizer] = {}  # by the fingerprint of the model; at most one
 
 
-CHUNKER_VERSION = "2"
+CHUNKER_VERSION = "3"
 """To be raised when a change makes the same document give other chunks."""
 
 
@@ -41,8 +42,8 @@ class TokenizerInfo(msgspec.Struct, frozen=True):
     prompt_tokens: int
 
     def fitted(self, chunking: Chunking, window: int) -> Chunking:
-        """``chunking`` with ``max_tokens`` limited to the model's window, less its prompt and special tokens."""
-        room = max(_MIN_TOKENS, window - self.prompt_tokens)
+        """``chunking`` with ``max_tokens`` limited to the model's window, less prompt, special tokens and context."""
+        room = max(_MIN_TOKENS, room_beside_context(window - self.prompt_tokens))
         return msgspec.structs.replace(chunking, max_tokens=min(chunking.max_tokens, room))
 
 
@@ -70,20 +71,25 @@ def info_of(tokenizer: Tokenizer, prompt: str) -> TokenizerInfo:
     return TokenizerInfo(digest(tokenizer.to_str()), len(tokenizer.encode(prompt, add_special_tokens=True).ids))
 
 
-def chunk_file(model: str, parsed: Path, chunks: Path, chunking: Chunking, progress: Progress) -> ChunkCounts:
+def chunk_file(
+    model: str, parsed: Path, chunks: Path, chunking: Chunking, name: str, progress: Progress
+) -> ChunkCounts:
     """Writes the chunks of the document in the file ``parsed`` to the file ``chunks``. Raises NoText."""
     document = msgspec.msgpack.decode(parsed.read_bytes(), type=ParsedDocument)
-    found = chunk_document(document, chunking, counter(_loaded[model]))
+    found = chunk_document(document, chunking, counter(_loaded[model]), name)
     if not found:
         raise NoText()
     chunks.write_bytes(msgspec.msgpack.encode(found))
     return ChunkCounts(len(found), sum(chunk.tokens for chunk in found))
 
 
-def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: CountTokens) -> list[Chunk]:
+def chunk_document(
+    parsed: ParsedDocument, chunking: Chunking, count_tokens: CountTokens, name: str = ""
+) -> list[Chunk]:
     """The document's chunks in reading order; ``count_tokens`` counts the tokens of a batch of texts.
 
-    Each chunk has at most ``chunking.max_tokens`` tokens, including the overlap. Linear in the document's size.
+    Each chunk has at most ``chunking.max_tokens`` tokens, including the overlap, and a context of at most
+    ``context_tokens``, in which ``name`` stands for the document. Linear in the document's size.
     """
     overlap = min(chunking.overlap_tokens, chunking.max_tokens // 2)
     room = max(_MIN_TOKENS, chunking.max_tokens - overlap)
@@ -92,15 +98,25 @@ def chunk_document(parsed: ParsedDocument, chunking: Chunking, count_tokens: Cou
         "".join(segment.separator * bool(at) + segment.text for at, segment in enumerate(group)).strip("\n")
         for group in groups
     ]
+    sections = [_section([path for path, _ in groupby(segment.section for segment in group)]) for group in groups]
+    around = contexts(groups, texts, sections, name, context_tokens(chunking.max_tokens), count_tokens)
     chunks: list[Chunk] = []
     for at, (group, text) in enumerate(zip(groups, texts, strict=True)):
         front, extra = "", 0
         if overlap and at and group[0].boundary < Boundary.SECTION and groups[at - 1][-1].section == group[0].section:
             front, extra = _tail(texts[at - 1], overlap, count_tokens)
-        section = _section([path for path, _ in groupby(segment.section for segment in group)])
         tokens = sum(segment.tokens for segment in group) + extra
         page = next((segment.page for segment in group if not segment.is_heading), group[0].page)
-        chunks.append(Chunk(ordinal=at, text=front + text, tokens=tokens, page=page, section=section))
+        chunks.append(
+            Chunk(
+                ordinal=at,
+                text=front + text,
+                tokens=tokens,
+                page=page,
+                section=" › ".join(sections[at]),
+                context=around[at],
+            )
+        )
     return chunks
 
 
@@ -125,7 +141,7 @@ def _merged(segments: list[Segment], room: int) -> Iterator[list[Segment]]:
         yield segments[start:end]
 
 
-def _section(paths: list[tuple[str, ...]]) -> str:
+def _section(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
     """The heading path of a chunk: the common prefix of ``paths``, or the deepest path if all lie on it."""
     common = paths[0]
     for path in paths[1:]:
@@ -133,7 +149,7 @@ def _section(paths: list[tuple[str, ...]]) -> str:
             common = path if len(paths) == 1 or _contains_all(paths, path) else common
         else:
             common = tuple(a for a, b in zip(common, path, strict=False) if a == b)
-    return " › ".join(common or paths[0])
+    return common or paths[0]
 
 
 def _contains_all(paths: list[tuple[str, ...]], path: tuple[str, ...]) -> bool:
@@ -166,6 +182,6 @@ def counter(tokenizer: Tokenizer) -> CountTokens:
     return count
 
 
-def chunking_fingerprint(chunking: Chunking, tokenizer: TokenizerInfo) -> str:
-    """Digest of all that determines the chunks: the chunker's version, the tokenizer and the limits."""
-    return digest(CHUNKER_VERSION, tokenizer.fingerprint, str(chunking.max_tokens), str(chunking.overlap_tokens))
+def chunking_fingerprint(chunking: Chunking, tokenizer: TokenizerInfo, name: str) -> str:
+    """Digest of all that determines the chunks: chunker's version, tokenizer, limits, and words of the name."""
+    return digest(CHUNKER_VERSION, tokenizer.fingerprint, str(chunking.max_tokens), str(chunking.overlap_tokens), name)

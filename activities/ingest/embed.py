@@ -1,7 +1,7 @@
 """The embed activity: computes the vector of every chunk, each only once.
 
-Vectors are keyed by (text of the chunk, model). Those that an interrupted attempt saved (``part-*`` blobs) and those
-of earlier versions of the document are reused; only the rest is sent to Triton.
+Vectors are keyed by (text of the chunk in its context, model). Those that an interrupted attempt saved (``part-*``
+blobs) and those of earlier versions of the document are reused; only the rest is sent to Triton.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class EmbedActivities:
             complete = await self._blobs.load(key, VectorSet)
             return _embedded(key, card, len(complete.hashes), embedded=0)
         chunks = await self._blobs.load(input.chunks_key, list[Chunk])
-        texts = {digest(chunk.text): chunk for chunk in chunks}
+        texts = {digest(chunk.searched): chunk for chunk in chunks}
         known = {} if input.force else await self._earlier(input, card.fingerprint)
         new = sorted((hash for hash in texts if hash not in known), key=lambda text_hash: texts[text_hash].tokens)
         groups = {part_key(prefix, group): group for group in grouped(new)}
@@ -89,7 +89,7 @@ class EmbedActivities:
             return _embedded(key, card, len(chunks), embedded=len(made), remaining=remaining)
         known |= made | await self._load(done)
         known |= await self._made(prefix, texts, [hash for hash in texts if hash not in known], len(chunks))
-        hashes = [digest(chunk.text) for chunk in chunks]
+        hashes = [digest(chunk.searched) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
         if len(chunks) > GROUP:
             await self._remove_parts(prefix, key)
@@ -98,7 +98,7 @@ class EmbedActivities:
     async def _made(
         self, prefix: str, texts: Mapping[str, Chunk], hashes: Sequence[str], total: int, seconds: float | None = None
     ) -> dict[str, Vectors]:
-        wanted = {hash: texts[hash].text for hash in hashes}
+        wanted = {hash: texts[hash].searched for hash in hashes}
         return await embed_chunks(self._triton, self._blobs, prefix, wanted, self._settings, total, seconds)
 
     async def _remove_parts(self, prefix: str, complete_key: str) -> None:

@@ -15,7 +15,7 @@ from activities.runtime.heartbeat import heartbeating, report
 from activities.runtime.lanes import Lane
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.milvus import MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row, row_id
+from activities.stores.milvus import CONTEXT_ENDS, MAX_SECTION_BYTES, MAX_TEXT_BYTES, Milvus, Row, row_id
 from activities.stores.vectors import Vectors, VectorSet
 
 #: Rows in one request to Milvus.
@@ -26,7 +26,7 @@ LONG = 5000
 
 
 def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row]:
-    """The Milvus rows of a version's chunks; section and text are cut to the limits of Milvus."""
+    """The Milvus rows of a version's chunks; section, and text with context, are cut to the limits of Milvus."""
     return [
         Row(
             id=row_id(document_id, version, chunk.ordinal),
@@ -35,7 +35,8 @@ def rows_of(document_id: str, version: int, chunks: Sequence[Chunk]) -> list[Row
             ordinal=chunk.ordinal,
             page=chunk.page or 0,
             section=_cut(chunk.section, MAX_SECTION_BYTES),
-            text=_cut(chunk.text, MAX_TEXT_BYTES),
+            text=_cut(chunk.text, MAX_TEXT_BYTES - len(chunk.context.encode()) - len(CONTEXT_ENDS)),
+            context=chunk.context,
         )
         for chunk in chunks
     ]

@@ -171,7 +171,14 @@ class ParseActivities:
             outline = await self._lane.run(key, lambda: self._parse(input, key))
         chunked = None
         if input.chunking is not None:
-            chunked = await self._chunk(ChunkInput(parsed_key=key, chunking=input.chunking, force=input.force))
+            chunked = await self._chunk(
+                ChunkInput(
+                    parsed_key=key,
+                    chunking=input.chunking,
+                    force=input.force,
+                    document_name=input.document_name,
+                )
+            )
         return Parsed(
             parsed_key=key,
             elements=outline.elements,

@@ -16,7 +16,8 @@ from activities.text.sentences import clauses, halves, sentences
 CountTokens = Callable[[list[str]], list[int]]
 
 _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neighbours
-_MAX_HEADING = 120  # characters of a heading that go into the path
+_MAX_HEADING = 120  # characters of a heading that go into the path, or of an introduction
+_INTRODUCED = ("list", "table")  # kinds of elements that the line before them belongs to
 _LONGEST_COUNTED = 8_000  # characters of a text that is tokenized whole, if it may fit
 _CHARACTERS_PER_TOKEN = 16  # far above the average of any ordinary text
 _FEWEST_PARTS = 8  # a segment of a table has at least this part of a chunk in rows, or its header is all there is
@@ -26,15 +27,18 @@ _LONGEST_SENTENCE = 1_000_000  # characters; what goes on for longer is data, in
 class Boundary(IntEnum):
     """The boundary between a segment and the previous one; weaker (lower) boundaries are merged first."""
 
-    ATTACHED = 0  # between a heading and its text or subheading
-    INNER = 1  # inside a paragraph, a table or code
+    ATTACHED = 0  # between a heading and its text or subheading, an introduction and its list or table
+    INNER = 1  # inside a paragraph, a list, a table or code
     PARAGRAPH = 2
     SECTION = 3  # between short sections
     FIXED = 4  # never merged
 
 
 class Segment(msgspec.Struct):
-    """A paragraph, or a part of a long one; ``separator`` joins it to the previous segment."""
+    """A paragraph, or a part of a long one; ``separator`` joins it to the previous segment.
+
+    ``lead`` is the line that introduces the list or table of which it is a part.
+    """
 
     text: str
     tokens: int
@@ -44,6 +48,7 @@ class Segment(msgspec.Struct):
     section: tuple[str, ...]
     separator: str = "\n"
     is_heading: bool = False
+    lead: str = ""
 
 
 def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
@@ -55,7 +60,9 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
     tokens = count_tokens([element.text for element in non_empty])
     path: list[tuple[int, str]] = []
     result: list[Segment] = []
+    before, lead = None, ""
     for element, count in zip(non_empty, tokens, strict=True):
+        lead = _lead(lead, before, element)
         heading = element.kind == "title" and count <= room // 2
         if heading:
             level = element.level or 1
@@ -63,10 +70,28 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
         section = tuple(text for _, text in path)
         for text, size, separator in _fitting(element, count, room, count_tokens):
             boundary = _boundary(
-                result, element, section, heading, within=text is not element.text and separator != "\n\n"
+                result, element, before, section, heading, within=text is not element.text and separator != "\n\n"
             )
-            result.append(Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading))
+            result.append(
+                Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading, lead)
+            )
+        before = element
     return _soften(result)
+
+
+def _lead(lead: str, before: Element | None, element: Element) -> str:
+    """The line that introduces the list or table to which an element belongs; ``lead`` is that of the one ``before``.
+
+    A paragraph of several lines, the first of which ends with a colon, is a list by itself.
+    """
+    if element.kind in _INTRODUCED and before is not None:
+        if before.kind == element.kind:
+            return lead
+        *_, last = before.text.rstrip().rsplit("\n", 1) if before.kind == "text" else ("",)
+        return last if len(last) <= _MAX_HEADING else ""
+    first, _, others = element.text.partition("\n")
+    announces = element.kind == "text" and others and first.rstrip().endswith((":", "："))
+    return first.strip() if announces and len(first) <= _MAX_HEADING else ""
 
 
 def _check_sentences(text: str) -> None:
@@ -149,7 +174,13 @@ def _starts_table(row: str) -> bool:
 
 
 def _boundary(
-    preceding: list[Segment], element: Element, section: tuple[str, ...], heading: bool, *, within: bool
+    preceding: list[Segment],
+    element: Element,
+    previous: Element | None,
+    section: tuple[str, ...],
+    heading: bool,
+    *,
+    within: bool,
 ) -> Boundary:
     if not preceding:
         return Boundary.FIXED
@@ -161,8 +192,16 @@ def _boundary(
         return Boundary.ATTACHED if stacked else Boundary.FIXED
     if before.is_heading:
         return Boundary.ATTACHED
-    # A chunk never spans pages: a quote of it is cited with its page.
-    return Boundary.FIXED if element.page != before.page else Boundary.PARAGRAPH
+    if element.page != before.page:
+        return Boundary.FIXED  # a chunk never spans pages: a quote of it is cited with its page
+    return _between("" if previous is None else previous.kind, element.kind)
+
+
+def _between(before: str, kind: str) -> Boundary:
+    """The boundary between two elements of a page, by their kinds."""
+    if before == "text" and kind in _INTRODUCED:
+        return Boundary.ATTACHED
+    return Boundary.INNER if before == kind == "list" else Boundary.PARAGRAPH
 
 
 def _soften(segments: list[Segment]) -> list[Segment]:

@@ -29,13 +29,15 @@ _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
 class SourceTexts(msgspec.Struct, frozen=True):
     """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
 
-    ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers.
+    ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers. ``contexts`` are
+    those of the passages (see ``Chunk``), to be weighed and never quoted; none in blobs stored before there were any.
     """
 
     texts: list[str]
     vector: bytes
     question: str
     settings: AnswerSettings = AnswerSettings()
+    contexts: list[str] = []
 
     def question_vector(self) -> Vectors:
         """The vector, shape (dimension,), float32; empty when there was no dense search."""
@@ -52,6 +54,11 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     document_name: str
     score: float
     duplicates: int = 0
+
+    @property
+    def context(self) -> str:
+        """Where the passage stands: the document's name, the headings above it (see ``Chunk``)."""
+        return self.row.context
 
 
 class _Fingerprint(msgspec.Struct, frozen=True):

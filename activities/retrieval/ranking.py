@@ -39,7 +39,7 @@ def dense_weight(card: ModelCard, query: str) -> float:
 def keyword_trust(query: str, keyword: Sequence[Hit]) -> float:
     """Trust in BM25, 0–1, by the share of the query's words that the best hits contain."""
     wanted = search_terms(query)
-    held = max((len(wanted & search_terms(hit.row.text)) for hit in keyword[:BEST]), default=0)
+    held = max((len(wanted & search_terms(in_context(hit.row))) for hit in keyword[:BEST]), default=0)
     return min(1.0, held / len(wanted) / ENOUGH_TERMS) if wanted else 1.0
 
 
@@ -61,10 +61,10 @@ def fuse(dense: Sequence[Hit], keyword: Sequence[Hit], weight: float, trust: flo
 
 
 def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
-    """Re-ranks the first ``LOOKED_AT`` passages by how much of the query their best sentence contains."""
+    """Re-ranks the first ``SENTENCE_PASSAGES`` by how much of the query their best sentence, in its context, holds."""
     first = ranked[:SENTENCE_PASSAGES]
     wanted = search_terms(query)
-    parts = [_sentence_terms(row.text, wanted) for row, _ in first]
+    parts = [_sentence_terms(row, wanted) for row, _ in first]
     frequency = Counter(term for sentence_terms in parts for term in set().union(*sentence_terms))
     weights = {term: math.log(1 + len(first) / (frequency[term] + 0.5)) for term in wanted}
     total = sum(weights.values()) or 1.0
@@ -77,6 +77,14 @@ def with_sentences(query: str, ranked: Sequence[tuple[Row, float]]) -> list[tupl
     return sorted(scored, key=lambda pair: -pair[1])  # stable: equal scores keep their order
 
 
-def _sentence_terms(text: str, wanted: set[str]) -> list[set[str]]:
-    """The query's words in each sentence of a passage."""
-    return [wanted & search_terms(sentence) for line in text.splitlines() for sentence in sentences(line)]
+def in_context(row: Row) -> str:
+    """A row's text with its context before it."""
+    return f"{row.context}\n{row.text}" if row.context else row.text
+
+
+def _sentence_terms(row: Row, wanted: set[str]) -> list[set[str]]:
+    """The query's words in each sentence of a passage, or in its context."""
+    around = wanted & search_terms(row.context)
+    return [
+        around | (wanted & search_terms(sentence)) for line in row.text.splitlines() for sentence in sentences(line)
+    ]

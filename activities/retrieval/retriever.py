@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -14,12 +15,13 @@ from activities.contracts.search import SearchFilter, SearchMode
 from activities.errors import MilvusUnavailable, ModelMismatch
 from activities.phrases import Phrase
 from activities.retrieval.passages import Passage, deduplicate, missing_neighbours
-from activities.retrieval.ranking import dense_weight, fuse, keyword_trust, with_sentences
+from activities.retrieval.ranking import dense_weight, fuse, in_context, keyword_trust, with_sentences
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDocument
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
+from activities.text.han import simplified, traditional
 
 #: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
@@ -197,7 +199,7 @@ class Retriever:
         async def keyword() -> list[Hit]:
             if query.mode == "dense":
                 return []
-            return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
+            return await self._keyword(collection, query, limit)
 
         try:
             found = await asyncio.gather(dense(), keyword())
@@ -210,12 +212,22 @@ class Retriever:
                 raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
 
+    async def _keyword(self, collection: str, query: _Query, limit: int) -> list[Hit]:
+        """BM25 hits of the query as it is, and of its Chinese in the other script; the better score of a row counts."""
+        forms = {query.text, simplified(query.text), traditional(query.text)}
+        searches = (self._milvus.search_keyword(collection, form, limit, query.scope) for form in sorted(forms))
+        best: dict[str, Hit] = {}
+        for hit in chain.from_iterable(await asyncio.gather(*searches)):
+            if hit.row.id not in best or hit.score > best[hit.row.id].score:
+                best[hit.row.id] = hit
+        return sorted(best.values(), key=lambda hit: -hit.score)[:limit]
+
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
         """The first ``RERANKED`` passages in the order of the rerank model, the others after them in fused order."""
         best, others = ranked[:RERANKED], ranked[RERANKED:]
         if not best:
             return []
-        scores = await self._triton.rerank(query, [row.text for row, _, _ in best])
+        scores = await self._triton.rerank(query, [in_context(row) for row, _, _ in best])
         scored = sorted(zip(best, scores, strict=True), key=lambda pair: -pair[1])
         least = scored[-1][1]
         return [(row, score, count) for (row, _, count), score in scored] + [

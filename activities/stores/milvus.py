@@ -2,7 +2,9 @@
 
 A row is ``id`` (``<document>:<version>:<ordinal>``), ``document_id``, ``version``, ``ordinal``, ``page``,
 ``section``, ``text``, ``dense`` (the embedding) and ``sparse`` (BM25 weights, computed by Milvus from ``text``).
-The catalogue decides which rows are visible; this module does not.
+The field ``text`` holds a row's context too, before ``CONTEXT_ENDS``: so that BM25 finds it, and collections made
+before there were contexts take rows with and without one. The catalogue decides which rows are visible; this module
+does not.
 
 Errors: ``MilvusUnavailable`` (retried), or ``KeyError`` for a collection that does not exist. Filters are built from
 the catalogue's own ids (32 hexadecimal digits, validated here), never from a client's strings: Milvus Lite 2.5 does
@@ -34,6 +36,9 @@ TIMEOUT = 30.0
 #: Longest text and heading path of a row, in UTF-8 bytes (Milvus' own limit is 65,535).
 MAX_TEXT_BYTES = 65_535
 MAX_SECTION_BYTES = 2_048
+
+#: Stands in the field ``text`` between context and text; the analyzer drops it.
+CONTEXT_ENDS = "\x1e\x1f\n"
 
 #: One analyzer for both languages: jieba segments Chinese and keeps words of other scripts, which are then
 #: lower-cased, stripped of accents and stop words, and stemmed. XQuAD R@1: .925 English, .909 Chinese.
@@ -79,7 +84,7 @@ OUTPUT_FIELDS = ["document_id", "version", "ordinal", "page", "section", "text"]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored chunk; ``page`` is 0 for formats without pages."""
+    """One stored chunk; ``page`` is 0 for formats without pages, ``context`` that of ``Chunk``."""
 
     id: str
     document_id: str
@@ -88,6 +93,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     page: int
     section: str
     text: str
+    context: str = ""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +174,7 @@ class Milvus:
         """
         if not rows:
             return
-        data = [msgspec.structs.asdict(row) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
+        data = [_stored(row) | {"dense": vector} for row, vector in zip(rows, vectors, strict=True)]
         async with self._call(collection) as client:
             result = await client.query(
                 collection,
@@ -238,7 +244,7 @@ class Milvus:
                 output_fields=OUTPUT_FIELDS,
                 retry_times=0,
             )
-        return {row["id"]: msgspec.convert(row, Row) for row in result}
+        return {row["id"]: _row(row) for row in result}
 
     async def search_dense(self, collection: str, vector: Vectors, limit: int, scope: Scope = EVERYTHING) -> list[Hit]:
         """The nearest rows of ``scope`` by cosine similarity to ``vector``, shape (dimension,), best first."""
@@ -279,7 +285,7 @@ class Milvus:
                 raise KeyError(collection) from exc
             raise
         return [
-            Hit(row=msgspec.convert({"id": hit["id"], **hit["entity"]}, Row), score=float(hit["distance"]))
+            Hit(row=_row({"id": hit["id"], **hit["entity"]}), score=float(hit["distance"]))
             for hit in (result[0] if result else [])
         ]
 
@@ -356,6 +362,21 @@ def _literal(id: str, kind: re.Pattern[str] = ID) -> str:
     if not kind.fullmatch(id):
         raise ValueError(f"not an id of the catalogue: {id[:40]!r}")
     return f'"{id}"'
+
+
+def _stored(row: Row) -> dict[str, Any]:
+    """The fields of a row as Milvus stores them."""
+    fields = msgspec.structs.asdict(row)
+    context = fields.pop("context")
+    if context or CONTEXT_ENDS in row.text:
+        fields["text"] = f"{context}{CONTEXT_ENDS}{row.text}"
+    return fields
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    context, ends, text = fields["text"].partition(CONTEXT_ENDS)
+    row = msgspec.convert(fields, Row)
+    return msgspec.structs.replace(row, text=text, context=context) if ends else row
 
 
 def _schema(dimension: int) -> Any:

@@ -8,6 +8,8 @@ Three tokenizations, each tuned for one comparison:
   characters in every script of ``UNSPACED``. Its stop words include those of Milvus' analyzer.
 * ``word_counts`` compares passages with each other: the counts of all words, stop words included, and of single
   Chinese characters.
+
+The first two take traditional for simplified characters, so that either finds the other.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from activities.text.han import simplified
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 
 _WORD = re.compile(rf"[^\W_{HAN}]+")
@@ -53,7 +56,7 @@ _STEM = 3
 
 def words_of(text: str) -> set[str]:
     """Lower-case words, and pairs of adjacent Chinese characters; a single character counts as a word."""
-    return {word.lower() for word in _WORD.findall(text)} | _pairs(HAN_RUN.findall(text))
+    return {word.lower() for word in _WORD.findall(text)} | _pairs(HAN_RUN.findall(simplified(text)))
 
 
 def topic_words(text: str) -> set[str]:
@@ -79,7 +82,7 @@ def topic_sequence(text: str) -> list[tuple[str, bool]]:
 
 def search_terms(text: str) -> set[str]:
     """The first letters of words, without stop words; pairs of characters for the scripts of ``UNSPACED``."""
-    text = text.lower()
+    text = simplified(text.lower())
     words = {word[:TERM_CHARACTERS] for word in _SPACED_WORD.findall(text) if word not in SEARCH_STOP_WORDS}
     return words | _pairs(_UNSPACED_RUN.findall(text))
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from activities.contracts.documents import Chunk, Chunking
 from activities.ingest.chunking import chunk_document, counter, info_of
+from activities.ingest.document_names import name_words
 from activities.ingest.embed import embed_chunks
 from activities.ingest.index import BATCH, rows_of
 from activities.ingest.parse import parse_file
@@ -58,7 +59,9 @@ class Loop:
             parsed = parse_file(path, document.name, self._bench.settings.parse, lambda done, total: None)
         with timed(spent, "chunk"):
             info = info_of(tokenizer, card.prompts.get("passage", ""))
-            chunks = chunk_document(parsed, info.fitted(Chunking(), card.max_tokens), counter(tokenizer))
+            chunks = chunk_document(
+                parsed, info.fitted(Chunking(), card.max_tokens), counter(tokenizer), name_words(document.name)
+            )
         with timed(spent, "embed"):
             vectors = await self._embed(chunks)
         with timed(spent, "index"):
@@ -70,17 +73,17 @@ class Loop:
 
     async def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
         """The platform's own requests: equal texts once, sorted by length, as many in flight; nothing is stored."""
-        texts = {digest(chunk.text): chunk for chunk in chunks}
+        texts = {digest(chunk.searched): chunk for chunk in chunks}
         ordered = sorted(texts, key=lambda key: texts[key].tokens)
         made = await embed_chunks(
             self._bench.stores.triton,
             self._memory,
             uuid.uuid4().hex,
-            {key: texts[key].text for key in ordered},
+            {key: texts[key].searched for key in ordered},
             self._bench.settings.embed,
             len(chunks),
         )
-        return np.stack([made[digest(chunk.text)] for chunk in chunks])
+        return np.stack([made[digest(chunk.searched)] for chunk in chunks])
 
 
 @contextmanager

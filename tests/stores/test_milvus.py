@@ -14,7 +14,7 @@ from pymilvus import AsyncMilvusClient
 
 from activities.errors import MilvusUnavailable
 from activities.stores.catalog.tables import new_id
-from activities.stores.milvus import GRPC_OPTIONS, MAX_TEXT_BYTES, Hit, Milvus, Row, Scope, _schema
+from activities.stores.milvus import GRPC_OPTIONS, MAX_TEXT_BYTES, Hit, Milvus, Row, Scope, _schema, _stored
 from activities.stores.vectors import Vectors
 from api.stack.processes import free_port
 from tests.conftest import Platform
@@ -91,6 +91,17 @@ async def test_a_collection_created_by_several_at_once_is_there(milvus: Milvus) 
     await asyncio.gather(*(milvus.create(name, DIMENSION) for _ in range(4)))
     assert name in await milvus.collections()
     await milvus.drop(name)
+
+
+async def test_a_context_is_found_and_is_no_text(milvus: Milvus, collection: str) -> None:
+    """BM25 finds a row by its context; rows with and without one stand side by side, as in an upgraded collection."""
+    plain = rows(TEXTS[:2])
+    named = [msgspec.structs.replace(row, context="handbook norway › Parking") for row in rows(TEXTS[:2], TWO)]
+    await milvus.upsert(collection, [*plain, *named], vectors(4))
+    found = [hit.row for hit in await milvus.search_keyword(collection, "parking in Norway", 5)]
+    assert sorted(found, key=lambda row: row.id) == named
+    ids = [row.id for row in (*plain, *named)]
+    assert list((await milvus.rows(collection, ids)).values()) == [*plain, *named]
 
 
 async def test_dropping_is_idempotent(milvus: Milvus) -> None:
@@ -340,7 +351,7 @@ async def test_rows_are_counted_by_version_over_many_pages(
     for group in (rows(TEXTS[:3]), rows(TEXTS[:2], version=2), rows(TEXTS[:1], TWO)):
         await milvus.upsert(collection, group, vectors(len(group)))
     client = AsyncMilvusClient(platform.settings.milvus.uri, grpc_options=GRPC_OPTIONS)
-    await client.insert(collection, [msgspec.structs.asdict(foreign) | {"dense": vectors(1)[0]}])
+    await client.insert(collection, [_stored(foreign) | {"dense": vectors(1)[0]}])
     await client.close()
     found: Counter[tuple[str, int]] = Counter()
     async for page in milvus.versions(collection):

@@ -174,6 +174,20 @@ async def test_a_text_that_comes_twice_is_embedded_once(step: Step) -> None:
     assert not np.array_equal(matrix[0], matrix[1])
 
 
+async def test_a_context_is_embedded_with_its_text(step: Step) -> None:
+    """The same text in two contexts has two vectors; in no context that of the text alone."""
+    (one,) = rules(1)
+    contexts = ["", "rules norway", "rules sweden › Parking"]
+    chunks = [Chunk(ordinal=n, text=one, tokens=9, context=context) for n, context in enumerate(contexts)]
+    await step.blobs.save(KEY, chunks)
+    job = EmbedInput(document_id=step.document_id, version=1, chunks_key=KEY)
+    done = await ActivityEnvironment().run(step.activities.embed, job)
+    stored = await step.blobs.load(done.vectors_key, VectorSet)
+    searched = [one, f"rules norway\n{one}", f"rules sweden › Parking\n{one}"]
+    assert (done.embedded, stored.hashes) == (3, [digest(text) for text in searched])
+    assert np.sum(stored.matrix() * await step.truth(searched), axis=1) == pytest.approx(1, abs=1e-3)
+
+
 async def test_a_finished_result_is_reused(step: Step) -> None:
     """A second run of the same chunks returns the same key and embeds nothing, even without the model."""
     texts = rules(3)

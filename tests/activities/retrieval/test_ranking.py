@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from activities.retrieval.ranking import (
@@ -118,3 +119,15 @@ def test_only_the_best_passages_are_reordered() -> None:
     assert {row.id for row, _ in ranked[: SENTENCE_PASSAGES // 2]} == {row.id for row, _ in rows[1:SENTENCE_PASSAGES:2]}
     assert [row.id for row, _ in with_sentences("?", rows)] == [row.id for row, _ in rows]
     assert with_sentences("annual leave", []) == []
+
+
+def test_words_of_the_context_count_for_its_sentences() -> None:
+    """Of two passages with the same sentence, the one whose document or section is asked for comes first."""
+    text = "The garage is closed at eleven."
+    graz, porto = (
+        msgspec.structs.replace(text_hit(town, 1.0, text).row, context=f"House rules › {town}")
+        for town in ("Graz", "Porto")
+    )
+    ranked = with_sentences("When is the garage in Porto closed?", [(graz, 0.7), (porto, 0.68)])
+    assert [row.id for row, _ in ranked] == ["Porto", "Graz"]
+    assert keyword_trust("Porto rules", [Hit(row=porto, score=1.0)]) == 1.0

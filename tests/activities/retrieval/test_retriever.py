@@ -152,6 +152,15 @@ async def test_the_right_passage_comes_first(library: Library, mode: str, query:
     assert (found.vector != b"") == (mode != "keyword")
 
 
+async def test_either_chinese_script_finds_the_other(library: Library) -> None:
+    """BM25 knows words as they are written: the query is also searched for in the other script."""
+    full, simple = "還原數據需時兩個工作日。", "差旅报销须在十五天内提交。"
+    await library.add("a.md", full, simple, BACKUP)
+    for query, text in (("还原数据需要几天", full), ("差旅報銷須在幾天內提交", simple)):
+        found = await library.retriever.search(library.kb.id, query, mode="keyword")
+        assert found.passages[0].row.text == text
+
+
 async def test_an_unpublished_version_is_not_shown(library: Library) -> None:
     """Its rows are there, but search shows the earlier live version until it is published."""
     id, version = await library.index("a.md", LEAVE)

@@ -75,3 +75,10 @@ def test_a_sequence_tells_what_is_joined() -> None:
         ("between", False), ("mill", False), ("street", False), ("thorn", True),
     ]  # fmt: skip
     assert topic_sequence("the 年假五天 of GPU驱动") == [("年假五天", False), ("gpu驱动", False)]
+
+
+def test_either_chinese_script_finds_the_other() -> None:
+    """Traditional and simplified characters are the same words, in questions as in passages."""
+    assert search_terms("還原數據需要多長時間") == search_terms("还原数据需要多长时间")
+    assert topic_words("網路磁碟由資訊部門管理") == topic_words("网路磁碟由资讯部门管理")
+    assert share(topic_words("还原数据"), "還原數據需時兩個工作日。") == 1
