@@ -10,6 +10,7 @@ import msgspec
 from temporalio import activity
 
 from activities.answering.context import AnswerContext
+from activities.answering.excerpts import excerpts
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
@@ -39,6 +40,9 @@ NEAREST = {
     "en": " The passages nearest to it are listed as sources.",
     "zh": "最接近的段落列在来源中。",
 }
+
+#: What stands for the items of a list that are not quoted.
+MORE = {"en": "… and {count} more", "zh": "……另有 {count} 项"}
 
 #: The name that records give to the language model that comes with the platform.
 BUNDLED = "bundled"
@@ -157,12 +161,16 @@ def _quote(
     context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None
 ) -> Answered:
     """The best sentences, each with the number of its source."""
-    citations = quotes(context, scored)
-    answer = ""
-    for one in citations:
-        answer += f"{chr(10) * 2 if answer else ''}{without_numbers(one.quote)} [{one.n}]"
+    found = excerpts(context, scored)
+    answer, language = "", context.language if context.language in MORE else "en"
+    for one in found:
+        lines = [without_numbers(citation.quote) for citation in one.citations]
+        if one.more:
+            lines.append(MORE[language].format(count=one.more))
+        answer += f"{chr(10) * 2 if answer else ''}{chr(10).join(lines)} [{one.citations[0].n}]"
         text.set(answer)
     text.set(answer)  # without quotes, what was written before is taken back
+    citations = [citation for one in found for citation in one.citations]
     return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 

@@ -11,6 +11,7 @@ from activities.answering.context import AnswerContext
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
+from activities.text.blocks import headings
 from activities.text.lexicon import gives_what_is_asked
 from activities.text.scripts import is_han
 from activities.text.sentences import TABLE_ROW, spans
@@ -116,12 +117,12 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
     seen: set[str] = set()
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
-        headings = set(sources[place].section.split(" › "))
+        titles = {*sources[place].section.split(" › "), *(line.text for line in headings(text))}
         places = spans(text)
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):
             before, sentence, after = parts[position : position + 3]
-            if sentence not in seen and sentence not in headings and _is_quotable(sentence):
+            if sentence not in seen and sentence not in titles and _is_quotable(sentence):
                 seen.add(sentence)
                 lead = places[position - 1][0] if position else start
                 lead = start if "\n" in text[lead:start] else lead

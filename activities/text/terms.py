@@ -47,6 +47,9 @@ RESTATED = 0.6
 _JOINS = {"and", "or"}
 _ENDINGS = ("ing", "ed", "es", "ly", "s")
 
+#: Letters at the beginning that two forms of one word have in common at least.
+_KIN = 5
+
 #: Minimum letters of a topic word after its ending is removed.
 _STEM = 3
 
@@ -101,6 +104,15 @@ def rare_shares(wanted: set[str], texts: Sequence[str]) -> list[float]:
     weights = {word: math.log(1 + len(sets) / (frequency[word] + 0.5)) for word in wanted}
     total = sum(weights.values()) or 1.0
     return [sum(weight for word, weight in weights.items() if word in words) / total for words in sets]
+
+
+def kin(word: str, words: set[str]) -> bool:
+    """Whether one of the words is this one, or has the same beginning (alcohol, alcoholic)."""
+    return word in words or (
+        len(word) >= _KIN
+        and word.isalpha()
+        and any(other[:_KIN] == word[:_KIN] and (other.startswith(word) or word.startswith(other)) for other in words)
+    )
 
 
 def tells_what_it_answers(question: str, text: str) -> bool:
