@@ -14,6 +14,7 @@ from activities.answering.excerpts import excerpts
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
+from activities.answering.missing import NAMED_ROWS, Missing, missing
 from activities.answering.prompts import PROMPT_VERSION, without_numbers
 from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
@@ -43,6 +44,13 @@ NEAREST = {
 
 #: What stands for the items of a list that are not quoted.
 MORE = {"en": "… and {count} more", "zh": "……另有 {count} 项"}
+
+#: The answer when the documents have things of the kind that is asked for, but not this one.
+INSTEAD = {
+    "en": "The documents have {there}, but not {missing}.",
+    "zh": "文档中有{there}，但没有{missing}。",
+}
+ITEMS_JOINED = {"en": ", ", "zh": "、"}
 
 #: The name that records give to the language model that comes with the platform.
 BUNDLED = "bundled"
@@ -96,10 +104,7 @@ class AnswerActivities:
         began = time.perf_counter()
         scored = await score_sentences(context, self._vectors)
         took = {"weigh": _since(began)}
-        if is_answerable(context, scored):
-            answered = _quote(context, text, scored, fallback)
-        else:
-            answered = _refuse(context, text, scored, "generative" if fallback else "extractive")
+        answered = respond(context, text, scored, fallback)
         return msgspec.structs.replace(answered, milliseconds=took)
 
     async def _generate(self, key: str, context: AnswerContext, text: StreamedText) -> Answered:
@@ -157,6 +162,18 @@ class AnswerActivities:
         )
 
 
+def respond(
+    context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None = None
+) -> Answered:
+    """The quotes that answer, or that there are none."""
+    mode: AnswerMode = "generative" if fallback else "extractive"
+    if not is_answerable(context, scored):
+        return _refuse(context, text, scored, mode)
+    if (lacking := missing(context, scored)) is not None:
+        return _refuse(context, text, scored, mode, lacking)
+    return _quote(context, text, scored, fallback)
+
+
 def _quote(
     context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None
 ) -> Answered:
@@ -174,12 +191,34 @@ def _quote(
     return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _refuse(context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], mode: AnswerMode) -> Answered:
-    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
+def _refuse(
+    context: AnswerContext,
+    text: StreamedText,
+    scored: Sequence[Sentence],
+    mode: AnswerMode,
+    lacking: Missing | None = None,
+) -> Answered:
+    """That the documents do not hold the answer, in the question's language, with the nearest passages.
+
+    What there is of the same kind is named, where a table tells.
+    """
     language = context.language if context.language in NOT_FOUND else "en"
     nearest = quotes(context, scored)
-    text.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
+    said = NOT_FOUND[language]
+    if lacking is not None and lacking.there:
+        said = _what_is_there(lacking, language)
+    text.set(said + (NEAREST[language] if nearest else ""))
     return Answered(answer=text.text, citations=nearest, mode=mode, found=False)
+
+
+def _what_is_there(lacking: Missing, language: str) -> str:
+    """Which things of the kind the documents have, and which not."""
+    comma = ITEMS_JOINED[language]
+    shown, others = lacking.there[:NAMED_ROWS], max(0, len(lacking.there) - NAMED_ROWS)
+    there = comma.join(without_numbers(one) for one in shown)
+    if others:
+        there += " " * (language == "en") + MORE[language].format(count=others)
+    return INSTEAD[language].format(there=there, missing=comma.join(lacking.words))
 
 
 def _citations(context: AnswerContext, grounded: Sequence[GroundedSentence]) -> list[Citation]:

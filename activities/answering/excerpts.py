@@ -155,14 +155,17 @@ def _of_tables(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excer
     if not scored or not TABLE_ROW.search(scored[0].text):
         return []
     place = scored[0].source
-    table = next(
-        (one for one in tables(context.texts[place]) if any(_holds(line, scored[0]) for line in _lines(one))), None
-    )
+    table = table_of(context.texts[place], scored[0])
     if table is None:
         return []
     rows, more = asked_rows(context.question, table, scored[0])
     header = [table.header] if table.header else []
     return [_excerpt(context, place, [*header, *rows], more)]
+
+
+def table_of(text: str, sentence: Sentence) -> Table | None:
+    """The table of a passage that has this sentence as a row or as its header."""
+    return next((one for one in tables(text) if any(_holds(line, sentence) for line in _lines(one))), None)
 
 
 def asked_rows(question: str, table: Table, best: Sentence) -> tuple[list[Line], int]:

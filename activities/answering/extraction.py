@@ -11,7 +11,7 @@ from activities.answering.context import AnswerContext
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.blocks import headings
+from activities.text.blocks import headings, tables
 from activities.text.lexicon import gives_what_is_asked
 from activities.text.scripts import is_han
 from activities.text.sentences import TABLE_ROW, spans
@@ -113,11 +113,12 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
 
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
-    """The sentences of the first passages, in reading order; headings and repetitions are left out."""
+    """The sentences of the first passages, in reading order; headings, headers of tables and repetitions are left out."""
     seen: set[str] = set()
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
-        titles = {*sources[place].section.split(" › "), *(line.text for line in headings(text))}
+        headers = (table.header for table in tables(text) if table.header)
+        titles = {*sources[place].section.split(" › "), *(line.text for line in (*headings(text), *headers))}
         places = spans(text)
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):

@@ -13,7 +13,20 @@ _ITEMS = re.compile(
     r"|哪些|哪[几一二三四五六七八九十\d]{1,3}[个種种类類項项條条步点點]|步骤|步驟|列出|列举|列舉|包括什么|分别是",
     re.I,
 )
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+]
 _STEP = r"(?:step|item|point|stage|phase|rule|condition)"
 _PLACE = re.compile(
     rf"\b(?:(?P<word>{'|'.join(_ORDINALS)}|last)|(?P<nth>\d{{1,2}})(?:st|nd|rd|th)) {_STEP}\b"

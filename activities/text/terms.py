@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 
@@ -46,6 +48,10 @@ RESTATED = 0.6
 
 _JOINS = {"and", "or"}
 _ENDINGS = ("ing", "ed", "es", "ly", "s")
+
+#: Letters that a misspelt word has at least, and its ratio of equal letters.
+_MISSPELT = 4
+_ALIKE = 0.75
 
 #: Letters at the beginning that two forms of one word have in common at least.
 _KIN = 5
@@ -113,6 +119,24 @@ def kin(word: str, words: set[str]) -> bool:
         and word.isalpha()
         and any(other[:_KIN] == word[:_KIN] and (other.startswith(word) or word.startswith(other)) for other in words)
     )
+
+
+def close_to(word: str, words: set[str], *, exact: bool = False) -> bool:
+    """Whether one of the words is this one in another form, or misspelt (unless ``exact``)."""
+    word = _plain(word)
+    plain = {_plain(other) for other in words}
+    if word in plain or (not exact and (kin(word, plain) or _stem(word) in plain)):
+        return True
+    if exact or len(word) < _MISSPELT:
+        return False
+    alike = (other for other in plain if abs(len(other) - len(word)) <= 2 and other[:1] == word[:1])
+    return any(SequenceMatcher(None, word, other).ratio() >= _ALIKE for other in alike)
+
+
+def _plain(word: str) -> str:
+    """A lower-case word without accents."""
+    apart = unicodedata.normalize("NFKD", word.lower())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def tells_what_it_answers(question: str, text: str) -> bool:
