@@ -12,7 +12,7 @@ import msgspec
 
 from activities.answering.context import AnswerContext
 from activities.answering.excerpts import table_of
-from activities.answering.extraction import Sentence
+from activities.answering.extraction import Sentence, named
 from activities.text.asking import asks_yes_or_no
 from activities.text.blocks import Table
 from activities.text.contrasts import contradicts, denies_otherwise
@@ -73,7 +73,7 @@ def missing(context: AnswerContext, scored: Sequence[Sentence]) -> Missing | Non
         table = table_of(context.texts[best.source], best) if row else None
         return Missing(lacking, _rows(table) if table else [])
     if not row and not asks_yes_or_no(question):
-        around = f"{best.around} {_named(context, best.source)}"
+        around = f"{best.around} {named(context.sources[best.source])}"
         if words := contradicts(question, best.text, around):
             return Missing(sorted(words))
         if denies_otherwise(question, around):
@@ -85,19 +85,14 @@ def missing(context: AnswerContext, scored: Sequence[Sentence]) -> Missing | Non
 def _lacking(context: AnswerContext, best: Sentence, *, row: bool) -> list[str]:
     """Names, numbers and keys of the question that are not in the passage, or nowhere in its document."""
     question, source = context.question, context.sources[best.source]
-    passage = f"{context.texts[best.source]} {_named(context, best.source)}"
+    passage = f"{context.texts[best.source]} {named(source)}"
     document = " ".join(
-        f"{text} {_named(context, at)}"
+        f"{text} {named(context.sources[at])}"
         for at, text in enumerate(context.texts)
         if context.sources[at].document_id == source.document_id
     )
     found = [*_names(question, document, strict=row), *_numbers(question, passage, best.text)]
     return list(dict.fromkeys([*found, *(_keys(question, document) if row else [])]))
-
-
-def _named(context: AnswerContext, place: int) -> str:
-    source = context.sources[place]
-    return f"{source.section} {source.document_name}"
 
 
 def _names(question: str, known: str, *, strict: bool) -> list[str]:
