@@ -11,7 +11,7 @@ from activities.answering.context import AnswerContext
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.asking import compares
+from activities.text.asking import ASKING_WORDS, compares
 from activities.text.blocks import headings, tables
 from activities.text.lexicon import distinctions, gives_what_is_asked
 from activities.text.scripts import is_han
@@ -226,7 +226,7 @@ def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
 
 def _is_restated(context: AnswerContext, best: Sentence) -> bool:
     """Whether a sentence, with its neighbours and what it stands under, has almost all words of the question."""
-    wanted = topic_words(context.question)
+    wanted = topic_words(context.question) - ASKING_WORDS
     text = f"{best.around} {named(context.sources[best.source])}" if context.sources else ""
     return len(wanted) >= FEW and share(wanted, text) >= RESTATED
 

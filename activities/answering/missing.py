@@ -28,7 +28,15 @@ _YEAR = re.compile(r"(?<![\d.,])(?:1[5-9]|20)\d\d(?![\d.,]\d|\d)")
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,]\d+)*(?![A-Za-z\d])")
 _ANY_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
-#: Letters of a name at least: shorter ones are often abbreviations.
+_CODE = re.compile(
+    r"(?<![\w-])(?=[A-Z\d-]{0,19}\d)(?=[A-Z\d-]{0,19}[A-Z])[A-Z\d]{1,20}(?:-[A-Z\d]{1,20}){0,4}(?![A-Za-z\d-])", re.A
+)
+
+#: Characters that a key in a Chinese question does not go beyond.
+_HAN_BOUND = re.compile(r"[的在于是和与及吗呢，、。？?\s]|请问|多少|什么|哪个|哪些|每个|一个|所有|年|月|日")
+_HAN_KEY = 6
+
+#: Letters of a name, and characters of a code, at least: shorter ones are often abbreviations.
 _SHORT = 4
 _WORD = re.compile(rf"[^\W_{HAN}]+(?:[.-][^\W_{HAN}]+)*")
 _NAME = re.compile(rf"[^\W_{HAN}]+")
@@ -91,8 +99,12 @@ def _lacking(context: AnswerContext, best: Sentence, *, row: bool) -> list[str]:
         for at, text in enumerate(context.texts)
         if context.sources[at].document_id == source.document_id
     )
-    found = [*_names(question, document, strict=row), *_numbers(question, passage, best.text)]
-    return list(dict.fromkeys([*found, *(_keys(question, document) if row else [])]))
+    table = table_of(context.texts[best.source], best)
+    found = [*_names(question, document, strict=row), *_codes(question, document)]
+    found += _numbers(question, passage, best.text)
+    if table is not None:
+        found += _han_keys(question, table, document) if is_han(question) else _keys(question, document)
+    return list(dict.fromkeys(found))
 
 
 def _names(question: str, known: str, *, strict: bool) -> list[str]:
@@ -101,25 +113,32 @@ def _names(question: str, known: str, *, strict: bool) -> list[str]:
     Of a name of several words one may be written otherwise, unless ``strict``.
     """
     words = words_of(known)
+    han = is_han(question)
     capitals = bool(words_of(question) & _CAPITALS)
     found: list[str] = []
     run: list[tuple[str, bool]] = []
     names = list(_NAME.finditer(question))
     for at, match in enumerate(names):
         word = match[0]
-        code = any(map(str.isdigit, word)) and any(map(str.isalpha, word)) and word.upper() == word
-        named = at > 0 and word[0].isupper() and not word.isupper() and not capitals
-        if named or code:
-            known_word = word.lower() in _CUSTOMARY or _ADJECTIVE.search(word) or close_to(word, words, exact=code)
-            run.append((word, bool(known_word) or (not code and len(word) < _SHORT)))
+        named = (at > 0 or han) and word[0].isupper() and not word.isupper() and not capitals
+        if named:
+            there = word.lower() in _CUSTOMARY or _ADJECTIVE.search(word) or close_to(word, words)
+            run.append((word, bool(there) or len(word) < _SHORT))
         following = names[at + 1] if at + 1 < len(names) else None
-        if run and (not (named or code) or following is None or following.start() - match.end() > 1):
+        if run and (not named or following is None or following.start() - match.end() > 1):
             lacking = [one for one, there in run if not there]
             joined = "".join(one for one, _ in run).lower() in words
             if not joined and (strict or 2 * len(lacking) > len(run)):
                 found += lacking
             run = []
     return found
+
+
+def _codes(question: str, known: str) -> list[str]:
+    """Codes of the question, such as those of parts, that the text has not."""
+    joined = known.replace("-", "").replace(" ", "").lower()
+    codes = [code for code in _CODE.findall(question) if len(code) >= _SHORT]
+    return [code for code in codes if code.replace("-", "").lower() not in joined]
 
 
 def _numbers(question: str, known: str, sentence: str) -> list[str]:
@@ -142,6 +161,19 @@ def _keys(question: str, known: str) -> list[str]:
         has_it, follows = all(close_to(one, there) for one in topic), topic_words(after)
         if not has_it and follows and not after.isdigit() and all(close_to(one, there) for one in follows):
             found.append(word)
+    return found
+
+
+def _han_keys(question: str, table: Table, known: str) -> list[str]:
+    """What stands before the name of a column in a Chinese question (*黄金*套餐), and nowhere in the text."""
+    head = table.header.text if table.header else table.rows[0].text
+    labels = {re.split("[:：]", cell)[0].strip() for cell in head.split(" | ")}
+    found = []
+    for label in labels:
+        before, there, _ = question.partition(label)
+        key = _HAN_BOUND.split(before)[-1] if there and is_han(label) else ""
+        if 1 < len(key) <= _HAN_KEY and is_han(key) and not words_of(key) & words_of(known):
+            found.append(key)
     return found
 
 

@@ -35,7 +35,8 @@ _PLACE = re.compile(
     re.I,
 )
 _YES_NO = re.compile(
-    r"^\W*(?:is|are|was|were|do|does|did|can|could|may|must|should|will|has|have|am)\b|吗\s*[？?]?\s*$|嗎\s*[？?]?\s*$|是否|能否|能不能|可不可以|是不是|有没有",
+    r"^\W{0,9}(?:is|are|was|were|do|does|did|can|could|may|must|should|will|has|have|am)\b"
+    r"|[吗嗎]\s?[？?]|[吗嗎]$|是否|能否|能不能|可不可以|是不是|有没有",
     re.I,
 )
 _SEVERAL = re.compile(r"\b(?:and|or|both|versus|vs|between|each|respectively)\b|[和与與、及]|分别|\?.+\?|？.+？", re.I)
@@ -50,6 +51,9 @@ LISTING_WORDS = topic_words(
     "list name all every each item items step steps please following give show tell me many complete full there can you"
     " 哪些 有哪 列出 步骤 所有 全部"
 )
+
+#: Words that ask what is said, and are not part of what is asked about.
+ASKING_WORDS = topic_words("say says said about according mention mentioned tell tells know please")
 
 
 def asks_for_items(question: str) -> bool:

@@ -27,7 +27,7 @@ _INTRODUCES = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』）)\]》】]*\s*$")
 _LIST_END = re.compile(r"[,;，；、]\s*$|[,;，；、]\s*(?:and|or|und|oder|和|及|以及|或)\s*$")
-_LABELLED = re.compile(r"[^:：|]{1,80}[:：] [^|]*(?:\||$)")
+_LABELLED = re.compile(r"[^:：|]{1,80}(?:: |：)[^|]*(?:\||$)")
 _HAN_NUMBERS = "一二三四五六七八九十"
 
 
@@ -142,6 +142,25 @@ def continuation(text: str, items: Sequence[Line]) -> list[Line]:
         if not _LIST_END.search(line.text):
             break
     return found if _SENTENCE_END.search(found[-1].text) else found[:-1]
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text ends where a list goes on, or may go on: in its introduction, or in a marked item."""
+    lines = lines_of(text)
+    return bool(lines) and (introduces(lines[-1].text) or _ends_in_item(lines))
+
+
+def begins_in_list(text: str) -> bool:
+    """Whether a text begins with an item whose number is not the first."""
+    number = item_number(text.lstrip())
+    return number is not None and number > 1
+
+
+def _ends_in_item(lines: Sequence[Line]) -> bool:
+    last = lines[-1].text
+    if _LIST_END.search(last):
+        return True
+    return bool(_marked(last)) and len(lines) > 1 and _marked(lines[-2].text) == _marked(last)
 
 
 def tables(text: str) -> list[Table]:
