@@ -12,8 +12,15 @@ import msgspec
 from activities.answering.context import AnswerContext
 from activities.answering.extraction import CLOSE, Sentence, quotes
 from activities.contracts.answers import Citation
-from activities.text.asking import LISTING_WORDS, asked_place, asks_for_items, asks_several, asks_yes_or_no
-from activities.text.blocks import Line, Listing, Table, continuation, lines_of, listings, tables
+from activities.text.asking import (
+    LISTING_WORDS,
+    asked_place,
+    asks_for_items,
+    asks_for_one,
+    asks_several,
+    asks_yes_or_no,
+)
+from activities.text.blocks import Line, Listing, Table, continuation, introduces, lines_of, listings, tables
 from activities.text.lexicon import denies
 from activities.text.sentences import TABLE_ROW
 from activities.text.terms import kin, rare_shares, share, topic_words
@@ -47,7 +54,12 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 def excerpts(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerpt]:
-    """What answers the question."""
+    """What answers the question.
+
+    A line that only introduces a list does not answer who, when, where or how much.
+    """
+    if asks_for_one(context.question) and not asks_for_items(context.question):
+        scored = [one for one in scored if not introduces(one.text)] or scored
     return (
         _of_lists(context, scored)
         or _of_tables(context, scored)
@@ -61,7 +73,11 @@ def excerpts(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerpt
 def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerpt]:
     question, place = context.question, asked_place(context.question)
     wants = asks_for_items(question)
-    fitting = [one for one in _candidates(context, scored, everywhere=wants) if wants or place or one.linked]
+    fitting = [
+        one
+        for one in _candidates(context, scored, everywhere=wants or place is not None)
+        if wants or place or one.linked
+    ]
     if place is not None:
         for one in sorted(fitting, key=_fit, reverse=True):
             if (item := one.listing.numbered(place)) is not None and (one.linked or one.covers >= NAMED):
@@ -72,6 +88,8 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
     if not fitting:
         return []
     best = max(fitting, key=_fit)
+    if not wants and not best.items and _is_elsewhere(context, scored, best):
+        return []
     intro = [best.listing.intro] if best.listing.intro else []
     if best.items and not wants:
         alone = not asks_yes_or_no(question) and all(len(topic_words(item.text)) > 3 for item in best.items)
@@ -81,7 +99,7 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
 
 def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywhere: bool) -> Iterator[_Candidate]:
     """The lists of the passages: of the first ones, or of all that a question for items may mean."""
-    close = [one for one in scored[:LOOKED_AT] if scored[0].score - one.score <= CLOSE]
+    close = [one for one in scored[: LOOKED_AT if everywhere else 1] if scored[0].score - one.score <= CLOSE]
     wanted = topic_words(context.question) - LISTING_WORDS
     refuses = denies(context.question)
     for place in sorted({one.source for one in close}) if not everywhere else range(len(context.texts)):
@@ -105,6 +123,15 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
                 covers=_covered(wanted, f"{named} {' '.join(item.text for item in chosen)}"),
                 agrees=refuses is denies(label),
             )
+
+
+def _is_elsewhere(context: AnswerContext, scored: Sequence[Sentence], one: _Candidate) -> bool:
+    """Whether another close sentence has words of the question that a list lacks."""
+    text = context.texts[one.place]
+    held = topic_words(text[(one.listing.intro or one.listing.items[0]).start : one.listing.items[-1].end])
+    left = topic_words(context.question) - held
+    close = [other for other in scored if scored[0].score - other.score <= CLOSE and not _is_in(other, one.listing)]
+    return any(left & topic_words(other.text) for other in close)
 
 
 def _fit(one: _Candidate) -> tuple[float, bool, bool, int]:

@@ -44,7 +44,7 @@ SHORTLIST_PASSAGE_WEIGHT = 0.3
 #: Weight of the share of the question's words in a passage in the decision whether there is an answer at all.
 COMMON_WEIGHT = 0.1
 
-#: A sentence restates a question of at least so many topic words when it has this share of them.
+#: A sentence restates a question of at least so many topic words when it has this share of them; of fewer, all.
 FEW = 3
 RESTATED = 0.75
 
@@ -91,7 +91,7 @@ class Sentence(msgspec.Struct, frozen=True):
     """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
 
     ``start`` and ``end`` are offsets in the passage's text, ``lead`` is that of the sentence before it in its line;
-    ``before`` and ``after`` are the sentences beside it.
+    ``before`` and ``after`` are the sentences beside it, ``header`` is that of the table whose row it is.
     """
 
     text: str
@@ -104,10 +104,18 @@ class Sentence(msgspec.Struct, frozen=True):
     lead: int = 0
     before: str = ""
     after: str = ""
+    header: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The sentence as it is understood: a row of a table below its header."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
 
     @property
     def around(self) -> str:
         """The sentence between its neighbours."""
+        if self.header:
+            return self.whole
         space = "" if is_han(self.text) else " "
         return space.join(part for part in (self.before, self.text, self.after) if part)
 
@@ -122,7 +130,7 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
     scored = _shortlist(context.question, sentences_of(context.texts, context.sources), context.sources)
     if not scored:
         return []
-    cosines = await vectors.embed(context.card, [sentence.text for sentence in scored]) @ context.vector
+    cosines = await vectors.embed(context.card, [sentence.whole for sentence in scored]) @ context.vector
     scored = [
         msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
         for sentence, cosine in zip(scored, cosines, strict=True)
@@ -142,8 +150,8 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
     seen: set[str] = set()
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
-        headers = (table.header for table in tables(text) if table.header)
-        titles = {*sources[place].section.split(" › "), *(line.text for line in (*headings(text), *headers))}
+        headers = {row.start: table.header.text for table in tables(text) if table.header for row in table.rows}
+        titles = {*sources[place].section.split(" › "), *headers.values(), *(line.text for line in headings(text))}
         places = spans(text)
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):
@@ -153,7 +161,17 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
                 lead = places[position - 1][0] if position else start
                 lead = start if "\n" in text[lead:start] else lead
                 found.append(
-                    Sentence(sentence, place, position, start=start, end=end, lead=lead, before=before, after=after)
+                    Sentence(
+                        sentence,
+                        place,
+                        position,
+                        start=start,
+                        end=end,
+                        lead=lead,
+                        before=before,
+                        after=after,
+                        header=headers.get(start, ""),
+                    )
                 )
     return found
 
@@ -170,7 +188,7 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
     """The sentences that are embedded, scored by words alone."""
     wanted, han = topic_words(question), is_han(question)
     asks_mail = _ASKS_MAIL.search(question) is not None
-    own = rare_shares(wanted, [sentence.text for sentence in found])
+    own = rare_shares(wanted, [sentence.whole for sentence in found])
     near = rare_shares(wanted, [f"{sentence.around} {named(sources[sentence.source])}" for sentence in found])
     ranked: list[tuple[float, Sentence]] = []
     others: list[Sentence] = []
@@ -194,7 +212,7 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
 
 def common_words(context: AnswerContext) -> float:
     """The largest share (0–1) of the question's topic words that one of the first passages has."""
-    wanted = topic_words(context.question)
+    wanted = topic_words(context.question) - ASKING_WORDS
     return max((share(wanted, text) for text in context.texts[:PASSAGES]), default=0.0)
 
 
@@ -228,7 +246,7 @@ def _is_restated(context: AnswerContext, best: Sentence) -> bool:
     """Whether a sentence, with its neighbours and what it stands under, has almost all words of the question."""
     wanted = topic_words(context.question) - ASKING_WORDS
     text = f"{best.around} {named(context.sources[best.source])}" if context.sources else ""
-    return len(wanted) >= FEW and share(wanted, text) >= RESTATED
+    return len(wanted) > 1 and share(wanted, text) >= (RESTATED if len(wanted) >= FEW else 1.0)
 
 
 def _threshold(card: ModelCard, language: str) -> float | None:

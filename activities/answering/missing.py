@@ -174,7 +174,13 @@ def _han_keys(question: str, table: Table, known: str) -> list[str]:
         key = _HAN_BOUND.split(before)[-1] if there and is_han(label) else ""
         if 1 < len(key) <= _HAN_KEY and is_han(key) and not words_of(key) & words_of(known):
             found.append(key)
-    return found
+    firsts = [_LABEL.sub("", row.text.split(" | ")[0]) for row in table.rows]
+    for label in labels:
+        key = _HAN_BOUND.split(question.partition(f"的{label}")[0])[-1]
+        alike = key and any(first[-1:] == key[-1] for first in firsts)  # of the same kind, such as …号库
+        if alike and key != question and len(key) <= _HAN_KEY and key not in known:
+            found.append(key)
+    return list(dict.fromkeys(found))
 
 
 def _rows(table: Table) -> list[str]:

@@ -52,8 +52,22 @@ LISTING_WORDS = topic_words(
     " 哪些 有哪 列出 步骤 所有 全部"
 )
 
-#: Words that ask what is said, and are not part of what is asked about.
-ASKING_WORDS = topic_words("say says said about according mention mentioned tell tells know please")
+#: Words that ask, and are not part of what is asked about.
+ASKING_WORDS = topic_words(
+    "say says said about according mention mentioned tell tells know please i me my we us our you your can could may"
+    " must should would will need any"
+)
+
+_SINGLE = re.compile(
+    r"\b(?:who|whom|whose|when|where|how (?:much|many|long|often|quickly|soon|fast|far|old|high|large|big))\b"
+    r"|谁|何时|什么时候|多少|多久|多长|多大|多高|哪里|哪儿",
+    re.I,
+)
+
+
+def asks_for_one(question: str) -> bool:
+    """Whether a question asks for a person, a time, a place or a number."""
+    return _SINGLE.search(question) is not None
 
 
 def asks_for_items(question: str) -> bool:

@@ -29,7 +29,7 @@ _QUANTITY = re.compile(
     re.I,
 )
 _ASKS_QUANTITY = re.compile(
-    r"\bhow (?:many|much|long|old|far|large|big|tall|high|often|fast|deep|heavy)\b|\bpercent(?:age)?\b"
+    r"\bhow (?:many|much|long|old|far|large|big|tall|high|often|fast|quickly|soon|deep|heavy)\b|\bpercent(?:age)?\b"
     r"|多少|几[个位名次年天人种条座家台]|多[长久大高远深重]|比例|百分",
     re.I,
 )

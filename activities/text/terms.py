@@ -18,6 +18,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 
@@ -133,6 +134,7 @@ def close_to(word: str, words: set[str], *, exact: bool = False) -> bool:
     return any(SequenceMatcher(None, word, other).ratio() >= _ALIKE for other in alike)
 
 
+@lru_cache(maxsize=16_384)
 def _plain(word: str) -> str:
     """A lower-case word without accents."""
     apart = unicodedata.normalize("NFKD", word.lower())
