@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from activities.answering.context import AnswerContext
-from activities.answering.extraction import CLOSE, Sentence, quotes
+from activities.answering.extraction import CLOSE, PASSAGES, Sentence, quotes
 from activities.contracts.answers import Citation
 from activities.text.asking import (
     LISTING_WORDS,
@@ -43,11 +43,17 @@ class Excerpt(msgspec.Struct, frozen=True):
 
 
 class _Candidate(msgspec.Struct, frozen=True):
-    """A list, the place of its passage, and how well it fits a question."""
+    """A list, the place of its passage, and how well it fits a question.
+
+    One of the best sentences stands in it (``linked``), or the very best one. Its ``items`` are those that the question
+    means, ``named`` when they have words of it that the best sentence lacks.
+    """
 
     place: int
     listing: Listing
     linked: bool
+    best: bool
+    named: bool
     items: list[Line]
     covers: float
     agrees: bool
@@ -73,11 +79,7 @@ def excerpts(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerpt
 def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerpt]:
     question, place = context.question, asked_place(context.question)
     wants = asks_for_items(question)
-    fitting = [
-        one
-        for one in _candidates(context, scored, everywhere=wants or place is not None)
-        if wants or place or one.linked
-    ]
+    fitting = list(_candidates(context, scored, everywhere=wants or place is not None))
     if place is not None:
         for one in sorted(fitting, key=_fit, reverse=True):
             if (item := one.listing.numbered(place)) is not None and (one.linked or one.covers >= NAMED):
@@ -85,6 +87,10 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
         return []
     if wants:
         fitting = [one for one in fitting if one.covers >= NAMED or (one.linked and one.covers)]
+    elif any(one.best for one in fitting):
+        fitting = [one for one in fitting if one.linked]
+    else:
+        fitting = [one for one in fitting if one.named and asks_yes_or_no(question)]
     if not fitting:
         return []
     best = max(fitting, key=_fit)
@@ -99,11 +105,12 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
 
 def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywhere: bool) -> Iterator[_Candidate]:
     """The lists of the passages: of the first ones, or of all that a question for items may mean."""
-    close = [one for one in scored[: LOOKED_AT if everywhere else 1] if scored[0].score - one.score <= CLOSE]
+    close = [one for one in scored[:LOOKED_AT] if scored[0].score - one.score <= CLOSE]
     wanted = topic_words(context.question) - LISTING_WORDS
     refuses = denies(context.question)
-    for place in sorted({one.source for one in close}) if not everywhere else range(len(context.texts)):
-        for listing in listings(context.texts[place]):
+    told = topic_words(scored[0].text) if scored else set()
+    for place, text in enumerate(context.texts if everywhere else context.texts[:PASSAGES]):
+        for listing in listings(text):
             intro, heading = listing.intro, listing.heading
             label = " ".join(line.text for line in (heading, intro) if line)
             named = f"{label} {context.sources[place].section} {context.sources[place].document_name}"
@@ -113,12 +120,17 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
             left = {word for word in wanted if not kin(word, topic_words(label))}
             chosen = [item for item in listing.items if any(kin(word, topic_words(item.text)) for word in left)]
             chosen = chosen if len(chosen) < len(listing.items) else []
-            if not chosen and linked and all(one.text != (intro.text if intro else "") for one in linked):
-                chosen = [item for item in listing.items if item.start <= linked[0].start < item.end]
+            lacking = {word for word in left if not kin(word, told)}
+            named_items = any(kin(word, topic_words(item.text)) for item in chosen for word in lacking)
+            best = bool(linked) and linked[0] == scored[0]
+            if not chosen and best:
+                chosen = [item for item in listing.items if item.start <= scored[0].start < item.end]
             yield _Candidate(
                 place=place,
                 listing=listing,
                 linked=bool(linked),
+                best=best,
+                named=named_items,
                 items=chosen,
                 covers=_covered(wanted, f"{named} {' '.join(item.text for item in chosen)}"),
                 agrees=refuses is denies(label),
