@@ -14,7 +14,7 @@ from activities.answering.excerpts import excerpts
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
-from activities.answering.missing import NAMED_ROWS, Missing, missing
+from activities.answering.missing import NAMED_ROWS, Missing, missing, most_fitting
 from activities.answering.prompts import PROMPT_VERSION, without_numbers
 from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
@@ -169,6 +169,7 @@ def respond(
     mode: AnswerMode = "generative" if fallback else "extractive"
     if not is_answerable(context, scored):
         return _refuse(context, text, scored, mode)
+    scored = most_fitting(context, scored)
     if (lacking := missing(context, scored)) is not None:
         return _refuse(context, text, scored, mode, lacking)
     return _quote(context, text, scored, fallback)

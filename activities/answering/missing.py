@@ -12,7 +12,7 @@ import msgspec
 
 from activities.answering.context import AnswerContext
 from activities.answering.excerpts import table_of
-from activities.answering.extraction import Sentence, named
+from activities.answering.extraction import CLOSE, RESCORED, Sentence, named
 from activities.text.asking import asks_yes_or_no
 from activities.text.blocks import Table
 from activities.text.contrasts import contradicts, denies_otherwise
@@ -70,6 +70,21 @@ class Missing(msgspec.Struct, frozen=True):
     there: list[str] = []
 
 
+def most_fitting(context: AnswerContext, scored: Sequence[Sentence]) -> Sequence[Sentence]:
+    """The sentences, first of all one that has what the best one lacks, where there is such among the next ones."""
+    lacking = missing(context, scored)
+    if lacking is None or not lacking.words:
+        return scored
+    wanted = words_of(" ".join(lacking.words))
+    for at, one in enumerate(scored[:RESCORED]):
+        there = words_of(f"{one.around} {named(context.sources[one.source])}")
+        turned = [one, *scored[:at], *scored[at + 1 :]]
+        close = scored[0].score - one.score <= CLOSE
+        if close and all(close_to(word, there) for word in wanted) and missing(context, turned) is None:
+            return turned
+    return scored
+
+
 def missing(context: AnswerContext, scored: Sequence[Sentence]) -> Missing | None:
     """What the best sentence lacks of the question; None when it may answer."""
     if not scored or is_han(scored[0].text) is not is_han(context.question):
@@ -114,7 +129,9 @@ def _names(question: str, known: str, *, strict: bool) -> list[str]:
     """
     words = words_of(known)
     han = is_han(question)
-    capitals = bool(words_of(question) & _CAPITALS)
+    long = [word for word in _NAME.findall(question) if len(word) >= _SHORT]
+    titled = len(long) >= _SHORT and all(word[0].isupper() for word in long)
+    capitals = titled or bool(words_of(question) & _CAPITALS)
     found: list[str] = []
     run: list[tuple[str, bool]] = []
     names = list(_NAME.finditer(question))

@@ -7,7 +7,7 @@ import pytest
 
 from activities.answering.answer import respond
 from activities.answering.extraction import sentences_of
-from activities.answering.missing import missing
+from activities.answering.missing import missing, most_fitting
 from activities.answering.streaming import StreamedText
 from activities.stores.triton import ModelCard
 from tests.activities.answering.test_extraction import context, source
@@ -76,3 +76,23 @@ def test_the_answer_says_what_is_there_instead(question: str, text: str, answer:
     ])  # fmt: skip
     assert said.answer.startswith(answer)
     assert not said.found
+
+
+def test_a_sentence_that_has_what_is_asked_about_goes_first() -> None:
+    """Where the best sentence lacks a name that a close one has, that one answers; a far one does not."""
+    texts = [
+        "The garage in Graz closes at nine in the evening.",
+        "The garage in Porto closes at eleven in the evening.",
+    ]
+    sources = [source(1), msgspec.structs.replace(source(2), document_id="b" * 32)]
+    given = context("When does the garage in Porto close?", texts, sources)
+    best, other = sentences_of(texts, sources)
+    assert most_fitting(given, [best, other])[0] == other
+    far = [msgspec.structs.replace(best, score=0.9), other]
+    assert most_fitting(given, far) == far
+    assert missing(given, far) is not None
+
+
+def test_questions_in_capitals_have_no_names() -> None:
+    """Where every word begins with a capital, capitals tell no names."""
+    assert lacking("What Is The Monthly Price Of Storage?", "Keeping a pallet costs nine euros.") is None
