@@ -137,7 +137,7 @@ class AnswerActivities:
             citations = _citations(context, stream.grounded)
             answered = Answered(answer=written, citations=citations, mode="generative", found=True)
         else:
-            answered = _quote(context, text, scored, "unsupported")
+            answered = respond(context, text, scored, "unsupported")
         return msgspec.structs.replace(
             answered,
             tokens=tokens.count,

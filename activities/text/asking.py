@@ -49,8 +49,7 @@ _COMPARES = re.compile(
 #: Words that ask for a list and name nothing.
 LISTING_WORDS = topic_words(
     "list name all every each item items step steps please following give show tell me many complete full there can you"
-    " 哪些 有哪 列出 步骤 所有 全部"
-)
+) | topic_words("哪些 有哪 列出 步骤 所有 全部")
 
 #: Words that ask, and are not part of what is asked about.
 ASKING_WORDS = topic_words(
