@@ -10,9 +10,11 @@ import msgspec
 from temporalio import activity
 
 from activities.answering.context import AnswerContext
+from activities.answering.excerpts import excerpts
 from activities.answering.extraction import Sentence, is_answerable, is_clearly_answerable, quotes, score_sentences
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.grounding import GroundedSentence, GroundingChecker
+from activities.answering.missing import NAMED_ROWS, Missing, missing, most_fitting
 from activities.answering.prompts import PROMPT_VERSION, without_numbers
 from activities.answering.publisher import Publisher
 from activities.answering.sentence_vectors import SentenceVectors
@@ -39,6 +41,16 @@ NEAREST = {
     "en": " The passages nearest to it are listed as sources.",
     "zh": "最接近的段落列在来源中。",
 }
+
+#: What stands for the items of a list that are not quoted.
+MORE = {"en": "… and {count} more", "zh": "……另有 {count} 项"}
+
+#: The answer when the documents have things of the kind that is asked for, but not this one.
+INSTEAD = {
+    "en": "The documents have {there}, but not {missing}.",
+    "zh": "文档中有{there}，但没有{missing}。",
+}
+ITEMS_JOINED = {"en": ", ", "zh": "、"}
 
 #: The name that records give to the language model that comes with the platform.
 BUNDLED = "bundled"
@@ -92,10 +104,7 @@ class AnswerActivities:
         began = time.perf_counter()
         scored = await score_sentences(context, self._vectors)
         took = {"weigh": _since(began)}
-        if is_answerable(context, scored):
-            answered = _quote(context, text, scored, fallback)
-        else:
-            answered = _refuse(context, text, scored, "generative" if fallback else "extractive")
+        answered = respond(context, text, scored, fallback)
         return msgspec.structs.replace(answered, milliseconds=took)
 
     async def _generate(self, key: str, context: AnswerContext, text: StreamedText) -> Answered:
@@ -128,7 +137,7 @@ class AnswerActivities:
             citations = _citations(context, stream.grounded)
             answered = Answered(answer=written, citations=citations, mode="generative", found=True)
         else:
-            answered = _quote(context, text, scored, "unsupported")
+            answered = respond(context, text, scored, "unsupported")
         return msgspec.structs.replace(
             answered,
             tokens=tokens.count,
@@ -153,25 +162,64 @@ class AnswerActivities:
         )
 
 
+def respond(
+    context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None = None
+) -> Answered:
+    """The quotes that answer, or that there are none."""
+    mode: AnswerMode = "generative" if fallback else "extractive"
+    if not is_answerable(context, scored):
+        return _refuse(context, text, scored, mode)
+    scored = most_fitting(context, scored)
+    if (lacking := missing(context, scored)) is not None:
+        return _refuse(context, text, scored, mode, lacking)
+    return _quote(context, text, scored, fallback)
+
+
 def _quote(
     context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], fallback: Fallback | None
 ) -> Answered:
     """The best sentences, each with the number of its source."""
-    citations = quotes(context, scored)
-    answer = ""
-    for one in citations:
-        answer += f"{chr(10) * 2 if answer else ''}{without_numbers(one.quote)} [{one.n}]"
+    found = excerpts(context, scored)
+    answer, language = "", context.language if context.language in MORE else "en"
+    for one in found:
+        lines = [without_numbers(citation.quote) for citation in one.citations]
+        if one.more:
+            lines.append(MORE[language].format(count=one.more))
+        answer += f"{chr(10) * 2 if answer else ''}{chr(10).join(lines)} [{one.citations[0].n}]"
         text.set(answer)
     text.set(answer)  # without quotes, what was written before is taken back
+    citations = [citation for one in found for citation in one.citations]
     return Answered(answer=answer, citations=citations, mode="extractive", found=True, fallback=fallback)
 
 
-def _refuse(context: AnswerContext, text: StreamedText, scored: Sequence[Sentence], mode: AnswerMode) -> Answered:
-    """That the documents do not hold the answer, in the question's language, with the nearest passages."""
+def _refuse(
+    context: AnswerContext,
+    text: StreamedText,
+    scored: Sequence[Sentence],
+    mode: AnswerMode,
+    lacking: Missing | None = None,
+) -> Answered:
+    """That the documents do not hold the answer, in the question's language, with the nearest passages.
+
+    What there is of the same kind is named, where a table tells.
+    """
     language = context.language if context.language in NOT_FOUND else "en"
     nearest = quotes(context, scored)
-    text.set(NOT_FOUND[language] + (NEAREST[language] if nearest else ""))
+    said = NOT_FOUND[language]
+    if lacking is not None and lacking.there:
+        said = _what_is_there(lacking, language)
+    text.set(said + (NEAREST[language] if nearest else ""))
     return Answered(answer=text.text, citations=nearest, mode=mode, found=False)
+
+
+def _what_is_there(lacking: Missing, language: str) -> str:
+    """Which things of the kind the documents have, and which not."""
+    comma = ITEMS_JOINED[language]
+    shown, others = lacking.there[:NAMED_ROWS], max(0, len(lacking.there) - NAMED_ROWS)
+    there = comma.join(without_numbers(one) for one in shown)
+    if others:
+        there += " " * (language == "en") + MORE[language].format(count=others)
+    return INSTEAD[language].format(there=there, missing=comma.join(lacking.words))
 
 
 def _citations(context: AnswerContext, grounded: Sequence[GroundedSentence]) -> list[Citation]:

@@ -11,7 +11,9 @@ from activities.answering.context import AnswerContext
 from activities.answering.sentence_vectors import SentenceVectors
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.lexicon import gives_what_is_asked
+from activities.text.asking import ASKING_WORDS, compares
+from activities.text.blocks import headings, tables
+from activities.text.lexicon import distinctions, gives_what_is_asked
 from activities.text.scripts import is_han
 from activities.text.sentences import TABLE_ROW, spans
 from activities.text.terms import rare_shares, share, topic_words, words_of
@@ -42,6 +44,10 @@ SHORTLIST_PASSAGE_WEIGHT = 0.3
 #: Weight of the share of the question's words in a passage in the decision whether there is an answer at all.
 COMMON_WEIGHT = 0.1
 
+#: A sentence restates a question of at least so many topic words when it has this share of them; of fewer, all.
+FEW = 3
+RESTATED = 0.75
+
 #: The threshold of questions whose passages are in another script, and the share of a threshold that the best
 #: passage must reach alone to be clear.
 CROSS = "cross"
@@ -54,18 +60,38 @@ MIN_WORDS = 4
 CLOSE = 0.12
 SAME = 0.8
 
+#: A second quote from another document without more words of the question must come as close as this, and the two
+#: sides of a comparison have this share of words in common.
+EQUAL = 0.03
+COUNTERPART = 0.5
+
 #: A sentence that begins with a pronoun is quoted with the one before it when it is this far ahead of all others.
 _REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
 AHEAD = 0.05
 
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
+#: Lines without prose: encoded data, markup, what a page says of its cookies, and fields of a mail's head.
+_NO_PROSE = re.compile(
+    r"[A-Za-z0-9+/=_-]{56}|^\s*<[^>]*>\s*$|^--\S{8,}\s*$|\bcookies?\b.{0,80}\b(?:accept|reject|settings|consent)\b",
+    re.I,
+)
+_MAIL_FIELD = re.compile(
+    r"(?:Subject|Date|From|To|Cc|Bcc|Sent|Reply-To|Received|Return-Path|Message-ID|MIME-Version|Content-[\w-]+|X-[\w-]+"
+    r"|发件人|收件人|抄送|主题|日期|发送时间)[:：]|From \S+@\S+ ",
+    re.I,
+)
+_ASKS_MAIL = re.compile(
+    r"\b(?:e-?mails?|mails?|messages?|send|sent|sender|subject|recipients?|wrote)\b|邮件|郵件|发件|收件|谁发|主题|发送",
+    re.I,
+)
+
 
 class Sentence(msgspec.Struct, frozen=True):
     """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
 
     ``start`` and ``end`` are offsets in the passage's text, ``lead`` is that of the sentence before it in its line;
-    ``before`` and ``after`` are the sentences beside it.
+    ``before`` and ``after`` are the sentences beside it, ``header`` is that of the table whose row it is.
     """
 
     text: str
@@ -78,10 +104,18 @@ class Sentence(msgspec.Struct, frozen=True):
     lead: int = 0
     before: str = ""
     after: str = ""
+    header: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The sentence as it is understood: a row of a table below its header."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
 
     @property
     def around(self) -> str:
         """The sentence between its neighbours."""
+        if self.header:
+            return self.whole
         space = "" if is_han(self.text) else " "
         return space.join(part for part in (self.before, self.text, self.after) if part)
 
@@ -96,7 +130,7 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
     scored = _shortlist(context.question, sentences_of(context.texts, context.sources), context.sources)
     if not scored:
         return []
-    cosines = await vectors.embed(context.card, [sentence.text for sentence in scored]) @ context.vector
+    cosines = await vectors.embed(context.card, [sentence.whole for sentence in scored]) @ context.vector
     scored = [
         msgspec.structs.replace(sentence, cosine=float(cosine), score=sentence.score + float(cosine))
         for sentence, cosine in zip(scored, cosines, strict=True)
@@ -112,21 +146,32 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
 
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
-    """The sentences of the first passages, in reading order; headings and repetitions are left out."""
+    """The sentences of the first passages, in reading order, without titles, headers of tables and repetitions."""
     seen: set[str] = set()
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
-        headings = set(sources[place].section.split(" › "))
+        headers = {row.start: table.header.text for table in tables(text) if table.header for row in table.rows}
+        titles = {*sources[place].section.split(" › "), *headers.values(), *(line.text for line in headings(text))}
         places = spans(text)
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):
             before, sentence, after = parts[position : position + 3]
-            if sentence not in seen and sentence not in headings and _is_quotable(sentence):
+            if sentence not in seen and sentence not in titles and _is_quotable(sentence):
                 seen.add(sentence)
                 lead = places[position - 1][0] if position else start
                 lead = start if "\n" in text[lead:start] else lead
                 found.append(
-                    Sentence(sentence, place, position, start=start, end=end, lead=lead, before=before, after=after)
+                    Sentence(
+                        sentence,
+                        place,
+                        position,
+                        start=start,
+                        end=end,
+                        lead=lead,
+                        before=before,
+                        after=after,
+                        header=headers.get(start, ""),
+                    )
                 )
     return found
 
@@ -134,14 +179,17 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
 def _is_quotable(sentence: str) -> bool:
     """Not a mere label, a number or the caption of a list; few words are enough in a table, where they have a name."""
     words = len(words_of(sentence))
+    if _NO_PROSE.search(sentence):
+        return False
     return words >= MIN_WORDS or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
 
 
 def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Source]) -> list[Sentence]:
     """The sentences that are embedded, scored by words alone."""
     wanted, han = topic_words(question), is_han(question)
-    own = rare_shares(wanted, [sentence.text for sentence in found])
-    near = rare_shares(wanted, [sentence.around for sentence in found])
+    asks_mail = _ASKS_MAIL.search(question) is not None
+    own = rare_shares(wanted, [sentence.whole for sentence in found])
+    near = rare_shares(wanted, [f"{sentence.around} {named(sources[sentence.source])}" for sentence in found])
     ranked: list[tuple[float, Sentence]] = []
     others: list[Sentence] = []
     for sentence, word, beside in zip(found, own, near, strict=True):
@@ -152,6 +200,8 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
             + ASKED_WEIGHT * gives_what_is_asked(question, sentence.text)
         )
         scored = msgspec.structs.replace(sentence, score=score)
+        if _MAIL_FIELD.match(sentence.text) and not asks_mail:
+            continue
         if is_han(sentence.text) is han:
             ranked.append((SHORTLIST_PASSAGE_WEIGHT * sources[sentence.source].score + word + beside, scored))
         else:
@@ -162,7 +212,7 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
 
 def common_words(context: AnswerContext) -> float:
     """The largest share (0–1) of the question's topic words that one of the first passages has."""
-    wanted = topic_words(context.question)
+    wanted = topic_words(context.question) - ASKING_WORDS
     return max((share(wanted, text) for text in context.texts[:PASSAGES]), default=0.0)
 
 
@@ -186,13 +236,27 @@ def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
     threshold = _threshold(context.card, CROSS if cross else context.language)
     if threshold is None:
         return True
-    common = 0.0 if cross else COMMON_WEIGHT * common_words(context)
-    return context.similarity + best.cosine + common >= threshold
+    if cross:
+        return context.similarity + best.cosine >= threshold
+    near = context.similarity + best.cosine + COMMON_WEIGHT * common_words(context) >= threshold
+    return near or _is_restated(context, scored[0])
+
+
+def _is_restated(context: AnswerContext, best: Sentence) -> bool:
+    """Whether a sentence, with its neighbours and what it stands under, has almost all words of the question."""
+    wanted = topic_words(context.question) - ASKING_WORDS
+    text = f"{best.around} {named(context.sources[best.source])}" if context.sources else ""
+    return len(wanted) > 1 and share(wanted, text) >= (RESTATED if len(wanted) >= FEW else 1.0)
 
 
 def _threshold(card: ModelCard, language: str) -> float | None:
     thresholds = card.found_threshold or {}
     return thresholds.get(language, thresholds.get("*"))
+
+
+def named(source: Source) -> str:
+    """What a passage stands under: its headings and its document's name."""
+    return f"{source.section} {source.document_name}"
 
 
 def quotes(context: AnswerContext, scored: Sequence[Sentence]) -> list[Citation]:
@@ -202,7 +266,7 @@ def quotes(context: AnswerContext, scored: Sequence[Sentence]) -> list[Citation]
     """
     found: list[Citation] = []
     before: Sentence | None = None
-    for sentence in select_quotes(scored):
+    for sentence in select_quotes(scored, context):
         start, text = sentence.start, context.texts[sentence.source]
         neighbours = before and (before.source, before.position + 1) == (sentence.source, sentence.position)
         if before and neighbours and "\n" not in text[before.end : start]:
@@ -213,21 +277,53 @@ def quotes(context: AnswerContext, scored: Sequence[Sentence]) -> list[Citation]
     return found
 
 
-def select_quotes(scored: Sequence[Sentence]) -> list[Sentence]:
+def select_quotes(scored: Sequence[Sentence], context: AnswerContext | None = None) -> list[Sentence]:
     """The sentences to quote, in reading order.
 
-    When the best one begins with “He” or “这”, and no other is close to it, it takes the one before it along.
+    When the best one begins with “He” or “这”, and no other is close to it, it takes the one before it along. A
+    question for the difference of two things gets a sentence of two documents or passages, where they are alike.
     """
     chosen: list[Sentence] = []
     if scored and _needs_its_lead(*scored[:2]):
         return [msgspec.structs.replace(scored[0], start=scored[0].lead)]
+    if scored and context is not None and compares(context.question):
+        other = next((one for one in scored[1:] if _is_counterpart(one, scored[0])), None)
+        if other is not None:
+            return sorted([scored[0], other], key=lambda sentence: (sentence.source, sentence.position))
     for sentence in scored:
         close = scored[0].score - sentence.score <= CLOSE
-        if close and not any(_says_the_same(sentence, other) for other in chosen):
+        said = any(_says_the_same(sentence, other) for other in chosen)
+        if close and not said and (not chosen or context is None or _adds(context, chosen[0], sentence)):
             chosen.append(sentence)
         if len(chosen) == QUOTES:
             break
     return sorted(chosen, key=lambda sentence: (sentence.source, sentence.position))
+
+
+def _adds(context: AnswerContext, first: Sentence, second: Sentence) -> bool:
+    """Whether a second quote says more than the first one of what is asked.
+
+    A sentence of the same document may; a row, or a sentence of another document, must have words of the question
+    that the first one lacks, and none of its numbers may be missing that the first one has.
+    """
+    wanted = topic_words(context.question)
+    one, other = topic_words(first.text), topic_words(second.text)
+    sources = context.sources[first.source], context.sources[second.source]
+    places = [topic_words(named(source)) for source in sources]
+    new = bool(wanted & other - one)
+    if sources[0].document_id == sources[1].document_id:
+        return new or not TABLE_ROW.search(second.text)
+    lost = wanted & (one | places[0]) - other - places[1]
+    if any(character.isdigit() for word in lost for character in word):
+        return False
+    return new or first.score - second.score <= EQUAL
+
+
+def _is_counterpart(one: Sentence, other: Sentence) -> bool:
+    """Whether two passages say the same of two things, with other numbers or names."""
+    mine, theirs = topic_words(one.text), topic_words(other.text)
+    alike = len(mine & theirs) >= COUNTERPART * min(len(mine), len(theirs))
+    return one.source != other.source and alike and mine != theirs
 
 
 def _needs_its_lead(best: Sentence, second: Sentence | None = None) -> bool:
@@ -237,4 +333,5 @@ def _needs_its_lead(best: Sentence, second: Sentence | None = None) -> bool:
 
 def _says_the_same(one: Sentence, other: Sentence) -> bool:
     mine, theirs = topic_words(one.text), topic_words(other.text)
-    return len(mine & theirs) >= SAME * len(mine | theirs)
+    same_numbers = distinctions(one.text) == distinctions(other.text)
+    return same_numbers and len(mine & theirs) >= SAME * len(mine | theirs)

@@ -59,8 +59,13 @@ _MARKERS = ("<|", "|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]",
 #: Text by which a source could end itself and begin another, or pose as the question.
 _BORDER = re.compile(r"</?\s*+(?:sources?|conversation)\b[^>]{0,200}>|^[^\S\n]*+(?:Last )?question\s*+:", re.I | re.M)
 
-#: A number in brackets reads like the number of a source.
-_NUMBER = re.compile(r"\[(\d+)\]")
+#: A number in brackets of any form, or raised and alone, reads like the number of a source.
+_BLANK = r"[\s\u200b-\u200f\u2060\ufeff]{0,9}"
+_NUMBER = re.compile(
+    rf"[\[［【〔〖⟦]{_BLANK}(\d{{1,6}}(?:{_BLANK}[,，、;–-]{_BLANK}\d{{1,6}}){{0,20}}){_BLANK}[\]］】〕〗⟧]"
+)
+_RAISED = re.compile(r"(?<!\S)[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}(?!\S)|(?<!\S)[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}(?=[.,;:。，；：])")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 def build_prompt(question: str, sources: Sequence[str], format: str, instructions: str | None = None) -> str:
@@ -103,7 +108,7 @@ def max_tokens(settings: GenerateSettings, own: AnswerSettings) -> int:
 
 def without_numbers(text: str) -> str:
     """Text of a document in which no number in brackets, such as that of a reference, looks like a source's."""
-    return _NUMBER.sub(r"(\1)", text)
+    return _RAISED.sub(lambda mark: f"({mark[0].translate(_LOWERED)})", _NUMBER.sub(r"(\1)", text))
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from activities.contracts.questions import AnswerSettings
 from activities.stores.milvus import Row
 from activities.stores.vectors import Vectors
+from activities.text.blocks import begins_in_list, is_cut
 from activities.text.lexicon import distinctions
 from activities.text.terms import word_counts
 
@@ -105,9 +106,9 @@ def deduplicate(ranked: Sequence[tuple[Row, float]], limit: int) -> list[tuple[R
 def missing_neighbours(row: Row) -> list[int]:
     """Ordinals of the neighbouring chunks without which a passage cannot be understood; none for a complete one.
 
-    A short passage needs both neighbours; one that begins or ends inside of a sentence the rest of the sentence.
+    A short passage needs both neighbours; one that begins or ends inside of a sentence or a list needs the rest of it.
     """
     short = len(row.text.encode()) < SHORT_BYTES
-    before = row.ordinal > 0 and (short or _BEGINS_MIDWAY.match(row.text) is not None)
-    after = short or _ENDS.search(row.text) is None
+    before = row.ordinal > 0 and (short or _BEGINS_MIDWAY.match(row.text) is not None or begins_in_list(row.text))
+    after = short or _ENDS.search(row.text) is None or is_cut(row.text)
     return [row.ordinal - 1] * before + [row.ordinal + 1] * after

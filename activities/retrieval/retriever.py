@@ -21,6 +21,7 @@ from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDoc
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
+from activities.text.blocks import begins_in_list, is_cut
 from activities.text.han import simplified, traditional
 
 #: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
@@ -134,7 +135,7 @@ class Retriever:
         for passage in found.passages:
             passages.append(passage)
             for row in (rows.pop(id, None) for id in wanted.get(passage.row.id, ())):
-                if row is not None and (row.page, row.section) == (passage.row.page, passage.row.section):
+                if row is not None and _belong_together(passage.row, row):
                     passages.append(msgspec.structs.replace(passage, row=row, duplicates=0))
         return passages
 
@@ -237,6 +238,14 @@ class Retriever:
 
 def _only_live(hits: Sequence[Hit], live: Mapping[str, LiveDocument]) -> list[Hit]:
     return [hit for hit in hits if hit.row.document_id in live and live[hit.row.document_id].version == hit.row.version]
+
+
+def _belong_together(row: Row, neighbour: Row) -> bool:
+    """Whether chunks are of one section, and of one page unless a list goes on from one to the other."""
+    first, second = (row, neighbour) if row.ordinal < neighbour.ordinal else (neighbour, row)
+    return row.section == neighbour.section and (
+        row.page == neighbour.page or is_cut(first.text) or begins_in_list(second.text)
+    )
 
 
 def _passage(row: Row, live: Mapping[str, LiveDocument], score: float, duplicates: int) -> Passage:

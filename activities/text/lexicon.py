@@ -29,7 +29,7 @@ _QUANTITY = re.compile(
     re.I,
 )
 _ASKS_QUANTITY = re.compile(
-    r"\bhow (?:many|much|long|old|far|large|big|tall|high|often|fast|deep|heavy)\b|\bpercent(?:age)?\b"
+    r"\bhow (?:many|much|long|old|far|large|big|tall|high|often|fast|quickly|soon|deep|heavy)\b|\bpercent(?:age)?\b"
     r"|多少|几[个位名次年天人种条座家台]|多[长久大高远深重]|比例|百分",
     re.I,
 )
@@ -68,6 +68,28 @@ def gives_what_is_asked(question: str, text: str) -> bool:
     if _ASKS_QUANTITY.search(question):
         return any(found not in question for found in _QUANTITY.findall(text))
     return True
+
+
+_RANGE = re.compile(
+    r"\b(?:up to|from|between|over|under|above|below|(?:more|less|larger|smaller) than|at (?:least|most)|until)\b"
+    r"|\d\s*[-–~至到]\s*\d|以[上下内]|超过|不足|不满|至少|最多|不超|大于|小于|低于|高于",
+    re.I,
+)
+
+
+def asks_when(question: str) -> bool:
+    """Whether a question asks for a time."""
+    return _ASKS_TIME.search(question) is not None
+
+
+def times(text: str, beside: str) -> list[str]:
+    """The times and numbers of a text that are not in the text ``beside`` it."""
+    return [found for found in (*_TIME.findall(text), *_QUANTITY.findall(text)) if found not in beside]
+
+
+def has_range(text: str) -> bool:
+    """Whether a text gives limits between which a number may lie."""
+    return _RANGE.search(text) is not None
 
 
 # --- names -------------------------------------------------------------------------------------------

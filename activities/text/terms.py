@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
 
 from activities.text.han import simplified
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
@@ -49,6 +52,13 @@ RESTATED = 0.6
 
 _JOINS = {"and", "or"}
 _ENDINGS = ("ing", "ed", "es", "ly", "s")
+
+#: Letters that a misspelt word has at least, and its ratio of equal letters.
+_MISSPELT = 4
+_ALIKE = 0.75
+
+#: Letters at the beginning that two forms of one word have in common at least.
+_KIN = 5
 
 #: Minimum letters of a topic word after its ending is removed.
 _STEM = 3
@@ -104,6 +114,34 @@ def rare_shares(wanted: set[str], texts: Sequence[str]) -> list[float]:
     weights = {word: math.log(1 + len(sets) / (frequency[word] + 0.5)) for word in wanted}
     total = sum(weights.values()) or 1.0
     return [sum(weight for word, weight in weights.items() if word in words) / total for words in sets]
+
+
+def kin(word: str, words: set[str]) -> bool:
+    """Whether one of the words is this one, or has the same beginning (alcohol, alcoholic)."""
+    return word in words or (
+        len(word) >= _KIN
+        and word.isalpha()
+        and any(other[:_KIN] == word[:_KIN] and (other.startswith(word) or word.startswith(other)) for other in words)
+    )
+
+
+def close_to(word: str, words: set[str], *, exact: bool = False) -> bool:
+    """Whether one of the words is this one in another form, or misspelt (unless ``exact``)."""
+    word = _plain(word)
+    plain = {_plain(other) for other in words}
+    if word in plain or (not exact and (kin(word, plain) or _stem(word) in plain)):
+        return True
+    if exact or len(word) < _MISSPELT:
+        return False
+    alike = (other for other in plain if abs(len(other) - len(word)) <= 2 and other[:1] == word[:1])
+    return any(SequenceMatcher(None, word, other).ratio() >= _ALIKE for other in alike)
+
+
+@lru_cache(maxsize=16_384)
+def _plain(word: str) -> str:
+    """A lower-case word without accents."""
+    apart = unicodedata.normalize("NFKD", word.lower())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def tells_what_it_answers(question: str, text: str) -> bool:

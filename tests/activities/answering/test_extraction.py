@@ -62,9 +62,9 @@ def context(
     return AnswerContext(found, sources, similarity, card)
 
 
-def quoted(scored: Sequence[Sentence], texts: Sequence[str]) -> list[str]:
+def quoted(scored: Sequence[Sentence], texts: Sequence[str], question: str = "") -> list[str]:
     """The quotes of the scored sentences of these passages."""
-    given = context("", texts, [source(n) for n, _ in enumerate(texts, 1)])
+    given = context(question, texts, [source(n) for n, _ in enumerate(texts, 1)])
     return [one.quote for one in quotes(given, scored)]
 
 
@@ -123,7 +123,8 @@ def test_neighbours_are_quoted_as_one() -> None:
     apart = [found[0], msgspec.structs.replace(found[1], position=first.position + 2)]
     assert quoted(apart, texts) == ["Five days may be carried over.", "The rest is lost."]
     rows = ["Team: Blues | Wins: 3\nTeam: Reds | Wins: 4"]
-    assert quoted(sentences_of(rows, [source(1)]), rows) == rows[0].splitlines()
+    asked = "How many wins have the Blues and the Reds?"
+    assert quoted(sentences_of(rows, [source(1)]), rows, asked) == rows[0].splitlines()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from activities.answering.prompts import (
     build_prompt,
     build_rewrite,
     sampling,
+    without_numbers,
 )
 from activities.contracts.questions import AnswerSettings, Turn
 from activities.settings import GenerateSettings
@@ -143,3 +144,18 @@ def test_sampling_is_greedy_and_ends(format: str) -> None:
 def test_a_prompt_without_sources_has_no_numbers() -> None:
     """No source number remains in it."""
     assert "[1]" not in build_prompt("Why?", [], "plain").replace(SYSTEM, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("As shown [3].", "As shown (3)."),
+        ("见【3】和［４］。", "见(3)和(４)。"),
+        ("As shown [3, 4] and [ 5 ].", "As shown (3, 4) and (5)."),
+        ("As shown ³.", "As shown (3)."),
+        ("It holds 30 m³ at 10⁵ Pa, see [a].", "It holds 30 m³ at 10⁵ Pa, see [a]."),
+    ],
+)
+def test_marks_of_documents_look_like_no_citation(text: str, shown: str) -> None:
+    """Numbers in brackets of any form and lone raised ones are shown in round brackets; exponents stay."""
+    assert without_numbers(text) == shown

@@ -71,8 +71,23 @@ def test_the_limit_counts_different_texts() -> None:
         ("and " + LEAVE + LEAVE, 0, []),
         ("Annual leave.", 4, [3, 5]),
         ("年假。", 0, [1]),
+        (LEAVE + " Every guest brings the following:", 4, [5]),
+        (LEAVE + "\n1. Ask for a form.\n2. Fill it in.", 4, [5]),
+        ("3. Sign the form.\n" + LEAVE, 4, [3]),
     ],
-    ids=["whole", "whole Chinese", "end cut", "beginning cut", "both cut", "first", "short", "short and first"],
+    ids=[
+        "whole",
+        "whole Chinese",
+        "end cut",
+        "beginning cut",
+        "both cut",
+        "first",
+        "short",
+        "short and first",
+        "introduction",
+        "list cut",
+        "in a list",
+    ],
 )
 def test_missing_neighbours_of_a_passage(text: str, ordinal: int, expected: list[int]) -> None:
     """Neighbours of short passages, the rest of truncated sentences, and none for a complete text."""

@@ -1,0 +1,102 @@
+"""Asking: what kind of answer a question wants, in English and Chinese."""
+
+from __future__ import annotations
+
+import re
+
+from activities.text.blocks import han_number
+from activities.text.terms import topic_words
+
+_ITEMS = re.compile(
+    r"\b(?:list|name|enumerate)\b(?: \w+){0,3} \w+s\b|\bwhat are\b|\b(?:steps|items)\b"
+    r"|\b(?:which|what)(?: \w+){0,2}? (?!does\b|is\b|was\b|has\b)\w+s\b(?<!ss)(?<!us)"
+    r"|哪些|哪[几一二三四五六七八九十\d]{1,3}[个種种类類項项條条步点點]|步骤|步驟|列出|列举|列舉|包括什么|分别是",
+    re.I,
+)
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+]
+_STEP = r"(?:step|item|point|stage|phase|rule|condition)"
+_PLACE = re.compile(
+    rf"\b(?:(?P<word>{'|'.join(_ORDINALS)}|last)|(?P<nth>\d{{1,2}})(?:st|nd|rd|th)) {_STEP}\b"
+    rf"|\b{_STEP}(?: number| no\.?)? (?P<number>\d{{1,2}})\b"
+    r"|第(?P<han>[一二三四五六七八九十\d]{1,3})(?:个|個|项|項)?(?:步|项|項|条|條|点|點)|(?P<end>最后一?(?:个|個)?步)",
+    re.I,
+)
+_YES_NO = re.compile(
+    r"^\W{0,9}(?:is|are|was|were|do|does|did|can|could|may|must|should|will|has|have|am)\b"
+    r"|[吗嗎]\s?[？?]|[吗嗎]$|是否|能否|能不能|可不可以|是不是|有没有",
+    re.I,
+)
+_SEVERAL = re.compile(r"\b(?:and|or|both|versus|vs|between|each|respectively)\b|[和与與、及]|分别|\?.+\?|？.+？", re.I)
+_COMPARES = re.compile(
+    r"\b(?:difference|compared?|versus|vs|between|differs?|changed?)\b"
+    r"|区别|區別|差别|差異|差异|相差|对比|比较|比較|不同",
+    re.I,
+)
+
+#: Words that ask for a list and name nothing.
+LISTING_WORDS = topic_words(
+    "list name all every each item items step steps please following give show tell me many complete full there can you"
+) | topic_words("哪些 有哪 列出 步骤 所有 全部")
+
+#: Words that ask, and are not part of what is asked about.
+ASKING_WORDS = topic_words(
+    "say says said about according mention mentioned tell tells know please i me my we us our you your can could may"
+    " must should would will need any"
+)
+
+_SINGLE = re.compile(
+    r"\b(?:who|whom|whose|when|where|how (?:much|many|long|often|quickly|soon|fast|far|old|high|large|big))\b"
+    r"|谁|何时|什么时候|多少|多久|多长|多大|多高|哪里|哪儿",
+    re.I,
+)
+
+
+def asks_for_one(question: str) -> bool:
+    """Whether a question asks for a person, a time, a place or a number."""
+    return _SINGLE.search(question) is not None
+
+
+def asks_for_items(question: str) -> bool:
+    """Whether a question asks for all of several things."""
+    return _ITEMS.search(question) is not None
+
+
+def asked_place(question: str) -> int | None:
+    """The place in a list that a question asks for (“the third step”); -1 is the last."""
+    found = _PLACE.search(question)
+    if found is None:
+        return None
+    if found["end"] or (found["word"] or "").lower() == "last":
+        return -1
+    if found["word"]:
+        return _ORDINALS.index(found["word"].lower()) + 1
+    written = found["nth"] or found["number"] or found["han"]
+    return int(written) if written.isdigit() else han_number(written)
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """Whether a question can be answered with yes or no."""
+    return _YES_NO.search(question) is not None
+
+
+def asks_several(question: str) -> bool:
+    """Whether a question has several parts, or names several things."""
+    return _SEVERAL.search(question) is not None
+
+
+def compares(question: str) -> bool:
+    """Whether a question asks for the difference of two things."""
+    return _COMPARES.search(question) is not None

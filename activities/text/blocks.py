@@ -1,0 +1,277 @@
+"""Blocks: the lists and the tables of a passage, found in its lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from activities.text.sentences import TABLE_ROW
+
+#: Characters of a heading, and of an item without a mark, at most.
+HEADING_CHARACTERS = 80
+ITEM_CHARACTERS = 240
+
+#: Lines between two marked items that continue the first one.
+CONTINUED = 3
+
+_NUMBERED = re.compile(
+    r"(?:\(?(?P<number>\d{1,3})[.)、．]|[（(]?(?P<han>[一二三四五六七八九十]{1,3})[、.）)]|第(?P<step>[一二三四五六七八九十\d]{1,3})[步条项]"
+    r"|(?P<circled>[①-⑳])|(?:Step|STEP|step) (?P<named>\d{1,3})\b)"
+)
+_BULLET = re.compile(r"[-–•·*▪◦‣●○■□☐☑☒✓](?=\s)|[a-zA-Z][.)](?=\s)")
+_INTRODUCES = re.compile(
+    r"[:：]\s*$|\b(?:the following|as follows)\b[^:.]*\W*$|(?:以下|如下)[^。]{0,12}[。:：]?$", re.I
+)
+_SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』）)\]》】]*\s*$")
+_LIST_END = re.compile(r"[,;，；、]\s*$|[,;，；、]\s*(?:and|or|und|oder|和|及|以及|或)\s*$")
+_LABELLED = re.compile(r"[^:：|]{1,80}(?:: |：)[^|]*(?:\||$)")
+_HAN_NUMBERS = "一二三四五六七八九十"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of a passage without the white space around it; ``start`` and ``end`` are its offsets."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A list: the line that introduces it (a sentence or a heading), the heading above, and its items.
+
+    ``marked`` means that its items have numbers or bullets, or follow a colon.
+    """
+
+    intro: Line | None
+    heading: Line | None
+    items: list[Line]
+    marked: bool = True
+
+    def numbered(self, number: int) -> Line | None:
+        """The item with this number (its own, or its place); the last one for -1."""
+        own = [item for item in self.items if item_number(item.text) == number]
+        if own or any(item_number(item.text) for item in self.items):
+            return own[0] if own else self.items[-1] if number == -1 else None
+        return self.items[number - 1 if number > 0 else -1] if number <= len(self.items) else None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table: its rows, and the header line above them; rows of ``Column: value`` have none."""
+
+    header: Line | None
+    rows: list[Line]
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text that are not empty."""
+    found: list[Line] = []
+    at = 0
+    for raw in text.splitlines(keepends=True):
+        line = raw.strip()
+        if line:
+            start = at + raw.index(line[0])
+            found.append(Line(line, start, start + len(line)))
+        at += len(raw)
+    return found
+
+
+def item_number(text: str) -> int | None:
+    """The number that an item begins with."""
+    found = _NUMBERED.match(text)
+    if found is None:
+        return None
+    written = found["number"] or found["named"] or found["han"] or found["step"]
+    if found["circled"]:
+        return ord(found["circled"]) - ord("①") + 1
+    return int(written) if written.isdigit() else han_number(written)
+
+
+def han_number(text: str) -> int:
+    """The value of a Chinese number up to ninety-nine."""
+    tens, ten, ones = text.rpartition("十")
+    value = 10 * (_HAN_NUMBERS.find(tens) + 1 if tens else 1) if ten else 0
+    return value + (_HAN_NUMBERS.find(ones) + 1 if ones else 0)
+
+
+def introduces(text: str) -> bool:
+    """Whether a sentence ends in a colon, or announces what follows."""
+    return _INTRODUCES.search(text) is not None
+
+
+def is_heading(line: Line, following: Line | None) -> bool:
+    """Whether a line is a short title above text, and no sentence, item or row itself."""
+    text = line.text
+    return (
+        following is not None
+        and len(text) <= HEADING_CHARACTERS
+        and not _SENTENCE_END.search(text)
+        and not _LIST_END.search(text)
+        and not _marked(text)
+        and not introduces(text)
+        and not TABLE_ROW.search(text)
+        and not _LABELLED.match(text)
+        and not text[0].islower()
+        and (_SENTENCE_END.search(following.text) is not None or introduces(following.text))
+        and len(following.text) > len(text) / 2
+    )
+
+
+def headings(text: str) -> list[Line]:
+    """The titles inside a passage."""
+    lines = lines_of(text)
+    return [line for line, following in pairwise(lines) if is_heading(line, following)]
+
+
+def continuation(text: str, items: Sequence[Line]) -> list[Line]:
+    """The items at the beginning of a text that continue a list of the text before it."""
+    lines = lines_of(text)
+    if not lines or not items:
+        return []
+    mark = _marked(items[-1].text)
+    if mark:
+        follows = _marked(lines[0].text) == mark and _follows(items[-1].text, lines[0].text)
+        return _marked_items(lines, 0, mark) if follows else []
+    if not _LIST_END.search(items[-1].text):
+        return []
+    found: list[Line] = []
+    for line in lines:
+        found.append(line)
+        if not _LIST_END.search(line.text):
+            break
+    return found if _SENTENCE_END.search(found[-1].text) else found[:-1]
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text ends where a list goes on, or may go on: in its introduction, or in a marked item."""
+    lines = lines_of(text)
+    return bool(lines) and (introduces(lines[-1].text) or _ends_in_item(lines))
+
+
+def begins_in_list(text: str) -> bool:
+    """Whether a text begins with an item whose number is not the first."""
+    number = item_number(text.lstrip())
+    return number is not None and number > 1
+
+
+def _ends_in_item(lines: Sequence[Line]) -> bool:
+    last = lines[-1].text
+    if _LIST_END.search(last):
+        return True
+    return bool(_marked(last)) and len(lines) > 1 and _marked(lines[-2].text) == _marked(last)
+
+
+def tables(text: str) -> list[Table]:
+    """The tables of a passage: lines of cells that follow one another."""
+    found: list[Table] = []
+    run: list[Line] = []
+    for line in [*lines_of(text), Line("", 0, 0)]:
+        if TABLE_ROW.search(line.text):
+            run.append(line)
+            continue
+        if run:
+            labelled = _LABELLED.match(run[0].text) is not None
+            found.append(Table(None, run) if labelled or len(run) == 1 else Table(run[0], run[1:]))
+        run = []
+    return found
+
+
+def listings(text: str) -> list[Listing]:
+    """The lists of a passage, in reading order."""
+    return list(_listings(lines_of(text)))
+
+
+def _listings(lines: Sequence[Line]) -> Iterator[Listing]:
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if TABLE_ROW.search(line.text):
+            at += 1
+            continue
+        intro = line if introduces(line.text) and not _marked(line.text) else None
+        first = at + 1 if intro else at
+        items = _items(lines, first, introduced=intro is not None)
+        if not items or (len(items) < 2 and intro is None):
+            at += 1
+            continue
+        before = lines[at - 1] if at else None
+        if intro is None and not _marked(items[0].text):
+            intro, items = items[0], items[1:]
+            marked = False
+        else:
+            marked = True
+            if intro is None and before is not None and not TABLE_ROW.search(before.text):
+                intro, before = before, lines[at - 2] if at > 1 else None
+        titled = before is not None and not _SENTENCE_END.search(before.text) and not _marked(before.text)
+        if items:
+            yield Listing(intro, before if titled else None, items, marked)
+        at = max(at + 1, next((n for n in range(at, len(lines)) if lines[n].start >= items[-1].end), len(lines)))
+
+
+def _items(lines: Sequence[Line], first: int, *, introduced: bool) -> list[Line]:
+    """The items of a list that begins with this line."""
+    if first >= len(lines):
+        return []
+    mark = _marked(lines[first].text)
+    return _marked_items(lines, first, mark) if mark else _plain_items(lines, first, introduced=introduced)
+
+
+def _marked_items(lines: Sequence[Line], first: int, mark: str) -> list[Line]:
+    items = [lines[first]]
+    at = first + 1
+    while at < len(lines):
+        ahead = next(
+            (n for n in range(at, min(len(lines), at + CONTINUED + 1)) if _marked(lines[n].text) == mark), None
+        )
+        if ahead is None or not _follows(items[-1].text, lines[ahead].text):
+            break
+        if ahead > at:  # the lines between belong to the item before them
+            last = items[-1]
+            text = "\n".join([last.text, *(line.text for line in lines[at:ahead])])
+            items[-1] = Line(text, last.start, lines[ahead - 1].end)
+        items.append(lines[ahead])
+        at = ahead + 1
+    return items
+
+
+def _follows(before: str, after: str) -> bool:
+    one, two = item_number(before), item_number(after)
+    return one is None or two is None or two == one + 1
+
+
+def _plain_items(lines: Sequence[Line], first: int, *, introduced: bool) -> list[Line]:
+    """Lines of one kind: fragments, or the parts of a sentence that commas divide."""
+    items: list[Line] = []
+    for n in range(first, len(lines)):
+        line = lines[n]
+        if (
+            len(line.text) > ITEM_CHARACTERS
+            or TABLE_ROW.search(line.text)
+            or introduces(line.text)
+            or _marked(line.text)
+        ):
+            break
+        divided = bool(items) and _LIST_END.search(items[-1].text) is not None
+        if items and not divided:
+            ended, ends = (_SENTENCE_END.search(one.text) is not None for one in (items[-1], line))
+            was_divided = len(items) > 1 and _LIST_END.search(items[-2].text) is not None
+            if was_divided or ended is not ends or items[0].text[0].islower() is not line.text[0].islower():
+                break
+        elif not items and not introduced and _SENTENCE_END.search(line.text):
+            break
+        following = lines[n + 1] if n + 1 < len(lines) else None
+        if items and not divided and is_heading(line, following) and not (following and introduces(following.text)):
+            break
+        items.append(line)
+    return items
+
+
+def _marked(text: str) -> str:
+    """The kind of mark that an item begins with; empty for a line without one."""
+    if (found := _NUMBERED.match(text)) is not None:
+        return next(name for name, value in found.groupdict().items() if value)
+    if (bullet := _BULLET.match(text)) is not None:
+        return "letter" if bullet[0][0].isalpha() else bullet[0]
+    return ""
