@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.answering.courtesy import bare_question
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
-from activities.answering.rewrite import Rewriter
+from activities.answering.rewrite import Rewriter, connects, names_nothing, standalone
+from activities.answering.topics import PASSAGES as PARAGRAPHS_OF
+from activities.answering.topics import is_new_topic, new_words
 from activities.contracts.answers import Source
 from activities.contracts.events import StateEvent
 from activities.contracts.questions import Retrieved, RetrieveInput, Turn
 from activities.errors import QuestionTimedOut
 from activities.retrieval.passages import Passage, SourceTexts
-from activities.retrieval.retriever import PASSAGES, Retriever
+from activities.retrieval.retriever import PASSAGES, Found, Retriever
 from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.text.chinese import simplified
 from activities.text.scripts import query_language
+from activities.text.variants import plain_width
 
 #: Seconds that an attempt may take, a little less than the step's timeout; from this attempt on, more is a failure.
 SECONDS = 18.0
@@ -56,15 +62,23 @@ class RetrieveActivities:
 
     async def _retrieve(self, input: RetrieveInput) -> Retrieved:
         began = time.perf_counter()
-        question = await self._standalone(input)
+        asked = bare_question(plain_width(input.question))
+        turns = await self._turns(input)
+        query = await self._rewriter.rewrite(asked, turns, query_language(asked))
         rewritten = time.perf_counter()
-        found = await self._retriever.search(
-            input.knowledge_base_id, question, PASSAGES, document_ids=input.documents, filter=input.filter
-        )
+        found, question = await self._search(input, asked, query, turns)
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
-        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers)
+        goes_on = question != asked and bool(turns)
+        sources = SourceTexts(
+            texts,
+            found.vector,
+            question,
+            found.knowledge_base.answers,
+            asked=asked if goes_on else "",
+            said=turns[-1].answer if goes_on else "",
+        )
         if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)
@@ -83,15 +97,40 @@ class RetrieveActivities:
             },
         )
 
-    async def _standalone(self, input: RetrieveInput) -> str:
-        """The query of the search: in a conversation the question with what it refers to."""
+    async def _turns(self, input: RetrieveInput) -> list[Turn]:
+        """The turns of the conversation before the question."""
         if input.history_key is not None:
-            turns = await self._blobs.load(input.history_key, list[Turn])
-        elif input.follows:
-            turns = await self._catalog.questions.turns(input.question_id, TURNS)
-        else:
-            return input.question
-        return await self._rewriter.rewrite(input.question, turns, query_language(input.question))
+            return await self._blobs.load(input.history_key, list[Turn])
+        return await self._catalog.questions.turns(input.question_id, TURNS) if input.follows else []
+
+    async def _search(self, input: RetrieveInput, asked: str, query: str, turns: Sequence[Turn]) -> tuple[Found, str]:
+        """What was found, and the query that found it.
+
+        A short question that may be about a new topic is searched with and without the words of earlier turns, one in
+        traditional characters also in simplified ones.
+        """
+        queries = [query, asked] if _may_be_new(asked, query, turns) else [query]
+        queries += [plain for plain in (simplified(query),) if plain not in queries]
+        results = await asyncio.gather(
+            *(
+                self._retriever.search(
+                    input.knowledge_base_id, one, PASSAGES, document_ids=input.documents, filter=input.filter
+                )
+                for one in queries
+            )
+        )
+        found = dict(zip(queries, results, strict=True))
+        texts = [passage.row.text for one in found.values() for passage in one.passages[:PARAGRAPHS_OF]]
+        carried = query.removeprefix(asked)
+        if asked in queries and asked != query and is_new_topic(asked, carried, texts, connects=connects(asked)):
+            query = asked
+        best = max((query, simplified(query)), key=lambda one: found[one].similarity if one in found else -1.0)
+        return found[best], best
+
+
+def _may_be_new(asked: str, query: str, turns: Sequence[Turn]) -> bool:
+    """Whether words were added to a question that does not point at them."""
+    return query != asked and query == standalone(asked, turns) and not names_nothing(asked) and bool(new_words(asked))
 
 
 def source(n: int, passage: Passage) -> Source:

@@ -34,14 +34,14 @@ FEW_PAIRS = 4
 #: Words that are added from the turns before.
 CARRIED = 12
 
-_REFERS = re.compile(
+_PRONOUN = (
     r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|same|latter|former|else"
     r"|instead|also)\b|(?<!\bis )(?<!\bare )(?<!\bwas )\bthere\b(?! (?:is|are|was|were)\b)"
-    r"|^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b"
-    r"|[它这此]|他们|她们|[他她](?=[是在有的曾何什怎会])|那[个些种么里样]|(?<!耳)其|(?<!应)该|上述|[前后]者|同样|还有|另外"
-    r"|^[那也]|呢[？?]?\s*$",
-    re.I,
+    r"|[它这此]|他们|她们|[他她](?=[是在有的曾何什怎会])|那[个些种么里样]|(?<!耳)其(?!他)|(?<!应)该|上述|[前后]者|同样"
 )
+_CONNECTS = r"^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b|还有|另外|(?<!耳)其他|^[那也]|呢[？?]?\s*$"
+_REFERS = re.compile(f"{_PRONOUN}|{_CONNECTS}", re.I)
+_NAMES_NOTHING = re.compile(_PRONOUN, re.I)
 _LATIN = re.compile(r"[^\W_][\w'’-]*")
 _LATIN_NAMES = re.compile(r"[A-Za-z]{2,}")
 _QUANTITY = re.compile(r"\bhow (?:much|many|long|far|often|soon)\b", re.I)
@@ -97,6 +97,16 @@ def _topics(turn: Turn) -> list[str]:
     words = [word for word in _LATIN.findall(turn.question) if topic_words(word)]
     named = [] if is_han(turn.answer) else names(turn.answer.splitlines()[0] if turn.answer else "")
     return [*words, *named[:2]]
+
+
+def names_nothing(question: str) -> bool:
+    """Whether a question points at what was said: with a pronoun, which stands for a word of an earlier turn."""
+    return _NAMES_NOTHING.search(question) is not None
+
+
+def connects(question: str) -> bool:
+    """Whether a question goes on from the turn before: it begins with “and” or “那”, or ends in “呢”."""
+    return re.search(_CONNECTS, question, re.I) is not None
 
 
 class Rewriter:

@@ -29,13 +29,16 @@ _BEGINS_MIDWAY = re.compile(r"\s*[a-zß-öø-ÿ,;，；、。]")
 class SourceTexts(msgspec.Struct, frozen=True):
     """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
 
-    ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers.
+    ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers. For a question
+    that goes on from earlier ones, ``asked`` is what it asks itself, and ``said`` is the answer before it.
     """
 
     texts: list[str]
     vector: bytes
     question: str
     settings: AnswerSettings = AnswerSettings()
+    asked: str = ""
+    said: str = ""
 
     def question_vector(self) -> Vectors:
         """The vector, shape (dimension,), float32; empty when there was no dense search."""

@@ -20,6 +20,7 @@ from activities.stores.catalog.records import Generation, KnowledgeBase, LiveDoc
 from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
+from activities.text.variants import expanded
 
 #: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
@@ -197,7 +198,7 @@ class Retriever:
         async def keyword() -> list[Hit]:
             if query.mode == "dense":
                 return []
-            return await self._milvus.search_keyword(collection, query.text, limit, query.scope)
+            return await self._milvus.search_keyword(collection, expanded(query.text), limit, query.scope)
 
         try:
             found = await asyncio.gather(dense(), keyword())
