@@ -35,41 +35,51 @@ _SIGN_OFF = re.compile(
 #: A filler ends where the next clause begins, so that what follows it in the sentence is kept.
 _END = r"(?:[,;:–]+\s*(?:(?:and|but|so)\s)?|\s(?:and|but)\s|[.!\s:();-]*$)"
 _FILLER = re.compile(
-    r"^(?:(?:first of all,? )?(?:many |much |so many )?(?:thanks|thank you|thx|ty)\b|i (?:really )?(?:hope|trust)\b|hope (?:this|you|all)\b"
+    r"^(?:(?:first of all,? )?(?:many |much |so many )?(?:thanks|thank you|thx|ty)\b|i (?:really )?(?:hope"
+    r"|trust)\b|hope (?:this|you|all)\b"
     r"|(?:i'?m |i am )?(?:so |very |really )?sorry (?:to|for)\b|apologies\b|i apologi[sz]e\b"
-    r"|(?:i (?:just )?have )?(?:just )?a? ?(?:quick|short|small|silly|simple) (?:one|question)(?: from my side| for you)?(?=[:,.!;]|$)"
+    r"|(?:i (?:just )?have )?(?:just )?a? ?(?:quick|short|small|silly|simple) (?:one|question)(?: from my side"
+    r"| for you)?(?=[:,.!;]|$)"
     r"|i have a question(?=[:,.!;]|$)|i(?:'m| am) not sure (?:if|whether) this is\b|i know you\b[^,?]{0,20}\bbusy\b"
     r"|(?:any|your) help\b[^,?]{0,30}\bappreciated\b|(?:i )?look(?:ing)? forward\b"
     r"|(?:have|wish you) an? (?:\w+ )?(?:day|week|weekend|evening|time)\b|(?:much )?appreciated\b"
-    r"|i (?:have )?tried to find it\b|i (?:could|can)(?:n'?t| not) find it\b|hope to hear\b|no rush\b|i(?:'m| am) new here\b"
-    r"|i(?:'ve| have)? (?:only )?(?:just )?(?:started|joined)(?: here| work| on \w+day| last \w+| this \w+| yesterday| today)?(?=[,.!;]| and\b)"
+    r"|i (?:have )?tried to find it\b|i (?:could|can)(?:n'?t| not) find it\b|hope to hear\b|no rush\b|i(?:'m"
+    r"| am) new here\b"
+    r"|i(?:'ve| have)? (?:only )?(?:just )?(?:started|joined)(?: here| work| on \w+day| last \w+| this \w+"
+    r"| yesterday| today)?(?=[,.!;]| and\b)"
     r"|nice to meet you)[^,;:–?]{0,80}?" + _END,
     re.I,
 )
 _SMALL_TALK = re.compile(r"^how are (?:you|things)\b[^?]{0,30}\?$", re.I)
 _ASIDE = re.compile(
-    r",?\s?\bif (?:(?:that|it)(?:'s| is) (?:not too much trouble|ok|okay|possible|all right)|you don'?t mind|i may ask),?\s?|\bby any chance\b",
+    r",?\s?\bif (?:(?:that|it)(?:'s| is) (?:not too much trouble|ok|okay|possible|all right)|you don'?t mind"
+    r"|i may ask),?\s?|\bby any chance\b",
     re.I,
 )
 _FRAME = re.compile(
     r"\b(?:(?:and )?(?:i|we) (?:was|were|am|are) (?:just )?wondering,?(?: if| whether)?"
-    r"|(?:and )?(?:i|we)(?:'d| would) (?:(?:like|love|need|be interested) to (?:know|ask|find out)|be (?:very |so )?grateful if)"
+    r"|(?:and )?(?:i|we)(?:'d| would) (?:(?:like|love|need|be interested) to (?:know|ask|find out)|be (?:very "
+    r"|so )?grateful if)"
     r"|(?:and )?(?:i|we) (?:just )?(?:want|wanted|need) to (?:know|ask)|(?:i|we) was asked [\w ]{0,30}to find out"
-    r"|(?:could|can|would|will) (?:you|someone|somebody|anyone|anybody) (?:please |kindly |perhaps |maybe |possibly )?"
+    r"|(?:could|can|would|will) (?:you|someone|somebody|anyone|anybody) (?:please |kindly |perhaps |maybe "
+    r"|possibly )?"
     r"(?:tell|let|explain to|inform|remind|help) (?:me|us)(?: know| out)?(?: with)?"
     r"|would you (?:mind|be so kind as to|be able to|be kind enough to)(?: telling| tell)? (?:me|us)"
-    r"|do you (?:happen to |by any chance )?know|(?:please )?(?:tell|let) me know|please tell me|you could (?:please )?(?:tell|let) (?:me|us)(?: know)?"
+    r"|do you (?:happen to |by any chance )?know|(?:please )?(?:tell|let) me know|please tell me"
+    r"|you could (?:please )?(?:tell|let) (?:me|us)(?: know)?"
     r"|(?:i|we) (?:have|had|'ve got) a (?:quick |short |small |silly )?question (?:about|regarding|on|concerning)"
     r"|quick question(?: from my side)?:?|(?:was|am|are|i) hoping (?:that )?you could help me with something)"
     r"(?:\s?[,:](?=\s))?\s?",
     re.I,
 )
 _TAIL = re.compile(
-    r"[\s,.;–-]+(?:(?:many |much )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much|a million))?(?: in advance)?|please|cheers)\s?[!.?:)]*$",
+    r"[\s,.;–-]+(?:(?:many |much )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much"
+    r"|a million))?(?: in advance)?|please|cheers)\s?[!.?:)]*$",
     re.I,
 )
 _ASKS = re.compile(
-    r"\?|^(?:who|what|when|where|why|which|how|is|are|do|does|did|can|could|may|must|should|will|would|summari[sz]e|list|give"
+    r"\?|^(?:who|what|when|where|why|which|how|is|are|do|does|did|can|could|may|must|should|will|would"
+    r"|summari[sz]e|list|give"
     r"|show|explain|describe|find)\b|\b(?:how (?:much|many|long|often|far|soon)|until when|by when)\b",
     re.I,
 )
@@ -81,8 +91,10 @@ _REFERS = re.compile(
 
 _CLAUSE = re.compile(r"[^，,。！!？?；;～~…：:\n]+[，,。！!？?；;～~…：:\n]*")
 _HAN_FILLER = re.compile(
-    r"^\s*(?:(?:[^，。？?]{0,6}?)(?:您好|你好|大家好|老师好|们好|早上好|上午好|中午好|下午好|晚上好|早安|晚安)[呀啊]?|哈喽|嗨|亲|在吗|在不在|打扰[^？?]{0,6}|冒昧[^？?]{0,6}|"
-    r"(?:真的?|很|非常|实在)?(?:不好意思|抱歉|对不起)[^？?]{0,8}|(?:先|非常|十分|很|万分|万)?(?:谢谢|感谢|多谢|感激|谢)[^？?]{0,14}|(?:麻烦|拜托|辛苦)(?:您|你|大家)?了?|"
+    r"^\s*(?:(?:[^，。？?]{0,6}?)(?:您好|你好|大家好|老师好|们好|早上好|上午好|中午好|下午好|晚上好|早安|晚安)[呀啊]?|哈喽|嗨|亲|在吗|在不在|打扰[^？?]{0,6}"
+    r"|冒昧[^？?]{0,6}|"
+    r"(?:真的?|很|非常|实在)?(?:不好意思|抱歉|对不起)[^？?]{0,8}|(?:先|非常|十分|很|万分|万)?(?:谢谢|感谢|多谢|感激|谢)[^？?]{0,14}|(?:麻烦|拜托|辛苦)(?:您"
+    r"|你|大家)?了?|"
     r"(?:祝|希望)(?:您|你|大家|工作|生活|一切|身体)[^？?]{0,14}|期待[^？?]{0,10}|有(?:个|一个|些)?问题(?:想)?(?:请教|咨询|问)[^？?]{0,6}|"
     r"我是(?:刚|新)[^？?]{0,12}|(?:麻烦)?帮忙看一?下|心里很[^？?]{0,8}|现在很着急)[，,。！!？?；;～~…：:\s]*$"
 )
@@ -158,7 +170,7 @@ def _with_context(parts: list[tuple[str, bool]], space: str) -> list[str]:
     if not any(asks for _, asks in parts):
         return [part for part, _ in parts]
     wanted: set[int] = set()
-    for at, (part, asks) in enumerate(parts):
+    for at, (_, asks) in enumerate(parts):
         if asks:
             wanted.add(at)
             back = at

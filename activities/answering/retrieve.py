@@ -8,13 +8,17 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.answering.about_documents import about_documents, answer_about
 from activities.answering.courtesy import bare_question
+from activities.answering.document_names import named_document
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
 from activities.answering.rewrite import Rewriter, connects, names_nothing, standalone
+from activities.answering.summaries import UNSURE, extract, summarised
 from activities.answering.topics import PASSAGES as PARAGRAPHS_OF
 from activities.answering.topics import is_new_topic, new_words
 from activities.contracts.answers import Source
+from activities.contracts.documents import Chunk
 from activities.contracts.events import StateEvent
 from activities.contracts.questions import Retrieved, RetrieveInput, Turn
 from activities.errors import QuestionTimedOut
@@ -23,6 +27,7 @@ from activities.retrieval.retriever import PASSAGES, Found, Retriever
 from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import ShownDocument
 from activities.text.chinese import simplified
 from activities.text.scripts import query_language
 from activities.text.variants import plain_width
@@ -63,10 +68,16 @@ class RetrieveActivities:
     async def _retrieve(self, input: RetrieveInput) -> Retrieved:
         began = time.perf_counter()
         asked = bare_question(plain_width(input.question))
+        prepared = await self._about(input, asked)
+        if prepared is not None:
+            return prepared
         turns = await self._turns(input)
         query = await self._rewriter.rewrite(asked, turns, query_language(asked))
         rewritten = time.perf_counter()
         found, question = await self._search(input, asked, query, turns)
+        prepared = await self._extract(input, asked, found)
+        if prepared is not None:
+            return prepared
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
@@ -96,6 +107,44 @@ class RetrieveActivities:
                 "retrieve": round((ended - rewritten) * 1000),
             },
         )
+
+    async def _about(self, input: RetrieveInput, asked: str) -> Retrieved | None:
+        """The answer to a question about the documents themselves, from the catalogue; None for any other question."""
+        about = about_documents(asked)
+        if about is None:
+            return None
+        count, documents = await self._shown(input)
+        answered = answer_about(about, asked, count, documents)
+        return None if answered is None else await self._prepared(input, SourceTexts([], b"", asked, prepared=answered))
+
+    async def _extract(self, input: RetrieveInput, asked: str, found: Found) -> Retrieved | None:
+        """The extract of the document that a question wants summarised: the named one, else the best that was found."""
+        subject = summarised(asked)
+        if subject is None:
+            return None
+        _, documents = await self._shown(input)
+        document = named_document(subject, documents)
+        if document is None and not subject.startswith(UNSURE):
+            best = found.passages[0].row.document_id if found.passages else None
+            document = next((one for one in documents if one.id == best), None)
+        indexed = document and await self._catalog.documents.indexed(document.id, document.version)
+        if document is None or not indexed:
+            return None
+        extracted = extract(asked, document, await self._blobs.load(indexed.chunks_key, list[Chunk]))
+        if extracted is None:
+            return None
+        answered, sources, texts = extracted
+        texts_of = SourceTexts(texts, b"", asked, found.knowledge_base.answers, prepared=answered)
+        return await self._prepared(input, texts_of, sources)
+
+    async def _shown(self, input: RetrieveInput) -> tuple[int, list[ShownDocument]]:
+        return await self._catalog.search_scope.shown(input.knowledge_base_id, input.documents, input.filter)
+
+    async def _prepared(self, input: RetrieveInput, texts: SourceTexts, sources: Sequence[Source] = ()) -> Retrieved:
+        """An answer that is ready for the answer step."""
+        key = sources_key(input.question_id)
+        await self._blobs.save(key, texts)
+        return Retrieved(sources_key=key, sources=list(sources), similarity=1.0 if sources else 0.0)
 
     async def _turns(self, input: RetrieveInput) -> list[Turn]:
         """The turns of the conversation before the question."""

@@ -22,9 +22,11 @@ _ENDS = re.compile(r"[.!?。！？:：;；,，]\s*$")
 
 #: Words that ask for a property of a topic and name none.
 _PROPERTIES = topic_words(
-    "cost costs price prices fee fees amount maximum minimum time times date dates number name day days week weeks month"
+    "cost costs price prices fee fees amount maximum minimum time times date dates number name day days week"
+    " weeks month"
     " months year years hour hours long much many phone telephone extension address deadline department departments"
-    " people person whom owner reason rule rules exactly limit pay paid charge since until after before about many early"
+    " people person whom owner reason rule rules exactly limit pay paid charge since until after before about"
+    " many early"
     " late latest earliest often which what can could may must shall should will would"
 )
 _HAN_PROPERTIES = re.compile(

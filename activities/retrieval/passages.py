@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from activities.contracts.questions import AnswerSettings
+from activities.contracts.questions import Answered, AnswerSettings
 from activities.stores.milvus import Row
 from activities.stores.vectors import Vectors
 from activities.text.lexicon import distinctions
@@ -30,7 +30,8 @@ class SourceTexts(msgspec.Struct, frozen=True):
     """The blob behind ``Retrieved.sources_key``: the passages' texts in order, and the question's vector.
 
     ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers. For a question
-    that goes on from earlier ones, ``asked`` is what it asks itself, and ``said`` is the answer before it.
+    that goes on from earlier ones, ``asked`` is what it asks itself, and ``said`` is the answer before it. ``prepared``
+    is an answer that needs no search: from the catalogue, or the extract of a document.
     """
 
     texts: list[str]
@@ -39,6 +40,7 @@ class SourceTexts(msgspec.Struct, frozen=True):
     settings: AnswerSettings = AnswerSettings()
     asked: str = ""
     said: str = ""
+    prepared: Answered | None = None
 
     def question_vector(self) -> Vectors:
         """The vector, shape (dimension,), float32; empty when there was no dense search."""

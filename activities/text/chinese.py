@@ -1,4 +1,4 @@
-"""Traditional and simplified Chinese: one character each (Unicode's transliteration), and words that differ by region."""
+"""Traditional and simplified Chinese: characters (by Unicode's transliteration), and words that differ by region."""
 
 from __future__ import annotations
 
