@@ -10,10 +10,10 @@ from activities.text.terms import topic_words
 
 #: A question with so few topic words (characters in Chinese) is kept with the sentence before it.
 FEW_WORDS = 3
-FEW_CHARACTERS = 8
+FEW_CHARACTERS = 10
 
 #: Sentences (clauses in Chinese) before a question that are kept with it at most.
-BACK = 2
+BACK = 3
 
 #: Longer texts are searched as they are.
 MAX_CHARACTERS = 4000
@@ -73,10 +73,11 @@ _FRAME = re.compile(
     re.I,
 )
 _TAIL = re.compile(
-    r"[\s,.;–-]+(?:(?:many |much )?(?:thanks|thank you|thx)(?: (?:a lot|so much|very much"
-    r"|a million))?(?: in advance)?|please|cheers)\s?[!.?:)]*$",
+    r"(?<=[\w%)'’\"”])[,.;–-]?\s(?:(?:many |much )?(?:thanks|thank you|thx)"
+    r"(?: a lot| so much| very much| a million)?(?: in advance)?|please|cheers)[!.?:)]{0,3}$",
     re.I,
 )
+_WHETHER = re.compile(r"^(?:if|whether)\s", re.I)
 _ASKS = re.compile(
     r"\?|^(?:who|what|when|where|why|which|how|is|are|do|does|did|can|could|may|must|should|will|would"
     r"|summari[sz]e|list|give"
@@ -129,10 +130,11 @@ def _english(text: str) -> str:
             break
         bare = " ".join(_FRAME.sub(" ", _ASIDE.sub(" ", plain)).split()).strip(" ,;:–-")
         framed = bare != plain.strip(" ,;:–-")
+        bare = _WHETHER.sub("", bare) if framed else bare
         courteous = courteous or framed or plain != sentence
         if topic_words(bare):
-            mark = "?" if plain.endswith("?") and not bare.endswith("?") else ""
-            parts.append((bare + mark, framed or _ASKS.search(plain) is not None))
+            mark = "?" if framed and not bare.endswith("?") else ""
+            parts.append((bare.rstrip(".") + mark if mark else bare, framed or _ASKS.search(plain) is not None))
     return " ".join(_with_context(parts, " ")) if courteous else text
 
 

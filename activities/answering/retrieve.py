@@ -13,7 +13,7 @@ from activities.answering.courtesy import bare_question
 from activities.answering.document_names import named_document
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
-from activities.answering.rewrite import Rewriter, connects, names_nothing, standalone
+from activities.answering.rewrite import Rewriter, goes_on, points_back, standalone
 from activities.answering.summaries import UNSURE, extract, summarised
 from activities.answering.topics import PASSAGES as PARAGRAPHS_OF
 from activities.answering.topics import is_new_topic, new_words
@@ -81,14 +81,14 @@ class RetrieveActivities:
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
-        goes_on = question != asked and bool(turns)
+        follows = question != asked and bool(turns)
         sources = SourceTexts(
             texts,
             found.vector,
             question,
             found.knowledge_base.answers,
-            asked=asked if goes_on else "",
-            said=turns[-1].answer if goes_on else "",
+            asked=asked if follows else "",
+            said=turns[-1].answer if follows else "",
         )
         if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
@@ -171,7 +171,7 @@ class RetrieveActivities:
         found = dict(zip(queries, results, strict=True))
         texts = [passage.row.text for one in found.values() for passage in one.passages[:PARAGRAPHS_OF]]
         carried = query.removeprefix(asked)
-        if asked in queries and asked != query and is_new_topic(asked, carried, texts, connects=connects(asked)):
+        if asked in queries and asked != query and is_new_topic(asked, carried, texts, goes_on=goes_on(asked)):
             query = asked
         best = max((query, simplified(query)), key=lambda one: found[one].similarity if one in found else -1.0)
         return found[best], best
@@ -179,7 +179,7 @@ class RetrieveActivities:
 
 def _may_be_new(asked: str, query: str, turns: Sequence[Turn]) -> bool:
     """Whether words were added to a question that does not point at them."""
-    return query != asked and query == standalone(asked, turns) and not names_nothing(asked) and bool(new_words(asked))
+    return query != asked and query == standalone(asked, turns) and not points_back(asked) and bool(new_words(asked))
 
 
 def source(n: int, passage: Passage) -> Source:

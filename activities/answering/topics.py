@@ -41,10 +41,10 @@ def new_words(question: str, known: Iterable[str] = ()) -> set[str]:
     return words - _PROPERTIES - set(known)
 
 
-def is_new_topic(question: str, carried: str, texts: Sequence[str], *, connects: bool) -> bool:
+def is_new_topic(question: str, carried: str, texts: Sequence[str], *, goes_on: bool) -> bool:
     """Whether the passages speak of the question's new words apart from the words ``carried`` from earlier turns.
 
-    ``connects``: the question begins with “and” or ends in “呢”. When no passage has its words, such a question goes
+    ``goes_on``: the question begins with “and” or ends in “呢”. When no passage has its words, such a question goes
     on with the former topic, and another one, unless it names nothing, does not.
     """
     old = new_words(carried)
@@ -55,7 +55,7 @@ def is_new_topic(question: str, carried: str, texts: Sequence[str], *, connects:
         paragraph for text in texts[:PASSAGES] for paragraph in _paragraphs(text) if share(new, paragraph) >= HOLDS
     ]
     if not holding:
-        return not connects
+        return not goes_on
     return not any(old & topic_words(paragraph) for paragraph in holding)
 
 
