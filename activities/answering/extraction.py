@@ -120,9 +120,9 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
 def _going_on(context: AnswerContext, ranked: Sequence[Sentence]) -> list[Sentence]:
     """The sentences in the order for a follow-up: its own words weigh more, and what was quoted before less."""
     new = new_words(context.found.asked)
-    if not new:
-        return list(ranked)
     shares = [share(new, sentence.text) for sentence in ranked]
+    if not any(shares):
+        return list(ranked)
     moved = [
         msgspec.structs.replace(
             sentence,
