@@ -77,7 +77,10 @@ class AnswerActivities:
             found = await self._blobs.load(input.sources_key, SourceTexts)
             context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
             text = StreamedText(stream.publish)
-            if input.mode == "extractive":
+            if found.prepared is not None:
+                text.set(found.prepared.answer)
+                answered = found.prepared
+            elif input.mode == "extractive":
                 answered = await self._extract(context, text)
             elif not self._settings.writes(context.language):
                 answered = await self._extract(context, text, fallback="language")

@@ -9,6 +9,7 @@ import msgspec
 
 from activities.answering.context import AnswerContext
 from activities.answering.sentence_vectors import SentenceVectors
+from activities.answering.topics import new_words
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
 from activities.text.asking import ASKING_WORDS, compares
@@ -37,6 +38,10 @@ PASSAGE_WEIGHT = 0.05
 WORD_WEIGHT = 0.1
 NEAR_WEIGHT = 0.1
 ASKED_WEIGHT = 0.02
+
+#: In a follow-up: weight of the words that only it has, and what a sentence loses that was quoted before without them.
+NEW_WEIGHT = 0.2
+AGAIN = 0.2
 
 #: Weight of the passage's rank score beside the question's words when sentences are shortlisted.
 SHORTLIST_PASSAGE_WEIGHT = 0.3
@@ -142,7 +147,26 @@ async def score_sentences(context: AnswerContext, vectors: SentenceVectors) -> l
         closer = NEIGHBOURS_WEIGHT * (float(cosine) - sentence.cosine)
         scored[at] = msgspec.structs.replace(sentence, score=sentence.score + closer)
     # The others stay behind: scores with neighbours are higher or lower as a whole, and cannot be compared.
-    return sorted(scored[:RESCORED], key=lambda sentence: -sentence.score) + scored[RESCORED:]
+    ranked = sorted(scored[:RESCORED], key=lambda sentence: -sentence.score) + scored[RESCORED:]
+    return _going_on(context, ranked) if context.found.asked else ranked
+
+
+def _going_on(context: AnswerContext, ranked: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences in the order for a follow-up: its own words weigh more, and what was quoted before less."""
+    new = new_words(context.found.asked)
+    shares = [share(new, sentence.text) for sentence in ranked]
+    if not any(shares):
+        return list(ranked)
+    moved = [
+        msgspec.structs.replace(
+            sentence,
+            score=sentence.score
+            + NEW_WEIGHT * held
+            - (AGAIN if not held and sentence.text in context.found.said else 0),
+        )
+        for sentence, held in zip(ranked, shares, strict=True)
+    ]
+    return sorted(moved, key=lambda sentence: -sentence.score)
 
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:

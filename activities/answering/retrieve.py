@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.answering.about_documents import about_documents, answer_about
+from activities.answering.courtesy import bare_question
+from activities.answering.document_names import named_document
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
-from activities.answering.rewrite import Rewriter
+from activities.answering.rewrite import Rewriter, goes_on, points_back, standalone
+from activities.answering.summaries import UNSURE, extract, summarised
+from activities.answering.topics import PASSAGES as PARAGRAPHS_OF
+from activities.answering.topics import is_new_topic, new_words
 from activities.contracts.answers import Source
+from activities.contracts.documents import Chunk
 from activities.contracts.events import StateEvent
 from activities.contracts.questions import Retrieved, RetrieveInput, Turn
 from activities.errors import QuestionTimedOut
 from activities.retrieval.passages import Passage, SourceTexts
-from activities.retrieval.retriever import PASSAGES, Retriever
+from activities.retrieval.retriever import PASSAGES, Found, Retriever
 from activities.stores.blob_keys import sources_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import ShownDocument
+from activities.text.chinese import simplified
 from activities.text.scripts import query_language
+from activities.text.variants import plain_width
 
 #: Seconds that an attempt may take, a little less than the step's timeout; from this attempt on, more is a failure.
 SECONDS = 18.0
@@ -56,16 +67,30 @@ class RetrieveActivities:
 
     async def _retrieve(self, input: RetrieveInput) -> Retrieved:
         began = time.perf_counter()
-        question = await self._standalone(input)
+        asked = bare_question(plain_width(input.question))
+        prepared = await self._about(input, asked)
+        if prepared is not None:
+            return prepared
+        turns = await self._turns(input)
+        query = await self._rewriter.rewrite(asked, turns, query_language(asked))
         rewritten = time.perf_counter()
-        found = await self._retriever.search(
-            input.knowledge_base_id, question, PASSAGES, document_ids=input.documents, filter=input.filter
-        )
+        found, question = await self._search(input, asked, query, turns)
+        prepared = await self._extract(input, asked, found)
+        if prepared is not None:
+            return prepared
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
         texts = [passage.row.text for passage in passages]
-        contexts = [passage.context for passage in passages]
-        sources = SourceTexts(texts, found.vector, question, found.knowledge_base.answers, contexts)
+        follows = question != asked and bool(turns)
+        sources = SourceTexts(
+            texts,
+            found.vector,
+            question,
+            found.knowledge_base.answers,
+            contexts=[passage.context for passage in passages],
+            asked=asked if follows else "",
+            said=turns[-1].answer if follows else "",
+        )
         if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
         await self._blobs.save(key, sources)
@@ -84,15 +109,78 @@ class RetrieveActivities:
             },
         )
 
-    async def _standalone(self, input: RetrieveInput) -> str:
-        """The query of the search: in a conversation the question with what it refers to."""
+    async def _about(self, input: RetrieveInput, asked: str) -> Retrieved | None:
+        """The answer to a question about the documents themselves, from the catalogue; None for any other question."""
+        about = about_documents(asked)
+        if about is None:
+            return None
+        count, documents = await self._shown(input)
+        answered = answer_about(about, asked, count, documents)
+        return None if answered is None else await self._prepared(input, SourceTexts([], b"", asked, prepared=answered))
+
+    async def _extract(self, input: RetrieveInput, asked: str, found: Found) -> Retrieved | None:
+        """The extract of the document that a question wants summarised: the named one, else the best that was found."""
+        subject = summarised(asked)
+        if subject is None:
+            return None
+        _, documents = await self._shown(input)
+        document = named_document(subject, documents)
+        if document is None and not subject.startswith(UNSURE):
+            best = found.passages[0].row.document_id if found.passages else None
+            document = next((one for one in documents if one.id == best), None)
+        indexed = document and await self._catalog.documents.indexed(document.id, document.version)
+        if document is None or not indexed:
+            return None
+        extracted = extract(asked, document, await self._blobs.load(indexed.chunks_key, list[Chunk]))
+        if extracted is None:
+            return None
+        answered, sources, texts = extracted
+        texts_of = SourceTexts(texts, b"", asked, found.knowledge_base.answers, prepared=answered)
+        return await self._prepared(input, texts_of, sources)
+
+    async def _shown(self, input: RetrieveInput) -> tuple[int, list[ShownDocument]]:
+        return await self._catalog.search_scope.shown(input.knowledge_base_id, input.documents, input.filter)
+
+    async def _prepared(self, input: RetrieveInput, texts: SourceTexts, sources: Sequence[Source] = ()) -> Retrieved:
+        """An answer that is ready for the answer step."""
+        key = sources_key(input.question_id)
+        await self._blobs.save(key, texts)
+        return Retrieved(sources_key=key, sources=list(sources), similarity=1.0 if sources else 0.0)
+
+    async def _turns(self, input: RetrieveInput) -> list[Turn]:
+        """The turns of the conversation before the question."""
         if input.history_key is not None:
-            turns = await self._blobs.load(input.history_key, list[Turn])
-        elif input.follows:
-            turns = await self._catalog.questions.turns(input.question_id, TURNS)
-        else:
-            return input.question
-        return await self._rewriter.rewrite(input.question, turns, query_language(input.question))
+            return await self._blobs.load(input.history_key, list[Turn])
+        return await self._catalog.questions.turns(input.question_id, TURNS) if input.follows else []
+
+    async def _search(self, input: RetrieveInput, asked: str, query: str, turns: Sequence[Turn]) -> tuple[Found, str]:
+        """What was found, and the query that found it.
+
+        A short question that may be about a new topic is searched with and without the words of earlier turns, one in
+        traditional characters also in simplified ones.
+        """
+        queries = [query, asked] if _may_be_new(asked, query, turns) else [query]
+        queries += [plain for plain in (simplified(query),) if plain not in queries]
+        results = await asyncio.gather(
+            *(
+                self._retriever.search(
+                    input.knowledge_base_id, one, PASSAGES, document_ids=input.documents, filter=input.filter
+                )
+                for one in queries
+            )
+        )
+        found = dict(zip(queries, results, strict=True))
+        texts = [passage.row.text for one in found.values() for passage in one.passages[:PARAGRAPHS_OF]]
+        carried = query.removeprefix(asked)
+        if asked in queries and asked != query and is_new_topic(asked, carried, texts, goes_on=goes_on(asked)):
+            query = asked
+        best = max((query, simplified(query)), key=lambda one: found[one].similarity if one in found else -1.0)
+        return found[best], best
+
+
+def _may_be_new(asked: str, query: str, turns: Sequence[Turn]) -> bool:
+    """Whether words were added to a question that does not point at them."""
+    return query != asked and query == standalone(asked, turns) and not points_back(asked) and bool(new_words(asked))
 
 
 def source(n: int, passage: Passage) -> Source:

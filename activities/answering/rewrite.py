@@ -34,13 +34,15 @@ FEW_PAIRS = 4
 #: Words that are added from the turns before.
 CARRIED = 12
 
-_REFERS = re.compile(
+#: Words that stand for a word of an earlier turn, and beginnings and ends that go on from it.
+_POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|that|these|those|same|latter|former|else"
     r"|instead|also)\b|(?<!\bis )(?<!\bare )(?<!\bwas )\bthere\b(?! (?:is|are|was|were)\b)"
-    r"|^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b"
-    r"|[它这此]|他们|她们|[他她](?=[是在有的曾何什怎会])|那[个些种么里样]|(?<!耳)其|(?<!应)该|上述|[前后]者|同样|还有|另外"
-    r"|^[那也]|呢[？?]?\s*$",
+    r"|[它这此]|他们|她们|[他她](?=[是在有的曾何什怎会])|那[个些种么里样]|(?<!耳)其(?!他)|(?<!应)该|上述|[前后]者|同样",
     re.I,
+)
+_GOES_ON = re.compile(
+    r"^\s*(?:and|but|or|so|then|why|what about|how about|what if)\b|还有|另外|(?<!耳)其他|^[那也]|呢[？?]?\s*$", re.I
 )
 _LATIN = re.compile(r"[^\W_][\w'’-]*")
 _LATIN_NAMES = re.compile(r"[A-Za-z]{2,}")
@@ -58,7 +60,7 @@ _HAN_FUNCTION_WORDS = re.compile(
 
 def depends_on_context(question: str) -> bool:
     """Whether a question needs the turns before it to be understood: pronouns, ellipsis, very short."""
-    if _REFERS.search(question):
+    if points_back(question) or goes_on(question):
         return True
     if is_han(question):
         return len(topic_words(question)) <= FEW_PAIRS and not _LATIN_NAMES.search(question)
@@ -94,9 +96,19 @@ def _topics(turn: Turn) -> list[str]:
         runs = HAN_RUN.findall(turn.question)
         parts = [part for run in runs for part in _HAN_FUNCTION_WORDS.split(run) if part]
         return [*parts, *(word for word in _LATIN.findall(HAN_RUN.sub(" ", turn.question)) if topic_words(word))]
-    words = [word for word in _LATIN.findall(turn.question) if topic_words(word)]
+    words = [word for word in _LATIN.findall(_QUANTITY.sub(" ", turn.question)) if topic_words(word)]
     named = [] if is_han(turn.answer) else names(turn.answer.splitlines()[0] if turn.answer else "")
     return [*words, *named[:2]]
+
+
+def points_back(question: str) -> bool:
+    """Whether a question has a pronoun, or another word that stands for one of an earlier turn."""
+    return _POINTS_BACK.search(question) is not None
+
+
+def goes_on(question: str) -> bool:
+    """Whether a question goes on from the turn before: it begins with “and” or “那”, or ends in “呢”."""
+    return _GOES_ON.search(question) is not None
 
 
 class Rewriter:

@@ -25,7 +25,8 @@ def joined(runs: Iterable[Run], notes: Mapping[str, str]) -> tuple[str, list[str
     """The text of a paragraph's runs, and the marks in it that have a note in ``notes``."""
     text = ""
     marks: list[str] = []
-    for run in merged(runs):
+    kept = merged(runs)
+    for run, after in zip(kept, [*(run.text for run in kept[1:]), ""], strict=True):
         if not run.shift:
             text += run.text
         elif run.shift == "lowered":
@@ -35,7 +36,7 @@ def joined(runs: Iterable[Run], notes: Mapping[str, str]) -> tuple[str, list[str
         else:
             found = [mark_of(part) for part in run.text.replace("，", ",").split(",")]
             noted = all(mark in notes for mark in found)
-            match meaning(text, run.text, noted=noted):
+            match meaning(text, run.text, after, noted=noted):
                 case "mark" if noted:
                     marks += found
                 case "mark":

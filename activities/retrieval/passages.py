@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from activities.contracts.questions import AnswerSettings
+from activities.contracts.questions import Answered, AnswerSettings
 from activities.stores.milvus import Row
 from activities.stores.vectors import Vectors
 from activities.text.blocks import begins_in_list, is_cut
@@ -32,6 +32,8 @@ class SourceTexts(msgspec.Struct, frozen=True):
 
     ``question`` is the query of the search, ``settings`` are those of the knowledge base for answers. ``contexts`` are
     those of the passages (see ``Chunk``), to be weighed and never quoted; none in blobs stored before there were any.
+    For a question that goes on from earlier ones, ``asked`` is what it asks itself, and ``said`` is the answer before
+    it. ``prepared`` is an answer that needs no search: from the catalogue, or the extract of a document.
     """
 
     texts: list[str]
@@ -39,6 +41,9 @@ class SourceTexts(msgspec.Struct, frozen=True):
     question: str
     settings: AnswerSettings = AnswerSettings()
     contexts: list[str] = []
+    asked: str = ""
+    said: str = ""
+    prepared: Answered | None = None
 
     def question_vector(self) -> Vectors:
         """The vector, shape (dimension,), float32; empty when there was no dense search."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -22,7 +21,7 @@ from activities.stores.milvus import Hit, Milvus, Row, Scope
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors
 from activities.text.blocks import begins_in_list, is_cut
-from activities.text.han import simplified, traditional
+from activities.text.variants import expanded
 
 #: Candidates of each of the two searches; doubled while too few of them are live, wanted and different.
 CANDIDATES = 50
@@ -200,7 +199,7 @@ class Retriever:
         async def keyword() -> list[Hit]:
             if query.mode == "dense":
                 return []
-            return await self._keyword(collection, query, limit)
+            return await self._milvus.search_keyword(collection, expanded(query.text), limit, query.scope)
 
         try:
             found = await asyncio.gather(dense(), keyword())
@@ -212,16 +211,6 @@ class Retriever:
             except KeyError as exc:
                 raise MilvusUnavailable(detail=Phrase.COLLECTION_INCOMPLETE, collection=exc.args[0]) from exc
         return found[0], found[1]
-
-    async def _keyword(self, collection: str, query: _Query, limit: int) -> list[Hit]:
-        """BM25 hits of the query as it is, and of its Chinese in the other script; the better score of a row counts."""
-        forms = {query.text, simplified(query.text), traditional(query.text)}
-        searches = (self._milvus.search_keyword(collection, form, limit, query.scope) for form in sorted(forms))
-        best: dict[str, Hit] = {}
-        for hit in chain.from_iterable(await asyncio.gather(*searches)):
-            if hit.row.id not in best or hit.score > best[hit.row.id].score:
-                best[hit.row.id] = hit
-        return sorted(best.values(), key=lambda hit: -hit.score)[:limit]
 
     async def _rerank(self, query: str, ranked: Ranking) -> Ranking:
         """The first ``RERANKED`` passages in the order of the rerank model, the others after them in fused order."""

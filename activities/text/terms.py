@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from activities.text.han import simplified
 from activities.text.scripts import HAN, HAN_RUN, UNSPACED
+from activities.text.variants import canonical
 
 _WORD = re.compile(rf"[^\W_{HAN}]+")
 _LETTERS = re.compile(r"[^\W_]+")
@@ -65,8 +65,12 @@ _STEM = 3
 
 
 def words_of(text: str) -> set[str]:
-    """Lower-case words, and pairs of adjacent Chinese characters; a single character counts as a word."""
-    return {word.lower() for word in _WORD.findall(text)} | _pairs(HAN_RUN.findall(simplified(text)))
+    """Lower-case words, and pairs of adjacent Chinese characters; a single character counts as a word.
+
+    Dates, numbers and Chinese that are written another way (``canonical``) have the same words.
+    """
+    text = canonical(text)
+    return {word.lower() for word in _WORD.findall(text)} | _pairs(HAN_RUN.findall(text))
 
 
 def topic_words(text: str) -> set[str]:
@@ -92,7 +96,7 @@ def topic_sequence(text: str) -> list[tuple[str, bool]]:
 
 def search_terms(text: str) -> set[str]:
     """The first letters of words, without stop words; pairs of characters for the scripts of ``UNSPACED``."""
-    text = simplified(text.lower())
+    text = canonical(text).lower()
     words = {word[:TERM_CHARACTERS] for word in _SPACED_WORD.findall(text) if word not in SEARCH_STOP_WORDS}
     return words | _pairs(_UNSPACED_RUN.findall(text))
 

@@ -220,6 +220,16 @@ class LiveDocument(Record, frozen=True):
     version: int
 
 
+class ShownDocument(Record, frozen=True):
+    """A live document with its live version, when that was uploaded and by whom."""
+
+    id: str
+    name: str
+    version: int
+    uploaded_at: datetime
+    actor: str
+
+
 class IndexedVersion(Record, frozen=True):
     """A version in one index generation: the blobs its rows were written from, and the number of rows."""
 

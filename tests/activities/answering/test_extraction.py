@@ -15,6 +15,7 @@ from activities.answering.extraction import (
     PASSAGES,
     QUOTES,
     Sentence,
+    _going_on,
     common_words,
     is_answerable,
     is_clearly_answerable,
@@ -270,3 +271,11 @@ async def test_passages_without_sentences_have_no_scores(triton: Triton) -> None
     zeros = np.zeros(card.dimension, np.float32)
     given = context("Why?", ["Title", ""], [source(1), source(2)], card=card, vector=zeros)
     assert await score_sentences(given, SentenceVectors(triton)) == []
+
+
+def test_a_follow_up_moves_on_only_to_a_sentence_with_its_words() -> None:
+    """What was quoted before steps back behind it; without such a sentence the order stays."""
+    quoted, other = Sentence("The plan has a chief.", 0, 0, score=1.0), Sentence("Employees have PTO.", 0, 1, score=0.9)
+    for asked, best in (("And employees?", other), ("Who owns it?", quoted), ("By whom?", quoted)):
+        found = SourceTexts([], b"", asked, asked=asked, said=f"{quoted.text} [1]")
+        assert _going_on(AnswerContext(found, [], 0.0, CARD), [quoted, other])[0].text == best.text

@@ -149,3 +149,15 @@ async def test_the_index_reports_its_estimate(catalog: Catalog, kb: KnowledgeBas
     assert 0 < found.eta_seconds != 33.0
     await catalog.documents.delete(ids[1], "ann")
     assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 2
+
+
+async def test_the_documents_shown_are_live_and_counted(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The last uploaded first, at most as many as wanted, within the scope of the question."""
+    first, second = await live(catalog, kb, "first.md", "tag"), await live(catalog, kb, "second.md")
+    await catalog.documents.accept(kb.id, "pending.md", "f" * 64, 7, "ann")
+    count, documents = await catalog.search_scope.shown(kb.id)
+    assert (count, [one.id for one in documents]) == (2, [second, first])
+    assert (documents[0].name, documents[0].version, documents[0].actor) == ("second.md", 1, "ann")
+    assert (await catalog.search_scope.shown(kb.id, limit=1))[0] == 2
+    assert [one.id for one in (await catalog.search_scope.shown(kb.id, [first]))[1]] == [first]
+    assert (await catalog.search_scope.shown(kb.id, filter=SearchFilter(tags=["tag"])))[0] == 1
