@@ -24,12 +24,13 @@ _SWITCHES = 4
 
 #: Words that cameras, scanners, browsers and programs give to files, whatever is in them.
 _MEANINGLESS = frozenset(
-    re.findall(
-        r"\w+",
-        "attachment copy doc document download dsc export file final image img mail message new output page paragraph"
-        " pdf scan scanned temp text tmp unnamed untitled upload version 文档 文件 新建 新建文档 新建文本文档 扫描"
-        " 扫描件 副本 未命名 图片 附件 文檔 檔案 掃描 圖片",
+    word
+    for words in (
+        "attachment copy doc document download dsc export file final image img mail message new output page paragraph",
+        "pdf scan scanned temp text tmp unnamed untitled upload version",
+        "文档 文件 新建 新建文档 新建文本文档 扫描 扫描件 副本 未命名 图片 附件 文檔 檔案 掃描 圖片",
     )
+    for word in words.split()
 )
 
 

@@ -18,7 +18,21 @@ from pathlib import Path
 
 from activities.settings import LogSettings
 from activities.telemetry import logs
-from tests.bench import answers, ask, beside, catalog, edit, embed, ingest, memory, readd, search, upload, watchers
+from tests.bench import (
+    answers,
+    ask,
+    beside,
+    catalog,
+    edit,
+    embed,
+    field,
+    ingest,
+    memory,
+    readd,
+    search,
+    upload,
+    watchers,
+)
 from tests.bench.instance import Bench, Instance, opened, own, running
 from tests.bench.measures import Measure, machine, say, table
 from tests.bench.peers import compare
@@ -84,6 +98,10 @@ async def _answers(bench: Bench, library: Library, options: Options) -> list[Mea
     return await answers.believed(bench, options.answers, options.asked, options.written)
 
 
+async def _field(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await field.check(bench, options.field)
+
+
 async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
@@ -112,7 +130,7 @@ BENCHES: dict[str, Function] = {
     "beside": _beside,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers}
+ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers, "field": _field}
 """Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
 
 APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog}
@@ -173,6 +191,7 @@ def arguments() -> Options:
     add("--questions", type=int, default=20, help="rounds of questions (%(default)s)")
     add("--beside", type=int, default=100, help="questions beside a bulk ingest (%(default)s)")
     add("--answers", type=Path, metavar="DIR", help="SQuAD-style questions, a file for each language (en.json)")
+    add("--field", type=Path, metavar="DIR", help="everyday documents and questions (without: those of the tests)")
     add("--asked", type=int, default=200, help="questions of each kind and language (%(default)s)")
     add("--written", type=int, default=100, help="of which the language model is asked so many (%(default)s)")
     add("--url", help="measure the platform that runs there")
