@@ -8,27 +8,22 @@ partitioning is used, to label the paragraphs page by page.
 
 from __future__ import annotations
 
-import ctypes
-import math
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 
 from activities.errors import DamagedDocument, EncryptedDocument, plain_line, told
 from activities.phrases import Phrase
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
+from activities.readers.pdf.characters import Characters, Style
 from activities.readers.printed import elements
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
-_BOLD_WEIGHT = 600
-_BOLD_NAME = re.compile(rb"bold|black|heavy|semibold|demi|[-_,]bd|hei|heiti", re.I)
 _LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
 _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code))
@@ -77,13 +72,14 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
     except pypdfium2.PdfiumError as exc:
         raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
+        characters = Characters(text_page)
         text, height = text_page.get_text_range(), page.get_height()
         lines, start = [], 0
         for raw in text.split("\r\n"):
             stripped = raw.strip(" \r\n\t\u00a0")
             if stripped:
                 first = start + raw.index(stripped)
-                line = _line(text_page, number + 1, height, stripped, first)
+                line = _line(characters, number + 1, height, stripped, first)
                 if line is not None:
                     lines.append(line)
             start += len(raw) + 2
@@ -93,52 +89,27 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
         page.close()
 
 
-def _line(text_page: Any, page: int, page_height: float, text: str, start: int) -> Line | None:
+def _line(characters: Characters, page: int, page_height: float, text: str, start: int) -> Line | None:
     """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
-    first = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start)
-    last = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, start + len(text) - 1)
+    first, last = characters.at(start), characters.at(start + len(text) - 1)
     clean = _LEADERS.sub(" … ", text.translate(_CLEAN)).strip()
     if not clean:
         return None
-    left, first_baseline = _origin(text_page, first)
-    _, last_baseline = _origin(text_page, last)
+    begins, ends = characters.style(first), characters.style(last)
+    left, first_baseline = characters.origin(first)
+    _, last_baseline = characters.origin(last)
     return Line(
         text=clean,
         page=page,
         left=left,
-        right=_right(text_page, last),
+        right=characters.right(last),
         first=first_baseline,
         last=last_baseline,
-        size=max(1.0, _size(text_page, first), _size(text_page, last)),
-        bold=_is_bold(text_page, first) and _is_bold(text_page, last),
+        size=max(1.0, _size(begins), _size(ends)),
+        bold=begins.bold and ends.bold,
         page_height=page_height,
     )
 
 
-def _origin(text_page: Any, index: int) -> tuple[float, float]:
-    across, up = ctypes.c_double(), ctypes.c_double()
-    pdfium.FPDFText_GetCharOrigin(text_page, index, across, up)
-    return across.value, up.value
-
-
-def _right(text_page: Any, index: int) -> float:
-    box = pdfium.FS_RECTF()
-    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
-    return float(box.right)
-
-
-def _size(text_page: Any, index: int) -> float:
-    """Font size in points as printed; files store it in the font or in the text matrix."""
-    matrix = pdfium.FS_MATRIX()
-    pdfium.FPDFText_GetMatrix(text_page, index, matrix)
-    if abs(matrix.b) > abs(matrix.d):
-        return 1.0  # vertical text in the margin: a stamp, never a heading
-    return float(pdfium.FPDFText_GetFontSize(text_page, index)) * math.hypot(matrix.b, matrix.d)
-
-
-def _is_bold(text_page: Any, index: int) -> bool:
-    if pdfium.FPDFText_GetFontWeight(text_page, index) >= _BOLD_WEIGHT:
-        return True
-    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
-    pdfium.FPDFText_GetFontInfo(text_page, index, name, len(name), flags)
-    return _BOLD_NAME.search(name.value) is not None
+def _size(style: Style) -> float:
+    return style.size if style.turn in (0, 2) else 1.0  # vertical text in the margin: a stamp, never a heading
