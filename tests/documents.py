@@ -7,8 +7,10 @@ import random
 import struct
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from email.message import EmailMessage
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,11 @@ def word(build: docx.document.Document) -> bytes:
     return target.getvalue()
 
 
-def pdf(pages: list[list[tuple[float, float, float, str, str]]]) -> bytes:
-    """A PDF of (x, y, size, font, text) lines; fonts are R (regular), B (bold) and C (Chinese)."""
+def pdf(pages: list[list[tuple[float, float, float, str, str]]], drawings: Sequence[str] = ()) -> bytes:
+    """A PDF of (x, y, size, font, text) lines; fonts are R (regular), B (bold) and C (Chinese).
+
+    ``drawings`` are the path operators of the first pages.
+    """
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
     fonts = (
         b"<</R<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
@@ -37,8 +42,8 @@ def pdf(pages: list[list[tuple[float, float, float, str, str]]]) -> bytes:
         b"/DW 1000>>]>>>>"
     )
     kids = []
-    for page in pages:
-        lines = []
+    for page, drawing in zip_longest(pages, drawings, fillvalue=""):
+        lines = [drawing.encode()]
         for x, y, size, font, text in page:
             raw = text.encode("utf-16-be") if font == "C" else text.encode("cp1252")
             lines.append(f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm <{raw.hex()}> Tj ET".encode())

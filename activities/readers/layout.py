@@ -14,6 +14,7 @@ from statistics import median
 import msgspec
 
 from activities.readers.headings import heading
+from activities.readers.tables.grid import Cell
 from activities.readers.text import CJK_END, CJK_START, ITEM, join
 
 DIVIDED = "\ufffe"
@@ -39,8 +40,15 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _DIVISION = re.compile(rf"((?<!\w)\w*+|){DIVIDED}\s*+(\w*+)")
 
 
+class PrintedTable(msgspec.Struct):
+    """A table, and where each of its columns begins and ends."""
+
+    rows: list[list[Cell]]
+    columns: list[tuple[float, float]]
+
+
 class Line(msgspec.Struct):
-    """One printed line and its position.
+    """One printed line and its position, or the place of a ``table``, whose texts are then its text.
 
     ``first`` and ``last`` are the baselines of its first and last character. They differ where pdfium joined two
     printed lines at a divided word.
@@ -55,12 +63,13 @@ class Line(msgspec.Struct):
     size: float
     bold: bool
     page_height: float
+    table: PrintedTable | None = None
 
 
 class Paragraph(msgspec.Struct):
     """A paragraph with the page it begins on; headings have a ``level`` (1 is the highest).
 
-    ``text`` is that of its ``lines``, joined when all are known.
+    ``text`` is that of its ``lines``, joined when all are known. A ``table`` stands alone.
     """
 
     lines: list[str]
@@ -70,6 +79,7 @@ class Paragraph(msgspec.Struct):
     last: Line
     text: str = ""
     level: int | None = None
+    table: PrintedTable | None = None
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
@@ -81,7 +91,7 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
         return pages
     body = _body_size([line for page in pages for line in page])
     seen: dict[str, list[Line]] = {}
-    for line in (line for page in pages for line in page if _in_margin(line) and line.size <= 1.05 * body):
+    for line in (line for page in pages for line in page if in_margin(line) and line.size <= 1.05 * body):
         seen.setdefault(_NUMBER.sub("#", line.text), []).append(line)
     running = _numbered_with_pages(pages)
     for key, lines in seen.items():
@@ -111,16 +121,17 @@ def _at_same_height(lines: list[Line]) -> Iterator[tuple[Line, int]]:
 def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:
     """Ids of lines such as “What is cancer? 5” whose number counts up with the pages while their words change."""
     offsets: dict[int, list[Line]] = {}
-    for line in (line for page in pages for line in page if _in_margin(line) and len(line.text) <= _MAX_RUNNING):
+    for line in (line for page in pages for line in page if in_margin(line) and len(line.text) <= _MAX_RUNNING):
         if number := _PAGE_NUMBER.search(line.text):
             offsets.setdefault(int(number[1] or number[2]) - line.page, []).append(line)
     largest = max(offsets.values(), key=len, default=[])
     return {id(line) for line in largest} if len({line.page for line in largest}) >= _RUNNING_PAGES else set()
 
 
-def _in_margin(line: Line) -> bool:
+def in_margin(line: Line) -> bool:
+    """Whether a line stands where running lines do."""
     edge = _MARGIN * line.page_height
-    return line.last < edge or line.first > line.page_height - edge
+    return line.table is None and (line.last < edge or line.first > line.page_height - edge)
 
 
 def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
@@ -138,6 +149,11 @@ def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
         for line in page:
             if DIVIDED in line.text:
                 line.text = _DIVISION.sub(joined, line.text)
+                if line.table is not None:
+                    line.table.rows = [
+                        [msgspec.structs.replace(cell, text=_DIVISION.sub(joined, cell.text)) for cell in row]
+                        for row in line.table.rows
+                    ]
     return pages
 
 
@@ -179,6 +195,8 @@ def _without_scripts(lines: list[Line]) -> list[Line]:
 
 
 def _same_row(before: Line, line: Line) -> bool:
+    if before.table is not None or line.table is not None:
+        return False
     gap, rise = line.left - before.right, abs(before.last - line.first)
     size = max(before.size, line.size)
     if not -0.5 * size <= gap < 3 * size:
@@ -215,6 +233,8 @@ def _blocks(lines: list[Line], leading: float) -> list[list[Line]]:
 
 
 def _starts_block(before: Line, line: Line, leading: float) -> bool:
+    if before.table is not None or line.table is not None:
+        return True
     step = before.last - line.first
     if step <= 0 or step > 1.35 * leading * max(before.size, line.size):
         return True
@@ -261,12 +281,18 @@ def _starts_column(document: list[Paragraph], block: list[Line]) -> bool:
 def _append(document: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
     lines, first, last = [line.text for line in group], group[0], group[-1]
     before = document[-1] if document else None
-    if column_break and before is not None and _continues(before, first):
+    if (
+        column_break
+        and before is not None
+        and before.table is None
+        and first.table is None
+        and _continues(before, first)
+    ):
         before.lines += lines
         before.last = last
         return
     bold = all(line.bold for line in group)
-    document.append(Paragraph(lines=lines, page=first.page, size=first.size, bold=bold, last=last))
+    document.append(Paragraph(lines=lines, page=first.page, size=first.size, bold=bold, last=last, table=first.table))
 
 
 def _continues(before: Paragraph, line: Line) -> bool:
@@ -281,9 +307,11 @@ def _continues(before: Paragraph, line: Line) -> bool:
 
 
 def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) -> None:
-    sizes = sorted({round(item.size) for item in document if _is_large(item, body)}, reverse=True)
+    sizes = sorted(
+        {round(item.size) for item in document if item.table is None and _is_large(item, body)}, reverse=True
+    )
     for item, after in zip(document, [*document[1:], None], strict=True):
-        if after is not None and after.text[0].islower():
+        if item.table is not None or (after is not None and after.table is None and after.text[0].islower()):
             continue  # the emphasised beginning of a sentence
         worded = heading(item.text) if len(item.lines) == 1 else None
         if _is_large(item, body):

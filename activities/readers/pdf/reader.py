@@ -9,7 +9,6 @@ partitioning is used, to label the paragraphs page by page.
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import Path
 
 import pypdfium2
@@ -20,18 +19,13 @@ from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
 from activities.readers.pdf.characters import Characters, Style
+from activities.readers.pdf.cleaning import CLEAN
+from activities.readers.pdf.tables import Tables
 from activities.readers.printed import elements
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
 
 _LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
-_LIGATURES = {
-    code: unicodedata.normalize("NFKC", chr(code))
-    for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))
-    for code in block
-}
-_INVISIBLE = dict.fromkeys((*range(0, 9), 11, 14, 15, *range(16, 32), 8203, 65279))
-_CLEAN = str.maketrans({**_LIGATURES, **_INVISIBLE, 0xA0: " "})
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
@@ -42,10 +36,10 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         if count == 0:
             raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
-        pages = []
+        pages, tables = [], Tables()
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            pages.append(_lines(document, number, scans))
+            pages.append(_lines(document, number, tables, scans))
             progress(number + 1, count)
     finally:
         document.close()
@@ -64,7 +58,7 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise DamagedDocument(format="pdf", detail=told(exc)) from exc
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None) -> list[Line]:
+def _lines(document: pypdfium2.PdfDocument, number: int, tables: Tables, scans: pdf_scan.Scans | None) -> list[Line]:
     """The lines of one page in reading order, with their positions."""
     try:
         page = document[number]
@@ -83,6 +77,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
                 if line is not None:
                     lines.append(line)
             start += len(raw) + 2
+        lines = tables.completed(page, characters, text, lines)
         return scans.completed(page, text_page, number + 1, lines) if scans is not None else lines
     finally:
         text_page.close()
@@ -92,7 +87,7 @@ def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans |
 def _line(characters: Characters, page: int, page_height: float, text: str, start: int) -> Line | None:
     """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
     first, last = characters.at(start), characters.at(start + len(text) - 1)
-    clean = _LEADERS.sub(" … ", text.translate(_CLEAN)).strip()
+    clean = _LEADERS.sub(" … ", text.translate(CLEAN)).strip()
     if not clean:
         return None
     begins, ends = characters.style(first), characters.style(last)

@@ -1,0 +1,77 @@
+"""Characters of a PDF page → words, rows of words and the text of cells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from activities.readers.layout import DIVIDED
+from activities.readers.pdf.characters import Characters
+from activities.readers.pdf.cleaning import CLEAN
+from activities.readers.text import join
+
+_WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
+
+
+class Word(msgspec.Struct):
+    """Characters of one line without a space between them."""
+
+    text: str
+    left: float
+    right: float
+    baseline: float
+    size: float
+    bold: bool
+
+    @property
+    def middle(self) -> float:
+        return (self.left + self.right) / 2
+
+
+def words(characters: Characters, text: str) -> list[Word]:
+    """The upright words of a page, in pdfium's order, given its text."""
+    found = []
+    for match in _WORD.finditer(text):
+        first, last = characters.at(match.start()), characters.at(match.end() - 1)
+        style = characters.style(first)
+        word = match[0].translate(CLEAN)
+        if style.turn or style.invisible or not word:
+            continue
+        left, baseline = characters.origin(first)
+        found.append(Word(word, left, characters.right(last), baseline, max(1.0, style.size), style.bold))
+    return found
+
+
+def rows(page: Iterable[Word]) -> list[list[Word]]:
+    """The words by baseline, from top to bottom and from left to right."""
+    found: list[list[Word]] = []
+    for word in sorted(page, key=lambda word: -word.baseline):
+        if not found or found[-1][0].baseline - word.baseline > 0.45 * min(word.size, found[-1][0].size):
+            found.append([])
+        found[-1].append(word)
+    return [sorted(row, key=lambda word: word.left) for row in found]
+
+
+def line_text(row: Iterable[Word]) -> str:
+    """The text of the words of one line. Words that touch have no space between them."""
+    text, before = "", None
+    for word in row:
+        if before is not None and word.left - before.right > 0.12 * word.size:
+            text += " "
+        text += word.text
+        before = word
+    return text
+
+
+def cell_text(lines: Iterable[list[Word]]) -> str:
+    """The text of a cell: its lines joined like those of a paragraph."""
+    return join([line_text(line) for line in lines])
+
+
+def is_value(text: str) -> bool:
+    """Whether a text is a number, a date, an amount or a code."""
+    digits = sum(character.isdigit() for character in text)
+    letters = sum(character.isalpha() for character in text)
+    return len(text) <= 24 and bool(digits) and letters <= max(3, digits)
