@@ -71,6 +71,16 @@ class Characters:
         pdfium.FPDFText_GetLooseCharBox(self.page, index, self._box)
         return float(self._box.right)
 
+    def end(self, index: int) -> tuple[float, float]:
+        """Where the character's advance ends on its baseline, whatever its direction."""
+        across, up = self.origin(index)
+        turn = self.style(index).turn
+        pdfium.FPDFText_GetLooseCharBox(self.page, index, self._box)
+        box = self._box
+        if turn % 2 == 0:
+            return float(box.left if turn else box.right), up
+        return across, float(box.top if turn == 1 else box.bottom)
+
     def style(self, index: int) -> Style:
         """The style of the character; looked up once per text object."""
         text_object = pdfium.FPDFText_GetTextObject(self.page, index)
