@@ -116,10 +116,14 @@ class Characters:
     def _look_up(self, text_object: Any, key: int, index: int) -> Style:
         pdfium.FPDFText_GetMatrix(self.page, index, self._matrix)
         matrix = self._matrix
-        size = float(pdfium.FPDFText_GetFontSize(self.page, index)) * math.hypot(matrix.b, matrix.d)
-        angle = math.atan2(matrix.b, matrix.a)
-        invisible = bool(key) and pdfium.FPDFTextObj_GetTextRenderMode(text_object) == _INVISIBLE
-        return Style(size, self._is_bold(index), round(angle / (math.pi / 2)) % 4, invisible)
+        size = pdfium.FPDFText_GetFontSize(self.page, index) * math.hypot(matrix.b, matrix.d)
+        turn = 0 if matrix.a > abs(matrix.b) else round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
+        if not key:
+            return Style(size, False, turn)
+        font = ctypes.c_void_p.from_buffer(pdfium.FPDFTextObj_GetFont(text_object)).value or 0
+        if font not in self._bold:
+            self._bold[font] = self._is_bold(index)
+        return Style(size, self._bold[font], turn, pdfium.FPDFTextObj_GetTextRenderMode(text_object) == _INVISIBLE)
 
     def _is_bold(self, index: int) -> bool:
         if pdfium.FPDFText_GetFontWeight(self.page, index) >= _BOLD_WEIGHT:

@@ -167,11 +167,12 @@ class Page:
     def _gaps(self, text: str, start: int) -> list[_Gap]:
         """The wide gaps in a line."""
         gaps = []
+        first = self.characters.at(start)
+        size = self.characters.style(first).size
         for before, after in pairwise(_WORDS.finditer(text)):
-            index = self.characters.at(start + after.start())
-            right = self.characters.origin(index)[0]
-            left = self.characters.right(self.characters.at(start + before.end() - 1))
-            if right - left >= GAP * self.characters.style(index).size:
+            right = self.characters.origin(first + after.start())[0]
+            left = self.characters.right(first + before.end() - 1)
+            if right - left >= GAP * size:
                 gaps.append(_Gap(after.start(), left, right))
         return gaps
 
