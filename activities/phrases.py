@@ -120,6 +120,10 @@ class Phrase(Bilingual):
         "有 {characters} 个字符没有断句或换行，上限为 {limit}",
     )
     TOO_MANY_COLUMNS = ("a table with {columns} columns; {limit} are allowed", "表格有 {columns} 列，上限为 {limit}")
+    MERGED_CELLS = (
+        "the merged cells of a table stand for more than {limit} characters",
+        "表格的合并单元格展开后超过 {limit} 个字符",
+    )
     NESTED_MAILS = ("more than {limit} mails in one another", "邮件嵌套超过 {limit} 层")
     NO_FIRST_CHAPTER = ("it does not say where it begins", "没有说明从何处开始")
     NO_CHAPTERS = ("it has no chapters", "没有章节")

@@ -9,6 +9,7 @@ import msgspec
 from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode
 from activities.contracts.batches import BatchToIngest, DocumentVersion
+from activities.contracts.documents import Remark
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
@@ -31,6 +32,7 @@ class JobState(Contract, frozen=True):
     next_attempt_at: datetime | None = None
     eta_seconds: float | None = None
     updated_at: datetime | None = None
+    remarks: list[Remark] = msgspec.field(default_factory=list)
 
 
 class IngestJob(DocumentToIngest, frozen=True):

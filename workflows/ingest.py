@@ -425,6 +425,7 @@ def _publication(job: IngestJob, parsed: Parsed, chunked: Chunked, vectors_key: 
         vectors_key=vectors_key,
         generation=job.generation,
         knowledge_base_id=job.knowledge_base_id,
+        remarks=parsed.remarks,
     )
 
 

@@ -17,10 +17,14 @@ class Element(Contract, frozen=True):
 
 
 class Remark(Contract, frozen=True):
-    """What a file holds and could not be read, or was left out: so many of one kind (a code of ``RemarkText``)."""
+    """What a file holds and could not be read, or was left out: so many of one kind (a code of ``RemarkText``).
+
+    ``text`` says it in a reader's language; it is not stored.
+    """
 
     kind: str
     count: int
+    text: str = ""
 
 
 class ParsedDocument(Contract, frozen=True):

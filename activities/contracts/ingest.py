@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from activities.contracts import Contract
-from activities.contracts.documents import Chunking
+from activities.contracts.documents import Chunking, Remark
 from activities.errors import Reason
 
 
@@ -69,6 +69,7 @@ class Parsed(Contract, frozen=True):
     media_type: str
     pages: int | None = None
     chunked: Chunked | None = None
+    remarks: list[Remark] = []
 
 
 class ChunkInput(Contract, frozen=True):
@@ -167,6 +168,7 @@ class PublishInput(Contract, frozen=True):
     pages: int | None = None
     generation: int | None = None
     knowledge_base_id: str = ""
+    remarks: list[Remark] = []
 
 
 class Published(Contract, frozen=True):

@@ -116,12 +116,13 @@ class Outline(msgspec.Struct, frozen=True):
     characters: int
     media_type: str
     pages: int | None
+    remarks: list[Remark]
 
     @classmethod
     def of(cls, document: ParsedDocument) -> Outline:
         """The outline of a document."""
         characters = sum(len(element.text) for element in document.elements)
-        return cls(len(document.elements), characters, document.media_type, document.pages)
+        return cls(len(document.elements), characters, document.media_type, document.pages, document.remarks)
 
 
 def parse_to_file(path: Path, name: str, limits: ParseSettings, target: Path, progress: Progress) -> Outline:
@@ -178,6 +179,7 @@ class ParseActivities:
             media_type=outline.media_type,
             pages=outline.pages,
             chunked=chunked,
+            remarks=outline.remarks,
         )
 
     async def _parse(self, input: ParseInput, key: str) -> Outline:

@@ -170,6 +170,8 @@ def details(state: dict[str, Any]) -> str:
             parts.append(say("attempt", attempt=state["attempt"]))
         parts.append(time_left(state))
     parts.append(reason_of(state))
+    if state.get("state") == "ready":
+        parts += [remark["text"] for remark in state.get("remarks", ())]
     return " · ".join(filter(None, parts))
 
 

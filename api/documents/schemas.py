@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from activities.contracts.documents import Remark
 from activities.contracts.stages import DocumentState
 from api.http.schemas import JobAccepted, Request, Schema
 
@@ -67,6 +68,7 @@ class DocumentInfo(Schema, frozen=True):
     state: DocumentState
     reason: str | None
     reason_code: str | None
+    remarks: list[Remark]
     chunks: int
     pages: int | None
     bytes: int

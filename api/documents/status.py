@@ -15,6 +15,7 @@ from activities.runtime import temporal
 from activities.runtime.heartbeat import Progress
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document
+from api.documents.views import remarks_of
 from workflows.client.jobs import Jobs
 from workflows.contracts import JobState
 
@@ -76,6 +77,7 @@ def state_of(document: Document, language: Language) -> JobState:
         next_attempt_at=document.next_attempt_at,
         eta_seconds=document.eta_seconds,
         updated_at=document.updated_at,
+        remarks=remarks_of(document, language) if ready else [],
     )
 
 

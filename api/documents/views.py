@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from activities.contracts.documents import Chunk
+from activities.contracts.documents import Chunk, Remark
 from activities.contracts.ids import ingest_id
 from activities.contracts.stages import INGEST_STAGES, number_of
 from activities.errors import Language
+from activities.phrases import RemarkText
 from activities.readers.formats import Format
 from activities.stores.catalog.records import Document
 from activities.stores.milvus import row_id
@@ -58,6 +59,7 @@ def document_info(document: Document, language: Language) -> DocumentInfo:
         state=document.state,
         reason=document.reason.render(language) if document.reason else None,
         reason_code=document.reason.code if document.reason else None,
+        remarks=remarks_of(document, language),
         chunks=document.chunks,
         pages=document.pages,
         bytes=document.bytes,
@@ -79,6 +81,16 @@ def document_info(document: Document, language: Language) -> DocumentInfo:
         status_url=addresses.document_status(document.id),
         events_url=addresses.document_events(document.id),
     )
+
+
+def remarks_of(document: Document, language: Language) -> list[Remark]:
+    """The document's remarks with their texts; those that only another version of Holdfast knows are left out."""
+    known = ((remark, RemarkText.of_code(remark.kind)) for remark in document.remarks)
+    return [
+        msgspec.structs.replace(remark, text=text.render(language, count=remark.count))
+        for remark, text in known
+        if text is not None
+    ]
 
 
 def chunk_info(document_id: str, version: int, chunk: Chunk) -> ChunkInfo:

@@ -14,6 +14,7 @@ STATES = ["ready", "ready", "failed"]
 def item(n: int) -> dict[str, Any]:
     fields = {"version": 1 + n % 3, "live_version": 1, "chunks": n, "pages": n % 7 or None, "bytes": 1000 * n}
     fields |= {"media_type": "text/plain", "updated_at": "2026-01-02T03:04:05Z", "reason": None, "stage": "publish"}
+    fields |= {"remarks": [{"kind": "pictures", "count": n, "text": f"pictures without text: {n}"}] if n == 7 else []}
     fields |= {"tags": ["policy"] if n % 10 == 0 else [], "stage_number": 5, "done": 0, "total": None, "attempt": 1}
     return {"id": f"{n:032x}", "name": f"report {n:04} of the harbour office.txt", "state": STATES[n % 3], **fields}
 
@@ -54,6 +55,8 @@ def test_a_thousand_documents_are_paged_and_found(page: Page, platform: Platform
     search.fill("HARBOUR 0007")
     expect(page.locator(".doc")).to_have_count(1)
     expect(page.locator(".doc-name")).to_have_text("report 0007 of the harbour office.txt")
+    what = "Read, but for: pictures" if language == "en" else "已读取，但有：pictures"
+    expect(page.locator(".doc-reason")).to_contain_text(f"{what} without text: 7")
     search.fill("no such name")
     expect(page.locator("#docs-none")).to_be_visible()
     search.fill("")

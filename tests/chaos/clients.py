@@ -13,7 +13,6 @@ from typing import Self
 
 import httpx
 
-from activities.contracts.stages import PENDING
 from tests.chaos.library import File, another_version, files
 from tests.conftest import Platform
 
@@ -78,7 +77,7 @@ class Apis:
 class Upload:
     """One accepted upload, and what was promised of it since.
 
-    ``canceled_at`` is when a cancel was accepted while it was pending; ``batch_canceled`` that its batch's was.
+    ``canceled`` says that a cancel was accepted while it was pending; ``batch_canceled`` that its batch's was.
     """
 
     file: File
@@ -86,7 +85,7 @@ class Upload:
     version: int
     batch_id: str | None = None
     deleted: bool = False
-    canceled_at: float | None = None
+    canceled: bool = False
     batch_canceled: bool = False
 
 
@@ -126,7 +125,7 @@ class People:
             case "cancel":
                 await self._cancel(recent)
             case "retry":
-                canceled = [upload for upload in self.accepted if upload.canceled_at and not upload.deleted]
+                canceled = [upload for upload in self.accepted if upload.canceled and not upload.deleted]
                 if canceled:
                     await self._retry(random.choice(canceled))
             case "batch pause" if in_batches:
@@ -152,15 +151,15 @@ class People:
 
     async def _cancel(self, which: Upload) -> None:
         response = await self._post(f"/documents/{which.document_id}/cancel", (202, 404, 409))
-        if response.status_code == 202 and response.json()["state"] in PENDING:
-            self._latest(which.document_id).canceled_at = time.time()
+        if response.status_code == 202 and response.json()["state"] == "canceled":
+            self._latest(which.document_id).canceled = True
             self._count("cancel")
 
     async def _retry(self, which: Upload) -> None:
         response = await self._post(f"/documents/{which.document_id}/retry", (202, 404, 409))
         if response.status_code == 202:
             latest = self._latest(which.document_id)
-            latest.canceled_at, latest.batch_canceled = None, False
+            latest.canceled = latest.batch_canceled = False
             self._count("retry")
 
     async def _cancel_batch(self, batch: str) -> None:
@@ -174,7 +173,7 @@ class People:
         response = await self._post(f"/batches/{batch}/retry-failed", (202, 404, 409))
         if response.status_code == 202:
             for upload in self._in_batch(batch):
-                upload.canceled_at, upload.batch_canceled = None, False
+                upload.canceled = upload.batch_canceled = False
             self._count("batch retry")
 
     async def _pause(self, path: str, seconds: float) -> None:

@@ -20,9 +20,6 @@ from activities.stores.milvus import Milvus
 from tests.chaos.clients import KNOWLEDGE_BASE, Upload
 from tests.chaos.run import Run
 
-UNDER_WAY_SECONDS = 5
-"""A step that publishes while a cancel is being accepted can no longer be stopped."""
-
 
 class Discrepancies(msgspec.Struct):
     """The results of a run; ``broken`` lists the invariants that do not hold."""
@@ -47,9 +44,8 @@ async def audit(run: Run) -> Discrepancies:
         broken = findings.broken
         broken += run.people.broken
         broken += [f"{each}: nobody worked on it for minutes" for each in sorted(run.stranded.left)]
-        published = await _published(catalog)
         for upload in run.people.accepted:
-            broken += _fate(upload, documents.get(upload.document_id), published)
+            broken += _fate(upload, documents.get(upload.document_id))
         broken += await _batches_left(catalog, run)
         broken += await _runs_left(run)
         generation = await catalog.knowledge_bases.generation(knowledge_base.id)
@@ -72,7 +68,7 @@ async def audit(run: Run) -> Discrepancies:
         await catalog.close()
 
 
-def _fate(upload: Upload, document: Document | None, published: dict[tuple[str, int], float]) -> list[str]:
+def _fate(upload: Upload, document: Document | None) -> list[str]:
     """An accepted upload is not lost, and has the end that the last accepted control promised.
 
     It is ready, failed with a reason, canceled because someone asked for it, replaced by a newer version, or deleted.
@@ -90,24 +86,13 @@ def _fate(upload: Upload, document: Document | None, published: dict[tuple[str, 
     ends = {end}
     if upload.batch_canceled:
         ends = {end, "canceled"}
-    elif upload.canceled_at is not None:
-        at = published.get((upload.document_id, upload.version))
-        late = at is not None and at < upload.canceled_at + UNDER_WAY_SECONDS
-        ends = {"canceled", end} if late or not upload.file.readable else {"canceled"}
+    elif upload.canceled:
+        ends = {"canceled"}
     if document.state not in ends:
         return [f"{name}: {document.state} ({document.reason and document.reason.render()}), not {' or '.join(ends)}"]
     if document.state == "ready" and document.live_version != document.version:
         return [f"{name}: ready, but version {document.live_version} is live"]
     return []
-
-
-async def _published(catalog: Catalog) -> dict[tuple[str, int], float]:
-    """When each version was published, as seconds since the epoch."""
-    return {
-        (str(event.object_id), int(event.detail["version"])): event.at.timestamp()
-        async for events in catalog.audit.export(action="document.publish")
-        for event in events
-    }
 
 
 async def _batches_left(catalog: Catalog, run: Run) -> list[str]:

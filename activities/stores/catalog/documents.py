@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
+import msgspec
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -168,7 +169,7 @@ class Documents:
             if not transitions.is_publishable(version):
                 return Published(live=False, retired=[input.version])
             version.chunks, version.pages, version.media_type = input.chunks, input.pages, input.media_type
-            version.parsed_key = input.parsed_key
+            version.parsed_key, version.remarks = input.parsed_key, msgspec.to_builtins(input.remarks)
             await _index(session, document, input)
             if document.live_version is not None and document.live_version > input.version:
                 transitions.supersede_late(version)

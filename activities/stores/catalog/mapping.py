@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from activities.contracts.documents import Remark
 from activities.contracts.stages import FINAL_STATES, PENDING, DocumentState
 from activities.errors import Reason
 from activities.stores.catalog.records import Document
@@ -112,6 +113,7 @@ def document_record(document: DocumentRow, version: VersionRow) -> Document:
         eta_seconds=version.eta_seconds,
         batch_id=version.batch_id,
         tags=[row.tag for row in document.tags],
+        remarks=msgspec.convert(version.remarks or [], list[Remark]),
     )
 
 

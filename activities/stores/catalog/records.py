@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
-from activities.contracts.documents import Chunking
+from activities.contracts.documents import Chunking, Remark
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.stages import BatchState, DocumentState, QuestionState
 from activities.errors import Reason
@@ -87,6 +87,7 @@ class Document(Record, frozen=True):
     eta_seconds: float | None = None
     batch_id: str | None = None
     tags: list[str] = []
+    remarks: list[Remark] = []
 
 
 class Upload(Record, frozen=True):

@@ -223,6 +223,7 @@ class VersionRow(Table):
     pages: Mapped[int | None]
     chunks: Mapped[int] = mapped_column(default=0)
     parsed_key: Mapped[str | None] = mapped_column(String(300))
+    remarks: Mapped[list[Any] | None]
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)

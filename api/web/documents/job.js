@@ -98,6 +98,14 @@ export function showReason(element, job) {
   element.hidden = !element.hasChildNodes();
 }
 
+/** Show in one line what of a file could not be read or was left out. */
+export function showRemarks(element, job) {
+  const texts = (job.remarks || []).map((remark) => remark.text);
+  element.replaceChildren();
+  if (texts.length) element.append(h('span', { text: ['job.remarks', { what: () => texts.join(' · ') }] }));
+  element.hidden = !texts.length;
+}
+
 /** The text for screen readers; changes with the stage, not with each count. */
 export function spoken(job) {
   if (job.state === 'running' && STAGES[job.stage]) return t(STAGES[job.stage]);

@@ -4,7 +4,7 @@ import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
 import { bytes, duration, shortMoment } from '../shared/format.js';
 import { menuButton } from '../shared/menu.js';
-import { Steps, isOver, showFacts, showReason, showShare, showState, spoken } from './job.js';
+import { Steps, isOver, showFacts, showReason, showRemarks, showShare, showState, spoken } from './job.js';
 
 const PAUSE = ['documents.pause', 'pause'];
 const CANCEL = ['documents.cancel', 'cancel'];
@@ -137,7 +137,8 @@ export class DocumentRow {
       this.steps.show(job);
       showFacts(this.facts, job);
     }
-    if (job.state !== 'ready') showReason(this.reason, job);
+    if (job.state === 'ready') showRemarks(this.reason, job);
+    else showReason(this.reason, job);
     this.offer(...CONTROLS[job.state] || []);
     this.say(job);
   }

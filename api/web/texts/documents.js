@@ -101,6 +101,7 @@ export default {
   'job.next_attempt': ['next attempt at {time}', '下次尝试：{time}'],
   'job.waiting_for': ['Waiting for {what}.', '正在等待{what}。'],
   'job.on_its_own': ['It goes on by itself.', '恢复后会自动继续。'],
+  'job.remarks': ['Read, but for: {what}', '已读取，但有：{what}'],
   'job.no_reason': ['No reason was given.', '没有给出原因。'],
   'job.reconnecting': ['Connection lost, reconnecting.', '连接中断，正在重连。'],
 

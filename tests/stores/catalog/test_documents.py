@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from activities.contracts.documents import Remark
 from activities.errors import NotFound, Reason, StillInUse
+from activities.phrases import RemarkText
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import IndexedVersion, KnowledgeBase, RunProgress
+from api.documents.status import state_of
+from api.documents.views import document_info
 from tests.stores.catalog.conftest import MISSING, ONE, TWO, accepted, publishing, sql
 
 
@@ -115,6 +119,18 @@ async def test_pages_go_through_all_documents_newest_first(catalog: Catalog, kb:
     assert [document.id for document in await catalog.documents.page(kb.id, "ready", None, 9)] == [ids[2]]
     assert (await catalog.backlog.of_knowledge_base(kb.id)).documents == 4
     assert await catalog.knowledge_bases.counts([kb.id]) == {kb.id: {"queued": 4, "ready": 1}}
+
+
+async def test_a_version_keeps_its_remarks(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """They come with its publication; the API says each in the reader's language, and those it knows."""
+    id = await accepted(catalog, kb)
+    assert (await catalog.documents.get(id)).remarks == []
+    said = [Remark(kind=RemarkText.PICTURES.code, count=3), Remark(kind="of-a-later-version", count=1)]
+    await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), remarks=said))
+    document = await catalog.documents.get(id)
+    assert document.remarks == said
+    assert [remark.text for remark in document_info(document, "en").remarks] == ["pictures without readable text: 3"]
+    assert [remark.text for remark in state_of(document, "zh").remarks] == ["没有可读文字的图片：3"]
 
 
 async def test_publishing_makes_a_version_live(catalog: Catalog, kb: KnowledgeBase) -> None:
