@@ -71,6 +71,16 @@ class Characters:
         pdfium.FPDFText_GetLooseCharBox(self.page, index, self._box)
         return float(self._box.right)
 
+    def end(self, index: int) -> tuple[float, float]:
+        """Where the character's advance ends on its baseline, whatever its direction."""
+        across, up = self.origin(index)
+        turn = self.style(index).turn
+        pdfium.FPDFText_GetLooseCharBox(self.page, index, self._box)
+        box = self._box
+        if turn % 2 == 0:
+            return float(box.left if turn else box.right), up
+        return across, float(box.top if turn == 1 else box.bottom)
+
     def style(self, index: int) -> Style:
         """The style of the character; looked up once per text object."""
         text_object = pdfium.FPDFText_GetTextObject(self.page, index)
@@ -106,10 +116,14 @@ class Characters:
     def _look_up(self, text_object: Any, key: int, index: int) -> Style:
         pdfium.FPDFText_GetMatrix(self.page, index, self._matrix)
         matrix = self._matrix
-        size = float(pdfium.FPDFText_GetFontSize(self.page, index)) * math.hypot(matrix.b, matrix.d)
-        angle = math.atan2(matrix.b, matrix.a)
-        invisible = bool(key) and pdfium.FPDFTextObj_GetTextRenderMode(text_object) == _INVISIBLE
-        return Style(size, self._is_bold(index), round(angle / (math.pi / 2)) % 4, invisible)
+        size = pdfium.FPDFText_GetFontSize(self.page, index) * math.hypot(matrix.b, matrix.d)
+        turn = 0 if matrix.a > abs(matrix.b) else round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4
+        if not key:
+            return Style(size, False, turn)
+        font = ctypes.c_void_p.from_buffer(pdfium.FPDFTextObj_GetFont(text_object)).value or 0
+        if font not in self._bold:
+            self._bold[font] = self._is_bold(index)
+        return Style(size, self._bold[font], turn, pdfium.FPDFTextObj_GetTextRenderMode(text_object) == _INVISIBLE)
 
     def _is_bold(self, index: int) -> bool:
         if pdfium.FPDFText_GetFontWeight(self.page, index) >= _BOLD_WEIGHT:

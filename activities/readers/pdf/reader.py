@@ -8,7 +8,6 @@ partitioning is used, to label the paragraphs page by page.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pypdfium2
@@ -18,14 +17,11 @@ from activities.phrases import Phrase
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
-from activities.readers.pdf.characters import Characters, Style
-from activities.readers.pdf.cleaning import CLEAN
+from activities.readers.pdf.page import Page
 from activities.readers.pdf.tables import Tables
 from activities.readers.printed import elements
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
-
-_LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
@@ -66,45 +62,9 @@ def _lines(document: pypdfium2.PdfDocument, number: int, tables: Tables, scans: 
     except pypdfium2.PdfiumError as exc:
         raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
-        characters = Characters(text_page)
-        text, height = text_page.get_text_range(), page.get_height()
-        lines, start = [], 0
-        for raw in text.split("\r\n"):
-            stripped = raw.strip(" \r\n\t\u00a0")
-            if stripped:
-                first = start + raw.index(stripped)
-                line = _line(characters, number + 1, height, stripped, first)
-                if line is not None:
-                    lines.append(line)
-            start += len(raw) + 2
-        lines = tables.completed(page, characters, text, lines)
+        content = Page(page, text_page, number + 1)
+        lines = tables.completed(page, content, content.lines())
         return scans.completed(page, text_page, number + 1, lines) if scans is not None else lines
     finally:
         text_page.close()
         page.close()
-
-
-def _line(characters: Characters, page: int, page_height: float, text: str, start: int) -> Line | None:
-    """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
-    first, last = characters.at(start), characters.at(start + len(text) - 1)
-    clean = _LEADERS.sub(" … ", text.translate(CLEAN)).strip()
-    if not clean:
-        return None
-    begins, ends = characters.style(first), characters.style(last)
-    left, first_baseline = characters.origin(first)
-    _, last_baseline = characters.origin(last)
-    return Line(
-        text=clean,
-        page=page,
-        left=left,
-        right=characters.right(last),
-        first=first_baseline,
-        last=last_baseline,
-        size=max(1.0, _size(begins), _size(ends)),
-        bold=begins.bold and ends.bold,
-        page_height=page_height,
-    )
-
-
-def _size(style: Style) -> float:
-    return style.size if style.turn in (0, 2) else 1.0  # vertical text in the margin: a stamp, never a heading

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from activities.readers.layout import Line, PrintedTable, in_margin
-from activities.readers.pdf.characters import Characters
+from activities.readers.pdf.page import Page
 from activities.readers.pdf.ruled import Table, ruled
 from activities.readers.pdf.rules import rules
 from activities.readers.pdf.unruled import unruled
@@ -32,20 +32,20 @@ class Tables:
     def __init__(self) -> None:
         self._open = False
 
-    def completed(self, page: Any, characters: Characters, text: str, lines: list[Line]) -> list[Line]:
+    def completed(self, page: Any, content: Page, lines: list[Line]) -> list[Line]:
         """The lines of the next page; those of its tables are replaced by one line that has the table."""
         if self._open or _may_hold(lines):
-            lines = _with_tables(page, characters, text, lines)
+            lines = _with_tables(page, content, lines)
         body = [line for line in lines if not in_margin(line)]
         self._open = bool(body) and body[-1].table is not None  # it may go on with a single row
         return lines
 
 
-def _with_tables(page: Any, characters: Characters, text: str, lines: list[Line]) -> list[Line]:
+def _with_tables(page: Any, content: Page, lines: list[Line]) -> list[Line]:
     found = rules(page)
     if found is None:
         return lines
-    everything = words(characters, text)
+    everything = words(content.characters, content.text)
     tables = list(ruled(everything, found))
     taken = {id(word) for table in tables for word in table.words}
     tables += unruled([word for word in everything if id(word) not in taken], found)

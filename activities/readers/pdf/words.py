@@ -9,7 +9,8 @@ import msgspec
 
 from activities.readers.layout import DIVIDED
 from activities.readers.pdf.characters import Characters
-from activities.readers.pdf.cleaning import CLEAN
+from activities.readers.pdf.page import CLEAN
+from activities.readers.pdf.raised import with_raised
 from activities.readers.text import join
 
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
@@ -36,11 +37,14 @@ def words(characters: Characters, text: str) -> list[Word]:
     for match in _WORD.finditer(text):
         first, last = characters.at(match.start()), characters.at(match.end() - 1)
         style = characters.style(first)
-        word = match[0].translate(CLEAN)
-        if style.turn or style.invisible or not word:
+        if style.turn or style.invisible:
             continue
-        left, baseline = characters.origin(first)
-        found.append(Word(word, left, characters.right(last), baseline, max(1.0, style.size), style.bold))
+        (left, baseline), size, word = characters.origin(first), max(1.0, style.size), match[0]
+        if last - first == len(word) - 1:
+            word = with_raised(characters, word, first, baseline, size)
+        word = word.translate(CLEAN)
+        if word:
+            found.append(Word(word, left, characters.right(last), baseline, size, style.bold))
     return found
 
 

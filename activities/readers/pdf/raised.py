@@ -1,0 +1,91 @@
+"""Raised and lowered characters of a line: 10⁵, m², CO₂, and the marks of notes.
+
+A PDF says where a character stands, not what it is. Numbers and the marks of notes are looked up, as few look-ups as
+there are numbers; letters only at the end of a line that pdfium cut there.
+"""
+
+from __future__ import annotations
+
+import re
+
+from activities.readers.pdf.characters import Characters
+
+_RUN = re.compile(r"[-−–+]?[\d*∗†‡§¶][\d*∗†‡§¶,.\-−–+()]*+")
+_UP = str.maketrans("0123456789+-−–()abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
+_DOWN = str.maketrans("0123456789+-−–()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_PLAIN = frozenset("*∗†‡§¶,.;:®™©°′″’'\" ")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th|e|er|re|ère|ème|o|a|os|as|TM|SM|MC)\.?", re.I)
+_RISE, _DROP, _FAR = 0.12, 0.06, 0.75  # in font sizes, from the baseline of the neighbour
+_SMALLER = 0.92  # a raised character is set smaller …
+_CLEAR_RISE = 0.2  # … or stands so much higher
+
+
+def with_raised(characters: Characters, text: str, first: int, baseline: float, size: float) -> str:
+    """The text of a line with raised and lowered characters in their Unicode forms; ``first`` is its first index."""
+    found = []
+    for run in _RUN.finditer(text):
+        end = run.end()
+        while text[end - 1] in ",.-−–+(" and end - 1 > run.start():
+            end -= 1
+        if abs(characters.origin(first + end - 1)[1] - baseline) > _DROP * size:
+            found.append((run.start(), end))
+    for start, end in reversed(found):
+        text = _rewritten(characters, text, first, start, end)
+    return text
+
+
+def ends_raised(characters: Characters, text: str, first: int) -> int:
+    """The position from which the end of a line is raised or lowered; the length of the text if it is not."""
+    last = len(text) - 1
+    level, start = characters.origin(first + last)[1], last
+    while start and not text[start - 1].isspace() and last - start < 12:
+        if abs(characters.origin(first + start - 1)[1] - level) > 0.01:
+            return start if shift(characters, first + start, first + start - 1) else len(text)
+        start -= 1
+    return len(text)
+
+
+def shift(characters: Characters, index: int, neighbour: int) -> int:
+    """1 for a character raised above its neighbour, -1 for a lowered one, 0 for one on the same line."""
+    style, beside = characters.style(index), characters.style(neighbour)
+    if style.turn or beside.turn or beside.size <= 0:
+        return 0
+    rise = (characters.origin(index)[1] - characters.origin(neighbour)[1]) / beside.size
+    smaller = style.size < _SMALLER * beside.size
+    if _RISE < rise < _FAR and (smaller or (rise > _CLEAR_RISE and style.size <= beside.size)):
+        return 1
+    return -1 if -_FAR < rise < -_DROP and smaller else 0
+
+
+def formed(text: str, up: int) -> str:
+    """Raised or lowered text in Unicode; ``^(…)`` where Unicode has no form for it."""
+    if up > 0 and _ORDINAL.fullmatch(text):
+        return text
+    changed = text.translate(_UP if up > 0 else _DOWN)
+    if any(after == before and after not in _PLAIN for before, after in zip(text, changed, strict=True)):
+        return f"^({text})" if up > 0 else f"_({text})"
+    return changed
+
+
+def _rewritten(characters: Characters, text: str, first: int, start: int, end: int) -> str:
+    """The text with the shifted end of one run in its Unicode form, or the whole run where nothing precedes it."""
+    level, begin = characters.origin(first + end - 1)[1], end - 1
+    while begin > start and abs(characters.origin(first + begin - 1)[1] - level) < 0.01:
+        begin -= 1
+    neighbour = _neighbour(text, begin, end)
+    if neighbour is None:
+        return text
+    up = shift(characters, first + begin, first + neighbour)
+    return text[:begin] + formed(text[begin:end], up) + text[end:] if up else text
+
+
+def _neighbour(text: str, begin: int, end: int) -> int | None:
+    """The character beside a run against which its height is measured: the one before it, else the one after it."""
+    before = begin - 1
+    while before >= 0 and text[before].isspace():
+        before -= 1
+    if before >= 0:
+        return before
+    while end < len(text) and text[end].isspace():
+        end += 1
+    return end if end < len(text) else None
