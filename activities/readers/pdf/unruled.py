@@ -22,8 +22,10 @@ from activities.readers.pdf.words import Word, cell_text, is_value, line_text, r
 from activities.readers.tables.grid import Cell
 
 _WIDE = 0.5  # font sizes: a space is narrower
+_TYPED = 1.0  # the same in type whose characters, the space too, have one width
 _GUTTER = 0.9  # font sizes between the columns of a page
 _FREE = 0.35  # font sizes between columns
+_GAPPED = 0.3  # empty places in a row of a table in such type, on average
 _APART = 2.6  # font sizes from row to row
 _FEWEST = 3  # rows
 _SHORT, _LONG = 32, 90  # characters of a cell
@@ -51,6 +53,9 @@ class _Row(msgspec.Struct):
     size: float
     bold: bool
 
+    def words(self) -> list[Word]:
+        return [word for part in self.parts for word in part.words]
+
 
 _Columns = list[tuple[float, float]]
 
@@ -67,7 +72,7 @@ def _tables(lines: list[_Row], found: Rules) -> Iterator[Table]:
         end, columns = _block(lines, start)
         block = [row for number, row in enumerate(lines[start:end], start) if not _is_overprint(lines, number)]
         if len(block) >= _FEWEST and _is_table(block, columns, found):
-            words = [word for row in block for part in row.parts for word in part.words]
+            words = [word for row in block for word in row.words()]
             yield Table(_cells(block, columns, found), words, columns)
             start = end
         else:
@@ -76,7 +81,7 @@ def _tables(lines: list[_Row], found: Rules) -> Iterator[Table]:
 
 def _zones(lines: list[_Row]) -> list[list[Word]]:
     """The words of a page; those of its two columns apart where it is printed in columns of running text."""
-    everything = [word for row in lines for part in row.parts for word in part.words]
+    everything = [word for row in lines for word in row.words()]
     gutter = _gutter([part for row in lines for part in row.parts], len(lines))
     if gutter is None:
         return [everything]
@@ -137,6 +142,7 @@ def _gutter(parts: list[_Part], lines: int) -> _Gutter | None:
 
 def _row(words: list[Word], wide: float = _WIDE) -> _Row:
     size = median(word.size for word in words)
+    wide = max(wide, _TYPED) if _is_typed(words) else wide
     groups: list[list[Word]] = []
     for word in words:
         if not groups or word.left - groups[-1][-1].right > wide * size:
@@ -144,6 +150,12 @@ def _row(words: list[Word], wide: float = _WIDE) -> _Row:
         groups[-1].append(word)
     parts = [_Part(group, group[0].left, max(word.right for word in group), line_text(group)) for group in groups]
     return _Row(parts, words[0].baseline, size, all(word.bold for word in words))
+
+
+def _is_typed(words: list[Word]) -> bool:
+    """Whether the words are set in characters of one width, as typewriters and terminals have."""
+    widths = [(word.right - word.left) / len(word.text) / word.size for word in words if len(word.text) > 1]
+    return len(widths) > 1 and min(widths) > 0.48 and max(widths) < 0.65 and max(widths) - min(widths) < 0.006
 
 
 def _block(lines: list[_Row], start: int) -> tuple[int, _Columns]:
@@ -237,6 +249,8 @@ def _is_table(block: list[_Row], columns: _Columns, found: Rules) -> bool:
     if len(strong) < _FEWEST or len(columns) < 2:
         return False
     grid = [_texts(row, columns) for row in strong]
+    if any(_is_typed(row.words()) for row in strong) and sum(row.count("") for row in grid) > _GAPPED * len(grid):
+        return False  # code
     if not _is_short(grid) or _is_other(grid):
         return False
     body = grid[1:]
@@ -326,10 +340,22 @@ def _across(block: list[_Row], columns: _Columns, found: Rules) -> list[float]:
 def _cells(block: list[_Row], columns: _Columns, found: Rules) -> list[list[Cell]]:
     """The rows of the table; lines that only go on with cells of the row above are part of it."""
     groups = _between_rules(block, columns, found) or _by_content(block, columns)
-    return [_row_cells(group, columns) for group in groups]
+    cells = [_row_cells(group, columns, spans=number == 0) for number, group in enumerate(groups)]
+    if len(cells) > 1 and cells[1][0].text and all(map(_is_level, groups)):
+        for above, row in pairwise(cells[1:]):
+            if not row[0].text and all(cell.text for cell in row[1:]):
+                row[0] = above[0]
+    return cells
 
 
-def _row_cells(group: list[_Row], columns: _Columns) -> list[Cell]:
+def _is_level(group: list[_Row]) -> bool:
+    """Whether the first cell of a row stands at the height of the others, not in the middle of several rows."""
+    heights = [part.words[0].baseline for part in group[0].parts]
+    return max(heights) - min(heights) < 0.1 * group[0].size
+
+
+def _row_cells(group: list[_Row], columns: _Columns, *, spans: bool) -> list[Cell]:
+    """The cells of one row. Those above several columns stand for each of them in the first row only."""
     cells: dict[tuple[int, int], list[list[Word]]] = {}
     if len(group) == 1 and len(group[0].parts) == 1 and _place(columns, group[0].parts[0])[0] == 0:
         return [Cell(group[0].parts[0].text, columns=len(columns))]
@@ -337,18 +363,16 @@ def _row_cells(group: list[_Row], columns: _Columns) -> list[Cell]:
         in_row: dict[tuple[int, int], list[Word]] = {}
         for part in row.parts:
             first, last = _place(columns, part)
-            if len(group) > 1:
-                last = first
-            in_row.setdefault((first, last), []).extend(part.words)
+            in_row.setdefault((first, last if spans and len(group) == 1 else first), []).extend(part.words)
         for place, words in in_row.items():
             cells.setdefault(place, []).append(words)
-    found, column = [], 0
+    found: list[Cell] = []
+    column = 0
     for (first, last), lines in sorted(cells.items()):
-        if first < column:
-            continue
-        found += [Cell("") for _ in range(column, first)]
-        found.append(Cell(cell_text(lines), columns=last - first + 1))
-        column = last + 1
+        start = max(first, column)
+        found += [Cell("") for _ in range(column, start)]
+        found.append(Cell(cell_text(lines), columns=max(1, last - start + 1)))
+        column = max(column, last) + 1
     return [*found, *(Cell("") for _ in range(column, len(columns)))]
 
 

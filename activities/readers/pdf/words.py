@@ -10,7 +10,7 @@ import msgspec
 from activities.readers.layout import DIVIDED
 from activities.readers.pdf.characters import Characters
 from activities.readers.pdf.page import CLEAN
-from activities.readers.pdf.raised import with_raised
+from activities.readers.pdf.raised import formed, shift, with_raised
 from activities.readers.text import join
 
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
@@ -33,18 +33,27 @@ class Word(msgspec.Struct):
 
 def words(characters: Characters, text: str) -> list[Word]:
     """The upright words of a page, in pdfium's order, given its text."""
-    found = []
+    found: list[Word] = []
+    end = 0  # index of the last character of the word before
     for match in _WORD.finditer(text):
         first, last = characters.at(match.start()), characters.at(match.end() - 1)
         style = characters.style(first)
         if style.turn or style.invisible:
             continue
         (left, baseline), size, word = characters.origin(first), max(1.0, style.size), match[0]
+        before = found[-1] if found else None
+        if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
+            up = shift(characters, first, end)
+            if up:
+                before.text += formed(word, up).translate(CLEAN)
+                before.right = characters.right(last)
+                continue
         if last - first == len(word) - 1:
             word = with_raised(characters, word, first, baseline, size)
         word = word.translate(CLEAN)
         if word:
             found.append(Word(word, left, characters.right(last), baseline, size, style.bold))
+            end = last
     return found
 
 
