@@ -138,7 +138,7 @@ class Page:
         if end != begin and (ends.size < begins.size or len(text) == 1):
             cut = ends_raised(self.characters, text, first)
             if cut < len(text):
-                raised = formed(text[cut:], shift(self.characters, first + cut, first + cut - 1))
+                raised = formed(text[:cut], text[cut:], shift(self.characters, first + cut, first + cut - 1))
                 text, end = text[:cut], begin
         if begin != end and begins.size < ends.size:
             begin = end

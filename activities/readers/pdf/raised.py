@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 
 from activities.readers.pdf.characters import Characters
+from activities.text.raised import meaning, subscript, superscript
 
 _RUN = re.compile(r"[-−–+]?[\d*∗†‡§¶][\d*∗†‡§¶,.\-−–+()]*+")
-_UP = str.maketrans("0123456789+-−–()abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
-_DOWN = str.maketrans("0123456789+-−–()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
-_PLAIN = frozenset("*∗†‡§¶,.;:®™©°′″’'\" ")
-_ORDINAL = re.compile(r"(?:st|nd|rd|th|e|er|re|ère|ème|o|a|os|as|TM|SM|MC)\.?", re.I)
+_FORMED = re.compile(r"[^*∗†‡§¶#,.;:®™°′″'\"\s]++")
 _RISE, _DROP, _FAR = 0.12, 0.06, 0.75  # in font sizes, from the baseline of the neighbour
 _SMALLER = 0.92  # a raised character is set smaller …
 _CLEAR_RISE = 0.2  # … or stands so much higher
@@ -57,14 +55,11 @@ def shift(characters: Characters, index: int, neighbour: int) -> int:
     return -1 if -_FAR < rise < -_DROP and smaller else 0
 
 
-def formed(text: str, up: int) -> str:
-    """Raised or lowered text in Unicode; ``^(…)`` where Unicode has no form for it."""
-    if up > 0 and _ORDINAL.fullmatch(text):
+def formed(before: str, text: str, up: int) -> str:
+    """Text that is raised or lowered after ``before``, in Unicode; ordinals such as “th” stay as they are."""
+    if up > 0 and text.isalpha() and meaning(before, text, noted=False) == "text":
         return text
-    changed = text.translate(_UP if up > 0 else _DOWN)
-    if any(after == before and after not in _PLAIN for before, after in zip(text, changed, strict=True)):
-        return f"^({text})" if up > 0 else f"_({text})"
-    return changed
+    return _FORMED.sub(lambda match: superscript(match[0]) if up > 0 else subscript(match[0]), text.replace("–", "−"))
 
 
 def _rewritten(characters: Characters, text: str, first: int, start: int, end: int) -> str:
@@ -76,7 +71,7 @@ def _rewritten(characters: Characters, text: str, first: int, start: int, end: i
     if neighbour is None:
         return text
     up = shift(characters, first + begin, first + neighbour)
-    return text[:begin] + formed(text[begin:end], up) + text[end:] if up else text
+    return text[:begin] + formed(text[:begin], text[begin:end], up) + text[end:] if up else text
 
 
 def _neighbour(text: str, begin: int, end: int) -> int | None:

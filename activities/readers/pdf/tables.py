@@ -12,12 +12,13 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from activities.readers.layout import Line, PrintedTable, in_margin
+from activities.readers.layout import Line, PrintedTable
 from activities.readers.pdf.page import Page
 from activities.readers.pdf.ruled import Table, ruled
 from activities.readers.pdf.rules import rules
 from activities.readers.pdf.unruled import unruled
 from activities.readers.pdf.words import Word, line_text, rows, words
+from activities.readers.running import in_margin
 
 _WIDER = 1.2  # than the usual line with so many letters: it has gaps
 _GAPS, _GAPS_WITHIN = 3, 7  # so many of such lines among so many; or two, one below the other

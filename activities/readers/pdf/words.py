@@ -45,7 +45,7 @@ def words(characters: Characters, text: str) -> list[Word]:
         if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
             up = shift(characters, first, end)
             if up:
-                before.text += formed(word, up).translate(CLEAN)
+                before.text += formed(before.text, word, up).translate(CLEAN)
                 before.right = characters.right(last)
                 continue
         if last - first == len(word) - 1:

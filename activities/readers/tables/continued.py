@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from activities.readers.layout import Line, PrintedTable, in_margin
+from activities.readers.layout import Line, PrintedTable
+from activities.readers.running import in_margin
 
 _NEAR = 4.0  # points between the edges of columns that are the same
 _SHIFT = 60.0  # points: even and odd pages have other margins

@@ -153,6 +153,61 @@ def test_labels_and_values_of_a_form(tmp_path: Path) -> None:
     ]
 
 
+def test_a_note_is_led_to_the_row_that_its_mark_stands_in(tmp_path: Path) -> None:
+    """The mark touches no number; exponents stay."""
+    rows = [["Substance", "Limit", "Area"], ["Zinc", "45", "20 m"], ["Lead", "12", "30 m"], ["Tin", "90", "10 m"]]
+    lines: Lines = []
+    for x, y, size, font, text in at(rows, [77, 177, 277]):
+        lines.append((x, y, size, font, text))
+        if text == "45":
+            lines.append((x + 11.5, y + 4, 6, "R", "3"))
+        if text == "20 m":
+            lines.append((x + 22.5, y + 4, 6, "R", "2"))
+    lines += [(72, 593, 5, "R", "3"), (76, 590, 8, "R", "In sea water, on a yearly average.")]
+    drawing = grid([72, 172, 272, 372], [714, 694, 674, 654, 634])
+    document = parsed(tmp_path, pdf([lines], [drawing]), "a.pdf")
+    assert tables(document.elements)[0][1] == "Zinc | 45 | 20 m² (note 3: In sea water, on a yearly average.)"
+    assert len(document.elements) == 1
+
+
+def test_labels_without_rules_are_repeated(tmp_path: Path) -> None:
+    """A label that stands at the first of its rows only is that of each; a sub-heading is a line of its own."""
+    rows = [
+        ["Region", "Month", "Rain"],
+        ["North", "May", "61"],
+        ["", "June", "70"],
+        ["South", "May", "22"],
+        ["", "June", "15"],
+    ]
+    document = parsed(tmp_path, pdf([at(rows, [72, 152, 232], step=15)]), "a.pdf")
+    assert tables(document.elements) == [
+        ["Region | Month | Rain", "North | May | 61", "North | June | 70", "South | May | 22", "South | June | 15"]
+    ]
+    rows = [["Fruit", "Origin", "Price"], ["Plum", "Spain", "3.40"], ["Citrus", "", ""], ["Lemon", "Malta", "2.80"]]
+    document = parsed(tmp_path, pdf([at(rows, [72, 152, 232], step=15)]), "a.pdf")
+    assert tables(document.elements) == [
+        ["Fruit | Origin | Price", "Plum | Spain | 3.40", "Citrus", "Lemon | Malta | 2.80"]
+    ]
+
+
+def test_a_box_without_rules_between_its_rows(tmp_path: Path) -> None:
+    """The values of a column tell the rows; other columns may be wrapped."""
+    columns = [75.0, 110.0, 300.0, 380.0]
+    lines = [
+        *at([["Pos", "Description", "Qty", "Amount"]], columns),
+        *at([["1", "Mooring line,\npolyamide", "2", "310.00"]], columns, top=680),
+        *at([["2", "Fender", "6", "540.00"], ["3", "Shackle", "12", "96.00"]], columns, top=650, step=14),
+    ]
+    drawing = "\n".join(
+        ["72 600 400 115 re S", "72 695 400 0.5 re f", *(f"{x} 600 0.5 115 re f" for x in (105, 295, 375))]
+    )
+    document = parsed(tmp_path, pdf([lines], [drawing]), "a.pdf")
+    assert tables(document.elements) == [
+        ["Pos | Description | Qty | Amount", "1 | Mooring line, polyamide | 2 | 310.00",
+         "2 | Fender | 6 | 540.00", "3 | Shackle | 12 | 96.00"]
+    ]  # fmt: skip
+
+
 def test_what_is_no_table(tmp_path: Path) -> None:
     """Columns of prose, lists, contents, addresses side by side, equations and a frame around text."""
     prose = "the quay was built of granite from the island and"
@@ -183,7 +238,7 @@ def test_what_is_no_table(tmp_path: Path) -> None:
 
 def test_drawings_are_no_tables_and_take_no_time(tmp_path: Path) -> None:
     """A page of very many lines is read as text."""
-    drawing = "\n".join(f"{x % 500} {x // 500} m {x % 500 + 9} {x // 500} l S" for x in range(30_000))
+    drawing = "\n".join(f"{x % 500} {x // 500} m {x % 500 + 9} {x // 500} l S" for x in range(6_000))
     document = parsed(tmp_path, pdf([at(BERTHS, [77, 177, 277])], [drawing]), "a.pdf")
     assert tables(document.elements) == []
     assert "14 metres" in " ".join(element.text for element in document.elements)
