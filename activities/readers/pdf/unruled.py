@@ -27,7 +27,8 @@ _GUTTER = 0.9  # font sizes between the columns of a page
 _FREE = 0.35  # font sizes between columns
 _GAPPED = 0.3  # empty places in a row of a table in such type, on average
 _APART = 2.6  # font sizes from row to row
-_FEWEST = 3  # rows
+_FEWEST, _TRIES = 3, 4  # rows of a table; rows at which it is tried to begin one
+_MOST_COLUMNS = 60
 _SHORT, _LONG = 32, 90  # characters of a cell
 _PROSE, _PROSE_LINES = 25, 8  # characters of a line of running text, and so many of these lines make a column
 _WIDEST = 20_000  # points of a page
@@ -67,16 +68,18 @@ def unruled(page: list[Word], found: Rules) -> Iterator[Table]:
 
 
 def _tables(lines: list[_Row], found: Rules) -> Iterator[Table]:
-    start = 0
+    start = tries = 0
     while start < len(lines):
         end, columns = _block(lines, start)
         block = [row for number, row in enumerate(lines[start:end], start) if not _is_overprint(lines, number)]
+        tries += 1
         if len(block) >= _FEWEST and _is_table(block, columns, found):
             words = [word for row in block for word in row.words()]
             yield Table(_cells(block, columns, found), words, columns)
-            start = end
-        else:
-            start += 1
+        elif tries < _TRIES and end - start > 1:
+            start += 1  # lines above a table may stand in its way
+            continue
+        start, tries = end, 0
 
 
 def _zones(lines: list[_Row]) -> list[list[Word]]:
@@ -162,7 +165,7 @@ def _block(lines: list[_Row], start: int) -> tuple[int, _Columns]:
     """Where the rows end that leave the same gaps free as the first of them, and their columns."""
     columns = _spans(lines[start])
     end = start + 1
-    if len(columns) < 2:
+    if not 1 < len(columns) <= _MOST_COLUMNS:
         return end, columns
     for number in range(start + 1, len(lines)):
         row, above = lines[number], lines[number - 1]
@@ -180,6 +183,8 @@ def _block(lines: list[_Row], start: int) -> tuple[int, _Columns]:
             if number > start + 1:
                 break
             wider = _spans(row)  # the first row may have cells above several columns
+        if len(wider) > _MOST_COLUMNS:
+            break
         columns, end = wider, number + 1
     below = [row for row in lines[start + 1 : end] if len(row.parts) > 1]
     if len(below) >= _FEWEST - 1:
@@ -349,7 +354,9 @@ def _cells(block: list[_Row], columns: _Columns, found: Rules) -> list[list[Cell
 
 
 def _is_level(group: list[_Row]) -> bool:
-    """Whether the first cell of a row stands at the height of the others, not in the middle of several rows."""
+    """Whether the first cell of a row stands at the height of others, not between rows in the middle of several."""
+    if len(group[0].parts) == 1:
+        return False
     heights = [part.words[0].baseline for part in group[0].parts]
     return max(heights) - min(heights) < 0.1 * group[0].size
 
