@@ -13,7 +13,7 @@ from pathlib import Path
 import pypdfium2
 
 from activities.errors import DamagedDocument, EncryptedDocument, plain_line, told
-from activities.phrases import Phrase
+from activities.phrases import Phrase, RemarkText
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
@@ -31,16 +31,18 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         if count == 0:
             raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
-        pages = []
+        pages, left_out = [], 0
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            pages.append(_lines(document, number, scans))
+            lines, hidden = _lines(document, number, scans, hidden=limits.hidden == "read")
+            pages.append(lines)
+            left_out += hidden
             progress(number + 1, count)
     finally:
         document.close()
     if scans is not None:
         scans.even_sizes(pages)
-    return Reading(elements(pages), count)
+    return Reading(elements(pages), count, {RemarkText.HIDDEN_TEXT: left_out} if left_out else {})
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:
@@ -53,16 +55,21 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise DamagedDocument(format="pdf", detail=told(exc)) from exc
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None) -> list[Line]:
-    """The lines of one page in reading order, with their positions."""
+def _lines(
+    document: pypdfium2.PdfDocument, number: int, scans: pdf_scan.Scans | None, *, hidden: bool
+) -> tuple[list[Line], int]:
+    """The lines of one page in reading order, with their positions, and the number of hidden lines left out."""
     try:
         page = document[number]
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError as exc:
         raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
-        lines = Page(page, text_page, number + 1).lines()
-        return scans.completed(page, text_page, number + 1, lines) if scans is not None else lines
+        content = Page(page, text_page, number + 1, hidden=hidden)
+        lines = content.lines()
+        if scans is not None:
+            lines = scans.completed(page, text_page, number + 1, lines)
+        return lines, content.left_out
     finally:
         text_page.close()
         page.close()
