@@ -36,8 +36,8 @@ _SPACES = dict.fromkeys((10, 11, 12, 13, 0x85, 0xA0, 0x2028, 0x2029), " ")
 _CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
 _BORDER = " \r\n\t\u00a0"
 _WORDS = re.compile(r"\S+")
-_SAMPLE, _LONG = 4, 30  # so many lines of at least so many columns are looked at for gaps
-_GAPS, _JUMPS = 2, 4  # of them with a gap; lines that stand to the right of the one before them
+_SAMPLE, _LONG = 2, 30  # so many lines of at least so many columns are looked at for gaps
+_JUMPS = 4  # lines that stand to the right of the one before them
 
 _SCANNED = 0.5  # the share of a page that images cover if its invisible text is what recognition found in them
 
@@ -48,10 +48,6 @@ class _Gap(NamedTuple):
     position: int
     left: float
     right: float
-
-
-def _middle(gap: _Gap) -> float:
-    return (gap.left + gap.right) / 2
 
 
 class Page:
@@ -66,6 +62,7 @@ class Page:
         self.width, self.height = page.get_size()
         if page.get_rotation() in (90, 270):
             self.width, self.height = self.height, self.width
+        self._one_to_one = self.characters.count() == len(self.text)
         self.left_out = 0
         self._page, self._hidden = page, hidden
         self._right_to_left = RIGHT_TO_LEFT.search(self.text) is not None
@@ -105,10 +102,14 @@ class Page:
                 yield stripped, start + raw.index(stripped)
             start += len(raw) + 2
 
+    def _index(self, position: int) -> int:
+        """The index of the character at a position of the text."""
+        return position if self._one_to_one else self.characters.at(position)
+
     def _line(self, text: str, start: int, turn: int = 0) -> Line | None:
         """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
         characters = self.characters
-        first, last = characters.at(start), characters.at(start + len(text) - 1)
+        first, last = self._index(start), self._index(start + len(text) - 1)
         begins, ends = characters.style(first), characters.style(last)
         self._turns[begins.turn] += len(text)
         if begins.invisible:
@@ -173,15 +174,13 @@ class Page:
         )
         if jumps >= _JUMPS and jumps > len(lines) / 4:
             return True
-        long = [piece for piece in self._pieces() if columns(piece[0]) >= _LONG]
-        sample = [self._gaps(*piece) for piece in long[:: max(1, len(long) // _SAMPLE)][:_SAMPLE]]
-        found = [gap for gaps in sample for gap in gaps]
-        return any(sum(gap.left <= middle <= gap.right for gap in found) >= _GAPS for middle in map(_middle, found))
+        long = [piece for piece in self._pieces() if len(piece[0]) >= _LONG or columns(piece[0]) >= _LONG]
+        return any(self._gaps(*long[number * len(long) // (_SAMPLE + 1)]) for number in range(1, _SAMPLE + 1) if long)
 
     def _gaps(self, text: str, start: int) -> list[_Gap]:
         """The wide gaps in a line."""
         gaps = []
-        first = self.characters.at(start)
+        first = self._index(start)
         size = self.characters.style(first).size
         for before, after in pairwise(_WORDS.finditer(text)):
             right = self.characters.origin(first + after.start())[0]
