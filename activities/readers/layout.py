@@ -14,8 +14,9 @@ import msgspec
 
 from activities.readers.headings import heading
 from activities.readers.tables.grid import Cell
-from activities.readers.text import CJK_END, CJK_START, ITEM, join
+from activities.readers.text import CJK_END, CJK_START, ITEM, columns, join
 from activities.text.raised import superscript
+from activities.text.scripts import HANGUL
 
 DIVIDED = "\ufffe"
 """The character that pdfium puts in place of a hyphen at the end of a line."""
@@ -30,6 +31,7 @@ _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
 _NO_HEADING = re.compile(r"@|https?:|www\.|…|\.{3}")
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
 _LETTERS = re.compile(r"[^\W\d_]")
+_HANGUL = re.compile(f"[{HANGUL}]")
 _CARRIED = re.compile(rf"[^\W\d_][-{DIVIDED}]$")
 _DIVISION = re.compile(rf"((?<!\w)\w*+|){DIVIDED}\s*+(\w*+)")
 
@@ -46,6 +48,7 @@ class Line(msgspec.Struct):
 
     ``first`` and ``last`` are the baselines of its first and last character. They differ where pdfium joined two
     printed lines at a divided word. ``notes`` are the marks and texts of the notes that the line leads to.
+    A line is ``carried`` when its first word was completed on the page before.
     """
 
     text: str
@@ -59,6 +62,7 @@ class Line(msgspec.Struct):
     page_height: float
     table: PrintedTable | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    carried: bool = False
 
 
 class Paragraph(msgspec.Struct):
@@ -111,7 +115,7 @@ def carried_words(pages: list[list[Line]]) -> list[list[Line]]:
         if last.table is not None or first.table is not None:
             continue
         if _CARRIED.search(last.text) and word[0].islower() and rest:
-            last.text, first.text = last.text[:-1] + DIVIDED + word, rest
+            last.text, first.text, first.carried = last.text[:-1] + DIVIDED + word, rest, True
     return divided_words(pages)
 
 
@@ -229,10 +233,10 @@ def _starts_paragraph(before: Line, line: Line, left: float, right: float) -> bo
     ended = _TERMINATED.search(before.text) is not None
     if ended and line.left > left + 0.8 * line.size and before.left < line.left - 0.5 * line.size:
         return True
-    if CJK_START.match(line.text):
+    if CJK_START.match(line.text) and not _HANGUL.match(line.text):
         word = 1.5 * line.size
     else:
-        word = 0.5 * line.size * (len(line.text.split(maxsplit=1)[0]) + 1)
+        word = 0.5 * line.size * (columns(line.text.split(maxsplit=1)[0]) + 1)
     # The next word would have fitted: the line break is deliberate.
     return right - before.right > (word if ended else 1.5 * word + line.size)
 
@@ -277,8 +281,10 @@ def _before_break(document: list[Paragraph], line: Line) -> Paragraph | None:
 
 def _continues(before: Paragraph, line: Line) -> bool:
     """Whether this line continues a paragraph that was cut by a column or page break."""
-    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or len(before.lines) < 2:
+    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold:
         return False
+    if line.carried or len(before.lines) < 2:
+        return line.carried
     if _TERMINATED.search(before.last.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
         return False
     if line.text[0].islower():

@@ -7,6 +7,7 @@ that mark, or where what stands before it says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from activities.text.scripts import HAN
 _DIGITS, _LETTERS, _SIGNS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "ᵃᵇᶜᵈᵉᶠᵍʰ", "*∗†‡§¶"
 _PLAIN = str.maketrans(_DIGITS + _LETTERS + "∗", "0123456789abcdefgh*", "⁽⁾")
 _RAISED = rf"(?:⁽?(?:[{_DIGITS}]{{1,3}}|[{_LETTERS}])⁾?)"
+_SIGN = re.compile(f"[{_DIGITS}{_LETTERS}{_SIGNS}]")
 _MARKS = re.compile(rf"(?<=[^\s⁺⁻]) ?{_RAISED}(?:, ?{_RAISED}){{0,9}}(?![⁺⁻\w])|(?<=\w)[{_SIGNS}]{{1,3}}(?!\w)")
 _MARK = re.compile(rf"{_RAISED}|[{_SIGNS}]+")
 _NOTE = re.compile(rf"({_RAISED})[).]?\s*+(\S.*)", re.S)
@@ -30,6 +32,7 @@ _NEXT = re.compile(rf"(?<=[.;。；!?)]) (?={_RAISED} ?\w)")
 _TERMINATED = re.compile(r"[.!?。！？][\"'”’」』）)\]]*$")
 _SMALLER = 0.95  # of the body text
 _LONGEST, _MOST = 1000, 20  # characters of a note, and texts to which it is led
+_BEFORE, _MOST_ON_LINE = 80, 50  # characters that tell what a raised one is; notes of one line
 _STEP, _LINES = 1.8, 12  # font sizes between the lines of a note, and how many it has
 _HAN = re.compile(f"[{HAN}]")
 
@@ -49,9 +52,14 @@ class _Foot(msgspec.Struct, eq=False):
     notes: list[Note]
 
 
-def with_note(text: str, mark: str, note: str) -> str:
-    """A paragraph or table row followed by the text of a note whose mark stands in it."""
-    return f"{text}（注{mark}：{note}）" if _HAN.search(text + note) else f"{text} (note {mark}: {note})"
+def with_notes(text: str, notes: Iterable[tuple[str, str]]) -> str:
+    """A paragraph or table row followed by the notes, mark and text, that its marks lead to; each once."""
+    chinese = _HAN.search(text) is not None
+    shown = [
+        f"（注{mark}：{note}）" if chinese or _HAN.search(note) else f" (note {mark}: {note})"
+        for mark, note in dict.fromkeys(notes)
+    ]
+    return "".join([text, *shown])
 
 
 def led(pages: list[list[Line]]) -> list[list[Line]]:
@@ -60,17 +68,20 @@ def led(pages: list[list[Line]]) -> list[list[Line]]:
     A mark without a note stands apart from the word before it.
     """
     lines = [line for page in pages for line in page]
-    if not any(_MARKS.search(line.text) for line in lines):
+    if not any(_SIGN.search(line.text) for line in lines):
         return pages
     body = body_size(lines)
     return [_led(page, body) for page in pages]
 
 
 def _led(page: list[Line], body: float) -> list[Line]:
+    signed = [line for line in page if _SIGN.search(line.text)]
+    if not signed:
+        return page
     feet = _feet(page, body)
     taken = {id(line): foot for foot in feet for line in foot.lines}
     notes: dict[str, Note] = {note.mark: note for foot in feet for note in foot.notes}
-    marked = [line for line in page if id(line) not in taken and _MARKS.search(line.text)]
+    marked = [line for line in signed if id(line) not in taken and _MARKS.search(line.text)]
     for line in marked:
         if line.table is None:
             line.text = _MARKS.sub(partial(_resolved, line, notes), line.text).strip()
@@ -91,20 +102,19 @@ def _led_row(row: list[Cell], line: Line, notes: dict[str, Note]) -> list[Cell]:
     """A row of a table whose last cell is followed by the notes that the marks in its cells lead to."""
     place = msgspec.structs.replace(line, notes=())
     texts = [_MARKS.sub(partial(_resolved, place, notes), cell.text).strip() for cell in row]
-    for mark, note in dict.fromkeys(place.notes):
-        texts[-1] = with_note(texts[-1], mark, note).strip()
+    texts[-1] = with_notes(texts[-1], place.notes).strip()
     return [msgspec.structs.replace(cell, text=text) for cell, text in zip(row, texts, strict=True)]
 
 
 def _resolved(line: Line, notes: dict[str, Note], match: re.Match[str]) -> str:
     """What stays in the text in place of a mark or exponent; notes of a mark go to its line."""
-    before, stays = match.string[: match.start()], []
+    before, stays = match.string[max(0, match.start() - _BEFORE) : match.start()], []
     for raised in _MARK.findall(match[0]):
         label = raised.translate(_PLAIN)
         note = notes.get(label)
         if meaning(before, label, noted=note is not None) != "mark" or (raised[0] in _SIGNS and note is None):
             return match[0]
-        if note is None or note.uses >= _MOST:
+        if note is None or note.uses >= _MOST or len(line.notes) >= _MOST_ON_LINE:
             stays.append(raised)
         else:
             note.uses += 1

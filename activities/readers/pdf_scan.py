@@ -65,7 +65,7 @@ def _need(page: pypdfium2.PdfPage, text_page: Any, lines: list[Line]) -> Literal
         return "nothing"
     if not letters:
         return "everything" if pdfium.FPDFPage_CountObjects(page) else "nothing"
-    if _covered(page) >= (_PICTURE if letters < _STAMP else _COVERED):
+    if covered(page) >= (_PICTURE if letters < _STAMP else _COVERED):
         return "more"
     return "more" if letters < _STAMP and pdfium.FPDFPage_CountObjects(page) >= _DRAWN else "nothing"
 
@@ -98,7 +98,7 @@ def _is_unreadable(text_page: Any, lines: list[Line]) -> bool:
     return unmapped > _UNMAPPED * checked
 
 
-def _covered(page: pypdfium2.PdfPage) -> float:
+def covered(page: pypdfium2.PdfPage) -> float:
     """The share of the page that images cover; overlapping areas count more than once."""
     width, height = page.get_size()
     area = 0.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from activities.contracts.documents import Element
 from activities.readers import notes
 from activities.readers.layout import Line, Paragraph, carried_words, divided_words, paragraphs, whole_lines
@@ -32,10 +30,10 @@ def _labelled(document: list[Paragraph]) -> list[Element]:
             continue
         if item.level is not None:
             labelled.append(Element(text=item.text, kind="title", page=item.page, level=item.level))
-            converted = Element(text="", kind="text", page=item.page)
-        text = converted.text
-        for mark, note in dict.fromkeys(item.notes):
-            text = notes.with_note(text, mark, note)
-        if text:
-            labelled.append(msgspec.structs.replace(converted, text=text.strip()))
+        elif not item.notes:
+            labelled.append(converted)
+        if item.notes:
+            text = notes.with_notes("" if item.level is not None else converted.text, item.notes)
+            kind = "text" if item.level is not None else converted.kind
+            labelled.append(Element(text=text.strip(), kind=kind, page=converted.page))
     return labelled

@@ -1,7 +1,6 @@
 """Lines of Arabic and Hebrew: pdfium turns them round, character by character.
 
-A glyph that stands for several letters (lam and alef) is turned round with them, and numbers of a file that stores its
-text in reading order are.
+The letters of a glyph that stands for several (lam and alef) are turned round with the others, which is wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _ALEF = frozenset("اأإآٱ")
 
 
 def ordered(characters: Characters, text: str, first: int) -> str:
-    """The text of a line with the letters of each glyph and the digits of each number in reading order."""
+    """The text of a line with the letters of each glyph in reading order."""
     origins = [characters.origin(first + offset) for offset in range(len(text))]
     parts, start = [], 0
     while start < len(text):
@@ -25,11 +24,6 @@ def ordered(characters: Characters, text: str, first: int) -> str:
             while end < len(text) and origins[end] == origins[start] and _is_letter(text[end]):
                 end += 1
             parts.append(_of_one_glyph(text[start:end]))
-        elif text[start].isdecimal():
-            while end < len(text) and text[end].isdecimal():
-                end += 1
-            runs_back = end - start > 1 and origins[end - 1][0] < origins[start][0]
-            parts.append(text[start:end][::-1] if runs_back else text[start:end])
         else:
             parts.append(text[start])
         start = end

@@ -57,6 +57,10 @@ class Characters:
         self._styles: dict[int, Style] = {}
         self._bold: dict[int, bool] = {}
 
+    def count(self) -> int:
+        """The number of characters, with those that have no text."""
+        return int(pdfium.FPDFText_CountChars(self.page))
+
     def at(self, position: int) -> int:
         """The index of the character at a position of the page's text."""
         return int(pdfium.FPDFText_GetCharIndexFromTextIndex(self.page, position))
@@ -94,7 +98,7 @@ class Characters:
 
     def all(self) -> Iterator[Character]:
         """All characters of the page in pdfium's order, without the line breaks that pdfium supplies."""
-        for index in range(pdfium.FPDFText_CountChars(self.page)):
+        for index in range(self.count()):
             code = pdfium.FPDFText_GetUnicode(self.page, index)
             across, up = self.origin(index)
             if code in (10, 13) and pdfium.FPDFText_IsGenerated(self.page, index) == 1:

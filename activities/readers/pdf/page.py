@@ -21,6 +21,8 @@ from activities.readers.pdf.characters import Characters, Style
 from activities.readers.pdf.columns import GAP, in_columns
 from activities.readers.pdf.raised import ends_raised, formed, shift, with_raised
 from activities.readers.pdf.vertical import may_be_vertical, vertical_lines
+from activities.readers.pdf_scan import covered
+from activities.readers.text import columns
 
 _LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
 _LIGATURES = {
@@ -34,8 +36,10 @@ _SPACES = dict.fromkeys((10, 11, 12, 13, 0x85, 0xA0, 0x2028, 0x2029), " ")
 CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
 _BORDER = " \r\n\t\u00a0"
 _WORDS = re.compile(r"\S+")
-_SAMPLE, _LONG = 4, 30  # so many lines of at least so many characters are looked at for gaps
-_GAPS, _JUMPS = 2, 4  # of them with a gap; lines that stand to the right of the one before them
+_SAMPLE, _LONG = 2, 30  # so many lines of at least so many columns are looked at for gaps
+_JUMPS = 4  # lines that stand to the right of the one before them
+
+_SCANNED = 0.5  # the share of a page that images cover if its invisible text is what recognition found in them
 
 
 class _Gap(NamedTuple):
@@ -46,30 +50,38 @@ class _Gap(NamedTuple):
     right: float
 
 
-def _middle(gap: _Gap) -> float:
-    return (gap.left + gap.right) / 2
-
-
 class Page:
     """One page's text, the look-ups of its characters, and its lines."""
 
-    def __init__(self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, number: int) -> None:
+    def __init__(
+        self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, number: int, *, hidden: bool = False
+    ) -> None:
         self.characters = Characters(text_page)
         self.text: str = text_page.get_text_range()
         self.number = number
         self.width, self.height = page.get_size()
         if page.get_rotation() in (90, 270):
             self.width, self.height = self.height, self.width
+        self._one_to_one = self.characters.count() == len(self.text)
+        self.left_out = 0
+        self._page, self._hidden = page, hidden
         self._right_to_left = RIGHT_TO_LEFT.search(self.text) is not None
+        self._turns: Counter[int] = Counter()
+        self._invisible, self._only_drawn = 0, False
 
     def lines(self) -> list[Line]:
-        """The lines in reading order, on a page turned so that most of its text is upright."""
-        turn = 0
-        lines = self._lines(turn)
-        if sum(line.size <= 1 for line in lines) * 2 > len(lines):
-            turn = self._turn()
-            lines = self._lines(turn) if turn else lines
-            if turn and sum(after.first > line.last for line, after in pairwise(lines)) * 2 > len(lines) - 1:
+        """The lines in reading order, on a page turned so that most of its text is upright.
+
+        Text that is not drawn is read where it belongs to the image of a page; ``left_out`` counts its lines elsewhere.
+        """
+        lines = self._lines()
+        if self._invisible and not self._hidden and covered(self._page) < _SCANNED:
+            self.left_out, self._only_drawn = self._invisible, True
+            lines = self._lines()
+        turn = self._turns.most_common(1)[0][0] if self._turns else 0
+        if turn:
+            lines = self._lines(turn)
+            if sum(after.first > line.last for line, after in pairwise(lines)) * 2 > len(lines) - 1:
                 lines.sort(key=lambda line: (-line.first, line.left))
         if may_be_vertical(self.text, lines):
             return vertical_lines(self.characters, self.number, self.width, self.height) or lines
@@ -77,7 +89,7 @@ class Page:
             lines = in_columns(list(self._parts())) or lines
         return lines
 
-    def _lines(self, turn: int) -> list[Line]:
+    def _lines(self, turn: int = 0) -> list[Line]:
         found = (self._line(text, first, turn) for text, first in self._pieces())
         return [line for line in found if line is not None]
 
@@ -90,17 +102,20 @@ class Page:
                 yield stripped, start + raw.index(stripped)
             start += len(raw) + 2
 
-    def _turn(self) -> int:
-        turns: Counter[int] = Counter()
-        for text, start in self._pieces():
-            turns[self.characters.style(self.characters.at(start)).turn] += len(text)
-        return turns.most_common(1)[0][0] if turns else 0
+    def _index(self, position: int) -> int:
+        """The index of the character at a position of the text."""
+        return position if self._one_to_one else self.characters.at(position)
 
     def _line(self, text: str, start: int, turn: int = 0) -> Line | None:
         """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
         characters = self.characters
-        first, last = characters.at(start), characters.at(start + len(text) - 1)
+        first, last = self._index(start), self._index(start + len(text) - 1)
         begins, ends = characters.style(first), characters.style(last)
+        self._turns[begins.turn] += len(text)
+        if begins.invisible:
+            if self._only_drawn:
+                return None
+            self._invisible += 1
         begin, end = characters.origin(first), characters.origin(last)
         right = characters.right(last)
         first_baseline, last_baseline = begin[1], end[1]
@@ -116,7 +131,7 @@ class Page:
         if not clean:
             return None
         left = begin[0]
-        if right < left:
+        if right < left and self._right_to_left:  # on a page seen from behind
             left, right = self.width - characters.right(first), self.width - end[0]
         return Line(
             text=clean,
@@ -159,15 +174,13 @@ class Page:
         )
         if jumps >= _JUMPS and jumps > len(lines) / 4:
             return True
-        long = [piece for piece in self._pieces() if len(piece[0]) >= _LONG]
-        sample = [self._gaps(*piece) for piece in long[:: max(1, len(long) // _SAMPLE)][:_SAMPLE]]
-        found = [gap for gaps in sample for gap in gaps]
-        return any(sum(gap.left <= middle <= gap.right for gap in found) >= _GAPS for middle in map(_middle, found))
+        long = [piece for piece in self._pieces() if len(piece[0]) >= _LONG or columns(piece[0]) >= _LONG]
+        return any(self._gaps(*long[number * len(long) // (_SAMPLE + 1)]) for number in range(1, _SAMPLE + 1) if long)
 
     def _gaps(self, text: str, start: int) -> list[_Gap]:
         """The wide gaps in a line."""
         gaps = []
-        first = self.characters.at(start)
+        first = self._index(start)
         size = self.characters.style(first).size
         for before, after in pairwise(_WORDS.finditer(text)):
             right = self.characters.origin(first + after.start())[0]

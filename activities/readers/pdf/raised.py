@@ -11,8 +11,10 @@ import re
 from activities.readers.pdf.characters import Characters
 from activities.text.raised import meaning, subscript, superscript
 
+_NUMBER = re.compile(r"[\d*∗†‡§¶]")
 _RUN = re.compile(r"[-−–+]?[\d*∗†‡§¶][\d*∗†‡§¶,.\-−–+()]*+")
 _FORMED = re.compile(r"[^*∗†‡§¶#,.;:®™°′″'\"\s]++")
+_BEFORE = 80  # characters that tell what a raised one is
 _RISE, _DROP, _FAR = 0.12, 0.06, 0.75  # in font sizes, from the baseline of the neighbour
 _SMALLER = 0.92  # a raised character is set smaller …
 _CLEAR_RISE = 0.2  # … or stands so much higher
@@ -20,16 +22,19 @@ _CLEAR_RISE = 0.2  # … or stands so much higher
 
 def with_raised(characters: Characters, text: str, first: int, baseline: float, size: float) -> str:
     """The text of a line with raised and lowered characters in their Unicode forms; ``first`` is its first index."""
-    found = []
+    if not _NUMBER.search(text):
+        return text
+    parts, done = [], 0
     for run in _RUN.finditer(text):
-        end = run.end()
-        while text[end - 1] in ",.-−–+(" and end - 1 > run.start():
+        start, end = run.span()
+        while text[end - 1] in ",.-−–+(" and end - 1 > start:
             end -= 1
         if abs(characters.origin(first + end - 1)[1] - baseline) > _DROP * size:
-            found.append((run.start(), end))
-    for start, end in reversed(found):
-        text = _rewritten(characters, text, first, start, end)
-    return text
+            begin, up = _shifted_end(characters, text, first, start, end)
+            if up:
+                parts += [text[done:begin], formed(text[max(0, begin - _BEFORE) : begin], text[begin:end], up)]
+                done = end
+    return "".join([*parts, text[done:]])
 
 
 def ends_raised(characters: Characters, text: str, first: int) -> int:
@@ -62,16 +67,13 @@ def formed(before: str, text: str, up: int) -> str:
     return _FORMED.sub(lambda match: superscript(match[0]) if up > 0 else subscript(match[0]), text.replace("–", "−"))
 
 
-def _rewritten(characters: Characters, text: str, first: int, start: int, end: int) -> str:
-    """The text with the shifted end of one run in its Unicode form, or the whole run where nothing precedes it."""
+def _shifted_end(characters: Characters, text: str, first: int, start: int, end: int) -> tuple[int, int]:
+    """Where the shifted end of a run begins, the run's beginning if it is all shifted, and which way it is shifted."""
     level, begin = characters.origin(first + end - 1)[1], end - 1
     while begin > start and abs(characters.origin(first + begin - 1)[1] - level) < 0.01:
         begin -= 1
     neighbour = _neighbour(text, begin, end)
-    if neighbour is None:
-        return text
-    up = shift(characters, first + begin, first + neighbour)
-    return text[:begin] + formed(text[:begin], text[begin:end], up) + text[end:] if up else text
+    return begin, 0 if neighbour is None else shift(characters, first + begin, first + neighbour)
 
 
 def _neighbour(text: str, begin: int, end: int) -> int | None:

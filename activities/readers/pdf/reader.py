@@ -13,7 +13,7 @@ from pathlib import Path
 import pypdfium2
 
 from activities.errors import DamagedDocument, EncryptedDocument, plain_line, told
-from activities.phrases import Phrase
+from activities.phrases import Phrase, RemarkText
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
@@ -32,16 +32,18 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         if count == 0:
             raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
-        pages, tables = [], Tables()
+        pages, left_out, tables = [], 0, Tables()
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            pages.append(_lines(document, number, tables, scans))
+            lines, hidden = _lines(document, number, tables, scans, hidden=limits.hidden == "read")
+            pages.append(lines)
+            left_out += hidden
             progress(number + 1, count)
     finally:
         document.close()
     if scans is not None:
         scans.even_sizes(pages)
-    return Reading(elements(pages), count)
+    return Reading(elements(pages), count, {RemarkText.HIDDEN_TEXT: left_out} if left_out else {})
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:
@@ -54,17 +56,21 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
         raise DamagedDocument(format="pdf", detail=told(exc)) from exc
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int, tables: Tables, scans: pdf_scan.Scans | None) -> list[Line]:
-    """The lines of one page in reading order, with their positions."""
+def _lines(
+    document: pypdfium2.PdfDocument, number: int, tables: Tables, scans: pdf_scan.Scans | None, *, hidden: bool
+) -> tuple[list[Line], int]:
+    """The lines of one page in reading order, with their positions, and the number of hidden lines left out."""
     try:
         page = document[number]
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError as exc:
         raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
-        content = Page(page, text_page, number + 1)
+        content = Page(page, text_page, number + 1, hidden=hidden)
         lines = tables.completed(page, content, content.lines())
-        return scans.completed(page, text_page, number + 1, lines) if scans is not None else lines
+        if scans is not None:
+            lines = scans.completed(page, text_page, number + 1, lines)
+        return lines, content.left_out
     finally:
         text_page.close()
         page.close()

@@ -6,7 +6,8 @@ another have wide gaps, or when the text jumps back and forth as it does between
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 from statistics import median
@@ -85,58 +86,65 @@ def _are_near(numbers: list[int], count: int, within: int) -> bool:
 
 def _replaced(lines: list[Line], everything: list[Word], tables: list[Table]) -> list[Line]:
     """The lines without the words of tables, and each table where its first line was."""
-    places = [_place(table) for table in tables]
-    taken = {id(word) for table in tables for word in table.words}
-    rest: dict[int, list[Word]] = defaultdict(list)
-    for word in everything:
-        if id(word) not in taken:
-            rest[int(word.baseline // _BUCKET)].append(word)
+    owner = {id(part): number for number, table in enumerate(tables) for word in table.words for part in _parts(word)}
+    parts = [part for word in everything for part in _parts(word)]
+    inside = _Places(part for part in parts if id(part) in owner)
+    rest = _Places(part for part in parts if id(part) not in owner)
     result: list[Line] = []
     shown: set[int] = set()
     for line in lines:
-        touched = [number for number, place in enumerate(places) if _overlaps(line, place)]
-        if not touched:
+        taken = [] if _is_stamp(line, inside, rest) else inside.take(line)
+        if not taken:
             result.append(line)
             continue
-        for number in touched:
-            if number not in shown:
-                shown.add(number)
-                result.append(_table_line(tables[number], line))
-        result += _rest(line, rest)
+        for number in sorted({owner[id(word)] for word in taken} - shown):
+            shown.add(number)
+            result.append(_table_line(tables[number], line))
+        result += [_line(row, line) for row in rows(word for word in rest.take(line) if word.text)]
     return result
 
 
-_Place = tuple[float, float, float, float]
+def _is_stamp(line: Line, *places: _Places) -> bool:
+    """Whether a line runs across others: turned by a quarter, or rising or falling, with none of the words there."""
+    if line.size <= 1:
+        return True
+    if abs(line.last - line.first) <= 0.5 * line.size:
+        return False
+    there = Counter("".join(word.text for place in places for word in place.take(line, leave=True)))
+    missing = Counter(line.text.replace(" ", "")) - there
+    return 2 * missing.total() > len(line.text)
 
 
-def _place(table: Table) -> _Place:
-    """Left, low, right and high edge of a table's words."""
-    return (
-        min(word.left for word in table.words),
-        min(word.baseline for word in table.words),
-        max(word.right for word in table.words),
-        max(word.baseline for word in table.words),
-    )
+def _parts(word: Word) -> list[Word]:
+    return [word, *word.marks]
 
 
-def _overlaps(line: Line, place: _Place) -> bool:
-    left, low, right, high = place
-    slack = 0.4 * line.size
-    return line.left < right and line.right > left and line.last < high + slack and line.first > low - slack
+class _Places:
+    """Words by their place on the page."""
+
+    def __init__(self, found: Iterable[Word]) -> None:
+        self._words: dict[int, list[Word]] = defaultdict(list)
+        for word in sorted(found, key=_middle):
+            self._words[int(word.baseline // _BUCKET)].append(word)
+
+    def take(self, line: Line, *, leave: bool = False) -> list[Word]:
+        """The words that a line consists of; they are taken away unless they are to be left."""
+        slack = 0.4 * line.size
+        low, high = min(line.first, line.last) - slack, max(line.first, line.last) + slack
+        taken: list[Word] = []
+        for bucket in range(int(low // _BUCKET), int(high // _BUCKET) + 1):
+            near = self._words.get(bucket, [])
+            start = bisect_left(near, line.left - 1, key=_middle)
+            end = bisect_left(near, line.right + 1, key=_middle)
+            found = [word for word in near[start:end] if low <= word.baseline <= high]
+            taken += found
+            if found and not leave:
+                near[start:end] = [word for word in near[start:end] if not low <= word.baseline <= high]
+        return taken
 
 
-def _rest(line: Line, rest: dict[int, list[Word]]) -> list[Line]:
-    """Lines of those words of a line that belong to no table; they are taken out of the rest."""
-    low, high = min(line.first, line.last) - 0.4 * line.size, max(line.first, line.last) + 0.4 * line.size
-    found: list[Word] = []
-    for bucket in range(int(low // _BUCKET), int(high // _BUCKET) + 1):
-        kept: list[Word] = []
-        for word in rest.pop(bucket, ()):
-            inside = low <= word.baseline <= high and line.left - 1 <= word.middle <= line.right + 1
-            (found if inside else kept).append(word)
-        if kept:
-            rest[bucket] = kept
-    return [_line(row, line) for row in rows(found)]
+def _middle(word: Word) -> float:
+    return word.middle
 
 
 def _line(row: list[Word], like: Line) -> Line:
@@ -154,14 +162,13 @@ def _line(row: list[Word], like: Line) -> Line:
 
 
 def _table_line(table: Table, like: Line) -> Line:
-    left, low, right, high = _place(table)
     return Line(
         text=" ".join(_texts(table)),
         page=like.page,
-        left=left,
-        right=right,
-        first=high,
-        last=low,
+        left=min(word.left for word in table.words),
+        right=max(word.right for word in table.words),
+        first=max(word.baseline for word in table.words),
+        last=min(word.baseline for word in table.words),
         size=median(word.size for word in table.words),
         bold=False,
         page_height=like.page_height,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -13,11 +13,12 @@ from activities.readers.pdf.page import CLEAN
 from activities.readers.pdf.raised import formed, shift, with_raised
 from activities.readers.text import join
 
+_SLANTED = 0.5  # font sizes between the heights of characters that stand in no one line
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
 
 
 class Word(msgspec.Struct):
-    """Characters of one line without a space between them."""
+    """Characters of one line without a space between them; raised ones that pdfium keeps apart are ``marks`` too."""
 
     text: str
     left: float
@@ -25,6 +26,7 @@ class Word(msgspec.Struct):
     baseline: float
     size: float
     bold: bool
+    marks: list[Word] = []
 
     @property
     def middle(self) -> float:
@@ -35,26 +37,50 @@ def words(characters: Characters, text: str) -> list[Word]:
     """The upright words of a page, in pdfium's order, given its text."""
     found: list[Word] = []
     end = 0  # index of the last character of the word before
-    for match in _WORD.finditer(text):
-        first, last = characters.at(match.start()), characters.at(match.end() - 1)
+    for start, word in _pieces(characters, text):
+        first, last = characters.at(start), characters.at(start + len(word) - 1)
         style = characters.style(first)
-        if style.turn or style.invisible:
-            continue
-        (left, baseline), size, word = characters.origin(first), max(1.0, style.size), match[0]
+        (left, baseline), size = characters.origin(first), max(1.0, style.size)
         before = found[-1] if found else None
         if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
             up = shift(characters, first, end)
             if up:
                 before.text += formed(before.text, word, up).translate(CLEAN)
                 before.right = characters.right(last)
+                before.marks.append(Word("", left, before.right, baseline, size, style.bold))
                 continue
-        if last - first == len(word) - 1:
-            word = with_raised(characters, word, first, baseline, size)
-        word = word.translate(CLEAN)
-        if word:
-            found.append(Word(word, left, characters.right(last), baseline, size, style.bold))
+        whole = last - first == len(word) - 1
+        clean = (with_raised(characters, word, first, baseline, size) if whole else word).translate(CLEAN)
+        if clean:
+            found.append(Word(clean, left, characters.right(last), baseline, size, style.bold))
             end = last
     return found
+
+
+def _pieces(characters: Characters, text: str) -> Iterator[tuple[int, str]]:
+    """The words of a page's text with their positions, cut where pdfium joined two lines; no turned or hidden ones."""
+    for match in _WORD.finditer(text):
+        start, word = match.start(), match[0]
+        first = characters.at(start)
+        style = characters.style(first)
+        if style.turn or style.invisible:
+            continue
+        size, before = max(1.0, style.size), characters.origin(first)
+        if abs(characters.origin(characters.at(match.end() - 1))[1] - before[1]) < _SLANTED * size:
+            yield start, word
+            continue
+        begin, pieces, slanted = 0, [], False
+        for place in range(1, len(word)):
+            origin = characters.origin(characters.at(start + place))
+            if abs(origin[1] - before[1]) >= _SLANTED * size:
+                pieces.append((start + begin, word[begin:place]))
+                begin = place
+                slanted = slanted or origin[0] > before[0]
+            elif abs(origin[1] - before[1]) > 0.3 * size:
+                slanted = True
+            before = origin
+        if not slanted:
+            yield from [*pieces, (start + begin, word[begin:])]
 
 
 def rows(page: Iterable[Word]) -> list[list[Word]]:

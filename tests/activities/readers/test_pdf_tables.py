@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from activities.contracts.documents import Element
-from tests.activities.readers.conftest import parsed, shape
-from tests.documents import page, pdf
+from activities.settings import ParseSettings
+from tests.activities.readers.conftest import growth, parsed, shape
+from tests.documents import page, pdf, pdf_of, set_text
 
 Lines = list[tuple[float, float, float, str, str]]
 
@@ -138,6 +139,7 @@ def test_a_chinese_table(tmp_path: Path) -> None:
     assert tables(document.elements) == [
         ["部门 | 负责人 | 办公地点", "采购部 | 林清 | 三号楼", "仓储部 | 何卫东 | 二号库"]
     ]
+    assert len(document.elements) == 1
 
 
 def test_labels_and_values_of_a_form(tmp_path: Path) -> None:
@@ -242,3 +244,24 @@ def test_drawings_are_no_tables_and_take_no_time(tmp_path: Path) -> None:
     document = parsed(tmp_path, pdf([at(BERTHS, [77, 177, 277])], [drawing]), "a.pdf")
     assert tables(document.elements) == []
     assert "14 metres" in " ".join(element.text for element in document.elements)
+
+
+def test_what_is_printed_over_a_table_is_kept(tmp_path: Path) -> None:
+    """A stamp across the cells is text of its own."""
+    stamp = b"BT /R 30 Tf 0.7 0.7 -0.7 0.7 150 640 Tm (COPY) Tj ET"
+    drawing = grid([72, 172, 272, 372], [714, 694, 674, 654, 634]).encode()
+    texts = [set_text(*line) for line in at(BERTHS, [77, 177, 277])]
+    document = parsed(tmp_path, pdf_of([b"\n".join([drawing, *texts, stamp])]), "a.pdf")
+    assert tables(document.elements)[0] == [" | ".join(row) for row in BERTHS]
+    assert sum("COPY" in element.text for element in document.elements) == 1
+
+
+def test_pages_of_rows_take_linear_time(tmp_path: Path) -> None:
+    """Pairs of numbers that stand now left and now right are no table, however many there are."""
+
+    def read(rows: int) -> None:
+        places = [(72 + row % 2 * 200 + 90 * cell, 9000 - 15 * row) for row in range(rows) for cell in (0, 1)]
+        lines: Lines = [(x, y, 10, "R", "12") for x, y in places]
+        parsed(tmp_path, pdf([lines]), "a.pdf", ParseSettings(ocr="off"))
+
+    assert growth(read, 100) < 8
