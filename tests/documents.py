@@ -7,6 +7,7 @@ import random
 import struct
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -26,27 +27,45 @@ def word(build: docx.document.Document) -> bytes:
     return target.getvalue()
 
 
-def pdf(pages: list[list[tuple[float, float, float, str, str]]]) -> bytes:
-    """A PDF of (x, y, size, font, text) lines; fonts are R (regular), B (bold) and C (Chinese)."""
+def pdf(pages: list[list[tuple[float, float, float, str, str]]], drawings: Sequence[str] = ()) -> bytes:
+    """A PDF of (x, y, size, font, text) lines; fonts are R (regular), B (bold) and C (Chinese).
+
+    ``drawings`` are the path operators of the first pages.
+    """
+    texts = [b"\n".join(set_text(*line) for line in page) for page in pages]
+    drawn = [*drawings, *[""] * (len(texts) - len(drawings))]
+    return pdf_of([drawing.encode() + b"\n" + text for drawing, text in zip(drawn, texts, strict=True)])
+
+
+def set_text(x: float, y: float, size: float, font: str, text: str, matrix: str = "1 0 0 1") -> bytes:
+    """What sets a text in the content stream of a PDF page."""
+    raw = text.encode("utf-16-be") if font in "CV" else text.encode("cp1252")
+    return f"BT /{font} {size} Tf {matrix} {x} {y} Tm <{raw.hex()}> Tj ET".encode()
+
+
+def pdf_of(streams: list[bytes], characters: dict[int, str] | None = None, *, rotate: int = 0) -> bytes:
+    """A PDF with the given content streams; its font U stands for ``characters``, its font V is Chinese set upright."""
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
+    codes = [f"<{code:02x}> <{text.encode('utf-16-be').hex()}>" for code, text in (characters or {}).items()]
+    rows = "\n".join([f"{len(codes)} beginbfchar", *codes, "endbfchar"])
+    mapping = f"begincmap 1 begincodespacerange <00> <ff> endcodespacerange {rows} endcmap".encode()
+    objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(mapping), mapping))
     fonts = (
         b"<</R<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"
         b"/B<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold/Encoding/WinAnsiEncoding>>"
         b"/C<</Type/Font/Subtype/Type0/BaseFont/STSong-Light/Encoding/UniGB-UCS2-H/DescendantFonts[<</Type/Font"
         b"/Subtype/CIDFontType0/BaseFont/STSong-Light/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)/Supplement 2>>"
-        b"/DW 1000>>]>>>>"
+        b"/DW 1000>>]>>/U<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/ToUnicode 3 0 R>>"
     )
+    upright = fonts[fonts.index(b"/C<<") : fonts.index(b"/U<<")].replace(b"/C<<", b"/V<<").replace(b"UCS2-H", b"UCS2-V")
+    fonts += upright + b">>"
     kids = []
-    for page in pages:
-        lines = []
-        for x, y, size, font, text in page:
-            raw = text.encode("utf-16-be") if font == "C" else text.encode("cp1252")
-            lines.append(f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm <{raw.hex()}> Tj ET".encode())
-        stream = b"\n".join(lines)
+    for stream in streams:
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
         content = len(objects)
         objects.append(
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources<</Font%s>>>>" % (content, fonts)
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Rotate %d/Contents %d 0 R/Resources<</Font%s>>>>"
+            % (rotate, content, fonts)
         )
         kids.append(len(objects))
     objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), b" ".join(b"%d 0 R" % kid for kid in kids))

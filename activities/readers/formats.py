@@ -68,7 +68,7 @@ DOCX = Format(
     "Word document",
     "Word 文档",
 )
-PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf", "PDF", "PDF")
+PDF = Format("pdf", "application/pdf", (".pdf",), "activities.readers.pdf.reader", "PDF", "PDF")
 PPTX = Format(
     "pptx",
     f"{_OFFICE}.presentationml.presentation",

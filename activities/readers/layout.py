@@ -1,4 +1,4 @@
-"""Lines of printed pages → paragraphs: drops running headers, joins wrapped lines and divided words.
+"""Lines of printed pages → paragraphs: joins wrapped lines and divided words.
 
 Independent of PDF. Coordinates are in points with the origin at the lower left, as in printing.
 """
@@ -7,43 +7,48 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from statistics import median
 
 import msgspec
 
 from activities.readers.headings import heading
-from activities.readers.text import CJK_END, CJK_START, ITEM, join
+from activities.readers.tables.grid import Cell
+from activities.readers.text import CJK_END, CJK_START, ITEM, columns, join
+from activities.text.raised import superscript
+from activities.text.scripts import HANGUL
 
 DIVIDED = "\ufffe"
 """The character that pdfium puts in place of a hyphen at the end of a line."""
 
-_MARGIN = 0.08  # running lines stand in this share of the page, at its top or bottom
-_RUNNING_PAGES = 4
-_SAME_HEIGHT = 4.0  # points
-_MAX_RUNNING = 80
-_PAGE_NUMBER = re.compile(r"^(\d{1,4})\b(?!\.\d)|\b(\d{1,4})$")
 _HEADING_RATIO = 1.12
 _MAX_HEADING = 150
 _MAX_BOLD_HEADING = 100
 _REAL_PARAGRAPH = 50
+_MARK = 3  # characters of a raised number that stands alone
+_FOOT, _SMALL_PRINT = 6, 0.95  # paragraphs at the foot of a page, in print smaller than this share of the text
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[^\W\d_]")
 _NO_HEADING = re.compile(r"@|https?:|www\.|…|\.{3}")
-_NUMBER = re.compile(r"\d+|\b[ivxlc]+\b", re.I)
-_ONLY_NUMBER = re.compile(
-    r"(?:[^\w#]|_)*+(?:page|seite|第)?+\s*+#\s*+(?:页|頁)?+(?:\s*+(?:of|/|von|共)\s*+#\s*+(?:页|頁)?+)?+[\W_]*+", re.I
-)
 _TERMINATED = re.compile(r"[.!?:;。！？：；…][\"'”’」』）)\]]*$")
 _LETTERS = re.compile(r"[^\W\d_]")
+_HANGUL = re.compile(f"[{HANGUL}]")
+_CARRIED = re.compile(rf"[^\W\d_][-{DIVIDED}]$")
 _DIVISION = re.compile(rf"((?<!\w)\w*+|){DIVIDED}\s*+(\w*+)")
 
 
+class PrintedTable(msgspec.Struct):
+    """A table, and where each of its columns begins and ends."""
+
+    rows: list[list[Cell]]
+    columns: list[tuple[float, float]]
+
+
 class Line(msgspec.Struct):
-    """One printed line and its position.
+    """One printed line and its position, or the place of a ``table``, whose texts are then its text.
 
     ``first`` and ``last`` are the baselines of its first and last character. They differ where pdfium joined two
-    printed lines at a divided word.
+    printed lines at a divided word. ``notes`` are the marks and texts of the notes that the line leads to.
+    A line is ``carried`` when its first word was completed on the page before.
     """
 
     text: str
@@ -55,12 +60,15 @@ class Line(msgspec.Struct):
     size: float
     bold: bool
     page_height: float
+    table: PrintedTable | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+    carried: bool = False
 
 
 class Paragraph(msgspec.Struct):
     """A paragraph with the page it begins on; headings have a ``level`` (1 is the highest).
 
-    ``text`` is that of its ``lines``, joined when all are known.
+    ``text`` is that of its ``lines``, joined when all are known. A ``table`` stands alone.
     """
 
     lines: list[str]
@@ -70,57 +78,8 @@ class Paragraph(msgspec.Struct):
     last: Line
     text: str = ""
     level: int | None = None
-
-
-def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """Drops running headers and footers: lines at the same height of many pages that differ only in their numbers.
-
-    A page that consists only of such lines is kept unchanged, and so are lines larger than the body text.
-    """
-    if not any(pages):
-        return pages
-    body = _body_size([line for page in pages for line in page])
-    seen: dict[str, list[Line]] = {}
-    for line in (line for page in pages for line in page if _in_margin(line) and line.size <= 1.05 * body):
-        seen.setdefault(_NUMBER.sub("#", line.text), []).append(line)
-    running = _numbered_with_pages(pages)
-    for key, lines in seen.items():
-        needed = 3 if _ONLY_NUMBER.fullmatch(key) else _RUNNING_PAGES
-        running |= {id(line) for line, on_pages in _at_same_height(lines) if on_pages >= needed}
-    return [[line for line in page if id(line) not in running] or page for page in pages]
-
-
-def _at_same_height(lines: list[Line]) -> Iterator[tuple[Line, int]]:
-    """Each line with the number of pages that have one of the lines at its height; one pass from bottom to top."""
-    ordered = sorted(lines, key=lambda line: line.first)
-    pages: Counter[int] = Counter()
-    start = end = 0
-    for line in ordered:
-        while end < len(ordered) and ordered[end].first - line.first <= _SAME_HEIGHT:
-            pages[ordered[end].page] += 1
-            end += 1
-        while start < end and line.first - ordered[start].first > _SAME_HEIGHT:
-            page = ordered[start].page
-            pages[page] -= 1
-            if not pages[page]:
-                del pages[page]
-            start += 1
-        yield line, len(pages)
-
-
-def _numbered_with_pages(pages: list[list[Line]]) -> set[int]:
-    """Ids of lines such as “What is cancer? 5” whose number counts up with the pages while their words change."""
-    offsets: dict[int, list[Line]] = {}
-    for line in (line for page in pages for line in page if _in_margin(line) and len(line.text) <= _MAX_RUNNING):
-        if number := _PAGE_NUMBER.search(line.text):
-            offsets.setdefault(int(number[1] or number[2]) - line.page, []).append(line)
-    largest = max(offsets.values(), key=len, default=[])
-    return {id(line) for line in largest} if len({line.page for line in largest}) >= _RUNNING_PAGES else set()
-
-
-def _in_margin(line: Line) -> bool:
-    edge = _MARGIN * line.page_height
-    return line.last < edge or line.first > line.page_height - edge
+    table: PrintedTable | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
@@ -138,22 +97,40 @@ def divided_words(pages: list[list[Line]]) -> list[list[Line]]:
         for line in page:
             if DIVIDED in line.text:
                 line.text = _DIVISION.sub(joined, line.text)
+                if line.table is not None:
+                    line.table.rows = [
+                        [msgspec.structs.replace(cell, text=_DIVISION.sub(joined, cell.text)) for cell in row]
+                        for row in line.table.rows
+                    ]
     return pages
+
+
+def carried_words(pages: list[list[Line]]) -> list[list[Line]]:
+    """Completes the words that are divided at the end of a page."""
+    for page, after in pairwise(pages):
+        if not page or not after:
+            continue
+        last, first = page[-1], after[0]
+        word, _, rest = first.text.partition(" ")
+        if last.table is not None or first.table is not None:
+            continue
+        if _CARRIED.search(last.text) and word[0].islower() and rest:
+            last.text, first.text, first.carried = last.text[:-1] + DIVIDED + word, rest, True
+    return divided_words(pages)
 
 
 def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
     """All paragraphs in reading order; headings are marked where size, weight or wording is unambiguous."""
-    merged = [_without_scripts(page) for page in pages]
-    everything = [line for page in merged for line in page]
+    everything = [line for page in pages for line in page]
     if not everything:
         return []
-    body = _body_size(everything)
+    body = body_size(everything)
     leading = _leading(everything)
     mostly_bold = sum(len(line.text) for line in everything if line.bold) * 2 > sum(
         len(line.text) for line in everything
     )
     document: list[Paragraph] = []
-    for page in merged:
+    for page in pages:
         for block in _blocks(page, leading):
             for index, group in enumerate(_split(block)):
                 _append(document, group, column_break=index == 0 and _starts_column(document, block))
@@ -163,12 +140,16 @@ def paragraphs(pages: list[list[Line]]) -> list[Paragraph]:
     return document
 
 
-def _without_scripts(lines: list[Line]) -> list[Line]:
+def whole_lines(lines: list[Line]) -> list[Line]:
     """Joins the parts of one printed line, which pdfium cuts at superscripts and wide gaps."""
     joined: list[Line] = []
     for line in lines:
         before = joined[-1] if joined else None
         if before is not None and _same_row(before, line):
+            if len(before.text) <= _MARK and _is_raised(before, line):
+                before.text, before.first = superscript(before.text), line.first
+            elif len(line.text) <= _MARK and _is_raised(line, before):
+                line.text, line.last = superscript(line.text), before.last
             space = "" if line.left - before.right < 0.15 * before.size else " "
             before.text = f"{before.text}{space}{line.text}"
             before.right, before.bold = max(before.right, line.right), before.bold and line.bold
@@ -178,7 +159,15 @@ def _without_scripts(lines: list[Line]) -> list[Line]:
     return joined
 
 
+def _is_raised(mark: Line, line: Line) -> bool:
+    """Whether a number stands above the line beside it, in smaller print."""
+    rise = mark.first - line.first if mark.left < line.left else mark.first - line.last
+    return mark.text.isdecimal() and mark.size < 0.92 * line.size and 0.12 * line.size < rise
+
+
 def _same_row(before: Line, line: Line) -> bool:
+    if before.table is not None or line.table is not None:
+        return False
     gap, rise = line.left - before.right, abs(before.last - line.first)
     size = max(before.size, line.size)
     if not -0.5 * size <= gap < 3 * size:
@@ -186,7 +175,7 @@ def _same_row(before: Line, line: Line) -> bool:
     return rise < 0.2 * size or (rise < 0.7 * size and gap < 0.5 * size)
 
 
-def _body_size(lines: list[Line]) -> float:
+def body_size(lines: list[Line]) -> float:
     weights: Counter[float] = Counter()
     for line in lines:
         weights[round(line.size * 2) / 2] += len(line.text)
@@ -215,6 +204,8 @@ def _blocks(lines: list[Line], leading: float) -> list[list[Line]]:
 
 
 def _starts_block(before: Line, line: Line, leading: float) -> bool:
+    if before.table is not None or line.table is not None:
+        return True
     step = before.last - line.first
     if step <= 0 or step > 1.35 * leading * max(before.size, line.size):
         return True
@@ -242,10 +233,10 @@ def _starts_paragraph(before: Line, line: Line, left: float, right: float) -> bo
     ended = _TERMINATED.search(before.text) is not None
     if ended and line.left > left + 0.8 * line.size and before.left < line.left - 0.5 * line.size:
         return True
-    if CJK_START.match(line.text):
+    if CJK_START.match(line.text) and not _HANGUL.match(line.text):
         word = 1.5 * line.size
     else:
-        word = 0.5 * line.size * (len(line.text.split(maxsplit=1)[0]) + 1)
+        word = 0.5 * line.size * (columns(line.text.split(maxsplit=1)[0]) + 1)
     # The next word would have fitted: the line break is deliberate.
     return right - before.right > (word if ended else 1.5 * word + line.size)
 
@@ -260,19 +251,40 @@ def _starts_column(document: list[Paragraph], block: list[Line]) -> bool:
 
 def _append(document: list[Paragraph], group: list[Line], *, column_break: bool) -> None:
     lines, first, last = [line.text for line in group], group[0], group[-1]
-    before = document[-1] if document else None
-    if column_break and before is not None and _continues(before, first):
+    notes = tuple(note for line in group for note in line.notes)
+    before = _before_break(document, first) if column_break and first.table is None else None
+    if before is not None and before.table is None and _continues(before, first):
         before.lines += lines
-        before.last = last
+        before.last, before.notes = last, before.notes + notes
         return
     bold = all(line.bold for line in group)
-    document.append(Paragraph(lines=lines, page=first.page, size=first.size, bold=bold, last=last))
+    document.append(
+        Paragraph(
+            lines=lines,
+            page=first.page,
+            size=first.size,
+            bold=bold,
+            last=last,
+            table=first.table,
+            notes=notes,
+        )
+    )
+
+
+def _before_break(document: list[Paragraph], line: Line) -> Paragraph | None:
+    """The last paragraph that is not smaller print, such as notes, at the foot of the page before."""
+    for paragraph in document[: -_FOOT - 1 : -1]:
+        if paragraph.size >= _SMALL_PRINT * line.size or paragraph.last.page == line.page:
+            return paragraph
+    return None
 
 
 def _continues(before: Paragraph, line: Line) -> bool:
     """Whether this line continues a paragraph that was cut by a column or page break."""
-    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold or len(before.lines) < 2:
+    if abs(before.size - line.size) > 0.05 * line.size or before.bold != line.bold:
         return False
+    if line.carried or len(before.lines) < 2:
+        return line.carried
     if _TERMINATED.search(before.last.text) or ITEM.match(line.text) or line.page - before.last.page > 1:
         return False
     if line.text[0].islower():
@@ -281,9 +293,11 @@ def _continues(before: Paragraph, line: Line) -> bool:
 
 
 def _mark_headings(document: list[Paragraph], body: float, mostly_bold: bool) -> None:
-    sizes = sorted({round(item.size) for item in document if _is_large(item, body)}, reverse=True)
+    sizes = sorted(
+        {round(item.size) for item in document if item.table is None and _is_large(item, body)}, reverse=True
+    )
     for item, after in zip(document, [*document[1:], None], strict=True):
-        if after is not None and after.text[0].islower():
+        if item.table is not None or (after is not None and after.table is None and after.text[0].islower()):
             continue  # the emphasised beginning of a sentence
         worded = heading(item.text) if len(item.lines) == 1 else None
         if _is_large(item, body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import pypdfium2
@@ -15,8 +16,12 @@ from activities.readers.ocr.layout import even_sizes, printed
 _DPI = 200
 _MOST_PIXELS = 20_000_000
 _NARROWEST, _LONGEST = 8, 50  # pixels of a page's shorter side, and its longer side ÷ it, for a page that has text
-_SAMPLE = 200  # characters of a page whose Unicode mapping is checked
+_SAMPLE = 50  # characters of a page whose Unicode mapping is checked
 _UNMAPPED = 0.3  # share of them without a mapping that makes a text layer unusable
+_UNREADABLE = re.compile("[\ue000-\uf8ff\ufffd]")
+_GLYPH_NUMBER = re.compile(r"\(cid:\d{1,5}\)")
+_LETTER = re.compile(r"[^\W_]")
+_MANY, _ONE_GLYPH, _LIKELY = 40, 0.6, 20  # characters of a page, the share that is one, where that one is looked for
 _FEW_LETTERS, _COVERED = 300, 0.25  # a scan with a stamp: fewer letters than this, images on this share of the page
 _STAMP, _PICTURE, _DRAWN = 60, 0.01, 300  # fewer letters, with such an image or that many objects (text as outlines)
 _DEPTH = 3  # nesting of form objects
@@ -53,37 +58,47 @@ class Scans:
 
 def _need(page: pypdfium2.PdfPage, text_page: Any, lines: list[Line]) -> Literal["nothing", "more", "everything"]:
     """Whether recognition reads nothing of a page, more than its text layer has, or everything."""
-    letters = _letters(lines)
-    if letters and _is_unmapped(text_page):
+    letters = _letters(lines, _FEW_LETTERS)
+    if letters and _is_unreadable(text_page, lines):
         return "everything"
     if letters >= _FEW_LETTERS:
         return "nothing"
     if not letters:
         return "everything" if pdfium.FPDFPage_CountObjects(page) else "nothing"
-    if _covered(page) >= (_PICTURE if letters < _STAMP else _COVERED):
+    if covered(page) >= (_PICTURE if letters < _STAMP else _COVERED):
         return "more"
     return "more" if letters < _STAMP and pdfium.FPDFPage_CountObjects(page) >= _DRAWN else "nothing"
 
 
-def _letters(lines: list[Line]) -> int:
-    return sum(character.isalnum() for line in lines for character in line.text)
+def _letters(lines: list[Line], enough: int | None = None) -> int:
+    """The number of letters and digits; counted until they are ``enough``."""
+    letters = 0
+    for line in lines:
+        letters += len(_LETTER.findall(line.text))
+        if enough is not None and letters >= enough:
+            break
+    return letters
 
 
-def _is_unmapped(text_page: Any) -> bool:
-    """Whether the fonts lack the mapping from glyphs to Unicode characters."""
+def _is_unreadable(text_page: Any, lines: list[Line]) -> bool:
+    """Whether the text layer says nothing: its glyphs stand for no characters, or all for the same one."""
+    text = "".join(line.text for line in lines)
+    printed_characters = len(text) - text.count(" ")
+    unmapped = len(_UNREADABLE.findall(text)) + sum(map(len, _GLYPH_NUMBER.findall(text)))
+    if unmapped > _UNMAPPED * printed_characters:
+        return True
+    likely = {sign for sign in text[:_LIKELY] if sign.isalpha() or sign == "?"}
+    if printed_characters >= _MANY and max(map(text.count, likely), default=0) > _ONE_GLYPH * printed_characters:
+        return True
     count = pdfium.FPDFText_CountChars(text_page)
     checked = unmapped = 0
     for index in range(0, count, max(1, count // _SAMPLE)):
-        code = pdfium.FPDFText_GetUnicode(text_page, index)
-        if pdfium.FPDFText_IsGenerated(text_page, index) == 1 or code in (0x20, 0xA0):
-            continue
         checked += 1
-        private = 0xE000 <= code <= 0xF8FF or code in (0, 0xFFFD)
-        unmapped += private or pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
+        unmapped += pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
     return unmapped > _UNMAPPED * checked
 
 
-def _covered(page: pypdfium2.PdfPage) -> float:
+def covered(page: pypdfium2.PdfPage) -> float:
     """The share of the page that images cover; overlapping areas count more than once."""
     width, height = page.get_size()
     area = 0.0

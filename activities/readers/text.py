@@ -15,11 +15,12 @@ from activities.readers.headings import heading
 from activities.readers.partition import Progress, paragraph
 from activities.readers.reading import Reading
 from activities.settings import ParseSettings
-from activities.text.scripts import CJK
+from activities.text.scripts import CJK, IDEOGRAPHIC
 
 _WRAP_WIDTHS = range(40, 131)  # characters; CJK lines count double
 _SLACK = 0.85  # a wrapped line plus the next line's first word fills at least this share of the width
 CJK_END, CJK_START = re.compile(f"[{CJK}]$"), re.compile(f"^[{CJK}]")
+_UNSPACED = re.compile(f"[{IDEOGRAPHIC}\uf900-\ufaff\uff00-\uffef]")
 ITEM = re.compile(
     r"\s*(?:[-*+•·●○▪‣–]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\s"
     r"|[(（]?[0-9一二三四五六七八九十]{1,3}[）、.)](?!\d))"
@@ -131,10 +132,10 @@ def continues(before: str, line: str, width: int) -> bool:
 
 
 def join(lines: list[str]) -> str:
-    """Joins the lines of a paragraph: no space next to CJK characters, no soft hyphen inside a divided word."""
+    """Joins the lines of a paragraph: no space next to Chinese and Japanese, no soft hyphen inside a divided word."""
     parts = []
     for line, after in pairwise(lines):
-        if CJK_END.match(line[-1:]) or CJK_START.match(after):
+        if _UNSPACED.match(line[-1:]) or _UNSPACED.match(after):
             parts.append(line)
         else:
             parts.append(line[:-1] if line.endswith("\u00ad") else f"{line} ")

@@ -17,7 +17,7 @@ CYRILLIC = "\u0400-\u04ff"
 UNSPACED = THAI + KANA + HAN + HANGUL
 
 #: ``IDEOGRAPHIC``: Chinese and Japanese with radicals and punctuation. ``CJK`` adds Hangul and full-width forms: the
-#: characters between which a line break does not stand for a space.
+#: characters that may begin or end a line in the middle of a sentence. Only between Hangul is a line break a space.
 IDEOGRAPHIC = "\u2e80-\u9fff"
 CJK = IDEOGRAPHIC + "\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef"
 

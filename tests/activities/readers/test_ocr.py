@@ -29,7 +29,7 @@ from activities.sandbox import runner
 from activities.sandbox.protocol import Limits
 from activities.sandbox.runner import run_isolated
 from activities.settings import ParseSettings
-from tests.documents import page, pdf, simple_pdf
+from tests.documents import page, pdf, pdf_of, set_text, simple_pdf
 from tests.pictures import (
     NOTICE,
     blank_picture,
@@ -252,6 +252,14 @@ def test_a_garbage_text_layer_is_not_trusted(tmp_path: Path) -> None:
     rubbish = simple_pdf("x" * 400).replace(b"/WinAnsiEncoding", b"<</Differences[120/g0017]>>")
     text = text_of(parsed(tmp_path, joined_pdf(scanned_page(leave(), rubbish)), "scan.pdf"))
     assert CARRY in text
+
+
+@pytest.mark.parametrize("character", ["n", "\ue017", "(cid:7)"])
+def test_a_text_layer_that_says_nothing_is_not_trusted(tmp_path: Path, character: str) -> None:
+    """Nor is one of private characters, of glyph numbers, or of one letter for all."""
+    shown = "The pump is tested in the first week of every quarter"
+    content = pdf_of([set_text(72, 700, 14, "U", shown)], dict.fromkeys(map(ord, shown), character))
+    assert "first week of every quarter" in text_of(parsed(tmp_path, content, "a.pdf"))
 
 
 def test_recognition_can_be_switched_off(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from activities.errors import DamagedDocument, DocumentTooLarge, EncryptedDocument, NoText
-from activities.readers.layout import Line, without_running_lines
+from activities.readers.layout import Line
+from activities.readers.running import without_running_lines
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import CHINESE, parsed, shape
 from tests.documents import encrypted, page, pdf

@@ -1,0 +1,1 @@
+"""PDF: the reader, the lines of a page, and its characters with their positions."""
