@@ -180,4 +180,5 @@ class RemarkText(Bilingual):
     EMBEDDED_FILES = ("embedded files that could not be read: {count}", "无法读取的嵌入文件：{count}")
     CHARTS = ("charts that could not be read as a table: {count}", "无法读取为表格的图表：{count}")
     SHAPES = ("shapes that could not be read: {count}", "无法读取的形状：{count}")
+    MAILS = ("mails left out because the mailbox has too many: {count}", "因邮箱邮件过多而未读取的邮件：{count}")
     PAGES = ("pages without readable text: {count}", "没有可读文字的页面：{count}")

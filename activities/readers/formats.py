@@ -21,6 +21,7 @@ from activities.phrases import Phrase
 from activities.readers import sniff
 from activities.readers.archive import check_directory
 from activities.readers.encoding import decode
+from activities.readers.mail import tnef
 from activities.settings import ParseSettings
 
 _HEAD_BYTES = 256 * 1024
@@ -100,7 +101,10 @@ RTF = Format("rtf", "application/rtf", (".rtf",), "activities.readers.rtf", "Ric
 RST = Format("rst", "text/x-rst", (".rst", ".rest"), "activities.readers.rst", "reStructuredText", "reStructuredText")
 ORG = Format("org", "text/org", (".org",), "activities.readers.org", "Org", "Org")
 EML = Format("eml", "message/rfc822", (".eml",), _MAIL, "E-mail", "电子邮件")
+MBOX = Format("mbox", "application/mbox", (".mbox",), _MAIL, "Mailbox", "邮箱文件")
 MSG = Format("msg", "application/vnd.ms-outlook", (".msg",), _MAIL, "Outlook e-mail", "Outlook 邮件")
+TNEF = Format("tnef", "application/ms-tnef", (".tnef",), _MAIL, "Outlook winmail.dat", "Outlook winmail.dat")
+ICS = Format("ics", "text/calendar", (".ics", ".vcs"), "activities.readers.calendar", "Calendar", "日历")
 XML = Format("xml", "application/xml", (".xml",), "activities.readers.xml", "XML", "XML")
 JSON = Format("json", "application/json", (".json", ".jsonl", ".ndjson"), "activities.readers.json", "JSON", "JSON")
 
@@ -130,14 +134,17 @@ FORMATS = (
     RST,
     ORG,
     EML,
+    MBOX,
     MSG,
+    TNEF,
+    ICS,
     XML,
     JSON,
     *IMAGES,
 )
 
 # Formats that a file's extension may select: their bytes alone do not tell them apart from other text.
-_TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, XML, JSON)
+_TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, MBOX, XML, JSON)
 
 # Members that identify the format of a zip archive, most specific first, and the format's name.
 _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
@@ -220,6 +227,8 @@ def _by_content(path: Path, head: bytes, limits: ParseSettings) -> Format | None
         return _by_zip_member(path, limits)
     if head.startswith(olefile.MAGIC):
         return _by_ole_stream(path)
+    if head.startswith(tnef.SIGNATURE):
+        return TNEF
     return RTF if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{\\rtf") else None
 
 
@@ -255,6 +264,9 @@ def _by_ole_stream(path: Path) -> Format:
 
 def _by_text(path: Path, head: bytes, name: str) -> Format:
     """The text-like formats. Raises UnsupportedFormat, named by magic bytes, for content that is not text."""
+    named = _named(name)
+    if head.startswith(b"From ") and sniff.is_mail(head.decode("latin-1"), named=named in (EML, MBOX)):
+        return EML if named is EML else MBOX  # its mails can be in several encodings
     guess = filetype.guess(head)
     if guess is not None and guess.extension not in _IGNORED_GUESSES:
         raise _unsupported(guess.extension)
@@ -263,7 +275,6 @@ def _by_text(path: Path, head: bytes, name: str) -> Format:
         raise _unsupported("binary")
     if not text.strip() and len(head) < _HEAD_BYTES:
         raise EmptyDocument()
-    named = _named(name)
     if _HTML_ROOT.match(text):
         return HTML
     if named is HTML and _HTML_TAG.search(text[:_SNIFF_CHARACTERS]):
@@ -279,6 +290,8 @@ def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
         return JSON
     if sniff.is_xml(text, named=named is XML):
         return XML
+    if sniff.is_calendar(text):
+        return ICS
     if sniff.is_mail(text, named=named is EML):
         return EML
     if named in (CSV, TSV) and sniff.delimiter(text[: 16 * _SNIFF_CHARACTERS], "\t" if named is TSV else ","):

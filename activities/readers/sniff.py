@@ -1,4 +1,4 @@
-"""Detects JSON, XML, mail and tables in text by content. Each test is strict: in doubt, text is plain."""
+"""Detects JSON, XML, mail, calendars and tables in text by content. Each test is strict: in doubt, text is plain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _XML = re.compile(
     r"\s*+(?:<\?xml\s|(?:(?><!--.*?-->)\s*+|<!DOCTYPE\s[^>\[]*+(?:(?>\[.*?\]\s*+>)|>)\s*+)*+<[A-Za-z_][\w.:-]*+[\s/>])",
     re.S,
 )
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]")
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*+):")
 _MAIL_FIELDS = frozenset(
     ["from", "to", "cc", "date", "subject", "message-id", "mime-version", "received", "return-path", "delivered-to",
      "reply-to", "sender", "content-type", "content-transfer-encoding", "x-mailer", "in-reply-to", "references"]
@@ -59,9 +59,13 @@ def is_xml(head: str, *, named: bool) -> bool:
 
 
 def is_mail(head: str, *, named: bool) -> bool:
-    """Whether text begins with mail header fields: any one when ``named`` .eml, else three with a distinctive one."""
+    """Whether text begins with mail header fields: any one when ``named`` .eml, else three with a distinctive one.
+
+    A line ``From sender date``, as in a mailbox, may stand above them.
+    """
     fields: list[str] = []
-    for line in head.removeprefix("\ufeff").split("\n"):
+    lines = head.removeprefix("\ufeff").split("\n")
+    for line in lines[1:] if lines[0].startswith("From ") else lines:
         if line[:1] in (" ", "\t") and fields:
             continue
         field = _FIELD.match(line)
@@ -70,6 +74,11 @@ def is_mail(head: str, *, named: bool) -> bool:
         fields.append(field[1].lower())
     known = _MAIL_FIELDS.intersection(fields)
     return bool(known) if named else len(known) >= 3 and bool(known & _CERTAIN_FIELDS)
+
+
+def is_calendar(head: str) -> bool:
+    """Whether text is a calendar or an invitation."""
+    return head.lstrip("\ufeff \t\r\n")[:15].upper() == "BEGIN:VCALENDAR"
 
 
 def delimiter(head: str, preferred: str) -> str | None:

@@ -11,14 +11,22 @@ from email.parser import BytesParser
 from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from functools import partial
+from typing import Literal
 
 from activities.errors import DamagedDocument
 from activities.phrases import Phrase
+from activities.readers.calendar import unfolded
 from activities.readers.encoding import declared, decode
+from activities.readers.mail import tnef
 from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
 
 _FIELDS = ("From", "To", "Cc", "Date")
 _SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
+_BODIES: dict[str, Literal["plain", "html", "calendar"]] = {
+    "text/plain": "plain",
+    "text/html": "html",
+    "text/calendar": "calendar",
+}
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The standard library takes time that grows with the square of a field's parameters, and of a line of encoded words.
 _LONGEST_PARAMETERS = 4096  # characters; enough for a file name of the greatest length, in any encoding
@@ -50,10 +58,21 @@ def _mail(message: Message) -> Mail:
     bodies: list[Body] = []
     attachments: list[Attachment] = []
     _collect(message, bodies, attachments)
+    invitations = {" ".join(body.text.split()) for body in bodies if body.kind == "calendar"}
+    if invitations:
+        attachments = [item for item in attachments if not _repeats(item, invitations)]
     fields = [(field, _field(message, field)) for field in _FIELDS]
     return Mail(
         _words(message.get("Subject")), [(field, value) for field, value in fields if value], bodies, attachments
     )
+
+
+def _repeats(attachment: Attachment, invitations: set[str]) -> bool:
+    """Whether the attachment is one of the invitations of the mail's text, which many programs attach once more."""
+    content = attachment.content
+    if not isinstance(content, bytes) or b"BEGIN:VCALENDAR" not in content[:64].upper():
+        return False
+    return " ".join(_decoded(unfolded(content), None).split()) in invitations
 
 
 def _collect(part: Message, bodies: list[Body], attachments: list[Attachment]) -> None:
@@ -67,13 +86,26 @@ def _collect(part: Message, bodies: list[Body], attachments: list[Attachment]) -
     elif part.is_multipart():
         for child in _children(part):
             _collect(child, bodies, attachments)
-    elif kind in ("text/plain", "text/html") and not _name(part) and part.get_content_disposition() != "attachment":
-        bodies.append(Body("html" if kind == "text/html" else "plain", _text(part)))
+    elif kind in _BODIES and not _name(part) and part.get_content_disposition() != "attachment":
+        bodies.append(Body(_BODIES[kind], _text(part)))
     elif kind not in _SIGNATURES:
         content = part.get_payload(decode=True)
-        if isinstance(content, bytes) and content:
+        if isinstance(content, bytes) and content.startswith(tnef.SIGNATURE):
+            _outlook(_name(part) or kind, content, bodies, attachments)
+        elif isinstance(content, bytes) and content:
             inline = "Content-ID" in part and part.get_content_disposition() != "attachment"
             attachments.append(Attachment(_name(part) or kind, content, inline))
+
+
+def _outlook(name: str, content: bytes, bodies: list[Body], attachments: list[Attachment]) -> None:
+    """Adds what Outlook packed into one attachment as if the mail had it itself."""
+    try:
+        packed = tnef.parse(content)
+    except DamagedDocument:
+        attachments.append(Attachment(name, content))
+        return
+    bodies += packed.bodies
+    attachments += packed.attachments
 
 
 def _alternative(part: Message, bodies: list[Body], attachments: list[Attachment]) -> None:
@@ -84,6 +116,7 @@ def _alternative(part: Message, bodies: list[Body], attachments: list[Attachment
     plain = "\n\n".join(body.text for body in versions if body.kind == "plain")
     html = "\n".join(body.text for body in versions if body.kind == "html")
     bodies += preferred_body(plain, html)
+    bodies += [body for body in versions if body.kind not in ("plain", "html")]
 
 
 def _children(part: Message) -> list[Message]:
@@ -96,6 +129,8 @@ def _text(part: Message) -> str:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
+    if part.get_content_type() == "text/calendar":
+        content = unfolded(content)
     return _decoded(content, part.get_content_charset())
 
 

@@ -16,9 +16,9 @@ _HIDDEN_START, _HIDDEN_END = (
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A part of the mail's own text; the text of ``rtf`` holds bytes decoded as latin-1."""
+    """A part of the mail's own text; ``rtf`` holds bytes decoded as latin-1, ``calendar`` unfolded lines."""
 
-    kind: Literal["plain", "html", "rtf"]
+    kind: Literal["plain", "html", "rtf", "calendar"]
     text: str
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import msgspec
 import olefile  # type: ignore[import-untyped]
 
 from activities.errors import DamagedDocument, told
-from activities.readers.encoding import declared, decode
 from activities.readers.mail.message import Attachment, Body, Mail, preferred_body
+from activities.readers.mail.outlook import decoded, decompressed, moment
 
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER_NAME, _SENDER_SMTP, _SENDER_ADDRESS = "0C1A", "5D01", "0C1F"
@@ -23,12 +22,6 @@ _SENT, _DELIVERED = 0x0039, 0x0E06
 _CODEPAGE, _HTML_CODEPAGE = 0x3FFD, 0x3FDE
 _DATA, _LONG_NAME, _SHORT_NAME, _DISPLAY_NAME, _CONTENT_ID = "3701", "3707", "3704", "3001", "3712"
 _HEADER, _INNER_HEADER = 32, 24  # bytes before the fixed-size properties, of the outer mail and of a nested one
-_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_RTF_DICTIONARY = (
-    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor "
-    b"MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
-    b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
-)
 _BROKEN = (OSError, ValueError, IndexError, TypeError, struct.error, OverflowError)
 
 
@@ -61,7 +54,7 @@ def _mail(store: _Store, at: tuple[str, ...]) -> Mail:
         ("From", f"{_text(store, at, _SENDER_NAME, codepage)} {address}".strip()),
         ("To", _text(store, at, _DISPLAY_TO, codepage)),
         ("Cc", _text(store, at, _DISPLAY_CC, codepage)),
-        ("Date", (_EPOCH + timedelta(microseconds=sent // 10)).isoformat(" ", "minutes") if sent else ""),
+        ("Date", moment(sent) if sent else ""),
     ]
     return Mail(
         subject=_text(store, at, _SUBJECT, codepage),
@@ -73,12 +66,12 @@ def _mail(store: _Store, at: tuple[str, ...]) -> Mail:
 
 def _bodies(store: _Store, at: tuple[str, ...], fixed: dict[int, int]) -> list[Body]:
     plain = _text(store, at, _BODY, fixed.get(_CODEPAGE, 0))
-    html = _text(store, at, _HTML, fixed.get(_CODEPAGE, 0)) or _decoded(
+    html = _text(store, at, _HTML, fixed.get(_CODEPAGE, 0)) or decoded(
         _stream(store, at, f"{_HTML}0102"), fixed.get(_HTML_CODEPAGE, 0)
     )
     bodies = preferred_body(plain, html)
     compressed = _stream(store, at, f"{_RTF}0102")
-    return bodies or ([Body("rtf", _decompressed(compressed).decode("latin-1"))] if compressed else [])
+    return bodies or ([Body("rtf", decompressed(compressed).decode("latin-1"))] if compressed else [])
 
 
 def _attachment_names(store: _Store, at: tuple[str, ...]) -> list[str]:
@@ -105,15 +98,8 @@ def _fixed(store: _Store, at: tuple[str, ...]) -> dict[int, int]:
 
 def _text(store: _Store, at: tuple[str, ...], name: str, codepage: int) -> str:
     wide = _stream(store, at, f"{name}001F")
-    text = wide.decode("utf-16-le", "replace") if wide else _decoded(_stream(store, at, f"{name}001E"), codepage)
+    text = wide.decode("utf-16-le", "replace") if wide else decoded(_stream(store, at, f"{name}001E"), codepage)
     return text.rstrip("\x00")
-
-
-def _decoded(data: bytes, codepage: int) -> str:
-    if not data:
-        return ""
-    text = declared(data, {936: "gb18030", 65001: "utf-8", 20127: "ascii"}.get(codepage, f"cp{codepage}"))
-    return (decode(data) or data.decode("utf-8", "replace")) if text is None else text
 
 
 def _stream(store: _Store, at: tuple[str, ...], name: str) -> bytes:
@@ -123,32 +109,3 @@ def _stream(store: _Store, at: tuple[str, ...], name: str) -> bytes:
 
 def _raw(store: _Store, entry: tuple[str, ...]) -> bytes:
     return bytes(store.container.openstream(list(entry)).read())
-
-
-def _decompressed(data: bytes) -> bytes:
-    """Decompresses Outlook's RTF ([MS-OXRTFCP]): literal bytes and references into the last 4096 bytes."""
-    _, size, magic, _ = struct.unpack_from("<IIII", data)
-    if magic != int.from_bytes(b"LZFu", "little"):
-        return data[16 : 16 + size]
-    window, end = bytearray(_RTF_DICTIONARY.ljust(4096, b"\x00")), len(_RTF_DICTIONARY)
-    output, at = bytearray(), 16
-    while at < len(data):
-        flags = data[at]
-        at += 1
-        for bit in range(8):
-            if flags >> bit & 1:
-                token = int.from_bytes(data[at : at + 2], "big")
-                at, start = at + 2, token >> 4
-                if start == end or at > len(data):
-                    return bytes(output)
-                run = [start + step for step in range((token & 15) + 2)]
-            elif at < len(data):
-                window[end], run = data[at], [end]
-                at += 1
-            else:
-                return bytes(output)
-            for place in run:
-                window[end] = window[place % 4096]
-                output.append(window[end])
-                end = (end + 1) % 4096
-    return bytes(output)

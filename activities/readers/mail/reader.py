@@ -1,18 +1,19 @@
-"""Mails (.eml, .msg) and their attachments, which are read like any other document."""
+"""Mails (.eml, .msg), mailboxes (.mbox) and attachments, which are read like any other document."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import olefile  # type: ignore[import-untyped]
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentError, DocumentTooLarge, EmptyDocument, NoText
 from activities.phrases import Phrase, RemarkText
-from activities.readers import embedded, html, rtf, text
+from activities.readers import calendar, embedded, html, rtf, text
 from activities.readers.embedded import demoted
-from activities.readers.mail import eml, msg
+from activities.readers.mail import eml, mbox, msg, tnef
 from activities.readers.mail.message import Attachment, Body, Mail
 from activities.readers.partition import Progress
 from activities.readers.reading import Reading
@@ -20,7 +21,12 @@ from activities.settings import ParseSettings
 
 
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
-    """The elements of a mail: subject, header fields, bodies, and every attachment under its name."""
+    """The elements of a mail: subject, header fields, bodies, and every attachment under its name.
+
+    Those of a mailbox are those of its mails, one after another.
+    """
+    if mbox.is_mailbox(path):
+        return _mailbox(path, limits, progress)
     mail = _open(path)
     elements = _without_attachments(mail, limits)
     remarks: Counter[RemarkText] = Counter()
@@ -34,8 +40,32 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
 
 def _open(path: Path) -> Mail:
     with path.open("rb") as file:
-        outlook = file.read(len(olefile.MAGIC)) == olefile.MAGIC
-    return msg.parse(path) if outlook else eml.parse(path.read_bytes())
+        head = file.read(len(olefile.MAGIC))
+    if head == olefile.MAGIC:
+        return msg.parse(path)
+    return (tnef if head.startswith(tnef.SIGNATURE) else eml).parse(path.read_bytes())
+
+
+def _mailbox(path: Path, limits: ParseSettings, progress: Progress) -> Reading:
+    """The mails of a mailbox, each under its subject, or under its sender when it has none."""
+    elements: list[Element] = []
+    remarks: Counter[RemarkText] = Counter()
+    size = path.stat().st_size
+    with embedded.scope(path) as scope:
+        for number, (content, end) in enumerate(mbox.mails(path), 1):
+            if number > mbox.MAX_MAILS:
+                remarks[RemarkText.MAILS] += 1
+                continue
+            try:
+                mail = eml.parse(content)
+            except DocumentError as exc:
+                elements.append(_unread(str(number), exc))
+                continue
+            heading = mail.subject or next((value for _, value in mail.fields), str(number))
+            mail = msgspec.structs.replace(mail, subject=heading)
+            elements += _nested_mail(mail, limits, scope, remarks)
+            progress(end, size)
+    return Reading(elements, remarks=remarks)
 
 
 def _without_attachments(mail: Mail, limits: ParseSettings) -> list[Element]:
@@ -43,8 +73,13 @@ def _without_attachments(mail: Mail, limits: ParseSettings) -> list[Element]:
     elements = [Element(text=mail.subject, kind="title", level=1)] if mail.subject else []
     if mail.fields:
         elements.append(Element(text=" | ".join(f"{name}: {value}" for name, value in mail.fields)))
+    said: set[str] = set()
     for body in mail.bodies:
-        elements += demoted(_body(body, limits), 1)
+        found = demoted(_body(body, limits), 1)
+        words = {"".join(element.text.split()) for element in found}
+        if not words <= said:  # Outlook packs the text of a mail into an attachment once more
+            elements += found
+            said |= words
     return elements
 
 
@@ -56,6 +91,8 @@ def _body(body: Body, limits: ParseSettings) -> list[Element]:
             return text.elements_of(body.text)
         case "html":
             return html.elements_of(body.text, page_title=False)
+        case "calendar":
+            return calendar.elements_of(body.text)
         case "rtf":
             return rtf.elements_of(body.text.encode("latin-1"), limits)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from activities.contracts.documents import ParsedDocument
 from activities.readers.embedded import MAX_DEPTH, MAX_FILES
-from activities.readers.mail import eml
+from activities.readers.mail import eml, mbox, tnef
 from tests.activities.readers.conftest import growth, parsed, shape
 from tests.documents import encrypted, simple_docx, simple_eml, simple_msg, simple_pdf, simple_xlsx
 
@@ -200,3 +201,119 @@ def test_codecs_that_are_no_charsets_are_ignored(tmp_path: Path, charset: str) -
     found = texts(parsed(tmp_path, mail, "a.eml"))
     assert found[:2] == ["Some words", "Träger \\ud800 here."]
     assert found[-1] == "Inner."
+
+
+def mailbox(*mails: bytes) -> bytes:
+    return b"".join(b"From ada@example.org Fri Mar  6 10:00:00 2026\n" + mail + b"\n" for mail in mails)
+
+
+def test_each_mail_of_a_mailbox_stands_under_its_subject(tmp_path: Path) -> None:
+    """With its attachments; a line that was quoted because it begins with “From ” is as it was written."""
+    bare = b"From: Bob <bob@example.org>\nMessage-ID: <2@x>\n\n>From Monday on there is tea.\nFrom here it is free.\n"
+    first = simple_eml("请假", "Three days ahead.", ("plan.txt", "Plan 文本.".encode()), ("a.bin", PROGRAM))
+    document = parsed(tmp_path, mailbox(first, bare), "archive.mbox")
+    assert document.media_type == "application/mbox"
+    titles = [(item.text, item.level) for item in document.elements if item.kind == "title"]
+    assert titles == [("请假", 1), ("plan.txt", 2), ("Bob <bob@example.org>", 1)]
+    found = texts(document)
+    assert {"Three days ahead.", "Plan 文本."} <= set(found)
+    assert found[-2:] == ["From Monday on there is tea.", "From here it is free."]
+    assert base64.b64encode(PROGRAM[:30]).decode() not in "".join(found)
+
+
+def test_mails_of_a_mailbox_can_be_in_several_encodings(tmp_path: Path) -> None:
+    """Each is read in the one that it declares."""
+    head = b"Subject: %d\nMessage-ID: <%d@x>\nContent-Type: text/plain; charset=%s\n\n"
+    words = [("gb18030", "员工请假须提前三天申请。"), ("utf-8", "Größe und Gewicht"), ("cp1251", "Привет, как дела?")]
+    mails = [head % (at, at, charset.encode()) + text.encode(charset) for at, (charset, text) in enumerate(words)]
+    found = texts(parsed(tmp_path, mailbox(*mails), "Inbox"))
+    assert [text for _, text in words] == found[1::2]
+
+
+def test_mails_of_a_mailbox_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beyond the limit are counted."""
+    monkeypatch.setattr(mbox, "MAX_MAILS", 3)
+    mails = [b"Subject: number %d\nMessage-ID: <1@x>\n\nText %d.\n" % (at, at) for at in range(8)]
+    document = parsed(tmp_path, mailbox(*mails), "a.mbox")
+    assert texts(document)[-1] == "Text 2."
+    assert [(remark.kind, remark.count) for remark in document.remarks] == [("mails", 5)]
+
+
+@pytest.mark.parametrize(
+    "above",
+    [b"From - Tue Mar 10 08:12:44 2026\nX-Mozilla-Status: 0001\n", b"X-Store-Info:J++/JTCzmObr\nReceived:by x\n"],
+)
+def test_lines_of_mail_programs_above_a_mail_do_not_hide_it(tmp_path: Path, above: bytes) -> None:
+    """A line as in a mailbox, or a field without a space after its colon."""
+    content = base64.b64encode("Der Aufzug fährt wieder.".encode())
+    mail = b"Subject: Lift\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+    mail += b"Content-Transfer-Encoding: base64\n\n" + content
+    assert texts(parsed(tmp_path, above + mail, "lift.eml")) == ["Lift", "Der Aufzug fährt wieder."]
+
+
+def attribute(level: int, name: int, value: bytes) -> bytes:
+    return struct.pack("<BII", level, name, len(value)) + value + struct.pack("<H", sum(value) & 0xFFFF)
+
+
+def properties(**texts: str) -> bytes:
+    """MAPI properties: a named one, a number, several numbers, and texts by the hexadecimal id after ``p``."""
+    packed = [
+        struct.pack("<HH16xIIHH", 0x1F, 0x8001, 1, 6, 97, 98) + b"c\0\0\0" + struct.pack("<II", 1, 4) + b"z\0\0\0",
+        struct.pack("<HHI", 3, 0x3FDE, 65001),
+        struct.pack("<HHIII", 0x1003, 0x6001, 2, 7, 8),
+    ]
+    for name, text in texts.items():
+        value = text.encode("utf-16-le") + b"\0\0"
+        packed.append(struct.pack("<HHII", 0x1F, int(name[1:], 16), 1, len(value)) + value + bytes(-len(value) % 4))
+    return struct.pack("<I", len(packed)) + b"".join(packed)
+
+
+def winmail(subject: str, text: str, *attachments: tuple[str, bytes]) -> bytes:
+    """A mail as Outlook packs it into one attachment."""
+    data = tnef.SIGNATURE + b"\x01\x00" + attribute(1, 0x00069007, struct.pack("<II", 1252, 0))
+    data += attribute(1, 0x00018004, subject.encode("cp1252") + b"\0")
+    data += attribute(1, 0x00069003, properties(p1000=text))
+    for name, content in attachments:
+        data += attribute(2, 0x00069002, bytes(14)) + attribute(2, 0x00018010, b"SHORT~1.TXT\0")
+        data += attribute(2, 0x0006800F, content) + attribute(2, 0x00069005, properties(p3707=name))
+    return data
+
+
+def test_what_outlook_packs_into_winmail_dat_is_read(tmp_path: Path) -> None:
+    """Its text, once, and its attachments, as if they were the mail's own; also alone and one within the other."""
+    files = [("规定.docx", simple_docx("Rules", "Three days ahead.")), ("note.txt", "文本 here.".encode())]
+    packed = winmail("Größe", "The packed text.", *files)
+    for text, expected in (
+        ("Other text.", ["Other text.", "The packed text."]),
+        ("The packed text.", ["The packed text."]),
+    ):
+        document = parsed(tmp_path, simple_eml("Files", text, ("winmail.dat", packed)), "a.eml")
+        found = texts(document)
+        assert found[2:] == [*expected, "规定.docx", "Rules", "Three days ahead.", "note.txt", "文本 here."]
+    alone = parsed(tmp_path, packed, "winmail.dat")
+    assert alone.media_type == "application/ms-tnef"
+    assert texts(alone)[:2] == ["Größe", "The packed text."]
+
+
+def test_a_mail_within_winmail_dat_is_read(tmp_path: Path) -> None:
+    """An attached mail is an object that holds another container."""
+    inner = bytes(16) + winmail("Inner", "Inner text.")
+    held = struct.pack("<IHHII", 1, 0x0D, 0x3701, 1, len(inner)) + inner + bytes(-len(inner) % 4)
+    packed = winmail("Outer", "Text.") + attribute(2, 0x00069002, bytes(14)) + attribute(2, 0x00069005, held)
+    assert texts(parsed(tmp_path, packed, "winmail.dat")) == ["Outer", "Text.", "Inner", "Inner text."]
+
+
+def test_a_damaged_winmail_dat_never_fails_its_mail(tmp_path: Path) -> None:
+    """Cut off anywhere, or with lengths and counts that are too large."""
+    packed = winmail("Subject", "The packed text.", ("note.txt", b"Inner."))
+    many = attribute(1, 0x00069003, struct.pack("<IHHI", 0xFFFFFFFF, 0x1003, 1, 0xFFFFFFFF) + b"\xff" * 40)
+    broken = (
+        tnef.SIGNATURE
+        + b"\x01\x00"
+        + many
+        + attribute(1, 0x00069003, b"\xff")
+        + b"\x01\x04\x80\x01\x00\xff\xff\xff\xff"
+    )
+    short = attribute(1, 0x00069003, struct.pack("<IHHII", 1, 0x102, 0x1009, 1, 4) + b"abcd")
+    for content in [*(packed[:size] for size in range(6, len(packed), 29)), broken, packed[:6] + short]:
+        assert "Body." in texts(parsed(tmp_path, simple_eml("Mail", "Body.", ("winmail.dat", content)), "a.eml"))
