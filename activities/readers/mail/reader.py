@@ -43,7 +43,8 @@ def _open(path: Path) -> Mail:
         head = file.read(len(olefile.MAGIC))
     if head == olefile.MAGIC:
         return msg.parse(path)
-    return (tnef if head.startswith(tnef.SIGNATURE) else eml).parse(path.read_bytes())
+    content = path.read_bytes()
+    return tnef.parse(content) if head.startswith(tnef.SIGNATURE) else eml.parse(content)
 
 
 def _mailbox(path: Path, limits: ParseSettings, progress: Progress) -> Reading:
