@@ -185,7 +185,7 @@ def _quote(
     found = excerpts(context, scored)
     answer, language = "", context.language if context.language in MORE else "en"
     for one in found:
-        lines = [without_numbers(citation.quote) for citation in one.citations]
+        lines = [without_numbers(line) for line in one.lines or [citation.quote for citation in one.citations]]
         if one.more:
             lines.append(MORE[language].format(count=one.more))
         answer += f"{chr(10) * 2 if answer else ''}{chr(10).join(lines)} [{one.citations[0].n}]"

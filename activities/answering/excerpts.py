@@ -5,6 +5,7 @@ Each quote is a part of its passage, character by character.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -35,11 +36,18 @@ NAMED = 0.6
 LOOKED_AT = 4
 
 
+_CELL = re.compile(r"[^:|]{1,80}: ")
+
+
 class Excerpt(msgspec.Struct, frozen=True):
-    """Quotes of one passage that are shown together, a line each; ``more`` items follow that are not shown."""
+    """Quotes of one passage that are shown together, a line each; ``more`` items follow that are not shown.
+
+    ``lines`` are shown in place of the whole quotes: of rows, the cells that are asked for.
+    """
 
     citations: list[Citation]
     more: int = 0
+    lines: list[str] = []
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -198,8 +206,10 @@ def _of_tables(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excer
     if table is None:
         return []
     rows, more = asked_rows(context.question, table, scored[0])
-    header = [table.header] if table.header else []
-    return [_excerpt(context, place, [*header, *rows], more)]
+    if table.header:
+        return [_excerpt(context, place, [table.header, *rows], more)]
+    excerpt = _excerpt(context, place, rows, more)
+    return [msgspec.structs.replace(excerpt, lines=[asked_cells(context.question, row.text) for row in rows])]
 
 
 def table_of(text: str, sentence: Sentence) -> Table | None:
@@ -238,6 +248,21 @@ def asked_rows(question: str, table: Table, best: Sentence) -> tuple[list[Line],
     chosen.sort(key=lambda row: row.start)
     shown = _fitting(chosen, CHARACTERS)
     return shown, len(chosen) - len(shown)
+
+
+def asked_cells(question: str, row: str) -> str:
+    """The cells of a row (``Column: value``) that a question asks for, after those by which it finds the row.
+
+    The whole row, unless the question names a column better than the others.
+    """
+    wanted, cells = topic_words(question), row.split(" | ")
+    names = [cell.partition(":")[0] if _CELL.match(cell) else "" for cell in cells]
+    keys = [at for at, cell in enumerate(cells) if wanted & topic_words(cell[len(names[at]) :])]
+    fits = rare_shares(wanted, ["" if at in keys else name for at, name in enumerate(names)])
+    asked = [at for at, fit in enumerate(fits) if fit and fit == max(fits)]
+    if not 0 < len(asked) <= len(cells) / 3:
+        return row
+    return " | ".join(cells[at] for at in sorted({*(keys or [0]), *asked}))
 
 
 def _lines(table: Table) -> list[Line]:

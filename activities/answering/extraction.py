@@ -328,16 +328,19 @@ def _adds(context: AnswerContext, first: Sentence, second: Sentence) -> bool:
     """Whether a second quote says more than the first one of what is asked.
 
     A sentence of the same document may; a row, or a sentence of another document, must have words of the question
-    that the first one lacks, and none of its numbers may be missing that the first one has.
+    that the first one lacks, and none of its numbers may be missing that the first one has. Without such words, it
+    must stand under what the question names where the first one does.
     """
     wanted = topic_words(context.question)
     one, other = topic_words(first.text), topic_words(second.text)
     sources = context.sources[first.source], context.sources[second.source]
     places = [topic_words(named(source)) for source in sources]
     new = bool(wanted & other - one)
+    lost = wanted & (one | places[0]) - other - places[1]
+    if lost & places[0] and not new:
+        return False
     if sources[0].document_id == sources[1].document_id:
         return new or not TABLE_ROW.search(second.text)
-    lost = wanted & (one | places[0]) - other - places[1]
     if any(character.isdigit() for word in lost for character in word):
         return False
     return new or first.score - second.score <= EQUAL

@@ -52,6 +52,7 @@ _CUSTOMARY = words_of(
 _GENERAL = topic_words(
     "annual total current exact new standard regular daily weekly monthly yearly average main own same normal official"
     " whole full maximum minimum overall actual present different original respective common specific certain english"
+    " first second third fourth last"
 )
 _LABEL = re.compile(r"[^:：|]{1,80}[:：]\s*")
 

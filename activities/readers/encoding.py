@@ -15,6 +15,7 @@ from charset_normalizer import from_bytes
 
 _SAMPLE_BYTES = 64 * 1024
 _MAX_CONTROL_SHARE = 0.02
+_SHORTEST = 10  # characters of a text that one control character does not make binary
 _MAX_BROKEN_SHARE = 0.001
 
 _MARKS: tuple[tuple[bytes, str], ...] = (
@@ -131,7 +132,7 @@ def _checked(text: str | None) -> str | None:
         return None
     sample = text[:_SAMPLE_BYTES]
     controls = len(_CONTROL.findall(sample))
-    if controls > max(1, _MAX_CONTROL_SHARE * len(sample)):
+    if controls > max(len(sample) >= _SHORTEST, _MAX_CONTROL_SHARE * len(sample)):
         return None
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 

@@ -32,7 +32,7 @@ _NEXT = re.compile(rf"(?<=[.;。；!?)]) (?={_RAISED} ?\w)")
 _TERMINATED = re.compile(r"[.!?。！？][\"'”’」』）)\]]*$")
 _SMALLER = 0.95  # of the body text
 _LONGEST, _MOST = 1000, 20  # characters of a note, and texts to which it is led
-_BEFORE, _MOST_ON_LINE = 80, 50  # characters that tell what a raised one is; notes of one line
+_BEFORE, _AFTER, _MOST_ON_LINE = 80, 2, 50  # characters that tell what a raised one is; notes of one line
 _STEP, _LINES = 1.8, 12  # font sizes between the lines of a note, and how many it has
 _HAN = re.compile(f"[{HAN}]")
 

@@ -26,7 +26,7 @@ def joined(runs: Iterable[Run], notes: Mapping[str, str]) -> tuple[str, list[str
     text = ""
     marks: list[str] = []
     kept = merged(runs)
-    for run, after in zip(kept, [*(run.text for run in kept[1:]), ""], strict=True):
+    for run, after in zip(kept, [*(run.text for run in kept[1:]), ""], strict=False):
         if not run.shift:
             text += run.text
         elif run.shift == "lowered":

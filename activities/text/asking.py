@@ -54,7 +54,7 @@ LISTING_WORDS = topic_words(
 #: Words that ask, and are not part of what is asked about.
 ASKING_WORDS = topic_words(
     "say says said about according mention mentioned tell tells know please i me my we us our you your can could may"
-    " must should would will need any"
+    " must should would will need any happen happens happened"
 )
 
 _SINGLE = re.compile(

@@ -172,8 +172,8 @@ def tables(text: str) -> list[Table]:
             run.append(line)
             continue
         if run:
-            labelled = _LABELLED.match(run[0].text) is not None
-            found.append(Table(None, run) if labelled or len(run) == 1 else Table(run[0], run[1:]))
+            is_record = all(_LABELLED.match(cell) for cell in run[0].text.split(" | ")[1:])  # the corner has no name
+            found.append(Table(None, run) if is_record or len(run) == 1 else Table(run[0], run[1:]))
         run = []
     return found
 

@@ -39,6 +39,12 @@ _TEN_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,6})(?:\.(\d{1,4}))?\s?万")
 _LONG_NUMBER = re.compile(r"(?<![\d.,])\d{4,12}(?![\d,]|\.\d)")
 
 
+_QUARTER = re.compile(
+    r"\b(?P<en>first|second|third|fourth|1st|2nd|3rd|4th)\squarter\b|第?(?P<zh>[一二三四1-4])季度", re.I
+)
+_QUARTERS = {"fi": 1, "se": 2, "th": 3, "fo": 4, "一": 1, "二": 2, "三": 3, "四": 4}
+
+
 def plain_width(text: str) -> str:
     """The text with full-width letters and digits, and the ideographic space, in their usual width."""
     return text.translate(_WIDE_TO_PLAIN)
@@ -46,7 +52,7 @@ def plain_width(text: str) -> str:
 
 def canonical(text: str) -> str:
     """The text with one way of writing dates (ISO, and the month's name), numbers (digits) and Chinese (simplified)."""
-    text = simplified(plain_width(text))
+    text = _QUARTER.sub(_quarter, simplified(plain_width(text)))
     if not _DIGIT.search(text):
         return text
     text = _DATE.sub(_iso, text)
@@ -56,8 +62,15 @@ def canonical(text: str) -> str:
 def expanded(query: str) -> str:
     """A query for a search by words, with the other ways of writing what is in it."""
     plain = plain_width(query)
-    others = [*_other_dates(plain), *_other_numbers(plain), *other_forms(plain)]
+    quarters = (_quarter(match).split()[-1] for match in _QUARTER.finditer(plain))
+    others = [*_other_dates(plain), *_other_numbers(plain), *quarters, *other_forms(plain)]
     return " ".join([plain, *(other for other in dict.fromkeys(others) if other not in plain)])
+
+
+def _quarter(match: re.Match[str]) -> str:
+    """A quarter of a year, followed by its short form: ``second quarter Q2``."""
+    word = (match["en"] or match["zh"]).lower()
+    return f"{match[0]} Q{int(word[0]) if word[0].isascii() and word[0].isdigit() else _QUARTERS[word[:2]]}"
 
 
 def _iso(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from activities.answering.excerpts import CHARACTERS, Excerpt, excerpts
+from activities.answering.excerpts import CHARACTERS, Excerpt, asked_cells, excerpts
 from activities.answering.extraction import Sentence, sentences_of
 from activities.contracts.answers import Source
 from tests.activities.answering.test_extraction import context, source
@@ -42,7 +42,8 @@ def shown(question: str, begin: str, *texts: str, sources: Sequence[Source] = ()
 
 
 def _text(one: Excerpt) -> str:
-    return "\n".join(citation.quote for citation in one.citations) + (f" +{one.more}" if one.more else "")
+    lines = one.lines or [citation.quote for citation in one.citations]
+    return "\n".join(lines) + (f" +{one.more}" if one.more else "")
 
 
 @pytest.mark.parametrize(
@@ -105,3 +106,19 @@ def test_rows_of_named_cells_need_no_header() -> None:
     """The row of the key that the question names."""
     rows = "Tariff: Small | Price: 10\nTariff: Large | Price: 30"
     assert shown("What does the large tariff cost?", "Tariff: Small", rows) == ["Tariff: Large | Price: 30"]
+
+
+@pytest.mark.parametrize(
+    ("question", "row", "cells"),
+    [
+        ("What did Oak cost in 2023?", "Oak | 2022: 310 | 2023: 325 | 2024: 340", "Oak | 2023: 325"),
+        ("What is the length of the north pier?", "Pier: North | Depth: 4 m | Length: 9", "Pier: North | Length: 9"),
+        ("How many came in March 2025?", "Visitors | 2025-02: 31 | 2025-03: 27 | 2025-04: 9", "Visitors | 2025-03: 27"),
+        ("北码头的长度是多少？", "码头: 北码头 | 水深: 4米 | 长度: 90米 | 年份: 1931", "码头: 北码头 | 长度: 90米"),
+        ("What about Oak?", "Oak | 2022: 310 | 2023: 325 | 2024: 340", "Oak | 2022: 310 | 2023: 325 | 2024: 340"),
+    ],
+)  # fmt: skip
+def test_of_a_row_the_cells_that_are_asked_for_are_shown(question: str, row: str, cells: str) -> None:
+    """After those by which the row is found; the quote behind them is the row. Without a column's name, all of it."""
+    assert asked_cells(question, row) == cells
+    assert shown(question, row[:4], f"{row}\n{row.replace('3', '5')}") == [cells]

@@ -60,3 +60,11 @@ def test_traditional_and_simplified_chinese_have_the_same_words() -> None:
     assert "伺服器的資料" in other_forms("服务器的数据")
     assert "服务器的数据" in other_forms("伺服器的資料")
     assert other_forms("plain text") == []
+
+
+@pytest.mark.parametrize("text", ["the second quarter", "2nd quarter", "第二季度", "二季度"])
+def test_a_quarter_has_its_short_form(text: str) -> None:
+    """As tables write it; seasons are none."""
+    assert "Q2" in canonical(text)
+    assert "Q2" in expanded(text)
+    assert canonical("四季如春") == "四季如春"
