@@ -25,7 +25,7 @@ from activities.settings import ParseSettings
 MAX_DEPTH = 10
 """Maximum nesting of files, the outermost included; deeper ones are mentioned but not read."""
 MAX_FILES = 200
-"""Maximum number of files within one document, at all depths together."""
+"""Maximum number of files within one document (of a mailbox, within one mail), at all depths together."""
 
 _MAX_GROWTH = 16  # total size of the files ÷ size of the outermost: containers can repeat the same bytes many times
 _DEEPEST = 9

@@ -64,6 +64,8 @@ def _mailbox(path: Path, limits: ParseSettings, progress: Progress) -> Reading:
                 continue
             heading = mail.subject or next((value for _, value in mail.fields), str(number))
             mail = msgspec.structs.replace(mail, subject=heading)
+            if scope.depth == 1:  # a mailbox within another file takes from what that one has
+                scope.files = embedded.MAX_FILES
             elements += _nested_mail(mail, limits, scope, remarks)
             progress(end, size)
     return Reading(elements, remarks=remarks)

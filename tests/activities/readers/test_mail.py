@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from activities.contracts.documents import ParsedDocument
+from activities.readers import embedded
 from activities.readers.embedded import MAX_DEPTH, MAX_FILES
 from activities.readers.mail import eml, mbox, tnef
 from tests.activities.readers.conftest import growth, parsed, shape
@@ -237,6 +238,15 @@ def test_mails_of_a_mailbox_are_limited(tmp_path: Path, monkeypatch: pytest.Monk
     document = parsed(tmp_path, mailbox(*mails), "a.mbox")
     assert texts(document)[-1] == "Text 2."
     assert [(remark.kind, remark.count) for remark in document.remarks] == [("mails", 5)]
+
+
+def test_attachments_are_limited_for_each_mail_of_a_mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One mail with many does not use up those of the next; all mails of an attached mailbox share the limit."""
+    monkeypatch.setattr(embedded, "MAX_FILES", 3)
+    files = [(f"{number}.txt", f"Text number {number}.".encode()) for number in range(4)]
+    content = mailbox(simple_eml("First", "Body.", *files), simple_eml("Second", "Body.", *files))
+    for whole, unread in ((content, 2), (simple_eml("Outer", "Body.", ("a.mbox", content)), 6)):
+        assert sum("was not read" in text for text in texts(parsed(tmp_path, whole, "a"))) == unread
 
 
 @pytest.mark.parametrize(
