@@ -10,6 +10,7 @@ from activities.text.terms import topic_words
 _ITEMS = re.compile(
     r"\b(?:list|name|enumerate)\b(?: \w+){0,3} \w+s\b|\bwhat are\b|\b(?:steps|items)\b"
     r"|\b(?:which|what)(?: \w+){0,2}? (?!does\b|is\b|was\b|has\b)\w+s\b(?<!ss)(?<!us)"
+    r"|\bwhat (?:must|should|shall|can|do) (?:i|we|you|one) do\b|怎么办|怎麼辦"
     r"|哪些|哪[几一二三四五六七八九十\d]{1,3}[个種种类類項项條条步点點]|步骤|步驟|列出|列举|列舉|包括什么|分别是",
     re.I,
 )
