@@ -48,7 +48,8 @@ class Line(msgspec.Struct):
 
     ``first`` and ``last`` are the baselines of its first and last character. They differ where pdfium joined two
     printed lines at a divided word. ``notes`` are the marks and texts of the notes that the line leads to.
-    A line is ``carried`` when its first word was completed on the page before.
+    A line is ``carried`` when its first word was completed on the page before, and ``alone`` when no other line
+    belongs to its paragraph.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Line(msgspec.Struct):
     table: PrintedTable | None = None
     notes: tuple[tuple[str, str], ...] = ()
     carried: bool = False
+    alone: bool = False
 
 
 class Paragraph(msgspec.Struct):
@@ -166,7 +168,7 @@ def _is_raised(mark: Line, line: Line) -> bool:
 
 
 def _same_row(before: Line, line: Line) -> bool:
-    if before.table is not None or line.table is not None:
+    if before.table is not None or line.table is not None or before.alone or line.alone:
         return False
     gap, rise = line.left - before.right, abs(before.last - line.first)
     size = max(before.size, line.size)
@@ -204,7 +206,7 @@ def _blocks(lines: list[Line], leading: float) -> list[list[Line]]:
 
 
 def _starts_block(before: Line, line: Line, leading: float) -> bool:
-    if before.table is not None or line.table is not None:
+    if before.table is not None or line.table is not None or before.alone or line.alone:
         return True
     step = before.last - line.first
     if step <= 0 or step > 1.35 * leading * max(before.size, line.size):

@@ -17,6 +17,7 @@ from activities.phrases import Phrase, RemarkText
 from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
+from activities.readers.pdf import forms
 from activities.readers.pdf.page import Page
 from activities.readers.pdf.tables import Tables
 from activities.readers.printed import elements
@@ -33,9 +34,10 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
             raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
         pages, left_out, tables = [], 0, Tables()
+        is_form = forms.has_fields(document)
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            lines, hidden = _lines(document, number, tables, scans, hidden=limits.hidden == "read")
+            lines, hidden = _lines(document, number, tables, scans, hidden=limits.hidden == "read", is_form=is_form)
             pages.append(lines)
             left_out += hidden
             progress(number + 1, count)
@@ -57,7 +59,13 @@ def _open(path: Path) -> pypdfium2.PdfDocument:
 
 
 def _lines(
-    document: pypdfium2.PdfDocument, number: int, tables: Tables, scans: pdf_scan.Scans | None, *, hidden: bool
+    document: pypdfium2.PdfDocument,
+    number: int,
+    tables: Tables,
+    scans: pdf_scan.Scans | None,
+    *,
+    hidden: bool,
+    is_form: bool,
 ) -> tuple[list[Line], int]:
     """The lines of one page in reading order, with their positions, and the number of hidden lines left out."""
     try:
@@ -68,6 +76,8 @@ def _lines(
     try:
         content = Page(page, text_page, number + 1, hidden=hidden)
         lines = tables.completed(page, content, content.lines())
+        if is_form:
+            lines = forms.filled(document, page, text_page, number + 1, lines)
         if scans is not None:
             lines = scans.completed(page, text_page, number + 1, lines)
         return lines, content.left_out
