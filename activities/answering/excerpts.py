@@ -98,7 +98,7 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
     elif any(one.best for one in fitting):
         fitting = [one for one in fitting if one.linked]
     else:
-        fitting = [one for one in fitting if one.named and asks_yes_or_no(question)]
+        fitting = [one for one in fitting if one.named and one.covers >= NAMED and asks_yes_or_no(question)]
     if not fitting:
         return []
     best = max(fitting, key=_fit)
