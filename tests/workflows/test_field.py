@@ -57,9 +57,9 @@ def own_figures(path: Path) -> set[str] | None:
         case ".pdf":
             texts = _pdf(path)
         case ".docx":
-            texts = _runs(path, "word/", "p", "t", ".//{*}vertAlign")
+            texts = _runs(path, "word/", ".//{*}vertAlign")
         case ".pptx":
-            texts = _runs(path, "ppt/", "p", "t", "{*}rPr[@baseline]")
+            texts = _runs(path, "ppt/", "{*}rPr[@baseline]")
         case ".html":
             texts = lxml.html.fromstring(path.read_bytes()).itertext()
         case ".md" | ".csv" | ".jsonl" | ".py":
@@ -82,13 +82,11 @@ def _pdf(path: Path) -> Iterator[str]:
         yield text
 
 
-def _runs(path: Path, folder: str, paragraph: str, text: str, raised: str) -> Iterator[str]:
+def _runs(path: Path, folder: str, raised: str) -> Iterator[str]:
     """The paragraphs' text, parted where a run is raised or lowered."""
     with zipfile.ZipFile(path) as package:
         for name in package.namelist():
             if name.startswith(folder) and name.endswith(".xml"):
-                for one in etree.fromstring(package.read(name)).iter(f"{{*}}{paragraph}"):
-                    runs = [
-                        (run.find(raised) is not None, run.findtext(f"{{*}}{text}") or "") for run in one.iter("{*}r")
-                    ]
-                    yield "".join(f" {words} " if is_raised else words for is_raised, words in runs)
+                for one in etree.fromstring(package.read(name)).iter("{*}p"):
+                    runs = ((run, " ".join(part.text or "" for part in run.iter("{*}t"))) for run in one.iter("{*}r"))
+                    yield "".join(words if run.find(raised) is None else f" {words} " for run, words in runs)
