@@ -22,9 +22,7 @@ _NUMBERED = re.compile(
     r"|(?P<circled>[①-⑳])|(?:Step|STEP|step) (?P<named>\d{1,3})\b)"
 )
 _BULLET = re.compile(r"[-–•·*▪◦‣●○■□☐☑☒✓](?=\s)|[a-zA-Z][.)](?=\s)")
-_INTRODUCES = re.compile(
-    r"[:：]\s*$|\b(?:the following|as follows)\b[^:.]*\W*$|(?:以下|如下)[^。]{0,12}[。:：]?$", re.I
-)
+_INTRODUCES = re.compile(r"[:：]\s*$|\bas follows\W*$|\bthe following\b[^:.]*$|(?:以下|如下)[^。]{0,12}[。:：]?$", re.I)
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』）)\]》】]*\s*$")
 _LIST_END = re.compile(r"[,;，；、]\s*$|[,;，；、]\s*(?:and|or|und|oder|和|及|以及|或)\s*$")
 _LABELLED = re.compile(r"[^:：|]{1,80}(?:: |：)[^|]*(?:\||$)")

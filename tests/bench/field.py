@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections import Counter, defaultdict
 from contextlib import aclosing
 from pathlib import Path
@@ -74,7 +75,7 @@ async def asked(api: Api, kb: str, folder: Path) -> list[Outcome]:
 async def _uploaded(api: Api, kb: str, folder: Path) -> dict[str, dict[str, Any]]:
     for path in sorted((folder / "docs").iterdir()):
         with path.open("rb") as file:
-            await api.upload(kb, [(path.name, file)], path.name)
+            await api.upload(kb, [(path.name, file)], uuid.uuid4().hex)
     while True:
         items = [document.json async for document in api.documents.all(kb)]
         if all(item["state"] in FINAL_STATES for item in items):

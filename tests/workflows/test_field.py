@@ -26,7 +26,7 @@ OPEN = {
 }
 """Cases that are not answered right yet, and those that hang by a threshold."""
 
-OPEN_KINDS = ("date-format", "polite-question", "summary")
+OPEN_KINDS = ("date-format", "pdf-form", "polite-question", "summary")
 
 _FIGURE = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
 

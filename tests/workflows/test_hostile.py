@@ -54,7 +54,9 @@ async def test_hostile_files_hold_up_nobody(platform: Platform, api: httpx.Async
     if ALL:
         assert all(end["state"] == "ready" or end["reason_code"] != "internal" for end in ends)
     else:
-        assert {end["state"] for end in ends if end["name"].endswith(HOLDING)} == {"canceled"}
+        held = {end["state"] for end in ends if end["name"].endswith(HOLDING)}
+        assert "canceled" in held
+        assert held <= {"canceled", "ready"}  # a busy machine may have read one before
     assert platform.pid_of("worker-cpu") == worker
 
 

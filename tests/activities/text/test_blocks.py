@@ -98,3 +98,4 @@ def test_headings_stand_above_text() -> None:
     assert introduces("Every boat carries the following items")
     assert introduces("以下人员除外：")
     assert not introduces("The following day was sunny. It rained.")
+    assert not introduces("Five days may be carried over into the following year.")
