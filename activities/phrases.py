@@ -181,4 +181,5 @@ class RemarkText(Bilingual):
     CHARTS = ("charts that could not be read as a table: {count}", "无法读取为表格的图表：{count}")
     SHAPES = ("shapes that could not be read: {count}", "无法读取的形状：{count}")
     MAILS = ("mails left out because the mailbox has too many: {count}", "因邮箱邮件过多而未读取的邮件：{count}")
+    FIELDS = ("form fields and comments left out: {count}", "未读取的表单域和批注：{count}")
     PAGES = ("pages without readable text: {count}", "没有可读文字的页面：{count}")

@@ -2,155 +2,212 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
 
-import pypdfium2
-import pypdfium2.raw as pdfium
+from activities.readers.layout import Line, body_size
+from activities.readers.pdf.fields import Field
+from activities.readers.text import join
 
-from activities.readers.layout import Line
-
-_MOST = 10_000  # fields of a page that are read
-_LONGEST = 10_000  # characters of a value
 _ABOVE = 2.0  # heights of a label's print between it and a field below it
-_CHECKED, _UNCHECKED = "☒", "☐"
-_BUTTONS = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
-_TEXTS = (pdfium.FPDF_FORMFIELD_TEXTFIELD, pdfium.FPDF_FORMFIELD_COMBOBOX, pdfium.FPDF_FORMFIELD_LISTBOX)
+_NEAR = 3.0  # points between edges that are meant to be one
+_LARGER = 1.15  # print of a heading, compared with that of the text
+_LONGEST = 200  # characters of a label
+_BLANK = " _.…"  # printed where somebody is to write
+_PRINTED_BOX = re.compile(r"^[□☐❑❏○◯]\s?")
+_COLON = (":", "：")
 
 
-class _Field(NamedTuple):
-    """A field's value, its name, and its box in points from the lower left."""
-
-    value: str
-    name: str
-    is_button: bool
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
-def has_fields(document: pypdfium2.PdfDocument) -> bool:
-    """Whether the document is a form; its fields can be read then. To be called before its pages are opened."""
-    if document.get_formtype() == pdfium.FORMTYPE_NONE:
-        return False
-    document.init_forms()
-    return document.formenv is not None
+def filled(fields: list[Field], lines: list[Line], number: int, height: float, *, labels: bool) -> list[Line]:
+    """The lines of a page with the values of its fields, each after its label, where ``labels`` are looked for."""
+    open_fields = [field for field in fields if field.value and not field.placed]
+    if not open_fields:
+        return lines
+    page = _Page(lines, number, height)
+    if labels:
+        boxes = [field for field in open_fields if field.kind == "box"]
+        for row in _rows(boxes):
+            page.tick(row, fields)
+        page.label([field for field in open_fields if field.kind == "text"], fields)
+    for field in open_fields:
+        if not field.placed and not (field.kind == "box" and (field.value == "☐" or not field.name)):
+            page.add([field], _named(field))
+    return page.completed()
 
 
-def filled(
-    document: pypdfium2.PdfDocument,
-    page: pypdfium2.PdfPage,
-    text_page: pypdfium2.PdfTextPage,
-    number: int,
-    lines: list[Line],
-) -> list[Line]:
-    """The lines of a page with the values of its fields, each after its label."""
-    fields = sorted(_fields(document, page), key=lambda field: (-field.top, field.left))
-    _tick([field for field in fields if field.is_button], text_page, lines)
-    for field in (field for field in fields if not field.is_button):
-        label = _label(field, lines)
-        if label is not None:
-            label.text, label.right, label.alone = _labelled(label.text, field.value), field.right, True
-        else:
-            lines.insert(_place(field, lines), _line(field, page, number))
-    return lines
+def _rows(fields: list[Field]) -> Iterator[list[Field]]:
+    """The fields that stand beside one another, from left to right."""
+    row: list[Field] = []
+    for field in sorted(fields, key=lambda field: -(field.top + field.bottom)):
+        if row and (field.top + field.bottom) / 2 < row[0].bottom:
+            yield sorted(row, key=lambda field: field.left)
+            row = []
+        row.append(field)
+    if row:
+        yield sorted(row, key=lambda field: field.left)
 
 
-def _tick(boxes: list[_Field], text_page: pypdfium2.PdfTextPage, lines: list[Line]) -> None:
-    """Put each box in front of its label: the text right of it, or left of it where that is nearer."""
-    for line in lines:
-        row = sorted((box for box in boxes if box.bottom - line.size < line.first < box.top), key=lambda box: box.left)
-        if not row or line.table is not None:
-            continue
-        borders = [line.left, *(border for box in row for border in (box.left, box.right)), line.right + line.size]
-        low, high = min(box.bottom for box in row) - line.size, max(box.top for box in row) + line.size
-        texts = [
-            " ".join(text_page.get_text_bounded(left, low, right, high).split()) if right > left else ""
-            for left, right in zip(borders[::2], borders[1::2], strict=True)
+def _named(field: Field) -> str:
+    if field.kind == "box":
+        return f"{field.value} {field.name}"
+    return _valued(field.name, field.value) if field.name else field.value
+
+
+def _valued(label: str, value: str) -> str:
+    """``Name: value``."""
+    label = label.rstrip(_BLANK)
+    return f"{label} {value}" if label.endswith(_COLON) else f"{label}: {value}"
+
+
+def _between(parts: list[Line], before: Field | None, after: Field | None) -> list[Line]:
+    """The parts of a row that begin after one box and before the next."""
+    low = before.left - _NEAR if before is not None else float("-inf")
+    high = after.left - _NEAR if after is not None else float("inf")
+    return [part for part in parts if low <= part.left < high]
+
+
+def _has_field(fields: list[Field], line: Line, before: Field) -> bool:
+    """Whether a field stands between a line and another field."""
+    return any(line.left < field.left < before.left and field.is_beside(line.first, 0) for field in fields)
+
+
+class _Page:
+    """The lines of a page; those that get a value stand alone."""
+
+    def __init__(self, lines: list[Line], number: int, height: float) -> None:
+        self.lines, self.number, self.height = lines, number, height
+        self._body = body_size(lines) if lines else 0.0
+        self._added: list[Line] = []
+
+    def tick(self, row: list[Field], fields: list[Field]) -> None:
+        """Put each box of a row before its label: the text right of it, or left of it where that is nearer."""
+        parts = sorted(self._beside(row[0]), key=lambda line: line.left)
+        right = [_between(parts, box, after)[:1] for box, after in pairwise([*row, None])]
+        left = [_between(parts, before, box)[-1:] for before, box in pairwise([None, *row])]
+        after = sum(found[0].left - box.right if found else self.height for box, found in zip(row, right, strict=True))
+        before = sum(box.left - found[0].right if found else self.height for box, found in zip(row, left, strict=True))
+        labels = right if after <= before else left
+        used = [part for found in labels for part in found]
+        if not used:
+            return
+        group = left[0] if labels is right else []
+        if group and _has_field(fields, group[0], row[0]):
+            group = []
+        texts = [part.text for part in group]
+        for box, found in zip(row, labels, strict=True):
+            label = _PRINTED_BOX.sub("", found[0].text) if found else box.name
+            texts.append(f"{box.value} {label.rstrip(_BLANK + ':：')}".strip())
+            box.placed = True
+        if len(row) == 1 and labels is right:
+            texts += self._wrapped(used[0])
+        line, *others = [*group, *used]
+        line.text, line.alone, line.bold = join(texts), True, False
+        line.right = max(part.right for part in [line, *others])
+        gone = {id(part) for part in others}
+        self.lines = [part for part in self.lines if id(part) not in gone]
+
+    def label(self, texts: list[Field], fields: list[Field]) -> None:
+        """Put the values of text fields after their labels; the rows under a row of labels become a line each."""
+        labelled: dict[int, tuple[Line, list[Field]]] = {}
+        above: dict[int, Line] = {}  # the label over a field
+        for field in texts:
+            beside = max(
+                (line for line in self._beside(field) if line.left < field.left),
+                key=lambda line: (line.left, line.first),
+                default=None,
+            )
+            is_next = beside is not None and _has_field(fields, beside, field)
+            line = beside if beside is not None and not is_next else self._over(field, texts, above) or beside
+            if line is None or len(line.text) > _LONGEST:
+                continue
+            if line is not beside:
+                above[id(field)] = line
+            labelled.setdefault(id(line), (line, []))[1].append(field)
+        heads: set[int] = set()
+        grid: list[tuple[Field, str]] = []
+        for line, under in labelled.values():
+            if len(list(_rows(under))) > 1 and all(id(field) in above for field in under):
+                heads.add(id(line))
+                grid += [(field, _valued(line.text, field.value)) for field in under]
+                continue
+            values = " ".join(field.value for row in _rows(under) for field in row)
+            line.text, line.alone, line.bold = _valued(line.text, values), True, False
+            line.right = max(line.right, *(field.right for field in under))
+            for field in under:
+                field.placed = True
+        self.lines = [line for line in self.lines if id(line) not in heads]
+        shown = {id(field): text for field, text in grid}
+        for row in _rows([field for field, _ in grid]):
+            self.add(row, " | ".join(shown[id(field)] for field in row))
+
+    def add(self, row: list[Field], text: str) -> None:
+        """A line of its own for values without a label beside them."""
+        first, size = row[0], max(1.0, min(12.0, row[0].top - row[0].bottom, self._body or 12.0))
+        line = Line(
+            text=text,
+            page=self.number,
+            left=first.left,
+            right=row[-1].right,
+            first=first.bottom,
+            last=first.bottom,
+            size=size,
+            bold=False,
+            page_height=self.height,
+            alone=True,
+        )
+        self._added.append(line)
+        for field in row:
+            field.placed = True
+
+    def completed(self) -> list[Line]:
+        """The lines with those that were added, each before the first line below it."""
+        lowest = list(accumulate((-line.first for line in self.lines), max))
+        added: dict[int, list[Line]] = {}
+        for line in sorted(self._added, key=lambda line: (-line.first, line.left)):
+            added.setdefault(bisect_right(lowest, -line.first), []).append(line)
+        found: list[Line] = []
+        for at, following in enumerate([*self.lines, None]):
+            found += added.get(at, [])
+            if following is not None:
+                found.append(following)
+        return found
+
+    def _beside(self, field: Field) -> list[Line]:
+        return [line for line in self.lines if line.table is None and field.is_beside(line.first, line.size)]
+
+    def _wrapped(self, label: Line) -> list[str]:
+        """The further lines of a label, which are taken away."""
+        found: list[Line] = []
+        last, at = label, self.lines.index(label) + 1
+        for line in self.lines[at:]:
+            drop = last.last - line.first
+            if line.table is not None or line.alone or abs(line.left - label.left) > _NEAR:
+                break
+            if not 0 < drop < 1.5 * line.size or not line.text[0].islower():
+                break
+            found.append(line)
+            last = line
+        del self.lines[at : at + len(found)]
+        return [line.text for line in found]
+
+    def _over(self, field: Field, texts: list[Field], above: dict[int, Line]) -> Line | None:
+        """The line right above a field, otherwise that above the field over it."""
+        over = [
+            line
+            for line in self.lines
+            if line.table is None
+            and not line.alone
+            and line.size <= _LARGER * self._body
+            and -_NEAR <= line.first - field.top < _ABOVE * line.size
+            and line.left < field.right
+            and line.right > field.left
         ]
-        labels = texts[1:] if all(texts[1:]) else texts[:-1]
-        if "".join("".join(texts).split()) != "".join(line.text.split()) or not all(labels):
-            continue
-        ticked = [f"{box.value} {label.rstrip(' :：')}" for box, label in zip(row, labels, strict=True)]
-        line.text = " ".join([texts[0], *ticked] if all(texts[1:]) else [*ticked, texts[-1]]).strip()
-        line.alone = True
-
-
-def _labelled(label: str, value: str) -> str:
-    """``Name: value``; a further value of the same label follows the first."""
-    label = label.rstrip(" _.…")
-    return f"{label} {value}" if label.endswith((":", "：")) or ": " in label else f"{label}: {value}"
-
-
-def _fields(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> Iterator[_Field]:
-    """The fields that hold a value and are shown; passwords are none."""
-    form = document.formenv.raw
-    for index in range(min(_MOST, pdfium.FPDFPage_GetAnnotCount(page.raw))):
-        annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
-        try:
-            field = _field(form, annotation)
-        finally:
-            pdfium.FPDFPage_CloseAnnot(annotation)
-        if field is not None:
-            yield field
-
-
-def _field(form: Any, annotation: Any) -> _Field | None:
-    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_WIDGET:
+        if over:
+            return min(over, key=lambda line: line.first)
+        for other in texts:
+            near = -_NEAR < other.bottom - field.top < field.top - field.bottom
+            if near and abs(other.left - field.left) < _NEAR and id(other) in above:
+                return above[id(other)]
         return None
-    if pdfium.FPDFAnnot_GetFlags(annotation) & (pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW):
-        return None
-    kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
-    is_password = pdfium.FPDFAnnot_GetFormFieldFlags(form, annotation) & pdfium.FPDF_FORMFLAG_TEXT_PASSWORD
-    if kind in _BUTTONS:
-        value = _CHECKED if pdfium.FPDFAnnot_IsChecked(form, annotation) else _UNCHECKED
-    elif kind in _TEXTS and not (kind == pdfium.FPDF_FORMFIELD_TEXTFIELD and is_password):
-        value = _text(pdfium.FPDFAnnot_GetFormFieldValue, form, annotation)
-    else:
-        return None
-    box = pdfium.FS_RECTF()
-    if not value or not pdfium.FPDFAnnot_GetRect(annotation, box):
-        return None
-    names = (pdfium.FPDFAnnot_GetFormFieldAlternateName, pdfium.FPDFAnnot_GetFormFieldName)
-    name = next(filter(None, (_text(each, form, annotation) for each in names)), "")
-    return _Field(value, name, kind in _BUTTONS, box.left, box.bottom, box.right, box.top)
-
-
-def _text(read: Callable[..., int], form: Any, annotation: Any) -> str:
-    """A text of a field on one line; pdfium gives UTF-16 with a closing zero, and its length in bytes."""
-    size = read(form, annotation, None, 0)
-    buffer = ctypes.create_string_buffer(size)
-    read(form, annotation, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size)
-    return " ".join(buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace").split())[:_LONGEST]
-
-
-def _label(field: _Field, lines: list[Line]) -> Line | None:
-    """The nearest line left of a field, otherwise the nearest one right above it."""
-    middle = (field.top + field.bottom) / 2
-    beside = [line for line in lines if field.bottom - line.size < line.first < field.top and line.table is None]
-    before = [line for line in beside if line.left < field.left]
-    if before:
-        return min(before, key=lambda line: (abs(line.first - middle) > line.size, field.left - line.right))
-    above = [
-        line
-        for line in lines
-        if line.table is None
-        and 0 <= line.first - field.top < _ABOVE * line.size
-        and line.left < field.right
-        and line.right > field.left
-    ]
-    return min(above, key=lambda line: line.first, default=None)
-
-
-def _place(field: _Field, lines: list[Line]) -> int:
-    return next((at for at, line in enumerate(lines) if line.first < field.bottom), len(lines))
-
-
-def _line(field: _Field, page: pypdfium2.PdfPage, number: int) -> Line:
-    """A line of its own for a field without a printed label, under its name."""
-    size = max(1.0, min(12.0, field.top - field.bottom))
-    text = f"{field.name}: {field.value}" if field.name else field.value
-    place = (field.left, field.right, field.bottom, field.bottom, size)
-    return Line(text, number, *place, bold=False, page_height=page.get_size()[1], alone=True)

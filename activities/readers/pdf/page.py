@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from activities.readers.layout import Line
 from activities.readers.pdf.bidi import RIGHT_TO_LEFT, ordered
 from activities.readers.pdf.characters import Characters, Style
 from activities.readers.pdf.columns import GAP, in_columns
+from activities.readers.pdf.fields import Field
 from activities.readers.pdf.raised import ends_raised, formed, shift, with_raised
 from activities.readers.pdf.vertical import may_be_vertical, vertical_lines
 from activities.readers.pdf_scan import covered
@@ -39,6 +40,9 @@ _WORDS = re.compile(r"\S+")
 _SAMPLE, _LONG = 2, 30  # so many lines of at least so many columns are looked at for gaps
 _JUMPS = 4  # lines that stand to the right of the one before them
 
+_MOST_FIELDS = 1_000  # of a page that are put beside their labels
+_MOST_COMPARED = 5_000_000  # characters of such a page times its fields
+_BLANK = "_.…"  # printed where somebody is to write
 _SCANNED = 0.5  # the share of a page that images cover if its invisible text is what recognition found in them
 
 
@@ -54,7 +58,13 @@ class Page:
     """One page's text, the look-ups of its characters, and its lines."""
 
     def __init__(
-        self, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, number: int, *, hidden: bool = False
+        self,
+        page: pypdfium2.PdfPage,
+        text_page: pypdfium2.PdfTextPage,
+        number: int,
+        *,
+        hidden: bool = False,
+        fields: Sequence[Field] = (),
     ) -> None:
         self.characters = Characters(text_page)
         self.text: str = text_page.get_text_range()
@@ -62,6 +72,8 @@ class Page:
         self.width, self.height = page.get_size()
         if page.get_rotation() in (90, 270):
             self.width, self.height = self.height, self.width
+        few = len(fields) <= _MOST_FIELDS and len(self.text) * len(fields) <= _MOST_COMPARED
+        self.fields = [field for field in fields if field.kind != "comment"] if few else []
         self._one_to_one = self.characters.count() == len(self.text)
         self.left_out = 0
         self._page, self._hidden = page, hidden
@@ -85,6 +97,8 @@ class Page:
                 lines.sort(key=lambda line: (-line.first, line.left))
         if may_be_vertical(self.text, lines):
             return vertical_lines(self.characters, self.number, self.width, self.height) or lines
+        if turn == 0 and self.fields:
+            return list(self._between_fields())
         if turn == 0 and self._has_gaps(lines):
             lines = in_columns(list(self._parts())) or lines
         return lines
@@ -193,6 +207,30 @@ class Page:
         """The lines, cut at wide gaps."""
         for text, start in self._pieces():
             for begin, end in pairwise([0, *(gap.position for gap in self._gaps(text, start)), len(text)]):
+                line = self._line(text[begin:end].rstrip(), start + begin)
+                if line is not None:
+                    yield line
+
+    def _between_fields(self) -> Iterator[Line]:
+        """The lines, cut where a field stands between two words, or where one begins right below a gap."""
+        for text, start in self._pieces():
+            first = self._index(start)
+            up, size = self.characters.origin(first)[1], max(1.0, self.characters.style(first).size)
+            beside = [field.middle for field in self.fields if field.is_beside(up, size)]
+            below = [field.left for field in self.fields if -3 <= up - field.top < 2 * size]
+            cuts = [0]
+            words = [word for word in _WORDS.finditer(text) if word[0].strip(_BLANK)] if beside or below else []
+            for before, after in pairwise(words):
+                right = self.characters.origin(first + after.start())[0]
+                left = self.characters.right(first + before.end() - 1)
+                gap = right - left
+                if (
+                    any(left < place < right for place in beside)
+                    or (beside and gap >= 2 * size)
+                    or (gap >= GAP * size and any(left < place < right + 3 for place in below))
+                ):
+                    cuts.append(after.start())
+            for begin, end in pairwise([*cuts, len(text)]):
                 line = self._line(text[begin:end].rstrip(), start + begin)
                 if line is not None:
                     yield line

@@ -18,6 +18,7 @@ from activities.readers import pdf_scan
 from activities.readers.layout import Line
 from activities.readers.partition import Progress, page_limit
 from activities.readers.pdf import forms
+from activities.readers.pdf.fields import Fields
 from activities.readers.pdf.page import Page
 from activities.readers.pdf.tables import Tables
 from activities.readers.printed import elements
@@ -28,24 +29,26 @@ from activities.settings import ParseSettings
 def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Reading:
     """The elements of a PDF, each with the page on which it begins."""
     document = _open(path)
+    fields = Fields(document, read_hidden=limits.hidden == "read")
     try:
         count = len(document)
         if count == 0:
             raise DamagedDocument(format="pdf", detail=Phrase.NO_PAGES)
         page_limit(count, limits)
         pages, left_out, tables = [], 0, Tables()
-        is_form = forms.has_fields(document)
         scans = pdf_scan.Scans() if limits.ocr == "auto" else None
         for number in range(count):
-            lines, hidden = _lines(document, number, tables, scans, hidden=limits.hidden == "read", is_form=is_form)
+            lines, hidden = _lines(document, number, tables, scans, fields, hidden=limits.hidden == "read")
             pages.append(lines)
             left_out += hidden
             progress(number + 1, count)
     finally:
+        fields.close()
         document.close()
     if scans is not None:
         scans.even_sizes(pages)
-    return Reading(elements(pages), count, {RemarkText.HIDDEN_TEXT: left_out} if left_out else {})
+    remarks = {RemarkText.HIDDEN_TEXT: left_out + fields.hidden, RemarkText.FIELDS: fields.left_out}
+    return Reading(elements(pages), count, {remark: number for remark, number in remarks.items() if number})
 
 
 def _open(path: Path) -> pypdfium2.PdfDocument:
@@ -63,9 +66,9 @@ def _lines(
     number: int,
     tables: Tables,
     scans: pdf_scan.Scans | None,
+    fields: Fields,
     *,
     hidden: bool,
-    is_form: bool,
 ) -> tuple[list[Line], int]:
     """The lines of one page in reading order, with their positions, and the number of hidden lines left out."""
     try:
@@ -74,12 +77,13 @@ def _lines(
     except pypdfium2.PdfiumError as exc:
         raise DamagedDocument(format="pdf", detail=Phrase.BROKEN_PAGE, page=number + 1, said=plain_line(exc)) from exc
     try:
-        content = Page(page, text_page, number + 1, hidden=hidden)
+        entered = fields.of(page)
+        content = Page(page, text_page, number + 1, hidden=hidden, fields=entered)
         lines = tables.completed(page, content, content.lines())
-        if is_form:
-            lines = forms.filled(document, page, text_page, number + 1, lines)
         if scans is not None:
             lines = scans.completed(page, text_page, number + 1, lines)
+        if entered:
+            lines = forms.filled(entered, lines, number + 1, content.height, labels=bool(content.fields))
         return lines, content.left_out
     finally:
         text_page.close()

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 from activities.readers.layout import Line, PrintedTable
+from activities.readers.pdf.fields import Field
 from activities.readers.pdf.page import Page
 from activities.readers.pdf.ruled import Table, ruled
 from activities.readers.pdf.rules import rules
@@ -48,10 +49,24 @@ def _with_tables(page: Any, content: Page, lines: list[Line]) -> list[Line]:
     if found is None:
         return lines
     everything = words(content.characters, content.text)
-    tables = list(ruled(everything, found))
+    entered = [(_word(field), field) for field in content.fields if field.value]
+    tables = list(ruled([*everything, *(word for word, _ in entered)], found))
     taken = {id(word) for table in tables for word in table.words}
-    tables += unruled([word for word in everything if id(word) not in taken], found)
+    for word, field in entered:
+        field.placed = id(word) in taken
+    tables += unruled([word for word in everything if id(word) not in taken and not _is_label(word, content)], found)
     return _replaced(lines, everything, tables) if tables else lines
+
+
+def _word(field: Field) -> Word:
+    """The value of a field as a word in its place."""
+    size = max(1.0, min(10.0, field.top - field.bottom))
+    return Word(field.value, field.left, field.right, max(field.bottom, field.top - 1.2 * size), size, False)
+
+
+def _is_label(word: Word, content: Page) -> bool:
+    """Whether a word stands beside a field of a form."""
+    return any(field.is_beside(word.baseline, word.size) for field in content.fields)
 
 
 def _may_hold(lines: list[Line]) -> bool:
