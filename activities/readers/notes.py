@@ -15,7 +15,7 @@ import msgspec
 from activities.readers.layout import Line, body_size
 from activities.readers.tables.grid import Cell
 from activities.readers.text import join
-from activities.text.raised import meaning
+from activities.text.raised import meaning, note_of_mark
 from activities.text.scripts import HAN
 
 _DIGITS, _LETTERS, _SIGNS = "⁰¹²³⁴⁵⁶⁷⁸⁹", "ᵃᵇᶜᵈᵉᶠᵍʰ", "*∗†‡§¶"
@@ -56,7 +56,7 @@ def with_notes(text: str, notes: Iterable[tuple[str, str]]) -> str:
     """A paragraph or table row followed by the notes, mark and text, that its marks lead to; each once."""
     chinese = _HAN.search(text) is not None
     shown = [
-        f"（注{mark}：{note}）" if chinese or _HAN.search(note) else f" (note {mark}: {note})"
+        note_of_mark(mark, note, chinese=chinese or _HAN.search(note) is not None)
         for mark, note in dict.fromkeys(notes)
     ]
     return "".join([text, *shown])

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from activities.text.raised import apart, lowered, mark_of, meaning, superscript
+from activities.text.raised import apart, lowered, mark_of, meaning, note_of_mark, superscript
 from activities.text.scripts import is_han
 
 _LONGEST_NOTE = 500  # characters of a note that is written at each of its marks
@@ -73,5 +73,5 @@ def note_of(runs: Sequence[Run]) -> tuple[str, str] | None:
 def with_notes(text: str, marks: Iterable[str], notes: Mapping[str, str]) -> str:
     """The text, followed by the notes of its marks."""
     for mark in dict.fromkeys(marks):
-        text += f"（注{mark}：{notes[mark]}）" if is_han(notes[mark]) else f" (note {mark}: {notes[mark]})"
+        text += note_of_mark(mark, notes[mark], chinese=is_han(notes[mark]))
     return text

@@ -76,6 +76,11 @@ def _is_power(before: str, raised: str, after: str) -> bool:
     return len(raised) > 1 and not raised.isalnum() and before[-1:].isalnum()
 
 
+def note_of_mark(mark: str, note: str, *, chinese: bool) -> str:
+    """A note as it follows the text that its mark stands in."""
+    return f"（注{mark}：{note}）" if chinese else f" (note {mark}: {note})"
+
+
 def apart(before: str, mark: str) -> str:
     """A mark whose note is nowhere, so that it does not touch the text before it."""
     raised = superscript(mark.strip())

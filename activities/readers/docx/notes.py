@@ -25,7 +25,7 @@ from activities.readers.docx.content import (
 )
 from activities.readers.docx.package import related
 from activities.readers.docx.runs import Print
-from activities.text.raised import apart, lowered, mark_of, meaning, superscript
+from activities.text.raised import apart, lowered, mark_of, meaning, note_of_mark, superscript
 from activities.text.scripts import is_han
 
 _FOLLOWS = qn("w:customMarkFollows")
@@ -168,10 +168,8 @@ def _append(paragraph: Any, notes: list[Note]) -> None:
     for note in {id(note): note for note in notes}.values():
         shown = note.text if note.uses == 0 or len(note.text) <= _REPEATED else ""
         note.uses += 1
-        if shown and is_han(shown):
-            texts.append(f"（注{note.mark}：{shown}）")
-        elif shown:
-            texts.append(f" (note {note.mark}: {shown})")
+        if shown:
+            texts.append(note_of_mark(note.mark, shown, chinese=is_han(shown)))
     text = "".join(texts)
     if not text:
         return

@@ -262,8 +262,7 @@ def _without_mark(text: str, mark: str) -> str:
 def _join(item: _Raised, notes: list[_Note]) -> None:
     """Puts notes at the end of the row or paragraph of a raised text."""
     text = "".join(
-        f"（注{note.mark}：{note.text}）" if is_han(note.text) else f" (note {note.mark}: {note.text})"
-        for note in dict.fromkeys(notes)
+        raised.note_of_mark(note.mark, note.text, chinese=is_han(note.text)) for note in dict.fromkeys(notes)
     )
     if not text or item.place is None:
         return

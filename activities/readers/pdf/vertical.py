@@ -9,12 +9,11 @@ from statistics import median
 from activities.readers.layout import Line
 from activities.readers.pdf.characters import Character, Characters
 from activities.readers.pdf.columns import in_columns
-from activities.text.scripts import CJK, IDEOGRAPHIC
+from activities.text.scripts import IDEOGRAPHIC
 
 _SIGN = re.compile(f"[{IDEOGRAPHIC}]")
 _MOSTLY = 0.3  # the share of a page's characters that are Chinese or Japanese
 _FEW = 8
-_CHARACTER = re.compile(f"[{CJK}]")
 
 
 def may_be_vertical(text: str, lines: list[Line]) -> bool:
