@@ -41,7 +41,7 @@ torch: setup ## Install PyTorch: for a GPU, another embedding model or a rerank 
 
 test: setup ## Run the tests (ARGS="tests/test_cli.py -x" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
-	.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+	.venv/bin/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: repair ## Check style, types and the import rules of the layers
 	@$(MAKE) --silent --no-print-directory $(DEV)
