@@ -17,11 +17,14 @@
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   └── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
+    │                             ReindexRuns  SamePerson
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
+    ├── RolledBack                 a re-index whose knowledge base went back to the index before
+    ├── DocumentsNotBuilt  GenerationDiffers   a new index that must not be switched to
     ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
 
@@ -76,6 +79,7 @@ _WORDS = ("kind", "state")
 _ZH_WORDS = {
     "knowledge base": "知识库",
     "document": "文档",
+    "reindex": "索引重建任务",
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
@@ -354,6 +358,18 @@ class StillInUse(Conflict):
     zh = "“{name}”仍在使用中，尚未删除，因此没有移除其任何内容。请先通过 Holdfast 将其删除。"
 
 
+class ReindexRuns(Conflict):
+    code = "reindex-runs"
+    en = "“{name}” is being re-indexed already. Wait for the end of that job, or cancel it; nothing was changed."
+    zh = "“{name}”正在重建索引。请等待该任务结束或将其取消；没有做任何更改。"
+
+
+class SamePerson(Conflict):
+    code = "same-person"
+    en = "Whoever started a re-index cannot approve it. Another person has to look at its report and approve it."
+    zh = "重建索引的发起人不能批准该任务，须由另一人查看报告后批准。"
+
+
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
@@ -444,6 +460,30 @@ class Canceled(HoldfastError):
     code = "canceled"
     en = "It was canceled before it was finished."
     zh = "任务在完成前被取消。"
+
+
+class RolledBack(HoldfastError):
+    code = "rolled-back"
+    en = "The knowledge base went back to the index from before this job; nothing was lost."
+    zh = "知识库已恢复为此任务之前的索引，没有丢失任何内容。"
+
+
+class DocumentsNotBuilt(HoldfastError):
+    code = "documents-not-built"
+    en = (
+        "{count} documents could not be read into the new index, such as “{name}”: {detail} The index in use is "
+        "unchanged. Retry or delete these documents, then re-index again."
+    )
+    zh = "有 {count} 个文档无法写入新索引，例如“{name}”：{detail} 现用索引没有变化。请重试或删除这些文档，再重建索引。"
+
+
+class GenerationDiffers(HoldfastError):
+    code = "generation-differs"
+    en = (
+        "The new index does not find {lost} of {searched} sampled passages by their own vectors. The index in use is "
+        "unchanged."
+    )
+    zh = "新索引无法用向量找回抽样的 {searched} 个段落中的 {lost} 个。现用索引没有变化。"
 
 
 class Interrupted(HoldfastError):

@@ -59,6 +59,11 @@ class Phrase(Bilingual):
     TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
     # --- requests ---
+    WINDOW_FORM = (
+        "a window is like 22:00-06:00 Europe/Berlin (without a time zone: UTC)",
+        "时间窗口的格式如 22:00-06:00 Asia/Shanghai（不写时区则为 UTC）",
+    )
+    WINDOW_ZONE = ("there is no time zone {zone}", "不存在时区 {zone}")
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
     KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")

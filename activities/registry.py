@@ -23,6 +23,8 @@ from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
+from activities.reindex.generations import GenerationActivities
+from activities.reindex.plan import PlanActivities
 from activities.retrieval.retriever import Retriever
 from activities.runtime.lanes import Lane
 from activities.settings import Settings
@@ -37,7 +39,8 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         begin = stores.catalog.documents.begin_run
         parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
-        return [parsing.parse, chunking.chunk, unpacking.unpack]
+        planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
+        return [parsing.parse, chunking.chunk, unpacking.unpack, planning.plan_reindex]
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows)
     indexing = IndexActivities(
@@ -49,6 +52,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
+        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
             publishing.publish,
@@ -66,6 +70,12 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
+            generations.record_reindex,
+            generations.begin_generation,
+            generations.documents_to_build,
+            generations.verify_generation,
+            generations.switch_generation,
+            generations.retire_generation,
             *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:

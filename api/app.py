@@ -39,6 +39,7 @@ from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.questions.routes import QuestionController, SearchController
+from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
 
 WEB = Path(__file__).parent / "web"
 
@@ -118,6 +119,8 @@ def create_app(settings: Settings) -> Litestar:
             document_socket,
             BatchesOfKnowledgeBase,
             BatchController,
+            ReindexesOfKnowledgeBase,
+            ReindexController,
             SearchController,
             QuestionController,
             ConversationsController,

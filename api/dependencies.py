@@ -29,6 +29,7 @@ from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
+from api.reindexes.control import ReindexControl
 from workflows.client.jobs import Jobs
 
 
@@ -123,6 +124,10 @@ def _batch_control(state: State) -> BatchControl:
     return BatchControl(state.stores.catalog, state.jobs, state.dispatcher)
 
 
+def _reindex_control(state: State) -> ReindexControl:
+    return ReindexControl(state.stores.catalog, state.jobs)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -144,6 +149,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "loops": _loops,
     "control": _control,
     "batch_control": _batch_control,
+    "reindex_control": _reindex_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

@@ -13,6 +13,7 @@ from activities.contracts.documents import Remark
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
+from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
 
@@ -78,6 +79,32 @@ class BatchResult(Contract, frozen=True):
     """The number of documents that finished, in any final state."""
 
     documents: int
+
+
+class ReindexJob(ReindexToRun, frozen=True):
+    """A re-index. The other fields carry over when the run continues as new.
+
+    ``passed`` is the last document of the pass that was listed, ``failed`` counts the documents of the pass that
+    could not be built, the first of which is in ``failure``.
+    """
+
+    plan: ReindexPlan | None = None
+    done: int = 0
+    passed: str = ""
+    seen: int = 0
+    failed: int = 0
+    failure: list[str] = []  # noqa: RUF012 - msgspec copies it; name and reason
+    paused: bool = False
+    paused_by: str = ""
+    controls: ReindexControls = ReindexControls()
+
+
+class ReindexResult(Contract, frozen=True):
+    """``switched`` is False when the plan was asked for only, or found nothing to do."""
+
+    plan: ReindexPlan
+    switched: bool
+    documents: int = 0
 
 
 class DeleteReceipt(Contract, frozen=True):

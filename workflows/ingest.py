@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue, fairness_key
+    from activities.contracts.reindex import Target
     from activities.contracts.stages import INGEST_STAGES
     from activities.errors import Reason, WrongState
     from activities.runtime.failures import reason_of
@@ -84,6 +85,7 @@ class IngestDocument:
         self._redo = _from_stage(job.retry_from)
         self._paused = self._canceled = self._restart_requested = self._finished = False
         self._paused_by = self._resumed_by = self._canceled_by = ""
+        self._generation = job.generation
 
     @workflow.query
     def state(self) -> JobState:
@@ -165,6 +167,8 @@ class IngestDocument:
         indexed = await self._run_stage("index", lambda: self._index(job, index, chunked, embedded), embedded.indexed)
         publication = _publication(job, parsed, chunked, embedded.vectors_key)
         published = await self._run_stage("publish", lambda: self._publish(job, publication), indexed.published)
+        if published.also:  # the knowledge base is being re-indexed
+            return await self._run_stages(self._directed_to(published.also[0]))
         self._finished = True
         if published.retired:
             await to_the_end(self._purge(published.retired))
@@ -175,6 +179,12 @@ class IngestDocument:
             reused=embedded.reused,
             pages=parsed.pages,
         )
+
+    def _directed_to(self, target: Target) -> IngestJob:
+        """The job for another index generation; what was read of the document stays."""
+        self._chunked = self._embedded = None
+        self._generation = target.generation
+        return msgspec.structs.replace(self._job, chunking=target.chunking, generation=target.generation)
 
     async def _run_stage(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
         """Run a stage unless its output exists; a pause, cancel or retry request interrupts it."""
@@ -238,6 +248,9 @@ class IngestDocument:
         self._parsed = None if "parse" in self._redo else self._parsed
         self._chunked = None if "chunk" in self._redo else self._chunked
         self._embedded = None if "embed" in self._redo else self._embedded
+        if self._generation != self._job.generation:  # they begin with the first generation again
+            self._chunked = self._embedded = None
+            self._generation = self._job.generation
 
     async def _stop_superseded(self, version: int) -> None:
         """Cancel the run of the version that this one supersedes: its result would not be used."""

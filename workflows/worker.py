@@ -36,12 +36,21 @@ from workflows.client.schedules import schedule_reconcile
 from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
+from workflows.reindex import ReindexKnowledgeBase
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
 ANSWER_WORKFLOWS = [AnswerQuestion]
 
-WORKFLOWS = [IngestDocument, IngestBatch, DeleteDocument, DeleteKnowledgeBase, AnswerQuestion, Reconcile]
+WORKFLOWS = [
+    IngestDocument,
+    IngestBatch,
+    DeleteDocument,
+    DeleteKnowledgeBase,
+    ReindexKnowledgeBase,
+    AnswerQuestion,
+    Reconcile,
+]
 
 #: Interval at which heartbeats of answers reach the server.
 ANSWER_HEARTBEAT = timedelta(seconds=0.25)

@@ -8,6 +8,7 @@ from __future__ import annotations
 #: The workflows' types by their names, where their classes cannot be imported.
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
+REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
 
 _INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
 
@@ -57,3 +58,8 @@ def parse_question_workflow_id(workflow_id: str | None) -> str:
 def reconcile_id(id: str) -> str:
     """Workflow id of a comparison."""
     return f"reconcile/{id}"
+
+
+def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
+    """Workflow id of the re-index that builds an index generation."""
+    return f"reindex/{knowledge_base_id}/{generation}"

@@ -10,6 +10,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking, Remark
+from activities.contracts.reindex import Target
 from activities.errors import Reason
 
 
@@ -91,7 +92,7 @@ class EmbedInput(Contract, frozen=True):
     """``slice_seconds`` is the time after which the activity yields its slot; the rest is embedded by a later call.
 
     With ``index`` the same activity also writes the rows; the vector and model fields of ``index`` are filled in from
-    the result. Vectors of earlier versions are reused from the same ``generation`` of the index.
+    the result. Vectors of the version before, and of other generations than ``generation``, are reused.
     """
 
     document_id: str
@@ -158,7 +159,8 @@ class Indexed(Contract, frozen=True):
 class PublishInput(Contract, frozen=True):
     """A version whose rows (``chunks`` of them) are in ``generation``, and the blobs they were made from.
 
-    With ``knowledge_base_id`` the activity also purges the rows of the version that is replaced.
+    With ``knowledge_base_id`` the activity also purges the rows of the version that is replaced. With ``record_only``
+    it records that the version, which is live already, is in ``generation`` too.
     """
 
     document_id: str
@@ -172,13 +174,18 @@ class PublishInput(Contract, frozen=True):
     generation: int | None = None
     knowledge_base_id: str = ""
     remarks: list[Remark] = []
+    record_only: bool = False
 
 
 class Published(Contract, frozen=True):
-    """``live`` is False when a newer version is live or this one was canceled or deleted; ``retired`` can be purged."""
+    """``live`` is False when a newer version is live or this one was canceled or deleted; ``retired`` can be purged.
+
+    While a knowledge base is re-indexed it is also False until the version is in the generations ``also``.
+    """
 
     live: bool
     retired: list[int] = []
+    also: list[Target] = []
 
 
 class FailureRecorded(Contract, frozen=True):

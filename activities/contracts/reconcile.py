@@ -15,6 +15,7 @@ DiscrepancyKind = Literal[
     "questions_without_run",
     "runs_without_document",
     "unfinished_deletions",
+    "reindexes_without_run",
     "unknown_collections",
     "foreign_collections",
     "rows_without_version",

@@ -56,6 +56,18 @@ from activities.contracts.questions import (
     WaitInput,
 )
 from activities.contracts.reconcile import RecordReconcileInput, ScanInput, ScanResult
+from activities.contracts.reindex import (
+    BuildList,
+    BuildListInput,
+    RecordReindexInput,
+    ReindexInput,
+    ReindexPlan,
+    Retired,
+    RetireInput,
+    Switched,
+    SwitchInput,
+    Verified,
+)
 
 
 @activity.defn(name="parse")
@@ -196,3 +208,31 @@ async def repair_blobs(input: ScanInput) -> ScanResult: ...  # type: ignore[empt
 
 @activity.defn(name="record_reconcile")
 async def record_reconcile(input: RecordReconcileInput) -> None: ...
+
+
+@activity.defn(name="plan_reindex")
+async def plan_reindex(input: ReindexInput) -> ReindexPlan: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_reindex")
+async def record_reindex(input: RecordReindexInput) -> None: ...
+
+
+@activity.defn(name="begin_generation")
+async def begin_generation(input: ReindexInput) -> None: ...
+
+
+@activity.defn(name="documents_to_build")
+async def documents_to_build(input: BuildListInput) -> BuildList: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="verify_generation")
+async def verify_generation(input: ReindexInput) -> Verified: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="switch_generation")
+async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="retire_generation")
+async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]

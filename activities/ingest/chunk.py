@@ -58,13 +58,21 @@ class ChunkActivities:
         tokenizer = await self._prepared(card)
         chunking = tokenizer.fitted(input.chunking, card.max_tokens)
         title = name_words(input.document_name)
-        key = chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer, title))
+        key = await self.key(input)
         counts = None if input.force else await self._existing(key)
         if counts is None:
             counts = await self._lane.run(
                 key, lambda: self._chunk(card.fingerprint, input.parsed_key, key, chunking, title)
             )
         return Chunked(chunks_key=key, chunks=counts.chunks, tokens=counts.tokens)
+
+    async def key(self, input: ChunkInput) -> str:
+        """The key of the chunks that ``chunk`` makes, or has made."""
+        card = await self._triton.card()
+        tokenizer = await self._prepared(card)
+        chunking = tokenizer.fitted(input.chunking, card.max_tokens)
+        fingerprint = chunking_fingerprint(chunking, tokenizer, name_words(input.document_name))
+        return chunks_key(input.parsed_key, fingerprint)
 
     async def _existing(self, key: str) -> ChunkCounts | None:
         try:

@@ -7,7 +7,7 @@ catalogue first: what is not deleted there stays, whoever started the workflow.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from temporalio import activity
@@ -23,7 +23,7 @@ from activities.contracts.deletion import (
     Stopped,
     StopRunsInput,
 )
-from activities.contracts.ids import batch_workflow_id, ingest_id
+from activities.contracts.ids import batch_workflow_id, ingest_id, reindex_workflow_id
 from activities.errors import MilvusUnavailable
 from activities.phrases import Phrase
 from activities.runtime import temporal
@@ -58,6 +58,8 @@ class DeletionActivities:
         if input.document_id is None:
             await self._catalog.knowledge_bases.require_deleted(input.knowledge_base_id)
             runs += [batch_workflow_id(id) for id in await self._catalog.batches.active(input.knowledge_base_id)]
+            reindexes = await self._catalog.reindexes.unfinished(datetime.now(UTC), input.knowledge_base_id)
+            runs += [reindex_workflow_id(each.knowledge_base_id, each.generation) for each in reindexes]
         else:
             await self._catalog.documents.require_deleted(input.document_id)
         versions = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)

@@ -107,10 +107,11 @@ class EmbedActivities:
                 await self._blobs.delete(part)
 
     async def _earlier(self, input: EmbedInput, fingerprint: str) -> dict[str, Vectors]:
-        """Vectors by text hash of the document's last two earlier versions."""
-        versions = await self._catalog.documents.blobs(input.document_id, input.generation) if input.version > 1 else []
-        earlier = [version.vectors_key for version in versions if version.vectors_key]
-        return await self._load(key for key in earlier[-2:] if key.split("/")[2] == fingerprint)
+        """Vectors by text hash of the document's last two versions, in every index generation."""
+        if input.version == 1 and input.generation in (None, 1):
+            return {}
+        keys = await self._catalog.documents.vectors(input.document_id, input.version - 1)
+        return await self._load(key for key in keys if key.split("/")[2] == fingerprint)
 
     async def _load(self, keys: Iterable[str]) -> dict[str, Vectors]:
         """Vectors by text hash; those of blobs that are gone are left out, and made again."""

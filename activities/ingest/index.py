@@ -71,6 +71,8 @@ class IndexActivities:
         Raises ModelMismatch when the generation was built with another embedding model.
         """
         generation = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, input.generation)
+        if generation.state == "retired":  # since the run began; publishing tells which generations it must be in
+            return await self._published(input, rows=0)
         if generation.model_fingerprint is None:
             generation = await self._catalog.knowledge_bases.claim_model(
                 generation, input.model, input.model_fingerprint
@@ -88,8 +90,11 @@ class IndexActivities:
             # Rows of an attempt with other chunks: delete the version's rows, the retry writes them again.
             await self._milvus.delete(collection, input.document_id, input.version)
             raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
+        return await self._published(input, count)
+
+    async def _published(self, input: IndexInput, rows: int) -> Indexed:
         published = None if input.publish is None else await self._publish(input.publish)
-        return Indexed(rows=count, published=published)
+        return Indexed(rows=rows, published=published)
 
 
 def _cut(text: str, limit: int) -> str:

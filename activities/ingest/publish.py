@@ -32,6 +32,8 @@ class PublishActivities:
     @heartbeating
     async def publish(self, input: PublishInput) -> Published:
         """Makes the version live, in one transaction; it is ready when the rows of the replaced one are purged."""
+        if input.record_only:
+            return await self._record_built(input)
         if not input.knowledge_base_id:  # of a run from before the field existed, which purges by itself
             return await self._catalog.documents.publish(input)
         published = await self._catalog.documents.publish(input, purged=False)
@@ -44,7 +46,18 @@ class PublishActivities:
                 )
             )
             await self._catalog.documents.publish(input)
-        return Published(live=published.live)
+        return Published(live=published.live, also=published.also)
+
+    async def _record_built(self, input: PublishInput) -> Published:
+        """Records a live version in a generation that is being built; purges its rows if it is no longer live."""
+        live = await self._catalog.reindexes.record_built(input)
+        if not live:
+            await self._purge(
+                PurgeInput(
+                    knowledge_base_id=input.knowledge_base_id, document_id=input.document_id, versions=[input.version]
+                )
+            )
+        return Published(live=live)
 
     @activity.defn(name="hold")
     async def record_pause(self, input: PauseInput) -> None:

@@ -21,6 +21,7 @@ from activities.contracts.ids import (
     parse_batch_workflow_id,
     parse_ingest_id,
     question_id,
+    reindex_workflow_id,
 )
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
@@ -47,7 +48,7 @@ class RunRepairActivities:
 
     def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
         self._catalog, self._milvus = catalog, milvus
-        self._stalled = catalog.stalled_runs
+        self._stalled, self._reindexes = catalog.stalled_runs, catalog.reindexes
 
     @activity.defn(name="mend_batches")
     @heartbeating
@@ -205,10 +206,11 @@ class RunRepairActivities:
     @activity.defn(name="mend_deletions")
     @heartbeating
     async def repair_deletions(self, input: ScanInput) -> ScanResult:
-        """Starts the workflows of unfinished deletions that have no run."""
+        """Starts the workflows of unfinished deletions and re-indexes that have no run."""
         discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         if not after:
+            await self._reindex(since, input.repair, discrepancies)
             await self._delete_knowledge_bases(since, input.repair, discrepancies)
         while page := await self._stalled.deleted_documents(after, PAGE, since):
             statuses = await self._statuses(delete_id(document.id) for document in page)
@@ -222,6 +224,15 @@ class RunRepairActivities:
             if end.is_over():
                 return ScanResult(findings=discrepancies.list(), next=after)
         return ScanResult(findings=discrepancies.list())
+
+    async def _reindex(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
+        unfinished = await self._reindexes.unfinished(since)
+        ids = (reindex_workflow_id(each.knowledge_base_id, each.generation) for each in unfinished)
+        for reindex, status in zip(unfinished, await self._statuses(ids), strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
+                if repair:
+                    await starts.reindex(activity.client(), reindex.to_run())
+                discrepancies.add("reindexes_without_run", reindex.knowledge_base, mended=repair)
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}

@@ -14,12 +14,15 @@ from activities.contracts.ids import (
     DELETE_KNOWLEDGE_BASE,
     INGEST_BATCH,
     INGEST_DOCUMENT,
+    REINDEX_KNOWLEDGE_BASE,
     batch_workflow_id,
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
+    reindex_workflow_id,
 )
 from activities.contracts.ingest import DocumentToIngest
+from activities.contracts.reindex import ReindexToRun
 from activities.runtime import temporal
 
 AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
@@ -105,4 +108,17 @@ async def delete_knowledge_base(
         f"Delete the knowledge base {job.knowledge_base}",
         temporal.attributes(job.knowledge_base, job.actor),
         reuse=reuse,
+    )
+
+
+async def reindex(client: Client, job: ReindexToRun) -> str:
+    """Start a re-index, again if its run has ended otherwise than it should; returns the workflow's id."""
+    return await temporal.start(
+        client,
+        REINDEX_KNOWLEDGE_BASE,
+        job,
+        reindex_workflow_id(job.knowledge_base_id, job.generation),
+        f"{'Plan to re-index' if job.plan_only else 'Re-index'} {job.knowledge_base} (generation {job.generation})",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=AGAIN,
     )

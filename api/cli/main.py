@@ -19,6 +19,7 @@ from api.cli.documents import cancel, events, kb_group, ls, pause, resume, retry
 from api.cli.evaluate import evaluate
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
+from api.cli.reindex import reindex_group
 from api.cli.texts.messages import TEXTS, say, text_of
 from api.client.problems import Message
 
@@ -77,6 +78,7 @@ for command in (
     kb_group,
     *DOCUMENTS,
     batch_group,
+    reindex_group,
     ask,
     search,
     conversation_group,

@@ -31,6 +31,7 @@ from api.client.resources import (
     KnowledgeBases,
     Questions,
     Reconciliations,
+    Reindexes,
 )
 from api.http.addresses import PREFIX
 
@@ -107,6 +108,7 @@ class Api:
         self.knowledge_bases = KnowledgeBases(self)
         self.documents = Documents(self)
         self.batches = Batches(self)
+        self.reindexes = Reindexes(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

@@ -27,6 +27,7 @@ from api.http.schemas import JobAccepted, JobStateInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
+from api.reindexes.schemas import ReindexInfo
 
 if TYPE_CHECKING:
     from api.client.client import Api, Event
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 DocumentAction = Literal["pause", "resume", "cancel"]
 BatchAction = Literal["pause", "resume", "cancel", "retry-failed", "close"]
+ReindexAction = Literal["pause", "resume", "cancel", "approve", "control", "finish", "rollback"]
 Step = Literal["parse", "chunk", "embed", "index", "publish"]
 
 #: Items of a page where a whole list is read.
@@ -171,6 +173,27 @@ class Batches(Resource):
     async def set_parallelism(self, id: str, documents: int) -> Answer[JobAccepted]:
         body = {"parallelism": documents}
         return await self._ask(JobAccepted, "POST", "batches", id, "set-parallelism", json=body)
+
+
+class Reindexes(Resource):
+    async def start(self, kb: str, **settings: Any) -> Answer[JobAccepted]:
+        """``settings`` as the API takes them; those that are None are left to it."""
+        return await self._ask(JobAccepted, "POST", "knowledge-bases", kb, "reindex", json=_given(**settings))
+
+    async def plan(self, kb: str, **settings: Any) -> Answer[JobAccepted]:
+        return await self._ask(JobAccepted, "POST", "knowledge-bases", kb, "reindex-plan", json=_given(**settings))
+
+    async def page(self, kb: str, limit: int) -> list[Answer[ReindexInfo]]:
+        """The newest ones."""
+        return await self._page(ReindexInfo, "knowledge-bases", kb, "reindexes", limit=limit)
+
+    async def get(self, id: str) -> Answer[ReindexInfo]:
+        return await self._ask(ReindexInfo, "GET", "reindexes", id)
+
+    async def control(self, id: str, action: ReindexAction, **settings: Any) -> Answer[JobAccepted]:
+        """``settings`` belong to the action ``control``."""
+        json = _given(**settings) if action == "control" else None
+        return await self._ask(JobAccepted, "POST", "reindexes", id, action, **({"json": json} if json else {}))
 
 
 class Questions(Resource):

@@ -49,12 +49,22 @@ from litestar.types import Scope
 
 from activities.errors import Forbidden, NotFound, Unauthenticated
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Batch, Conversation, Document, KnowledgeBase, Principal, Question, Record
+from activities.stores.catalog.records import (
+    Batch,
+    Conversation,
+    Document,
+    KnowledgeBase,
+    Principal,
+    Question,
+    Record,
+    Reindex,
+)
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "batch", "question", "conversation"]
+Inner = Literal["document", "batch", "reindex", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
+InnerRecord = Document | Batch | Reindex | Question | Conversation
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -63,6 +73,7 @@ PARAMETERS: dict[Resource, str] = {
     "knowledge_base": "kb",
     "document": "document_id",
     "batch": "batch_id",
+    "reindex": "reindex_id",
     "question": "id",
     "conversation": "id",
 }
@@ -158,12 +169,14 @@ class Access:
                 await self._require(principal, needed, knowledge_base, id)
                 return {resource: found, "knowledge_base": knowledge_base}
 
-    async def _load(self, resource: Inner, principal: Principal, id: str) -> Document | Batch | Question | Conversation:
+    async def _load(self, resource: Inner, principal: Principal, id: str) -> InnerRecord:
         match resource:
             case "document":
                 return await self._catalog.documents.get(id)
             case "batch":
                 return await self._catalog.batches.get(id)
+            case "reindex":
+                return await self._catalog.reindexes.get(id)
             case "question":
                 question = await self._catalog.questions.get(id)
                 if question.actor != principal.subject:

@@ -25,6 +25,16 @@ def batch_events(batch_id: str) -> str:
     return f"{PREFIX}/batches/{batch_id}/events"
 
 
+def reindex(reindex_id: str) -> str:
+    """A re-index with its state."""
+    return f"{PREFIX}/reindexes/{reindex_id}"
+
+
+def reindex_events(reindex_id: str) -> str:
+    """The states of a re-index as they come."""
+    return f"{PREFIX}/reindexes/{reindex_id}/events"
+
+
 def question(question_id: str) -> str:
     """A question with its answer."""
     return f"{PREFIX}/questions/{question_id}"

@@ -17,13 +17,16 @@ from activities.contracts.ids import (
     ingest_id,
     question_id,
     reconcile_id,
+    reindex_workflow_id,
 )
 from activities.contracts.queues import Queue
+from activities.contracts.reindex import ReindexToRun
 from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
 from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
+from workflows.reindex import ReindexKnowledgeBase
 
 #: Seconds for which a successful ping is cached.
 PING_SECONDS = 1.0
@@ -32,6 +35,9 @@ PING_TIMEOUT = timedelta(seconds=2)
 
 #: Deadline for a worker to accept an update.
 UPDATE_TIMEOUT = timedelta(seconds=10)
+
+#: Deadline for a knowledge base to have returned to its index from before.
+ROLLBACK_TIMEOUT = timedelta(seconds=30)
 
 
 class Jobs:
@@ -87,6 +93,20 @@ class Jobs:
     async def delete_knowledge_base(self, job: DeleteKnowledgeBaseJob) -> str:
         """Start a knowledge base's deletion; returns the workflow's id."""
         return await starts.delete_knowledge_base(self.client, job)
+
+    async def reindex(self, job: ReindexToRun) -> str:
+        """Start a re-index; returns the workflow's id."""
+        return await starts.reindex(self.client, job)
+
+    async def roll_back(self, knowledge_base_id: str, generation: int, actor: str) -> bool:
+        """Return to the index before a re-index; False if its run is not at a stage where that is possible."""
+        handle = self.handle(reindex_workflow_id(knowledge_base_id, generation))
+        try:
+            async with temporal.translated():
+                await handle.execute_update(ReindexKnowledgeBase.rollback, actor, rpc_timeout=ROLLBACK_TIMEOUT)
+        except (WorkflowUpdateFailedError, temporal.RunNotFound):
+            return False
+        return True
 
     async def answer(self, job: QuestionJob) -> str:
         """Start answering a question; returns the workflow's id."""

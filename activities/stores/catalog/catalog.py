@@ -18,6 +18,7 @@ from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
 from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
+from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.search_scope import SearchScope
 
@@ -42,6 +43,7 @@ class Catalog:
         self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)
         self.retention = Retention(self._engine)
+        self.reindexes = Reindexes(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:

@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.contracts.documents import Chunking
 from activities.contracts.ingest import Published, PublishInput, VersionRun
+from activities.contracts.reindex import Target
 from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import HoldfastError, NotFound, Reason, StillInUse, WrongState
 from activities.stores.catalog import transitions
@@ -25,7 +27,14 @@ from activities.stores.catalog.records import (
     Upload,
     VersionBlobs,
 )
-from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.tables import (
+    DocumentRow,
+    GenerationRow,
+    IndexedVersionRow,
+    KnowledgeBaseRow,
+    VersionRow,
+    now,
+)
 
 #: Time after a cancellation during which the run may still be active.
 STILL_STOPPING = timedelta(minutes=10)
@@ -121,6 +130,15 @@ class Documents:
                 for row, indexed in await session.execute(query)
             ]
 
+    async def vectors(self, document_id: str, since: int) -> list[str]:
+        """Keys of the vectors of a document's versions from ``since`` on, in all index generations, oldest first."""
+        query = select(IndexedVersionRow.vectors_key).where(
+            IndexedVersionRow.document_id == document_id, IndexedVersionRow.version >= since
+        )
+        async with self._engine.read() as session:
+            rows = await session.scalars(query.order_by(IndexedVersionRow.version, IndexedVersionRow.generation))
+            return [key for key in rows if key]
+
     async def indexed(self, document_id: str, version: int, generation: int | None = None) -> IndexedVersion | None:
         """A version's record in an index generation (None: the live one); None if it was never published into it."""
         query = (
@@ -159,21 +177,25 @@ class Documents:
         """Makes a version the live one, in one transaction; never replaces a newer version by an older one.
 
         Idempotent: ``retired`` is always the version that was published before this one. Unless its rows are
-        ``purged``, the version is live, but not ready yet.
+        ``purged``, the version is live, but not ready yet. While the knowledge base is re-indexed, nothing is published
+        before the version is in every generation; those that it is missing in are returned.
         """
         async with self._engine.write() as session:
+            generations = await _written_generations(session, input.document_id)
             document = await session.get(DocumentRow, input.document_id, with_for_update=True)
             version = await session.get(VersionRow, (input.document_id, input.version), with_for_update=True)
             if document is None or version is None or document.deleted_at is not None:
                 return Published(live=False, retired=[input.version])
             if not transitions.is_publishable(version):
                 return Published(live=False, retired=[input.version])
-            version.chunks, version.pages, version.media_type = input.chunks, input.pages, input.media_type
+            version.pages, version.media_type = input.pages, input.media_type
             version.parsed_key, version.remarks = input.parsed_key, msgspec.to_builtins(input.remarks)
-            await _index(session, document, input)
+            also = await _index(session, generations, version, input)
             if document.live_version is not None and document.live_version > input.version:
                 transitions.supersede_late(version)
                 return Published(live=False, retired=[input.version])
+            if also:
+                return Published(live=False, also=also)
             before = select(func.max(VersionRow.version)).where(
                 VersionRow.document_id == input.document_id,
                 VersionRow.version < input.version,
@@ -210,7 +232,14 @@ class Documents:
         async with self._engine.write() as session:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version), with_for_update=True)
-            return document is None or row is None or transitions.end(row, run)
+            ends = document is None or row is None or transitions.end(row, run)
+            if ends:  # it may be in one of the generations that are written already
+                await session.execute(
+                    delete(IndexedVersionRow).where(
+                        IndexedVersionRow.document_id == document_id, IndexedVersionRow.version == version
+                    )
+                )
+            return ends
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason, run: int = 0) -> bool:
         """Records that a version failed or was canceled; an earlier live version stays live.
@@ -325,14 +354,59 @@ async def _locked(session: AsyncSession, document_id: str) -> tuple[DocumentRow,
     raise NotFound(kind="document", id=document_id)
 
 
-async def _index(transaction: Transaction, document: DocumentRow, input: PublishInput) -> None:
-    """Records the version in the index generation that its run wrote; the caller holds the document's lock."""
-    generation = input.generation
-    if generation is None:
-        knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id)
-        generation = knowledge_base.generation
-    row = await transaction.get(IndexedVersionRow, (input.document_id, input.version, generation))
-    if row is None:
-        row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=generation)
-        transaction.add(row)
-    row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks
+async def _written_generations(transaction: Transaction, document_id: str) -> dict[int, GenerationRow]:
+    """The generations of a document's knowledge base that are written, the live one first.
+
+    A switch waits for the lock; it is taken before those of documents, as the switch does.
+    """
+    document = await transaction.get(DocumentRow, document_id)
+    if document is None:
+        return {}
+    lock = {"read": True}
+    knowledge_base = await transaction.get_one(KnowledgeBaseRow, document.knowledge_base_id, with_for_update=lock)
+    rows = await transaction.scalars(
+        select(GenerationRow).where(
+            GenerationRow.knowledge_base_id == knowledge_base.id,
+            (GenerationRow.state != "retired") | (GenerationRow.generation == knowledge_base.generation),
+        )
+    )
+    ordered = sorted(rows, key=lambda row: (row.generation != knowledge_base.generation, row.generation))
+    for row in ordered:
+        if row.max_tokens is None or row.overlap_tokens is None:
+            row.max_tokens, row.overlap_tokens = knowledge_base.max_tokens, knowledge_base.overlap_tokens
+    return {row.generation: row for row in ordered}
+
+
+async def _index(
+    transaction: Transaction, generations: dict[int, GenerationRow], version: VersionRow, input: PublishInput
+) -> list[Target]:
+    """Records the version in the generation that its run wrote; the generations that it is still missing in.
+
+    The caller holds the document's lock.
+    """
+    live = next(iter(generations), None)
+    written = live if input.generation is None else input.generation
+    if written == live:
+        version.chunks = input.chunks
+    if written is not None and (written in generations or not generations):
+        row = await transaction.get(IndexedVersionRow, (input.document_id, input.version, written))
+        if row is None:
+            row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=written)
+            transaction.add(row)
+        row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks
+        row.reading = None
+        await transaction.flush()
+    indexed = await transaction.scalars(
+        select(IndexedVersionRow.generation).where(
+            IndexedVersionRow.document_id == input.document_id, IndexedVersionRow.version == input.version
+        )
+    )
+    missing = generations.keys() - set(indexed)
+    return [
+        Target(
+            generation=number,
+            chunking=Chunking(max_tokens=row.max_tokens or 0, overlap_tokens=row.overlap_tokens or 0),
+        )
+        for number, row in generations.items()
+        if number in missing
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVarTuple
+from typing import Any, TypeVarTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, literal, select
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from activities.contracts.documents import Remark
+from activities.contracts.ingest import PublishInput
 from activities.contracts.stages import FINAL_STATES, PENDING, DocumentState
 from activities.errors import Reason
 from activities.stores.catalog.records import Document
@@ -121,3 +122,35 @@ def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
     """Replaces the tags of a document loaded by ``latest``."""
     existing = {row.tag: row for row in document.tags}
     document.tags = [existing.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]
+
+
+def reading_of(version: VersionRow) -> dict[str, Any]:
+    """What a version's file was read as."""
+    return {
+        "parsed_key": version.parsed_key,
+        "media_type": version.media_type,
+        "pages": version.pages,
+        "remarks": version.remarks,
+    }
+
+
+def set_reading(version: VersionRow, reading: dict[str, Any]) -> None:
+    """Sets what a version's file was read as."""
+    for field, value in reading.items():
+        setattr(version, field, value)
+
+
+async def record_indexed(session: AsyncSession, version: VersionRow, input: PublishInput) -> None:
+    """Records that a version is in a generation which is not the live one; the caller holds the document's lock."""
+    row = await session.get(IndexedVersionRow, (input.document_id, input.version, input.generation))
+    if row is None:
+        row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=input.generation)
+        session.add(row)
+    row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks
+    reading = {
+        "parsed_key": input.parsed_key,
+        "media_type": input.media_type,
+        "pages": input.pages,
+        "remarks": msgspec.to_builtins(input.remarks),
+    }
+    row.reading = None if version.parsed_key == input.parsed_key else reading

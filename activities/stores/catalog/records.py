@@ -11,7 +11,8 @@ import msgspec
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking, Remark
 from activities.contracts.questions import AnswerSettings
-from activities.contracts.stages import BatchState, DocumentState, QuestionState
+from activities.contracts.reindex import GenerationState, ReindexPlan, ReindexToRun, Verified
+from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
 from activities.errors import Reason
 from activities.stores.catalog.roles import Role
 
@@ -46,6 +47,71 @@ class Generation(Record, frozen=True):
     collection: str
     model: str | None
     model_fingerprint: str | None
+    state: GenerationState = "live"
+
+
+class LivePlan(Record, frozen=True):
+    """A live version, and what it was made from in an index generation; ``rows`` is 0 if it is not in it."""
+
+    document_id: str
+    name: str
+    version: int
+    sha256: str
+    bytes: int
+    parsed_key: str | None
+    chunks_key: str | None
+    vectors_key: str | None
+    rows: int
+
+
+class Reindex(Record, frozen=True):
+    """A re-index; see ``activities.contracts.reindex.ReindexToRun`` for its settings."""
+
+    id: str
+    knowledge_base_id: str
+    knowledge_base: str
+    generation: int
+    previous: int
+    state: JobStateName
+    stage: str
+    chunking: Chunking
+    plan_only: bool
+    approve: bool
+    approved_by: str | None
+    parallelism: int
+    throttle: float
+    window: str
+    soak_seconds: float
+    done: int
+    total: int | None
+    plan: ReindexPlan | None
+    verified: Verified | None
+    reason: Reason | None
+    actor: str
+    created_at: datetime
+    updated_at: datetime
+    built_since: datetime | None
+    switched_at: datetime | None
+    finished_at: datetime | None
+
+    def to_run(self) -> ReindexToRun:
+        """The input of its workflow."""
+        return ReindexToRun(
+            reindex_id=self.id,
+            knowledge_base_id=self.knowledge_base_id,
+            knowledge_base=self.knowledge_base,
+            generation=self.generation,
+            previous=self.previous,
+            chunking=self.chunking,
+            actor=self.actor,
+            plan_only=self.plan_only,
+            approve=self.approve,
+            parallelism=self.parallelism,
+            throttle=self.throttle,
+            window=self.window,
+            soak_seconds=self.soak_seconds,
+            switched=self.switched_at is not None,
+        )
 
 
 class KnowledgeBase(Record, frozen=True):

@@ -115,7 +115,11 @@ class KnowledgeBaseRow(Table):
 
 
 class GenerationRow(Table):
-    """One index generation of a knowledge base: a Milvus collection built with one embedding model."""
+    """One index generation of a knowledge base: a Milvus collection built with one model and one chunking.
+
+    Every publication goes into all generations that are not ``retired``. Those from before the columns existed have
+    the chunking of their knowledge base.
+    """
 
     __tablename__ = "generations"
     knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), primary_key=True)
@@ -123,7 +127,52 @@ class GenerationRow(Table):
     collection: Mapped[str] = mapped_column(String(100), unique=True)
     model: Mapped[str | None] = mapped_column(String(300))
     model_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
+    max_tokens: Mapped[int | None]
+    overlap_tokens: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ReindexRow(Table):
+    """A re-index: ``generation`` is, or will be, built beside ``previous``. One at a time for each knowledge base."""
+
+    __tablename__ = "reindexes"
+    __table_args__ = (
+        Index("ix_reindexes_knowledge_base_id_id", "knowledge_base_id", "id"),
+        Index(
+            "uq_reindexes_unfinished",
+            "knowledge_base_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
+    generation: Mapped[int]
+    previous: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    stage: Mapped[str] = mapped_column(String(16), default="")
+    max_tokens: Mapped[int]
+    overlap_tokens: Mapped[int]
+    plan_only: Mapped[bool] = mapped_column(default=False)
+    approve: Mapped[bool] = mapped_column(default=False)
+    approved_by: Mapped[str | None] = mapped_column(String(200))
+    parallelism: Mapped[int]
+    throttle: Mapped[float]
+    window: Mapped[str] = mapped_column(String(80), default="")
+    soak_seconds: Mapped[float]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    plan: Mapped[dict[str, Any] | None]
+    verified: Mapped[dict[str, Any] | None]
+    reason: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    built_since: Mapped[datetime | None]
+    switched_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
 
 
 class DocumentRow(Table):
@@ -249,7 +298,11 @@ class VersionRow(Table):
 
 
 class IndexedVersionRow(Table):
-    """A version in one index generation: the blobs its rows were written from, and the number of rows."""
+    """A version in one index generation: the blobs its rows were written from, and the number of rows.
+
+    ``reading`` is set while the generation is not the live one and was made from another reading of the file than the
+    version's: what ``versions`` holds of it when the generation is.
+    """
 
     __tablename__ = "indexed_versions"
     __table_args__ = (
@@ -263,6 +316,7 @@ class IndexedVersionRow(Table):
     chunks_key: Mapped[str] = mapped_column(String(300), index=True)
     vectors_key: Mapped[str] = mapped_column(String(300), index=True)
     rows: Mapped[int]
+    reading: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -90,6 +90,84 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "help.search": ("Search for passages.", "检索段落。"),
     "help.search_mode": ("Search mode.", "检索方式。"),
+    "help.reindex": (
+        "Build a new index of a knowledge base beside the one in use, and switch to it without an interruption.",
+        "在现用索引之外为知识库建立新索引，并无中断地切换。",
+    ),
+    "help.reindex.plan": (
+        "Estimate what a re-index would do: documents, chunks, tokens, disk, time.",
+        "估算重建索引的工作量：文档、分块、词元、磁盘和时间。",
+    ),
+    "help.reindex.start": (
+        "Start a re-index. JOB in the other commands is its id, or its knowledge base.",
+        "开始重建索引。其他命令中的 JOB 是任务编号或知识库名称。",
+    ),
+    "help.reindex.list": ("List re-indexes and plans, newest first.", "列出索引重建任务和估算，最新的在前。"),
+    "help.reindex.show": ("Show one re-index.", "查看一个索引重建任务。"),
+    "help.reindex.watch": ("Follow a re-index until it ends.", "跟踪索引重建任务直至结束。"),
+    "help.reindex.pause": ("Pause a re-index; what was built is kept.", "暂停索引重建；已建立的部分会保留。"),
+    "help.reindex.resume": ("Resume a paused re-index.", "继续已暂停的索引重建。"),
+    "help.reindex.cancel": ("Cancel a re-index and remove what it built.", "取消索引重建并删除已建立的部分。"),
+    "help.reindex.approve": (
+        "Allow the switch of a re-index that another person started.",
+        "批准由他人发起的索引重建进行切换。",
+    ),
+    "help.reindex.control": ("Change the speed and the hours of a re-index.", "调整索引重建的速度和时段。"),
+    "help.reindex.finish": ("Remove the index from before now.", "立即删除原来的索引。"),
+    "help.reindex.rollback": ("Return to the index from before.", "恢复到原来的索引。"),
+    "help.max_tokens": ("Longest chunk, in tokens of the embedding model.", "分块的最大长度（向量模型的词元数）。"),
+    "help.overlap_tokens": ("Tokens that neighbouring chunks share.", "相邻分块重叠的词元数。"),
+    "help.reindex_parallelism": ("How many documents are built at once.", "同时处理的文档数。"),
+    "help.throttle": ("Share of the time in which it works, up to 1.", "工作时间的占比，最大为 1。"),
+    "help.window": (
+        'Hours in which documents are begun, like "22:00-06:00 Europe/Berlin".',
+        "处理文档的时段，例如 “22:00-06:00 Asia/Shanghai”。",
+    ),
+    "help.approval": ("Another person must approve the switch.", "切换须由另一人批准。"),
+    "help.soak": (
+        "Seconds for which the index from before is kept, so that it can be rolled back to.",
+        "切换后保留原索引以便恢复的秒数。",
+    ),
+    "help.watch": ("Follow it until it ends.", "跟踪至结束。"),
+    "confirm.reindex": (
+        "Really {action} the re-index of {kb}?",
+        "确定对 {kb} 的索引重建执行“{action}”吗？",
+    ),
+    "needs-yes": (
+        "This cannot be undone: give --yes where nobody can be asked.",
+        "此操作无法撤销：在无法询问的环境中请加 --yes。",
+    ),
+    "reindex.none": (
+        "“{kb}” has no re-index. Start one with: holdfast reindex start --kb {kb}",
+        "“{kb}”没有索引重建任务。可运行：holdfast reindex start --kb {kb}",
+    ),
+    "reindex.nothing": (
+        "Nothing to do: all {documents} documents are as they would be made today.",
+        "无需处理：{documents} 个文档与现行设置一致。",
+    ),
+    "reindex.plan": (
+        "{documents} documents: {parsed_again} read again, {cut_again} cut again, {embedded_again} embedded again; "
+        "{chunks} chunks become about {new_chunks}, of which {embedded} are embedded ({tokens} tokens). "
+        "About {megabytes} MB and {duration} (estimated from {sampled} documents).",
+        "{documents} 个文档：重新解析 {parsed_again} 个，重新分块 {cut_again} 个，重新向量化 {embedded_again} 个；"
+        "{chunks} 个分块变为约 {new_chunks} 个，其中 {embedded} 个需计算向量（{tokens} 个词元）。"
+        "约需 {megabytes} MB 空间和 {duration}（根据 {sampled} 个文档估算）。",
+    ),
+    "asked.reindex.start": ("Re-index {id} of {kb} has started.", "{kb} 的索引重建任务 {id} 已开始。"),
+    "asked.reindex.pause": ("The re-index is being paused.", "正在暂停索引重建。"),
+    "asked.reindex.resume": ("The re-index goes on.", "索引重建继续进行。"),
+    "asked.reindex.cancel": ("The re-index is being canceled.", "正在取消索引重建。"),
+    "asked.reindex.approve": ("The switch is allowed.", "已批准切换。"),
+    "asked.reindex.control": ("The re-index has its new settings.", "索引重建的设置已更新。"),
+    "asked.reindex.finish": ("The index from before is being removed.", "正在删除原来的索引。"),
+    "asked.reindex.rollback": ("The index from before is in use again.", "已恢复使用原来的索引。"),
+    "stage.plan": ("planning", "估算"),
+    "stage.build": ("building", "建立"),
+    "stage.verify": ("verifying", "校验"),
+    "stage.approve": ("waiting for approval", "等待批准"),
+    "stage.switch": ("switching", "切换"),
+    "stage.soak": ("in use, the index before kept", "已启用，保留原索引"),
+    "stage.retire": ("removing the index before", "删除原索引"),
     "help.limit": ("Maximum number of results.", "最多返回的数量。"),
     "help.filter_name": (
         "Only documents whose name matches; * stands for any characters, ? for one.",
@@ -384,6 +462,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有运行的问题，已标记为中断",
     ),
     "finding.runs_without_document": ("runs without a document, canceled", "没有文档的运行，已取消"),
+    "finding.reindexes_without_run": ("re-indexes without a run, restarted", "没有运行的索引重建任务，已重新启动"),
     "finding.unfinished_deletions": ("unfinished deletions, restarted", "中断的删除，已重新启动"),
     "finding.unknown_collections": ("unknown Milvus collections, dropped", "无主的 Milvus 集合，已删除"),
     "finding.foreign_collections": (

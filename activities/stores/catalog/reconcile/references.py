@@ -52,9 +52,10 @@ class References:
             return result
 
     async def collections(self) -> tuple[set[str], set[str]]:
-        """Names of the collections of all generations, and ids of all knowledge bases, including deleted ones."""
+        """Names of the collections of generations that are not retired, and ids of all knowledge bases."""
         async with self._engine.read() as session:
-            collections = set(await session.scalars(select(GenerationRow.collection)))
+            kept = select(GenerationRow.collection).where(GenerationRow.state != "retired")
+            collections = set(await session.scalars(kept))
             return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
 
     async def live_versions(self, generation: Generation) -> AsyncIterator[list[LiveVersion]]:

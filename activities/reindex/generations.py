@@ -1,0 +1,171 @@
+"""The life of an index generation: begun, filled by the workflow, verified, switched to, retired."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.contracts.reindex import (
+    BuildList,
+    BuildListInput,
+    RecordReindexInput,
+    ReindexInput,
+    Retired,
+    RetireInput,
+    Switched,
+    SwitchInput,
+    Verified,
+)
+from activities.errors import MilvusUnavailable, NotFound
+from activities.phrases import Phrase
+from activities.reindex.window import parse_window
+from activities.runtime.heartbeat import heartbeating, report
+from activities.stores.blob_keys import vectors_prefix
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import LivePlan, Reindex
+from activities.stores.milvus import Milvus
+from activities.stores.vectors import VectorSet
+
+#: Live documents of one query.
+PAGE = 1000
+
+#: Documents whose first chunk is looked for by its own vector, and the cosine that it is found with.
+SEARCHED, SAME = 40, 0.995
+
+
+class GenerationActivities:
+    """Runs on the ``store`` queue."""
+
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
+        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+
+    @activity.defn(name="record_reindex")
+    async def record_reindex(self, input: RecordReindexInput) -> None:
+        """Records the state of a re-index in the catalogue, and what was done to it in the audit trail."""
+        await self._catalog.reindexes.record(input)
+
+    @activity.defn(name="begin_generation")
+    async def begin_generation(self, input: ReindexInput) -> None:
+        """Begins the new generation: publications go into it too from now on. Raises NotFound."""
+        await self._catalog.reindexes.begin(input.reindex_id)
+
+    @activity.defn(name="documents_to_build")
+    async def documents_to_build(self, input: BuildListInput) -> BuildList:
+        """The next live documents that are missing in the new generation; none outside of the window.
+
+        Raises NotFound.
+        """
+        window = parse_window(input.window)
+        if window is not None and (seconds := window.closed_seconds(datetime.now(UTC))):
+            return BuildList(closed_seconds=seconds)
+        return BuildList(
+            documents=await self._catalog.reindexes.to_build(input.reindex_id, input.after, input.limit, input.done)
+        )
+
+    @activity.defn(name="verify_generation")
+    @heartbeating
+    async def verify_generation(self, input: ReindexInput) -> Verified:
+        """Counts the rows of every live document, and looks for sampled chunks by their vectors.
+
+        The rows of documents with a wrong count are deleted. Raises NotFound.
+        """
+        reindex = await self._catalog.reindexes.get(input.reindex_id)
+        generation = await self._catalog.knowledge_bases.generation(reindex.knowledge_base_id, reindex.generation)
+        counted: Counter[tuple[str, int]] = Counter()
+        try:
+            async for page in self._milvus.versions(generation.collection):
+                counted.update(page)
+                report(counted.total())
+        except KeyError:
+            pass  # there are no documents
+        documents = rows = 0
+        wrong: list[tuple[str, int]] = []
+        sample: list[LivePlan] = []
+        after = ""
+        while live := await self._catalog.reindexes.live(reindex.knowledge_base_id, reindex.generation, after, PAGE):
+            after = live[-1].document_id
+            for each in live:
+                key = (each.document_id, each.version)
+                if each.chunks_key is not None and counted[key] != each.rows:
+                    count = await self._milvus.count(generation.collection, *key)  # it may be newer than the scan
+                    if count != each.rows:
+                        wrong.append(key)
+                        continue
+                documents, rows = documents + 1, rows + each.rows
+            sample += live[:: max(1, len(live) // SEARCHED)][: SEARCHED - len(sample)]
+        for key in wrong:
+            await self._milvus.delete(generation.collection, *key)
+        await self._catalog.reindexes.forget(reindex.knowledge_base_id, reindex.generation, wrong)
+        searched, lost = await self._search(generation.collection, sample)
+        return Verified(documents=documents, rows=rows, wrong=len(wrong), searched=searched, lost=lost)
+
+    async def _search(self, collection: str, sample: list[LivePlan]) -> tuple[int, int]:
+        searched = lost = 0
+        for live in sample:
+            if live.vectors_key is None:
+                continue
+            try:
+                vectors = (await self._blobs.load(live.vectors_key, VectorSet)).matrix()
+            except KeyError:
+                continue
+            hits = await self._milvus.search_dense(collection, vectors[0], 1)
+            searched += 1
+            lost += not (hits and hits[0].score >= SAME)
+        return searched, lost
+
+    @activity.defn(name="switch_generation")
+    async def switch_generation(self, input: SwitchInput) -> Switched:
+        """Makes the new generation the live one, or the one before again, in one transaction.
+
+        Nothing is changed while a live document is missing in it. Raises NotFound and WrongState.
+        """
+        return await self._catalog.reindexes.switch(input.reindex_id, input.actor, back=input.back)
+
+    @activity.defn(name="retire_generation")
+    @heartbeating
+    async def retire_generation(self, input: RetireInput) -> Retired:
+        """Drops a generation that is not the live one, with the blobs that nothing else refers to; idempotent.
+
+        Raises WrongState for the live generation.
+        """
+        reindexes = self._catalog.reindexes
+        try:
+            reindex = await reindexes.get(input.reindex_id)
+            collection, keys = await reindexes.retire(input.reindex_id, input.generation)
+        except NotFound:
+            return Retired(rows=0, left=0, blobs=0)
+        rows = await self._rows(collection)
+        if rows is not None:
+            await self._milvus.drop(collection)
+        left = await self._rows(collection) or 0
+        if left:
+            raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
+        blobs = await self._delete(keys, reindex, input.generation)
+        await reindexes.forget_retired(input.reindex_id, input.generation)
+        return Retired(rows=rows or 0, left=left, blobs=blobs)
+
+    async def _rows(self, collection: str) -> int | None:
+        """The rows of a collection; None if it does not exist."""
+        if not collection:
+            return None
+        try:
+            return await self._milvus.count(collection)
+        except KeyError:
+            return None
+
+    async def _delete(self, keys: set[str], reindex: Reindex, generation: int) -> int:
+        """Deletes the blobs among ``keys`` that nothing else refers to; vectors before the chunks they belong to."""
+        reindexes = self._catalog.reindexes
+        ordered = sorted(keys, reverse=True)  # vectors/…, parsed/…, chunks/…
+        kept = await reindexes.referred(ordered, (reindex.knowledge_base_id, generation))
+        gone = [key for key in ordered if key and key not in kept]
+        for done, key in enumerate(gone):
+            if key.startswith("chunks/"):
+                for vectors in await self._blobs.list(vectors_prefix(key)):
+                    await self._blobs.delete(vectors)
+            await self._blobs.delete(key)
+            report(done, len(gone))
+        return len(gone)

@@ -1,0 +1,98 @@
+"""Control of re-indexes: start, pause, resume, cancel, approve, speed, rollback, retirement of the old index."""
+
+from __future__ import annotations
+
+import msgspec
+
+from activities.contracts.documents import Chunking
+from activities.contracts.ids import reindex_workflow_id
+from activities.contracts.reindex import ReindexControls, ReindexToRun
+from activities.contracts.stages import FINAL_STATES
+from activities.errors import SamePerson, WrongState
+from activities.reindex.window import parse_window
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase, Reindex
+from api.reindexes.schemas import ControlRequest, PlanRequest, ReindexRequest
+from workflows.client.jobs import Jobs
+
+#: Stages after the switch, in which nothing can be canceled any more.
+AFTER_SWITCH = ("soak", "retire")
+
+
+class ReindexControl:
+    """Raises WrongState and DependencyErrors."""
+
+    def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
+        self._catalog, self._jobs = catalog, jobs
+
+    async def start(self, knowledge_base: KnowledgeBase, asked: ReindexRequest | PlanRequest, actor: str) -> Reindex:
+        """Start a re-index, or its plan only. Raises ReindexRuns and InvalidRequest."""
+        chunking = asked.chunking or knowledge_base.chunking
+        job = ReindexToRun(
+            reindex_id="",
+            knowledge_base_id=knowledge_base.id,
+            knowledge_base=knowledge_base.name,
+            generation=0,
+            previous=0,
+            chunking=Chunking(max_tokens=chunking.max_tokens, overlap_tokens=chunking.overlap_tokens),
+            actor=actor,
+            parallelism=asked.parallelism,
+            plan_only=True,
+        )
+        if isinstance(asked, ReindexRequest):
+            parse_window(asked.window)
+            job = msgspec.structs.replace(
+                job,
+                plan_only=False,
+                approve=asked.approve,
+                throttle=asked.throttle,
+                window=asked.window,
+                soak_seconds=asked.soak_seconds,
+            )
+        await self._jobs.ping()
+        reindex = await self._catalog.reindexes.create(job)
+        await self._jobs.reindex(reindex.to_run())
+        return reindex
+
+    async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
+        """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""
+        self._require(reindex, before_switch=True)
+        await self._send(reindex, name, actor)
+        await self._catalog.reindexes.note(reindex.id, actor, name)
+
+    async def approve(self, reindex: Reindex, actor: str) -> None:
+        """Allow the switch. Raises SamePerson for the one who started it."""
+        self._require(reindex, before_switch=True)
+        if actor == reindex.actor:
+            raise SamePerson()
+        await self._send(reindex, "approve", actor)
+
+    async def change(self, reindex: Reindex, asked: ControlRequest, actor: str) -> None:
+        """Change the speed and the hours. Raises InvalidRequest."""
+        self._require(reindex, before_switch=True)
+        parse_window(asked.window or "")
+        controls = ReindexControls(parallelism=asked.parallelism, throttle=asked.throttle, window=asked.window)
+        await self._send(reindex, "control", controls, actor)
+        await self._catalog.reindexes.control(reindex.id, controls, actor)
+
+    async def finish(self, reindex: Reindex, actor: str) -> None:
+        """Retire the index from before now."""
+        if reindex.stage != "soak" or reindex.state in FINAL_STATES:
+            raise WrongState(state=reindex.state)
+        await self._send(reindex, "finish", actor)
+        await self._catalog.reindexes.note(reindex.id, actor, "finish-soak")
+
+    async def roll_back(self, reindex: Reindex, actor: str) -> None:
+        """Return to the index from before; when this returns, searches use it."""
+        self._require(reindex, before_switch=False)
+        if not await self._jobs.roll_back(reindex.knowledge_base_id, reindex.generation, actor):
+            raise WrongState(state=(await self._catalog.reindexes.get(reindex.id)).state)
+
+    def _require(self, reindex: Reindex, *, before_switch: bool) -> None:
+        if reindex.state in FINAL_STATES or before_switch == (reindex.stage in AFTER_SWITCH):
+            raise WrongState(state=reindex.state)
+
+    async def _send(self, reindex: Reindex, name: str, *arguments: object) -> None:
+        workflow_id = reindex_workflow_id(reindex.knowledge_base_id, reindex.generation)
+        if not await self._jobs.signal(workflow_id, name, *arguments):
+            raise WrongState(state=(await self._catalog.reindexes.get(reindex.id)).state)

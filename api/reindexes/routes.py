@@ -1,0 +1,145 @@
+"""Re-indexes: a new index of a knowledge base beside the one in use, watched and controlled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any
+
+from litestar import Controller, Request, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from activities.contracts.stages import FINAL_STATES
+from activities.errors import DependencyError, Language
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
+from api.http.access import needs
+from api.http.language import language_of
+from api.http.schemas import JobAccepted, Page
+from api.http.sse import Event, after, event_stream
+from api.reindexes.control import ReindexControl
+from api.reindexes.schemas import ControlRequest, PlanRequest, ReindexInfo, ReindexRequest
+from api.reindexes.views import reindex_info, reindex_job
+
+AnyRequest = Request[Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
+
+STARTS = needs("manager", "knowledge_base", also=("operator",))
+CONTROLS = needs("manager", "reindex", also=("operator",))
+
+#: Seconds between two looks at a re-index that is watched.
+LOOK_SECONDS = 1.0
+
+
+class ReindexesOfKnowledgeBase(Controller):
+    path = "/api/v1/knowledge-bases/{kb:str}"
+    tags = ["Re-index"]
+
+    @post("/reindex", status_code=202, access=STARTS, summary="Build a new index beside the one in use, and switch")
+    async def start(
+        self,
+        knowledge_base: KnowledgeBase,
+        reindex_control: ReindexControl,
+        principal: Principal,
+        data: ReindexRequest | None = None,
+    ) -> JobAccepted:
+        reindex = await reindex_control.start(knowledge_base, data or ReindexRequest(), principal.subject)
+        return reindex_job(reindex, "queued")
+
+    @post("/reindex-plan", status_code=202, access=STARTS, summary="Estimate what a re-index would do")
+    async def plan(
+        self,
+        knowledge_base: KnowledgeBase,
+        reindex_control: ReindexControl,
+        principal: Principal,
+        data: PlanRequest | None = None,
+    ) -> JobAccepted:
+        reindex = await reindex_control.start(knowledge_base, data or PlanRequest(), principal.subject)
+        return reindex_job(reindex, "queued")
+
+    @get("/reindexes", access=needs("reader", "knowledge_base"), summary="List re-indexes and plans, newest first")
+    async def index(
+        self,
+        knowledge_base: KnowledgeBase,
+        request: AnyRequest,
+        catalog: Catalog,
+        cursor: str | None = None,
+        limit: Limit = 20,
+    ) -> Page[ReindexInfo]:
+        found = await catalog.reindexes.page(knowledge_base.id, cursor, limit)
+        return Page(
+            items=[reindex_info(reindex, language_of(request)) for reindex in found],
+            next_cursor=found[-1].id if len(found) == limit else None,
+        )
+
+
+class ReindexController(Controller):
+    path = "/api/v1/reindexes/{reindex_id:str}"
+    tags = ["Re-index"]
+
+    @get(access=needs("reader", "reindex"), summary="Get a re-index: stage, documents, rate, time left, plan, report")
+    async def show(self, reindex: Reindex, request: AnyRequest) -> ReindexInfo:
+        return reindex_info(reindex, language_of(request))
+
+    @get(
+        "/events",
+        access=needs("reader", "reindex"),
+        summary="Stream a re-index's states as server-sent events until it ends",
+    )
+    async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
+        states = _states(catalog, reindex, language_of(request))
+        return event_stream(after(request.headers.get("last-event-id"), states))
+
+    @post("/pause", status_code=202, access=CONTROLS, summary="Pause a re-index; what was built is kept")
+    async def pause(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.signal(reindex, "pause", principal.subject)
+        return reindex_job(reindex, "paused")
+
+    @post("/resume", status_code=202, access=CONTROLS, summary="Resume a re-index")
+    async def resume(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.signal(reindex, "resume", principal.subject)
+        return reindex_job(reindex, "running")
+
+    @post("/cancel", status_code=202, access=CONTROLS, summary="Cancel a re-index and remove what it built")
+    async def cancel(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.signal(reindex, "cancel", principal.subject)
+        return reindex_job(reindex, "canceled")
+
+    @post("/control", status_code=202, access=CONTROLS, summary="Change the speed and the hours of a re-index")
+    async def control(
+        self, reindex: Reindex, data: ControlRequest, reindex_control: ReindexControl, principal: Principal
+    ) -> JobAccepted:
+        await reindex_control.change(reindex, data, principal.subject)
+        return reindex_job(reindex, reindex.state)
+
+    @post("/approve", status_code=202, access=CONTROLS, summary="Allow the switch that another person asked for")
+    async def approve(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.approve(reindex, principal.subject)
+        return reindex_job(reindex, "running")
+
+    @post("/finish", status_code=202, access=CONTROLS, summary="Remove the index from before now")
+    async def finish(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.finish(reindex, principal.subject)
+        return reindex_job(reindex, "running")
+
+    @post("/rollback", status_code=202, access=CONTROLS, summary="Return to the index from before")
+    async def rollback(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
+        await reindex_control.roll_back(reindex, principal.subject)
+        return reindex_job(reindex, "canceled")
+
+
+async def _states(catalog: Catalog, reindex: Reindex, language: Language) -> AsyncIterator[Event]:
+    """The state now, then each change up to the last one."""
+    shown: Reindex | None = None
+    while True:
+        if reindex != shown:
+            info = reindex_info(reindex, language)
+            yield Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
+            shown = reindex
+        if reindex.state in FINAL_STATES:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+        with suppress(DependencyError):
+            reindex = await catalog.reindexes.get(reindex.id)

@@ -1,0 +1,77 @@
+"""Re-indexes as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from activities.contracts.ids import reindex_workflow_id
+from activities.contracts.stages import REINDEX_STAGES, number_of
+from activities.errors import Language
+from activities.stores.catalog.records import Reindex
+from api.http import addresses
+from api.http.schemas import JobAccepted
+from api.knowledge_bases.schemas import ChunkingSettings
+from api.reindexes.schemas import PlanInfo, ReindexInfo, VerifiedInfo
+
+
+def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
+    """A re-index, with its rate since the build began."""
+    rate = 0.0
+    if reindex.built_since is not None and reindex.done:
+        until = reindex.updated_at if reindex.stage != "build" else datetime.now(UTC)
+        rate = reindex.done / max(1.0, (until - reindex.built_since).total_seconds()) * 60
+    builds = reindex.stage == "build" and reindex.state == "running" and rate and reindex.total is not None
+    left = max(0, (reindex.total or 0) - reindex.done)
+    verified = reindex.verified
+    return ReindexInfo(
+        id=reindex.id,
+        knowledge_base=reindex.knowledge_base,
+        generation=reindex.generation,
+        previous=reindex.previous,
+        state=reindex.state,
+        stage=reindex.stage,
+        stage_number=number_of(reindex.stage, REINDEX_STAGES),
+        stage_count=len(REINDEX_STAGES),
+        done=reindex.done,
+        total=reindex.total,
+        rate_per_minute=round(rate, 1),
+        eta_seconds=round(left / rate * 60) if builds else None,
+        reason=reindex.reason.render(language) if reindex.reason else None,
+        chunking=ChunkingSettings(
+            max_tokens=reindex.chunking.max_tokens, overlap_tokens=reindex.chunking.overlap_tokens
+        ),
+        plan_only=reindex.plan_only,
+        plan=PlanInfo(**msgspec.structs.asdict(reindex.plan)) if reindex.plan else None,
+        verified=VerifiedInfo(
+            documents=verified.documents, rows=verified.rows, searched=verified.searched, lost=verified.lost
+        )
+        if verified
+        else None,
+        approve=reindex.approve,
+        approved_by=reindex.approved_by,
+        parallelism=reindex.parallelism,
+        throttle=reindex.throttle,
+        window=reindex.window,
+        soak_seconds=reindex.soak_seconds,
+        actor=reindex.actor,
+        created_at=reindex.created_at,
+        updated_at=reindex.updated_at,
+        switched_at=reindex.switched_at,
+        finished_at=reindex.finished_at,
+        workflow_id=reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
+        status_url=addresses.reindex(reindex.id),
+        events_url=addresses.reindex_events(reindex.id),
+    )
+
+
+def reindex_job(reindex: Reindex, state: str) -> JobAccepted:
+    """Where to watch a re-index."""
+    return JobAccepted(
+        id=reindex.id,
+        state=state,
+        workflow_id=reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
+        status_url=addresses.reindex(reindex.id),
+        events_url=addresses.reindex_events(reindex.id),
+    )
