@@ -84,16 +84,16 @@ class BatchResult(Contract, frozen=True):
 class ReindexJob(ReindexToRun, frozen=True):
     """A re-index. The other fields carry over when the run continues as new.
 
-    ``passed`` is the last document of the pass that was listed, ``failed`` counts the documents of the pass that
-    could not be built, the first of which is in ``failure``.
+    ``passed`` is the last document of the pass that was listed; ``failures`` are the documents that failed in it, by
+    id, with name and reason, ``failed_before`` those of the pass before.
     """
 
     plan: ReindexPlan | None = None
     done: int = 0
     passed: str = ""
     seen: int = 0
-    failed: int = 0
-    failure: list[str] = []  # noqa: RUF012 - msgspec copies it; name and reason
+    failures: dict[str, list[str]] = {}  # noqa: RUF012 - msgspec copies it
+    failed_before: list[str] = []  # noqa: RUF012
     paused: bool = False
     paused_by: str = ""
     controls: ReindexControls = ReindexControls()

@@ -47,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.stages import Progress, by_actor, canceled_by
     from workflows.stopping import cancel_and_wait, to_the_end, was_canceled
 
-I = TypeVar("I")
+In = TypeVar("In")
 T = TypeVar("T")
 
 #: Documents listed with one activity.
@@ -58,6 +58,10 @@ DOCUMENTS_OF_A_RUN = 300
 
 #: Documents of at most this many bytes are read and cut by one activity, and embedded and indexed by another.
 SHORT_BYTES = 1 << 16
+
+#: Failed documents after which the job gives up. One that fails in a pass may have been deleted or replaced meanwhile:
+#: it counts if the next pass finds it, and it fails again.
+FAILURES = 200
 
 #: How often a generation in which a document is missing at the switch, or wrong, is completed again.
 COMPLETIONS = 20
@@ -87,7 +91,7 @@ class ReindexKnowledgeBase:
         self._change(job.controls)
         self._plan = job.plan
         self._done, self._passed, self._seen = job.done, job.passed, job.seen
-        self._failed, self._failure, self._built = job.failed, list(job.failure), 0
+        self._failures, self._failed_before, self._built = dict(job.failures), set(job.failed_before), 0
         self._listed: list[DocumentToBuild] = []
         self._begun = job.passed
         self._paused, self._paused_by = job.paused, job.paused_by
@@ -216,16 +220,20 @@ class ReindexKnowledgeBase:
         raise _failed(GenerationDiffers(lost=verified.wrong, searched=verified.documents).reason)
 
     async def _build(self) -> None:
-        """Build every live document that is missing, in passes by document id, until a pass finds none."""
+        """Build every live document that is missing, in passes by document id, until a pass finds none.
+
+        Raises ApplicationError when a document cannot be built.
+        """
         await self._enter("build")
         await self._store(signatures.begin_generation, ReindexInput(reindex_id=self._job.reindex_id), "Begin")
         while True:
             await self._pass()
-            if self._failed:
-                name, detail = self._failure
-                raise _failed(DocumentsNotBuilt(count=self._failed, name=name, detail=detail).reason)
+            if self._failures.keys() & self._failed_before or len(self._failures) > FAILURES:
+                name, detail = next(iter(self._failures.values()))
+                raise _failed(DocumentsNotBuilt(count=len(self._failures), name=name, detail=detail).reason)
             if not self._seen:
                 return
+            self._failed_before, self._failures = set(self._failures), {}
             self._passed, self._seen = "", 0
 
     async def _pass(self) -> None:
@@ -300,8 +308,7 @@ class ReindexKnowledgeBase:
         if (error := task.exception()) is None:
             self._done += 1
         elif isinstance(error, ActivityError) and not was_canceled(error):
-            self._failed += 1
-            self._failure = self._failure or [document.document_name, reason_of(error).render()]
+            self._failures[document.document_id] = [document.document_name, reason_of(error).render()]
         else:
             raise error
 
@@ -323,7 +330,11 @@ class ReindexKnowledgeBase:
         await self._build_document(document)
         throttle = self._controls.throttle or 1.0
         if throttle < 1:
-            await workflow.sleep((workflow.now() - begun) * (1 / throttle - 1))
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._controls.throttle != throttle,
+                    timeout=(workflow.now() - begun) * (1 / throttle - 1),
+                )
 
     async def _build_document(self, document: DocumentToBuild) -> None:
         """parse → chunk → embed → index of one document; stages whose output exists take a look only."""
@@ -544,8 +555,8 @@ class ReindexKnowledgeBase:
                 done=self._done,
                 passed=self._begun if self._listed else self._passed,
                 seen=self._seen,
-                failed=self._failed,
-                failure=self._failure,
+                failures=self._failures,
+                failed_before=sorted(self._failed_before),
                 paused=self._paused,
                 paused_by=self._paused_by,
                 controls=self._controls,
@@ -556,7 +567,7 @@ class ReindexKnowledgeBase:
         self._progress.enter(stage)
         await self._record("running", stage=stage)
 
-    async def _store(self, activity: Callable[[I], Coroutine[Any, Any, T]], input: I, summary: str) -> T:
+    async def _store(self, activity: Callable[[In], Coroutine[Any, Any, T]], input: In, summary: str) -> T:
         return await workflow.execute_activity(
             activity, input, task_queue=Queue.STORE, priority=self._priority, summary=summary, **SHORT_STEP
         )

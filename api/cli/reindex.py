@@ -33,9 +33,7 @@ async def reindex_plan(api: Api, out: Output, kb: str, max_tokens: int | None, o
     """POST /knowledge-bases/{kb}/reindex-plan, and wait for the plan."""
     chunking = await _chunking(api, kb, max_tokens, overlap_tokens)
     job = await api.reindexes.plan(kb, chunking=chunking)
-    info: dict[str, Any] = {}
-    async for info in follow(api, at("reindexes", job.value.id), {}):
-        pass
+    info = [state async for state in follow(api, at("reindexes", job.value.id), {})][-1]
     out.document(info)
     if info.get("state") != "ready":
         out.text(reason_of(info) or describe(info))
@@ -148,7 +146,7 @@ def _action(name: ReindexAction) -> None:
 
 
 for action in ("pause", "resume", "cancel", "approve", "finish", "rollback"):
-    _action(action)  # type: ignore[arg-type]
+    _action(action)
 
 
 @reindex_group.command("control", help=say("help.reindex.control"))
