@@ -67,14 +67,13 @@ class Page:
         fields: Sequence[Field] = (),
     ) -> None:
         self.characters = Characters(text_page)
-        self.text: str = text_page.get_text_range()
+        self.text = self.characters.text
         self.number = number
         self.width, self.height = page.get_size()
         if page.get_rotation() in (90, 270):
             self.width, self.height = self.height, self.width
         few = len(fields) <= _MOST_FIELDS and len(self.text) * len(fields) <= _MOST_COMPARED
         self.fields = [field for field in fields if field.kind != "comment"] if few else []
-        self._one_to_one = self.characters.count() == len(self.text)
         self.left_out = 0
         self._page, self._hidden = page, hidden
         self._right_to_left = RIGHT_TO_LEFT.search(self.text) is not None
@@ -116,14 +115,10 @@ class Page:
                 yield stripped, start + raw.index(stripped)
             start += len(raw) + 2
 
-    def _index(self, position: int) -> int:
-        """The index of the character at a position of the text."""
-        return position if self._one_to_one else self.characters.at(position)
-
     def _line(self, text: str, start: int, turn: int = 0) -> Line | None:
         """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
         characters = self.characters
-        first, last = self._index(start), self._index(start + len(text) - 1)
+        first, last = self.characters.at(start), self.characters.at(start + len(text) - 1)
         begins, ends = characters.style(first), characters.style(last)
         self._turns[begins.turn] += len(text)
         if begins.invisible:
@@ -194,7 +189,7 @@ class Page:
     def _gaps(self, text: str, start: int) -> list[_Gap]:
         """The wide gaps in a line."""
         gaps = []
-        first = self._index(start)
+        first = self.characters.at(start)
         size = self.characters.style(first).size
         for before, after in pairwise(_WORDS.finditer(text)):
             right = self.characters.origin(first + after.start())[0]
@@ -214,7 +209,7 @@ class Page:
     def _between_fields(self) -> Iterator[Line]:
         """The lines, cut where a field stands between two words, or where one begins right below a gap."""
         for text, start in self._pieces():
-            first = self._index(start)
+            first = self.characters.at(start)
             up, size = self.characters.origin(first)[1], max(1.0, self.characters.style(first).size)
             beside = [field.middle for field in self.fields if field.is_beside(up, size)]
             below = [field.left for field in self.fields if -3 <= up - field.top < 2 * size]
