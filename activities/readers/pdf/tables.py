@@ -48,13 +48,14 @@ def _with_tables(page: Any, content: Page, lines: list[Line]) -> list[Line]:
     found = rules(page)
     if found is None:
         return lines
-    everything = words(content.characters, content.text)
+    everything = words(content.characters)
     entered = [(_word(field), field) for field in content.fields if field.value]
     tables = list(ruled([*everything, *(word for word, _ in entered)], found))
     taken = {id(word) for table in tables for word in table.words}
     for word, field in entered:
         field.placed = id(word) in taken
-    tables += unruled([word for word in everything if id(word) not in taken and not _is_label(word, content)], found)
+    rest = [word for word in everything if id(word) not in taken] if taken else everything
+    tables += unruled([word for word in rest if not _is_label(word, content)] if content.fields else rest, found)
     return _replaced(lines, everything, tables) if tables else lines
 
 

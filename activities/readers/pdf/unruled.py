@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import accumulate, groupby, pairwise
 from statistics import median
 from typing import NamedTuple
@@ -37,13 +37,16 @@ _OPERATORS = frozenset("=≈≡≠≤≥<>+×→⇒∝")
 _LEADERS = re.compile(r"(?:\.\s?){4}|…|·{4}")
 
 
-class _Part(msgspec.Struct):
+class _Part(msgspec.Struct, dict=True):
     """Words of a row with no wide gap between them."""
 
     words: list[Word]
     left: float
     right: float
-    text: str
+
+    @cached_property
+    def text(self) -> str:
+        return line_text(self.words)
 
 
 class _Row(msgspec.Struct):
@@ -110,7 +113,7 @@ class _Gutter(NamedTuple):
 def _is_prose(part: _Part, gutter: _Gutter) -> bool:
     """Whether a part is a full line of running text in one of two columns."""
     inside = part.right < gutter.at or part.left > gutter.at
-    return inside and len(part.text) > _PROSE and part.right - part.left > 0.4 * gutter.width
+    return inside and part.right - part.left > 0.4 * gutter.width and len(part.text) > _PROSE
 
 
 def _is_whole(row: _Row, gutter: _Gutter) -> bool:
@@ -145,14 +148,21 @@ def _gutter(parts: list[_Part], lines: int) -> _Gutter | None:
 
 def _row(words: list[Word], wide: float = _WIDE) -> _Row:
     size = median(word.size for word in words)
-    wide = max(wide, _TYPED) if _is_typed(words) else wide
-    groups: list[list[Word]] = []
-    for word in words:
-        if not groups or word.left - groups[-1][-1].right > wide * size:
+    groups = _parted(words, wide * size)
+    if len(groups) > 1 and wide < _TYPED and _is_typed(words):
+        groups = _parted(words, _TYPED * size)
+    parts = [_Part(group, group[0].left, max(word.right for word in group)) for group in groups]
+    return _Row(parts, words[0].baseline, size, all(word.bold for word in words))
+
+
+def _parted(words: list[Word], gap: float) -> list[list[Word]]:
+    """The words of a row, parted where they stand apart by more than a gap."""
+    groups = [words[:1]]
+    for before, word in pairwise(words):
+        if word.left - before.right > gap:
             groups.append([])
         groups[-1].append(word)
-    parts = [_Part(group, group[0].left, max(word.right for word in group), line_text(group)) for group in groups]
-    return _Row(parts, words[0].baseline, size, all(word.bold for word in words))
+    return groups
 
 
 def _is_typed(words: list[Word]) -> bool:
