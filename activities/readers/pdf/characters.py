@@ -76,6 +76,10 @@ class Characters:
         """The index of the character at a position of the page's text."""
         return position if self._one_to_one else int(calls.char_index(self._page, position))
 
+    def indexes(self, positions: Sequence[int]) -> Sequence[int]:
+        """The same of many characters."""
+        return positions if self._one_to_one else [self.at(position) for position in positions]
+
     def origin(self, index: int) -> tuple[float, float]:
         """Where the character begins on its baseline."""
         found = self._origins.get(index)

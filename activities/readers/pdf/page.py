@@ -25,7 +25,8 @@ from activities.readers.pdf.vertical import may_be_vertical, vertical_lines
 from activities.readers.pdf_scan import covered
 from activities.readers.text import columns
 
-_LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
+_FEWEST_DOTS = 5  # of a table of contents
+_LEADERS = re.compile(rf"(?<!\s)\s*+(?:\.\s?+){{{_FEWEST_DOTS},}}+\s*+")
 _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code))
     for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))
@@ -136,7 +137,10 @@ class Page:
         elif turn:
             begin, (right, last_baseline) = self._turned(begin, turn), self._turned(characters.end(last), turn)
             first_baseline = begin[1]
-        clean = _LEADERS.sub(" … ", text.translate(CLEAN)).strip()
+        clean = text.translate(CLEAN)
+        if clean.count(".") >= _FEWEST_DOTS:
+            clean = _LEADERS.sub(" … ", clean)
+        clean = clean.strip()
         if not clean:
             return None
         left = begin[0]

@@ -140,8 +140,10 @@ class _Places:
 
     def __init__(self, found: Iterable[Word]) -> None:
         self._words: dict[int, list[Word]] = defaultdict(list)
-        for word in sorted(found, key=_middle):
+        for word in found:
             self._words[int(word.baseline // _BUCKET)].append(word)
+        for near in self._words.values():
+            near.sort(key=_middle)
 
     def take(self, line: Line, *, leave: bool = False) -> list[Word]:
         """The words that a line consists of; they are taken away unless they are to be left."""

@@ -67,15 +67,18 @@ _Columns = list[tuple[float, float]]
 def unruled(page: list[Word], found: Rules) -> Iterator[Table]:
     """The tables of a page among the words that stand in no ruled one, from top to bottom."""
     for zone in _zones([_row(row, _GUTTER) for row in rows(page)]):
-        yield from _tables([_row(row) for row in rows(zone)], found)
+        lines = [_row(row) for row in rows(zone)]
+        if sum(1 for row in lines if len(row.parts) > 1) >= _FEWEST:
+            yield from _tables(lines, found)
 
 
 def _tables(lines: list[_Row], found: Rules) -> Iterator[Table]:
     start = tries = 0
     while start < len(lines):
         end, columns = _block(lines, start)
-        block = [row for number, row in enumerate(lines[start:end], start) if not _is_overprint(lines, number)]
         tries += 1
+        block = lines[start:end] if end - start >= _FEWEST else []
+        block = [row for number, row in enumerate(block, start) if not _is_overprint(lines, number)]
         if len(block) >= _FEWEST and _is_table(block, columns, found):
             words = [word for row in block for word in row.words()]
             yield Table(_cells(block, columns, found), words, columns)
@@ -147,22 +150,23 @@ def _gutter(parts: list[_Part], lines: int) -> _Gutter | None:
 
 
 def _row(words: list[Word], wide: float = _WIDE) -> _Row:
-    size = median(word.size for word in words)
-    groups = _parted(words, wide * size)
-    if len(groups) > 1 and wide < _TYPED and _is_typed(words):
-        groups = _parted(words, _TYPED * size)
-    parts = [_Part(group, group[0].left, max(word.right for word in group)) for group in groups]
+    size = _size(words)
+    cuts = _cuts(words, wide * size)
+    if cuts and wide < _TYPED and _is_typed(words):
+        cuts = _cuts(words, _TYPED * size)
+    groups = [words[begin:end] for begin, end in pairwise([0, *cuts, len(words)])] if cuts else [words]
+    parts = [_Part(group, group[0].left, max([word.right for word in group])) for group in groups]
     return _Row(parts, words[0].baseline, size, all(word.bold for word in words))
 
 
-def _parted(words: list[Word], gap: float) -> list[list[Word]]:
-    """The words of a row, parted where they stand apart by more than a gap."""
-    groups = [words[:1]]
-    for before, word in pairwise(words):
-        if word.left - before.right > gap:
-            groups.append([])
-        groups[-1].append(word)
-    return groups
+def _size(words: list[Word]) -> float:
+    sizes = {word.size for word in words}
+    return sizes.pop() if len(sizes) == 1 else median(word.size for word in words)
+
+
+def _cuts(words: list[Word], gap: float) -> list[int]:
+    """The numbers of the words that stand apart from the word before by more than a gap."""
+    return [number for number, (before, word) in enumerate(pairwise(words), 1) if word.left - before.right > gap]
 
 
 def _is_typed(words: list[Word]) -> bool:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import attrgetter
-from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +17,8 @@ from activities.readers.text import join
 
 _SLANTED = 0.5  # font sizes between the heights of characters that stand in no one line
 _BASELINE, _LEFT = attrgetter("baseline"), attrgetter("left")
+_Piece = tuple[str, int, int, Style, tuple[float, float], float]
+"""A word of a page's text, the indexes of its first and last character, its style, its origin and its right edge."""
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
 
 
@@ -35,17 +36,6 @@ class Word(msgspec.Struct):
     @property
     def middle(self) -> float:
         return (self.left + self.right) / 2
-
-
-class _Piece(NamedTuple):
-    """A word of a page's text with the indexes of its first and last characters."""
-
-    text: str
-    first: int
-    last: int
-    style: Style
-    origin: tuple[float, float]
-    right: float
 
 
 def words(characters: Characters) -> list[Word]:
@@ -75,8 +65,8 @@ def words(characters: Characters) -> list[Word]:
 def _pieces(characters: Characters) -> Iterator[_Piece]:
     """The words of a page's text, cut where pdfium joined two lines; no turned or hidden ones."""
     matches = list(_WORD.finditer(characters.text))
-    firsts = [characters.at(match.start()) for match in matches]
-    lasts = [characters.at(match.end() - 1) for match in matches]
+    firsts = characters.indexes([match.start() for match in matches])
+    lasts = characters.indexes([match.end() - 1 for match in matches])
     styles, rights = characters.styles(firsts), characters.rights(lasts)
     origins, ends = characters.origins(firsts), characters.origins(lasts)
     for match, first, last, style, origin, end, right in zip(
@@ -85,14 +75,14 @@ def _pieces(characters: Characters) -> Iterator[_Piece]:
         if style.turn or style.invisible:
             continue
         if abs(end[1] - origin[1]) < _SLANTED * max(1.0, style.size):
-            yield _Piece(match[0], first, last, style, origin, right)
+            yield match[0], first, last, style, origin, right
         else:
             yield from _cut(characters, match.start(), match[0], max(1.0, style.size))
 
 
 def _cut(characters: Characters, start: int, word: str, size: float) -> Iterator[_Piece]:
     """The parts of a word on two lines; none when it rises or falls."""
-    origins = characters.origins([characters.at(start + place) for place in range(len(word))])
+    origins = characters.origins(characters.indexes(range(start, start + len(word))))
     cuts = [0]
     for place, (before, here) in enumerate(pairwise(origins), 1):
         if abs(here[1] - before[1]) >= _SLANTED * size:
@@ -103,9 +93,8 @@ def _cut(characters: Characters, start: int, word: str, size: float) -> Iterator
             return
     for begin, end in pairwise([*cuts, len(word)]):
         first, last = characters.at(start + begin), characters.at(start + end - 1)
-        yield _Piece(
-            word[begin:end], first, last, characters.style(first), characters.origin(first), characters.right(last)
-        )
+        style, origin = characters.style(first), characters.origin(first)
+        yield word[begin:end], first, last, style, origin, characters.right(last)
 
 
 def rows(page: Iterable[Word]) -> list[list[Word]]:
