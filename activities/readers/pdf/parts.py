@@ -66,8 +66,13 @@ def _cuts(words: list[Word], gap: float) -> list[int]:
 
 def is_typed(words: list[Word]) -> bool:
     """Whether the words are set in characters of one width, as typewriters and terminals have."""
-    widths = [(word.right - word.left) / len(word.text) / word.size for word in words if len(word.text) > 1]
-    return len(widths) > 1 and min(widths) > 0.48 and max(widths) < 0.65 and max(widths) - min(widths) < 0.006
+    widths = []
+    for word in words:
+        if len(word.text) > 1:
+            widths.append((word.right - word.left) / len(word.text) / word.size)
+            if not 0.48 < widths[-1] < 0.65:
+                return False
+    return len(widths) > 1 and max(widths) - min(widths) < 0.006
 
 
 def spans(row: Row) -> Columns:

@@ -102,8 +102,8 @@ def _are_near(numbers: list[int], count: int, within: int) -> bool:
 
 def _replaced(lines: list[Line], everything: list[Word], tables: list[Table]) -> list[Line]:
     """The lines without the words of tables, and each table where its first line was."""
-    owner = {id(part): number for number, table in enumerate(tables) for word in table.words for part in _parts(word)}
-    parts = [part for word in everything for part in _parts(word)]
+    owner = {id(part): number for number, table in enumerate(tables) for part in _with_marks(table.words)}
+    parts = _with_marks(everything)
     inside = _Places(part for part in parts if id(part) in owner)
     rest = _Places(part for part in parts if id(part) not in owner)
     result: list[Line] = []
@@ -131,8 +131,8 @@ def _is_stamp(line: Line, *places: _Places) -> bool:
     return 2 * missing.total() > len(line.text)
 
 
-def _parts(word: Word) -> list[Word]:
-    return [word, *word.marks]
+def _with_marks(found: list[Word]) -> list[Word]:
+    return [*found, *(mark for word in found for mark in word.marks)]
 
 
 class _Places:
@@ -151,7 +151,9 @@ class _Places:
         low, high = min(line.first, line.last) - slack, max(line.first, line.last) + slack
         taken: list[Word] = []
         for bucket in range(int(low // _BUCKET), int(high // _BUCKET) + 1):
-            near = self._words.get(bucket, [])
+            near = self._words.get(bucket)
+            if not near:
+                continue
             start = bisect_left(near, line.left - 1, key=_middle)
             end = bisect_left(near, line.right + 1, key=_middle)
             found = [word for word in near[start:end] if low <= word.baseline <= high]

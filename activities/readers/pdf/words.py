@@ -17,8 +17,8 @@ from activities.readers.text import join
 
 _SLANTED = 0.5  # font sizes between the heights of characters that stand in no one line
 _BASELINE, _LEFT = attrgetter("baseline"), attrgetter("left")
-_Piece = tuple[str, int, int, Style, tuple[float, float], float]
-"""A word of a page's text, the indexes of its first and last character, its style, its origin and its right edge."""
+_Piece = tuple[str, int, int, Style, float, tuple[float, float], float]
+"""A word of a page's text, the indexes of its first and last character, its style, size, origin and right edge."""
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
 
 
@@ -43,8 +43,7 @@ def words(characters: Characters) -> list[Word]:
     found: list[Word] = []
     before: Word | None = None
     end = 0  # index of the last character of the word before
-    for text, first, last, style, (left, baseline), right in _pieces(characters):
-        size = max(1.0, style.size)
+    for text, first, last, style, size, (left, baseline), right in _pieces(characters):
         if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
             up = shift(characters, first, end)
             if up:
@@ -74,10 +73,11 @@ def _pieces(characters: Characters) -> Iterator[_Piece]:
     ):
         if style.turn or style.invisible:
             continue
-        if abs(end[1] - origin[1]) < _SLANTED * max(1.0, style.size):
-            yield match[0], first, last, style, origin, right
+        size = max(1.0, style.size)
+        if abs(end[1] - origin[1]) < _SLANTED * size:
+            yield match[0], first, last, style, size, origin, right
         else:
-            yield from _cut(characters, match.start(), match[0], max(1.0, style.size))
+            yield from _cut(characters, match.start(), match[0], size)
 
 
 def _cut(characters: Characters, start: int, word: str, size: float) -> Iterator[_Piece]:
@@ -94,7 +94,7 @@ def _cut(characters: Characters, start: int, word: str, size: float) -> Iterator
     for begin, end in pairwise([*cuts, len(word)]):
         first, last = characters.at(start + begin), characters.at(start + end - 1)
         style, origin = characters.style(first), characters.origin(first)
-        yield word[begin:end], first, last, style, origin, characters.right(last)
+        yield word[begin:end], first, last, style, max(1.0, style.size), origin, characters.right(last)
 
 
 def rows(page: Iterable[Word]) -> list[list[Word]]:
