@@ -35,7 +35,7 @@ _LIGATURES = {
 _NOT_PRINTED = (range(9), range(14, 32), range(0x7F, 0x85), range(0x86, 0xA0), range(0x202A, 0x202F))
 _DROPPED = dict.fromkeys([code for block in _NOT_PRINTED for code in block] + [0x200B, 0x200E, 0x200F, 0xFEFF])
 _SPACES = dict.fromkeys((10, 11, 12, 13, 0x85, 0xA0, 0x2028, 0x2029), " ")
-CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
+_CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
 _BORDER = " \r\n\t\u00a0"
 _WORDS = re.compile(r"\S+")
 _SAMPLE, _LONG = 2, 30  # so many lines of at least so many columns are looked at for gaps
@@ -53,6 +53,11 @@ class _Gap(NamedTuple):
     position: int
     left: float
     right: float
+
+
+def cleaned(text: str) -> str:
+    """The text with ligatures as letters, and without what is not printed."""
+    return text if text.isascii() and text.isprintable() else text.translate(_CLEAN)
 
 
 class Page:
@@ -137,7 +142,7 @@ class Page:
         elif turn:
             begin, (right, last_baseline) = self._turned(begin, turn), self._turned(characters.end(last), turn)
             first_baseline = begin[1]
-        clean = text.translate(CLEAN)
+        clean = cleaned(text)
         if clean.count(".") >= _FEWEST_DOTS:
             clean = _LEADERS.sub(" … ", clean)
         clean = clean.strip()

@@ -11,7 +11,7 @@ import msgspec
 
 from activities.readers.layout import DIVIDED
 from activities.readers.pdf.characters import Characters, Style
-from activities.readers.pdf.page import CLEAN
+from activities.readers.pdf.page import cleaned
 from activities.readers.pdf.raised import formed, shift, with_raised
 from activities.readers.text import join
 
@@ -47,14 +47,12 @@ def words(characters: Characters) -> list[Word]:
         if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
             up = shift(characters, first, end)
             if up:
-                before.text += formed(before.text, text, up).translate(CLEAN)
+                before.text += cleaned(formed(before.text, text, up))
                 before.right = right
                 before.marks.append(Word("", left, right, baseline, size, style.bold))
                 continue
-        clean = text
-        if not (text.isascii() and text.isalpha()):
-            whole = last - first == len(text) - 1
-            clean = (with_raised(characters, text, first, baseline, size) if whole else text).translate(CLEAN)
+        whole = last - first == len(text) - 1 and not text.isalpha()
+        clean = cleaned(with_raised(characters, text, first, baseline, size) if whole else text)
         if clean:
             before, end = Word(clean, left, right, baseline, size, style.bold), last
             found.append(before)
