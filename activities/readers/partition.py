@@ -133,8 +133,8 @@ def paragraph(text: str, page: int | None = None) -> Element | None:
     """Converts a paragraph of plain text, or an item of a list; None when it has no text.
 
     ``partition_text`` of unstructured would split it again, in time that grows with the square of a run of blanks.
-    Whether a text may be a title is not asked where it makes no difference, which is where no white space but blanks
-    would be joined: it takes as long as finding the text on its page.
+    Whether a text may be a title is asked only where it makes a difference, which is where white space other than
+    blanks would be joined: it takes as long as finding the text on its page.
     """
     text = text.strip()
     if _BREAK.search(text):
