@@ -89,13 +89,14 @@ class Reindexes:
             if input.stage == "build" and row.built_since is None:
                 row.built_since = now()
             row.state, row.stage = input.state, input.stage or row.stage
-            row.done = row.done if input.done is None else input.done
+            row.done = row.done if input.done is None else max(row.done, input.done)
             row.total = row.total if input.total is None else input.total
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
             if input.plan is not None:
                 row.plan, row.total = msgspec.to_builtins(input.plan), input.plan.documents
             if input.verified is not None:
                 row.verified = msgspec.to_builtins(input.verified)
+                row.done = row.total = input.verified.documents  # with what was published into both meanwhile
             if input.action == "approve":
                 row.approved_by = input.actor
             if input.state in FINAL_STATES:
