@@ -16,7 +16,8 @@ const STAGES = {
   retire: 'reindex.stage_retire',
 };
 
-const AFTER_SWITCH = ['soak', 'retire'];
+const BUILT_IN = ['', 'plan', 'build']; // stages in which its speed matters
+const AFTER_SWITCH = ['switch', 'soak', 'retire'];
 const MAX_PARALLELISM = 64;
 
 const whole = (input, max) => Math.min(max, Math.max(1, Math.round(Number(input.value)) || 1));
@@ -25,9 +26,15 @@ const numberInput = (max) => h('input', { type: 'number', min: '1', max: String(
 /** Whether its index is in use and the old one is kept. */
 export const isKept = (info) => info.stage === 'soak' && !isOver(info.state);
 
+/** The text of a state that a job of another kind does not have; undefined for the others. */
+function ownState(info) {
+  if (isKept(info)) return 'reindex.live';
+  return info.state === 'canceled' && info.switched_at ? 'reindex.rolled_back' : undefined;
+}
+
 /** State and, while it runs, stage in words. */
 function spoken(info) {
-  if (isKept(info)) return t('reindex.live');
+  if (ownState(info)) return t(ownState(info));
   const state = STATES[info.state] ? t(STATES[info.state]) : info.state;
   return isOver(info.state) || !STAGES[info.stage] ? state : `${t(STAGES[info.stage])} · ${state}`;
 }
@@ -35,7 +42,7 @@ function spoken(info) {
 /** The coloured label of a re-index. */
 function showPill(pill, info) {
   showState(pill, isKept(info) ? 'ready' : info.state);
-  if (isKept(info)) bind(pill, 'reindex.live');
+  if (ownState(info)) bind(pill, ownState(info));
 }
 
 const titleOf = (info) =>
@@ -63,7 +70,7 @@ export class ReindexCard {
   /** `actions`: {control(action), change(settings)}. */
   constructor(info, actions) {
     Object.assign(this, { actions, info: null, offered: null });
-    this.title = h('h2', { class: 'batch-name', text: titleOf(info) });
+    this.title = h('h2', { class: 'batch-name', tabindex: '-1', text: titleOf(info) });
     this.pill = h('span', { class: 'pill' });
     this.steps = h('ol', { class: 'steps', labels: { 'aria-label': 'job.steps' } });
     this.bar = h('progress', { class: 'batch-bar', max: '1', labels: { 'aria-label': 'reindex.bar' } });
@@ -133,7 +140,7 @@ export class ReindexCard {
     const { info } = this;
     const builds = info.stage === 'build' && !isOver(info.state);
     this.steps.hidden = isOver(info.state);
-    this.bar.hidden = isOver(info.state) || AFTER_SWITCH.includes(info.stage);
+    this.bar.hidden = isOver(info.state) || !BUILT_IN.includes(info.stage);
     if (info.stage === 'plan' || !info.total) this.bar.removeAttribute('value');
     else this.bar.value = info.done / info.total;
     this.facts.replaceChildren(...[
@@ -173,7 +180,7 @@ export class ReindexCard {
   /** Show the buttons of the actions that the state allows, and the speed while it is built. */
   offer() {
     const { info } = this;
-    const before = !isOver(info.state) && !AFTER_SWITCH.includes(info.stage) && info.stage !== 'switch';
+    const before = !isOver(info.state) && !AFTER_SWITCH.includes(info.stage);
     const wanted = !this.mayControl ? [] : [
       this.awaitsApproval && 'approve',
       before && ['queued', 'running'].includes(info.state) && 'pause',
@@ -182,12 +189,12 @@ export class ReindexCard {
       isKept(info) && 'rollback',
       isKept(info) && 'finish',
     ].filter(Boolean);
-    this.speed.hidden = !this.mayControl || !before || !['plan', 'build', ''].includes(info.stage);
+    this.speed.hidden = !this.mayControl || !before || !BUILT_IN.includes(info.stage);
     if (document.activeElement !== this.parallelism) this.parallelism.value = info.parallelism;
     if (document.activeElement !== this.throttle) this.throttle.value = Math.round(info.throttle * 100);
     if (wanted.join() === this.offered) return;
     this.offered = wanted.join();
-    const hadFocus = this.buttons.contains(document.activeElement);
+    const hadFocus = this.buttons.contains(document.activeElement) || (this.pressed && document.activeElement === document.body);
     this.buttons.replaceChildren(...wanted.map((action) => h('button', {
       type: 'button', class: action === 'approve' ? 'primary' : 'secondary', data: { action }, text: ACTIONS[action],
       on: { click: () => this.actions.control(action) },
@@ -195,9 +202,12 @@ export class ReindexCard {
     if (hadFocus) (this.buttons.firstElementChild || this.title).focus();
   }
 
-  /** Disable the buttons while a request is in flight. */
+  /** Disable the buttons while a request is in flight; the pressed one gets the focus back. */
   act(isActing) {
+    if (isActing) this.pressed = [...this.buttons.children].find((button) => button === document.activeElement);
     for (const button of this.buttons.children) button.disabled = isActing;
+    if (!isActing && this.pressed?.isConnected && document.activeElement === document.body) this.pressed.focus();
+    if (!isActing) this.pressed = null;
   }
 }
 

@@ -66,9 +66,14 @@ export class ReindexForm {
     problemLine($('reindex-problem'), problem);
   }
 
-  /** Disable the buttons while a request or a plan is under way. */
+  /** Disable the buttons while a request or a plan is under way; the pressed one gets the focus back. */
   busy(isBusy) {
-    $('reindex-start').disabled = $('reindex-plan').disabled = isBusy;
+    const buttons = [$('reindex-start'), $('reindex-plan')];
+    if (isBusy) this.pressed = buttons.find((button) => button === document.activeElement) || this.pressed;
+    for (const button of buttons) button.disabled = isBusy;
+    if (isBusy) return;
+    if (document.activeElement === document.body) this.pressed?.focus();
+    this.pressed = null;
   }
 
   /** Show a plan under way, finished or failed; null shows none. */

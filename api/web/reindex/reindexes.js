@@ -167,9 +167,12 @@ export class Reindexes {
     try {
       await call('POST', `${this.base}/${what}`, { body: request });
       if (visit !== this.opened) return;
-      if (what === 'reindex') announce(t('reindex.started'));
+      if (what === 'reindex') {
+        announce(t('reindex.started'));
+        this.form.reset(this.chunking);
+        $('index-title').focus();
+      }
       await this.load();
-      if (what === 'reindex') $('index-title').focus();
     } catch (problem) {
       if (visit !== this.opened || problem.status === 401) return;
       this.form.busy(false);

@@ -55,7 +55,7 @@ export default {
   'reindex.time': ['Time', '用时'],
   'reindex.about': ['about {value}', '约 {value}'],
   'reindex.sampled': ['Estimated from {n} {n|document|documents}.', '根据 {n} 个文档估算。'],
-  'reindex.estimate': ['What it does', '工作量'],
+  'reindex.estimate': ['Estimated work', '预计工作量'],
 
   'reindex.stage_plan': ['Plan', '估算'],
   'reindex.stage_build': ['Build', '建立'],
@@ -65,9 +65,10 @@ export default {
   'reindex.stage_soak': ['In use', '启用'],
   'reindex.stage_retire': ['Clear up', '清理'],
 
-  'reindex.name': ['Index of {when}', '{when} 的索引'],
+  'reindex.name': ['Re-index of {when}', '{when} 的重建'],
   'reindex.name_plan': ['Estimate of {when}', '{when} 的估算'],
   'reindex.live': ['In use', '已启用'],
+  'reindex.rolled_back': ['Rolled back', '已恢复原索引'],
   'reindex.bar': ['Documents built', '已建立的文档'],
   'reindex.done': ['{done} of {total} {total|document|documents}', '{done}/{total} 个文档'],
   'reindex.by': ['by {actor}', '发起人：{actor}'],
