@@ -105,7 +105,7 @@ def test_other_passages_are_planned_built_used_and_rolled_back(page: Page, platf
     card = page.locator(".reindex")
     expect(card).to_have_attribute("data-stage", "build", timeout=READY_MS)
     press(page, words["pause"])
-    expect(card.locator(".pill")).to_have_text(words["paused"])
+    expect(card.locator(".pill")).to_have_text(words["paused"], timeout=READY_MS)
     page.reload()
     expect(card.locator(".pill")).to_have_text(words["paused"])
     expect(page.locator("#reindex-form")).to_be_hidden()
@@ -155,7 +155,7 @@ def test_a_switch_waits_for_another_person(page: Page, platform: Platform, langu
 def test_a_reader_is_told_why_nothing_can_be_started(page: Page, platform: Platform) -> None:
     """The server's sentence replaces the form."""
     name = enter(page, platform)
-    made = platform.holdfast("admin", "key", "create", "--subject", "rita", "--role", "reader")
+    made = platform.holdfast("key", "create", "--subject", "rita", "--role", "reader")
     page.evaluate("sessionStorage.clear()")
     page.goto(f"{platform.url}#/")
     page.reload()

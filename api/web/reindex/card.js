@@ -99,6 +99,7 @@ export class ReindexCard {
   /** Show the state that the server sent. `mayControl`: whether the caller has the role for the actions. */
   show(info, mayControl = true) {
     const before = this.info && `${this.info.stage} ${this.info.state}`;
+    if (before !== `${info.stage} ${info.state}`) this.asked = null;
     Object.assign(this, { info, mayControl });
     this.element.dataset.state = info.state;
     this.element.dataset.stage = info.stage;
@@ -152,16 +153,30 @@ export class ReindexCard {
       fact('reindex.by', { actor: info.actor }),
       info.approved_by && fact('reindex.approved', { actor: info.approved_by }),
     ].filter(Boolean));
-    this.note.hidden = !isKept(info) && !this.awaitsApproval;
-    if (isKept(info)) {
-      const until = new Date(info.switched_at || info.updated_at).getTime() / 1000 + info.soak_seconds;
-      bind(this.note, 'reindex.kept', { time: () => moment(until) });
-    } else if (this.awaitsApproval) bind(this.note, 'reindex.waits', { actor: info.actor });
+    this.showNote();
     this.verified.hidden = !info.verified;
     if (info.verified) {
       const { documents, rows, searched, lost } = info.verified;
       bind(this.verified, 'reindex.verified', { documents, rows, searched, found: searched - lost });
     }
+  }
+
+  /** Show what was asked of it, what it waits for, or how long the old index is kept. */
+  showNote() {
+    const { info } = this;
+    const until = () => moment(new Date(info.switched_at || info.updated_at).getTime() / 1000 + info.soak_seconds);
+    const text = this.asked ? [ASKED[this.asked]]
+      : isKept(info) ? ['reindex.kept', { time: until }]
+        : this.awaitsApproval ? ['reindex.waits', { actor: info.actor }] : null;
+    this.note.hidden = !text;
+    if (text) bind(this.note, ...text);
+  }
+
+  /** The server has accepted an action; a state that shows it follows. */
+  accepted(action) {
+    this.asked = ASKED[action] ? action : null;
+    this.showNote();
+    if (this.asked) announce(t(ASKED[action]));
   }
 
   get awaitsApproval() {
@@ -218,4 +233,11 @@ const ACTIONS = {
   approve: 'reindex.approve',
   rollback: 'reindex.rollback',
   finish: 'reindex.finish',
+};
+
+const ASKED = {
+  pause: 'reindex.asked_pause',
+  cancel: 'reindex.asked_cancel',
+  rollback: 'reindex.asked_rollback',
+  finish: 'reindex.asked_finish',
 };

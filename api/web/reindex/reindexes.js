@@ -204,9 +204,11 @@ export class Reindexes {
   /** Send a control; the state arrives as an event. */
   async send(id, action, body) {
     const { card, opened: visit } = this;
+    const { stage, state } = card.info;
     card.act(true);
     try {
       await call('POST', `${path(id)}/${action}`, { body });
+      if (card.info.stage === stage && card.info.state === state) card.accepted(action);
     } catch (problem) {
       if (visit !== this.opened || problem.status === 401) return;
       if (problem.status === 403) this.deny(problem);
