@@ -1,6 +1,6 @@
 """Saves the history of a run for the replay test: ``python -m tests.save_history WORKFLOW_ID NAME``.
 
-``NAME`` begins with the workflow's type (``IngestDocument-ready``). The worker's identity is removed.
+``NAME`` begins with the workflow's type (``IngestDocument-ready``). The worker's identity and stack traces are removed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ async def save(workflow_id: str, name: str) -> None:
     client = await connect(load().temporal)
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     text = re.sub(r'"identity": "[^"]*"', '"identity": "worker"', json.dumps(json.loads(history.to_json()), indent=1))
+    text = re.sub(r'"\d+@[^"]*"', '"worker"', text)
+    text = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', text)
     (FOLDER / f"{name}.json").write_text(text + "\n")
 
 

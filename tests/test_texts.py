@@ -95,7 +95,26 @@ def test_no_string_holds_two_languages(file: Path) -> None:
 
 #: Words that Chinese texts of the command line keep: formats, programs, fields, measures.
 TECHNICAL = {
-    "api/cli/texts/messages.py": {"JSON", "worker", "chmod", "GB", "LC", "ALL", "UTC", *ROLES},
+    "activities/phrases.py": {"Asia", "Shanghai", "UTC"},
+    "api/cli/texts/messages.py": {
+        "JOB",
+        "MB",
+        "JSON",
+        "Asia",
+        "Shanghai",
+        "holdfast",
+        "reindex",
+        "start",
+        "kb",
+        "yes",
+        "worker",
+        "chmod",
+        "GB",
+        "LC",
+        "ALL",
+        "UTC",
+        *ROLES,
+    },
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

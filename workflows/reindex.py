@@ -494,10 +494,10 @@ class ReindexKnowledgeBase:
         self._progress.finish("canceled", by_actor(self._rollback_by))
         return ReindexResult(plan=self._plan or ReindexPlan(), switched=False, documents=self._done)
 
-    async def _retire(self, generation: int) -> None:
+    async def _retire(self, generation: int, *, unfinished: bool = False) -> None:
         await workflow.execute_activity(
             signatures.retire_generation,
-            RetireInput(reindex_id=self._job.reindex_id, generation=generation),
+            RetireInput(reindex_id=self._job.reindex_id, generation=generation, unfinished=unfinished),
             task_queue=Queue.STORE,
             priority=self._priority,
             summary=f"Remove generation {generation}",
@@ -505,7 +505,7 @@ class ReindexKnowledgeBase:
         )
 
     async def _discard(self, reason: Reason, *, canceled: bool) -> None:
-        await self._retire(self._job.generation)
+        await self._retire(self._job.generation, unfinished=True)
         state: JobStateName = "canceled" if canceled else "failed"
         actor = (self._canceled_by or canceled_by()).removeprefix("by ") if canceled else ""
         await self._record(state, reason=reason, action="cancel" if canceled else "fail", actor=actor)

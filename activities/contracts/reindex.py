@@ -10,7 +10,7 @@ from activities.contracts.stages import JobStateName
 from activities.errors import Reason
 
 #: Whether search reads a generation, whether it is written with every publication, or gone.
-GenerationState = Literal["building", "live", "soaking", "retired"]
+GenerationPhase = Literal["building", "live", "soaking", "retired"]
 
 
 class Target(Contract, frozen=True):
@@ -130,8 +130,11 @@ class Switched(Contract, frozen=True):
 
 
 class RetireInput(Contract, frozen=True):
+    """With ``unfinished`` blobs of documents that were being built, and are not recorded, are looked for too."""
+
     reindex_id: str
     generation: int
+    unfinished: bool = False
 
 
 class Retired(Contract, frozen=True):

@@ -71,7 +71,7 @@ class IndexActivities:
         Raises ModelMismatch when the generation was built with another embedding model.
         """
         generation = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, input.generation)
-        if generation.state == "retired":  # since the run began; publishing tells which generations it must be in
+        if generation.phase == "retired":  # since the run began; publishing tells which generations it must be in
             return await self._published(input, rows=0)
         if generation.model_fingerprint is None:
             generation = await self._catalog.knowledge_bases.claim_model(

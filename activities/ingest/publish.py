@@ -50,7 +50,7 @@ class PublishActivities:
 
     async def _record_built(self, input: PublishInput) -> Published:
         """Records a live version in a generation that is being built; purges its rows if it is no longer live."""
-        live = await self._catalog.reindexes.record_built(input)
+        live = await self._catalog.generations.record_built(input)
         if not live:
             await self._purge(
                 PurgeInput(

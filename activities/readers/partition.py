@@ -19,11 +19,18 @@ import spacy
 from docx.document import Document
 from lxml import etree
 from spacy.tokens import Doc
+from unstructured.cleaners.core import clean_bullets
 from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
 from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
 from unstructured.partition.html import partition_html
 from unstructured.partition.text import element_from_text
+from unstructured.partition.text_type import (
+    is_bulleted_text,
+    is_email_address,
+    is_possible_numbered_list,
+    is_us_city_state_zip,
+)
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
@@ -48,6 +55,7 @@ QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SPACES = re.compile("[ \t\u00a0]+")
+_BREAK = re.compile(r"[^\S \t\u00a0]")
 
 
 class Progress(Protocol):
@@ -125,11 +133,23 @@ def paragraph(text: str, page: int | None = None) -> Element | None:
     """Converts a paragraph of plain text, or an item of a list; None when it has no text.
 
     ``partition_text`` of unstructured would split it again, in time that grows with the square of a run of blanks.
+    Whether a text may be a title is asked only where it makes a difference, which is where white space other than
+    blanks would be joined: it takes as long as finding the text on its page.
     """
-    converted = element(element_from_text(text.strip()))
-    if converted is None:
-        return None
-    return Element(text=converted.text, kind="list" if converted.kind == "list" else "text", page=page)
+    text = text.strip()
+    if _BREAK.search(text):
+        converted = element(element_from_text(text))
+        kind, text = (converted.kind, converted.text) if converted is not None else ("text", "")
+    elif is_bulleted_text(text):
+        kind, text = "list", clean_bullets(text)
+    else:
+        kind = "list" if _is_numbered(text) else "text"
+    text = _SPACES.sub(" ", text).strip()
+    return Element(text=text, kind="list" if kind == "list" else "text", page=page) if text else None
+
+
+def _is_numbered(text: str) -> bool:
+    return is_possible_numbered_list(text) and not (is_email_address(text) or is_us_city_state_zip(text))
 
 
 def _kind(item: source_elements.Element) -> Literal["title", "text", "list", "table", "code"]:

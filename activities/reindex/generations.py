@@ -22,7 +22,7 @@ from activities.errors import MilvusUnavailable, NotFound
 from activities.phrases import Phrase
 from activities.reindex.window import parse_window
 from activities.runtime.heartbeat import heartbeating, report
-from activities.stores.blob_keys import vectors_prefix
+from activities.stores.blob_keys import chunks_prefix, parsed_prefix, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import LivePlan, Reindex
@@ -50,7 +50,7 @@ class GenerationActivities:
     @activity.defn(name="begin_generation")
     async def begin_generation(self, input: ReindexInput) -> None:
         """Begins the new generation: publications go into it too from now on. Raises NotFound."""
-        await self._catalog.reindexes.begin(input.reindex_id)
+        await self._catalog.generations.begin(input.reindex_id)
 
     @activity.defn(name="documents_to_build")
     async def documents_to_build(self, input: BuildListInput) -> BuildList:
@@ -61,9 +61,12 @@ class GenerationActivities:
         window = parse_window(input.window)
         if window is not None and (seconds := window.closed_seconds(datetime.now(UTC))):
             return BuildList(closed_seconds=seconds)
-        return BuildList(
-            documents=await self._catalog.reindexes.to_build(input.reindex_id, input.after, input.limit, input.done)
+        reindex = await self._catalog.reindexes.get(input.reindex_id)
+        await self._catalog.reindexes.advance(input.reindex_id, input.done)
+        documents = await self._catalog.generations.to_build(
+            reindex.knowledge_base_id, reindex.generation, input.after, input.limit
         )
+        return BuildList(documents=documents)
 
     @activity.defn(name="verify_generation")
     @heartbeating
@@ -85,7 +88,7 @@ class GenerationActivities:
         wrong: list[tuple[str, int]] = []
         sample: list[LivePlan] = []
         after = ""
-        while live := await self._catalog.reindexes.live(reindex.knowledge_base_id, reindex.generation, after, PAGE):
+        while live := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.generation, after, PAGE):
             after = live[-1].document_id
             for each in live:
                 key = (each.document_id, each.version)
@@ -98,7 +101,7 @@ class GenerationActivities:
             sample += live[:: max(1, len(live) // SEARCHED)][: SEARCHED - len(sample)]
         for key in wrong:
             await self._milvus.delete(generation.collection, *key)
-        await self._catalog.reindexes.forget(reindex.knowledge_base_id, reindex.generation, wrong)
+        await self._catalog.generations.forget(reindex.knowledge_base_id, reindex.generation, wrong)
         searched, lost = await self._search(generation.collection, sample)
         return Verified(documents=documents, rows=rows, wrong=len(wrong), searched=searched, lost=lost)
 
@@ -122,7 +125,7 @@ class GenerationActivities:
 
         Nothing is changed while a live document is missing in it. Raises NotFound and WrongState.
         """
-        return await self._catalog.reindexes.switch(input.reindex_id, input.actor, back=input.back)
+        return await self._catalog.generations.switch(input.reindex_id, input.actor, back=input.back)
 
     @activity.defn(name="retire_generation")
     @heartbeating
@@ -131,10 +134,10 @@ class GenerationActivities:
 
         Raises WrongState for the live generation.
         """
-        reindexes = self._catalog.reindexes
+        generations = self._catalog.generations
         try:
-            reindex = await reindexes.get(input.reindex_id)
-            collection, keys = await reindexes.retire(input.reindex_id, input.generation)
+            reindex = await self._catalog.reindexes.get(input.reindex_id)
+            collection, keys = await generations.retire(input.reindex_id, input.generation)
         except NotFound:
             return Retired(rows=0, left=0, blobs=0)
         rows = await self._rows(collection)
@@ -143,8 +146,10 @@ class GenerationActivities:
         left = await self._rows(collection) or 0
         if left:
             raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
+        if input.unfinished:
+            keys |= await self._unfinished(reindex)
         blobs = await self._delete(keys, reindex, input.generation)
-        await reindexes.forget_retired(input.reindex_id, input.generation)
+        await generations.forget_retired(input.reindex_id, input.generation)
         return Retired(rows=rows or 0, left=left, blobs=blobs)
 
     async def _rows(self, collection: str) -> int | None:
@@ -156,11 +161,26 @@ class GenerationActivities:
         except KeyError:
             return None
 
+    async def _unfinished(self, reindex: Reindex) -> set[str]:
+        """What is there of the live documents, but of contents that are being ingested."""
+        keys: set[str] = set()
+        after = ""
+        while page := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.previous, after, PAGE):
+            pending = await self._catalog.generations.pending([live.sha256 for live in page])
+            for live in page:
+                if live.sha256 not in pending:
+                    parsed = await self._blobs.list(parsed_prefix(live.sha256))
+                    keys.update(parsed)
+                    for key in parsed:
+                        keys.update(await self._blobs.list(chunks_prefix(key)))
+                report(len(keys))
+            after = page[-1].document_id
+        return keys
+
     async def _delete(self, keys: set[str], reindex: Reindex, generation: int) -> int:
         """Deletes the blobs among ``keys`` that nothing else refers to; vectors before the chunks they belong to."""
-        reindexes = self._catalog.reindexes
         ordered = sorted(keys, reverse=True)  # vectors/…, parsed/…, chunks/…
-        kept = await reindexes.referred(ordered, (reindex.knowledge_base_id, generation))
+        kept = await self._catalog.generations.referred(ordered, (reindex.knowledge_base_id, generation))
         gone = [key for key in ordered if key and key not in kept]
         for done, key in enumerate(gone):
             if key.startswith("chunks/"):

@@ -73,7 +73,7 @@ class PlanActivities:
         same_model = generation.model_fingerprint == (await self._triton.card()).fingerprint
         groups: dict[str, list[LivePlan]] = defaultdict(list)
         documents, after = 0, ""
-        while page := await self._catalog.reindexes.live(reindex.knowledge_base_id, reindex.previous, after, PAGE):
+        while page := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.previous, after, PAGE):
             for live in page:
                 groups[await self._what(live, reindex.chunking, same_model)].append(live)
             documents, after = documents + len(page), page[-1].document_id

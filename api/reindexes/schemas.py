@@ -8,13 +8,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from activities.contracts.stages import JobStateName
+from activities.reindex.window import MAX_WINDOW
 from api.http.schemas import Request, Schema
 from api.knowledge_bases.schemas import ChunkingSettings
 
 Parallelism = Annotated[int, Meta(ge=1, le=64, description="Documents that are built at once.")]
 Throttle = Annotated[float, Meta(gt=0, le=1, description="Share of the time in which each place works.")]
 WindowText = Annotated[
-    str, Meta(max_length=80, description="Hours in which documents are begun: `22:00-06:00 Europe/Berlin`.")
+    str, Meta(max_length=MAX_WINDOW, description="Hours in which documents are begun: `22:00-06:00 Europe/Berlin`.")
 ]
 
 

@@ -29,6 +29,7 @@ from tests.bench import (
     ingest,
     memory,
     readd,
+    reindex,
     search,
     upload,
     watchers,
@@ -92,6 +93,10 @@ async def _beside(bench: Bench, library: Library, options: Options) -> list[Meas
     return await beside.bulk(bench, library, options.beside)
 
 
+async def _reindex(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await reindex.other_chunks(bench, library, options.documents)
+
+
 async def _answers(bench: Bench, library: Library, options: Options) -> list[Measure]:
     if options.answers is None:
         raise SystemExit("answers: --answers DIR says where the questions are")
@@ -130,7 +135,13 @@ BENCHES: dict[str, Function] = {
     "beside": _beside,
     "embed": _embed,
 }
-ON_DEMAND: dict[str, Function] = {"readd": _readd, "peers": _peers, "answers": _answers, "field": _field}
+ON_DEMAND: dict[str, Function] = {
+    "readd": _readd,
+    "reindex": _reindex,
+    "peers": _peers,
+    "answers": _answers,
+    "field": _field,
+}
 """Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
 
 APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog}

@@ -25,6 +25,10 @@ from tests.workflows.test_ingest import (  # noqa: F401
     test_a_new_version_replaces_the_old_one,
     test_equal_content_under_two_names_survives_the_deletion_of_one,
 )
+from tests.workflows.test_reindex import (  # noqa: F401
+    filled,
+    test_other_chunks_go_live_unnoticed_and_back,
+)
 
 pytestmark = pytest.mark.long
 

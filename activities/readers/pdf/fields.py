@@ -96,21 +96,22 @@ class Fields:
         if not annotation:
             return None, False
         try:
-            return _field(self._form, annotation), bool(pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN)
+            field = _field(self._form, annotation)
+            return field, field is not None and bool(pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN)
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
 
 
 def _field(form: Any, annotation: Any) -> Field | None:
     subtype = pdfium.FPDFAnnot_GetSubtype(annotation)
+    if subtype not in _COMMENTS and (subtype != pdfium.FPDF_ANNOT_WIDGET or not form):
+        return None
     box = pdfium.FS_RECTF()
     if not pdfium.FPDFAnnot_GetRect(annotation, box):
         return None
     place = (min(box.left, box.right), min(box.bottom, box.top), max(box.left, box.right), max(box.bottom, box.top))
     if subtype in _COMMENTS:
         return _comment(annotation, place)
-    if subtype != pdfium.FPDF_ANNOT_WIDGET or not form:
-        return None
     kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
     names = (pdfium.FPDFAnnot_GetFormFieldAlternateName, pdfium.FPDFAnnot_GetFormFieldName)
     name = next(filter(None, (_text(each, form, annotation) for each in names)), "")

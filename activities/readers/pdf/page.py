@@ -25,7 +25,8 @@ from activities.readers.pdf.vertical import may_be_vertical, vertical_lines
 from activities.readers.pdf_scan import covered
 from activities.readers.text import columns
 
-_LEADERS = re.compile(r"(?<!\s)\s*+(?:\.\s?+){5,}+\s*+")  # the dots of a table of contents
+_FEWEST_DOTS = 5  # of a table of contents
+_LEADERS = re.compile(rf"(?<!\s)\s*+(?:\.\s?+){{{_FEWEST_DOTS},}}+\s*+")
 _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code))
     for block in (range(0xFB00, 0xFB07), range(0x2F00, 0x2FE0), range(0x2E80, 0x2F00))
@@ -34,7 +35,7 @@ _LIGATURES = {
 _NOT_PRINTED = (range(9), range(14, 32), range(0x7F, 0x85), range(0x86, 0xA0), range(0x202A, 0x202F))
 _DROPPED = dict.fromkeys([code for block in _NOT_PRINTED for code in block] + [0x200B, 0x200E, 0x200F, 0xFEFF])
 _SPACES = dict.fromkeys((10, 11, 12, 13, 0x85, 0xA0, 0x2028, 0x2029), " ")
-CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
+_CLEAN = str.maketrans({**_LIGATURES, **_DROPPED, **_SPACES})
 _BORDER = " \r\n\t\u00a0"
 _WORDS = re.compile(r"\S+")
 _SAMPLE, _LONG = 2, 30  # so many lines of at least so many columns are looked at for gaps
@@ -54,6 +55,11 @@ class _Gap(NamedTuple):
     right: float
 
 
+def cleaned(text: str) -> str:
+    """The text with ligatures as letters, and without what is not printed."""
+    return text if text.isascii() and text.isprintable() else text.translate(_CLEAN)
+
+
 class Page:
     """One page's text, the look-ups of its characters, and its lines."""
 
@@ -67,14 +73,13 @@ class Page:
         fields: Sequence[Field] = (),
     ) -> None:
         self.characters = Characters(text_page)
-        self.text: str = text_page.get_text_range()
+        self.text = self.characters.text
         self.number = number
         self.width, self.height = page.get_size()
         if page.get_rotation() in (90, 270):
             self.width, self.height = self.height, self.width
         few = len(fields) <= _MOST_FIELDS and len(self.text) * len(fields) <= _MOST_COMPARED
         self.fields = [field for field in fields if field.kind != "comment"] if few else []
-        self._one_to_one = self.characters.count() == len(self.text)
         self.left_out = 0
         self._page, self._hidden = page, hidden
         self._right_to_left = RIGHT_TO_LEFT.search(self.text) is not None
@@ -116,14 +121,10 @@ class Page:
                 yield stripped, start + raw.index(stripped)
             start += len(raw) + 2
 
-    def _index(self, position: int) -> int:
-        """The index of the character at a position of the text."""
-        return position if self._one_to_one else self.characters.at(position)
-
     def _line(self, text: str, start: int, turn: int = 0) -> Line | None:
         """A line, positioned by its first and last character: two look-ups per line instead of one per character."""
         characters = self.characters
-        first, last = self._index(start), self._index(start + len(text) - 1)
+        first, last = self.characters.at(start), self.characters.at(start + len(text) - 1)
         begins, ends = characters.style(first), characters.style(last)
         self._turns[begins.turn] += len(text)
         if begins.invisible:
@@ -141,7 +142,10 @@ class Page:
         elif turn:
             begin, (right, last_baseline) = self._turned(begin, turn), self._turned(characters.end(last), turn)
             first_baseline = begin[1]
-        clean = _LEADERS.sub(" … ", text.translate(CLEAN)).strip()
+        clean = cleaned(text)
+        if clean.count(".") >= _FEWEST_DOTS:
+            clean = _LEADERS.sub(" … ", clean)
+        clean = clean.strip()
         if not clean:
             return None
         left = begin[0]
@@ -194,7 +198,7 @@ class Page:
     def _gaps(self, text: str, start: int) -> list[_Gap]:
         """The wide gaps in a line."""
         gaps = []
-        first = self._index(start)
+        first = self.characters.at(start)
         size = self.characters.style(first).size
         for before, after in pairwise(_WORDS.finditer(text)):
             right = self.characters.origin(first + after.start())[0]
@@ -214,7 +218,7 @@ class Page:
     def _between_fields(self) -> Iterator[Line]:
         """The lines, cut where a field stands between two words, or where one begins right below a gap."""
         for text, start in self._pieces():
-            first = self._index(start)
+            first = self.characters.at(start)
             up, size = self.characters.origin(first)[1], max(1.0, self.characters.style(first).size)
             beside = [field.middle for field in self.fields if field.is_beside(up, size)]
             below = [field.left for field in self.fields if -3 <= up - field.top < 2 * size]

@@ -2,8 +2,8 @@
 
 Pages without a usable text layer go through text recognition (``pdf_scan``), page by page.
 
-unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer. Only its text
-partitioning is used, to label the paragraphs page by page.
+unstructured's ``partition_pdf`` needs a vision stack of several gigabytes even for a text layer. Only what tells it
+the items of a list is used.
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
+
+from activities.readers.pdf import calls
 
 _MOST_OBJECTS = 20_000  # of a page; drawings have more, tables do not
 _MOST_POINTS = 8_000  # of the paths of a page
@@ -47,7 +49,7 @@ def rules(page: Any) -> Rules | None:
     across: list[Rule] = []
     upright: list[Rule] = []
     try:
-        for points in _Paths(page.raw).all():
+        for points in _Paths(calls.address(page.raw)).all():
             for low, high in _lines(points):
                 if high[0] - low[0] >= high[1] - low[1]:
                     across.append(Rule((low[1] + high[1]) / 2, low[0], high[0]))
@@ -61,62 +63,63 @@ def rules(page: Any) -> Rules | None:
 class _Paths:
     """The drawn paths of a page, as far as they consist of straight lines."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: int) -> None:
         self._page = page
         self._objects = self._points = 0
+        self._numbers = (ctypes.c_float * 4)()
+        self._flags = (ctypes.c_int * 2)()
+        self._into_numbers = [ctypes.addressof(self._numbers) + 4 * place for place in range(4)]
+        self._into_flags = [ctypes.addressof(self._flags) + 4 * place for place in range(2)]
 
     def all(self) -> Iterator[list[Point]]:
         """The points of each part of each path, in points of the page."""
-        count = pdfium.FPDFPage_CountObjects(self._page)
-        return self._of((pdfium.FPDFPage_GetObject(self._page, index) for index in range(count)), _UNTURNED, 0)
+        count = calls.object_count(self._page)
+        return self._of(map(calls.page_object, repeat(self._page), range(count)), _UNTURNED, 0)
 
-    def _of(self, objects: Iterable[Any], place: _Matrix, depth: int) -> Iterator[list[Point]]:
+    def _of(self, objects: Iterable[int], place: _Matrix, depth: int) -> Iterator[list[Point]]:
         for item in objects:
             self._objects += 1
             if self._objects > _MOST_OBJECTS:
                 raise _Crowded
-            kind = pdfium.FPDFPageObj_GetType(item)
+            kind = calls.object_type(item)
             if kind == pdfium.FPDF_PAGEOBJ_PATH:
                 yield from self._parts(item, place)
             elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
-                count = pdfium.FPDFFormObj_CountObjects(item)
-                inside = (pdfium.FPDFFormObj_GetObject(item, index) for index in range(count))
+                inside = map(calls.form_object, repeat(item), range(calls.form_count(item)))
                 yield from self._of(inside, _product(_matrix(item), place), depth + 1)
 
-    def _parts(self, path: Any, place: _Matrix) -> Iterator[list[Point]]:
-        left, low, right, high = (ctypes.c_float() for _ in range(4))
-        pdfium.FPDFPageObj_GetBounds(path, left, low, right, high)
-        if max(right.value - left.value, high.value - low.value) < 1.0:
+    def _parts(self, path: int, place: _Matrix) -> Iterator[list[Point]]:
+        known = calls.object_bounds(path, *self._into_numbers)
+        left, low, right, high = self._numbers
+        if not known or max(right - left, high - low) < 1.0:
             return  # a dot
-        count = pdfium.FPDFPath_CountSegments(path)
+        count = calls.segment_count(path)
         self._points += count
         if self._points > _MOST_POINTS:
             raise _Crowded
-        fill, stroke = ctypes.c_int(), ctypes.c_int()
-        pdfium.FPDFPath_GetDrawMode(path, fill, stroke)
-        if not (fill.value or stroke.value):
+        calls.path_mode(path, *self._into_flags)
+        if not any(self._flags):
             return
         a, b, c, d, e, f = _product(_matrix(path), place)
-        x, y = ctypes.c_float(), ctypes.c_float()
         part: list[Point] = []
-        for index in range(count):
-            segment = pdfium.FPDFPath_GetPathSegment(path, index)
-            kind = pdfium.FPDFPathSegment_GetType(segment)
-            pdfium.FPDFPathSegment_GetPoint(segment, x, y)
+        for segment in map(calls.path_segment, repeat(path), range(count)):
+            kind = calls.segment_type(segment)
+            calls.segment_point(segment, *self._into_numbers[:2])
+            x, y = self._numbers[:2]
             if kind == pdfium.FPDF_SEGMENT_MOVETO:
                 yield part
                 part = []
             elif kind != pdfium.FPDF_SEGMENT_LINETO:
                 return  # a curve
-            part.append((a * x.value + c * y.value + e, b * x.value + d * y.value + f))
-            if pdfium.FPDFPathSegment_GetClose(segment):
+            part.append((a * x + c * y + e, b * x + d * y + f))
+            if calls.segment_closes(segment):
                 part.append(part[0])
         yield part
 
 
-def _matrix(item: Any) -> _Matrix:
+def _matrix(item: int) -> _Matrix:
     matrix = pdfium.FS_MATRIX()
-    if not pdfium.FPDFPageObj_GetMatrix(item, matrix):
+    if not calls.object_matrix(item, ctypes.byref(matrix)):
         return _UNTURNED
     return (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
 

@@ -48,13 +48,14 @@ def _with_tables(page: Any, content: Page, lines: list[Line]) -> list[Line]:
     found = rules(page)
     if found is None:
         return lines
-    everything = words(content.characters, content.text)
+    everything = words(content.characters)
     entered = [(_word(field), field) for field in content.fields if field.value]
     tables = list(ruled([*everything, *(word for word, _ in entered)], found))
     taken = {id(word) for table in tables for word in table.words}
     for word, field in entered:
         field.placed = id(word) in taken
-    tables += unruled([word for word in everything if id(word) not in taken and not _is_label(word, content)], found)
+    rest = [word for word in everything if id(word) not in taken] if taken else everything
+    tables += unruled([word for word in rest if not _is_label(word, content)] if content.fields else rest, found)
     return _replaced(lines, everything, tables) if tables else lines
 
 
@@ -101,8 +102,8 @@ def _are_near(numbers: list[int], count: int, within: int) -> bool:
 
 def _replaced(lines: list[Line], everything: list[Word], tables: list[Table]) -> list[Line]:
     """The lines without the words of tables, and each table where its first line was."""
-    owner = {id(part): number for number, table in enumerate(tables) for word in table.words for part in _parts(word)}
-    parts = [part for word in everything for part in _parts(word)]
+    owner = {id(part): number for number, table in enumerate(tables) for part in _with_marks(table.words)}
+    parts = _with_marks(everything)
     inside = _Places(part for part in parts if id(part) in owner)
     rest = _Places(part for part in parts if id(part) not in owner)
     result: list[Line] = []
@@ -130,8 +131,8 @@ def _is_stamp(line: Line, *places: _Places) -> bool:
     return 2 * missing.total() > len(line.text)
 
 
-def _parts(word: Word) -> list[Word]:
-    return [word, *word.marks]
+def _with_marks(found: list[Word]) -> list[Word]:
+    return [*found, *(mark for word in found for mark in word.marks)]
 
 
 class _Places:
@@ -139,8 +140,10 @@ class _Places:
 
     def __init__(self, found: Iterable[Word]) -> None:
         self._words: dict[int, list[Word]] = defaultdict(list)
-        for word in sorted(found, key=_middle):
+        for word in found:
             self._words[int(word.baseline // _BUCKET)].append(word)
+        for near in self._words.values():
+            near.sort(key=_middle)
 
     def take(self, line: Line, *, leave: bool = False) -> list[Word]:
         """The words that a line consists of; they are taken away unless they are to be left."""
@@ -148,7 +151,9 @@ class _Places:
         low, high = min(line.first, line.last) - slack, max(line.first, line.last) + slack
         taken: list[Word] = []
         for bucket in range(int(low // _BUCKET), int(high // _BUCKET) + 1):
-            near = self._words.get(bucket, [])
+            near = self._words.get(bucket)
+            if not near:
+                continue
             start = bisect_left(near, line.left - 1, key=_middle)
             end = bisect_left(near, line.right + 1, key=_middle)
             found = [word for word in near[start:end] if low <= word.baseline <= high]

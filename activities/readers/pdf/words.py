@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from operator import attrgetter
 
 import msgspec
 
 from activities.readers.layout import DIVIDED
-from activities.readers.pdf.characters import Characters
-from activities.readers.pdf.page import CLEAN
+from activities.readers.pdf.characters import Characters, Style
+from activities.readers.pdf.page import cleaned
 from activities.readers.pdf.raised import formed, shift, with_raised
 from activities.readers.text import join
 
 _SLANTED = 0.5  # font sizes between the heights of characters that stand in no one line
+_BASELINE, _LEFT = attrgetter("baseline"), attrgetter("left")
+_Piece = tuple[str, int, int, Style, float, tuple[float, float], float]
+"""A word of a page's text, the indexes of its first and last character, its style, size, origin and right edge."""
 _WORD = re.compile(rf"[^\s{DIVIDED}]++{DIVIDED}?+")
 
 
@@ -33,64 +38,75 @@ class Word(msgspec.Struct):
         return (self.left + self.right) / 2
 
 
-def words(characters: Characters, text: str) -> list[Word]:
-    """The upright words of a page, in pdfium's order, given its text."""
+def words(characters: Characters) -> list[Word]:
+    """The upright words of a page, in pdfium's order."""
     found: list[Word] = []
+    before: Word | None = None
     end = 0  # index of the last character of the word before
-    for start, word in _pieces(characters, text):
-        first, last = characters.at(start), characters.at(start + len(word) - 1)
-        style = characters.style(first)
-        (left, baseline), size = characters.origin(first), max(1.0, style.size)
-        before = found[-1] if found else None
+    for text, first, last, style, size, (left, baseline), right in _pieces(characters):
         if before is not None and size < before.size and abs(left - before.right) < 0.3 * before.size:
             up = shift(characters, first, end)
             if up:
-                before.text += formed(before.text, word, up).translate(CLEAN)
-                before.right = characters.right(last)
-                before.marks.append(Word("", left, before.right, baseline, size, style.bold))
+                before.text += cleaned(formed(before.text, text, up))
+                before.right = right
+                before.marks.append(Word("", left, right, baseline, size, style.bold))
                 continue
-        whole = last - first == len(word) - 1
-        clean = (with_raised(characters, word, first, baseline, size) if whole else word).translate(CLEAN)
+        whole = last - first == len(text) - 1 and not text.isalpha()
+        clean = cleaned(with_raised(characters, text, first, baseline, size) if whole else text)
         if clean:
-            found.append(Word(clean, left, characters.right(last), baseline, size, style.bold))
-            end = last
+            before, end = Word(clean, left, right, baseline, size, style.bold), last
+            found.append(before)
     return found
 
 
-def _pieces(characters: Characters, text: str) -> Iterator[tuple[int, str]]:
-    """The words of a page's text with their positions, cut where pdfium joined two lines; no turned or hidden ones."""
-    for match in _WORD.finditer(text):
-        start, word = match.start(), match[0]
-        first = characters.at(start)
-        style = characters.style(first)
+def _pieces(characters: Characters) -> Iterator[_Piece]:
+    """The words of a page's text, cut where pdfium joined two lines; no turned or hidden ones."""
+    matches = list(_WORD.finditer(characters.text))
+    firsts = characters.indexes([match.start() for match in matches])
+    lasts = characters.indexes([match.end() - 1 for match in matches])
+    styles, rights = characters.styles(firsts), characters.rights(lasts)
+    origins, ends = characters.origins(firsts), characters.origins(lasts)
+    for match, first, last, style, origin, end, right in zip(
+        matches, firsts, lasts, styles, origins, ends, rights, strict=True
+    ):
         if style.turn or style.invisible:
             continue
-        size, before = max(1.0, style.size), characters.origin(first)
-        if abs(characters.origin(characters.at(match.end() - 1))[1] - before[1]) < _SLANTED * size:
-            yield start, word
-            continue
-        begin, pieces, slanted = 0, [], False
-        for place in range(1, len(word)):
-            origin = characters.origin(characters.at(start + place))
-            if abs(origin[1] - before[1]) >= _SLANTED * size:
-                pieces.append((start + begin, word[begin:place]))
-                begin = place
-                slanted = slanted or origin[0] > before[0]
-            elif abs(origin[1] - before[1]) > 0.3 * size:
-                slanted = True
-            before = origin
-        if not slanted:
-            yield from [*pieces, (start + begin, word[begin:])]
+        size = max(1.0, style.size)
+        if abs(end[1] - origin[1]) < _SLANTED * size:
+            yield match[0], first, last, style, size, origin, right
+        else:
+            yield from _cut(characters, match.start(), match[0], size)
+
+
+def _cut(characters: Characters, start: int, word: str, size: float) -> Iterator[_Piece]:
+    """The parts of a word on two lines; none when it rises or falls."""
+    origins = characters.origins(characters.indexes(range(start, start + len(word))))
+    cuts = [0]
+    for place, (before, here) in enumerate(pairwise(origins), 1):
+        if abs(here[1] - before[1]) >= _SLANTED * size:
+            if here[0] > before[0]:
+                return
+            cuts.append(place)
+        elif abs(here[1] - before[1]) > 0.3 * size:
+            return
+    for begin, end in pairwise([*cuts, len(word)]):
+        first, last = characters.at(start + begin), characters.at(start + end - 1)
+        style, origin = characters.style(first), characters.origin(first)
+        yield word[begin:end], first, last, style, max(1.0, style.size), origin, characters.right(last)
 
 
 def rows(page: Iterable[Word]) -> list[list[Word]]:
     """The words by baseline, from top to bottom and from left to right."""
     found: list[list[Word]] = []
-    for word in sorted(page, key=lambda word: -word.baseline):
-        if not found or found[-1][0].baseline - word.baseline > 0.45 * min(word.size, found[-1][0].size):
+    first: Word | None = None
+    for word in sorted(page, key=_BASELINE, reverse=True):
+        if first is None or first.baseline - word.baseline > 0.45 * min(word.size, first.size):
+            first = word
             found.append([])
         found[-1].append(word)
-    return [sorted(row, key=lambda word: word.left) for row in found]
+    for row in found:
+        row.sort(key=_LEFT)
+    return found
 
 
 def line_text(row: Iterable[Word]) -> str:

@@ -367,7 +367,7 @@ async def _written_generations(transaction: Transaction, document_id: str) -> di
     rows = await transaction.scalars(
         select(GenerationRow).where(
             GenerationRow.knowledge_base_id == knowledge_base.id,
-            (GenerationRow.state != "retired") | (GenerationRow.generation == knowledge_base.generation),
+            (GenerationRow.phase != "retired") | (GenerationRow.generation == knowledge_base.generation),
         )
     )
     ordered = sorted(rows, key=lambda row: (row.generation != knowledge_base.generation, row.generation))

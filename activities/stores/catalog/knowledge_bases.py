@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import AnswerSettings
-from activities.contracts.reindex import GenerationState
+from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Generation, KnowledgeBase
@@ -204,5 +204,5 @@ def generation_record(row: GenerationRow) -> Generation:
         collection=row.collection,
         model=row.model,
         model_fingerprint=row.model_fingerprint,
-        state=msgspec.convert(row.state, GenerationState),
+        phase=msgspec.convert(row.phase, GenerationPhase),
     )

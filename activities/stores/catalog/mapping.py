@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 from activities.contracts.documents import Remark
 from activities.contracts.ingest import PublishInput
 from activities.contracts.stages import FINAL_STATES, PENDING, DocumentState
-from activities.errors import Reason
+from activities.errors import NotFound, Reason
 from activities.stores.catalog.records import Document
 from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, TagRow, VersionRow
 from activities.stores.catalog.transitions import BY_DISPATCHER
@@ -154,3 +154,11 @@ async def record_indexed(session: AsyncSession, version: VersionRow, input: Publ
         "remarks": msgspec.to_builtins(input.remarks),
     }
     row.reading = None if version.parsed_key == input.parsed_key else reading
+
+
+async def lock_knowledge_base(session: AsyncSession, knowledge_base_id: str) -> KnowledgeBaseRow:
+    """A knowledge base, locked against publications. Raises NotFound, also for a deleted one."""
+    row = await session.get(KnowledgeBaseRow, knowledge_base_id, with_for_update=True)
+    if row is None or row.deleted_at is not None:
+        raise NotFound(kind="knowledge base", id=knowledge_base_id)
+    return row

@@ -11,7 +11,7 @@ import msgspec
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking, Remark
 from activities.contracts.questions import AnswerSettings
-from activities.contracts.reindex import GenerationState, ReindexPlan, ReindexToRun, Verified
+from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
 from activities.errors import Reason
 from activities.stores.catalog.roles import Role
@@ -47,7 +47,7 @@ class Generation(Record, frozen=True):
     collection: str
     model: str | None
     model_fingerprint: str | None
-    state: GenerationState = "live"
+    phase: GenerationPhase = "live"
 
 
 class LivePlan(Record, frozen=True):

@@ -127,7 +127,7 @@ class GenerationRow(Table):
     collection: Mapped[str] = mapped_column(String(100), unique=True)
     model: Mapped[str | None] = mapped_column(String(300))
     model_fingerprint: Mapped[str | None] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
+    phase: Mapped[str] = mapped_column(String(16), default="live", server_default="live")
     max_tokens: Mapped[int | None]
     overlap_tokens: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

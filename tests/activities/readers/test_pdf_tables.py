@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from activities.contracts.documents import Element
+from activities.readers.pdf import calls
 from activities.settings import ParseSettings
 from tests.activities.readers.conftest import growth, parsed, shape
 from tests.documents import page, pdf, pdf_of, set_text
@@ -265,3 +269,26 @@ def test_pages_of_rows_take_linear_time(tmp_path: Path) -> None:
         parsed(tmp_path, pdf([lines]), "a.pdf", ParseSettings(ocr="off"))
 
     assert growth(read, 100) < 8
+
+
+def test_a_table_costs_a_few_looks_at_each_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps that read a page share what one of them has found out about a character."""
+    rows = [[f"Berth {number}", "two cranes", "nine metres", "open"] for number in range(30)]
+    columns, heights = [72.0, 172.0, 272.0, 372.0, 472.0], [715.0 - 20 * row for row in range(31)]
+    looked = dict.fromkeys(("char_origin", "char_box", "text_object"), 0)
+
+    def counted(name: str) -> Any:
+        call = getattr(calls, name)
+
+        def counting(*arguments: Any) -> Any:
+            looked[name] += 1
+            return call(*arguments)
+
+        return counting
+
+    for name in looked:
+        monkeypatch.setattr(calls, name, counted(name))
+    document = parsed(tmp_path, pdf([at(rows, columns)], [grid(columns, heights)]), "a.pdf")
+    assert tables(document.elements) == [[" | ".join(row) for row in rows]]
+    words = sum(len(text.split()) for row in rows for text in row)
+    assert words < sum(looked.values()) <= 9 * words

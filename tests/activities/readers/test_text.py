@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.contracts.documents import Element
+from activities.readers import partition
 from activities.readers.text import elements_of
 from tests.activities.readers.conftest import CHINESE, ENGLISH, growth, parsed
 
@@ -76,3 +78,20 @@ def test_code_keeps_its_indentation(tmp_path: Path) -> None:
         ("code", "    # twice"),
     ]
     assert {item.kind for item in parsed(tmp_path, "a\n  at b\nc\n", "a.log").elements} == {"text"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        ("A  sentence\u00a0with blanks. ", "text", "A sentence with blanks."),
+        ("• an item", "list", "an item"),
+        ("- an item", "list", "an item"),
+        ("-3 degrees", "text", "-3 degrees"),
+        ("2) an item", "list", "2) an item"),
+        ("2.5 litres", "text", "2.5 litres"),
+    ],
+)
+def test_a_paragraph_is_told_from_an_item(text: str, kind: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what stands before it; whether it may be a title is not asked, which takes longer than all else."""
+    monkeypatch.delattr(partition, "element_from_text")
+    assert partition.paragraph(text) == Element(text=shown, kind=kind)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import InvalidStatus
 
 from activities.contracts.documents import Chunking
+from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.settings import Settings, load
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -46,8 +47,10 @@ LEAVE = b"Five days of unused leave can be carried over."
 ALL = set(ROLES)
 CONTRIBUTE, MANAGE = {"contributor", "manager", "admin"}, {"manager", "admin"}
 OPERATE, AUDIT = {"operator", "admin"}, {"auditor", "admin"}
+REINDEX = MANAGE | OPERATE
 CONTROL = CONTRIBUTE | OPERATE
 
+REINDEXES = "/api/v1/reindexes/{reindex_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
@@ -86,6 +89,18 @@ MAY: dict[str, set[str]] = {
     f"POST {BATCH}/set-parallelism": CONTROL,
     f"POST {BATCH}/retry-failed": CONTROL,
     f"POST {BATCH}/close": CONTRIBUTE,
+    f"POST {KB}/reindex": REINDEX,
+    f"POST {KB}/reindex-plan": REINDEX,
+    f"GET {KB}/reindexes": ALL,
+    f"GET {REINDEXES}": ALL,
+    f"GET {REINDEXES}/events": ALL,
+    f"POST {REINDEXES}/pause": REINDEX,
+    f"POST {REINDEXES}/resume": REINDEX,
+    f"POST {REINDEXES}/cancel": REINDEX,
+    f"POST {REINDEXES}/control": REINDEX,
+    f"POST {REINDEXES}/approve": REINDEX,
+    f"POST {REINDEXES}/finish": REINDEX,
+    f"POST {REINDEXES}/rollback": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
     f"POST {QUESTION}/cancel": ALL,
@@ -129,6 +144,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"POST {KB}/questions": {"question": "How much leave?"},
     f"PATCH {DOCUMENT}": {"tags": ["hr"]},
     f"POST {BATCH}/set-parallelism": {"parallelism": 2},
+    f"POST {REINDEXES}/control": {"parallelism": 2},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -256,7 +272,25 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     document = accepted.document
     assert await catalog.intake.cancel(document.id, document.version, "ann")  # so that streams that watch it end
     await catalog.batches.record_state(batch.id, "ready")
-    shared = {"kb": kb.name, "model": kb.name, "document_id": document.id, "batch_id": batch.id}
+    reindex = await catalog.reindexes.create(
+        ReindexToRun(
+            reindex_id="",
+            knowledge_base_id=kb.id,
+            knowledge_base=kb.name,
+            generation=0,
+            previous=0,
+            chunking=Chunking(),
+            actor="ann",
+        )
+    )
+    await catalog.reindexes.record(RecordReindexInput(reindex_id=reindex.id, state="ready", stage="retire"))
+    shared = {
+        "kb": kb.name,
+        "model": kb.name,
+        "document_id": document.id,
+        "batch_id": batch.id,
+        "reindex_id": reindex.id,
+    }
     keys, ids = {}, {}
     for role in ROLES:
         keys[role] = await catalog.api_keys.create(role, role)

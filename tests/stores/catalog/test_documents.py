@@ -182,6 +182,12 @@ async def test_a_canceled_version_is_not_published(catalog: Catalog, kb: Knowled
     assert (await catalog.documents.live([id]))[id].version == 2
 
 
+SECOND_GENERATION = """
+INSERT INTO generations (knowledge_base_id, generation, collection, model, model_fingerprint, created_at)
+SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations
+"""
+
+
 async def test_a_version_is_published_into_one_generation(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
@@ -190,6 +196,7 @@ async def test_a_version_is_published_into_one_generation(
     (dispatch,) = await catalog.intake.undispatched(10)
     assert dispatch.generation == 1
     await catalog.documents.publish(publishing(id, 1))
+    await sql(settings, SECOND_GENERATION)
     shadow = msgspec.structs.replace(publishing(id, 1), chunks_key="chunks/s", vectors_key="vectors/s", generation=2)
     for chunks in (4, 5):
         await catalog.documents.publish(msgspec.structs.replace(shadow, chunks=chunks))
@@ -211,13 +218,12 @@ async def test_what_is_live_is_compared_by_generation(settings: Settings, catalo
     """Row count and keys of a live version differ between generations; a missing one is reported as such."""
     id = await accepted(catalog, kb)
     first = await catalog.knowledge_bases.generation(kb.id)
-    other = "SELECT knowledge_base_id, 2, 'kb_g2', 'm', 'f', created_at FROM generations"
-    await sql(settings, f"INSERT INTO generations {other}")
+    await catalog.documents.publish(publishing(id, 1))
+    await sql(settings, SECOND_GENERATION)
     second = await catalog.knowledge_bases.generation(kb.id, 2)
     assert (first.generation, second.generation, second.collection) == (1, 2, "kb_g2")
     with pytest.raises(NotFound):
         await catalog.knowledge_bases.generation(kb.id, 3)
-    await catalog.documents.publish(publishing(id, 1))
     for generation, key in ((first, "chunks/1"), (second, None)):
         ((live,),) = [page async for page in catalog.references.live_versions(generation)]
         assert (live.chunks, live.chunks_key) == (3, key)
@@ -232,6 +238,7 @@ async def test_what_is_live_is_compared_by_generation(settings: Settings, catalo
 async def test_a_removed_document_leaves_no_row(settings: Settings, catalog: Catalog, kb: KnowledgeBase) -> None:
     """The records of its versions in each generation are removed too."""
     id = await accepted(catalog, kb)
+    await sql(settings, SECOND_GENERATION)
     await catalog.documents.publish(publishing(id, 1))
     await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
     assert len(await sql(settings, "SELECT * FROM indexed_versions")) == 2

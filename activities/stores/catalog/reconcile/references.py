@@ -54,7 +54,7 @@ class References:
     async def collections(self) -> tuple[set[str], set[str]]:
         """Names of the collections of generations that are not retired, and ids of all knowledge bases."""
         async with self._engine.read() as session:
-            kept = select(GenerationRow.collection).where(GenerationRow.state != "retired")
+            kept = select(GenerationRow.collection).where(GenerationRow.phase != "retired")
             collections = set(await session.scalars(kept))
             return collections, set(await session.scalars(select(KnowledgeBaseRow.id)))
 

@@ -16,7 +16,7 @@ UNFINISHED = sa.text("finished_at IS NULL")
 def upgrade() -> None:
     """Add them; every generation so far is the live one of its knowledge base."""
     with op.batch_alter_table("generations") as generations:
-        generations.add_column(sa.Column("state", sa.String(16), nullable=False, server_default="live"))
+        generations.add_column(sa.Column("phase", sa.String(16), nullable=False, server_default="live"))
         generations.add_column(sa.Column("max_tokens", sa.BigInteger(), nullable=True))
         generations.add_column(sa.Column("overlap_tokens", sa.BigInteger(), nullable=True))
     op.add_column("indexed_versions", sa.Column("reading", sa.JSON(), nullable=True))
@@ -34,9 +34,9 @@ def upgrade() -> None:
         sa.Column("approve", sa.Boolean(), nullable=False),
         sa.Column("approved_by", sa.String(200), nullable=True),
         sa.Column("parallelism", sa.BigInteger(), nullable=False),
-        sa.Column("throttle", sa.Float(), nullable=False),
+        sa.Column("throttle", sa.Double(), nullable=False),
         sa.Column("window", sa.String(80), nullable=False),
-        sa.Column("soak_seconds", sa.Float(), nullable=False),
+        sa.Column("soak_seconds", sa.Double(), nullable=False),
         sa.Column("done", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=True),
         sa.Column("plan", sa.JSON(), nullable=True),
@@ -82,4 +82,4 @@ def downgrade() -> None:
     with op.batch_alter_table("generations") as generations:
         generations.drop_column("overlap_tokens")
         generations.drop_column("max_tokens")
-        generations.drop_column("state")
+        generations.drop_column("phase")
