@@ -3,6 +3,7 @@
 //   app ── sign_in, knowledge_bases, settings, route
 //     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
 //     │     └── batches ── batch_card, batch_upload, watcher
+//     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     └── passages ── original, quotes
@@ -17,12 +18,14 @@ import { bind, onLanguage, plain, startLanguage, t } from './shared/i18n.js';
 import { drawIcons } from './shared/icons.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
-import { askAddress, conversationAddress, documentsAddress, here, rename } from './shared/route.js';
+import { Reindexes } from './reindex/reindexes.js';
+import { askAddress, conversationAddress, documentsAddress, here, indexAddress, rename } from './shared/route.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
+const TITLES = { documents: 'documents-title', index: 'index-title', ask: 'ask-title' };
 const TALLY_MS = 400;
 
 drawIcons();
@@ -35,6 +38,7 @@ const documents = new Documents({
   onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // files dropped in the chat
   onShow: (item) => passages.whole(item),
 });
+const reindexes = new Reindexes({ onSwitched: () => documents.refilter() });
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -84,6 +88,7 @@ function leave() {
   open = null;
   passages.close();
   documents.close();
+  reindexes.close();
   conversations.close();
   chat.close();
 }
@@ -98,6 +103,7 @@ async function enter(name) {
     plain($('where-name'), kb.title || kb.name);
     $('side-new').href = askAddress(name);
     $('side-documents').href = $('ask-add').href = documentsAddress(name);
+    $('side-index').href = indexAddress(name);
     tally(kb.documents);
     show('view-kb');
     const listed = documents.open(name);
@@ -114,18 +120,27 @@ async function enter(name) {
   }
 }
 
-/** Show the documents or a conversation of the open knowledge base. */
+/** The panel of the current address. */
+function shown() {
+  return here().panel || 'ask';
+}
+
+/** Show the documents, the index or a conversation of the open knowledge base. */
 async function place() {
-  const { panel, conversation } = here();
+  const { conversation } = here();
+  const panel = shown();
   const before = $('view-kb').dataset.panel;
-  $('view-kb').dataset.panel = panel || 'ask';
+  $('view-kb').dataset.panel = panel;
   $('panel-documents').hidden = panel !== 'documents';
-  $('panel-ask').hidden = panel === 'documents';
+  $('panel-index').hidden = panel !== 'index';
+  $('panel-ask').hidden = panel !== 'ask';
   mark();
-  if (panel === 'documents') {
+  if (panel !== 'index') reindexes.close();
+  if (panel !== 'ask') {
     title();
     if (before !== panel) passages.close();
-    $('documents-title').focus();
+    $(TITLES[panel]).focus();
+    if (panel === 'index') await reindexes.open(open);
     return;
   }
   if (chat.kb === open && chat.id === conversation && $('turns').childElementCount) {
@@ -152,10 +167,11 @@ async function place() {
 
 /** Highlight the current view in the sidebar. */
 function mark() {
-  const { panel, conversation } = here();
+  const { conversation } = here();
   conversations.mark(conversation);
-  for (const [link, isHere] of [['side-documents', panel === 'documents'], ['side-new', panel !== 'documents' && !conversation]]) {
-    if (isHere) $(link).setAttribute('aria-current', 'page');
+  const current = { documents: 'side-documents', index: 'side-index', ask: conversation ? '' : 'side-new' }[shown()];
+  for (const link of ['side-documents', 'side-index', 'side-new']) {
+    if (link === current) $(link).setAttribute('aria-current', 'page');
     else $(link).removeAttribute('aria-current');
   }
 }
@@ -163,7 +179,7 @@ function mark() {
 function title() {
   if (!open) document.title = t('app.title');
   else {
-    const what = $(here().panel === 'documents' ? 'documents-title' : 'ask-title').textContent;
+    const what = $(TITLES[shown()]).textContent;
     document.title = t('app.title_in_kb', { what, kb: $('where-name').textContent });
   }
 }
@@ -204,7 +220,7 @@ function shortcut(event) {
   if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && open) {
     if (document.querySelector('dialog:modal')) return;
     event.preventDefault();
-    if (here().panel === 'documents') location.hash = chat.id ? conversationAddress(open, chat.id) : askAddress(open);
+    if (shown() !== 'ask') location.hash = chat.id ? conversationAddress(open, chat.id) : askAddress(open);
     $('panel-ask').hidden = false;
     chat.composer.focus();
   } else if (event.key === 'Escape' && !document.querySelector('dialog:modal, :popover-open')) {
@@ -225,6 +241,7 @@ onLanguage(() => {
   clearAnnouncements();
   title();
   documents.relanguage();
+  reindexes.relanguage();
   conversations.draw();
 });
 

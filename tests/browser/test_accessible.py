@@ -24,7 +24,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
-    """Sign-in, choice, documents, a menu, settings, a dialog, questions, an answer and its passage."""
+    """Sign-in, choice, documents, a menu, a dialog, settings, the index, questions, an answer and its passage."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 850})
     assert violations(page) == []
@@ -48,6 +48,13 @@ def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, s
     page.get_by_role("button", name="Settings").click()
     assert violations(page) == []
     page.keyboard.press("Escape")
+    page.goto(f"{platform.url}#/kb/axe-{scheme}-{width}/index")
+    page.locator("#reindex-more summary").click()
+    page.get_by_role("button", name="Estimate").click()
+    expect(page.locator("#reindex-planned")).to_contain_text("Nothing to do", timeout=READY_MS)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".reindex")).to_have_attribute("data-state", "ready", timeout=READY_MS)
+    assert violations(page) == []
     page.keyboard.press("Control+k")
     expect(page.locator("#ask-empty")).to_be_visible()
     assert violations(page) == []

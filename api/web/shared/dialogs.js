@@ -1,4 +1,4 @@
-// Dialogs: confirmation of a deletion, and a prompt for one line of text.
+// Dialogs: confirmation of what takes something away, and a prompt for one line of text.
 
 import { $ } from './dom.js';
 import { bind } from './i18n.js';
@@ -11,12 +11,17 @@ function shown(dialog) {
   });
 }
 
-/** Confirm a deletion: resolves to a boolean. `title` is a key, `text` [key, params]. */
-export function confirmDelete(title, text) {
+/** Confirm an action: resolves to a boolean. `title`, `yes` and `no` are keys, `text` is [key, params]. */
+export function confirmAction(title, text, yes, no) {
   bind($('confirm-title'), title);
   bind($('confirm-text'), ...text);
+  bind($('confirm-yes'), yes);
+  bind($('confirm-no'), no);
   return shown($('confirm'));
 }
+
+/** Confirm a deletion. */
+export const confirmDelete = (title, text) => confirmAction(title, text, 'dialog.delete', 'dialog.keep');
 
 /** Prompt for one line of text; null if canceled. `title` and `label` are keys, `value` is the initial text. */
 export async function askForText(title, label, value, { maxLength = 200, required = true } = {}) {

@@ -4,16 +4,17 @@
 //   #/kb/NAME/ask         a new conversation
 //   #/kb/NAME/c/ID        a conversation
 //   #/kb/NAME/documents   the documents
+//   #/kb/NAME/index       the index of the documents
 
-const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|c\/([^/?]+)))?\/?$/;
+const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|c\/([^/?]+)))?\/?$/;
 
-/** The current address → {kb, panel: null | 'ask' | 'documents', conversation}; kb is null if none is chosen. */
+/** The current address → {kb, panel: null | 'ask' | 'documents' | 'index', conversation}; kb is null if none is chosen. */
 export function here() {
   const [, kb, rest, conversation] = PLACE.exec(location.hash) || [];
   try {
     return {
       kb: kb ? decodeURIComponent(kb) : null,
-      panel: rest ? (rest === 'documents' ? 'documents' : 'ask') : null,
+      panel: rest ? (['documents', 'index'].includes(rest) ? rest : 'ask') : null,
       conversation: conversation ? decodeURIComponent(conversation) : null,
     };
   } catch {
@@ -24,6 +25,7 @@ export function here() {
 export const kbAddress = (kb) => `#/kb/${encodeURIComponent(kb)}`;
 export const askAddress = (kb) => `${kbAddress(kb)}/ask`;
 export const documentsAddress = (kb) => `${kbAddress(kb)}/documents`;
+export const indexAddress = (kb) => `${kbAddress(kb)}/index`;
 export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
 
 /** Replace the address without an entry in the history. */

@@ -1,0 +1,91 @@
+// The form that plans or starts a re-index.
+
+import { $, h, problemLine } from '../shared/dom.js';
+import { bind, t } from '../shared/i18n.js';
+import { isOver } from '../documents/job.js';
+import { estimate } from './plan.js';
+
+const NUMBERS = ['reindex-max', 'reindex-overlap', 'reindex-parallelism', 'reindex-throttle'];
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+
+export class ReindexForm {
+  /** `onPlan(request)` and `onStart(request)` when the fields are right. */
+  constructor({ onPlan, onStart }) {
+    $('reindex-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      const request = this.read();
+      if (request) onStart(request);
+    });
+    $('reindex-plan').addEventListener('click', () => {
+      const request = this.read();
+      if (request) onPlan({ chunking: request.chunking, parallelism: request.parallelism });
+    });
+    $('reindex-form').addEventListener('input', () => problemLine($('reindex-problem'), null));
+    bind($('reindex-hours-help'), 'reindex.hours_help', { zone: ZONE });
+  }
+
+  /** Start with the knowledge base's chunking. */
+  reset(chunking) {
+    $('reindex-form').reset();
+    $('reindex-max').value = chunking.max_tokens;
+    $('reindex-overlap').value = chunking.overlap_tokens;
+    this.complain(null);
+    this.showPlan(null);
+  }
+
+  /** The request of the fields; null, with the fault shown, if one is wrong. */
+  read() {
+    const wrong = NUMBERS.map($).find((input) => !input.checkValidity());
+    if (wrong) {
+      const label = document.querySelector(`label[for="${wrong.id}"]`);
+      const { min, max } = wrong;
+      return this.fault(wrong, ['reindex.number_wrong', { label: () => t(label.dataset.i18n), min, max }]);
+    }
+    const [from, to] = [$('reindex-from'), $('reindex-to')];
+    if (Boolean(from.value) !== Boolean(to.value)) return this.fault(from.value ? to : from, 'reindex.hours_half');
+    const [max, overlap, parallelism, percent] = NUMBERS.map((id) => Number($(id).value));
+    return {
+      chunking: { max_tokens: max, overlap_tokens: overlap },
+      parallelism,
+      throttle: percent / 100,
+      window: from.value ? `${from.value}-${to.value} ${ZONE}` : '',
+      approve: $('reindex-approve').checked,
+      soak_seconds: Number($('reindex-keep').value),
+    };
+  }
+
+  fault(input, text) {
+    this.complain(text);
+    if ($('reindex-more').contains(input)) $('reindex-more').open = true;
+    input.focus();
+    return null;
+  }
+
+  /** Show or hide an error: a Problem, or a key, or [key, params]. */
+  complain(problem) {
+    problemLine($('reindex-problem'), problem);
+  }
+
+  /** Disable the buttons while a request or a plan is under way; the pressed one gets the focus back. */
+  busy(isBusy) {
+    const buttons = [$('reindex-start'), $('reindex-plan')];
+    if (isBusy) this.pressed = buttons.find((button) => button === document.activeElement) || this.pressed;
+    for (const button of buttons) button.disabled = isBusy;
+    if (isBusy) return;
+    if (document.activeElement === document.body) this.pressed?.focus();
+    this.pressed = null;
+  }
+
+  /** Show a plan under way, finished or failed; null shows none. */
+  showPlan(info) {
+    const target = $('reindex-planned');
+    if (!info) target.replaceChildren();
+    else if (!isOver(info.state)) {
+      if (!target.querySelector('progress')) {
+        target.replaceChildren(h('p', { text: 'reindex.planning' }),
+          h('progress', { labels: { 'aria-label': 'reindex.planning' } }));
+      }
+    } else if (info.plan) target.replaceChildren(...estimate(info));
+    else target.replaceChildren(h('p', { class: 'problem' }, info.reason || t('job.no_reason')));
+  }
+}
