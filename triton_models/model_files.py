@@ -130,7 +130,7 @@ class EmbedModel:
     @cached_property
     def _described(self) -> dict[str, Any]:
         """This repository's description of a well-known model, overridden by `holdfast.json` in the model's folder."""
-        known = json.loads(_DESCRIPTIONS.read_text()).get(self.name.rpartition("/")[2], {})
+        known = json.loads(_DESCRIPTIONS.read_text(encoding="utf-8")).get(self.name.rpartition("/")[2], {})
         return {**known, **self._json("holdfast.json")}
 
     def _fingerprinted_files(self) -> Iterator[Path]:
@@ -147,14 +147,14 @@ class EmbedModel:
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return content
 
     def _front_matter(self) -> dict[str, Any]:
         import yaml  # type: ignore[import-untyped]
 
         path = self.folder / "README.md"
-        parts = path.read_text().split("---\n", 2) if path.is_file() else []
+        parts = path.read_text(encoding="utf-8").split("---\n", 2) if path.is_file() else []
         if len(parts) < 3 or parts[0].strip():
             return {}
         content = yaml.safe_load(parts[1])
@@ -248,7 +248,7 @@ def _sha256(path: Path) -> bytes:
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
-    return bytes.fromhex(path.with_name(path.name + DIGEST).read_text())
+    return bytes.fromhex(path.with_name(path.name + DIGEST).read_text(encoding="utf-8"))
 
 
 def _inside_package(name: str, pattern: str) -> Path:

@@ -332,7 +332,7 @@ class ReindexKnowledgeBase:
         if throttle < 1:
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._controls.throttle != throttle,
+                    lambda: self._is_interrupted() or self._controls.throttle != throttle,
                     timeout=(workflow.now() - begun) * (1 / throttle - 1),
                 )
 
