@@ -97,7 +97,7 @@ class ReindexKnowledgeBase:
         self._paused, self._paused_by = job.paused, job.paused_by
         self._canceled, self._canceled_by = False, ""
         self._approved_by = self._finish_by = self._rollback_by = ""
-        self._switched = self._rolled_back = self._ended = False
+        self._switched = self._rolled_back = self._refused = self._ended = False
 
     @workflow.query
     def state(self) -> JobState:
@@ -141,15 +141,15 @@ class ReindexKnowledgeBase:
     @workflow.update
     async def rollback(self, actor: str) -> JobState:
         """Return to the generation before, in which all that was uploaded and deleted meanwhile is up to date."""
-        self._rollback_by = actor
-        await workflow.wait_condition(lambda: self._rolled_back or self._ended)
+        self._rollback_by, self._refused = actor, False
+        await workflow.wait_condition(lambda: self._rolled_back or self._refused or self._ended)
         if not self._rolled_back:
-            raise ApplicationError("the old generation is retired")
+            raise ApplicationError("there is no generation to return to")
         return self._progress.state()
 
     @rollback.validator
     def _can_roll_back(self, actor: str) -> None:
-        if not self._switched or self._ended or self._finish_by:
+        if not self._switched or self._ended or self._finish_by or self._rollback_by:
             raise ValueError("there is no generation to return to")
 
     @workflow.run
@@ -467,24 +467,31 @@ class ReindexKnowledgeBase:
         )
 
     async def _soak(self) -> None:
-        """Keep the generation before; return to it when that is asked for."""
+        """Keep the generation before; return to it when that is asked for. Raises _RolledBack then."""
         await self._enter("soak")
-        try:
-            await workflow.wait_condition(
-                lambda: bool(self._rollback_by or self._finish_by),
-                timeout=timedelta(seconds=self._job.soak_seconds),
-            )
-        except TimeoutError:
-            pass
-        except asyncio.CancelledError:  # Temporal's own request: nothing is left to be canceled but the wait
-            self._finish_by = canceled_by()
-        self._finish_by = self._finish_by or ("" if self._rollback_by else self._job.actor)
-        if self._rollback_by:
-            switched = await to_the_end(self._switch_to(back=True, actor=self._rollback_by))
-            if switched.switched:
-                self._rolled_back = True
-                raise _RolledBack
+        end = workflow.now() + timedelta(seconds=self._job.soak_seconds)
+        while not self._finish_by and workflow.now() < end:
+            try:
+                with suppress(TimeoutError):
+                    await workflow.wait_condition(
+                        lambda: bool(self._rollback_by or self._finish_by), timeout=end - workflow.now()
+                    )
+            except asyncio.CancelledError:  # Temporal's own request: nothing is left to be canceled but the wait
+                self._finish_by = canceled_by() or "temporal"
+            if self._rollback_by and not self._finish_by:
+                await self._roll_back()
+        self._finish_by = self._finish_by or self._job.actor
         await self._enter("retire")
+
+    async def _roll_back(self) -> None:
+        try:
+            switched = await to_the_end(self._switch_to(back=True, actor=self._rollback_by))
+        except ActivityError:  # it is gone, or is no longer written
+            switched = Switched(switched=False)
+        if switched.switched:
+            self._rolled_back = True
+            raise _RolledBack
+        self._rollback_by, self._refused = "", True
 
     async def _end_rolled_back(self) -> ReindexResult:
         await self._retire(self._job.generation)
@@ -505,7 +512,8 @@ class ReindexKnowledgeBase:
         )
 
     async def _discard(self, reason: Reason, *, canceled: bool) -> None:
-        await self._retire(self._job.generation, unfinished=True)
+        if not self._switched:
+            await self._retire(self._job.generation, unfinished=True)
         state: JobStateName = "canceled" if canceled else "failed"
         actor = (self._canceled_by or canceled_by()).removeprefix("by ") if canceled else ""
         await self._record(state, reason=reason, action="cancel" if canceled else "fail", actor=actor)

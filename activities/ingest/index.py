@@ -68,7 +68,8 @@ class IndexActivities:
     async def index(self, input: IndexInput) -> Indexed:
         """Writes a version's rows into the generation and verifies their count; search ignores them until publishing.
 
-        Raises ModelMismatch when the generation was built with another embedding model.
+        A generation that was built with another embedding model is given up when it is only kept as the way back;
+        otherwise raises ModelMismatch.
         """
         generation = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, input.generation)
         if generation.phase == "retired":  # since the run began; publishing tells which generations it must be in
@@ -78,6 +79,9 @@ class IndexActivities:
                 generation, input.model, input.model_fingerprint
             )
         if generation.model_fingerprint != input.model_fingerprint:
+            if generation.phase == "soaking":
+                await self._catalog.generations.give_up(generation)
+                return await self._published(input, rows=0)
             raise ModelMismatch(indexed=generation.model, serving=input.model)
         collection = generation.collection
         await self._milvus.create(collection, input.dimension)

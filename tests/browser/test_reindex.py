@@ -76,7 +76,7 @@ def press(page: Page, name: str) -> None:
 
 @languages
 def test_other_passages_are_planned_built_used_and_rolled_back(page: Page, platform: Platform, language: str) -> None:
-    """The plan is estimated; the re-index is paused, sped up, goes live and is rolled back; a reload changes nothing."""
+    """The plan is estimated; the re-index is paused, sped up, goes live and is rolled back, across a reload."""
     words = WORDS[language]
     enter(page, platform, language)
     add_log_books(page)

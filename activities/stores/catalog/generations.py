@@ -18,7 +18,7 @@ from activities.contracts.stages import PENDING
 from activities.errors import NotFound, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import lock_knowledge_base, reading_of, record_indexed, set_reading
-from activities.stores.catalog.records import LivePlan
+from activities.stores.catalog.records import Generation, LivePlan
 from activities.stores.catalog.tables import (
     DocumentRow,
     GenerationRow,
@@ -152,6 +152,14 @@ class Generations:
             action = "rollback" if back else "switch"
             session.audit(actor, f"reindex.{action}", row.knowledge_base_id, row.id, generation=target, previous=other)
         return Switched(switched=True)
+
+    async def give_up(self, generation: Generation) -> None:
+        """Gives up the generation before, which cannot be written any more: there is no way back to it."""
+        async with self._engine.write() as session:
+            await lock_knowledge_base(session, generation.knowledge_base_id)
+            found = await session.get(GenerationRow, (generation.knowledge_base_id, generation.generation))
+            if found is not None and found.phase == "soaking":
+                found.phase = "retired"
 
     async def retire(self, id: str, generation: int) -> tuple[str, set[str]]:
         """Ends a generation that is not the live one; its collection, and the blobs that it was made from.
