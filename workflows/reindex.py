@@ -173,6 +173,8 @@ class ReindexKnowledgeBase:
         return result
 
     async def _reindex(self, job: ReindexJob) -> ReindexResult:
+        if job.rolled_back:
+            raise _RolledBack
         if not job.switched:
             if self._plan is None:
                 self._plan = await self._make_plan()

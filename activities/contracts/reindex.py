@@ -27,7 +27,7 @@ class ReindexToRun(Contract, frozen=True):
     ``parallelism`` is the number of documents at once, ``throttle`` (0 … 1] the share of time in which each place
     works, ``window`` (``22:00-06:00 Europe/Berlin``) the hours in which documents are begun, empty for all.
     The generation before is kept, and written, for ``soak_seconds`` after the switch. ``switched`` is True for a run
-    that is started again after it.
+    that is started again after it, ``rolled_back`` for one that is started again after the way back.
     """
 
     reindex_id: str
@@ -44,6 +44,7 @@ class ReindexToRun(Contract, frozen=True):
     window: str = ""
     soak_seconds: float = 3600.0
     switched: bool = False
+    rolled_back: bool = False
 
 
 class ReindexInput(Contract, frozen=True):

@@ -106,6 +106,7 @@ class ReindexInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     switched_at: datetime | None
+    rolled_back_at: datetime | None
     finished_at: datetime | None
     workflow_id: str
     status_url: str

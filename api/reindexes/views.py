@@ -59,6 +59,7 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         created_at=reindex.created_at,
         updated_at=reindex.updated_at,
         switched_at=reindex.switched_at,
+        rolled_back_at=reindex.rolled_back_at,
         finished_at=reindex.finished_at,
         workflow_id=reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
         status_url=addresses.reindex(reindex.id),

@@ -148,7 +148,10 @@ class Generations:
                 knowledge_base.overlap_tokens = generation.overlap_tokens
             await _exchange_readings(session, row.knowledge_base_id, target, other)
             await session.execute(_set_chunks(row.knowledge_base_id, target))
-            row.switched_at = None if back else now()
+            if back:
+                row.rolled_back_at = now()
+            else:
+                row.switched_at = now()
             action = "rollback" if back else "switch"
             session.audit(actor, f"reindex.{action}", row.knowledge_base_id, row.id, generation=target, previous=other)
         return Switched(switched=True)

@@ -92,6 +92,7 @@ class Reindex(Record, frozen=True):
     updated_at: datetime
     built_since: datetime | None
     switched_at: datetime | None
+    rolled_back_at: datetime | None
     finished_at: datetime | None
 
     def to_run(self) -> ReindexToRun:
@@ -111,6 +112,7 @@ class Reindex(Record, frozen=True):
             window=self.window,
             soak_seconds=self.soak_seconds,
             switched=self.switched_at is not None,
+            rolled_back=self.rolled_back_at is not None,
         )
 
 

@@ -178,5 +178,6 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         updated_at=row.updated_at,
         built_since=row.built_since,
         switched_at=row.switched_at,
+        rolled_back_at=row.rolled_back_at,
         finished_at=row.finished_at,
     )

@@ -172,6 +172,7 @@ class ReindexRow(Table):
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     built_since: Mapped[datetime | None]
     switched_at: Mapped[datetime | None]
+    rolled_back_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
 

@@ -29,7 +29,7 @@ export const isKept = (info) => info.stage === 'soak' && !isOver(info.state);
 /** The text of a state that a job of another kind does not have; undefined for the others. */
 function ownState(info) {
   if (isKept(info)) return 'reindex.live';
-  return info.state === 'canceled' && info.switched_at ? 'reindex.rolled_back' : undefined;
+  return info.rolled_back_at ? 'reindex.rolled_back' : undefined;
 }
 
 /** State and, while it runs, stage in words. */
