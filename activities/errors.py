@@ -17,7 +17,7 @@
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
-    │   └── Conflict: ReindexRuns  SamePerson
+    │   └── Conflict: ModelNotServed  ReindexRuns  SamePerson
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
@@ -356,6 +356,18 @@ class StillInUse(Conflict):
     code = "still-in-use"
     en = "“{name}” is in use and is not deleted: nothing of it was removed. Delete it through Holdfast first."
     zh = "“{name}”仍在使用中，尚未删除，因此没有移除其任何内容。请先通过 Holdfast 将其删除。"
+
+
+class ModelNotServed(Conflict):
+    code = "model-not-served"
+    en = (
+        "“{model}” is not served: the model server (Triton) serves {serving}. Set HOLDFAST_EMBED_MODEL, restart it, "
+        "and re-index then; nothing was changed."
+    )
+    zh = (
+        "“{model}”未提供服务：模型服务（Triton）当前提供 {serving}。请设置 HOLDFAST_EMBED_MODEL 并重新启动，"
+        "然后重建索引；没有做任何更改。"
+    )
 
 
 class ReindexRuns(Conflict):

@@ -129,6 +129,11 @@ class ReindexKnowledgeBase:
         self._progress.annotate("speed changed", by_actor(actor))
 
     @workflow.signal
+    def set_parallelism(self, documents: int, actor: str = "") -> None:
+        """Change how many documents are built at once (at least 1)."""
+        self.control(ReindexControls(parallelism=max(1, documents)), actor)
+
+    @workflow.signal
     def approve(self, actor: str = "") -> None:
         """Allow the switch."""
         self._approved_by = actor

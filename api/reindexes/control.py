@@ -8,10 +8,11 @@ from activities.contracts.documents import Chunking
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
 from activities.contracts.stages import FINAL_STATES
-from activities.errors import SamePerson, WrongState
+from activities.errors import ModelNotServed, SamePerson, WrongState
 from activities.reindex.window import parse_window
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Reindex
+from activities.stores.triton import Triton
 from api.reindexes.schemas import ControlRequest, PlanRequest, ReindexRequest
 from workflows.client.jobs import Jobs
 
@@ -22,11 +23,11 @@ AFTER_SWITCH = ("soak", "retire")
 class ReindexControl:
     """Raises WrongState and DependencyErrors."""
 
-    def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
-        self._catalog, self._jobs = catalog, jobs
+    def __init__(self, catalog: Catalog, triton: Triton, jobs: Jobs) -> None:
+        self._catalog, self._triton, self._jobs = catalog, triton, jobs
 
     async def start(self, knowledge_base: KnowledgeBase, asked: ReindexRequest | PlanRequest, actor: str) -> Reindex:
-        """Start a re-index, or its plan only. Raises ReindexRuns and InvalidRequest."""
+        """Start a re-index, or its plan only. Raises ReindexRuns, ModelNotServed and InvalidRequest."""
         chunking = asked.chunking or knowledge_base.chunking
         job = ReindexToRun(
             reindex_id="",
@@ -41,6 +42,8 @@ class ReindexControl:
         )
         if isinstance(asked, ReindexRequest):
             parse_window(asked.window)
+            if asked.embedding_model is not None:
+                await self._require_served(asked.embedding_model)
             job = msgspec.structs.replace(
                 job,
                 plan_only=False,
@@ -53,6 +56,11 @@ class ReindexControl:
         reindex = await self._catalog.reindexes.create(job)
         await self._jobs.reindex(reindex.to_run())
         return reindex
+
+    async def _require_served(self, model: str) -> None:
+        serving = (await self._triton.card()).model
+        if model != serving:
+            raise ModelNotServed(model=model, serving=serving)
 
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
         """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""

@@ -20,13 +20,15 @@ WindowText = Annotated[
 
 
 class ReindexRequest(Request, frozen=True):
-    """What to build; ``chunking`` is by default that of the knowledge base.
+    """What to build; ``chunking`` is by default that of the knowledge base, the model is the one that Triton serves.
 
+    ``embedding_model`` names the model that is meant: another than the served one is refused.
     With ``approve`` another person than the one who starts it has to allow the switch. The index from before is kept
     for ``soak_seconds``: until then everything can be rolled back.
     """
 
     chunking: ChunkingSettings | None = None
+    embedding_model: Annotated[str, Meta(max_length=300)] | None = None
     approve: bool = False
     parallelism: Parallelism = 8
     throttle: Throttle = 1.0

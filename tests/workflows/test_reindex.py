@@ -188,5 +188,9 @@ async def test_a_pause_and_a_window_hold_it(api: httpx.AsyncClient, filled: str)
     await api.post(f"/reindexes/{job['id']}/resume")
     await api.post(f"/reindexes/{job['id']}/control", json={"throttle": 1, "parallelism": 8})
     await reaches(api, job, state="ready", seconds=120)
-    refused = await api.post(f"/knowledge-bases/{filled}/reindex", json={"window": "25:00-06:00"})
-    assert (refused.status_code, refused.json()["code"]) == (400, "invalid-request")
+    for settings, code in (
+        ({"window": "25:00-06:00"}, "invalid-request"),
+        ({"embedding_model": "x"}, "model-not-served"),
+    ):
+        refused = await api.post(f"/knowledge-bases/{filled}/reindex", json=settings)
+        assert refused.json()["code"] == code

@@ -1,0 +1,70 @@
+"""`holdfast reindex`: requests to the API, and output."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+
+from api.http.schemas import JobAccepted
+from api.knowledge_bases.schemas import KnowledgeBaseInfo
+from api.reindexes.schemas import PlanInfo, ReindexInfo
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, sse, whole
+from tests.conftest import Platform, ready
+
+ID = "0" * 31 + "1"
+JOB = whole(JobAccepted, id=ID, state="queued", workflow_id="reindex/k/2")
+PLAN = whole(PlanInfo, documents=5, cut_again=5, chunks=10, new_chunks=40, embedded=40, tokens=2000, bytes=2_000_000,
+             seconds=75.0, sampled=5)  # fmt: skip
+NOTHING = whole(PlanInfo, documents=5, chunks=10, new_chunks=10)
+
+
+def info(**fields: object) -> dict[str, object]:
+    """A re-index as the API shows it."""
+    return whole(ReindexInfo, id=ID, knowledge_base="hr", state="running", stage="build", done=2, total=5, **fields)
+
+
+def test_a_plan_is_a_sentence(fake: FakeApi, holdfast: Holdfast) -> None:
+    """It is waited for; --json prints the last state. What is not given of the chunking stays."""
+    fake.on(
+        "GET /api/v1/knowledge-bases/hr", whole(KnowledgeBaseInfo, chunking={"max_tokens": 350, "overlap_tokens": 20})
+    )
+    fake.on("POST /api/v1/knowledge-bases/hr/reindex-plan", JOB)
+    path = f"GET /api/v1/reindexes/{ID}/events"
+    for plan, words in (
+        (PLAN, ["5 cut again", "about 40", "2000 tokens", "2.0 MB", "1 min 15 s"]),
+        (NOTHING, ["Nothing to do"]),
+    ):
+        states = [info(), info() | {"state": "ready", "stage": "plan", "plan": plan}]
+        fake.routes[path] = sse(*(("state", state) for state in states))
+        shown = holdfast("reindex", "plan", "--kb", "hr", "--max-tokens", "64")
+        assert all(word in shown.stdout for word in words), shown.stdout
+    sent = next(request for request in fake.requests if request.method == "POST")
+    assert json.loads(sent.body) == {"chunking": {"max_tokens": 64, "overlap_tokens": 20}}
+    shown = holdfast("reindex", "plan", "--kb", "hr", "--json", env={"LC_ALL": CHINESE})
+    assert json.loads(shown.stdout)["plan"] == NOTHING
+
+
+def test_a_job_is_named_by_its_knowledge_base(fake: FakeApi, holdfast: Holdfast) -> None:
+    """The newest one that is not only a plan; what takes something away needs --yes where nobody can be asked."""
+    found = {"items": [info(plan_only=True) | {"id": "2"}, info(plan_only=False)], "next_cursor": None}
+    fake.on("GET /api/v1/knowledge-bases/hr/reindexes?limit=20", found)
+    for action in ("pause", "rollback"):
+        fake.on(f"POST /api/v1/reindexes/{ID}/{action}", JOB)
+    assert holdfast("reindex", "pause", "hr").stdout == "The re-index is being paused.\n"
+    assert holdfast("reindex", "rollback", "hr").exit_code == 2
+    assert holdfast("reindex", "rollback", "hr", "--yes").stdout == "The index from before is in use again.\n"
+    fake.on("GET /api/v1/knowledge-bases/new/reindexes?limit=20", {"items": [], "next_cursor": None})
+    assert "holdfast reindex start --kb new" in holdfast("reindex", "show", "new").stderr
+
+
+async def test_a_reindex_from_start_to_end(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:
+    """With a real platform: started, followed, listed."""
+    await ready(api, kb, ("leave.txt", b"Employees may carry over five days of leave."))
+    planned = platform.holdfast("reindex", "plan", "--kb", kb)
+    assert "Nothing to do" in planned.stdout, planned.stderr
+    started = platform.holdfast("reindex", "start", "--kb", kb, "--max-tokens", "64", "--soak", "5", "--watch")
+    assert started.returncode == 0, started.stderr
+    assert "ready" in started.stdout.splitlines()[-1]
+    (first, *_) = platform.holdfast("reindex", "list", "--kb", kb).stdout.splitlines()
+    assert "ready" in first
