@@ -66,6 +66,9 @@ FAILURES = 200
 #: How often a generation in which a document is missing at the switch, or wrong, is completed again.
 COMPLETIONS = 20
 
+#: Searches that began before a switch may read the generation before for so long.
+DRAIN = timedelta(seconds=10)
+
 #: Longest wait for a window; it may be changed meanwhile.
 LOOK_AGAIN = timedelta(minutes=10)
 
@@ -95,7 +98,7 @@ class ReindexKnowledgeBase:
         self._listed: list[DocumentToBuild] = []
         self._begun = job.passed
         self._paused, self._paused_by = job.paused, job.paused_by
-        self._canceled, self._canceled_by = False, ""
+        self._canceled, self._canceled_by = job.canceled_by is not None, by_actor(job.canceled_by or "")
         self._approved_by = self._finish_by = self._rollback_by = ""
         self._switched = self._rolled_back = self._refused = self._ended = False
 
@@ -163,7 +166,7 @@ class ReindexKnowledgeBase:
         try:
             result = await self._reindex(job)
         except _RolledBack:
-            return await self._end_rolled_back()
+            return await to_the_end(self._end_rolled_back())
         except (ActivityError, ApplicationError, asyncio.CancelledError) as exc:
             canceled = was_canceled(exc)
             reason = Reason(code=Canceled.code) if canceled else reason_of(exc)
@@ -181,6 +184,7 @@ class ReindexKnowledgeBase:
         if job.rolled_back:
             raise _RolledBack
         if not job.switched:
+            self._raise_if_canceled()
             if self._plan is None:
                 self._plan = await self._make_plan()
             if job.plan_only or self._plan.is_empty:
@@ -191,8 +195,12 @@ class ReindexKnowledgeBase:
                 await self._wait_for_approval()
             await self._switch()
         self._switched = True
+        return await to_the_end(self._keep_and_retire())
+
+    async def _keep_and_retire(self) -> ReindexResult:
         await self._soak()
-        await self._retire(job.previous)
+        await workflow.sleep(DRAIN)
+        await self._retire(self._job.previous)
         await self._record("ready", action="finish")
         return ReindexResult(plan=self._plan or ReindexPlan(), switched=True, documents=self._done)
 
@@ -241,7 +249,7 @@ class ReindexKnowledgeBase:
             if not self._seen:
                 return
             self._failed_before, self._failures = set(self._failures), {}
-            self._passed, self._seen = "", 0
+            self._passed, self._begun, self._seen = "", "", 0
 
     async def _pass(self) -> None:
         """Build what is listed after ``passed``, some documents at once."""
@@ -262,6 +270,8 @@ class ReindexKnowledgeBase:
                     running[asyncio.create_task(self._build_in_its_share(document))] = document
                     room -= 1
                 if not running:
+                    if self._is_interrupted():
+                        continue
                     if leaves:
                         self._continue_as_new()
                     return
@@ -449,7 +459,7 @@ class ReindexKnowledgeBase:
         if not self._approved_by:
             self._progress.wait("approve")
             await self._record("waiting", stage="approve")
-        await workflow.wait_condition(lambda: bool(self._approved_by) or self._canceled)
+        await workflow.wait_condition(lambda: bool(self._approved_by) or self._is_to_end())
         self._raise_if_canceled()
         await self._record("running", stage="approve", action="approve", actor=self._approved_by)
 
@@ -462,33 +472,39 @@ class ReindexKnowledgeBase:
             switched = await to_the_end(self._switch_to(back=False, actor=self._approved_by or self._job.actor))
             if switched.switched:
                 return
-            self._switched = False
+            self._switched, self._approved_by = False, ""
             await self._build_and_verify()
+            if self._job.approve:
+                await self._wait_for_approval()
         raise _failed(GenerationDiffers(lost=switched.missing, searched=self._done).reason)
 
     async def _switch_to(self, *, back: bool, actor: str) -> Switched:
-        return await self._store(
+        return await workflow.execute_activity(
             signatures.switch_generation,
             SwitchInput(reindex_id=self._job.reindex_id, actor=actor, back=back),
-            f"Search generation {self._job.previous if back else self._job.generation} from now on",
+            task_queue=Queue.STORE,
+            priority=Priority(priority_key=Urgency.UPLOAD, fairness_key=self._job.knowledge_base_id),
+            summary=f"Search generation {self._job.previous if back else self._job.generation} from now on",
+            **LONG_STEP,
         )
 
     async def _soak(self) -> None:
         """Keep the generation before; return to it when that is asked for. Raises _RolledBack then."""
         await self._enter("soak")
         end = workflow.now() + timedelta(seconds=self._job.soak_seconds)
-        while not self._finish_by and workflow.now() < end:
-            try:
-                with suppress(TimeoutError):
-                    await workflow.wait_condition(
-                        lambda: bool(self._rollback_by or self._finish_by), timeout=end - workflow.now()
-                    )
-            except asyncio.CancelledError:  # Temporal's own request: nothing is left to be canceled but the wait
-                self._finish_by = canceled_by() or "temporal"
+        while not self._has_soaked() and workflow.now() < end:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: bool(self._rollback_by) or self._has_soaked(), timeout=end - workflow.now()
+                )
             if self._rollback_by and not self._finish_by:
                 await self._roll_back()
         self._finish_by = self._finish_by or self._job.actor
         await self._enter("retire")
+
+    def _has_soaked(self) -> bool:
+        """Whether nobody wants to go back any more; Temporal's own cancel request can only end the wait."""
+        return bool(self._finish_by) or workflow.cancellation_reason() is not None
 
     async def _roll_back(self) -> None:
         try:
@@ -501,6 +517,7 @@ class ReindexKnowledgeBase:
         self._rollback_by, self._refused = "", True
 
     async def _end_rolled_back(self) -> ReindexResult:
+        await workflow.sleep(DRAIN)
         await self._retire(self._job.generation)
         await self._record("canceled", reason=Reason(code=RolledBack.code))
         self._ended = True
@@ -532,11 +549,15 @@ class ReindexKnowledgeBase:
         given = {name: value for name, value in msgspec.structs.asdict(controls).items() if value is not None}
         self._controls = msgspec.structs.replace(self._controls, **given)
 
+    def _is_to_end(self) -> bool:
+        """Whether it was canceled, also by a request of Temporal that an awaited activity has consumed."""
+        return self._canceled or workflow.cancellation_reason() is not None
+
     def _is_interrupted(self) -> bool:
-        return self._paused or self._canceled
+        return self._paused or self._is_to_end()
 
     def _raise_if_canceled(self) -> None:
-        if self._canceled or workflow.cancellation_reason() is not None:
+        if self._is_to_end():
             raise asyncio.CancelledError
 
     async def _wait_while_paused(self, running: dict[asyncio.Task[None], DocumentToBuild]) -> None:
@@ -546,15 +567,18 @@ class ReindexKnowledgeBase:
             await self._stop(running)
             self._progress.pause(self._paused_by)
             await self._record("paused")
-            await workflow.wait_condition(lambda: not self._paused or self._canceled)
+            await workflow.wait_condition(lambda: not self._paused or self._is_to_end())
             self._raise_if_canceled()
             await self._enter(self._progress.state().stage or "plan")
 
     async def _interruptible(self, running: workflow.ActivityHandle[T]) -> T:
         """The result of an activity, which a cancel stops."""
-        stop = asyncio.ensure_future(workflow.wait_condition(lambda: self._canceled))
+        stop = asyncio.ensure_future(workflow.wait_condition(self._is_to_end))
         try:
             await workflow.wait([running, stop], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await cancel_and_wait(running)
+            raise
         finally:
             stop.cancel()
         if not running.done():

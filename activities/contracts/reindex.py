@@ -9,6 +9,9 @@ from activities.contracts.documents import Chunking
 from activities.contracts.stages import JobStateName
 from activities.errors import Reason
 
+#: Longest text of a window of hours.
+MAX_WINDOW = 80
+
 #: Whether search reads a generation, whether it is written with every publication, or gone.
 GenerationPhase = Literal["building", "live", "soaking", "retired"]
 
@@ -27,7 +30,8 @@ class ReindexToRun(Contract, frozen=True):
     ``parallelism`` is the number of documents at once, ``throttle`` (0 … 1] the share of time in which each place
     works, ``window`` (``22:00-06:00 Europe/Berlin``) the hours in which documents are begun, empty for all.
     The generation before is kept, and written, for ``soak_seconds`` after the switch. ``switched`` is True for a run
-    that is started again after it, ``rolled_back`` for one that is started again after the way back.
+    that is started again after it, ``rolled_back`` for one that is started again after the way
+    back, and ``canceled_by`` names who canceled it before.
     """
 
     reindex_id: str
@@ -45,6 +49,7 @@ class ReindexToRun(Contract, frozen=True):
     soak_seconds: float = 3600.0
     switched: bool = False
     rolled_back: bool = False
+    canceled_by: str | None = None
 
 
 class ReindexInput(Contract, frozen=True):

@@ -94,6 +94,10 @@ class IndexActivities:
             # Rows of an attempt with other chunks: delete the version's rows, the retry writes them again.
             await self._milvus.delete(collection, input.document_id, input.version)
             raise MilvusUnavailable(detail=Phrase.ROWS_DIFFER, rows=count, written=len(rows))
+        if generation.phase != "live":
+            now = await self._catalog.knowledge_bases.generation(input.knowledge_base_id, generation.generation)
+            if now.phase == "retired":  # meanwhile, and its collection was made again here
+                await self._milvus.drop(collection)
         return await self._published(input, count)
 
     async def _published(self, input: IndexInput, rows: int) -> Indexed:

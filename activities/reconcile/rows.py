@@ -145,6 +145,9 @@ class RowRepairActivities:
         count = await self._count(generation.collection, live)
         if count == live.chunks or await self._catalog.references.live_version(generation, live.document_id) != live:
             return  # it was published, or replaced, since the rows were counted
+        current = await self._catalog.knowledge_bases.generation(generation.knowledge_base_id)
+        if current.generation != generation.generation:
+            return  # the knowledge base was switched to another generation meanwhile
         example = f"{live.name} v{live.version}: {count} rows, {live.chunks} chunks"
         repaired = repair and (
             await self._rewrite(generation, live) or await ingest_again(self._blobs, self._catalog, live)

@@ -25,12 +25,15 @@ from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blob_keys import chunks_prefix, parsed_prefix, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import LivePlan, Reindex
+from activities.stores.catalog.records import Generation, LivePlan, Reindex
 from activities.stores.milvus import Milvus
 from activities.stores.vectors import VectorSet
 
 #: Live documents of one query.
 PAGE = 1000
+
+#: Blobs that are looked up, and deleted, together.
+DELETED_AT_ONCE = 200
 
 #: Documents whose first chunk is looked for by its own vector, and the cosine that it is found with.
 SEARCHED, SAME = 40, 0.995
@@ -84,28 +87,37 @@ class GenerationActivities:
                 report(counted.total())
         except KeyError:
             pass  # there are no documents
-        documents = rows = 0
+        documents = rows = missing = 0
         wrong: list[tuple[str, int]] = []
         sample: list[LivePlan] = []
         after = ""
         while live := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.generation, after, PAGE):
             after = live[-1].document_id
+            right = []
             for each in live:
                 key = (each.document_id, each.version)
-                if each.chunks_key is not None and counted[key] != each.rows:
-                    count = await self._milvus.count(generation.collection, *key)  # it may be newer than the scan
-                    if count != each.rows:
-                        wrong.append(key)
-                        continue
-                documents, rows = documents + 1, rows + each.rows
-            sample += live[:: max(1, len(live) // SEARCHED)][: SEARCHED - len(sample)]
+                if each.chunks_key is None:
+                    missing += 1
+                elif counted[key] != each.rows and await self._count(generation.collection, each) != each.rows:
+                    wrong.append(key)
+                else:
+                    documents, rows = documents + 1, rows + each.rows
+                    right.append(each)
+            sample += right[:: max(1, len(right) // SEARCHED)][: SEARCHED - len(sample)]
         for key in wrong:
             await self._milvus.delete(generation.collection, *key)
         await self._catalog.generations.forget(reindex.knowledge_base_id, reindex.generation, wrong)
-        searched, lost = await self._search(generation.collection, sample)
-        return Verified(documents=documents, rows=rows, wrong=len(wrong), searched=searched, lost=lost)
+        searched, lost = await self._search(generation, sample)
+        return Verified(documents=documents, rows=rows, wrong=len(wrong) + missing, searched=searched, lost=lost)
 
-    async def _search(self, collection: str, sample: list[LivePlan]) -> tuple[int, int]:
+    async def _count(self, collection: str, live: LivePlan) -> int:
+        """The rows of a version now: the scan may be older than its publication."""
+        try:
+            return await self._milvus.count(collection, live.document_id, live.version)
+        except KeyError:
+            return 0
+
+    async def _search(self, generation: Generation, sample: list[LivePlan]) -> tuple[int, int]:
         searched = lost = 0
         for live in sample:
             if live.vectors_key is None:
@@ -114,12 +126,19 @@ class GenerationActivities:
                 vectors = (await self._blobs.load(live.vectors_key, VectorSet)).matrix()
             except KeyError:
                 continue
-            hits = await self._milvus.search_dense(collection, vectors[0], 1)
-            searched += 1
-            lost += not (hits and hits[0].score >= SAME)
+            hits = await self._milvus.search_dense(generation.collection, vectors[0], 1)
+            if hits and hits[0].score >= SAME:
+                searched += 1
+            elif await self._is_still(generation, live):
+                searched, lost = searched + 1, lost + 1
         return searched, lost
 
+    async def _is_still(self, generation: Generation, live: LivePlan) -> bool:
+        now = await self._catalog.references.live_version(generation, live.document_id)
+        return now is not None and (now.version, now.chunks_key) == (live.version, live.chunks_key)
+
     @activity.defn(name="switch_generation")
+    @heartbeating
     async def switch_generation(self, input: SwitchInput) -> Switched:
         """Makes the new generation the live one, or the one before again, in one transaction.
 
@@ -147,7 +166,7 @@ class GenerationActivities:
         if left:
             raise MilvusUnavailable(detail=Phrase.ROWS_LEFT, rows=left)
         if input.unfinished:
-            keys |= await self._unfinished(reindex)
+            keys = await self._unfinished(reindex) | keys
         blobs = await self._delete(keys, reindex, input.generation)
         await generations.forget_retired(input.reindex_id, input.generation)
         return Retired(rows=rows or 0, left=left, blobs=blobs)
@@ -161,31 +180,35 @@ class GenerationActivities:
         except KeyError:
             return None
 
-    async def _unfinished(self, reindex: Reindex) -> set[str]:
-        """What is there of the live documents, but of contents that are being ingested."""
-        keys: set[str] = set()
+    async def _unfinished(self, reindex: Reindex) -> dict[str, str]:
+        """All that is there of the live documents, with the contents it is of."""
+        keys: dict[str, str] = {}
         after = ""
         while page := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.previous, after, PAGE):
-            pending = await self._catalog.generations.pending([live.sha256 for live in page])
             for live in page:
-                if live.sha256 not in pending:
-                    parsed = await self._blobs.list(parsed_prefix(live.sha256))
-                    keys.update(parsed)
-                    for key in parsed:
-                        keys.update(await self._blobs.list(chunks_prefix(key)))
+                for parsed in await self._blobs.list(parsed_prefix(live.sha256)):
+                    keys[parsed] = live.sha256
+                    for chunks in await self._blobs.list(chunks_prefix(parsed)):
+                        keys[chunks] = live.sha256
+                        keys |= dict.fromkeys(await self._blobs.list(vectors_prefix(chunks)), live.sha256)
                 report(len(keys))
             after = page[-1].document_id
         return keys
 
-    async def _delete(self, keys: set[str], reindex: Reindex, generation: int) -> int:
-        """Deletes the blobs among ``keys`` that nothing else refers to; vectors before the chunks they belong to."""
-        ordered = sorted(keys, reverse=True)  # vectors/…, parsed/…, chunks/…
-        kept = await self._catalog.generations.referred(ordered, (reindex.knowledge_base_id, generation))
-        gone = [key for key in ordered if key and key not in kept]
-        for done, key in enumerate(gone):
-            if key.startswith("chunks/"):
-                for vectors in await self._blobs.list(vectors_prefix(key)):
-                    await self._blobs.delete(vectors)
-            await self._blobs.delete(key)
-            report(done, len(gone))
-        return len(gone)
+    async def _delete(self, keys: dict[str, str], reindex: Reindex, generation: int) -> int:
+        """Deletes the blobs among ``keys`` that nothing else refers to; vectors before the chunks they belong to.
+
+        Blobs of contents that are being ingested stay: a run may rely on them.
+        """
+        deleted = 0
+        ordered = sorted((key for key in keys if key), reverse=True)  # vectors/…, parsed/…, chunks/…
+        for start in range(0, len(ordered), DELETED_AT_ONCE):
+            page = ordered[start : start + DELETED_AT_ONCE]
+            kept = await self._catalog.generations.referred(page, (reindex.knowledge_base_id, generation))
+            pending = await self._catalog.generations.pending([keys[key] for key in page])
+            for key in page:
+                if key not in kept and keys[key] not in pending:
+                    await self._blobs.delete(key)
+                    deleted += 1
+            report(start, len(ordered))
+        return deleted

@@ -11,9 +11,6 @@ import msgspec
 from activities.errors import InvalidRequest
 from activities.phrases import Phrase
 
-#: Longest text of a window.
-MAX_WINDOW = 80
-
 _FORM = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: ([A-Za-z0-9_+/-]{1,60}))?")
 
 

@@ -65,12 +65,13 @@ class ReindexControl:
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
         """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""
         self._require(reindex, before_switch=True)
-        await self._send(reindex, name, actor)
         await self._catalog.reindexes.note(reindex.id, actor, name)
+        await self._send(reindex, name, actor)
 
     async def approve(self, reindex: Reindex, actor: str) -> None:
         """Allow the switch. Raises SamePerson for the one who started it."""
-        self._require(reindex, before_switch=True)
+        if reindex.stage != "approve" or reindex.state in FINAL_STATES:
+            raise WrongState(state=reindex.state)
         if actor == reindex.actor:
             raise SamePerson()
         await self._send(reindex, "approve", actor)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.stages import JobStateName
-from activities.reindex.window import MAX_WINDOW
 from api.http.schemas import Request, Schema
 from api.knowledge_bases.schemas import ChunkingSettings
 

@@ -72,8 +72,10 @@ async def test_a_model_with_code_in_it_is_refused(platform: Platform, triton_url
     assert not marker.exists()
 
 
-async def test_the_server_speaks_no_http(platform: Platform) -> None:
+async def test_the_server_speaks_no_http(platform: Platform, triton: Triton) -> None:
     """None of its ports, nor those of its models, takes the request of a web page that unloads a model."""
+    async for _ in triton.generate("Hello", {"max_tokens": 1}):
+        pass  # loads the language model, which listens then
     server = tritonserver(platform)
     own = {int(platform.settings.triton.address.rpartition(":")[2]), platform.settings.triton.metrics_port}
 

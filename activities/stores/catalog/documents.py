@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Delete, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
@@ -194,7 +194,7 @@ class Documents:
             if document.live_version is not None and document.live_version > input.version:
                 transitions.supersede_late(version)
                 return Published(live=False, retired=[input.version])
-            if also:
+            if also and document.live_version != input.version:  # else the re-index finds it missing
                 return Published(live=False, also=also)
             before = select(func.max(VersionRow.version)).where(
                 VersionRow.document_id == input.document_id,
@@ -223,6 +223,8 @@ class Documents:
                 raise WrongState(state="deleted")
             if not transitions.begin(row, run.run):
                 raise WrongState(state=row.state)
+            if document.live_version != run.version:
+                await session.execute(_of_version(run.document_id, run.version))  # of a run whose rows are purged
 
     async def end_run(self, document_id: str, version: int, run: int) -> bool:
         """Announces that a run ends unpublished: it is no longer published, and its rows may be purged.
@@ -233,12 +235,8 @@ class Documents:
             document = await session.get(DocumentRow, document_id, with_for_update=True)
             row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             ends = document is None or row is None or transitions.end(row, run)
-            if ends:  # it may be in one of the generations that are written already
-                await session.execute(
-                    delete(IndexedVersionRow).where(
-                        IndexedVersionRow.document_id == document_id, IndexedVersionRow.version == version
-                    )
-                )
+            if ends and document is not None and document.live_version != version:
+                await session.execute(_of_version(document_id, version))  # it may be in one of two generations already
             return ends
 
     async def finish(self, document_id: str, version: int, state: DocumentState, reason: Reason, run: int = 0) -> bool:
@@ -352,6 +350,12 @@ async def _locked(session: AsyncSession, document_id: str) -> tuple[DocumentRow,
     for pair in await lock_latest(session, DocumentRow.id == document_id):
         return pair
     raise NotFound(kind="document", id=document_id)
+
+
+def _of_version(document_id: str, version: int) -> Delete:
+    return delete(IndexedVersionRow).where(
+        IndexedVersionRow.document_id == document_id, IndexedVersionRow.version == version
+    )
 
 
 async def _written_generations(transaction: Transaction, document_id: str) -> dict[int, GenerationRow]:

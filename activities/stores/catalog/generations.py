@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, select, update
 
 from activities.contracts.ingest import PublishInput
 from activities.contracts.reindex import DocumentToBuild, Switched
 from activities.contracts.stages import PENDING
 from activities.errors import NotFound, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import lock_knowledge_base, reading_of, record_indexed, set_reading
+from activities.stores.catalog.mapping import READING, lock_knowledge_base, record_indexed
 from activities.stores.catalog.records import Generation, LivePlan
 from activities.stores.catalog.tables import (
     DocumentRow,
@@ -40,21 +40,18 @@ class Generations:
     # --- building -----------------------------------------------------------------------------------------
 
     async def begin(self, id: str) -> None:
-        """Begins the generation: from now on every publication goes into it too. Idempotent. Raises NotFound."""
+        """Begins the generation: from now on every publication goes into it too. Idempotent.
+
+        Raises NotFound, and WrongState for one that is gone again.
+        """
         async with self._engine.write() as session:
             row = await _row(session, id)
             await lock_knowledge_base(session, row.knowledge_base_id)
-            if await session.get(GenerationRow, (row.knowledge_base_id, row.generation)) is None:
-                session.add(
-                    GenerationRow(
-                        knowledge_base_id=row.knowledge_base_id,
-                        generation=row.generation,
-                        collection=f"kb_{row.knowledge_base_id}_g{row.generation}",
-                        phase="building",
-                        max_tokens=row.max_tokens,
-                        overlap_tokens=row.overlap_tokens,
-                    )
-                )
+            found = await session.get(GenerationRow, (row.knowledge_base_id, row.generation))
+            if row.finished_at is not None or (found is not None and found.phase == "retired"):
+                raise WrongState(state="retired")
+            if found is None:
+                session.add(_generation(row, row.generation))
 
     async def to_build(self, knowledge_base_id: str, generation: int, after: str, limit: int) -> list[DocumentToBuild]:
         """Live documents that are missing in the generation, by id, after ``after``."""
@@ -133,7 +130,7 @@ class Generations:
             if knowledge_base.generation == target:
                 return Switched(switched=True)
             generation = await session.get_one(GenerationRow, (row.knowledge_base_id, target))
-            if generation.phase == "retired":
+            if generation.phase == "retired" or (row.rolled_back_at is not None and not back):
                 raise WrongState(state="retired")
             count = _missing(row.knowledge_base_id, target, func.count())
             if missing := await session.scalar(count):
@@ -164,11 +161,11 @@ class Generations:
             if found is not None and found.phase == "soaking":
                 found.phase = "retired"
 
-    async def retire(self, id: str, generation: int) -> tuple[str, set[str]]:
-        """Ends a generation that is not the live one; its collection, and the blobs that it was made from.
+    async def retire(self, id: str, generation: int) -> tuple[str, dict[str, str]]:
+        """Ends a generation that is not the live one; its collection, and its blobs with the contents they are of.
 
-        Blobs of contents that are being ingested are left out: a run may rely on them. Idempotent until
-        ``forget_retired``. Raises WrongState for the live generation, and NotFound.
+        A generation that has not begun never will. Idempotent until ``forget_retired``. Raises WrongState for the live
+        generation, and NotFound.
         """
         async with self._engine.write() as session:
             row = await _row(session, id)
@@ -177,15 +174,16 @@ class Generations:
                 raise WrongState(state="live")
             found = await session.get(GenerationRow, (row.knowledge_base_id, generation))
             if found is None:
-                return "", set()
+                found = _generation(row, generation)
+                session.add(found)
             found.phase = "retired"
             members = await session.execute(_of_generation(row.knowledge_base_id, generation))
-            keys: set[str] = set()
-            for chunks_key, vectors_key, reading in members:
-                keys |= {chunks_key, vectors_key}
+            keys: dict[str, str] = {}
+            for sha256, chunks_key, vectors_key, reading in members:
+                keys |= {chunks_key: sha256, vectors_key: sha256}
                 if reading is not None:
-                    keys.add(reading["parsed_key"])
-        return found.collection, keys
+                    keys[reading["parsed_key"]] = sha256
+            return found.collection, keys
 
     async def forget_retired(self, id: str, generation: int) -> None:
         """Forgets what was in a retired generation. Raises NotFound."""
@@ -227,6 +225,7 @@ class Generations:
 
 
 _VERSIONS: Any = VersionRow.__table__  # as a table: the states of versions belong to ``transitions``
+_INDEXED: Any = IndexedVersionRow.__table__
 _LIVE_VERSION = and_(VersionRow.document_id == DocumentRow.id, VersionRow.version == DocumentRow.live_version)
 _IS_LIVE = and_(DocumentRow.live_version.is_not(None), DocumentRow.deleted_at.is_(None))
 
@@ -251,20 +250,12 @@ def _missing(knowledge_base_id: str, generation: int, *columns: Any) -> Select[A
 
 
 def _of_generation(knowledge_base_id: str, generation: int) -> Select[Any]:
-    """The blobs of a generation, but those of contents that are being ingested."""
-    pending = select(VersionRow.sha256).where(VersionRow.state.in_(PENDING))
+    """Contents and blobs of a generation."""
+    row = IndexedVersionRow
     return (
-        select(IndexedVersionRow.chunks_key, IndexedVersionRow.vectors_key, IndexedVersionRow.reading)
-        .join(
-            VersionRow,
-            (VersionRow.document_id == IndexedVersionRow.document_id)
-            & (VersionRow.version == IndexedVersionRow.version),
-        )
-        .where(
-            IndexedVersionRow.generation == generation,
-            VersionRow.knowledge_base_id == knowledge_base_id,
-            VersionRow.sha256.not_in(pending),
-        )
+        select(VersionRow.sha256, row.chunks_key, row.vectors_key, row.reading)
+        .join(VersionRow, (VersionRow.document_id == row.document_id) & (VersionRow.version == row.version))
+        .where(row.generation == generation, VersionRow.knowledge_base_id == knowledge_base_id)
     )
 
 
@@ -286,29 +277,49 @@ def _set_chunks(knowledge_base_id: str, generation: int) -> Any:
     )
 
 
+def _generation(row: ReindexRow, number: int) -> GenerationRow:
+    return GenerationRow(
+        knowledge_base_id=row.knowledge_base_id,
+        generation=number,
+        collection=f"kb_{row.knowledge_base_id}_g{number}",
+        phase="building",
+        max_tokens=row.max_tokens,
+        overlap_tokens=row.overlap_tokens,
+    )
+
+
 async def _exchange_readings(session: Transaction, knowledge_base_id: str, target: int, other: int) -> None:
     """Versions get the reading that the generation ``target`` was made from; ``other`` keeps what they had."""
+    row = IndexedVersionRow
     query = (
-        select(VersionRow, IndexedVersionRow)
-        .join(
-            IndexedVersionRow,
-            (IndexedVersionRow.document_id == VersionRow.document_id)
-            & (IndexedVersionRow.version == VersionRow.version),
-        )
-        .where(
-            VersionRow.knowledge_base_id == knowledge_base_id,
-            IndexedVersionRow.generation == target,
-            IndexedVersionRow.reading.is_not(None),
-        )
+        select(row.document_id, row.version, row.reading, *(getattr(VersionRow, name) for name in READING))
+        .join(VersionRow, (row.document_id == VersionRow.document_id) & (row.version == VersionRow.version))
+        .where(VersionRow.knowledge_base_id == knowledge_base_id, row.generation == target, row.reading.is_not(None))
     )
-    for version, indexed in list(await session.execute(query)):
-        if indexed.reading is None:
-            continue  # JSON null
-        left = await session.get(IndexedVersionRow, (version.document_id, version.version, other))
-        if left is not None:
-            left.reading = reading_of(version)
-        set_reading(version, indexed.reading)
-        indexed.reading = None
+    found = list(await session.execute(query))
+    if not found:
+        return
+    connection = await session.connection()
+    one = and_(_INDEXED.c.document_id == bindparam("id"), _INDEXED.c.version == bindparam("number"))
+    keys = [{"id": document_id, "number": version} for document_id, version, *_ in found]
+    before = [dict(zip(READING, now, strict=True)) for _, _, _, *now in found]
+    await connection.execute(
+        update(_INDEXED).where(one, _INDEXED.c.generation == other).values(reading=bindparam("kept")),
+        [key | {"kept": kept} for key, kept in zip(keys, before, strict=True)],
+    )
+    await connection.execute(
+        update(_VERSIONS)
+        .where(_VERSIONS.c.document_id == bindparam("id"), _VERSIONS.c.version == bindparam("number"))
+        .values({name: bindparam(f"new_{name}") for name in READING} | {"updated_at": _VERSIONS.c.updated_at}),
+        [
+            key | {f"new_{name}": reading[name] for name in READING}
+            for key, (_, _, reading, *_) in zip(keys, found, strict=True)
+        ],
+    )
+    await connection.execute(
+        update(_INDEXED).where(one, _INDEXED.c.generation == target).values(reading=bindparam("none")),
+        [key | {"none": None} for key in keys],
+    )
 
 
 async def _row(session: Transaction, id: str) -> ReindexRow:

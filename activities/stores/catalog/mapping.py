@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVarTuple
+from typing import TypeVarTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, literal, select
@@ -124,20 +124,8 @@ def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
     document.tags = [existing.get(tag) or TagRow(tag=tag) for tag in sorted(set(tags))]
 
 
-def reading_of(version: VersionRow) -> dict[str, Any]:
-    """What a version's file was read as."""
-    return {
-        "parsed_key": version.parsed_key,
-        "media_type": version.media_type,
-        "pages": version.pages,
-        "remarks": version.remarks,
-    }
-
-
-def set_reading(version: VersionRow, reading: dict[str, Any]) -> None:
-    """Sets what a version's file was read as."""
-    for field, value in reading.items():
-        setattr(version, field, value)
+#: The columns of ``versions`` that say what a version's file was read as.
+READING = ("parsed_key", "media_type", "pages", "remarks")
 
 
 async def record_indexed(session: AsyncSession, version: VersionRow, input: PublishInput) -> None:

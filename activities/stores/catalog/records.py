@@ -78,6 +78,7 @@ class Reindex(Record, frozen=True):
     plan_only: bool
     approve: bool
     approved_by: str | None
+    canceled_by: str | None
     parallelism: int
     throttle: float
     window: str
@@ -113,6 +114,7 @@ class Reindex(Record, frozen=True):
             soak_seconds=self.soak_seconds,
             switched=self.switched_at is not None,
             rolled_back=self.rolled_back_at is not None,
+            canceled_by=self.canceled_by,
         )
 
 

@@ -115,11 +115,12 @@ class Reindexes:
                 setattr(row, name, value)
             session.audit(actor, "reindex.control", row.knowledge_base_id, row.id, **changed)
 
-    async def note(self, id: str, actor: str, action: str, state: JobStateName | None = None) -> None:
-        """Records what an actor asked of a re-index, and with ``state`` that it has it from now on."""
+    async def note(self, id: str, actor: str, action: str) -> None:
+        """Records what an actor asked of a re-index; a cancel counts also for a run that is started again."""
         async with self._engine.write() as session:
             row = await _row(session, id)
-            row.state = state or row.state
+            if action == "cancel":
+                row.canceled_by = actor
             session.audit(actor, f"reindex.{action}", row.knowledge_base_id, row.id, generation=row.generation)
 
     async def advance(self, id: str, done: int) -> None:
@@ -164,6 +165,7 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         plan_only=row.plan_only,
         approve=row.approve,
         approved_by=row.approved_by,
+        canceled_by=row.canceled_by,
         parallelism=row.parallelism,
         throttle=row.throttle,
         window=row.window,

@@ -158,6 +158,7 @@ class ReindexRow(Table):
     plan_only: Mapped[bool] = mapped_column(default=False)
     approve: Mapped[bool] = mapped_column(default=False)
     approved_by: Mapped[str | None] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
     parallelism: Mapped[int]
     throttle: Mapped[float]
     window: Mapped[str] = mapped_column(String(80), default="")
@@ -317,7 +318,7 @@ class IndexedVersionRow(Table):
     chunks_key: Mapped[str] = mapped_column(String(300), index=True)
     vectors_key: Mapped[str] = mapped_column(String(300), index=True)
     rows: Mapped[int]
-    reading: Mapped[dict[str, Any] | None]
+    reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -100,12 +100,12 @@ class Library:
         await self.publish(id, version)
         return id
 
-    async def publish(self, id: str, version: int) -> None:
+    async def publish(self, id: str, version: int, generation: int | None = None) -> None:
         """Make a version live."""
         await self.catalog.documents.publish(
             PublishInput(
                 document_id=id, version=version, chunks=1, media_type="text/plain",
-                parsed_key="p", chunks_key="c", vectors_key="v",
+                parsed_key="p", chunks_key="c", vectors_key="v", generation=generation,
             )
         )  # fmt: skip
 
@@ -229,7 +229,8 @@ async def test_rows_are_written_into_the_generation_of_the_run(library: Library,
         id, version = await library.index("a.md", LEAVE, VISA)
         other, _ = await library.index("b.md", BACKUP, fingerprint="another-model", generation=2)
         for document in (id, other):
-            await library.publish(document, version)
+            for number in (1, 2):
+                await library.publish(document, version, number)
         assert [await library.milvus.count(live, document) for document in (id, other)] == [2, 0]
         assert [await library.milvus.count(shadow, document) for document in (id, other)] == [0, 1]
         generations = await library.catalog.knowledge_bases.generations(library.kb.id)

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import String, Text
 
 from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
+from activities.contracts.reindex import MAX_WINDOW
 from activities.errors import InvalidName, InvalidRequest
-from activities.reindex.window import MAX_WINDOW
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
@@ -50,7 +50,7 @@ CONSTANTS = {
 }
 
 #: Columns that hold the subject of a key.
-SUBJECTS = {"actor", "approved_by", "created_by", "deleted_by", "feedback_by"}
+SUBJECTS = {"actor", "approved_by", "canceled_by", "created_by", "deleted_by", "feedback_by"}
 
 #: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
 OURS = {

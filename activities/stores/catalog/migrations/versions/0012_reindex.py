@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("plan_only", sa.Boolean(), nullable=False),
         sa.Column("approve", sa.Boolean(), nullable=False),
         sa.Column("approved_by", sa.String(200), nullable=True),
+        sa.Column("canceled_by", sa.String(200), nullable=True),
         sa.Column("parallelism", sa.BigInteger(), nullable=False),
         sa.Column("throttle", sa.Double(), nullable=False),
         sa.Column("window", sa.String(80), nullable=False),
