@@ -12,6 +12,8 @@ from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, upload
 from tests.workflows.test_batches import batch_is, send
 
+pytestmark = pytest.mark.long
+
 #: Slow enough to act while it builds.
 SLOWLY = {"parallelism": 1, "throttle": 0.1}
 SMALLER = {"max_tokens": 64, "overlap_tokens": 0}
