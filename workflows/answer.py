@@ -15,7 +15,6 @@ from temporalio.common import Priority
 from temporalio.contrib.workflow_streams import WorkflowStream
 from temporalio.exceptions import (
     ActivityError,
-    ApplicationError,
     FailureError,
     is_cancelled_exception,
 )
@@ -36,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Queue
     from activities.contracts.stages import QUESTION_STAGES, WAITING_QUESTION_STAGES
     from activities.errors import Canceled, QuestionTimedOut, Reason
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, QuestionJob
     from workflows.policies import ANSWER_STEP, INTERACTIVE_STEP, LOCAL_ACTIVITY, SHORT_STEP, WAIT_STEP, Policy
     from workflows.stages import Progress, canceled_by
@@ -72,7 +71,7 @@ class AnswerQuestion:
             self._publish(ErrorEvent(reason=reason))
             if canceled:
                 raise asyncio.CancelledError from exc
-            raise _failure(reason) from exc
+            raise final_failure(reason) from exc
         self._progress.finish("ready")
         self._publish(
             DoneEvent(
@@ -183,7 +182,3 @@ def _reason(exc: BaseException) -> Reason:
     while first.__cause__ is not None:
         first = first.__cause__
     return QuestionTimedOut().reason if isinstance(first, StepTimeout) else reason_of(exc)
-
-
-def _failure(reason: Reason) -> ApplicationError:
-    return ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from temporalio import workflow
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TemporalError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, TemporalError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
     from activities.contracts.stages import BATCH_STAGES, BatchState
     from activities.errors import Reason
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import BatchJob, BatchResult, IngestJob, IngestResult, JobState
     from workflows.ingest import IngestDocument
     from workflows.policies import LONG_STEP, SHORT_STEP
@@ -195,7 +195,7 @@ class IngestBatch:
         except ActivityError as exc:
             reason = reason_of(exc)
             await to_the_end(self._end("failed", reason))
-            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+            raise final_failure(reason) from exc
 
     async def _unpack_unless_interrupted(self, job: BatchJob, sha256: str) -> bool:
         """Unpack the archive; False when a pause or cancel stopped it. What is accepted by then stays accepted."""

@@ -36,16 +36,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.reindex import Target
     from activities.contracts.stages import INGEST_STAGES
     from activities.errors import Reason, WrongState
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import IngestJob, IngestResult, JobState
-    from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
+    from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_BYTES, SHORT_STEP
     from workflows.stages import Progress, by_actor, canceled_by, with_actor
     from workflows.stopping import cancel_and_wait, to_the_end, was_canceled
 
 T = TypeVar("T")
-
-#: Documents of at most this many bytes are short: passing them between workers costs more than the activities do.
-SHORT_BYTES = 1 << 16
 
 #: Patch: earlier runs missed a cancel request that arrived while a pause was stopping their activity.
 HEED_CANCEL = "heed-cancel"
@@ -145,7 +142,7 @@ class IngestDocument:
             await self._clean_up(reason, canceled=canceled)
             if canceled and not self._canceled:
                 raise  # Temporal's own cancel request; after the cancel signal the run fails with this reason instead
-            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+            raise final_failure(reason) from exc
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._progress.finish("ready" if result.live else "canceled")
         return result

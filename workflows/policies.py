@@ -25,6 +25,10 @@ HEARTBEAT = timedelta(seconds=10)
 BULK_SLICE_SECONDS = 10.0
 
 
+#: Documents of at most this many bytes are short: passing them between workers costs more than the activities do.
+SHORT_BYTES = 1 << 16
+
+
 class Policy(TypedDict, total=False):
     """Keyword arguments of ``workflow.execute_activity``."""
 

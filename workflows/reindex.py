@@ -41,9 +41,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.contracts.stages import REINDEX_STAGES, JobStateName
     from activities.errors import Canceled, DocumentsNotBuilt, GenerationDiffers, Reason, RolledBack
-    from activities.runtime.failures import reason_of
+    from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, ReindexJob, ReindexResult
-    from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_STEP
+    from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_BYTES, SHORT_STEP
     from workflows.stages import Progress, by_actor, canceled_by
     from workflows.stopping import cancel_and_wait, to_the_end, was_canceled
 
@@ -55,9 +55,6 @@ PAGE = 32
 
 #: Number of documents after which a run continues as new, so that its history stays small.
 DOCUMENTS_OF_A_RUN = 300
-
-#: Documents of at most this many bytes are read and cut by one activity, and embedded and indexed by another.
-SHORT_BYTES = 1 << 16
 
 #: Failed documents after which the job gives up. One that fails in a pass may have been deleted or replaced meanwhile:
 #: it counts if the next pass finds it, and it fails again.
@@ -174,7 +171,7 @@ class ReindexKnowledgeBase:
             self._ended = True
             if canceled and not self._canceled:
                 raise
-            raise ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True) from exc
+            raise final_failure(reason) from exc
         self._ended = True
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._progress.finish("ready")
@@ -229,10 +226,10 @@ class ReindexKnowledgeBase:
             await self._enter("verify")
             verified = await self._verify()
             if verified.lost:
-                raise _failed(GenerationDiffers(lost=verified.lost, searched=verified.searched).reason)
+                raise final_failure(GenerationDiffers(lost=verified.lost, searched=verified.searched).reason)
             if not verified.wrong:
                 return
-        raise _failed(GenerationDiffers(lost=verified.wrong, searched=verified.documents).reason)
+        raise final_failure(GenerationDiffers(lost=verified.wrong, searched=verified.documents).reason)
 
     async def _build(self) -> None:
         """Build every live document that is missing, in passes by document id, until a pass finds none.
@@ -245,7 +242,7 @@ class ReindexKnowledgeBase:
             await self._pass()
             if self._failures.keys() & self._failed_before or len(self._failures) > FAILURES:
                 name, detail = next(iter(self._failures.values()))
-                raise _failed(DocumentsNotBuilt(count=len(self._failures), name=name, detail=detail).reason)
+                raise final_failure(DocumentsNotBuilt(count=len(self._failures), name=name, detail=detail).reason)
             if not self._seen:
                 return
             self._failed_before, self._failures = set(self._failures), {}
@@ -476,7 +473,7 @@ class ReindexKnowledgeBase:
             await self._build_and_verify()
             if self._job.approve:
                 await self._wait_for_approval()
-        raise _failed(GenerationDiffers(lost=switched.missing, searched=self._done).reason)
+        raise final_failure(GenerationDiffers(lost=switched.missing, searched=self._done).reason)
 
     async def _switch_to(self, *, back: bool, actor: str) -> Switched:
         return await workflow.execute_activity(
@@ -546,8 +543,7 @@ class ReindexKnowledgeBase:
     # --- controls -----------------------------------------------------------------------------------------
 
     def _change(self, controls: ReindexControls) -> None:
-        given = {name: value for name, value in msgspec.structs.asdict(controls).items() if value is not None}
-        self._controls = msgspec.structs.replace(self._controls, **given)
+        self._controls = msgspec.structs.replace(self._controls, **controls.given())
 
     def _is_to_end(self) -> bool:
         """Whether it was canceled, also by a request of Temporal that an awaited activity has consumed."""
@@ -637,7 +633,3 @@ class ReindexKnowledgeBase:
             ),
             f"Record: {state} {stage}".strip(),
         )
-
-
-def _failed(reason: Reason) -> ApplicationError:
-    return ApplicationError(reason.render(), reason, type=reason.code, non_retryable=True)

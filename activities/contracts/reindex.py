@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking
@@ -158,7 +160,6 @@ class RecordReindexInput(Contract, frozen=True):
     state: JobStateName
     stage: str
     done: int | None = None
-    total: int | None = None
     reason: Reason | None = None
     plan: ReindexPlan | None = None
     verified: Verified | None = None
@@ -172,3 +173,7 @@ class ReindexControls(Contract, frozen=True):
     parallelism: int | None = None
     throttle: float | None = None
     window: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The fields that are to change."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}

@@ -55,10 +55,8 @@ class ChunkActivities:
     async def chunk(self, input: ChunkInput) -> Chunked:
         """Chunks a parsed document; existing chunks of the same fingerprint are reused. Raises NoText."""
         card = await self._triton.card()
-        tokenizer = await self._prepared(card)
-        chunking = tokenizer.fitted(input.chunking, card.max_tokens)
         title = name_words(input.document_name)
-        key = await self.key(input)
+        key, chunking = await self._fitted(card, input, title)
         counts = None if input.force else await self._existing(key)
         if counts is None:
             counts = await self._lane.run(
@@ -68,11 +66,13 @@ class ChunkActivities:
 
     async def key(self, input: ChunkInput) -> str:
         """The key of the chunks that ``chunk`` makes, or has made."""
-        card = await self._triton.card()
+        return (await self._fitted(await self._triton.card(), input, name_words(input.document_name)))[0]
+
+    async def _fitted(self, card: ModelCard, input: ChunkInput, title: str) -> tuple[str, Chunking]:
+        """The key of the chunks, and the chunking as the model allows it."""
         tokenizer = await self._prepared(card)
         chunking = tokenizer.fitted(input.chunking, card.max_tokens)
-        fingerprint = chunking_fingerprint(chunking, tokenizer, name_words(input.document_name))
-        return chunks_key(input.parsed_key, fingerprint)
+        return chunks_key(input.parsed_key, chunking_fingerprint(chunking, tokenizer, title)), chunking
 
     async def _existing(self, key: str) -> ChunkCounts | None:
         try:

@@ -17,7 +17,15 @@ from activities.errors import HoldfastError, NotFound, Reason, StillInUse, Wrong
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import Intake
-from activities.stores.catalog.mapping import by_index, document_record, indexed_in, latest, lock_latest, set_tags
+from activities.stores.catalog.mapping import (
+    by_index,
+    document_record,
+    indexed_in,
+    latest,
+    lock_latest,
+    record_indexed,
+    set_tags,
+)
 from activities.stores.catalog.records import (
     Accepted,
     Document,
@@ -393,12 +401,7 @@ async def _index(
     if written == live:
         version.chunks = input.chunks
     if written is not None and (written in generations or not generations):
-        row = await transaction.get(IndexedVersionRow, (input.document_id, input.version, written))
-        if row is None:
-            row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=written)
-            transaction.add(row)
-        row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks
-        row.reading = None
+        await record_indexed(transaction, version, written, input)
         await transaction.flush()
     indexed = await transaction.scalars(
         select(IndexedVersionRow.generation).where(

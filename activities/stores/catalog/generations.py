@@ -79,7 +79,7 @@ class Generations:
             generation = await session.get(GenerationRow, (document.knowledge_base_id, input.generation))
             if generation is None or generation.phase == "retired":
                 return True  # the collection is dropped as a whole
-            await record_indexed(session, version, input)
+            await record_indexed(session, version, generation.generation, input)
         return True
 
     async def live(self, knowledge_base_id: str, generation: int, after: str, limit: int) -> list[LivePlan]:
@@ -213,14 +213,11 @@ class Generations:
                 select(DocumentRow.id).where(DocumentRow.knowledge_base_id == knowledge_base_id)
             ),
         )
-        found: set[str] = set()
+        parsed = select(VersionRow.parsed_key).where(VersionRow.parsed_key.in_(keys))
         async with self._engine.read() as session:
-            for start in range(0, len(keys), 500):
-                page = list(keys[start : start + 500])
-                for column in (IndexedVersionRow.chunks_key, IndexedVersionRow.vectors_key):
-                    found |= set(await session.scalars(select(column).where(column.in_(page), elsewhere)))
-                parsed = select(VersionRow.parsed_key).where(VersionRow.parsed_key.in_(page))
-                found |= {key for key in await session.scalars(parsed) if key is not None}
+            found = {key for key in await session.scalars(parsed) if key is not None}
+            for column in (IndexedVersionRow.chunks_key, IndexedVersionRow.vectors_key):
+                found |= set(await session.scalars(select(column).where(column.in_(keys), elsewhere)))
         return found
 
 

@@ -128,11 +128,11 @@ def set_tags(document: DocumentRow, tags: Iterable[str]) -> None:
 READING = ("parsed_key", "media_type", "pages", "remarks")
 
 
-async def record_indexed(session: AsyncSession, version: VersionRow, input: PublishInput) -> None:
-    """Records that a version is in a generation which is not the live one; the caller holds the document's lock."""
-    row = await session.get(IndexedVersionRow, (input.document_id, input.version, input.generation))
+async def record_indexed(session: AsyncSession, version: VersionRow, generation: int, input: PublishInput) -> None:
+    """Records that a version is in an index generation; the caller holds the document's lock."""
+    row = await session.get(IndexedVersionRow, (input.document_id, input.version, generation))
     if row is None:
-        row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=input.generation)
+        row = IndexedVersionRow(document_id=input.document_id, version=input.version, generation=generation)
         session.add(row)
     row.chunks_key, row.vectors_key, row.rows = input.chunks_key, input.vectors_key, input.chunks
     reading = {

@@ -65,10 +65,10 @@ class Reindexes:
             raise NotFound(kind="reindex", id=id)
         return _record(*found)
 
-    async def page(self, knowledge_base_id: str | None, after: str | None, limit: int) -> list[Reindex]:
+    async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Reindex]:
         """At most ``limit`` re-indexes, newest first, begun before the re-index ``after``."""
-        query = _named().order_by(ReindexRow.id.desc()).limit(limit)
-        query = query.where(ReindexRow.knowledge_base_id == knowledge_base_id) if knowledge_base_id else query
+        query = _named().where(ReindexRow.knowledge_base_id == knowledge_base_id)
+        query = query.order_by(ReindexRow.id.desc()).limit(limit)
         query = query.where(ReindexRow.id < after) if after else query
         async with self._engine.read() as session:
             return [_record(row, name) for row, name in await session.execute(query)]
@@ -90,7 +90,6 @@ class Reindexes:
                 row.built_since = now()
             row.state, row.stage = input.state, input.stage or row.stage
             row.done = row.done if input.done is None else max(row.done, input.done)
-            row.total = row.total if input.total is None else input.total
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
             if input.plan is not None:
                 row.plan, row.total = msgspec.to_builtins(input.plan), input.plan.documents
@@ -110,7 +109,7 @@ class Reindexes:
         """Records changed controls. Raises NotFound."""
         async with self._engine.write() as session:
             row = await _row(session, id)
-            changed = {name: value for name, value in msgspec.structs.asdict(controls).items() if value is not None}
+            changed = controls.given()
             for name, value in changed.items():
                 setattr(row, name, value)
             session.audit(actor, "reindex.control", row.knowledge_base_id, row.id, **changed)
