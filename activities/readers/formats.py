@@ -101,7 +101,7 @@ EPUB = Format("epub", "application/epub+zip", (".epub",), "activities.readers.ep
 ODT = Format(
     "odt",
     "application/vnd.oasis.opendocument.text",
-    (".odt",),
+    (".odt", ".ott"),
     "activities.readers.odt",
     "OpenDocument text",
     "OpenDocument 文档",
@@ -177,7 +177,7 @@ CONVERTED = {
     Format(
         "ods",
         "application/vnd.oasis.opendocument.spreadsheet",
-        (".ods",),
+        (".ods", ".ots"),
         _OLD,
         "OpenDocument table",
         "OpenDocument 表格",
@@ -185,7 +185,7 @@ CONVERTED = {
     Format(
         "odp",
         "application/vnd.oasis.opendocument.presentation",
-        (".odp",),
+        (".odp", ".otp"),
         _OLD,
         "OpenDocument presentation",
         "OpenDocument 演示文稿",
@@ -205,8 +205,11 @@ _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
 _ZIP_MIMETYPES = {
     "application/epub+zip": "epub",
     "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.text-template": "odt",
     "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.spreadsheet-template": "ods",
     "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/vnd.oasis.opendocument.presentation-template": "odp",
 }
 _OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("Book", "xls"), ("PowerPoint Document", "ppt"))
 
