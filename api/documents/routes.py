@@ -57,6 +57,10 @@ Search = Annotated[
     str, Parameter(max_length=MAX_NAME, description="Words that are all parts of the name, in any case.")
 ]
 
+Ids = Annotated[
+    list[str] | None, Parameter(query="id", max_items=100, description="Only these documents, whatever else is asked.")
+]
+
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
 #: Longest Idempotency-Key, in characters.
@@ -128,6 +132,7 @@ class DocumentsOfKnowledgeBase(Controller):
         tag: Annotated[str | None, Parameter(description="A tag that the documents have.")] = None,
         source: Annotated[str | None, Parameter(description="Who uploaded the latest version.")] = None,
         batch_id: Annotated[str | None, Parameter(query="batch")] = None,
+        ids: Ids = None,
         sort: DocumentSort = "created_at",
         order: Order | None = None,
         counts: Annotated[bool, Parameter(description="Whether to count the documents by state.")] = False,
@@ -141,6 +146,9 @@ class DocumentsOfKnowledgeBase(Controller):
             source=source or None,
             batch_id=batch_id or None,
         )
+        if ids:
+            named = await catalog.document_list.named(knowledge_base.id, ids)
+            return DocumentPage(items=[document_info(document, language_of(request)) for document in named])
         found = await catalog.document_list.page(knowledge_base.id, wanted, sort, order, cursor, limit)
         counted = await catalog.document_list.counts(knowledge_base.id, wanted) if counts else None
         return DocumentPage(

@@ -147,6 +147,11 @@ class Access:
         """The caller's role in a knowledge base; None hides it from the caller."""
         return own_role(principal)
 
+    async def strongest_role(self, principal: Principal, knowledge_base: KnowledgeBase) -> Role | None:
+        """The caller's role in a knowledge base; ``operator`` for an operator who only reads it otherwise."""
+        role = await self.role_in(principal, knowledge_base)
+        return "operator" if role == LOWEST and has(principal, "operator") else role
+
     async def readable(self, principal: Principal, knowledge_bases: Sequence[KnowledgeBase]) -> list[KnowledgeBase]:
         """The knowledge bases that the caller may see."""
         return [each for each in knowledge_bases if await self.role_in(principal, each) is not None]

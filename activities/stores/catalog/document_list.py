@@ -112,6 +112,11 @@ class DocumentList:
         last = rows[-1] if len(rows) == limit else None
         return ListPage(documents=documents, next_cursor=last and _cursor(sort, order, *last))
 
+    async def named(self, knowledge_base_id: str, ids: Sequence[str]) -> list[Document]:
+        """The documents with these ids that are in the knowledge base, in the order of the ids."""
+        async with self._engine.read() as session:
+            return [each for each in await _records(session, ids) if each.knowledge_base_id == knowledge_base_id]
+
     async def counts(self, knowledge_base_id: str, filter: DocumentFilter = ALL) -> dict[str, int]:
         """The number of documents by state that meet the filter's other conditions."""
         filter = msgspec.structs.replace(filter, state=None)
