@@ -1,7 +1,8 @@
 // The page's composition root: selects the view for the address and connects the modules.
 //
 //   app ── sign_in, knowledge_bases, settings, route
-//     ├── documents ── filter, selection, row, actions, list, drop_zone, uploads, sending ── job
+//     ├── documents ── filter, selection, row, actions, list ── job
+//     │     ├── adding ── drop_zone, uploads, sending
 //     │     ├── batches ── batch_card, batch_upload, watcher
 //     │     └── bulk
 //     ├── knowledge_base_settings ── fields, remove
@@ -90,7 +91,7 @@ async function route() {
     signIn.open();
     return;
   }
-  if (location.hash !== placed && here().panel !== 'settings' && settings.isDirty) {
+  if (location.hash !== placed && (here().panel !== 'settings' || here().kb !== open) && settings.isDirty) {
     const wanted = location.hash;
     rename(placed); // until the person has decided
     if (!(await settings.mayLeave())) return;
@@ -172,7 +173,7 @@ async function place() {
   mark();
   if (panel !== 'index') reindexes.close();
   if (panel !== 'settings') settings.close();
-  if (panel !== 'documents') documents.sending();
+  if (panel !== 'documents') documents.adding.showSending();
   if (panel !== 'ask') {
     title();
     if (before !== panel) passages.close();

@@ -8,7 +8,7 @@ import { isOver, showState } from './job.js';
 
 const POLL_MS = 1000;
 const LISTED = 5;
-const LATELY_MS = 15 * 60_000; // one that ended longer ago is not shown
+const LATELY_MS = 15 * 60_000; // failures of one that ended longer ago are not shown
 const SHOWN_FAILURES = 5;
 
 const TITLES = { delete: 'bulk.title_delete', retry: 'bulk.title_retry', tag: 'bulk.title_tag', untag: 'bulk.title_untag' };
@@ -22,9 +22,8 @@ class BulkCard {
     this.facts = h('p', { class: 'doc-facts' });
     this.failures = h('ul', { class: 'bulk-failures', hidden: true });
     this.dismiss = h('button', { type: 'button', class: 'quiet small', text: 'upload.dismiss', on: { click: onDismiss } });
-    this.element = h('li', { class: 'batch' },
-      h('div', { class: 'doc-head' }, this.title, this.pill), this.bar, this.facts, this.failures,
-      h('div', { class: 'batch-foot' }, h('span'), this.dismiss));
+    this.element = h('li', { class: 'batch bulk' },
+      h('div', { class: 'doc-head' }, this.title, this.pill, this.dismiss), this.bar, this.facts, this.failures);
   }
 
   show(info) {
@@ -34,6 +33,7 @@ class BulkCard {
     this.element.dataset.id = info.id;
     bind(this.title, TITLES[info.action], { n: info.total, tag: info.tag || '' });
     showState(this.pill, info.state);
+    if (info.state === 'ready') bind(this.pill, 'bulk.done');
     this.bar.hidden = over;
     this.dismiss.hidden = !over;
     if (info.total) this.bar.value = info.done / info.total;
@@ -88,7 +88,8 @@ export class BulkChanges {
     if (visit !== this.visit) return;
     for (const info of (page?.items || []).reverse()) {
       const lately = Date.now() - new Date(info.finished_at || info.updated_at).getTime() < LATELY_MS;
-      if (!this.dismissed.has(info.id) && (this.cards.has(info.id) || !isOver(info.state) || lately)) this.show(info);
+      const isTold = !isOver(info.state) || (lately && info.failed > 0);
+      if (!this.dismissed.has(info.id) && (this.cards.has(info.id) || isTold)) this.show(info);
     }
     const isActive = [...this.cards.values()].some((card) => !isOver(card.info.state));
     if (isActive || !page) this.timer = setTimeout(() => this.look(), POLL_MS * (page ? 1 : 5));
@@ -98,9 +99,7 @@ export class BulkChanges {
     let card = this.cards.get(info.id);
     if (!card) {
       card = new BulkCard(() => {
-        this.dismissed.add(info.id);
-        this.cards.delete(info.id);
-        card.element.remove();
+        this.drop(info.id);
         $('docs-search').focus();
       });
       this.cards.set(info.id, card);
@@ -115,19 +114,29 @@ export class BulkChanges {
     if (before.done !== info.done || before.stage !== info.stage || before.state !== info.state) this.onMoved(info, before);
   }
 
+  drop(id) {
+    this.dismissed.add(id);
+    this.cards.get(id).element.remove();
+    this.cards.delete(id);
+  }
+
   /** Ask and start an action on `n` documents: `ids` or those that match `filter`. Returns whether it was started. */
   async start(action, n, target) {
     const visit = this.visit;
     const tag = await confirmed(action, n);
     if (tag === null || visit !== this.visit) return false;
     const expected = target.filter ? { expected: n } : {};
+    let made;
     try {
-      await call('POST', this.path, { body: { action, ...target, ...expected, ...(tag && { tag }) } });
+      made = await call('POST', this.path, { body: { action, ...target, ...expected, ...(tag && { tag }) } });
     } catch (problem) {
       if (problem.status !== 401) notify(problem);
       return false;
     }
-    if (visit === this.visit) await this.look();
+    if (visit !== this.visit) return true;
+    for (const { info } of this.cards.values()) if (isOver(info.state) && !info.failed) this.drop(info.id);
+    this.show(await call('GET', made.status_url));
+    this.look();
     return true;
   }
 }

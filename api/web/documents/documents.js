@@ -4,18 +4,16 @@ import { call } from '../shared/api.js';
 import { $, announce, notify } from '../shared/dom.js';
 import { t } from '../shared/i18n.js';
 import { documentsAddress, here, rename, visit as visitAddress } from '../shared/route.js';
+import { Adding } from './adding.js';
 import { Batches } from './batches.js';
 import { BulkChanges } from './bulk.js';
 import { DocumentActions } from './actions.js';
 import { DocumentFilter } from './filter.js';
 import { DocumentList } from './list.js';
 import { DocumentRow } from './row.js';
-import { DropZone } from './drop_zone.js';
 import { Selection } from './selection.js';
 import { isOver } from './job.js';
 import { openOriginal } from './original.js';
-import { showSending, tally } from './sending.js';
-import { Uploads } from './uploads.js';
 
 const PAGE = 50;
 const NEXT_PAGE = 100;
@@ -44,13 +42,6 @@ export class Documents {
     this.may = {};
     this.opened = 0;
     this.filter = new DocumentFilter((isTyped) => this.filtered(isTyped));
-    this.uploads = new Uploads({
-      onProgress: (job, sent, total) => job.row.showUpload(job.file, sent, total),
-      onBusy: (job, problem, seconds) => job.row.showBusy(problem, seconds),
-      onAccepted: (job, answer) => this.accepted(job, answer),
-      onFailed: (job, problem) => job.row.showUploadFailed(job.file, problem),
-      onChange: () => this.sending(),
-    });
     const actions = new DocumentActions({
       onChanged: () => {
         this.list.wake(200);
@@ -71,15 +62,9 @@ export class Documents {
       remove: (row) => actions.remove(row),
       control: (row, action) => actions.control(row, action),
       select: (row, isRange) => this.selection.toggle(row, isRange),
-      again: (row) => this.start(row.job),
-      dismiss: (row) => {
-        this.uploads.cancel(row.job);
-        this.drop(row);
-      },
-      stop: (row) => {
-        this.uploads.cancel(row.job);
-        this.drop(row);
-      },
+      again: (row) => this.adding.start(row.job),
+      dismiss: (row) => this.adding.cancel(row),
+      stop: (row) => this.adding.cancel(row),
     };
     this.batches = new Batches({
       onMoved: () => {
@@ -87,7 +72,7 @@ export class Documents {
         this.changed();
       },
       onShow: (batch) => this.only(batch),
-      onSending: () => this.sending(),
+      onSending: () => this.adding.showSending(),
     });
     this.bulk = new BulkChanges({ onMoved: (info, before) => this.bulkMoved(info, before) });
     this.selection = new Selection({
@@ -105,12 +90,13 @@ export class Documents {
       onMissing: (id) => this.refresh(id),
       onLink: (isUp) => this.link(isUp),
     });
-    new DropZone({
-      onFiles: (found, folder) => {
-        onAdd();
-        this.add(found, folder);
-      },
-      isOpen: () => this.kb && this.may.add,
+    this.adding = new Adding(this.batches, {
+      kb: () => (this.may.add ? this.kb : null),
+      newRow: (name) => this.row(name),
+      onAdd,
+      onRows: () => this.count(),
+      onDrop: (row) => this.drop(row),
+      onAccepted: (job, answer) => this.accepted(job, answer),
     });
     $('docs-more').addEventListener('click', () => this.load());
     new IntersectionObserver(([entry]) => {
@@ -134,7 +120,7 @@ export class Documents {
     $('drop').hidden = !this.may.add;
     if (here().panel === 'documents') this.filter.read(here().query);
     this.onAddress(documentsAddress(kb, this.filter.address));
-    this.showUploads();
+    this.adding.show();
     await Promise.all([this.batches.open(kb), this.bulk.open(kb), this.load()]);
   }
 
@@ -145,14 +131,13 @@ export class Documents {
     this.kb = null;
     this.filter.clear();
     this.empty();
-    this.sending();
+    this.adding.showSending();
   }
 
   /** Close, and stop all uploads: the person has signed out. */
   stop() {
     this.close();
-    this.uploads.stop();
-    this.batches.stop();
+    this.adding.stop();
   }
 
   /** Show no documents. */
@@ -169,21 +154,9 @@ export class Documents {
     for (const id of ['docs-more', 'docs-empty', 'docs-none']) $(id).hidden = true;
   }
 
-  /** Show the rows of this knowledge base's uploads that are not accepted. */
-  showUploads() {
-    const jobs = this.uploads.jobs.filter((job) => job.kb === this.kb);
-    $('docs').prepend(...jobs.map((job) => job.row.element));
-  }
-
-  /** Show in the header what is being uploaded elsewhere. */
-  sending() {
-    const uploads = [...this.batches.sending].map((card) => card.upload);
-    showSending(tally(this.uploads.jobs, this.uploads.failed, uploads));
-  }
-
   /** The address has changed: filter as it says. */
   async place(query) {
-    this.sending();
+    this.adding.showSending();
     const isOther = this.filter.read(query);
     this.onAddress(documentsAddress(this.kb, this.filter.address));
     if (isOther) await this.refilter();
@@ -349,29 +322,8 @@ export class Documents {
     if (visit === this.opened) this.list.wake(300);
   }
 
-  /** Upload files: one is a row, several are a batch; an archive becomes a batch on the server. */
-  add(found, folder) {
-    const isArchive = ({ name }) => /\.zip$/i.test(name);
-    const plain = found.filter((each) => !isArchive(each));
-    const alone = plain.length > 1 ? found.filter(isArchive) : found;
-    if (plain.length > 1) this.batches.upload(plain, folder || `${plain[0].name} + ${plain.length - 1}`);
-    const jobs = alone.map((each) => ({ ...each, kb: this.kb, row: this.row(each.name) }));
-    for (const job of jobs) job.row.job = job;
-    $('docs').prepend(...jobs.map((job) => job.row.element));
-    this.count();
-    jobs.forEach((job) => this.start(job));
-    this.sending();
-  }
-
-  start(job) {
-    job.row.showUpload(job.file, null);
-    this.uploads.add(job);
-  }
-
   /** Handle the 202 of an upload: its row becomes the document's, or is replaced by an existing row or a batch. */
   accepted(job, { documents, batch_id: batch }) {
-    announce(t('upload.done', { name: job.name }));
-    if (job.kb !== this.kb) return;
     for (const given of documents) {
       const known = this.rows.get(given.id);
       const row = known || job.row;
@@ -396,6 +348,7 @@ export class Documents {
     const row = this.rows.get(item.id);
     const before = row.state;
     row.showListed(item, asked);
+    this.filter.learn(item);
     this.judge(row);
     if (before !== row.state && isOver(row.state)) this.changed();
   }

@@ -67,6 +67,7 @@ function fault(input, words) {
   line.hidden = false;
   input.setAttribute('aria-invalid', 'true');
   input.focus();
+  line.scrollIntoView({ block: 'nearest' });
 }
 
 export function clearErrors() {

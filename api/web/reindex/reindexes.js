@@ -75,6 +75,8 @@ export class Reindexes {
       if (visit !== this.opened) return;
       this.showCut(kb.chunking);
       this.list(page);
+      if (this.asked) this.form.fill(this.asked);
+      this.asked = null;
     } catch (problem) {
       if (visit === this.opened && problem.status !== 401) notify(problem);
     }
@@ -86,8 +88,6 @@ export class Reindexes {
     $('index-cut').hidden = false;
     const isNew = !this.chunking || this.chunking.max_tokens !== max || this.chunking.overlap_tokens !== overlap;
     if (isNew) this.form.reset(chunking);
-    if (this.asked) this.form.fill(this.asked);
-    this.asked = null;
     this.chunking = chunking;
   }
 
