@@ -16,7 +16,7 @@ from activities.stores.catalog.catalog import Catalog
 STEP, SLICE_SECONDS = 100, 10.0
 
 #: Seconds until the next look at documents that others are to finish first.
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 0.5
 
 
 class BulkActivities:

@@ -35,7 +35,7 @@ STALLED = timedelta(minutes=2)
 RETRIED_AT_ONCE = 32
 
 #: Documents whose data are being removed at once.
-PURGED_AT_ONCE = 50
+PURGED_AT_ONCE = 100
 
 
 class BulkFailure(Record, frozen=True):
