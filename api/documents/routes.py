@@ -57,10 +57,6 @@ Search = Annotated[
     str, Parameter(max_length=MAX_NAME, description="Words that are all parts of the name, in any case.")
 ]
 
-Ids = Annotated[
-    list[str] | None, Parameter(query="id", max_items=100, description="Only these documents, whatever else is asked.")
-]
-
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
 #: Longest Idempotency-Key, in characters.
@@ -132,7 +128,7 @@ class DocumentsOfKnowledgeBase(Controller):
         tag: Annotated[str | None, Parameter(description="A tag that the documents have.")] = None,
         source: Annotated[str | None, Parameter(description="Who uploaded the latest version.")] = None,
         batch_id: Annotated[str | None, Parameter(query="batch")] = None,
-        ids: Ids = None,
+        ids: Annotated[list[str] | None, Parameter(query="id", max_items=100, description="Only these.")] = None,
         sort: DocumentSort = "created_at",
         order: Order | None = None,
         counts: Annotated[bool, Parameter(description="Whether to count the documents by state.")] = False,
