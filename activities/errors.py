@@ -18,7 +18,7 @@
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
-    │   └── Conflict: ModelNotServed  ReindexRuns  SamePerson
+    │   └── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
@@ -84,6 +84,7 @@ _ZH_WORDS = {
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
+    "bulk change": "批量操作",
     "key": "密钥",
     "model": "模型",
     "reconciliation": "核对任务",
@@ -390,6 +391,12 @@ class SamePerson(Conflict):
     code = "same-person"
     en = "Whoever started a re-index cannot approve it. Another person has to look at its report and approve it."
     zh = "重建索引的发起人不能批准该任务，须由另一人查看报告后批准。"
+
+
+class SelectionChanged(Conflict):
+    code = "selection-changed"
+    en = "{count} documents match by now, and not {expected} as was confirmed. Look again; nothing was changed."
+    zh = "现在有 {count} 个文档符合条件，而确认时为 {expected} 个。请重新查看；没有做任何更改。"
 
 
 class KeyReused(Conflict):

@@ -69,6 +69,12 @@ class Phrase(Bilingual):
     QUESTION_EMPTY = ("the question is empty", "问题为空")
     TITLE_EMPTY = ("the title is empty", "标题为空")
     NOT_A_TIME = ("“{value}” is not a date or time in ISO 8601", "“{value}”不是 ISO 8601 格式的日期或时间")
+    NOTHING_MATCHES = ("no document matches", "没有符合条件的文档")
+    TAG_NEEDED = (
+        "`tag` is needed to tag or untag, and for nothing else",
+        "添加或移除标签时须给出 `tag`，其他操作则不需要",
+    )
+    IDS_OR_FILTER = ("give either `ids` or `filter`", "请给出 `ids` 或 `filter` 之一")
     FOREIGN_CURSOR = ("the cursor does not belong to this list", "游标不属于此列表")
     FOREIGN_EVENT_ID = (
         "Last-Event-ID must be an id of this stream, not “{value}”",

@@ -12,6 +12,7 @@ from activities.answering.rewrite import Rewriter
 from activities.answering.wait_for_index import WaitActivities
 from activities.contracts.queues import Queue
 from activities.ingest.batches import BatchActivities
+from activities.ingest.bulk import BulkActivities
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
@@ -52,6 +53,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
+        bulk = BulkActivities(stores.catalog)
         generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
@@ -70,6 +72,8 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
+            bulk.change_documents,
+            bulk.purge_documents,
             generations.record_reindex,
             generations.begin_generation,
             generations.documents_to_build,

@@ -26,6 +26,7 @@ from api.audit.routes import AuditController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
@@ -115,6 +116,8 @@ def create_app(settings: Settings) -> Litestar:
             FormatController,
             KnowledgeBaseController,
             Router("/", route_handlers=[DocumentsOfKnowledgeBase], request_max_body_size=settings.api.max_upload_bytes),
+            BulkChangesOfKnowledgeBase,
+            BulkChangeController,
             DocumentController,
             document_socket,
             BatchesOfKnowledgeBase,

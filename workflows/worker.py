@@ -32,6 +32,7 @@ from activities.stores.connections import Stores
 from activities.telemetry import logs
 from workflows.answer import AnswerQuestion
 from workflows.batch import IngestBatch
+from workflows.bulk import ChangeDocuments
 from workflows.client.schedules import schedule_reconcile
 from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
@@ -48,6 +49,7 @@ WORKFLOWS = [
     DeleteDocument,
     DeleteKnowledgeBase,
     ReindexKnowledgeBase,
+    ChangeDocuments,
     AnswerQuestion,
     Reconcile,
 ]

@@ -15,6 +15,9 @@ MAX_NAME = 255
 MAX_TAG = 64
 MAX_TAGS = 20
 
+#: Longest search key of a name, in characters.
+MAX_SEARCH_KEY = 400
+
 
 def clean_name(name: str) -> str:
     """A normalized document name: relative, and never used as a path.
@@ -44,3 +47,13 @@ def clean_tags(tags: Iterable[str]) -> list[str]:
     if len(cleaned) > MAX_TAGS:
         raise InvalidRequest(detail=Phrase.TOO_MANY_TAGS, limit=MAX_TAGS)
     return sorted(cleaned)
+
+
+def only_tag(tag: str) -> str:
+    """One normalized tag. Raises InvalidRequest."""
+    return clean_tags([tag])[0]
+
+
+def search_key(text: str) -> str:
+    """The form in which names are searched and sorted: without case and width, at most MAX_SEARCH_KEY characters."""
+    return unicodedata.normalize("NFKC", text).lower()[:MAX_SEARCH_KEY]

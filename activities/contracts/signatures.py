@@ -20,6 +20,7 @@ from activities.contracts.batches import (
     Unpacked,
     UnpackInput,
 )
+from activities.contracts.bulk import BulkInput, BulkSlice
 from activities.contracts.deletion import (
     KnowledgeBaseInput,
     Purged,
@@ -236,3 +237,11 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="change_documents")
+async def change_documents(input: BulkInput) -> BulkSlice: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="purge_documents")
+async def purge_documents(input: BulkInput) -> BulkSlice: ...  # type: ignore[empty-body]

@@ -8,14 +8,17 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities.contracts.batches import BatchToIngest
+from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
+    CHANGE_DOCUMENTS,
     DELETE_DOCUMENT,
     DELETE_KNOWLEDGE_BASE,
     INGEST_BATCH,
     INGEST_DOCUMENT,
     REINDEX_KNOWLEDGE_BASE,
     batch_workflow_id,
+    bulk_workflow_id,
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
@@ -119,6 +122,20 @@ async def reindex(client: Client, job: ReindexToRun) -> str:
         job,
         reindex_workflow_id(job.knowledge_base_id, job.generation),
         f"{'Plan to re-index' if job.plan_only else 'Re-index'} {job.knowledge_base} (generation {job.generation})",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=AGAIN,
+    )
+
+
+async def change_documents(client: Client, job: BulkJob) -> str:
+    """Start a change of many documents, again if its run has ended before it; returns the workflow's id."""
+    what = f"{job.action.capitalize()}{f' “{job.tag}”' if job.tag else ''}"
+    return await temporal.start(
+        client,
+        CHANGE_DOCUMENTS,
+        job,
+        bulk_workflow_id(job.bulk_id),
+        f"{what}: {job.documents:,} documents of {job.knowledge_base}",
         temporal.attributes(job.knowledge_base, job.actor),
         reuse=AGAIN,
     )

@@ -1,4 +1,4 @@
-"""Transactional outbox relay: starts a workflow for every accepted document and batch that has none yet.
+"""Transactional outbox relay: starts a workflow for every accepted document, batch and bulk change that has none yet.
 
 Uploads are accepted without waiting for Temporal. Runs start right after, from the catalogue, so that nothing is lost
 if this process or Temporal dies in between: the next poll finds every version without a run. Starts are idempotent,
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import structlog
 
+from activities.contracts.bulk import BulkJob
 from activities.contracts.ids import ingest_id
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE
@@ -75,13 +76,16 @@ class Dispatcher:
         found: dict[str, Batch | None] = dict.fromkeys(self._hinted_batches)
         found |= {batch.id: batch for batch in await self._catalog.batches.undispatched()}
         batches = self._due({id: partial(self._start_found, id, batch) for id, batch in found.items()})
+        changes = self._due(
+            {job.bulk_id: partial(self._start_bulk, job) for job in await self._catalog.bulk_changes.undispatched()}
+        )
         limit = GROUP + len(self._delays)
         queued = {_id(document): document for document in await self._catalog.intake.undispatched(limit)}
         documents = self._due({id: partial(self._start_one, document) for id, document in queued.items()})
         if len(queued) < limit:
-            known = found.keys() | queued.keys()
+            known = found.keys() | queued.keys() | changes.keys()
             self._delays = {id: delay for id, delay in self._delays.items() if id in known}
-        started, outage = await self._start(batches | documents)
+        started, outage = await self._start(batches | changes | documents)
         done = [queued[id] for id in documents if id in started]
         if done:
             await self._catalog.intake.dispatched(done)
@@ -140,6 +144,11 @@ class Dispatcher:
         """Start a document's run; False while its earlier run is about to end: it stays in the outbox until then."""
         job = IngestJob(**{name: getattr(document, name) for name in document.__struct_fields__})
         return await self._jobs.ingest(job)
+
+    async def _start_bulk(self, job: BulkJob) -> bool:
+        await self._jobs.change_documents(job)
+        await self._catalog.bulk_changes.dispatched(job.bulk_id)
+        return True
 
     async def _start_found(self, id: str, batch: Batch | None) -> bool:
         """Start a batch, or tell the run of one that was hinted at that it has more documents."""

@@ -16,7 +16,8 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from activities.contracts.documents import Chunk
-from activities.contracts.names import clean_tags
+from activities.contracts.names import MAX_NAME, clean_tags, only_tag
+from activities.contracts.selection import DocumentFilter, DocumentSort, Order
 from activities.contracts.stages import DocumentState
 from activities.errors import FileLost, InvalidRequest, PassagesLost
 from activities.phrases import Phrase
@@ -26,7 +27,15 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Document, KnowledgeBase, Principal
 from api.background.watches import DocumentWatches
 from api.documents.control import DocumentControl
-from api.documents.schemas import ChangeDocument, ChunkInfo, DocumentInfo, DocumentJob, RetryRequest, UploadAccepted
+from api.documents.schemas import (
+    ChangeDocument,
+    ChunkInfo,
+    DocumentInfo,
+    DocumentJob,
+    DocumentPage,
+    RetryRequest,
+    UploadAccepted,
+)
 from api.documents.status import DocumentStatus, state_of
 from api.documents.uploads import Uploads
 from api.documents.views import chunk_info, document_info, document_job, job_state_info
@@ -43,6 +52,10 @@ from workflows.contracts import JobState
 AnyRequest = Request[Any, Any, Any]
 AnySocket = WebSocket[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
+
+Search = Annotated[
+    str, Parameter(max_length=MAX_NAME, description="Words that are all parts of the name, in any case.")
+]
 
 Offset = Annotated[int, Parameter(ge=0, description="Number of passages to skip.")]
 
@@ -104,21 +117,40 @@ class DocumentsOfKnowledgeBase(Controller):
         tags = clean_tags(query.getall("tags")) if "tags" in query else None
         return await uploads.accept(knowledge_base, files, request.user.subject, query.get("batch"), key, tags)
 
-    @get(access=needs("reader", "knowledge_base"), summary="List documents, newest first")
+    @get(access=needs("reader", "knowledge_base"), summary="List documents, newest first, or sorted and filtered")
     async def index(
         self,
         knowledge_base: KnowledgeBase,
         request: AnyRequest,
         catalog: Catalog,
         document_state: Annotated[DocumentState | None, Parameter(query="state")] = None,
+        search: Search = "",
+        tag: Annotated[str | None, Parameter(description="A tag that the documents have.")] = None,
+        source: Annotated[str | None, Parameter(description="Who uploaded the latest version.")] = None,
         batch_id: Annotated[str | None, Parameter(query="batch")] = None,
+        ids: Annotated[list[str] | None, Parameter(query="id", max_items=100, description="Only these.")] = None,
+        sort: DocumentSort = "created_at",
+        order: Order | None = None,
+        counts: Annotated[bool, Parameter(description="Whether to count the documents by state.")] = False,
         cursor: str | None = None,
         limit: Limit = 100,
-    ) -> Page[DocumentInfo]:
-        found = await catalog.documents.page(knowledge_base.id, document_state, cursor, limit, batch_id)
-        return Page(
-            items=[document_info(document, language_of(request)) for document in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
+    ) -> DocumentPage:
+        wanted = DocumentFilter(
+            state=document_state,
+            search=search,
+            tag=only_tag(tag) if tag else None,
+            source=source or None,
+            batch_id=batch_id or None,
+        )
+        if ids:
+            named = await catalog.document_list.named(knowledge_base.id, ids)
+            return DocumentPage(items=[document_info(document, language_of(request)) for document in named])
+        found = await catalog.document_list.page(knowledge_base.id, wanted, sort, order, cursor, limit)
+        counted = await catalog.document_list.counts(knowledge_base.id, wanted) if counts else None
+        return DocumentPage(
+            items=[document_info(document, language_of(request)) for document in found.documents],
+            next_cursor=found.next_cursor,
+            counts={"total": sum(counted.values()), **counted} if counted is not None else None,
         )
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from activities.contracts.documents import Remark
 from activities.contracts.stages import DocumentState
-from api.http.schemas import JobAccepted, Request, Schema
+from api.http.schemas import JobAccepted, Page, Request, Schema
 
 
 class FormatInfo(Schema, frozen=True):
@@ -89,6 +89,12 @@ class DocumentInfo(Schema, frozen=True):
     workflow_id: str
     status_url: str
     events_url: str
+
+
+class DocumentPage(Page[DocumentInfo], frozen=True):
+    """``counts`` are all documents by state that meet the other conditions, with their ``total``, if asked for."""
+
+    counts: dict[str, int] | None = None
 
 
 class ChunkInfo(Schema, frozen=True):

@@ -7,9 +7,9 @@
 
 ``needs`` names the lowest sufficient role and the resource that the path addresses. ``authorize``, the guard of the
 whole application, loads that resource before the body of the request is read, finds the caller's role in its knowledge
-base, and provides the records as the parameters ``knowledge_base``, ``document``, ``batch``, ``question`` and
-``conversation``. A handler never checks an id itself. A route without a declaration is refused to all callers; routes
-that need no key declare ``PUBLIC``. A knowledge base named in the body (chat completions) is loaded by
+base, and provides the records as the parameters ``knowledge_base``, ``document``, ``bulk_change``, ``batch``,
+``question`` and ``conversation``. A handler never checks an id itself. A route without a declaration is refused to all
+callers; routes that need no key declare ``PUBLIC``. A knowledge base named in the body (chat completions) is loaded by
 ``Access.named``.
 
 Roles in a knowledge base, each including those before it:
@@ -48,6 +48,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import Scope
 
 from activities.errors import Forbidden, NotFound, Unauthenticated
+from activities.stores.catalog.bulk_changes import BulkChange
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import (
     Batch,
@@ -62,9 +63,9 @@ from activities.stores.catalog.records import (
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "batch", "reindex", "question", "conversation"]
+Inner = Literal["document", "bulk_change", "batch", "reindex", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | Batch | Reindex | Question | Conversation
+InnerRecord = Document | BulkChange | Batch | Reindex | Question | Conversation
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -72,6 +73,7 @@ RESOURCES: tuple[Resource, ...] = get_args(Resource)
 PARAMETERS: dict[Resource, str] = {
     "knowledge_base": "kb",
     "document": "document_id",
+    "bulk_change": "bulk_id",
     "batch": "batch_id",
     "reindex": "reindex_id",
     "question": "id",
@@ -145,6 +147,11 @@ class Access:
         """The caller's role in a knowledge base; None hides it from the caller."""
         return own_role(principal)
 
+    async def strongest_role(self, principal: Principal, knowledge_base: KnowledgeBase) -> Role | None:
+        """The caller's role in a knowledge base; ``operator`` for an operator who only reads it otherwise."""
+        role = await self.role_in(principal, knowledge_base)
+        return "operator" if role == LOWEST and has(principal, "operator") else role
+
     async def readable(self, principal: Principal, knowledge_bases: Sequence[KnowledgeBase]) -> list[KnowledgeBase]:
         """The knowledge bases that the caller may see."""
         return [each for each in knowledge_bases if await self.role_in(principal, each) is not None]
@@ -173,6 +180,8 @@ class Access:
         match resource:
             case "document":
                 return await self._catalog.documents.get(id)
+            case "bulk_change":
+                return await self._catalog.bulk_changes.get(id)
             case "batch":
                 return await self._catalog.batches.get(id)
             case "reindex":

@@ -15,6 +15,11 @@ def document_events(document_id: str) -> str:
     return f"{PREFIX}/documents/{document_id}/events"
 
 
+def bulk_change(bulk_id: str) -> str:
+    """A change of many documents with its state."""
+    return f"{PREFIX}/bulk-changes/{bulk_id}"
+
+
 def batch(batch_id: str) -> str:
     """A batch with its state."""
     return f"{PREFIX}/batches/{batch_id}"

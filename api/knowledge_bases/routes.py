@@ -46,9 +46,12 @@ class KnowledgeBaseController(Controller):
         )
 
     @get("/{kb:str}", access=needs("reader", "knowledge_base"), summary="Get a knowledge base")
-    async def show(self, knowledge_base: KnowledgeBase, catalog: Catalog) -> KnowledgeBaseInfo:
+    async def show(
+        self, knowledge_base: KnowledgeBase, catalog: Catalog, access: Access, principal: Principal
+    ) -> KnowledgeBaseInfo:
         counts = await catalog.knowledge_bases.counts([knowledge_base.id])
-        return knowledge_base_info(knowledge_base, counts.get(knowledge_base.id, {}))
+        info = knowledge_base_info(knowledge_base, counts.get(knowledge_base.id, {}))
+        return msgspec.structs.replace(info, role=await access.strongest_role(principal, knowledge_base))
 
     @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Update a knowledge base")
     async def change(

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from activities.contracts.answers import AnswerMode
 from activities.contracts.questions import AnswerSettings
+from activities.stores.catalog.roles import Role
 from api.http.schemas import Request, Schema
 
 KnowledgeBaseName = Annotated[
@@ -58,7 +59,10 @@ class ChangeKnowledgeBase(Request, frozen=True):
 
 
 class KnowledgeBaseInfo(Schema, frozen=True):
-    """A knowledge base with its documents counted by state; ``documents.total`` is their sum."""
+    """A knowledge base with its documents counted by state; ``documents.total`` is their sum.
+
+    ``role`` is the caller's role in it, where one knowledge base is asked for.
+    """
 
     name: str
     title: str
@@ -69,3 +73,4 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     answers: AnswersInfo
+    role: Role | None = None

@@ -1,8 +1,11 @@
 // The page's composition root: selects the view for the address and connects the modules.
 //
 //   app ── sign_in, knowledge_bases, settings, route
-//     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
-//     │     └── batches ── batch_card, batch_upload, watcher
+//     ├── documents ── filter, selection, row, actions, list ── job
+//     │     ├── adding ── drop_zone, uploads, sending
+//     │     ├── batches ── batch_card, batch_upload, watcher
+//     │     └── bulk
+//     ├── knowledge_base_settings ── fields, remove
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
@@ -16,16 +19,20 @@ import { Documents } from './documents/documents.js';
 import { $, clearAnnouncements, clearNotices, notify } from './shared/dom.js';
 import { bind, onLanguage, plain, startLanguage, t } from './shared/i18n.js';
 import { drawIcons } from './shared/icons.js';
+import { KnowledgeBaseSettings } from './knowledge_base/settings.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
-import { askAddress, conversationAddress, documentsAddress, here, indexAddress, rename } from './shared/route.js';
+import {
+  askAddress, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
+} from './shared/route.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
-const TITLES = { documents: 'documents-title', index: 'index-title', ask: 'ask-title' };
+const TITLES = { documents: 'documents-title', index: 'index-title', settings: 'settings-title', ask: 'ask-title' };
+const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings' };
 const TALLY_MS = 400;
 
 drawIcons();
@@ -37,8 +44,21 @@ const documents = new Documents({
   onChange: () => recount(),
   onAdd: () => here().panel !== 'documents' && (location.hash = documentsAddress(open)), // files dropped in the chat
   onShow: (item) => passages.whole(item),
+  onAddress: (address) => {
+    $('side-documents').href = address;
+  },
 });
-const reindexes = new Reindexes({ onSwitched: () => documents.refilter() });
+const reindexes = new Reindexes({ onSwitched: () => documents.reload() });
+const settings = new KnowledgeBaseSettings({
+  onChanged: (kb) => {
+    plain($('where-name'), kb.title || kb.name);
+    title();
+  },
+  onDeleted: ({ name }) => {
+    location.hash = '#/';
+    deleted = name;
+  },
+});
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -55,6 +75,8 @@ const chat = new Chat({
 new Settings(() => signedOut(null));
 let open = null; // the name of the open knowledge base
 let recounting = 0;
+let placed = location.hash; // the address that is shown
+let deleted = ''; // the knowledge base that was just deleted
 
 function show(view) {
   for (const other of VIEWS) $(other).hidden = other !== view;
@@ -69,6 +91,13 @@ async function route() {
     signIn.open();
     return;
   }
+  if (location.hash !== placed && (here().panel !== 'settings' || here().kb !== open) && settings.isDirty) {
+    const wanted = location.hash;
+    rename(placed); // until the person has decided
+    if (!(await settings.mayLeave())) return;
+    rename(wanted);
+  }
+  placed = location.hash;
   const wanted = here();
   clearNotices();
   side.close();
@@ -81,6 +110,8 @@ async function choose() {
   leave();
   show('view-choose');
   title();
+  if (deleted) notify(['kb_settings.deleted', { name: deleted }].flat(), 'good');
+  deleted = '';
   await chooser.open();
 }
 
@@ -89,6 +120,7 @@ function leave() {
   passages.close();
   documents.close();
   reindexes.close();
+  settings.close();
   conversations.close();
   chat.close();
 }
@@ -102,13 +134,16 @@ async function enter(name) {
     if (open !== name) return;
     plain($('where-name'), kb.title || kb.name);
     $('side-new').href = askAddress(name);
-    $('side-documents').href = $('ask-add').href = documentsAddress(name);
+    $('ask-add').href = documentsAddress(name);
     $('side-index').href = indexAddress(name);
-    tally(kb.documents);
+    $('side-settings').href = settingsAddress(name);
+    $('side-settings').hidden = kb.role !== 'manager';
     show('view-kb');
-    const listed = documents.open(name);
+    const listed = documents.open(name, kb.role);
+    tally(kb.documents);
     conversations.open(name);
     if (!here().panel) rename(counts(kb.documents).ready ? askAddress(name) : documentsAddress(name));
+    placed = location.hash;
     await place();
     await listed;
   } catch (problem) {
@@ -125,22 +160,27 @@ function shown() {
   return here().panel || 'ask';
 }
 
-/** Show the documents, the index or a conversation of the open knowledge base. */
+/** Show the documents, the index, the settings or a conversation of the open knowledge base. */
 async function place() {
-  const { conversation } = here();
+  const { conversation, query } = here();
   const panel = shown();
   const before = $('view-kb').dataset.panel;
   $('view-kb').dataset.panel = panel;
   $('panel-documents').hidden = panel !== 'documents';
   $('panel-index').hidden = panel !== 'index';
+  $('panel-settings').hidden = panel !== 'settings';
   $('panel-ask').hidden = panel !== 'ask';
   mark();
   if (panel !== 'index') reindexes.close();
+  if (panel !== 'settings') settings.close();
+  if (panel !== 'documents') documents.adding.showSending();
   if (panel !== 'ask') {
     title();
     if (before !== panel) passages.close();
-    $(TITLES[panel]).focus();
-    if (panel === 'index') await reindexes.open(open);
+    if (before !== panel || panel !== 'documents') $(TITLES[panel]).focus();
+    if (panel === 'index') await reindexes.open(open, query);
+    else if (panel === 'settings') await settings.open(open);
+    else await documents.place(query);
     return;
   }
   if (chat.kb === open && chat.id === conversation && $('turns').childElementCount) {
@@ -169,8 +209,8 @@ async function place() {
 function mark() {
   const { conversation } = here();
   conversations.mark(conversation);
-  const current = { documents: 'side-documents', index: 'side-index', ask: conversation ? '' : 'side-new' }[shown()];
-  for (const link of ['side-documents', 'side-index', 'side-new']) {
+  const current = LINKS[shown()] || (conversation ? '' : 'side-new');
+  for (const link of [...Object.values(LINKS), 'side-new']) {
     if (link === current) $(link).setAttribute('aria-current', 'page');
     else $(link).removeAttribute('aria-current');
   }
@@ -192,6 +232,7 @@ function tally(given) {
   if (found.pending) bind($('side-count'), 'kb.pending', { n: found.pending });
   else bind($('side-count'), 'app.value', { value: found.total });
   $('side-count').hidden = !found.total;
+  documents.tally(given);
   chat.counts(found);
 }
 
@@ -209,6 +250,7 @@ function recount() {
 function signedOut(problem) {
   session.signOut();
   leave();
+  documents.stop();
   clearNotices();
   show('view-sign-in');
   title();

@@ -24,7 +24,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
-    """Sign-in, choice, documents, a menu, a dialog, settings, the index, questions, an answer and its passage."""
+    """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, questions, an answer and its passage."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 850})
     assert violations(page) == []
@@ -40,12 +40,27 @@ def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, s
     page.locator("#files").set_input_files([file(f"cut-off-{n}.pdf", b"%PDF-1.7\n1 0 obj\n<< /Ty") for n in range(2)])
     expect(page.locator('.doc[data-state="failed"]')).to_have_count(2, timeout=READY_MS)
     assert violations(page) == []
+    page.locator(".doc .doc-check").nth(1).check()
+    page.locator('#docs-states [data-state="failed"]').click()
+    page.locator(".doc .doc-check").nth(1).check()
+    assert violations(page) == []
+    page.locator("#docs-states button").first.click()
     page.get_by_role("button", name="Actions for leave-policy.md").click()
     assert violations(page) == []
     page.get_by_role("menuitem", name="Delete").click()
     assert violations(page) == []
     page.get_by_role("button", name="Keep it").click()
     page.get_by_role("button", name="Settings").click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.goto(f"{platform.url}#/kb/axe-{scheme}-{width}/settings")
+    page.locator("#kb-temperature").fill("9")
+    page.locator("#kb-save").click()
+    expect(page.locator("#kb-temperature-problem")).to_be_visible()
+    assert violations(page) == []
+    page.locator("#kb-reset").click()
+    page.locator("#kb-remove").click()
+    expect(page.locator("#kb-delete-name")).to_be_focused()
     assert violations(page) == []
     page.keyboard.press("Escape")
     page.goto(f"{platform.url}#/kb/axe-{scheme}-{width}/index")

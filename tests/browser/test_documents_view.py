@@ -22,21 +22,31 @@ def item(n: int) -> dict[str, Any]:
 def thousand(page: Page) -> list[dict[str, list[str]]]:
     """Mock a list of a thousand documents; returns the queries that arrive."""
     queries: list[dict[str, list[str]]] = []
+    everything = [item(n) for n in range(1000, 0, -1)]
 
     def listed(route: Any) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
         queries.append(query)
-        limit, state, cursor = int(query["limit"][0]), query.get("state"), query.get("cursor")
-        wanted = [each for each in map(item, range(1000, 0, -1)) if not state or each["state"] == state[0]]
-        wanted = [each for each in wanted if not cursor or each["id"] < cursor[0]]
-        more = wanted[limit - 1]["id"] if len(wanted) > limit else None
-        route.fulfill(json={"items": wanted[:limit], "next_cursor": more})
+        words = query.get("search", [""])[0].lower().split()
+        found = [each for each in everything if all(word in each["name"] for word in words)]
+        found = [each for each in found if query.get("tag", [""])[0] in ("", *each["tags"])]
+        counts = {state: [each["state"] for each in found].count(state) for state in set(STATES)}
+        wanted = [each for each in found if query.get("state", [each["state"]])[0] == each["state"]]
+        if query.get("sort") == ["name"]:
+            wanted.sort(key=lambda each: each["name"], reverse=query["order"] == ["desc"])
+        start = int(query.get("cursor", ["0"])[0])
+        end = start + int(query["limit"][0])
+        more = str(end) if len(wanted) > end else None
+        shown = counts | {"total": len(found)} if "counts" in query else None
+        route.fulfill(json={"items": wanted[start:end], "next_cursor": more, "counts": shown})
 
     page.route("**/api/v1/knowledge-bases/*/documents?*", listed)
     counts = {"total": 1000, "ready": 667, "failed": 333}
     page.route(
         "**/api/v1/knowledge-bases/page-*",
-        lambda route: route.fulfill(json={"name": "harbour", "title": "Harbour", "documents": counts}),
+        lambda route: route.fulfill(
+            json={"name": "harbour", "title": "Harbour", "documents": counts, "role": "manager"}
+        ),
     )
     page.reload()
     expect(page.locator(".doc")).to_have_count(50)
@@ -50,7 +60,7 @@ def test_a_thousand_documents_are_paged_and_found(page: Page, platform: Platform
     queries = thousand(page)
     more = page.get_by_role("button", name="Show more documents" if language == "en" else "显示更多文档")
     more.click()
-    expect(page.locator(".doc")).to_have_count(100)
+    expect(page.locator(".doc").nth(149)).to_be_attached()
     search = page.locator("#docs-search")
     search.fill("HARBOUR 0007")
     expect(page.locator(".doc")).to_have_count(1)
@@ -61,17 +71,102 @@ def test_a_thousand_documents_are_paged_and_found(page: Page, platform: Platform
     expect(page.locator("#docs-none")).to_be_visible()
     search.fill("")
     expect(page.locator(".doc")).to_have_count(50)
-    page.locator("#docs-state").select_option("failed")
+    failed = page.locator("#docs-states").get_by_role("button", name="Failed 333" if language == "en" else "失败 333")
+    failed.click()
     expect(page.locator('.doc[data-state="failed"]')).to_have_count(50)
     expect(page.locator(".doc")).to_have_count(50)
+    expect(failed).to_have_attribute("aria-pressed", "true")
     assert queries[-1]["state"] == ["failed"]
-    page.locator("#docs-state").select_option("")
+    page.locator("#docs-states button").first.click()
     page.locator("#docs-tag").select_option("policy")
     expect(page.locator(".doc").first).to_contain_text("policy")
     expect(page.locator(".doc").filter(has_not_text="policy")).to_have_count(0)
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
         assert overflow(page) <= 0
+
+
+def test_the_filter_and_the_order_are_in_the_address(page: Page, platform: Platform) -> None:
+    """Back and forward go through them, a reload keeps them, and a column is sorted both ways."""
+    enter(page, platform)
+    queries = thousand(page)
+    first = page.locator(".doc-name").first
+    page.locator("#docs-search").fill("report 00")
+    expect(page.locator("#docs-states button").first).to_have_text("All 109")
+    page.locator('#docs-states [data-state="failed"]').click()
+    expect(page.locator("#docs-states button").nth(1)).to_have_attribute("aria-pressed", "true")
+    name = page.locator('.docs-head [data-sort="name"]')
+    name.click()
+    expect(first).to_contain_text("report 0002")
+    name.click()
+    expect(first).to_contain_text("report 0800")
+    expect(name).to_have_attribute("aria-label", "Name: sorted downwards")
+    expect(page).to_have_url(re.compile(r"/documents\?state=failed&search=report\+00&sort=name&order=desc$"))
+    page.reload()
+    expect(first).to_contain_text("report 0800")
+    assert (queries[-1]["order"], queries[-1]["state"]) == (["desc"], ["failed"])
+    page.go_back()
+    expect(first).to_contain_text("report 0002")
+    page.go_back()
+    page.go_back()
+    expect(page.locator("#docs-states button").first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#docs-search")).to_have_value("report 00")
+    page.go_forward()
+    expect(page.locator('.doc[data-state="failed"]').first).to_be_visible()
+    page.get_by_role("link", name="New conversation").click()
+    page.locator("#side-documents").click()
+    expect(page.locator("#docs-search")).to_have_value("report 00")
+
+
+def test_documents_are_selected_one_by_one_in_ranges_and_all(page: Page, platform: Platform) -> None:
+    """Also those that are not loaded: they are named by the filter, with the number that was confirmed."""
+    enter(page, platform)
+    thousand(page)
+    asked: list[dict[str, Any]] = []
+
+    def bulk(route: Any) -> None:
+        if route.request.method == "POST":
+            asked.append(route.request.post_data_json)
+            route.fulfill(status=409, json={"detail": "334 documents match by now.", "code": "selection-changed"},
+                          content_type="application/problem+json")  # fmt: skip
+        else:
+            route.fulfill(json={"items": [], "next_cursor": None})
+
+    page.route("**/api/v1/knowledge-bases/*/documents/bulk*", bulk)
+    boxes, count = page.locator(".doc .doc-check"), page.locator("#docs-selected-count")
+    boxes.nth(2).click()
+    boxes.nth(6).click(modifiers=["Shift"])
+    expect(count).to_have_text("5 selected")
+    boxes.nth(4).uncheck()
+    expect(count).to_have_text("4 selected")
+    page.locator('#docs-states [data-state="failed"]').click()
+    expect(count).to_be_hidden()
+    page.get_by_label("Select all that are shown").first.check()
+    expect(count).to_have_text(re.compile(r"(50|150) selected"))
+    page.get_by_role("button", name="Select all 333").click()
+    expect(count).to_have_text("All 333 that match selected")
+    page.get_by_role("button", name="Delete 333 selected").click()
+    expect(page.locator("#confirm")).to_contain_text("Delete 333 documents?")
+    page.get_by_role("button", name="Keep them").click()
+    assert asked == []
+    page.get_by_role("button", name="Delete 333 selected").click()
+    page.locator("#confirm").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text("334 documents match by now.")
+    assert asked == [{"action": "delete", "filter": {"state": "failed"}, "expected": 333}]
+
+
+def test_a_reader_changes_nothing(page: Page, platform: Platform) -> None:
+    """Neither files, nor boxes to select, nor settings."""
+    enter(page, platform)
+    thousand(page)
+    shown = {"name": "harbour", "title": "Harbour", "documents": {"total": 1000, "ready": 1000}, "role": "reader"}
+    page.route("**/api/v1/knowledge-bases/page-*", lambda route: route.fulfill(json=shown))
+    page.reload()
+    expect(page.locator(".doc")).to_have_count(50)
+    for hidden in ("#drop", "#side-settings", ".doc .doc-check >> nth=0", "#docs-check-all"):
+        expect(page.locator(hidden)).to_be_hidden()
+    page.get_by_role("button", name="Actions for report 1000").click()
+    expect(page.get_by_role("menuitem")).to_have_text(["Show passages", "Open the original"])
 
 
 def test_the_passages_of_a_document_are_read_from_its_row(page: Page, platform: Platform) -> None:

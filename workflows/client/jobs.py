@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDReusePolicy
 
+from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
     ingest_id,
@@ -93,6 +94,10 @@ class Jobs:
     async def delete_knowledge_base(self, job: DeleteKnowledgeBaseJob) -> str:
         """Start a knowledge base's deletion; returns the workflow's id."""
         return await starts.delete_knowledge_base(self.client, job)
+
+    async def change_documents(self, job: BulkJob) -> str:
+        """Start a change of many documents; returns the workflow's id."""
+        return await starts.change_documents(self.client, job)
 
     async def reindex(self, job: ReindexToRun) -> str:
         """Start a re-index; returns the workflow's id."""

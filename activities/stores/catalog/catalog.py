@@ -6,8 +6,10 @@ from activities.stores.catalog.api_keys import ApiKeys
 from activities.stores.catalog.audit import AuditTrail
 from activities.stores.catalog.backlog import Backlog
 from activities.stores.catalog.batches import Batches
+from activities.stores.catalog.bulk_changes import BulkChanges
 from activities.stores.catalog.content_locks import ContentLocks
 from activities.stores.catalog.conversations import Conversations
+from activities.stores.catalog.document_list import DocumentList
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.generations import Generations
@@ -32,6 +34,8 @@ class Catalog:
         self.knowledge_bases = KnowledgeBases(self._engine)
         self.intake = Intake(self._engine)
         self.documents = Documents(self._engine)
+        self.document_list = DocumentList(self._engine, self.documents, self.knowledge_bases)
+        self.bulk_changes = BulkChanges(self._engine, self.document_list)
         self.batches = Batches(self._engine)
         self.outbox = Outbox(self._engine, self.batches)
         self.content_locks = ContentLocks(self._engine)

@@ -1,7 +1,7 @@
 // Uploads many files as one batch: opens it, fills it with a few requests at a time, and closes it.
 
 import { call, randomKey } from '../shared/api.js';
-import { patiently, send } from './uploads.js';
+import { holding, patiently, send } from './uploads.js';
 
 const AT_ONCE = 2;
 const GROUP_FILES = 20;
@@ -42,7 +42,12 @@ export class BatchUpload {
     this.control.abort();
   }
 
-  async run() {
+  /** Send all; the page asks before it is left until then. */
+  run() {
+    return holding(this.all());
+  }
+
+  async all() {
     const waiting = groups(this.files);
     try {
       const made = await this.patiently(() =>

@@ -14,10 +14,14 @@ const LOOK_MS = 15_000; // interval of polls for batches of other users
 const ENDED_AT_MOST = 3;
 
 export class Batches {
-  /** `onMoved()`: documents have changed; `onShow({id, name, state})`: show the documents of a batch in that state. */
-  constructor({ onMoved, onShow }) {
-    Object.assign(this, { onMoved, onShow, kb: null, opened: 0 });
+  /**
+   * `onMoved()`: documents have changed; `onShow({id, name, state})`: show the documents of a batch in that state;
+   * `onSending()`: an upload has moved. Uploads go on while another knowledge base is shown.
+   */
+  constructor({ onMoved, onShow, onSending }) {
+    Object.assign(this, { onMoved, onShow, onSending, kb: null, opened: 0 });
     this.cards = new Set();
+    this.sending = new Set(); // cards whose upload goes on or has left files, of all knowledge bases
     this.dismissed = new Set();
     this.actions = {
       control: (card, action) => this.control(card, action),
@@ -49,6 +53,13 @@ export class Batches {
       onLost: (id, problem) => problem.status === 404 && this.lost(id),
     });
     this.timer = setInterval(() => document.hidden || this.look(), LOOK_MS);
+    for (const card of this.sending) {
+      if (card.upload.kb !== kb) continue;
+      this.cards.add(card);
+      $('batches').prepend(card.element);
+      card.refresh();
+      if (card.id && card.watched) this.watcher.watch(card.id);
+    }
     await this.look();
   }
 
@@ -56,10 +67,16 @@ export class Batches {
     this.opened += 1;
     this.watcher?.close();
     clearInterval(this.timer);
-    for (const card of this.cards) card.upload?.cancel();
     this.cards.clear();
     $('batches').replaceChildren();
     this.kb = null;
+  }
+
+  /** Stop all uploads: the person has signed out. */
+  stop() {
+    for (const card of this.sending) card.upload.cancel();
+    this.sending.clear();
+    this.onSending();
   }
 
   pause() {
@@ -118,6 +135,8 @@ export class Batches {
 
   drop(card) {
     if (card.id) this.watcher?.unwatch(card.id);
+    this.sending.delete(card);
+    this.onSending();
     this.cards.delete(card);
     card.element.remove();
   }
@@ -141,23 +160,29 @@ export class Batches {
   /** Upload files as one batch, with a card from the start. */
   async upload(files, name) {
     const card = this.add(name);
-    let watched = false;
-    card.upload = new BatchUpload(this.kb, name, files, {
-      onChange: () => card.refresh(),
+    const { kb } = this;
+    const isShown = () => this.kb === kb;
+    card.upload = new BatchUpload(kb, name, files, {
+      onChange: () => {
+        card.refresh();
+        this.onSending();
+      },
       onAccepted: (documents) => {
-        if (!watched && documents.some(({ unchanged }) => !unchanged)) {
-          watched = true;
-          this.watcher.watch(card.id);
+        if (!card.watched && documents.some(({ unchanged }) => !unchanged)) {
+          card.watched = true;
+          if (isShown()) this.watcher.watch(card.id);
         }
-        this.onMoved();
+        if (isShown()) this.onMoved();
       },
     });
+    this.sending.add(card);
     card.refresh();
-    const visit = this.opened;
     await card.upload.run();
-    if (visit !== this.opened) return;
+    if (!card.upload.left.length) this.sending.delete(card);
+    this.onSending();
     announce(t('batch.sent', { name, n: card.upload.accepted }));
     card.refresh();
+    if (!isShown()) return;
     this.onMoved();
     if (!card.info && card.upload.left.length === files.length && !card.upload.problem) this.drop(card); // stopped
   }

@@ -3,85 +3,105 @@
 import { call } from '../shared/api.js';
 import { $, announce, notify } from '../shared/dom.js';
 import { t } from '../shared/i18n.js';
+import { documentsAddress, here, rename, visit as visitAddress } from '../shared/route.js';
+import { Adding } from './adding.js';
 import { Batches } from './batches.js';
+import { BulkChanges } from './bulk.js';
 import { DocumentActions } from './actions.js';
 import { DocumentFilter } from './filter.js';
 import { DocumentList } from './list.js';
 import { DocumentRow } from './row.js';
-import { DropZone } from './drop_zone.js';
+import { Selection } from './selection.js';
 import { isOver } from './job.js';
 import { openOriginal } from './original.js';
-import { Uploads } from './uploads.js';
 
 const PAGE = 50;
-const SEARCHED = 200; // documents per request when names or tags are searched
-const SEARCHES_AT_MOST = 20; // requests before the page asks whether to continue
-const ROWS_AT_MOST = 200; // "more" loads rows that newer documents displaced
+const NEXT_PAGE = 100;
+const ROWS_BY_SCROLLING = 1000; // more only by the button: so many rows make a page slow
+const ROWS_AT_MOST = 200; // at the top of the list, where new documents push older ones down
+const COUNT_MS = 400;
+
+/** What each role allows besides reading. */
+const MAY = {
+  operator: { control: true },
+  contributor: { control: true, tag: true, add: true },
+  manager: { control: true, tag: true, add: true, remove: true },
+};
 
 export class Documents {
   /**
    * `onChange()` when the number of documents or of ready ones may have changed, `onAdd()` when files are given,
-   * `onShow(item)` to read a document.
+   * `onShow(item)` to read a document, `onAddress(address)` when the list has another address.
    */
-  constructor({ onChange, onAdd, onShow }) {
+  constructor({ onChange, onAdd, onShow, onAddress }) {
     this.onChange = onChange;
+    this.onAddress = onAddress;
     this.rows = new Map();
     this.deleted = new Set();
     this.kb = null;
-    this.filter = new DocumentFilter(() => this.refilter());
+    this.may = {};
     this.opened = 0;
-    this.uploads = new Uploads({
-      onProgress: (job, sent, total) => job.row.showUpload(job.file, sent, total),
-      onBusy: (job, problem, seconds) => job.row.showBusy(problem, seconds),
-      onAccepted: (job, answer) => this.accepted(job, answer),
-      onFailed: (job, problem) => job.row.showUploadFailed(job.file, problem),
-    });
+    this.filter = new DocumentFilter((isTyped) => this.filtered(isTyped));
     const actions = new DocumentActions({
       onChanged: () => {
         this.list.wake(200);
-        onChange();
+        this.changed();
       },
       onStale: (row) => this.refresh(row.id),
-      onTags: (item) => this.filter.learn(item),
+      onTags: (item) => {
+        this.filter.learn(item);
+        this.judge(this.rows.get(item.id));
+      },
       onGone: (row) => this.drop(row),
     });
     this.actions = {
+      may: () => this.may,
       show: (row) => onShow(row.item),
       original: (row) => openOriginal(row.item).catch(notify),
       tags: (row) => actions.tag(row),
       remove: (row) => actions.remove(row),
       control: (row, action) => actions.control(row, action),
-      again: (row) => this.start(row.job),
-      dismiss: (row) => this.drop(row),
-      stop: (row) => {
-        this.uploads.cancel(row.job);
-        this.drop(row);
-      },
+      select: (row, isRange) => this.selection.toggle(row, isRange),
+      again: (row) => this.adding.start(row.job),
+      dismiss: (row) => this.adding.cancel(row),
+      stop: (row) => this.adding.cancel(row),
     };
     this.batches = new Batches({
       onMoved: () => {
         this.list.wake(300);
-        this.onChange();
+        this.changed();
       },
       onShow: (batch) => this.only(batch),
+      onSending: () => this.adding.showSending(),
+    });
+    this.bulk = new BulkChanges({ onMoved: (info, before) => this.bulkMoved(info, before) });
+    this.selection = new Selection({
+      rows: () => this.listedRows(),
+      total: () => this.filter.total,
+      onAct: (action) => this.act(action),
     });
     this.list = new DocumentList({
       rows: this.rows,
       query: () => ({ kb: this.kb, ...this.filter.query }),
       isBusy: () => this.batches.active,
+      isNewestFirst: () => this.filter.isNewestFirst,
       onItem: (item, asked) => this.listed(item, asked),
       onNew: (items) => this.arrived(items),
       onMissing: (id) => this.refresh(id),
       onLink: (isUp) => this.link(isUp),
     });
-    new DropZone({
-      onFiles: (found, folder) => {
-        onAdd();
-        this.add(found, folder);
-      },
-      isOpen: () => this.kb,
+    this.adding = new Adding(this.batches, {
+      kb: () => (this.may.add ? this.kb : null),
+      newRow: (name) => this.row(name),
+      onAdd,
+      onRows: () => this.count(),
+      onDrop: (row) => this.drop(row),
+      onAccepted: (job, answer) => this.accepted(job, answer),
     });
     $('docs-more').addEventListener('click', () => this.load());
+    new IntersectionObserver(([entry]) => {
+      if (entry.isIntersecting && this.cursor && !this.loading && this.rows.size < ROWS_BY_SCROLLING) this.load();
+    }, { root: $('panel-documents'), rootMargin: '600px' }).observe($('docs-more'));
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.batches.pause();
       else {
@@ -91,61 +111,96 @@ export class Documents {
     });
   }
 
-  async open(kb) {
+  /** Show the documents of a knowledge base to somebody with a role in it, filtered as the address says. */
+  async open(kb, role) {
     this.close();
     this.kb = kb;
-    await Promise.all([this.batches.open(kb), this.load()]);
+    this.may = MAY[role] || {};
+    this.selection.allow(this.may);
+    $('drop').hidden = !this.may.add;
+    if (here().panel === 'documents') this.filter.read(here().query);
+    this.onAddress(documentsAddress(kb, this.filter.address));
+    this.adding.show();
+    await Promise.all([this.batches.open(kb), this.bulk.open(kb), this.load()]);
   }
 
+  /** Show none; uploads go on. */
   close() {
-    this.uploads.close();
     this.batches.close();
+    this.bulk.close();
     this.kb = null;
     this.filter.clear();
     this.empty();
+    this.adding.showSending();
+  }
+
+  /** Close, and stop all uploads: the person has signed out. */
+  stop() {
+    this.close();
+    this.adding.stop();
   }
 
   /** Show no documents. */
   empty() {
     this.opened += 1;
+    clearTimeout(this.counting);
     this.list.stop();
     this.rows.clear();
+    this.deleted.clear();
     this.cursor = null;
+    this.loading = false;
     $('docs').replaceChildren();
+    this.selection.clear();
     for (const id of ['docs-more', 'docs-empty', 'docs-none']) $(id).hidden = true;
   }
 
-  /** Show the documents of a batch that are in one state. */
-  async only(batch) {
-    this.filter.reset();
-    this.filter.only(batch);
+  /** The address has changed: filter as it says. */
+  async place(query) {
+    this.adding.showSending();
+    const isOther = this.filter.read(query);
+    this.onAddress(documentsAddress(this.kb, this.filter.address));
+    if (isOther) await this.refilter();
+  }
+
+  /** The filter was changed: it becomes the address, and the list is loaded again. */
+  async filtered(isTyped) {
+    const address = documentsAddress(this.kb, this.filter.address);
+    if (isTyped && here().query.get('search')) rename(address); // one step back for all letters
+    else visitAddress(address);
+    this.onAddress(address);
     await this.refilter();
+  }
+
+  /** Show the documents of a batch that are in one state. */
+  only(batch) {
+    this.filter.only(batch);
     $('docs-batch').scrollIntoView({ block: 'nearest' });
     $('docs-all').focus();
   }
 
-  /** Reload the list for a changed filter; uploads stay. */
+  /** Load the list again, for another filter or order, or after a change of many; uploads stay. */
   async refilter() {
+    if (!this.kb) return;
     const uploading = [...$('docs').children].filter((element) => !element.dataset.id);
+    const { top } = $('docs-head').getBoundingClientRect();
     this.empty();
     $('docs').prepend(...uploading);
+    if (top < $('panel-documents').getBoundingClientRect().top) $('filters').scrollIntoView({ block: 'start' });
     await this.load();
   }
 
-  /** Load the next page of the list; for a search, pages until some documents match. */
+  /** Load the next page of the list. */
   async load() {
     const visit = this.opened;
+    this.loading = true;
     $('docs-more').disabled = true;
     $('docs').setAttribute('aria-busy', 'true');
     try {
-      let found = 0;
-      for (let n = 0; n < SEARCHES_AT_MOST && found < PAGE; n += 1) {
-        const page = await this.list.page(this.cursor, this.filter.isLocal ? SEARCHED : PAGE);
-        if (visit !== this.opened) return;
-        this.cursor = page.next_cursor;
-        found += this.append(page.items);
-        if (!this.cursor) break;
-      }
+      const page = await this.list.page(this.cursor, this.cursor ? NEXT_PAGE : PAGE);
+      if (visit !== this.opened) return;
+      this.cursor = page.next_cursor;
+      if (page.counts) this.filter.count(page.counts);
+      this.append(page.items);
       $('docs-more').hidden = !this.cursor;
       this.list.wake(500);
     } catch (problem) {
@@ -153,6 +208,7 @@ export class Documents {
       notify(problem);
     } finally {
       if (visit === this.opened) {
+        this.loading = false;
         $('docs-more').disabled = false;
         $('docs').setAttribute('aria-busy', 'false');
         this.count();
@@ -160,12 +216,12 @@ export class Documents {
     }
   }
 
-  /** Add rows for documents that match the filter and have none yet; returns their number. */
+  /** Add rows for documents that have none yet. */
   append(items) {
-    const fresh = items.filter((item) => !this.rows.has(item.id) && this.filter.matches(item));
-    for (const item of fresh) $('docs').append(this.made(item).element);
+    const fresh = items.filter((item) => !this.rows.has(item.id) && !this.deleted.has(item.id));
+    $('docs').append(...fresh.map((item) => this.made(item).element));
     items.forEach((item) => this.filter.learn(item));
-    return fresh.length;
+    this.selection.show();
   }
 
   made(item) {
@@ -174,10 +230,17 @@ export class Documents {
     return row;
   }
 
+  /** The rows of documents, as they are shown. */
+  listedRows() {
+    const rows = [...$('docs').children].map((element) => this.rows.get(element.dataset.id));
+    return rows.filter((row) => row && row.state !== 'deleting');
+  }
+
   /** Reload the server's sentences in the current language. */
   async relanguage() {
     if (!this.kb) return;
     this.batches.look();
+    this.bulk.look();
     this.batches.pause();
     this.batches.resume();
     this.list.wake();
@@ -197,28 +260,70 @@ export class Documents {
     if (!isOver(item.state)) this.list.wake(300);
   }
 
-  /** Upload files: one is a row, several are a batch; an archive becomes a batch on the server. */
-  add(found, folder) {
-    const isArchive = ({ name }) => /\.zip$/i.test(name);
-    const plain = found.filter((each) => !isArchive(each));
-    const alone = plain.length > 1 ? found.filter(isArchive) : found;
-    if (plain.length > 1) this.batches.upload(plain, folder || `${plain[0].name} + ${plain.length - 1}`);
-    const jobs = alone.map((each) => ({ ...each, kb: this.kb, row: this.row(each.name) }));
-    for (const job of jobs) job.row.job = job;
-    $('docs').prepend(...jobs.map((job) => job.row.element));
-    this.count();
-    jobs.forEach((job) => this.start(job));
+  /** Show in a row whether it still matches the filter: it does not jump away. */
+  judge(row) {
+    row.leave(this.filter.isOn && !this.filter.matches(row.item));
   }
 
-  start(job) {
-    job.row.showUpload(job.file, null);
-    this.uploads.add(job);
+  /** Documents have changed: their numbers have to be asked for, those of the filter too. */
+  changed() {
+    this.onChange();
+    clearTimeout(this.counting);
+    const visit = this.opened;
+    if (!this.filter.isNarrow) return;
+    this.counting = setTimeout(async () => {
+      const counts = await this.list.counts().catch(() => null);
+      if (counts && visit === this.opened) this.counted(counts);
+    }, COUNT_MS);
+  }
+
+  /** Take the counts by state of the whole knowledge base, or of what the filter lets through. */
+  counted(counts) {
+    this.filter.count(counts);
+    this.selection.show();
+  }
+
+  /** Take the counts of the whole knowledge base. */
+  tally(counts) {
+    if (!this.filter.isNarrow && this.kb) this.counted(counts);
+  }
+
+  /** Delete, retry, tag or untag what is selected. */
+  async act(action) {
+    const { isAll, size, ids } = this.selection;
+    const named = [...ids];
+    const target = isAll ? { filter: this.filter.selection } : { ids: named };
+    const visit = this.opened;
+    if (!(await this.bulk.start(action, size, target)) || visit !== this.opened) return;
+    if (action === 'delete') {
+      const going = isAll ? this.listedRows() : named.map((id) => this.rows.get(id)).filter(Boolean);
+      for (const row of going) row.showDeleting();
+    }
+    this.selection.clear();
+    this.list.wake(300);
+  }
+
+  /** A change of many documents has moved on; at its end the list shows what it came to. */
+  async bulkMoved(info, before) {
+    this.changed();
+    const isMade = (each) => isOver(each.state) || each.stage === 'purge';
+    if (!isMade(info) || isMade(before)) return;
+    if (info.action === 'delete') await this.refilter();
+    else await this.reload();
+  }
+
+  /** Load the rows that are shown again, where they are. */
+  async reload() {
+    const visit = this.opened;
+    const ids = this.listedRows().map(({ id }) => id);
+    for (let at = 0; at < ids.length && visit === this.opened; at += NEXT_PAGE) {
+      await this.list.items(this.list.visit, { id: ids.slice(at, at + NEXT_PAGE) }, performance.now()).catch(() => null);
+    }
+    if (visit === this.opened) this.list.wake(300);
   }
 
   /** Handle the 202 of an upload: its row becomes the document's, or is replaced by an existing row or a batch. */
   accepted(job, { documents, batch_id: batch }) {
-    if (job.kb !== this.kb) return;
-    announce(t('upload.done', { name: job.name }));
     for (const given of documents) {
       const known = this.rows.get(given.id);
       const row = known || job.row;
@@ -226,13 +331,16 @@ export class Documents {
         job.row.element.replaceWith(known.element);
         known.item.reason = undefined;
       }
+      row.note = given.unchanged ? ['documents.unchanged', { n: given.version }] : null;
       this.show(row, { ...given, bytes: given.bytes ?? job.file.size });
-      if (given.unchanged && isOver(given.state)) row.showHint('documents.unchanged');
+      if (given.unchanged) announce(t('documents.unchanged', { n: given.version }));
       if (isOver(given.state)) this.refresh(given.id);
+      this.judge(row);
     }
     if (batch) this.batches.join(batch);
     if (!documents.length) this.drop(job.row);
-    this.onChange();
+    this.selection.show();
+    this.changed();
   }
 
   /** Update a document from the list. */
@@ -240,23 +348,27 @@ export class Documents {
     const row = this.rows.get(item.id);
     const before = row.state;
     row.showListed(item, asked);
-    if (before !== row.state && isOver(row.state)) this.onChange();
+    this.filter.learn(item);
+    this.judge(row);
+    if (before !== row.state && isOver(row.state)) this.changed();
   }
 
   /** Add documents of other users or of a running batch upload, newest first. */
   arrived(items) {
-    const wanted = items.filter((item) => !this.deleted.has(item.id) && this.filter.matches(item));
+    const wanted = items.filter((item) => !this.deleted.has(item.id));
     const rows = wanted.map((item) => this.made(item).element);
     const first = [...$('docs').children].find((element) => element.dataset.id);
     if (first) first.before(...rows);
     else $('docs').append(...rows);
     this.trim();
+    if (rows.length) this.selection.show();
     this.count();
   }
 
-  /** Remove the oldest rows, so that the page does not grow with every batch. */
+  /** Remove the oldest rows, so that the page does not grow with every batch; not from under somebody who reads them. */
   trim() {
-    if (this.rows.size <= ROWS_AT_MOST) return;
+    const { scrollTop, clientHeight } = $('panel-documents');
+    if (this.rows.size <= ROWS_AT_MOST || scrollTop > clientHeight || this.selection.size) return;
     const ids = [...this.rows.keys()].sort().reverse();
     for (const id of ids.slice(ROWS_AT_MOST / 2)) {
       this.rows.get(id).element.remove();
@@ -281,11 +393,12 @@ export class Documents {
       if (visit === this.opened && row) {
         const late = isOver(row.state) && !isOver(item.state) && item.version === row.item.version;
         row.showItem(late ? { ...item, state: row.state } : item);
+        this.judge(row);
       }
     } catch (problem) {
       if (visit === this.opened && problem.status === 404) this.drop(this.rows.get(id));
     }
-    if (visit === this.opened) this.onChange();
+    if (visit === this.opened) this.changed();
   }
 
   drop(row) {
@@ -293,16 +406,18 @@ export class Documents {
     if (row.id) {
       this.rows.delete(row.id);
       this.deleted.add(row.id); // a list requested earlier still contains it
+      this.selection.forget(row.id);
     }
     const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
     row.element.remove();
     if (hadFocus) $('pick').focus();
     this.count();
-    this.onChange();
+    this.changed();
   }
 
   count() {
     const isEmpty = $('docs').childElementCount === 0;
+    $('docs-head').hidden = isEmpty;
     $('docs-empty').hidden = !isEmpty || this.filter.isOn;
     $('docs-none').hidden = !isEmpty || !this.filter.isOn;
   }

@@ -31,8 +31,8 @@ const COLUMNS = ['version', 'pages', 'chunks', 'bytes', 'updated'];
 
 export class DocumentRow {
   /**
-   * `actions`: {show(row), original(row), tags(row), remove(row), control(row, action)}, and of an upload {again(row),
-   * dismiss(row), stop(row)}.
+   * `actions`: {show(row), original(row), tags(row), remove(row), control(row, action), select(row, isRange), may()}, and
+   * of an upload {again(row), dismiss(row), stop(row)}. `may()`: {control, tag, remove}, what the caller may do.
    */
   constructor(name, actions) {
     this.item = { name };
@@ -41,6 +41,9 @@ export class DocumentRow {
     this.touched = 0; // time of the last change from a source newer than the list
     this.actions = actions;
     this.name = h('button', { type: 'button', class: 'doc-name', title: name, on: { click: () => this.id && actions.show(this) } }, name);
+    this.note = null; // [key, params]: what is to be said of it once its job is over
+    this.check = h('input', { type: 'checkbox', class: 'doc-check', hidden: true, on: { click: (event) => actions.select(this, event.shiftKey) } });
+    this.left = h('p', { class: 'doc-left', hidden: true, text: 'documents.left' });
     this.tags = h('ul', { class: 'doc-tags', hidden: true, labels: { 'aria-label': 'documents.tags' } });
     this.pill = h('span', { class: 'pill' });
     this.buttons = h('span', { class: 'doc-buttons' });
@@ -49,9 +52,9 @@ export class DocumentRow {
     this.steps = new Steps();
     this.facts = h('p', { class: 'doc-facts', hidden: true });
     this.reason = h('p', { class: 'doc-reason', hidden: true });
-    this.element = h('li', { class: 'doc' },
+    this.element = h('li', { class: 'doc' }, this.check,
       h('div', { class: 'doc-head' }, this.name, this.tags), this.pill, this.meta, this.buttons,
-      this.bar, this.steps.element, this.facts, this.reason);
+      this.bar, this.steps.element, this.facts, this.reason, this.left);
     this.only();
   }
 
@@ -95,6 +98,8 @@ export class DocumentRow {
     this.item = { ...this.item, ...item };
     this.id = this.item.id;
     this.element.dataset.id = this.id;
+    this.check.hidden = false;
+    bindAttr(this.check, 'aria-label', 'bulk.select', { name: () => this.item.name });
     plain(this.name, this.item.name);
     this.name.title = this.item.name;
     const { version, pages, chunks, bytes: size, updated_at: when, tags } = this.item;
@@ -139,7 +144,8 @@ export class DocumentRow {
     }
     if (job.state === 'ready') showRemarks(this.reason, job);
     else showReason(this.reason, job);
-    this.offer(...CONTROLS[job.state] || []);
+    if (this.note && over && this.reason.hidden) this.showHint(...this.note);
+    this.offer(...(this.actions.may().control && CONTROLS[job.state]) || []);
     this.say(job);
   }
 
@@ -151,8 +157,8 @@ export class DocumentRow {
   }
 
   /** Show a note that is no failure: unchanged content, a lost connection. */
-  showHint(key) {
-    this.reason.replaceChildren(h('span', { text: key }));
+  showHint(key, params) {
+    this.reason.replaceChildren(h('span', { text: [key, params] }));
     this.reason.hidden = false;
   }
 
@@ -161,6 +167,18 @@ export class DocumentRow {
     if (!this.latest || isOver(this.state)) return;
     if (isUp) this.showJob(this.latest);
     else this.showHint('job.reconnecting');
+  }
+
+  /** Show whether it is selected. */
+  select(isOn) {
+    this.check.checked = isOn;
+    this.element.classList.toggle('selected', isOn);
+  }
+
+  /** Show that it does not match the filter any more: it stays until the list is loaded again. */
+  leave(isOut) {
+    this.left.hidden = !isOut;
+    this.element.classList.toggle('out', isOut);
   }
 
   say(job) {
@@ -211,11 +229,12 @@ export class DocumentRow {
   }
 
   menu() {
+    const may = this.actions.may();
     return [
       { text: 'documents.show', run: () => this.actions.show(this) },
       { text: 'documents.original', run: () => this.actions.original(this) },
-      { text: 'documents.edit_tags', run: () => this.actions.tags(this) },
-      { text: 'documents.delete', run: () => this.actions.remove(this), danger: true },
-    ];
+      may.tag && { text: 'documents.edit_tags', run: () => this.actions.tags(this) },
+      may.remove && { text: 'documents.delete', run: () => this.actions.remove(this), danger: true },
+    ].filter(Boolean);
   }
 }

@@ -7,10 +7,17 @@ const PAUSE_SECONDS = 5; // after a 429 or 503 without Retry-After
 const DOWN_TRIES = 12; // tries of a request while a dependency of the server is down
 const BROKEN_TRIES = 3; // tries of a request whose connection breaks
 
-const open = new Set(); // uploads in flight: the page warns before it is left
+const open = new Set(); // uploads that are not accepted yet: the page warns before it is left
 window.addEventListener('beforeunload', (event) => {
   if (open.size) event.preventDefault();
 });
+
+/** Keep the page from being left unasked until the promise is settled. */
+export function holding(promise) {
+  const mark = {};
+  open.add(mark);
+  return promise.finally(() => open.delete(mark));
+}
 
 /** Whether a retry can succeed after so many tries. Retries are unlimited while the server is busy. */
 function again(problem, tries) {
@@ -30,22 +37,16 @@ function pause(seconds, signal) {
 
 /** Call `attempt()` until it succeeds or a retry cannot; `onBusy(problem, seconds)` before each pause. */
 export async function patiently(attempt, { signal, onBusy }) {
-  const mark = {};
-  open.add(mark);
-  try {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await attempt();
-      } catch (problem) {
-        if (signal.aborted || problem.name === 'AbortError' || !again(problem, tries)) throw problem;
-        const seconds = problem.retryAfter ?? PAUSE_SECONDS;
-        onBusy(problem, seconds);
-        await pause(seconds, signal);
-        if (signal.aborted) throw new DOMException('aborted', 'AbortError');
-      }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (problem) {
+      if (signal.aborted || problem.name === 'AbortError' || !again(problem, tries)) throw problem;
+      const seconds = problem.retryAfter ?? PAUSE_SECONDS;
+      onBusy(problem, seconds);
+      await pause(seconds, signal);
+      if (signal.aborted) throw new DOMException('aborted', 'AbortError');
     }
-  } finally {
-    open.delete(mark);
   }
 }
 
@@ -65,28 +66,40 @@ export function send(kb, files, { key, batch, signal, onProgress, onBusy }) {
 
 export class Uploads {
   /**
-   * Callbacks, each called with the job {file, name, row, …}: onProgress(job, sent, total), onBusy(job, problem, seconds),
-   * onAccepted(job, answer), onFailed(job, problem).
+   * Callbacks, each called with the job {file, name, kb, row, …}: onProgress(job, sent, total), onBusy(job, problem,
+   * seconds), onAccepted(job, answer), onFailed(job, problem); `onChange()` when there are others. A job goes on while
+   * another knowledge base is shown.
    */
   constructor(callbacks) {
     Object.assign(this, callbacks);
     this.queue = [];
     this.running = new Set();
+    this.failed = new Set();
+  }
+
+  /** All jobs that are not accepted: in flight, waiting and failed. */
+  get jobs() {
+    return [...this.failed, ...this.running, ...this.queue];
   }
 
   /** A retry of a job keeps its idempotency key, so that the file is accepted once. */
   add(job) {
     job.key ??= randomKey();
     job.control = new AbortController();
+    job.sent = 0;
+    this.failed.delete(job);
     this.queue.push(job);
     open.add(job);
+    this.onChange();
     this.next();
   }
 
   cancel(job) {
     this.queue = this.queue.filter((other) => other !== job);
+    this.failed.delete(job);
     open.delete(job);
     job.control.abort();
+    this.onChange();
   }
 
   async next() {
@@ -98,19 +111,28 @@ export class Uploads {
       this.onAccepted(job, await send(job.kb, [job], {
         key: job.key,
         signal: job.control.signal,
-        onProgress: (sent, total) => this.onProgress(job, sent, total),
+        onProgress: (sent, total) => {
+          job.sent = sent;
+          this.onProgress(job, sent, total);
+          this.onChange();
+        },
         onBusy: (problem, seconds) => this.onBusy(job, problem, seconds),
       }));
     } catch (problem) {
-      if (problem.name !== 'AbortError') this.onFailed(job, problem);
+      if (problem.name !== 'AbortError') {
+        this.failed.add(job);
+        this.onFailed(job, problem);
+      }
     } finally {
       this.running.delete(job);
       open.delete(job);
+      this.onChange();
       this.next();
     }
   }
 
-  close() {
-    for (const job of [...this.queue, ...this.running]) this.cancel(job);
+  /** Stop all: the person has signed out. */
+  stop() {
+    for (const job of this.jobs) this.cancel(job);
   }
 }

@@ -1,4 +1,4 @@
-// The sidebar with the conversations and the links to the documents and the index; a drawer on narrow screens.
+// The sidebar with the conversations and the links to the documents, the index and the settings; a drawer on narrow screens.
 
 import { $ } from '../shared/dom.js';
 
@@ -19,7 +19,7 @@ export class Side {
     $('side').inert = NARROW.matches && !this.isOpen;
     $('side').dataset.open = this.isOpen;
     $('side-scrim').hidden = !this.isOpen;
-    for (const id of ['panel-ask', 'panel-documents', 'panel-index']) $(id).inert = this.isOpen;
+    for (const id of ['panel-ask', 'panel-documents', 'panel-index', 'panel-settings']) $(id).inert = this.isOpen;
     $('side-open').setAttribute('aria-expanded', String(this.isOpen));
     if (this.isOpen) $('side-new').focus();
   }

@@ -6,6 +6,7 @@ import { isOver } from '../documents/job.js';
 import { estimate } from './plan.js';
 
 const NUMBERS = ['reindex-max', 'reindex-overlap', 'reindex-parallelism', 'reindex-throttle'];
+const PASSED = { max: 'reindex-max', overlap: 'reindex-overlap', model: 'reindex-model' };
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 
 export class ReindexForm {
@@ -31,6 +32,14 @@ export class ReindexForm {
     $('reindex-overlap').value = chunking.overlap_tokens;
     this.complain(null);
     this.showPlan(null);
+  }
+
+  /** Fill in what the settings of the knowledge base have passed on; nothing is started. */
+  fill(query) {
+    for (const [name, id] of Object.entries(PASSED)) {
+      if (query.has(name) && $(id)) $(id).value = query.get(name);
+    }
+    if (query.has('max')) $('reindex-plan').focus();
   }
 
   /** The request of the fields; null, with the fault shown, if one is wrong. */

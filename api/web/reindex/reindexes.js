@@ -38,17 +38,22 @@ export class Reindexes {
     return `/knowledge-bases/${encodeURIComponent(this.kb)}`;
   }
 
-  async open(kb) {
-    if (this.kb === kb) return;
+  /** `query`: what the address says of the form for another index, such as {max, overlap}. */
+  async open(kb, query) {
+    if (this.kb === kb) {
+      this.form.fill(query);
+      return;
+    }
     this.close();
     this.kb = kb;
+    this.asked = query;
     await this.load();
   }
 
   close() {
     this.opened += 1;
     this.link?.abort();
-    Object.assign(this, { kb: null, card: null, chunking: null, denied: null });
+    Object.assign(this, { kb: null, card: null, chunking: null, denied: null, asked: null });
     for (const id of ['reindex-now', 'reindex-list', 'reindex-denied']) $(id).replaceChildren();
     for (const id of ['reindex-form', 'reindex-former', 'reindex-older', 'reindex-denied', 'index-cut']) $(id).hidden = true;
   }
@@ -70,6 +75,8 @@ export class Reindexes {
       if (visit !== this.opened) return;
       this.showCut(kb.chunking);
       this.list(page);
+      if (this.asked) this.form.fill(this.asked);
+      this.asked = null;
     } catch (problem) {
       if (visit === this.opened && problem.status !== 401) notify(problem);
     }

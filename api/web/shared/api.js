@@ -111,7 +111,8 @@ async function send(path, options) {
 
 /** One call; resolves to the decoded JSON (null for an empty body). */
 export async function call(method, path, { body, query, signal } = {}) {
-  const search = new URLSearchParams(Object.entries(query || {}).filter(([, value]) => value));
+  const pairs = Object.entries(query || {}).flatMap(([name, value]) => [value].flat().map((each) => [name, each]));
+  const search = new URLSearchParams(pairs.filter(([, value]) => value));
   const response = await send(search.size ? `${path}?${search}` : path, {
     method,
     signal,

@@ -11,10 +11,10 @@ function shown(dialog) {
   });
 }
 
-/** Confirm an action: resolves to a boolean. `title`, `yes` and `no` are keys, `text` is [key, params]. */
+/** Confirm an action: resolves to a boolean. `yes` and `no` are keys, `title` and `text` are a key or [key, params]. */
 export function confirmAction(title, text, yes, no) {
-  bind($('confirm-title'), title);
-  bind($('confirm-text'), ...text);
+  bind($('confirm-title'), ...[title].flat());
+  bind($('confirm-text'), ...[text].flat());
   bind($('confirm-yes'), yes);
   bind($('confirm-no'), no);
   return shown($('confirm'));
@@ -23,9 +23,9 @@ export function confirmAction(title, text, yes, no) {
 /** Confirm a deletion. */
 export const confirmDelete = (title, text) => confirmAction(title, text, 'dialog.delete', 'dialog.keep');
 
-/** Prompt for one line of text; null if canceled. `title` and `label` are keys, `value` is the initial text. */
+/** Prompt for one line of text; null if canceled. `title` (or [key, params]) and `label` are keys, `value` is the initial text. */
 export async function askForText(title, label, value, { maxLength = 200, required = true } = {}) {
-  bind($('prompt-title'), title);
+  bind($('prompt-title'), ...[title].flat());
   bind($('prompt-label'), label);
   const input = $('prompt-text');
   Object.assign(input, { value, maxLength, required });

@@ -3,30 +3,42 @@
 //   #/kb/NAME             a knowledge base: its questions, or its documents while none is ready
 //   #/kb/NAME/ask         a new conversation
 //   #/kb/NAME/c/ID        a conversation
-//   #/kb/NAME/documents   the documents
-//   #/kb/NAME/index       the index of the documents
+//   #/kb/NAME/documents   the documents (?state=…&search=…: those that match)
+//   #/kb/NAME/index       the index of the documents (?max=…: the form for another one, filled in)
+//   #/kb/NAME/settings    the settings of the knowledge base
 
-const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|c\/([^/?]+)))?\/?$/;
+const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
+const PANELS = ['documents', 'index', 'settings'];
 
-/** The current address → {kb, panel: null | 'ask' | 'documents' | 'index', conversation}; kb is null if none is chosen. */
+/**
+ * The current address → {kb, panel: null | 'ask' | one of PANELS, conversation, query: URLSearchParams}; kb is null if
+ * none is chosen.
+ */
 export function here() {
-  const [, kb, rest, conversation] = PLACE.exec(location.hash) || [];
+  const [, kb, rest, conversation, query] = PLACE.exec(location.hash) || [];
   try {
     return {
       kb: kb ? decodeURIComponent(kb) : null,
-      panel: rest ? (['documents', 'index'].includes(rest) ? rest : 'ask') : null,
+      panel: rest ? (PANELS.includes(rest) ? rest : 'ask') : null,
       conversation: conversation ? decodeURIComponent(conversation) : null,
+      query: new URLSearchParams(query || ''),
     };
   } catch {
-    return { kb: null, panel: null, conversation: null };
+    return { kb: null, panel: null, conversation: null, query: new URLSearchParams() };
   }
 }
 
+const withQuery = (address, query) => (query && String(query) ? `${address}?${query}` : address);
+
 export const kbAddress = (kb) => `#/kb/${encodeURIComponent(kb)}`;
 export const askAddress = (kb) => `${kbAddress(kb)}/ask`;
-export const documentsAddress = (kb) => `${kbAddress(kb)}/documents`;
-export const indexAddress = (kb) => `${kbAddress(kb)}/index`;
+export const documentsAddress = (kb, query) => withQuery(`${kbAddress(kb)}/documents`, query);
+export const indexAddress = (kb, query) => withQuery(`${kbAddress(kb)}/index`, query);
+export const settingsAddress = (kb) => `${kbAddress(kb)}/settings`;
 export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
 
 /** Replace the address without an entry in the history. */
 export const rename = (address) => history.replaceState(null, '', address);
+
+/** Make the address an entry of the history, without a `hashchange`. */
+export const visit = (address) => history.pushState(null, '', address);

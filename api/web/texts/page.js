@@ -55,6 +55,7 @@ export default {
   'kb.create': ['Create knowledge base', '创建知识库'],
 
   'dialog.keep': ['Keep it', '保留'],
+  'dialog.keep_all': ['Keep them', '保留'],
   'dialog.delete': ['Delete', '删除'],
   'dialog.cancel': ['Cancel', '取消'],
   'dialog.save': ['Save', '保存'],

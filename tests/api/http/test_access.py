@@ -22,6 +22,7 @@ from litestar.types import Message
 from websockets.asyncio.client import connect as open_socket
 from websockets.exceptions import InvalidStatus
 
+from activities.contracts.bulk import BulkRequested
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.settings import Settings, load
@@ -52,6 +53,7 @@ CONTROL = CONTRIBUTE | OPERATE
 
 REINDEXES = "/api/v1/reindexes/{reindex_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
+BULK = "/api/v1/bulk-changes/{bulk_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
 #: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
@@ -65,6 +67,9 @@ MAY: dict[str, set[str]] = {
     f"DELETE {KB}": MANAGE,
     f"GET {KB}/documents": ALL,
     f"POST {KB}/documents": CONTRIBUTE,
+    f"POST {KB}/documents/bulk": CONTROL,
+    f"GET {KB}/documents/bulk": ALL,
+    f"GET {BULK}": ALL,
     f"GET {KB}/batches": ALL,
     f"POST {KB}/batches": CONTRIBUTE,
     f"POST {KB}/search": ALL,
@@ -139,6 +144,7 @@ OPEN = {
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/knowledge-bases": {"name": "{fresh}"},
     f"PATCH {KB}": {"title": "Handbook"},
+    f"POST {KB}/documents/bulk": {"action": "retry", "filter": {"state": "failed"}},
     f"POST {KB}/batches": {"name": "more"},
     f"POST {KB}/search": {"query": "How much leave?"},
     f"POST {KB}/questions": {"question": "How much leave?"},
@@ -185,7 +191,7 @@ class IsolatedApi:
         body = body.replace("{fresh}", f"made-{secrets.token_hex(4)}")
         headers = {"Authorization": f"Bearer {self.keys[role]}"}
         sent: dict[str, Any] = {"content": body, "headers": headers | {"Content-Type": "application/json"}}
-        if "/documents" in route and method == "POST" and "{kb}" in route:
+        if route.startswith(f"POST {KB}/documents") and route not in BODIES:
             sent = {"files": {"files": ("leave.txt", b"Five days.")}, "headers": headers}
         elif route not in BODIES:
             sent = {"headers": headers}
@@ -283,11 +289,15 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             actor="ann",
         )
     )
+    bulk = await catalog.bulk_changes.create(
+        BulkRequested(knowledge_base_id=kb.id, action="tag", tag="hr", ids=[document.id], actor="ann")
+    )
     await catalog.reindexes.record(RecordReindexInput(reindex_id=reindex.id, state="ready", stage="retire"))
     shared = {
         "kb": kb.name,
         "model": kb.name,
         "document_id": document.id,
+        "bulk_id": bulk.id,
         "batch_id": batch.id,
         "reindex_id": reindex.id,
     }

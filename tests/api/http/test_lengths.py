@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import String, Text
 
-from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
+from activities.contracts.names import MAX_NAME, MAX_SEARCH_KEY, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
@@ -45,6 +45,8 @@ CONSTANTS = {
     "reindexes.window": MAX_WINDOW,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
+    "documents.name_key": MAX_SEARCH_KEY,
+    "bulk_changes.tag": MAX_TAG,
     "document_tags.tag": MAX_TAG,
     "idempotency_keys.key": MAX_KEY_CHARACTERS,
 }
@@ -58,7 +60,7 @@ OURS = {
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
-    "archive_sha256", "phase", "stage", "state", "vectors_key", "waiting_for",
+    "after", "archive_sha256", "phase", "stage", "state", "until", "vectors_key", "waiting_for",
 }  # fmt: skip
 
 

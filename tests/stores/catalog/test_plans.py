@@ -9,14 +9,17 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from activities.contracts.selection import DocumentFilter
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Upload
 
+ALL = DocumentFilter()
+
 Query = Callable[[Catalog, str, str], Awaitable[object]]
 
 QUERIES: dict[str, Query] = {
-    "search": lambda catalog, kb, batch: catalog.backlog.of_knowledge_base(kb),
+    "backlog": lambda catalog, kb, batch: catalog.backlog.of_knowledge_base(kb),
     "next_documents": lambda catalog, kb, batch: catalog.batches.next_documents(batch, "page", 2),
     "finished": lambda catalog, kb, batch: catalog.batches.finished([("a", 1), ("b", 1)]),
     "tally": lambda catalog, kb, batch: catalog.batches.tally(batch),
@@ -26,6 +29,14 @@ QUERIES: dict[str, Query] = {
     "page": lambda catalog, kb, batch: catalog.documents.page(kb, None, "f" * 32, 2),
     "page of a state": lambda catalog, kb, batch: catalog.documents.page(kb, "failed", None, 2),
     "page of a batch": lambda catalog, kb, batch: catalog.documents.page(kb, None, None, 2, batch),
+    "page by name": lambda catalog, kb, batch: catalog.document_list.page(kb, ALL, "name", limit=2),
+    "page by change": lambda catalog, kb, batch: catalog.document_list.page(kb, ALL, "updated_at", limit=2),
+    "page by size": lambda catalog, kb, batch: catalog.document_list.page(kb, ALL, "bytes", limit=2),
+    "page by state": lambda catalog, kb, batch: catalog.document_list.page(kb, ALL, "state", limit=2),
+    "search": lambda catalog, kb, batch: catalog.document_list.page(kb, DocumentFilter(search="1"), "bytes", limit=2),
+    "tagged": lambda catalog, kb, batch: catalog.document_list.page(kb, DocumentFilter(tag="a"), "name", limit=2),
+    "count": lambda catalog, kb, batch: catalog.document_list.counts(kb, DocumentFilter(search="1")),
+    "bulk changes": lambda catalog, kb, batch: catalog.bulk_changes.undispatched(),
     "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
 }
 
