@@ -58,6 +58,8 @@ QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 MAY: dict[str, set[str]] = {
     "GET /metrics": OPERATE,
     "GET /api/v1/formats": ALL,
+    "GET /api/v1/lookup": ALL,
+    "GET /api/v1/me": ALL,
     "GET /api/v1/knowledge-bases": ALL,
     "POST /api/v1/knowledge-bases": MANAGE,
     f"GET {KB}": ALL,

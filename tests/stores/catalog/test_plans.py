@@ -26,6 +26,8 @@ QUERIES: dict[str, Query] = {
     "page": lambda catalog, kb, batch: catalog.documents.page(kb, None, "f" * 32, 2),
     "page of a state": lambda catalog, kb, batch: catalog.documents.page(kb, "failed", None, 2),
     "page of a batch": lambda catalog, kb, batch: catalog.documents.page(kb, None, None, 2, batch),
+    "lookup of a name": lambda catalog, kb, batch: catalog.lookup.documents([kb], "7.md", 2),
+    "lookup of a beginning": lambda catalog, kb, batch: catalog.lookup.documents([kb], batch[:20], 2),
     "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
 }
 
