@@ -15,8 +15,9 @@ from api.cli.audit import audit_group
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
-from api.cli.documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
+from api.cli.documents import cancel, events, ls, pause, resume, retry, rm, status
 from api.cli.evaluate import evaluate
+from api.cli.knowledge_bases import kb_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group

@@ -28,7 +28,9 @@ from api.client.resources import (
     Batches,
     Conversations,
     Documents,
+    Identity,
     KnowledgeBases,
+    Lookup,
     Questions,
     Reconciliations,
     Reindexes,
@@ -113,6 +115,8 @@ class Api:
         self.conversations = Conversations(self)
         self.audit = Audit(self)
         self.reconciliations = Reconciliations(self)
+        self.lookup = Lookup(self)
+        self.identity = Identity(self)
 
     async def __aenter__(self) -> Self:
         return self

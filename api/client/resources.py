@@ -24,7 +24,9 @@ from api.conversations.schemas import ConversationDetail, ConversationInfo
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, UploadAccepted
 from api.http.addresses import PREFIX
 from api.http.schemas import JobAccepted, JobStateInfo
+from api.identity.schemas import IdentityInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
+from api.lookup.schemas import Kind, MatchInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
 from api.reindexes.schemas import ReindexInfo
@@ -74,7 +76,7 @@ class Resource:
         address = at(*path)
         return Answer(await self._api.call(method, address, **request), kind, self._url(address))
 
-    async def _page(self, kind: type[T], *path: str, **params: Any) -> list[Answer[T]]:
+    async def _page(self, kind: type[T], /, *path: str, **params: Any) -> list[Answer[T]]:
         """The first page of a list."""
         address = at(*path)
         page = await self._api.call("GET", address, params=_given(**params))
@@ -106,6 +108,10 @@ class KnowledgeBases(Resource):
 
     async def get(self, name: str) -> Answer[KnowledgeBaseInfo]:
         return await self._ask(KnowledgeBaseInfo, "GET", "knowledge-bases", name)
+
+    async def change(self, name: str, changes: Mapping[str, Any]) -> Answer[KnowledgeBaseInfo]:
+        """``changes`` as the API takes them; what is left out stays as it is."""
+        return await self._ask(KnowledgeBaseInfo, "PATCH", "knowledge-bases", name, json=changes)
 
     async def delete(self, name: str) -> Answer[JobAccepted]:
         return await self._ask(JobAccepted, "DELETE", "knowledge-bases", name)
@@ -273,6 +279,18 @@ class Reconciliations(Resource):
 
     async def get(self, id: str) -> Answer[ReconcileInfo]:
         return await self._ask(ReconcileInfo, "GET", "reconcile", id)
+
+
+class Lookup(Resource):
+    async def find(self, kind: Kind, text: str, limit: int, kb: str | None = None) -> list[Answer[MatchInfo]]:
+        """What a name, or the beginning of a name or an id, stands for."""
+        return await self._page(MatchInfo, "lookup", kind=kind, text=text, kb=kb, limit=limit)
+
+
+class Identity(Resource):
+    async def me(self) -> Answer[IdentityInfo]:
+        """As whom the key acts."""
+        return await self._ask(IdentityInfo, "GET", "me")
 
 
 def _given(**fields: Any) -> dict[str, Any]:

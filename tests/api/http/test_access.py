@@ -580,7 +580,7 @@ async def test_a_revoked_key_ends_within_seconds(platform: Platform, api: httpx.
     (id,) = [each["id"] for each in listed if each["subject"] == "rex" and not each["revoked_at"]]
     async with client(platform, key) as rex:
         assert (await rex.get("/formats")).status_code == 200
-        assert platform.holdfast("key", "revoke", id).returncode == 0
+        assert platform.holdfast("key", "revoke", id, "--yes").returncode == 0
 
         async def refused() -> bool:
             return (await rex.get("/formats")).status_code == 401

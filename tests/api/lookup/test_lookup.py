@@ -38,7 +38,9 @@ async def get(isolated_api: IsolatedApi, role: str, path: str, **params: Any) ->
         ("conversation", "How much", "conversation"),
     ],
 )
-async def test_a_name_or_its_beginning_is_found(isolated_api: IsolatedApi, kind: str, text: str, parameter: str) -> None:
+async def test_a_name_or_its_beginning_is_found(
+    isolated_api: IsolatedApi, kind: str, text: str, parameter: str
+) -> None:
     """By all who read the knowledge base, with and without its name; the beginning of the id finds the same."""
     id = isolated_api.ids["reader"][parameter]
     for asked in ({"text": text}, {"text": text, "kb": "handbook"}, {"text": id}, {"text": id[:-1]}):
