@@ -218,8 +218,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "only-with-repair": ("Use `--all-files` together with `--repair`.", "`--all-files` 只能与 `--repair` 一起使用。"),
     # --- problems ---
     "unreachable": (
-        "The platform does not answer at {url}; start it with `make up`.",
-        "平台在 {url} 没有响应；请用 `make up` 启动。",
+        "The platform does not answer at {url}; start it with `make up`, or check the address.",
+        "平台在 {url} 没有响应；请用 `make up` 启动，或检查地址。",
     ),
     "connection-lost": (
         "The connection to {url} was lost ({detail}); try again.",
@@ -407,13 +407,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.key": ("API key", "API 密钥"),
     "doctor.key_none": ("no key in the settings or {path}", "设置和 {path} 中都没有密钥"),
     "doctor.key_do": (
-        "start the platform once (`make up`), or set HOLDFAST_API_KEY",
-        "先启动一次平台（`make up`），或设置 HOLDFAST_API_KEY",
+        "start the platform once (`make up`), or sign in with `holdfast login`",
+        "先启动一次平台（`make up`），或用 `holdfast login` 登录",
     ),
     "doctor.key_open": ("{path} can be read by other users", "{path} 可被其他用户读取"),
     "doctor.key_open_do": ("run `chmod 600 {path}`", "请运行 `chmod 600 {path}`"),
     "doctor.key_refused": ("the API refuses the key", "接口拒绝了该密钥"),
-    "doctor.key_refused_do": ("set HOLDFAST_API_KEY to a valid key", "请将 HOLDFAST_API_KEY 设为有效的密钥"),
+    "doctor.key_refused_do": (
+        "sign in with `holdfast login`, or set HOLDFAST_API_KEY to a valid key",
+        "请用 `holdfast login` 登录，或将 HOLDFAST_API_KEY 设为有效的密钥",
+    ),
     "doctor.live": ("API", "接口"),
     "doctor.live_ok": ("answers at {url}", "{url} 响应正常"),
     "doctor.live_do": ("start the platform: `make up`", "请启动平台：`make up`"),

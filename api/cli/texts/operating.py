@@ -4,8 +4,88 @@ from __future__ import annotations
 
 OPERATING: dict[str, tuple[str, str]] = {
     # --- sign-in ---
-    "login.hint": ("Or sign in with `holdfast login`.", "也可用 `holdfast login` 登录。"),
+    "help.login": (
+        "Sign in: keep an address and a key, so that commands work from any folder.",
+        "登录：保存地址和密钥，之后在任何文件夹中都可使用命令。",
+    ),
+    "help.login.name": ("Name of this sign-in; the host by default.", "此登录的名称；默认为主机名。"),
+    "help.login.key_stdin": ("Read the key from standard input.", "从标准输入读取密钥。"),
+    "help.logout": ("Forget a sign-in, the current one by default.", "删除一个登录，默认为当前登录。"),
+    "help.logout.all": ("Forget all sign-ins.", "删除全部登录。"),
+    "help.whoami": ("Show which address and key are used, and as whom.", "显示所用的地址和密钥，以及对应的用户。"),
+    "help.profile": ("List and choose sign-ins.", "列出和选择登录。"),
+    "help.profile.list": ("List your sign-ins, without their keys.", "列出你的登录（不含密钥）。"),
+    "help.profile.use": ("Make a sign-in the current one.", "将一个登录设为当前登录。"),
+    "help.completion": (
+        "Print the completion script of a shell; its comment says where it belongs.",
+        "输出 shell 的自动补全脚本；其注释说明了安装位置。",
+    ),
+    "login.ask": ("API key for {url}", "{url} 的 API 密钥"),
+    "login.hint": ("On the command line: `holdfast login`.", "在命令行中可用 `holdfast login` 登录。"),
+    "login.done": (
+        "Signed in to {url} as {subject} ({role}), kept as {name}.",
+        "已以 {subject}（{role}）身份登录 {url}，保存为 {name}。",
+    ),
+    "login.open": (
+        "Warning: {url} is not encrypted; the key and all documents can be read on the way. Use https.",
+        "警告：{url} 未加密；密钥和全部文档在传输途中可被读取。请使用 https。",
+    ),
+    "login.shadowed": (
+        "In this folder {url} is used first ({source}).",
+        "在当前文件夹中优先使用 {url}（{source}）。",
+    ),
+    "login.no-terminal": (
+        "There is no terminal to ask for the key on: give it with --key-stdin.",
+        "当前没有可输入密钥的终端：请用 --key-stdin 提供。",
+    ),
+    "login.bad-key": (
+        "That is no API key: it is empty, too long, or has spaces or other signs in it.",
+        "这不是 API 密钥：内容为空、过长，或含有空格等字符。",
+    ),
+    "login.bad-name": (
+        "The name of a sign-in has 1 to {limit} printable characters.",
+        "登录的名称为 1 到 {limit} 个可显示的字符。",
+    ),
+    "login.refused": ("{url} does not accept this key.", "{url} 不接受该密钥。"),
+    "no-address": (
+        "“{url}” is no address; write it like https://kb.example.org.",
+        "“{url}”不是地址；请按 https://kb.example.org 的形式填写。",
+    ),
+    "no-key-here": (
+        "There is no key for {url}: sign in with `holdfast login`, or set HOLDFAST_API_KEY.",
+        "没有 {url} 的密钥：请用 `holdfast login` 登录，或设置 HOLDFAST_API_KEY。",
+    ),
+    "not-signed-in": ("There is no sign-in; make one with `holdfast login`.", "没有登录；请用 `holdfast login` 登录。"),
+    "no-profile": ("There is no sign-in “{name}”, but: {known}.", "没有名为“{name}”的登录；现有：{known}。"),
+    "profiles-broken": (
+        "{path} is damaged; remove it, and sign in again with `holdfast login`.",
+        "{path} 已损坏；请删除该文件，并用 `holdfast login` 重新登录。",
+    ),
+    "profile.used": ("{name} ({url}) is used now.", "现在使用 {name}（{url}）。"),
+    "logout.done": (
+        "Signed out of {url} ({name}). The key stays valid; `holdfast key revoke` ends it.",
+        "已退出 {url}（{name}）。密钥仍然有效，可用 `holdfast key revoke` 吊销。",
+    ),
+    "whoami": ("{subject} ({role}) at {url}, {source}", "{subject}（{role}），{url}，{source}"),
+    "source.environment": ("by HOLDFAST_URL and HOLDFAST_API_KEY", "来自 HOLDFAST_URL 和 HOLDFAST_API_KEY"),
+    "source.local": ("by this folder's platform", "来自此文件夹中的平台"),
+    "source.profile": ("by the sign-in {profile}", "来自登录 {profile}"),
+    "source.default": ("by default", "默认"),
+    "col.url": ("address", "地址"),
+    "col.current": ("current", "当前"),
     "col.stage": ("stage", "阶段"),
+    "completion.bash": (
+        "# In ~/.bashrc: source <(holdfast completion bash)",
+        "# 写入 ~/.bashrc：source <(holdfast completion bash)",
+    ),
+    "completion.zsh": (
+        "# In ~/.zshrc: source <(holdfast completion zsh)",
+        "# 写入 ~/.zshrc：source <(holdfast completion zsh)",
+    ),
+    "completion.fish": (
+        "# In ~/.config/fish/completions/holdfast.fish: holdfast completion fish | source",
+        "# 写入 ~/.config/fish/completions/holdfast.fish：holdfast completion fish | source",
+    ),
     # --- names ---
     "help.name_in_kb": (
         "Knowledge base in which the name is looked for; all by default.",

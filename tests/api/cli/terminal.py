@@ -32,19 +32,26 @@ class Terminal:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *argv: str, columns: int = 80, typed: str = "") -> Screen:
-        """Run `holdfast …`; ``typed`` waits in the terminal before the command asks."""
+    def run(self, *argv: str, columns: int = 80, typed: str = "", prompt: str = "") -> Screen:
+        """Run `holdfast …`; ``typed`` is written to the terminal once it shows ``prompt``."""
         reader, terminal = os.openpty()
-        os.write(reader, typed.encode())
         environ = os.environ | {
             "HOLDFAST_URL": self.fake.url, "HOLDFAST_API_KEY": "hf_key", "HOLDFAST_DATA": str(self.folder / "data"),
             "XDG_CONFIG_HOME": str(self.folder / "config"), "TERM": "xterm", "LC_ALL": ENGLISH,
             "COLUMNS": str(columns), **self.environ,
         }  # fmt: skip
         command = [sys.executable, "-m", "api.cli", *argv]
-        with subprocess.Popen(command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        with subprocess.Popen(
+            command, env=environ, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+        ) as process:
+            os.close(terminal)
+            written = b""
+            with suppress(OSError):  # reading a terminal without a writer is an error
+                while chunk := os.read(reader, 65536):
+                    written += chunk
+                    if typed and prompt.encode() in written:
+                        os.write(reader, typed.encode())
+                        typed = ""
             code = process.wait(60)
-        os.close(terminal)
-        with open(reader, "rb") as screen, suppress(OSError):  # reading a terminal without a writer is an error
-            written = screen.read1(65536).decode()
-        return Screen(ESCAPES.sub("", written).replace("\r\n", "\n"), code)
+        os.close(reader)
+        return Screen(ESCAPES.sub("", written.decode()).replace("\r\n", "\n"), code)

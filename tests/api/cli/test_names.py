@@ -142,11 +142,11 @@ def test_a_terminal_asks(terminal: Terminal) -> None:
     terminal.fake.finds("document", "lea", LEAVE)
     terminal.fake.on(DELETE, whole(JobAccepted, id=ONE), 202)
     for typed in ("n\n", "\n"):
-        kept = terminal.run("rm", "lea", typed=typed)
+        kept = terminal.run("rm", "lea", typed=typed, prompt="[y/N]")
         assert "Delete leave.pdf of hr? [y/N]" in kept.text
         assert kept.exit_code == 1
     assert not terminal.fake.asked(DELETE)
-    deleted = terminal.run("rm", "lea", typed="y\n")
+    deleted = terminal.run("rm", "lea", typed="y\n", prompt="[y/N]")
     assert (deleted.exit_code, "leave.pdf is being deleted." in deleted.text) == (0, True)
     assert len(terminal.fake.asked(DELETE)) == 1
 
