@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from api.client.resources import Answer, DocumentAction, Step
     from api.documents.schemas import DocumentInfo, DocumentJob
 
+#: What a list is sorted by.
+DocumentSort = Literal["created_at", "name", "updated_at", "bytes", "state"]
+
 #: Names that a question about several documents shows.
 SHOWN = 3
 
@@ -36,14 +39,29 @@ SHOWN = 3
 @kb_option
 @click.option("--state", type=click.Choice(get_args(DocumentState)), help=say("help.state"))
 @click.option("--batch", metavar="BATCH", help=say("help.of_batch"))
+@click.option("--search", metavar="WORDS", help=say("help.ls.search"))
+@click.option("--tag", help=say("help.ls.tag"))
+@click.option("--source", metavar="SUBJECT", help=say("help.ls.source"))
+@click.option("--sort", type=click.Choice(get_args(DocumentSort)), help=say("help.ls.sort"))
+@click.option("--order", type=click.Choice(["asc", "desc"]), help=say("help.ls.order"))
+@click.option("--limit", type=click.IntRange(1, 1000), help=say("help.ls.limit"))
+@click.option("--cursor", help=say("help.ls.cursor"))
 @talks_to_api
-async def ls(api: Api, out: Output, kb: str, state: DocumentState | None, batch: str | None) -> None:
-    """GET /knowledge-bases/{kb}/documents, all pages."""
+async def ls(
+    api: Api, out: Output, kb: str, batch: str | None, limit: int | None, cursor: str | None, **chosen: Any
+) -> None:
+    """GET /knowledge-bases/{kb}/documents: all pages, or one with --limit or --cursor."""
     batch = await id_of(api, out, "batch", batch, kb) if batch else None
-    found = [document async for document in api.documents.all(kb, state=state, batch=batch)]
-    out.document({"items": [document.json for document in found]})
+    more = None
+    if limit is None and cursor is None:
+        found = [document async for document in api.documents.all(kb, batch=batch, **chosen)]
+    else:
+        found, more = await api.documents.page(kb, batch=batch, limit=limit, cursor=cursor, **chosen)
+    out.document({"items": [document.json for document in found], "next_cursor": more})
     rows = [] if out.json else [_row(document, out.live) for document in found]
     out.table_or_nothing(("id", "state", "name", "version", "chunks", "pages", "bytes", "details"), rows)
+    if more and not out.json:
+        click.echo(say("ls.more", cursor=more), err=True)
 
 
 def _row(document: Answer[DocumentInfo], live: bool) -> tuple[object, ...]:

@@ -93,7 +93,7 @@ async def kb_set(
     description: str | None,
     max_tokens: int | None,
     overlap_tokens: int | None,
-    embedding_model: str | None,
+    model: str | None,
     reset: tuple[str, ...],
     **answers: Any,
 ) -> None:
@@ -102,14 +102,14 @@ async def kb_set(
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if told := _answers(answers, reset):
         changes["answers"] = told
-    options = {"max-tokens": max_tokens, "overlap-tokens": overlap_tokens, "embedding-model": embedding_model}
+    options = {"max-tokens": max_tokens, "overlap-tokens": overlap_tokens, "model": model}
     index = {option: value for option, value in options.items() if value is not None}
     if not changes and not index:
         raise click.UsageError(say("kb.set_nothing"))
     plan = None
     if index:  # first, so that nothing is changed if it cannot be planned
         chunking = await chunking_with(api, name, max_tokens, overlap_tokens)
-        plan = await planned(api, out, name, chunking=chunking, embedding_model=embedding_model)
+        plan = await planned(api, out, name, chunking=chunking, embedding_model=model)
     kb = await (api.knowledge_bases.change(name, changes) if changes else api.knowledge_bases.get(name))
     words = ["holdfast", "reindex", "start", "--kb", name]
     command = shlex.join([*words, *(word for option, value in index.items() for word in (f"--{option}", str(value)))])

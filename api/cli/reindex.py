@@ -25,7 +25,7 @@ DESTRUCTIVE = ("cancel", "finish", "rollback")
 def chunking_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that a new index is built with."""
     for option in (
-        click.option("--embedding-model", metavar="MODEL", help=say("help.embedding_model")),
+        click.option("--model", help=say("help.embedding_model")),
         click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens")),
         click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens")),
     ):
@@ -48,11 +48,11 @@ async def reindex_plan(
     kb: str,
     max_tokens: int | None,
     overlap_tokens: int | None,
-    embedding_model: str | None,
+    model: str | None,
 ) -> None:
     """POST /knowledge-bases/{kb}/reindex-plan, and wait for the plan."""
     chunking = await chunking_with(api, kb, max_tokens, overlap_tokens)
-    info = await planned(api, out, kb, chunking=chunking, embedding_model=embedding_model)
+    info = await planned(api, out, kb, chunking=chunking, embedding_model=model)
     out.document(info)
     out.text(describe_plan(info["plan"]))
 
@@ -84,7 +84,7 @@ async def reindex_start(
     kb: str,
     max_tokens: int | None,
     overlap_tokens: int | None,
-    embedding_model: str | None,
+    model: str | None,
     parallelism: int | None,
     throttle: float | None,
     window: str | None,
@@ -96,7 +96,7 @@ async def reindex_start(
     job = await api.reindexes.start(
         kb,
         chunking=await chunking_with(api, kb, max_tokens, overlap_tokens),
-        embedding_model=embedding_model,
+        embedding_model=model,
         parallelism=parallelism,
         throttle=throttle,
         window=window,

@@ -125,9 +125,21 @@ class Documents(Resource):
         state: DocumentState | None = None,
         batch: str | None = None,
         limit: int | None = None,
+        **chosen: str | None,
     ) -> AsyncIterator[Answer[DocumentInfo]]:
-        """Those of a knowledge base, newest first; ``limit`` is the length of a page."""
-        return self._all(DocumentInfo, "knowledge-bases", kb, "documents", batch=batch, state=state, limit=limit)
+        """Those of a knowledge base, newest first; ``limit`` is the length of a page.
+
+        ``chosen`` by search, tag and source, in another sort and order.
+        """
+        params = {"batch": batch, "state": state, "limit": limit, **chosen}
+        return self._all(DocumentInfo, "knowledge-bases", kb, "documents", **params)
+
+    async def page(self, kb: str, **chosen: Any) -> tuple[list[Answer[DocumentInfo]], str | None]:
+        """One page, chosen as by ``all`` and by ``limit`` and ``cursor``, and the cursor of the next one."""
+        address = at("knowledge-bases", kb, "documents")
+        page = await self._api.call("GET", address, params=_given(**chosen))
+        url = self._url(address)
+        return [Answer(item, DocumentInfo, url) for item in page["items"]], page.get("next_cursor")
 
     async def get(self, id: str) -> Answer[DocumentInfo]:
         return await self._ask(DocumentInfo, "GET", "documents", id)

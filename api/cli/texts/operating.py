@@ -27,16 +27,16 @@ OPERATING: dict[str, tuple[str, str]] = {
         "已以 {subject}（{role}）身份登录 {url}，保存为 {name}。",
     ),
     "login.open": (
-        "Warning: {url} is not encrypted; the key and all documents can be read on the way. Use https.",
-        "警告：{url} 未加密；密钥和全部文档在传输途中可被读取。请使用 https。",
+        "Warning: {url} is not encrypted; the key and all documents can be read on the way. Use `https`.",
+        "警告：{url} 未加密；密钥和全部文档在传输途中可被读取。请使用 `https`。",
     ),
     "login.shadowed": (
         "In this folder {url} is used first ({source}).",
         "在当前文件夹中优先使用 {url}（{source}）。",
     ),
     "login.no-terminal": (
-        "There is no terminal to ask for the key on: give it with --key-stdin.",
-        "当前没有可输入密钥的终端：请用 --key-stdin 提供。",
+        "There is no terminal to ask for the key on: give it with `--key-stdin`.",
+        "当前没有可输入密钥的终端：请用 `--key-stdin` 提供。",
     ),
     "login.bad-key": (
         "That is no API key: it is empty, too long, or has spaces or other signs in it.",
@@ -100,6 +100,18 @@ OPERATING: dict[str, tuple[str, str]] = {
         "With --yes a name has to be whole. “{text}” is the beginning of:",
         "使用 --yes 时须给出完整的名称。“{text}”是以下名称的开头：",
     ),
+    # --- lists of documents ---
+    "help.ls.search": ("Only documents whose names have all of these words.", "只列出名称包含全部这些词的文档。"),
+    "help.ls.tag": ("Only documents with this tag.", "只列出带此标签的文档。"),
+    "help.ls.source": ("Only documents that this user uploaded.", "只列出该用户上传的文档。"),
+    "help.ls.sort": (
+        "What they are sorted by; the time of the first upload by default.",
+        "排序依据；默认为首次上传的时间。",
+    ),
+    "help.ls.order": ("Ascending or descending.", "升序或降序。"),
+    "help.ls.limit": ("One page of at most so many; all by default.", "只列出一页，最多这么多个；默认列出全部。"),
+    "help.ls.cursor": ("The page after this cursor of an earlier one.", "从此前一页给出的游标之后继续。"),
+    "ls.more": ("There are more: --cursor {cursor}", "还有更多：--cursor {cursor}"),
     # --- settings of a knowledge base ---
     "help.kb.set": (
         "Change a knowledge base. Another chunking or model is planned and shown; `holdfast reindex start` applies it.",

@@ -57,6 +57,32 @@ def test_ls_follows_all_pages(fake: FakeApi, holdfast: Holdfast) -> None:
     assert json.loads(as_json.stdout)["items"] == [first, second]
 
 
+def test_ls_asks_the_server_to_choose_and_sort(fake: FakeApi, holdfast: Holdfast) -> None:
+    """In the words of the API; a page is one request, and names the cursor of the next one."""
+    path = "GET /api/v1/knowledge-bases/hr/documents"
+    chosen = "search=leave+2024&tag=hr&source=ada&sort=name&order=desc"
+    words = ("--search", "leave 2024", "--tag", "hr", "--source", "ada", "--sort", "name", "--order", "desc")
+    first, second = (whole(DocumentInfo, id=id, name="a.pdf", version=1, state="ready") for id in ("d1", "d2"))
+    fake.on(f"{path}?{chosen}", {"items": [first], "next_cursor": "n"})
+    fake.on(f"{path}?{chosen}&cursor=n", {"items": [second]})
+    assert [line[:2] for line in holdfast("ls", "--kb", "hr", *words).stdout.splitlines()] == ["d1", "d2"]
+    fake.on(f"{path}?limit=1", {"items": [first], "next_cursor": "n"})
+    page = holdfast("ls", "--kb", "hr", "--limit", "1")
+    assert (len(page.stdout.splitlines()), page.stderr) == (1, "There are more: --cursor n\n")
+    fake.on(f"{path}?limit=1&cursor=n", {"items": [second], "next_cursor": None})
+    told = holdfast("ls", "--kb", "hr", "--limit", "1", "--cursor", "n", "--json")
+    assert json.loads(told.stdout) == {"items": [second], "next_cursor": None}
+
+
+@pytest.mark.parametrize("words", [("--state", "redy"), ("--sort", "size"), ("--order", "up"), ("--limit", "0")])
+def test_ls_knows_the_words_of_its_options(fake: FakeApi, holdfast: Holdfast, words: tuple[str, str]) -> None:
+    """A word that is not known is wrong usage, with the known ones; nothing is asked of the API."""
+    result = holdfast("ls", "--kb", "hr", *words)
+    assert result.exit_code == 2
+    assert words[1] in result.stderr
+    assert not fake.requests
+
+
 def test_status_says_what_a_job_waits_for(fake: FakeApi, holdfast: Holdfast) -> None:
     """The output names a dependency that is down, with the stage and the count."""
     state = {"state": "waiting", "stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
