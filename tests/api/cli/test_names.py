@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 
 from api.batches.schemas import BatchInfo
@@ -13,6 +14,7 @@ from api.http.schemas import JobAccepted, JobStateInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Holdfast, Reply, whole
 from tests.api.cli.terminal import Terminal
+from tests.conftest import Platform, ready
 
 ONE, TWO = "0" * 31 + "1", "0" * 31 + "2"
 LEAVE = {"id": ONE, "name": "leave.pdf", "knowledge_base": "hr"}
@@ -168,3 +170,21 @@ def test_a_whole_id_is_named_in_the_question(fake: FakeApi, holdfast: Holdfast) 
     fake.routes[f"DELETE /api/v1/documents/{ONE}"] = Reply(b"", 204)
     assert "Delete leave.pdf of hr?" in holdfast("rm", ONE).stderr
     assert holdfast("cancel", ONE).exit_code == 0  # can be retried: nobody is asked
+
+
+async def test_names_on_the_real_platform(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
+    """Looked up, refused where they are ambiguous, and deleted by the beginning of an id; all by the command line."""
+    await ready(api, kb, ("leave-2023.txt", b"Five days of leave."), ("leave-2024.txt", b"Six days of leave."))
+    assert platform.holdfast("status", "leave-2024.txt", "--kb", kb).stdout == "ready\n"
+    ambiguous = platform.holdfast("status", "leave-", "--kb", kb)
+    assert ambiguous.returncode == 2
+    assert [name in ambiguous.stderr for name in ("leave-2023.txt", "leave-2024.txt")] == [True, True]
+    listed = [line.split("\t") for line in platform.holdfast("ls", "--kb", kb).stdout.splitlines()]
+    (id,) = [row[0] for row in listed if row[2] == "leave-2023.txt"]
+    refused = platform.holdfast("rm", id[:-1], "--kb", kb)
+    assert (refused.returncode, f"Delete leave-2023.txt of {kb}?" in refused.stderr) == (2, True)
+    assert platform.holdfast("rm", id[:-1], "--kb", kb, "--yes").returncode == 0
+    assert "leave-2023.txt" not in platform.holdfast("ls", "--kb", kb).stdout
+    assert platform.holdfast("kb", "set", kb, "--instructions", "Be brief.").returncode == 0
+    assert "answers.instructions: Be brief.\n" in platform.holdfast("kb", "show", kb).stdout
+    assert platform.holdfast("whoami").stdout.startswith("admin (admin) at ")
