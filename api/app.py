@@ -34,7 +34,9 @@ from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
+from api.identity.routes import IdentityController
 from api.knowledge_bases.routes import KnowledgeBaseController
+from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
@@ -130,6 +132,8 @@ def create_app(settings: Settings) -> Litestar:
             ConversationController,
             AuditController,
             ReconcileController,
+            LookupController,
+            IdentityController,
             OpenAIController,
         ],
         dependencies=PROVIDERS,

@@ -130,6 +130,10 @@ TECHNICAL = {
         "UTC",
         *ROLES,
     },
+    "api/cli/texts/operating.py": {
+        *("shell", "config", "bashrc", "zshrc", "completions", "completion", "bash", "zsh", "fish", "source"),
+        "holdfast",
+    },
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

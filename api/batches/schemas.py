@@ -25,7 +25,7 @@ class ParallelismRequest(Request, frozen=True):
 class BatchInfo(Schema, frozen=True):
     """A batch: its documents by state, how fast they finish (documents a minute) and when all will be (seconds).
 
-    It is ``ready`` when every document came to its end, also if that was a failure.
+    It is ``ready`` when every document came to its end, also if that was a failure: ``failed`` counts those.
     """
 
     id: str
@@ -35,6 +35,7 @@ class BatchInfo(Schema, frozen=True):
     documents: dict[str, int]
     done: int
     total: int
+    failed: int
     rate_per_minute: float
     eta_seconds: float | None
     waiting_for: str | None

@@ -30,6 +30,7 @@ def batch_info(batch: Batch, tally: Tally, knowledge_base: str, language: Langua
         documents={"total": total, **tally.counts},
         done=total - pending,
         total=total,
+        failed=tally.counts.get("failed", 0),
         rate_per_minute=round(rate, 1),
         eta_seconds=round(pending / rate * 60) if goes_on and rate and pending and batch.closed else None,
         waiting_for=tally.waiting_for if waits else None,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from api.cli.output import Output, json_option
+from api.cli.names import CANDIDATES, ID
+from api.cli.output import Output, json_option, yes_option
 from api.cli.texts.messages import language, say
 from api.client.problems import Problem
 
@@ -87,13 +88,14 @@ def key_list(as_json: bool) -> None:
 
 
 @key_group.command("revoke", help=say("help.key.revoke"))
-@click.argument("key_id")
+@click.argument("key")
+@yes_option
 @json_option
-def key_revoke(key_id: str, as_json: bool) -> None:
+def key_revoke(key: str, yes: bool, as_json: bool) -> None:
     """Revoke a key, effective within a second; revoking it again changes nothing."""
     out = Output(as_json)
     with out.problems():
-        revoked = asyncio.run(_with_keys(lambda keys: _revoke(keys, key_id)))
+        revoked = asyncio.run(_with_keys(lambda keys: _revoke(keys, key, out, yes)))
     out.document(msgspec.to_builtins(revoked))
     out.text(say("key.revoked", id=revoked.id, subject=revoked.subject))
 
@@ -111,13 +113,23 @@ async def _migrate() -> None:
         raise _no_database(exc) from exc
 
 
-async def _revoke(keys: ApiKeys, id: str) -> ApiKey:
-    from activities.errors import NotFound
-
-    try:
-        return await keys.revoke(id, ACTOR)
-    except NotFound as exc:
-        raise Problem("no-key", id=id) from exc
+async def _revoke(keys: ApiKeys, text: str, out: Output, yes: bool) -> ApiKey:
+    """Revoke the key with this id or beginning of one, or the only valid one of this subject."""
+    known = await keys.all()
+    found = (
+        [key for key in known if key.id == text]
+        or [key for key in known if key.subject == text and key.revoked_at is None]
+        or [key for key in known if ID.fullmatch(text) and key.id.startswith(text)]
+    )
+    if not found:
+        raise Problem("no-key", id=text)
+    if len(found) > 1:
+        lines = [f"  {key.id}  {key.subject}  {key.role}" for key in found[:CANDIDATES]]
+        lines += ["  …"] if len(found) > CANDIDATES else []
+        out.fail("ambiguous", "\n".join([say("ambiguous", text=text), *lines]), 2)
+    (key,) = found
+    out.confirm(say("key.sure", id=key.id, subject=key.subject, role=key.role), yes)
+    return await keys.revoke(key.id, ACTOR)
 
 
 async def _with_keys(act: Callable[[ApiKeys], Awaitable[T]]) -> T:

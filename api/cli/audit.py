@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.names import id_of
 from api.cli.output import Output, talks_to_api
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say, say_or
@@ -47,7 +48,7 @@ async def audit_events(api: Api, out: Output, limit: int, **chosen: Any) -> None
     found = await api.audit.page(limit, **_params(**chosen))
     out.document({"items": [event.json for event in found]})
     rows = [] if out.json else [_row(event.value) for event in found]
-    out.table_or_nothing(("at", "actor", "action", "kb", "object", "detail"), rows)
+    out.table_or_nothing(("at", "actor", "action", "kb", "object", "detail"), rows, whole=("object",))
 
 
 def _row(event: AuditEventInfo) -> tuple[object, ...]:
@@ -56,11 +57,11 @@ def _row(event: AuditEventInfo) -> tuple[object, ...]:
 
 
 @audit_group.command("question", help=say("help.audit.question"))
-@click.argument("question_id")
+@click.argument("question")
 @talks_to_api
-async def audit_question(api: Api, out: Output, question_id: str) -> None:
+async def audit_question(api: Api, out: Output, question: str) -> None:
     """GET /audit/questions/{id}; --json has every field."""
-    record = await api.audit.question(question_id)
+    record = await api.audit.question(await id_of(api, out, "question", question))
     out.document(record)
     out.text("\n".join(f"{label}: {value}" for label, value in _lines(record) if value))
     out.text(f"\n{record['answer'] or record['reason'] or record['state']}\n")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from api.cli.output import Output, talks_to_api, write_file
+from api.cli.names import find, id_of
+from api.cli.output import Output, talks_to_api, write_file, yes_option
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say
 
@@ -40,17 +40,17 @@ def _row(info: ConversationInfo) -> tuple[object, ...]:
 
 
 @conversation_group.command("show", help=say("help.conversation.show"))
-@click.argument("conversation_id")
+@click.argument("conversation")
 @talks_to_api
-async def conversation_show(api: Api, out: Output, conversation_id: str) -> None:
+async def conversation_show(api: Api, out: Output, conversation: str) -> None:
     """GET /conversations/{id}."""
-    found = await api.conversations.get(conversation_id)
+    found = await api.conversations.get(await id_of(api, out, "conversation", conversation))
     if out.json:
         out.document(found.json)
         return
-    conversation = found.value
-    out.text(f"{conversation.title}  ({conversation.knowledge_base})\n")
-    for turn in conversation.turns:
+    shown = found.value
+    out.text(f"{shown.title}  ({shown.knowledge_base})\n")
+    for turn in shown.turns:
         out.text(f"> {turn.question}\n")
         out.text(f"{turn.answer or turn.reason or turn.state}\n")
         print_sources(out, msgspec.to_builtins(turn.citations))
@@ -58,42 +58,44 @@ async def conversation_show(api: Api, out: Output, conversation_id: str) -> None
 
 
 @conversation_group.command("rename", help=say("help.conversation.rename"))
-@click.argument("conversation_id")
+@click.argument("conversation")
 @click.argument("title")
 @talks_to_api
-async def conversation_rename(api: Api, out: Output, conversation_id: str, title: str) -> None:
+async def conversation_rename(api: Api, out: Output, conversation: str, title: str) -> None:
     """PATCH /conversations/{id}."""
-    info = await api.conversations.rename(conversation_id, title)
+    info = await api.conversations.rename(await id_of(api, out, "conversation", conversation), title)
     out.document(info.json)
     if not out.json:
         out.text(say("conversation.renamed", title=info.value.title))
 
 
 @conversation_group.command("delete", help=say("help.conversation.delete"))
-@click.argument("conversation_id")
-@click.option("--yes", "-y", is_flag=True, help=say("help.yes"))
+@click.argument("conversation")
+@yes_option
 @talks_to_api
-async def conversation_delete(api: Api, out: Output, conversation_id: str, yes: bool) -> None:
-    """DELETE /conversations/{id}; asks for confirmation on a terminal."""
-    if not yes and not out.json and sys.stdin.isatty():
-        click.confirm(say("conversation.sure"), abort=True)
-    await api.conversations.delete(conversation_id)
-    out.document({"deleted": conversation_id})
+async def conversation_delete(api: Api, out: Output, conversation: str, yes: bool) -> None:
+    """DELETE /conversations/{id}."""
+    id = (await find(api, out, "conversation", conversation, certain=yes)).id
+    if not yes:
+        shown = (await api.conversations.get(id)).value
+        out.confirm(say("conversation.sure", title=shown.title, count=len(shown.turns)), yes)
+    await api.conversations.delete(id)
+    out.document({"deleted": id})
     out.text(say("conversation.deleted"))
 
 
 @conversation_group.command("export", help=say("help.conversation.export"))
-@click.argument("conversation_id")
+@click.argument("conversation")
 @click.option(
     "--format", "kind", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True,
     help=say("help.conversation.format"),
 )  # fmt: skip
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
-async def conversation_export(api: Api, out: Output, conversation_id: str, kind: str, output: Path | None) -> None:
+async def conversation_export(api: Api, out: Output, conversation: str, kind: str, output: Path | None) -> None:
     """GET /conversations/{id}/export, to a file or to stdout; --json overrides --format."""
     kind = "json" if out.json else kind
-    content = await api.conversations.export(conversation_id, kind)
+    content = await api.conversations.export(await id_of(api, out, "conversation", conversation), kind)
     if output is None:
         click.echo(content.decode())
         return

@@ -85,7 +85,11 @@ def examine() -> Iterator[Check]:
         yield Check(say("doctor.settings"), False, exc.reason.render(language()))
         return
     yield Check(say("doctor.settings"), True, f"HOLDFAST_DATA={settings.data_dir}")
-    target = Target.of(settings)
+    try:
+        target = Target.of(settings)
+    except Problem as exc:
+        yield Check(say("doctor.key"), False, text_of(exc))
+        return
     yield _disk(settings.data_dir)
     yield _key(settings, target)
     yield from asyncio.run(_api(settings, target))
@@ -113,16 +117,18 @@ def _disk(data: Path) -> Check:
 
 
 def _key(settings: Settings, target: Target) -> Check:
-    from api.client import local_env
+    from api.client import local_env, profiles
 
-    file = settings.data_dir / local_env.NAME
+    local, kept = settings.data_dir / local_env.NAME, profiles.file()
     if not target.key:
-        found = say("doctor.key_none", path=file)
+        found = say("doctor.key_none", path=local)
         return Check(say("doctor.key"), False, found, say("doctor.key_do"))
-    if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
-        found = say("doctor.key_open", path=file)
-        return Check(say("doctor.key"), False, found, say("doctor.key_open_do", path=file))
-    return Check(say("doctor.key"), True, "HOLDFAST_API_KEY" if settings.api_key else str(file))
+    for file in (local, kept):
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+            found = say("doctor.key_open", path=file)
+            return Check(say("doctor.key"), False, found, say("doctor.key_open_do", path=file))
+    found = {"environment": "HOLDFAST_API_KEY", "profile": f"{kept} ({target.profile})"}.get(target.source, str(local))
+    return Check(say("doctor.key"), True, found)
 
 
 async def _api(settings: Settings, target: Target) -> list[Check]:

@@ -1,106 +1,67 @@
-"""`holdfast kb`, `ls`, `status`, `events`, `pause` …: knowledge bases and their documents."""
+"""`holdfast ls`, `status`, `events`, `pause`, `rm` …: the documents of knowledge bases."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from activities.contracts.stages import INGEST_STAGES
+from activities.contracts.stages import INGEST_STAGES, DocumentState
+from api.cli.names import Found, find, id_of, reference
 from api.cli.output import (
     FINISHED,
     Output,
-    clean,
-    counted,
     describe,
     details,
     follow_document,
     kb_option,
     talks_to_api,
+    yes_option,
 )
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
-    from activities.contracts.stages import DocumentState
     from api.client.client import Api
     from api.client.resources import Answer, DocumentAction, Step
     from api.documents.schemas import DocumentInfo, DocumentJob
 
+#: What a list is sorted by.
+DocumentSort = Literal["created_at", "name", "updated_at", "bytes", "state"]
 
-# --- knowledge bases -------------------------------------------------------------------------------
-
-
-@click.group(name="kb", help=say("help.kb"))
-def kb_group() -> None:
-    """Group of the commands on knowledge bases."""
-
-
-@kb_group.command("create", help=say("help.kb.create"))
-@click.argument("name")
-@click.option("--title", help=say("help.title"))
-@click.option("--description", help=say("help.description"))
-@talks_to_api
-async def kb_create(api: Api, out: Output, name: str, title: str | None, description: str | None) -> None:
-    """POST /knowledge-bases."""
-    made = await api.knowledge_bases.create(name, title, description)
-    out.document(made.json)
-    out.text(say("kb.created", name=name))
-
-
-@kb_group.command("list", help=say("help.kb.list"))
-@talks_to_api
-async def kb_list(api: Api, out: Output) -> None:
-    """GET /knowledge-bases."""
-    found = [kb async for kb in api.knowledge_bases.all()]
-    out.document({"items": [kb.json for kb in found]})
-    rows = [] if out.json else [(kb.value.name, kb.value.title, _documents(kb.value.documents)) for kb in found]
-    out.table_or_nothing(("name", "title", "documents"), rows)
-
-
-@kb_group.command("show", help=say("help.kb.show"))
-@click.argument("name")
-@talks_to_api
-async def kb_show(api: Api, out: Output, name: str) -> None:
-    """GET /knowledge-bases/{kb}."""
-    kb = await api.knowledge_bases.get(name)
-    out.document(kb.json)
-    for key, value in kb.json.items():
-        out.text(f"{key}: {_documents(value) if key == 'documents' else '' if value is None else value}")
-
-
-@kb_group.command("delete", help=say("help.kb.delete"))
-@click.argument("name")
-@click.option("--yes", is_flag=True, help=say("help.yes"))
-@talks_to_api
-async def kb_delete(api: Api, out: Output, name: str, yes: bool) -> None:
-    """DELETE /knowledge-bases/{kb}; asks for confirmation on a terminal."""
-    if not yes and not out.json and sys.stdin.isatty():
-        click.confirm(say("kb.sure", name=clean(name)), abort=True)
-    answer = await api.knowledge_bases.delete(name)
-    out.document(answer.json or {"name": name, "deleted": True})
-    out.text(say("kb.deleted", name=name))
-
-
-def _documents(counts: dict[str, int]) -> str:
-    """``3 ready, 1 failed``: a knowledge base's documents by state."""
-    return counted(counts) or "0"
-
+#: Names that a question about several documents shows.
+SHOWN = 3
 
 # --- documents -------------------------------------------------------------------------------------
 
 
 @click.command("ls", help=say("help.ls"))
 @kb_option
-@click.option("--state", help=say("help.state"))
-@click.option("--batch", metavar="ID", help=say("help.of_batch"))
+@click.option("--state", type=click.Choice(get_args(DocumentState)), help=say("help.state"))
+@click.option("--batch", metavar="BATCH", help=say("help.of_batch"))
+@click.option("--search", metavar="WORDS", help=say("help.ls.search"))
+@click.option("--tag", help=say("help.ls.tag"))
+@click.option("--source", metavar="SUBJECT", help=say("help.ls.source"))
+@click.option("--sort", type=click.Choice(get_args(DocumentSort)), help=say("help.ls.sort"))
+@click.option("--order", type=click.Choice(["asc", "desc"]), help=say("help.ls.order"))
+@click.option("--limit", type=click.IntRange(1, 1000), help=say("help.ls.limit"))
+@click.option("--cursor", help=say("help.ls.cursor"))
 @talks_to_api
-async def ls(api: Api, out: Output, kb: str, state: DocumentState | None, batch: str | None) -> None:
-    """GET /knowledge-bases/{kb}/documents, all pages."""
-    found = [document async for document in api.documents.all(kb, state=state or None, batch=batch or None)]
-    out.document({"items": [document.json for document in found]})
+async def ls(
+    api: Api, out: Output, kb: str, batch: str | None, limit: int | None, cursor: str | None, **chosen: Any
+) -> None:
+    """GET /knowledge-bases/{kb}/documents: all pages, or one with --limit or --cursor."""
+    batch = await id_of(api, out, "batch", batch, kb) if batch else None
+    more = None
+    if limit is None and cursor is None:
+        found = [document async for document in api.documents.all(kb, batch=batch, **chosen)]
+    else:
+        found, more = await api.documents.page(kb, batch=batch, limit=limit, cursor=cursor, **chosen)
+    out.document({"items": [document.json for document in found], "next_cursor": more})
     rows = [] if out.json else [_row(document, out.live) for document in found]
     out.table_or_nothing(("id", "state", "name", "version", "chunks", "pages", "bytes", "details"), rows)
+    if more and not out.json:
+        click.echo(say("ls.more", cursor=more), err=True)
 
 
 def _row(document: Answer[DocumentInfo], live: bool) -> tuple[object, ...]:
@@ -120,22 +81,22 @@ def _row(document: Answer[DocumentInfo], live: bool) -> tuple[object, ...]:
 
 
 @click.command("status", help=say("help.status"))
-@click.argument("document_id")
+@reference("document")
 @talks_to_api
-async def status(api: Api, out: Output, document_id: str) -> None:
+async def status(api: Api, out: Output, document: str, kb: str | None) -> None:
     """GET /documents/{id}/status."""
-    state = await api.documents.status(document_id)
+    state = await api.documents.status(await id_of(api, out, "document", document, kb))
     out.document(state.json)
     out.text(describe(state.json))
 
 
 @click.command("events", help=say("help.events"))
-@click.argument("document_id")
+@reference("document")
 @talks_to_api
-async def events(api: Api, out: Output, document_id: str) -> None:
+async def events(api: Api, out: Output, document: str, kb: str | None) -> None:
     """GET /documents/{id}/events until the document is finished; exit 1 if it failed or was canceled."""
     state: dict[str, Any] = {}
-    async for state in follow_document(api, document_id, {}):
+    async for state in follow_document(api, await id_of(api, out, "document", document, kb), {}):
         out.line(state)
         out.text(describe(state))
     if state.get("state") in FINISHED - {"ready"}:
@@ -143,51 +104,71 @@ async def events(api: Api, out: Output, document_id: str) -> None:
 
 
 @click.command("rm", help=say("help.rm"))
-@click.argument("document_id")
+@reference("document", many=True)
+@yes_option
 @talks_to_api
-async def rm(api: Api, out: Output, document_id: str) -> None:
-    """DELETE /documents/{id}."""
-    job = await api.documents.delete(document_id)
-    out.document(job.json or {"id": document_id})
-    if not out.json:
-        state = job.value.state if job.json else ""
-        out.text(say("deleting", id=document_id, state=say_or(f"state.{state}", state)))
+async def rm(api: Api, out: Output, document: tuple[str, ...], kb: str | None, yes: bool) -> None:
+    """DELETE /documents/{id} of each; nothing is deleted before all are found and the deletion is confirmed."""
+    found = {each.id: each for each in [await _to_delete(api, out, text, kb, yes) for text in document]}
+    out.confirm(_question(list(found.values())), yes)
+    jobs = []
+    for each in found.values():
+        job = await api.documents.delete(each.id)
+        jobs.append(job.json or {"id": each.id})
+        out.text(say("deleting", name=each.name))
+    out.document({"items": jobs})
+
+
+async def _to_delete(api: Api, out: Output, text: str, kb: str | None, yes: bool) -> Found:
+    found = await find(api, out, "document", text, kb, certain=yes)
+    if not found.is_known:
+        await api.documents.get(found.id)  # says that there is none
+    return found
+
+
+def _question(found: list[Found]) -> str:
+    knowledge_bases = ", ".join(sorted({each.knowledge_base for each in found}))
+    if len(found) == 1:
+        return say("rm.sure", name=found[0].name, kb=knowledge_bases)
+    names = ", ".join([each.name for each in found[:SHOWN]] + ["…"] * (len(found) > SHOWN))
+    return say("rm.sure_many", count=len(found), kb=knowledge_bases, names=names)
 
 
 # --- control ---------------------------------------------------------------------------------------
 
 
 @click.command("pause", help=say("help.pause"))
-@click.argument("document_id")
+@reference("document")
 @talks_to_api
-async def pause(api: Api, out: Output, document_id: str) -> None:
+async def pause(api: Api, out: Output, document: str, kb: str | None) -> None:
     """POST /documents/{id}/pause."""
-    await _control(api, out, document_id, "pause")
+    await _control(api, out, await id_of(api, out, "document", document, kb), "pause")
 
 
 @click.command("resume", help=say("help.resume"))
-@click.argument("document_id")
+@reference("document")
 @talks_to_api
-async def resume(api: Api, out: Output, document_id: str) -> None:
+async def resume(api: Api, out: Output, document: str, kb: str | None) -> None:
     """POST /documents/{id}/resume."""
-    await _control(api, out, document_id, "resume")
+    await _control(api, out, await id_of(api, out, "document", document, kb), "resume")
 
 
 @click.command("cancel", help=say("help.cancel"))
-@click.argument("document_id")
+@reference("document")
 @talks_to_api
-async def cancel(api: Api, out: Output, document_id: str) -> None:
+async def cancel(api: Api, out: Output, document: str, kb: str | None) -> None:
     """POST /documents/{id}/cancel."""
-    await _control(api, out, document_id, "cancel")
+    await _control(api, out, await id_of(api, out, "document", document, kb), "cancel")
 
 
 @click.command("retry", help=say("help.retry"))
-@click.argument("document_id")
+@reference("document")
 @click.option("--from-step", type=click.Choice(INGEST_STAGES), help=say("help.from_step"))
 @talks_to_api
-async def retry(api: Api, out: Output, document_id: str, from_step: Step | None) -> None:
+async def retry(api: Api, out: Output, document: str, kb: str | None, from_step: Step | None) -> None:
     """POST /documents/{id}/retry."""
-    _asked(out, "retry", await api.documents.retry(document_id, from_step))
+    id = await id_of(api, out, "document", document, kb)
+    _asked(out, "retry", await api.documents.retry(id, from_step))
 
 
 async def _control(api: Api, out: Output, document_id: str, action: DocumentAction) -> None:

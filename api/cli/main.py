@@ -15,8 +15,10 @@ from api.cli.audit import audit_group
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
-from api.cli.documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
+from api.cli.documents import cancel, events, ls, pause, resume, retry, rm, status
 from api.cli.evaluate import evaluate
+from api.cli.knowledge_bases import kb_group
+from api.cli.login import login, logout, profile_group, whoami
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
@@ -72,6 +74,20 @@ def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
     yield ""
 
 
+@click.command("completion", help=say("help.completion"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@json_option
+def completion(shell: str, as_json: bool) -> None:
+    """Print a script that a shell reads when it starts."""
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+    kinds = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+    out = Output(as_json)
+    source = kinds[shell](cli, {}, "holdfast", "_HOLDFAST_COMPLETE").source()
+    out.document({"shell": shell, "script": source})
+    out.text(f"{say('completion.' + shell)}\n{source}")
+
+
 DOCUMENTS = (add, ls, status, events, pause, resume, cancel, retry, rm)
 
 for command in (
@@ -86,7 +102,12 @@ for command in (
     audit_group,
     migrate,
     key_group,
+    login,
+    logout,
+    whoami,
+    profile_group,
     doctor,
+    completion,
 ):
     cli.add_command(command)
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"ready", "failed", "canceled"})
 STATES = ("ready", "running", "waiting", "paused", "queued", "failed", "canceled")
+UNAUTHORIZED = 401
 json_option = click.option("--json", "as_json", is_flag=True, help=say("help.json"))
+yes_option = click.option("--yes", "-y", is_flag=True, help=say("help.yes"))
 kb_option = click.option("--kb", required=True, metavar="NAME", help=say("help.in_kb"))
 
 
@@ -51,8 +53,11 @@ class Output:
         if self.json:
             click.echo(json.dumps(value, ensure_ascii=False))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table; in a pipe, one tab-separated line per row without a heading (nothing under --json)."""
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ("id",)) -> None:
+        """Print a table; in a pipe, one tab-separated line per row without a heading (nothing under --json).
+
+        A terminal shows the columns ``whole`` as they are, and the others as it has room for them.
+        """
         cells = [["" if cell is None else clean(str(cell)) for cell in row] for row in rows]
         if self.json:
             return
@@ -60,21 +65,16 @@ class Output:
             for row in cells:
                 click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
             return
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+        from api.cli.tables import print_table
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(say(f"col.{column}"), overflow="fold")
-        for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
+        print_table(columns, cells, whole)
 
-    def table_or_nothing(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def table_or_nothing(
+        self, columns: Sequence[str], rows: Sequence[Sequence[object]], whole: Sequence[str] = ("id",)
+    ) -> None:
         """Print a table; on a terminal, a sentence if it is empty."""
         if rows or not self.live:
-            self.table(columns, rows)
+            self.table(columns, rows, whole)
         else:
             self.text(say("nothing"))
 
@@ -89,15 +89,23 @@ class Output:
         except Problem as exc:
             self.fail(exc.code, text_of(exc))
         except ApiError as exc:
-            self.fail(exc.code, str(exc))
+            self.fail(exc.code, f"{exc} {say('login.hint')}" if exc.status == UNAUTHORIZED else str(exc))
         except HoldfastError as exc:
             self.fail(exc.code, exc.reason.render(language()))
 
-    def fail(self, code: str, detail: str) -> None:
-        """Print the error and exit with code 1."""
-        self.document({"error": {"code": code, "detail": detail}})
+    def fail(self, code: str, detail: str, status: int = 1, **more: object) -> NoReturn:
+        """Print the error (``more`` under --json) and exit: with 1 for a failure, with 2 for wrong usage."""
+        self.document({"error": {"code": code, "detail": detail, **more}})
         click.echo(clean(detail), err=True)
-        sys.exit(1)
+        sys.exit(status)
+
+    def confirm(self, question: str, yes: bool) -> None:
+        """Ask before something is taken away; without a terminal to ask on, exit with 2 unless ``yes``."""
+        if yes:
+            return
+        if self.json or not sys.stdin.isatty():
+            self.fail("needs-yes", say("needs-yes", question=question), 2)
+        click.confirm(clean(question), abort=True, err=True)
 
 
 def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:

@@ -140,10 +140,14 @@ def display(out: Output, size: int = 0) -> Iterator[Display]:
 
 
 def describe_batch(info: dict[str, Any]) -> str:
-    """The progress of a batch in one line: ``12/40 · 4 running, 1 failed · 30/min · about 2 min left``."""
-    pending = {state: n for state, n in (info.get("documents") or {}).items() if state not in ("total", "ready")}
-    parts = [f"{info.get('done') or 0}/{info.get('total') or 0}", counted(pending)]
+    """The progress of a batch in one line: ``12/40 · 4 running, 1 failed · 30/min · about 2 min left``.
+
+    Of one that has ended only the count: its state says what failed.
+    """
+    parts = [f"{info.get('done') or 0}/{info.get('total') or 0}"]
     if info.get("state") not in FINISHED:
+        counts = {state: n for state, n in (info.get("documents") or {}).items() if state not in ("total", "ready")}
+        parts.append(counted(counts))
         if info.get("state") == "paused":
             parts.append(say("state.paused"))
         if info.get("rate_per_minute"):

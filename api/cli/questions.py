@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.names import id_of
 from api.cli.output import Output, clean, kb_option, talks_to_api
 from api.cli.texts.messages import say
 
@@ -85,6 +86,8 @@ async def ask(
     """POST /knowledge-bases/{kb}/questions, then its events; exit 1 if there is no answer."""
     if kb is None and conversation is None:
         raise click.UsageError(say("kb-or-conversation"))
+    if conversation:
+        conversation = await id_of(api, out, "conversation", conversation)
     if kb is None:
         kb = (await api.conversations.get(str(conversation))).value.knowledge_base
     asked = (await api.questions.ask(kb, question, mode=mode, conversation_id=conversation or None)).value

@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api
+from api.cli.names import WHOLE_ID, find
+from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from api.client.client import Api
     from api.client.resources import Answer, ReindexAction
     from api.reindexes.schemas import ReindexInfo
 
 #: Actions that take something away.
 DESTRUCTIVE = ("cancel", "finish", "rollback")
+
+
+def chunking_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that a new index is built with."""
+    for option in (
+        click.option("--model", help=say("help.embedding_model")),
+        click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens")),
+        click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens")),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(name="reindex", help=say("help.reindex"))
@@ -26,25 +40,37 @@ def reindex_group() -> None:
 
 @reindex_group.command("plan", help=say("help.reindex.plan"))
 @kb_option
-@click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens"))
-@click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens"))
+@chunking_options
 @talks_to_api
-async def reindex_plan(api: Api, out: Output, kb: str, max_tokens: int | None, overlap_tokens: int | None) -> None:
+async def reindex_plan(
+    api: Api,
+    out: Output,
+    kb: str,
+    max_tokens: int | None,
+    overlap_tokens: int | None,
+    model: str | None,
+) -> None:
     """POST /knowledge-bases/{kb}/reindex-plan, and wait for the plan."""
-    chunking = await _chunking(api, kb, max_tokens, overlap_tokens)
-    job = await api.reindexes.plan(kb, chunking=chunking)
-    info = [state async for state in follow(api, at("reindexes", job.value.id), {})][-1]
+    chunking = await chunking_with(api, kb, max_tokens, overlap_tokens)
+    info = await planned(api, out, kb, chunking=chunking, embedding_model=model)
     out.document(info)
+    out.text(describe_plan(info["plan"]))
+
+
+async def planned(api: Api, out: Output, kb: str, **settings: Any) -> dict[str, Any]:
+    """The finished plan of a re-index; exits with 1 if there is none."""
+    job = await api.reindexes.plan(kb, **settings)
+    info = [state async for state in follow(api, at("reindexes", job.value.id), {})][-1]
     if info.get("state") != "ready":
+        out.document(info)
         out.text(reason_of(info) or describe(info))
         sys.exit(1)
-    out.text(describe_plan(info["plan"]))
+    return info
 
 
 @reindex_group.command("start", help=say("help.reindex.start"))
 @kb_option
-@click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens"))
-@click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens"))
+@chunking_options
 @click.option("--parallelism", type=click.IntRange(1, 64), help=say("help.reindex_parallelism"))
 @click.option("--throttle", type=click.FloatRange(0, 1, min_open=True), help=say("help.throttle"))
 @click.option("--window", help=say("help.window"))
@@ -58,6 +84,7 @@ async def reindex_start(
     kb: str,
     max_tokens: int | None,
     overlap_tokens: int | None,
+    model: str | None,
     parallelism: int | None,
     throttle: float | None,
     window: str | None,
@@ -68,7 +95,8 @@ async def reindex_start(
     """POST /knowledge-bases/{kb}/reindex."""
     job = await api.reindexes.start(
         kb,
-        chunking=await _chunking(api, kb, max_tokens, overlap_tokens),
+        chunking=await chunking_with(api, kb, max_tokens, overlap_tokens),
+        embedding_model=model,
         parallelism=parallelism,
         throttle=throttle,
         window=window,
@@ -106,7 +134,7 @@ def _row(info: ReindexInfo, live: bool) -> tuple[object, ...]:
 @talks_to_api
 async def reindex_show(api: Api, out: Output, job: str) -> None:
     """GET /reindexes/{id}."""
-    info = await _found(api, job)
+    info = await _found(api, out, job)
     out.document(info.json)
     for key, value in info.json.items():
         out.text(f"{key}: {'' if value is None else value}")
@@ -117,7 +145,7 @@ async def reindex_show(api: Api, out: Output, job: str) -> None:
 @talks_to_api
 async def reindex_watch(api: Api, out: Output, job: str) -> None:
     """GET /reindexes/{id}/events until the re-index has ended; exit 1 unless it is ready."""
-    await _watch(api, out, (await _found(api, job)).value.id)
+    await _watch(api, out, (await _found(api, out, job)).value.id)
 
 
 async def _watch(api: Api, out: Output, id: str) -> None:
@@ -132,14 +160,14 @@ async def _watch(api: Api, out: Output, id: str) -> None:
 def _action(name: ReindexAction) -> None:
     @reindex_group.command(name, help=say(f"help.reindex.{name}"))
     @click.argument("job")
-    @click.option("--yes", is_flag=True, hidden=name not in DESTRUCTIVE, help=say("help.yes"))
+    @yes_option
     @talks_to_api
     async def act(api: Api, out: Output, job: str, yes: bool) -> None:
-        info = (await _found(api, job)).value
-        if name in DESTRUCTIVE and not yes:
-            if not sys.stdin.isatty() or out.json:
-                raise click.UsageError(say("needs-yes"))
-            click.confirm(say("confirm.reindex", action=name, kb=info.knowledge_base), abort=True, err=True)
+        info = (await _found(api, out, job, certain=yes)).value
+        if name in DESTRUCTIVE:
+            total = "?" if info.total is None else info.total
+            counts = {"done": info.done, "previous": info.previous, "generation": info.generation}
+            out.confirm(say(f"reindex.sure.{name}", kb=info.knowledge_base, total=total, **counts), yes)
         answer = await api.reindexes.control(info.id, name)
         out.document(answer.json)
         out.text(say(f"asked.reindex.{name}"))
@@ -159,7 +187,7 @@ async def reindex_control(
     api: Api, out: Output, job: str, parallelism: int | None, throttle: float | None, window: str | None
 ) -> None:
     """POST /reindexes/{id}/control."""
-    info = (await _found(api, job)).value
+    info = (await _found(api, out, job)).value
     settings = {"parallelism": parallelism, "throttle": throttle, "window": window}
     answer = await api.reindexes.control(info.id, "control", **settings)
     out.document(answer.json)
@@ -175,7 +203,7 @@ def describe_plan(plan: dict[str, Any]) -> str:
     return say("reindex.plan", **plan, megabytes=round(plan["bytes"] / 1e6, 1), duration=duration)
 
 
-async def _chunking(api: Api, kb: str, max_tokens: int | None, overlap_tokens: int | None) -> dict[str, int] | None:
+async def chunking_with(api: Api, kb: str, max_tokens: int | None, overlap_tokens: int | None) -> dict[str, int] | None:
     """The knowledge base's chunking with what is given; None if nothing is."""
     if max_tokens is None and overlap_tokens is None:
         return None
@@ -186,11 +214,11 @@ async def _chunking(api: Api, kb: str, max_tokens: int | None, overlap_tokens: i
     }
 
 
-async def _found(api: Api, job: str) -> Answer[ReindexInfo]:
+async def _found(api: Api, out: Output, job: str, *, certain: bool = False) -> Answer[ReindexInfo]:
     """A re-index by its id, or the newest one, but for plans, of the knowledge base with this name."""
-    if len(job) == 32 and all(character in "0123456789abcdef" for character in job):
+    if WHOLE_ID.fullmatch(job):
         return await api.reindexes.get(job)
-    for reindex in await api.reindexes.page(job, 20):
-        if not reindex.value.plan_only:
-            return reindex
-    raise click.UsageError(say("reindex.none", kb=job))
+    found = await find(api, out, "reindex", job, certain=certain)
+    if not found.is_known:
+        raise click.UsageError(say("reindex.none", kb=job))
+    return await api.reindexes.get(found.id)

@@ -10,17 +10,16 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO, Literal, Protocol, Self
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
 
 from activities.errors import Language
-from api.client import local_env
+from api.client import local_env, profiles
 from api.client.paths import segment
 from api.client.problems import Problem
 from api.client.resources import (
@@ -28,7 +27,9 @@ from api.client.resources import (
     Batches,
     Conversations,
     Documents,
+    Identity,
     KnowledgeBases,
+    Lookup,
     Questions,
     Reconciliations,
     Reindexes,
@@ -72,23 +73,44 @@ class ClientSettings(Protocol):
     def api_key(self) -> str: ...
 
 
+#: Where an address and its key come from: variables, what `holdfast up` left in the data folder, a sign-in, nowhere.
+Source = Literal["environment", "local", "profile", "default"]
+
+
 @dataclass(frozen=True)
 class Target:
-    """Which API the command line talks to, and with which key (a secret)."""
+    """Which API the command line talks to, and with which key (a secret), which ``source`` gave.
+
+    ``profile`` is the name of the sign-in if it is one.
+    """
 
     url: str
     key: str = ""
+    source: Source = field(default="default", compare=False)
+    profile: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Target:
-        """From the settings, or else from what `holdfast up` left in the data folder.
+        """From the settings, or else from what `holdfast up` left in the data folder, or else from the sign-in.
 
-        The local platform's key is not sent to an API elsewhere.
+        A key is sent only to the address that it was stored for. Raises Problem for sign-ins that cannot be read.
         """
         local = local_env.read(settings.data_dir)
+        if not (settings.url or settings.api_key or local):
+            known = profiles.read()
+            if profile := known.profiles.get(known.current):
+                return cls(profile.url, profile.key, "profile", known.current)
+            return cls(settings.api_url.rstrip("/"))
         url = (settings.url or local.get("HOLDFAST_URL") or settings.api_url).rstrip("/")
-        mine = url == local.get("HOLDFAST_URL") or _is_loopback(url)
-        return cls(url, settings.api_key or (local.get("HOLDFAST_API_KEY", "") if mine else ""))
+        if settings.api_key:
+            return cls(url, settings.api_key, "environment")
+        is_local = profiles.same_place(url, local.get("HOLDFAST_URL") or settings.api_url)
+        if is_local and (key := local.get("HOLDFAST_API_KEY")):
+            return cls(url, key, "local")
+        known = profiles.read()
+        if name := known.name_of(url):
+            return cls(url, known.profiles[name].key, "profile", name)
+        return cls(url, source="environment" if settings.url else "local")
 
 
 class Api:
@@ -103,7 +125,7 @@ class Api:
             base_url=target.url,
             headers=headers,
             timeout=httpx.Timeout(60, connect=5),
-            trust_env=not _is_loopback(target.url),  # a proxy for the internet does not lead home
+            trust_env=not profiles.is_loopback(target.url),  # a proxy for the internet does not lead home
         )
         self.knowledge_bases = KnowledgeBases(self)
         self.documents = Documents(self)
@@ -113,6 +135,8 @@ class Api:
         self.conversations = Conversations(self)
         self.audit = Audit(self)
         self.reconciliations = Reconciliations(self)
+        self.lookup = Lookup(self)
+        self.identity = Identity(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -238,10 +262,6 @@ def files_in(path: Path) -> list[tuple[str, Path]]:
     if not found:
         raise Problem("no-files", path=path)
     return found
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _decode(response: httpx.Response) -> Any:

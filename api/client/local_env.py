@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from api.client import private_files
 
 NAME = "local.env"
 
@@ -24,10 +25,4 @@ def write(data: Path, url: str, key: str | None) -> None:
     key = key or known.get("HOLDFAST_API_KEY")
     if not key:
         return
-    fresh = data / f"{NAME}.tmp"
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(f"HOLDFAST_URL={url}\nHOLDFAST_API_KEY={key}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(data / NAME)
+    private_files.write(data / NAME, f"HOLDFAST_URL={url}\nHOLDFAST_API_KEY={key}\n")

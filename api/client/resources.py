@@ -24,7 +24,9 @@ from api.conversations.schemas import ConversationDetail, ConversationInfo
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, UploadAccepted
 from api.http.addresses import PREFIX
 from api.http.schemas import JobAccepted, JobStateInfo
+from api.identity.schemas import IdentityInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
+from api.lookup.schemas import Kind, MatchInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
 from api.reindexes.schemas import ReindexInfo
@@ -74,7 +76,7 @@ class Resource:
         address = at(*path)
         return Answer(await self._api.call(method, address, **request), kind, self._url(address))
 
-    async def _page(self, kind: type[T], *path: str, **params: Any) -> list[Answer[T]]:
+    async def _page(self, kind: type[T], /, *path: str, **params: Any) -> list[Answer[T]]:
         """The first page of a list."""
         address = at(*path)
         page = await self._api.call("GET", address, params=_given(**params))
@@ -107,6 +109,10 @@ class KnowledgeBases(Resource):
     async def get(self, name: str) -> Answer[KnowledgeBaseInfo]:
         return await self._ask(KnowledgeBaseInfo, "GET", "knowledge-bases", name)
 
+    async def change(self, name: str, changes: Mapping[str, Any]) -> Answer[KnowledgeBaseInfo]:
+        """``changes`` as the API takes them; what is left out stays as it is."""
+        return await self._ask(KnowledgeBaseInfo, "PATCH", "knowledge-bases", name, json=changes)
+
     async def delete(self, name: str) -> Answer[JobAccepted]:
         return await self._ask(JobAccepted, "DELETE", "knowledge-bases", name)
 
@@ -119,9 +125,21 @@ class Documents(Resource):
         state: DocumentState | None = None,
         batch: str | None = None,
         limit: int | None = None,
+        **chosen: str | None,
     ) -> AsyncIterator[Answer[DocumentInfo]]:
-        """Those of a knowledge base, newest first; ``limit`` is the length of a page."""
-        return self._all(DocumentInfo, "knowledge-bases", kb, "documents", batch=batch, state=state, limit=limit)
+        """Those of a knowledge base, newest first; ``limit`` is the length of a page.
+
+        ``chosen`` by search, tag and source, in another sort and order.
+        """
+        params = {"batch": batch, "state": state, "limit": limit, **chosen}
+        return self._all(DocumentInfo, "knowledge-bases", kb, "documents", **params)
+
+    async def page(self, kb: str, **chosen: Any) -> tuple[list[Answer[DocumentInfo]], str | None]:
+        """One page, chosen as by ``all`` and by ``limit`` and ``cursor``, and the cursor of the next one."""
+        address = at("knowledge-bases", kb, "documents")
+        page = await self._api.call("GET", address, params=_given(**chosen))
+        url = self._url(address)
+        return [Answer(item, DocumentInfo, url) for item in page["items"]], page.get("next_cursor")
 
     async def get(self, id: str) -> Answer[DocumentInfo]:
         return await self._ask(DocumentInfo, "GET", "documents", id)
@@ -273,6 +291,18 @@ class Reconciliations(Resource):
 
     async def get(self, id: str) -> Answer[ReconcileInfo]:
         return await self._ask(ReconcileInfo, "GET", "reconcile", id)
+
+
+class Lookup(Resource):
+    async def find(self, kind: Kind, text: str, limit: int, kb: str | None = None) -> list[Answer[MatchInfo]]:
+        """What a name, or the beginning of a name or an id, stands for."""
+        return await self._page(MatchInfo, "lookup", kind=kind, text=text, kb=kb, limit=limit)
+
+
+class Identity(Resource):
+    async def me(self) -> Answer[IdentityInfo]:
+        """As whom the key acts."""
+        return await self._ask(IdentityInfo, "GET", "me")
 
 
 def _given(**fields: Any) -> dict[str, Any]:

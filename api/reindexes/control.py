@@ -42,8 +42,6 @@ class ReindexControl:
         )
         if isinstance(asked, ReindexRequest):
             parse_window(asked.window)
-            if asked.embedding_model is not None:
-                await self._require_served(asked.embedding_model)
             job = msgspec.structs.replace(
                 job,
                 plan_only=False,
@@ -52,6 +50,8 @@ class ReindexControl:
                 window=asked.window,
                 soak_seconds=asked.soak_seconds,
             )
+        if asked.embedding_model is not None:
+            await self._require_served(asked.embedding_model)
         await self._jobs.ping()
         reindex = await self._catalog.reindexes.create(job)
         await self._jobs.reindex(reindex.to_run())

@@ -38,6 +38,7 @@ class ReindexRequest(Request, frozen=True):
 
 class PlanRequest(Request, frozen=True):
     chunking: ChunkingSettings | None = None
+    embedding_model: Annotated[str, Meta(max_length=300)] | None = None
     parallelism: Parallelism = 8
 
 

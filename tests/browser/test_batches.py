@@ -13,6 +13,7 @@ from tests.browser.walk import enter as enter_knowledge_base
 WORDS = {
     "en": {
         "ready": "Ready",
+        "ready_failed": "Ready, 1 failed",
         "paused": "Paused",
         "canceled": "Canceled",
         "pause": "Pause {}",
@@ -28,6 +29,7 @@ WORDS = {
     },
     "zh": {
         "ready": "就绪",
+        "ready_failed": "就绪，1 个失败",
         "paused": "已暂停",
         "canceled": "已取消",
         "pause": "暂停“{}”",
@@ -68,7 +70,7 @@ def test_many_files_are_one_batch(page: Page, platform: Platform, language: str)
     card = page.locator(".batch")
     expect(card).to_have_count(1)
     expect(card.locator(".batch-name")).to_have_text("tide-0.txt + 3")
-    expect(card.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
+    expect(card.locator(".pill")).to_have_text(words["ready_failed"], timeout=READY_MS)
     expect(card).to_contain_text(words["done"])
     expect(card.locator('li[data-state="ready"] b')).to_have_text("3")
     expect(card.locator('li[data-state="failed"] b')).to_have_text("1")
@@ -81,7 +83,7 @@ def test_many_files_are_one_batch(page: Page, platform: Platform, language: str)
     expect(page.locator(".doc")).to_have_count(4)
 
     page.get_by_role("button", name=words["retry_failed"].format("tide-0.txt + 3")).click()
-    expect(card.locator(".pill")).to_have_text(words["ready"], timeout=READY_MS)
+    expect(card.locator(".pill")).to_have_text(words["ready_failed"], timeout=READY_MS)
     expect(card.locator('li[data-state="failed"] b')).to_have_text("1", timeout=READY_MS)
 
     page.reload()

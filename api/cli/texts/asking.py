@@ -29,10 +29,6 @@ ASKING: dict[str, tuple[str, str]] = {
     "go-on": ("Continue with `{command}`.", "可用 `{command}` 继续提问。"),
     "conversation.renamed": ("The title is now “{title}”.", "标题已改为“{title}”。"),
     "conversation.deleted": ("The conversation was deleted.", "会话已删除。"),
-    "conversation.sure": (
-        "Delete this conversation? Its questions and answers are erased.",
-        "确定删除该会话吗？其中的问题和回答会被清除。",
-    ),
     "written": ("Written to {path}.", "已写入 {path}。"),
     "unwritable": ("{path} cannot be written ({detail}).", "无法写入 {path}（{detail}）。"),
     # --- audit ---

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
+from api.cli.texts.operating import OPERATING
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
+    **OPERATING,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",
@@ -63,7 +65,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "help.retry": ("Retry a document; completed steps are kept.", "重试文档；已完成的步骤会保留。"),
     "help.from_step": ("Redo this step and all later ones.", "从该步骤起全部重做。"),
-    "help.rm": ("Delete a document.", "删除文档。"),
+    "help.rm": ("Delete documents.", "删除文档。"),
     "help.batch": ("List, watch and control batches: documents added together.", "查看和控制一起添加的文档（批次）。"),
     "help.batch.list": ("List batches, newest first.", "列出批次，最新的在前。"),
     "help.batch.show": ("Show one batch.", "查看一个批次。"),
@@ -129,14 +131,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "切换后保留原索引以便恢复的秒数。",
     ),
     "help.watch": ("Follow it until it ends.", "跟踪至结束。"),
-    "confirm.reindex": (
-        "Really {action} the re-index of {kb}?",
-        "确定对 {kb} 的索引重建执行“{action}”吗？",
-    ),
-    "needs-yes": (
-        "This cannot be undone: give --yes where nobody can be asked.",
-        "此操作无法撤销：在无法询问的环境中请加 --yes。",
-    ),
     "reindex.none": (
         "“{kb}” has no re-index. Start one with: holdfast reindex start --kb {kb}",
         "“{kb}”没有索引重建任务。可运行：holdfast reindex start --kb {kb}",
@@ -224,8 +218,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "only-with-repair": ("Use `--all-files` together with `--repair`.", "`--all-files` 只能与 `--repair` 一起使用。"),
     # --- problems ---
     "unreachable": (
-        "The platform does not answer at {url}; start it with `make up`.",
-        "平台在 {url} 没有响应；请用 `make up` 启动。",
+        "The platform does not answer at {url}; start it with `make up`, or check the address.",
+        "平台在 {url} 没有响应；请用 `make up` 启动，或检查地址。",
     ),
     "connection-lost": (
         "The connection to {url} was lost ({detail}); try again.",
@@ -355,13 +349,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "正在重试批次 {id} 中失败的文档。",
     ),
     "asked.batch.set-parallelism": ("Batch {id}: {parallelism} at once.", "批次 {id}：同时处理 {parallelism} 个。"),
-    "deleting": ("Deleting {id}: {state}", "正在删除 {id}：{state}"),
+    "deleting": ("{name} is being deleted.", "正在删除 {name}。"),
     "kb.created": ("Knowledge base {name} was created.", "知识库 {name} 已创建。"),
     "kb.deleted": ("Knowledge base {name} is being deleted.", "正在删除知识库 {name}。"),
-    "kb.sure": (
-        "Delete the knowledge base {name} and all its documents?",
-        "确定删除知识库 {name} 及其全部文档吗？",
-    ),
     "waiting_for": ("waits for {dependency}", "等待 {dependency}"),
     "attempt": ("try {attempt}", "第 {attempt} 次尝试"),
     "eta": ("about {seconds:.0f} s left", "约剩 {seconds:.0f} 秒"),
@@ -417,13 +407,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.key": ("API key", "API 密钥"),
     "doctor.key_none": ("no key in the settings or {path}", "设置和 {path} 中都没有密钥"),
     "doctor.key_do": (
-        "start the platform once (`make up`), or set HOLDFAST_API_KEY",
-        "先启动一次平台（`make up`），或设置 HOLDFAST_API_KEY",
+        "start the platform once (`make up`), or sign in with `holdfast login`",
+        "先启动一次平台（`make up`），或用 `holdfast login` 登录",
     ),
     "doctor.key_open": ("{path} can be read by other users", "{path} 可被其他用户读取"),
     "doctor.key_open_do": ("run `chmod 600 {path}`", "请运行 `chmod 600 {path}`"),
     "doctor.key_refused": ("the API refuses the key", "接口拒绝了该密钥"),
-    "doctor.key_refused_do": ("set HOLDFAST_API_KEY to a valid key", "请将 HOLDFAST_API_KEY 设为有效的密钥"),
+    "doctor.key_refused_do": (
+        "sign in with `holdfast login`, or set HOLDFAST_API_KEY to a valid key",
+        "请用 `holdfast login` 登录，或将 HOLDFAST_API_KEY 设为有效的密钥",
+    ),
     "doctor.live": ("API", "接口"),
     "doctor.live_ok": ("answers at {url}", "{url} 响应正常"),
     "doctor.live_do": ("start the platform: `make up`", "请启动平台：`make up`"),

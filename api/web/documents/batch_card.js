@@ -59,7 +59,9 @@ export class BatchCard {
   }
 
   spoken() {
-    const words = STATES[this.info.state] ? t(STATES[this.info.state]) : this.info.state;
+    const state = STATES[this.info.state] ? t(STATES[this.info.state]) : this.info.state;
+    const { failed } = this.info;
+    const words = failed ? t('batch.with_failed', { state, n: failed }) : state;
     return t('batch.spoken', { state: words, done: this.info.done, total: this.info.total });
   }
 
@@ -78,12 +80,20 @@ export class BatchCard {
     if (this.isUploading && this.state === 'queued') {
       this.pill.dataset.state = 'uploading';
       bind(this.pill, 'upload.progress');
-    } else showState(this.pill, this.state);
+    } else this.showPill();
     this.bar.hidden = this.facts.hidden = this.counts.hidden = !info;
     this.atOnce.hidden = !info || isOver(info.state);
     if (info) this.showProgress(info);
     this.showUpload();
     this.offer();
+  }
+
+  /** The state; one with failed documents says how many, and looks like a failure once it is over. */
+  showPill() {
+    const failed = this.info?.failed;
+    if (!failed || this.state === 'failed' || !STATES[this.state]) return showState(this.pill, this.state);
+    this.pill.dataset.state = isOver(this.state) ? 'failed' : this.state;
+    bind(this.pill, 'batch.with_failed', { state: () => t(STATES[this.state]), n: failed });
   }
 
   showProgress(info) {

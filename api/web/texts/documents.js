@@ -122,6 +122,7 @@ export default {
   'batch.rate': ['{n} a minute', '每分钟 {n} 个'],
   'batch.skipped': ['{n} {n|entry|entries} of the archive left out', '跳过压缩包中的 {n} 个条目'],
   'batch.spoken': ['{state}, {done} of {total} done', '{state}，已完成 {done}/{total}'],
+  'batch.with_failed': ['{state}, {n} failed', '{state}，{n} 个失败'],
   'batch.at_once': ['At once', '同时处理'],
   'batch.at_once_help': ['How many documents of this batch are under way at once', '此批次同时处理的文档数'],
   'batch.sending': ['Uploading: {percent} of {size}.', '正在上传：{percent}，共 {size}。'],

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.cli.fake_api import FakeApi, Holdfast, command_line, serving
+from tests.api.cli.terminal import Terminal
 
 
 @pytest.fixture
@@ -21,3 +22,9 @@ def fake() -> Iterator[FakeApi]:
 def holdfast(fake: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
     """The command line, connected to ``fake``."""
     return command_line(fake, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def terminal(fake: FakeApi, tmp_path: Path) -> Terminal:
+    """The command line on a terminal, connected to ``fake``."""
+    return Terminal(fake, tmp_path)

@@ -11,16 +11,22 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.main import cli
+from api.lookup.schemas import MatchInfo
 
 ENGLISH, CHINESE = "en_GB.UTF-8", "zh_CN.UTF-8"
 Holdfast = Callable[..., Result]
 """Runs a command as `holdfast …` would; ``env`` changes its environment."""
+
+
+#: What is not found by a name or a beginning is taken for an id.
+LOOKUP = "/api/v1/lookup?"
 
 
 @dataclass
@@ -59,6 +65,11 @@ class FakeApi:
         """Respond to ``route`` (e.g. ``GET /api/v1/x``) with JSON."""
         self.routes[route] = Reply(json.dumps(answer).encode(), status)
 
+    def finds(self, kind: str, text: str, *matches: dict[str, Any], kb: str | None = None) -> None:
+        """Respond to the lookup of ``text`` with these matches."""
+        query = urlencode({"kind": kind, "text": text, **({"kb": kb} if kb else {}), "limit": 11})
+        self.on(f"GET {LOOKUP}{query}", {"items": [whole(MatchInfo, kind=kind, **match) for match in matches]})
+
     def problem(self, route: str, status: int, detail: str) -> None:
         """Refuse ``route`` with problem+json."""
         body = json.dumps({"status": status, "title": "Refused", "detail": detail, "code": "refused"})
@@ -67,7 +78,8 @@ class FakeApi:
     def reply(self, request: Request) -> Reply:
         """The route's response; of a list, the next one each time."""
         self.requests.append(request)
-        answer = self.routes.get(f"{request.method} {request.path}", Reply(b"{}", 404))
+        unknown = Reply(b'{"items": []}') if request.path.startswith(LOOKUP) else Reply(b"{}", 404)
+        answer = self.routes.get(f"{request.method} {request.path}", unknown)
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         return answer(request) if callable(answer) else answer
@@ -81,7 +93,7 @@ class FakeApi:
 NEUTRAL: tuple[object, ...] = (None, "", [], {}, 0, False, "2026-01-01T00:00:00Z")
 
 
-def whole(kind: Any, **given: Any) -> dict[str, Any]:
+def whole(kind: Any, /, **given: Any) -> dict[str, Any]:
     """A wire type's JSON with every field; a test names those that matter to it."""
     fields = msgspec.structs.fields(kind)
     unknown = given.keys() - {field.encode_name for field in fields}
@@ -144,6 +156,7 @@ def command_line(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The command line, with the fake API's address and a key."""
     for name, value in {
         "HOLDFAST_DATA": str(tmp_path / "data"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "HOLDFAST_URL": api.url,
         "HOLDFAST_API_KEY": "hf_key",
         "LC_ALL": ENGLISH,

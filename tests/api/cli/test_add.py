@@ -258,17 +258,19 @@ def test_a_path_that_is_not_there_is_named(holdfast: Holdfast, locale: str, word
 
 
 def test_batches_are_listed(fake: FakeApi, holdfast: Holdfast) -> None:
-    """In a pipe each batch is one tab-separated line: id, state, name, done, failed, seconds left, reason."""
+    """In a pipe each batch is one tab-separated line: id, state, name, done, seconds left, reason."""
     running = batch("running", running=4, ready=5, failed=1) | {"eta_seconds": 12}
     fake.on("GET /api/v1/knowledge-bases/hr/batches?limit=20", {"items": [running]})
-    assert holdfast("batch", "list", "--kb", "hr").stdout == "b1\trunning\tdocs\t6/10\t1\t12\t\n"
+    assert holdfast("batch", "list", "--kb", "hr").stdout == "b1\trunning, 1 failed\tdocs\t6/10\t12\t\n"
     assert json.loads(holdfast("batch", "list", "--kb", "hr", "--json").stdout) == {"items": [running]}
 
 
 def test_a_batch_is_shown(fake: FakeApi, holdfast: Holdfast) -> None:
     """All its fields, and its documents by state."""
-    fake.on("GET /api/v1/batches/b1", batch("running", running=4, ready=5))
-    assert "documents: 5 ready, 4 running" in holdfast("batch", "show", "b1").stdout
+    fake.on("GET /api/v1/batches/b1", batch("ready", failed=4, ready=5))
+    shown = holdfast("batch", "show", "b1").stdout
+    assert "documents: 5 ready, 4 failed" in shown
+    assert "state: ready, 4 failed\n" in shown
 
 
 def test_a_batch_is_watched_to_its_end(fake: FakeApi, holdfast: Holdfast, folder: Path) -> None:
@@ -280,7 +282,7 @@ def test_a_batch_is_watched_to_its_end(fake: FakeApi, holdfast: Holdfast, folder
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         "waiting · 0/2 · 2 waiting · 30/min · about 3 min left · waits for triton",
-        "ready · 2/2 · 1 failed",
+        "ready, 1 failed · 2/2",
         "failed  sub/b.txt  d2  The file is empty.",
     ]
     lines = holdfast("batch", "watch", "b1", "--json").stdout.splitlines()
@@ -301,7 +303,7 @@ def test_a_batch_is_controlled(fake: FakeApi, holdfast: Holdfast, locale: str, w
     """Each command is one request; --json has its response."""
     job = {"id": "b1", "state": "running"}
     fake.on(f"POST /api/v1/batches/b1/{words[0]}", job, 202)
-    command = ["batch", words[0], "b1", *words[1:]]
+    command = ["batch", words[0], "b1", *words[1:], *(["--yes"] if words == ["cancel"] else [])]
     assert holdfast(*command, env={"LC_ALL": locale}).stdout == sentence + "\n"
     assert json.loads(holdfast(*command, "--json").stdout) == job
     assert fake.requests[-1].body == (b'{"parallelism":3}' if words[1:] else b"")

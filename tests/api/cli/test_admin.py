@@ -91,10 +91,10 @@ def test_keys_are_listed_and_revoked(holdfast: Holdfast) -> None:
     ada, bob = json.loads(listed.stdout)["items"]
     assert all(key not in listed.stdout for key in keys)
     assert (ada["subject"], ada["role"], ada["revoked_at"]) == ("ada", "manager", None)
-    result = holdfast("key", "revoke", ada["id"])
+    result = holdfast("key", "revoke", ada["id"], "--yes")
     assert (result.exit_code, result.stdout) == (0, f"The key {ada['id']} of ada is revoked.\n")
     assert (owner(keys[0]), owner(keys[1]) is None) == (None, False)
-    again = json.loads(holdfast("key", "revoke", ada["id"], "--json").stdout)
+    again = json.loads(holdfast("key", "revoke", ada["id"], "--yes", "--json").stdout)
     assert again["revoked_at"] >= ada["created_at"]
     rows = [line.split("\t") for line in holdfast("key", "list").stdout.splitlines()]
     assert [row[:3] for row in rows] == [[ada["id"], "ada", "manager"], [bob["id"], "bob", "manager"]]

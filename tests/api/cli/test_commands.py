@@ -36,9 +36,9 @@ def test_kb_list_counts_documents_by_state(fake: FakeApi, holdfast: Holdfast) ->
 
 
 def test_kb_delete_does_not_prompt_in_a_script(fake: FakeApi, holdfast: Holdfast) -> None:
-    """Without a terminal there is no prompt to hang on; names are quoted into the path."""
+    """With --yes there is no prompt to hang on; names are quoted into the path."""
     fake.routes["DELETE /api/v1/knowledge-bases/a%2Fb"] = Reply(b"", 204)
-    assert holdfast("kb", "delete", "a/b").exit_code == 0
+    assert holdfast("kb", "delete", "a/b", "--yes").exit_code == 0
 
 
 def test_ls_follows_all_pages(fake: FakeApi, holdfast: Holdfast) -> None:
@@ -57,6 +57,32 @@ def test_ls_follows_all_pages(fake: FakeApi, holdfast: Holdfast) -> None:
     assert json.loads(as_json.stdout)["items"] == [first, second]
 
 
+def test_ls_asks_the_server_to_choose_and_sort(fake: FakeApi, holdfast: Holdfast) -> None:
+    """In the words of the API; a page is one request, and names the cursor of the next one."""
+    path = "GET /api/v1/knowledge-bases/hr/documents"
+    chosen = "search=leave+2024&tag=hr&source=ada&sort=name&order=desc"
+    words = ("--search", "leave 2024", "--tag", "hr", "--source", "ada", "--sort", "name", "--order", "desc")
+    first, second = (whole(DocumentInfo, id=id, name="a.pdf", version=1, state="ready") for id in ("d1", "d2"))
+    fake.on(f"{path}?{chosen}", {"items": [first], "next_cursor": "n"})
+    fake.on(f"{path}?{chosen}&cursor=n", {"items": [second]})
+    assert [line[:2] for line in holdfast("ls", "--kb", "hr", *words).stdout.splitlines()] == ["d1", "d2"]
+    fake.on(f"{path}?limit=1", {"items": [first], "next_cursor": "n"})
+    page = holdfast("ls", "--kb", "hr", "--limit", "1")
+    assert (len(page.stdout.splitlines()), page.stderr) == (1, "There are more: --cursor n\n")
+    fake.on(f"{path}?limit=1&cursor=n", {"items": [second], "next_cursor": None})
+    told = holdfast("ls", "--kb", "hr", "--limit", "1", "--cursor", "n", "--json")
+    assert json.loads(told.stdout) == {"items": [second], "next_cursor": None}
+
+
+@pytest.mark.parametrize("words", [("--state", "redy"), ("--sort", "size"), ("--order", "up"), ("--limit", "0")])
+def test_ls_knows_the_words_of_its_options(fake: FakeApi, holdfast: Holdfast, words: tuple[str, str]) -> None:
+    """A word that is not known is wrong usage, with the known ones; nothing is asked of the API."""
+    result = holdfast("ls", "--kb", "hr", *words)
+    assert result.exit_code == 2
+    assert words[1] in result.stderr
+    assert not fake.requests
+
+
 def test_status_says_what_a_job_waits_for(fake: FakeApi, holdfast: Holdfast) -> None:
     """The output names a dependency that is down, with the stage and the count."""
     state = {"state": "waiting", "stage": "embed", "stage_number": 3, "stage_count": 5, "done": 2, "total": 9}
@@ -65,12 +91,13 @@ def test_status_says_what_a_job_waits_for(fake: FakeApi, holdfast: Holdfast) -> 
     assert result.stdout == "waiting · embedding 3/5, 2/9 · waits for triton · try 4\n"
 
 
-def test_rm_prints_the_job(fake: FakeApi, holdfast: Holdfast) -> None:
+def test_rm_prints_the_jobs(fake: FakeApi, holdfast: Holdfast) -> None:
     """A deletion is a job; --json has all of it."""
     job = whole(JobAccepted, id="d1", state="queued", workflow_id="delete/d1")
+    fake.finds("document", "a.pdf", {"id": "d1", "name": "a.pdf", "knowledge_base": "hr"})
     fake.on("DELETE /api/v1/documents/d1", job, 202)
-    assert "queued" in holdfast("rm", "d1").stdout
-    assert json.loads(holdfast("rm", "d1", "--json").stdout) == job
+    assert holdfast("rm", "a.pdf", "a.pdf", "--yes").stdout == "a.pdf is being deleted.\n"
+    assert json.loads(holdfast("rm", "a.pdf", "-y", "--json").stdout) == {"items": [job]}
 
 
 def test_ls_shows_how_far_pending_documents_are(fake: FakeApi, holdfast: Holdfast) -> None:
@@ -122,7 +149,8 @@ def test_events_go_on_where_the_connection_broke(fake: FakeApi, holdfast: Holdfa
         "running",
         "ready",
     ]
-    assert [each.headers["Last-Event-ID"] for each in fake.requests] == [None, "2"]
+    asked = fake.asked("GET /api/v1/documents/d1/events")
+    assert [each.headers["Last-Event-ID"] for each in asked] == [None, "2"]
 
 
 def test_events_of_a_failed_document_exit_with_1(fake: FakeApi, holdfast: Holdfast) -> None:

@@ -44,10 +44,10 @@ def test_a_conversation_is_renamed_and_deleted(fake: FakeApi, holdfast: Holdfast
     assert holdfast("conversation", "rename", "c/1", "Leave").stdout == "The title is now “Leave”.\n"
     assert json.loads(fake.requests[-1].body) == {"title": "Leave"}
     fake.routes["DELETE /api/v1/conversations/c1"] = Reply(b"", 204)
-    assert holdfast("conversation", "delete", "c1", env={"LC_ALL": CHINESE}).stdout == "会话已删除。\n"
-    assert json.loads(holdfast("conversation", "delete", "c1", "--json").stdout) == {"deleted": "c1"}
+    assert holdfast("conversation", "delete", "c1", "--yes", env={"LC_ALL": CHINESE}).stdout == "会话已删除。\n"
+    assert json.loads(holdfast("conversation", "delete", "c1", "--yes", "--json").stdout) == {"deleted": "c1"}
     fake.problem("DELETE /api/v1/conversations/c2", 404, "There is no conversation “c2”.")
-    assert holdfast("conversation", "delete", "c2").exit_code == 1
+    assert holdfast("conversation", "delete", "c2", "-y").exit_code == 1
 
 
 def test_a_conversation_is_exported(fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ async def test_a_conversation_on_the_real_platform(api: httpx.AsyncClient, kb: s
     shown = platform.holdfast("conversation", "show", info["id"]).stdout
     assert shown.count("ten working days") >= 2
     assert "travel.txt" in platform.holdfast("conversation", "export", info["id"]).stdout
-    assert platform.holdfast("conversation", "delete", info["id"]).returncode == 0
+    assert platform.holdfast("conversation", "delete", info["title"], "--yes").returncode == 0
     assert platform.holdfast("conversation", "show", info["id"]).returncode == 1

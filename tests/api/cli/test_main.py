@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from activities.settings import load
 from api.cli.main import cli
@@ -199,3 +200,20 @@ def test_every_command_has_help_and_json(holdfast: Holdfast, words: tuple[str, .
     result = holdfast(*words, "--help")
     assert result.exit_code == 0
     assert "--json" in result.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_the_shell(holdfast: Holdfast, shell: str) -> None:
+    """It begins with a comment that says where it belongs; the shell asks `holdfast` itself for the words."""
+    result = holdfast("completion", shell)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("# ")
+    assert f"_HOLDFAST_COMPLETE={shell}_complete" in result.stdout
+    assert json.loads(holdfast("completion", shell, "--json").stdout)["shell"] == shell
+
+
+def test_the_words_of_a_command_are_completed() -> None:
+    """As bash asks for them."""
+    asked = {"_HOLDFAST_COMPLETE": "bash_complete", "COMP_WORDS": "holdfast batch wa", "COMP_CWORD": "2"}
+    result = CliRunner().invoke(cli, [], env=asked, prog_name="holdfast")
+    assert result.stdout == "plain,watch\n"

@@ -46,16 +46,26 @@ def test_a_plan_is_a_sentence(fake: FakeApi, holdfast: Holdfast) -> None:
 
 
 def test_a_job_is_named_by_its_knowledge_base(fake: FakeApi, holdfast: Holdfast) -> None:
-    """The newest one that is not only a plan; what takes something away needs --yes where nobody can be asked."""
-    found = {"items": [info(plan_only=True) | {"id": "2"}, info(plan_only=False)], "next_cursor": None}
-    fake.on("GET /api/v1/knowledge-bases/hr/reindexes?limit=20", found)
-    for action in ("pause", "rollback"):
+    """What takes something away needs --yes where nobody can be asked, and says what it is."""
+    fake.finds("reindex", "hr", {"id": ID, "name": "hr", "knowledge_base": "hr"})
+    fake.on(f"GET /api/v1/reindexes/{ID}", info(previous=1, generation=2))
+    for action in ("pause", "cancel", "finish", "rollback"):
         fake.on(f"POST /api/v1/reindexes/{ID}/{action}", JOB)
     assert holdfast("reindex", "pause", "hr").stdout == "The re-index is being paused.\n"
-    assert holdfast("reindex", "rollback", "hr").exit_code == 2
+    for action, said in (
+        ("cancel", "remove the 2 of 5 documents that it built?"),
+        ("finish", "from before (generation 1) now?"),
+        ("rollback", "(generation 1) and remove generation 2?"),
+    ):
+        refused = holdfast("reindex", action, "hr")
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert said in refused.stderr
+        assert not fake.asked(f"POST /api/v1/reindexes/{ID}/{action}")
+        assert holdfast("reindex", action, ID, "--yes").exit_code == 0
     assert holdfast("reindex", "rollback", "hr", "--yes").stdout == "The index from before is in use again.\n"
-    fake.on("GET /api/v1/knowledge-bases/new/reindexes?limit=20", {"items": [], "next_cursor": None})
-    assert "holdfast reindex start --kb new" in holdfast("reindex", "show", "new").stderr
+    missing = holdfast("reindex", "show", "new")
+    assert missing.exit_code == 2
+    assert "holdfast reindex start --kb new" in missing.stderr
 
 
 async def test_a_reindex_from_start_to_end(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:

@@ -60,6 +60,8 @@ QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 MAY: dict[str, set[str]] = {
     "GET /metrics": OPERATE,
     "GET /api/v1/formats": ALL,
+    "GET /api/v1/lookup": ALL,
+    "GET /api/v1/me": ALL,
     "GET /api/v1/knowledge-bases": ALL,
     "POST /api/v1/knowledge-bases": MANAGE,
     f"GET {KB}": ALL,
@@ -588,7 +590,7 @@ async def test_a_revoked_key_ends_within_seconds(platform: Platform, api: httpx.
     (id,) = [each["id"] for each in listed if each["subject"] == "rex" and not each["revoked_at"]]
     async with client(platform, key) as rex:
         assert (await rex.get("/formats")).status_code == 200
-        assert platform.holdfast("key", "revoke", id).returncode == 0
+        assert platform.holdfast("key", "revoke", id, "--yes").returncode == 0
 
         async def refused() -> bool:
             return (await rex.get("/formats")).status_code == 401

@@ -37,6 +37,8 @@ QUERIES: dict[str, Query] = {
     "tagged": lambda catalog, kb, batch: catalog.document_list.page(kb, DocumentFilter(tag="a"), "name", limit=2),
     "count": lambda catalog, kb, batch: catalog.document_list.counts(kb, DocumentFilter(search="1")),
     "bulk changes": lambda catalog, kb, batch: catalog.bulk_changes.undispatched(),
+    "lookup of a name": lambda catalog, kb, batch: catalog.lookup.documents([kb], "7.md", 2),
+    "lookup of a beginning": lambda catalog, kb, batch: catalog.lookup.documents([kb], batch[:20], 2),
     "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
 }
 

@@ -1,0 +1,1 @@
+"""Routes of the lookup by names and prefixes."""
