@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Upload
+from activities.stores.catalog.tables import now
 
 Query = Callable[[Catalog, str, str], Awaitable[object]]
 
@@ -26,6 +27,12 @@ QUERIES: dict[str, Query] = {
     "page": lambda catalog, kb, batch: catalog.documents.page(kb, None, "f" * 32, 2),
     "page of a state": lambda catalog, kb, batch: catalog.documents.page(kb, "failed", None, 2),
     "page of a batch": lambda catalog, kb, batch: catalog.documents.page(kb, None, None, 2, batch),
+    "job counts": lambda catalog, kb, batch: catalog.operations.jobs.counts(),
+    "not started": lambda catalog, kb, batch: catalog.operations.jobs.not_started(),
+    "jobs": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20),
+    "failures": lambda catalog, kb, batch: catalog.operations.failures.groups(),
+    "retry": lambda catalog, kb, batch: catalog.operations.failures.requeue("empty", kb, now(), 9, "ann"),
+    "last hour": lambda catalog, kb, batch: catalog.operations.throughput.last_hour(),
     "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
 }
 
