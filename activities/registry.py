@@ -15,6 +15,7 @@ from activities.ingest.batches import BatchActivities
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
+from activities.ingest.failures import FailureActivities
 from activities.ingest.index import IndexActivities
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
@@ -70,6 +71,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
+            FailureActivities(stores.catalog).requeue_failures,
             generations.record_reindex,
             generations.begin_generation,
             generations.documents_to_build,

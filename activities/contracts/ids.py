@@ -63,3 +63,8 @@ def reconcile_id(id: str) -> str:
 def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
     """Workflow id of the re-index that builds an index generation."""
     return f"reindex/{knowledge_base_id}/{generation}"
+
+
+def retry_failures_id(code: str, knowledge_base_id: str | None) -> str:
+    """Workflow id of the retry of all documents that failed for one reason, in one knowledge base or in all."""
+    return f"retry-failures/{code}/{knowledge_base_id or 'all'}"

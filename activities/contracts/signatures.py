@@ -29,6 +29,7 @@ from activities.contracts.deletion import (
     Stopped,
     StopRunsInput,
 )
+from activities.contracts.failures import FailuresRequeued, RequeueFailuresInput
 from activities.contracts.ingest import (
     Chunked,
     ChunkInput,
@@ -236,3 +237,7 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="requeue_failures")
+async def requeue_failures(input: RequeueFailuresInput) -> FailuresRequeued: ...  # type: ignore[empty-body]
