@@ -33,11 +33,13 @@ from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
+from api.identity.routes import IdentityController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.maintenance.health import HealthController
 from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
+from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
 
@@ -127,7 +129,9 @@ def create_app(settings: Settings) -> Litestar:
             ConversationController,
             AuditController,
             ReconcileController,
+            IdentityController,
             OpenAIController,
+            OperationsController,
         ],
         dependencies=PROVIDERS,
         guards=[authorize],

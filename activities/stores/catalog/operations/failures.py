@@ -61,6 +61,11 @@ class Failures:
         async with self._engine.read() as session:
             return await session.scalar(_failed(func.count()).where(*_of(code, knowledge_base_id))) or 0
 
+    async def note_retry(self, code: str, knowledge_base_id: str | None, documents: int, actor: str) -> None:
+        """Records that ``actor`` asked to retry all documents that failed for this code."""
+        async with self._engine.write() as session:
+            session.audit(actor, "failures.retry", knowledge_base_id, None, code=code, documents=documents)
+
     async def requeue(
         self, code: str, knowledge_base_id: str | None, before: datetime, limit: int, actor: str
     ) -> list[tuple[str, int]]:
