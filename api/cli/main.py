@@ -17,6 +17,7 @@ from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
 from api.cli.documents import cancel, events, kb_group, ls, pause, resume, retry, rm, status
 from api.cli.evaluate import evaluate
+from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
@@ -79,6 +80,7 @@ for command in (
     *DOCUMENTS,
     batch_group,
     reindex_group,
+    ops_group,
     ask,
     search,
     conversation_group,

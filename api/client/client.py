@@ -21,6 +21,7 @@ from httpx_sse import SSEError, aconnect_sse
 
 from activities.errors import Language
 from api.client import local_env
+from api.client.operations import Operations
 from api.client.paths import segment
 from api.client.problems import Problem
 from api.client.resources import (
@@ -113,6 +114,7 @@ class Api:
         self.conversations = Conversations(self)
         self.audit = Audit(self)
         self.reconciliations = Reconciliations(self)
+        self.operations = Operations(self)
 
     async def __aenter__(self) -> Self:
         return self

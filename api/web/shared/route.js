@@ -5,6 +5,7 @@
 //   #/kb/NAME/c/ID        a conversation
 //   #/kb/NAME/documents   the documents
 //   #/kb/NAME/index       the index of the documents
+//   #/operations          the operations of the platform
 
 const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|c\/([^/?]+)))?\/?$/;
 
@@ -21,6 +22,9 @@ export function here() {
     return { kb: null, panel: null, conversation: null };
   }
 }
+
+/** Whether the current address is that of the operations page. */
+export const atOperations = () => /^#\/operations\/?$/.test(location.hash);
 
 export const kbAddress = (kb) => `#/kb/${encodeURIComponent(kb)}`;
 export const askAddress = (kb) => `${kbAddress(kb)}/ask`;

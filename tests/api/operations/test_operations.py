@@ -19,7 +19,7 @@ from activities.contracts.documents import Chunking
 from activities.contracts.queues import Queue
 from activities.errors import EmptyDocument, InvalidRequest
 from activities.runtime.temporal import connect
-from activities.settings import Settings, TemporalSettings
+from activities.settings import Settings, TemporalSettings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.operations.records import JobPosition, Throughput
@@ -216,8 +216,8 @@ async def test_a_part_that_hangs_holds_up_no_other(settings: Settings, catalog: 
         assert found.jobs is not None
         temporal = next(each for each in found.dependencies if each.name == "temporal")
         assert not temporal.ready
-    nowhere = msgspec.structs.replace(settings, catalog_url="postgresql+asyncpg://127.0.0.1:1/x")
-    async with Stores.open(nowhere) as stores:
+    down = {"HOLDFAST_DATA": str(settings.data_dir), "HOLDFAST_CATALOG_URL": "postgresql+asyncpg://127.0.0.1:1/x"}
+    async with Stores.open(load(down)) as stores:
         found = await Monitor(stores, jobs).snapshot()
     assert {part for part, reason in found.problems.items() if reason.code == "catalog-unavailable"} == {
         "jobs", "throughput", "failures", "generations",
