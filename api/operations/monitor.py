@@ -143,11 +143,13 @@ class Monitor:
         return list(zip(found, rows, strict=True))
 
     async def _rows(self, collection: str) -> int | None:
-        """The rows of a collection; None while Milvus does not say."""
+        """The rows of a collection, none before its first document; None while Milvus does not say."""
         try:
             async with asyncio.timeout(PART_SECONDS / 2):
                 return await self._counted(collection)
-        except (TimeoutError, DependencyError, KeyError):
+        except KeyError:
+            return 0
+        except (TimeoutError, DependencyError):
             return None
 
     @alru_cache(maxsize=GENERATIONS, ttl=ROWS_SECONDS)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, OverflowMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -14,8 +15,14 @@ from api.cli.output import clean
 from api.cli.texts.messages import say
 from api.operations.schemas import JobInfo, OperationsInfo, QueueInfo, ThroughputInfo
 
-#: Columns that are cut where the terminal is narrow; those of sentences are wrapped, all others are whole.
-CUT, WRAPPED = frozenset({"name", "kb", "kbs", "model"}), frozenset({"detail", "reason"})
+#: Columns that are cut where the terminal is narrow, and those of sentences, which are wrapped. All others are whole.
+CUT, WRAPPED = frozenset({"name", "kb", "kbs", "model"}), frozenset({"detail"})
+
+#: Columns that a narrow terminal leaves out, the first one first.
+EXPENDABLE = ("rate", "eta", "stage", "since", "model", "tasks", "kbs", "kind")
+
+#: Cells that a column keeps that is cut or wrapped, and cells between two columns.
+LEAST, GAP = 12, 2
 
 #: Columns of numbers.
 RIGHT = frozenset(
@@ -53,7 +60,7 @@ def print_snapshot(info: OperationsInfo) -> None:
 
 def print_part(section: Section) -> None:
     """One table on a terminal."""
-    Console().print(_table(section))
+    Console().print(_Fitted(section))
 
 
 def renderable(info: OperationsInfo) -> RenderableType:
@@ -66,7 +73,7 @@ def renderable(info: OperationsInfo) -> RenderableType:
         parts.append(Text(text, style="red"))
     for section in sections_of(info):
         if section.rows:
-            parts += [Text(), Text(say(f"ops.{section.name}"), style="bold underline"), _table(section)]
+            parts += [Text(), Text(say(f"ops.{section.name}"), style="bold underline"), _Fitted(section)]
         parts += [Text(line) for line in _notes(section.name, info)]
     if info.throughput is not None:
         parts += [Text(), Text(say("ops.throughput"), style="bold underline")]
@@ -187,8 +194,7 @@ def _notes(name: str, info: OperationsInfo) -> Iterator[str]:
         return
     if name == "counts" and info.jobs.not_started.documents:
         waits = info.jobs.not_started
-        text = say("ops.not_started", documents=waits.documents)
-        yield f"{text}, {say('ops.oldest', age=age(waits.oldest_seconds or 0))}"
+        yield say("ops.not_started", documents=waits.documents, age=age(waits.oldest_seconds or 0))
     if name == "jobs" and info.jobs.next_cursor:
         yield say("ops.more")
 
@@ -235,17 +241,48 @@ def _moment(at: datetime) -> str:
     return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M}"
 
 
-def _table(section: Section) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in section.columns:
-        table.add_column(
-            say(f"col.{column}"),
-            justify="right" if column in RIGHT else "left",
-            no_wrap=column not in WRAPPED,
-            overflow="ellipsis" if column in CUT else "fold",
-            min_width=8 if column in CUT | WRAPPED else None,
-            ratio=None,
-        )
-    for row, style in zip(section.rows, section.styles, strict=True):
-        table.add_row(*(Text("" if cell is None else clean(str(cell))) for cell in row), style=style)
-    return table
+class _Fitted:
+    """A section as a table that fits the terminal: rich alone would cut ids."""
+
+    def __init__(self, section: Section) -> None:
+        self._section = section
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        section = self._section
+        cells = [["" if cell is None else clean(str(cell)) for cell in row] for row in section.rows]
+        natural = {
+            column: max(cell_len(text) for text in [say(f"col.{column}"), *(row[at] for row in cells)])
+            for at, column in enumerate(section.columns)
+            if any(row[at] for row in cells)
+        }
+        widths = fit(natural, options.max_width)
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+        for column, width in widths.items():
+            wraps = column in WRAPPED
+            overflow: OverflowMethod = "fold" if wraps else "ellipsis"
+            justify: JustifyMethod = "right" if column in RIGHT else "left"
+            table.add_column(say(f"col.{column}"), width=width, no_wrap=not wraps, overflow=overflow, justify=justify)
+        shown = [at for at, column in enumerate(section.columns) if column in widths]
+        for row, style in zip(cells, section.styles, strict=True):
+            table.add_row(*(Text(row[at]) for at in shown), style=style)
+        yield table
+
+
+def fit(natural: dict[str, int], room: int) -> dict[str, int]:
+    """The widths of the columns that are shown; ``natural`` are those that they need. What is whole stays whole."""
+    flexible = CUT | WRAPPED
+    shown = dict(natural)
+
+    def least() -> int:
+        needed = sum(min(width, LEAST) if column in flexible else width for column, width in shown.items())
+        return needed + GAP * len(shown)
+
+    for column in EXPENDABLE:
+        if least() > room:
+            shown.pop(column, None)
+    spare = room - GAP * len(shown) - sum(width for column, width in shown.items() if column not in flexible)
+    narrow_first = sorted((column for column in shown if column in flexible), key=lambda column: shown[column])
+    for at, column in enumerate(narrow_first):
+        shown[column] = max(1, min(shown[column], spare // (len(narrow_first) - at)))
+        spare -= shown[column]
+    return shown

@@ -27,8 +27,10 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "ops.dependencies": ("Services", "服务"),
     "ops.queues": ("Task queues", "任务队列"),
     "ops.counts": ("Jobs that have not ended", "未结束的任务"),
-    "ops.not_started": ("Accepted, not begun: {documents}", "已接收、尚未开始：{documents}"),
-    "ops.oldest": ("the oldest for {age}", "最早的已等待 {age}"),
+    "ops.not_started": (
+        "Accepted, not begun: {documents}, the oldest for {age}",
+        "已接收、尚未开始：{documents}，最早的已等待 {age}",
+    ),
     "ops.jobs": ("Newest jobs", "最新的任务"),
     "ops.more": ("There are more.", "还有更多。"),
     "ops.throughput": ("The last hour", "最近一小时"),

@@ -12,12 +12,16 @@ export class FailuresView {
   }
 
   show(failures) {
+    const list = $('ops-failures');
+    const held = list.contains(document.activeElement);
     this.rows.show(failures, ({ code }) => code);
+    if (held && !list.contains(document.activeElement)) $('ops-failures-title').focus(); // its group is retried
     $('ops-no-failures').hidden = failures.length > 0;
   }
 
   clear() {
     this.rows.clear();
+    $('ops-retried').hidden = true;
   }
 }
 
@@ -30,9 +34,8 @@ function group(code) {
     type: 'button', class: 'secondary small', text: 'operations.retry',
     labels: { 'aria-label': ['operations.retry_label', { code }] },
   });
-  const said = h('p', { class: 'help', role: 'status', hidden: true });
   const element = h('li', { class: 'ops-failure', data: { code } },
-    count, h('div', {}, text, facts, said), h('span', { class: 'ops-retry' }, where, retry));
+    count, h('div', {}, text, facts), h('span', { class: 'ops-retry' }, where, retry));
   let kept = '';
 
   retry.addEventListener('click', async () => {
@@ -40,10 +43,11 @@ function group(code) {
     try {
       const body = { reason_code: code, ...(where.value && { knowledge_base: where.value }) };
       const asked = await call('POST', '/operations/failures/retry', { body });
-      said.replaceChildren(h('span', { text: ['operations.retried', { n: asked.documents }] }), ' ',
+      $('ops-retried').replaceChildren(
+        h('span', { text: ['operations.retried', { n: asked.documents, code }] }), ' ',
         h('a', { href: asked.temporal_url, target: '_blank', rel: 'noreferrer', text: 'operations.run' }));
-      said.hidden = false;
-      announce(t('operations.retried', { n: asked.documents }));
+      $('ops-retried').hidden = false;
+      announce(t('operations.retried', { n: asked.documents, code }));
     } catch (problem) {
       if (problem.status !== 401) notify(problem);
     } finally {
@@ -57,7 +61,10 @@ function group(code) {
       bind(count, 'app.value', { value: failure.documents });
       bindAttr(count, 'title', 'operations.affected', { n: failure.documents });
       text.replaceChildren(h('code', {}, code), ' ', failure.text);
+      const names = failure.knowledge_bases.map(({ name }) => name).join(', ');
+      where.hidden = failure.knowledge_bases.length < 2;
       facts.replaceChildren(
+        h('span', { text: ['operations.in', { names }] }),
         h('span', { text: ['operations.example', { name: failure.example, when: () => moment(failure.last_at) }] }),
         h('span', { text: ['operations.first', { when: () => moment(failure.first_at) }] }));
       const bases = JSON.stringify(failure.knowledge_bases);

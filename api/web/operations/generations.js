@@ -30,9 +30,9 @@ export class Generations {
 
 function row() {
   const kb = h('a', {});
-  const number = h('td', { class: 'ops-figure' });
+  const number = h('td', { class: 'ops-figure', labels: { 'data-label': 'operations.generation' } });
   const pill = h('span', { class: 'pill' });
-  const rows = h('td', { class: 'ops-figure' });
+  const rows = h('td', { class: 'ops-figure', labels: { 'data-label': 'operations.rows' } });
   const since = h('td', { class: 'ops-when' });
   const model = h('td', { class: 'ops-model' });
   return {

@@ -3,8 +3,15 @@
 import { $, h } from '../shared/dom.js';
 import { bind } from '../shared/i18n.js';
 import { moment } from '../shared/format.js';
-import { dependency } from '../documents/job.js';
 import { Rows } from './rows.js';
+
+const NAMES = {
+  temporal: 'operations.service_temporal',
+  catalog: 'operations.service_catalog',
+  blobs: 'operations.service_blobs',
+  milvus: 'operations.service_milvus',
+  triton: 'operations.service_triton',
+};
 
 export class Health {
   constructor() {
@@ -30,7 +37,7 @@ function card() {
     element,
     show(each) {
       element.dataset.ready = each.ready;
-      bind(name, 'app.value', { value: () => dependency(each.name) });
+      bind(name, NAMES[each.name] || 'app.value', { value: each.name });
       bind(state, each.ready ? 'operations.health_up' : 'operations.health_down');
       facts.replaceChildren(...(each.ready ? [h('span', { text: ['operations.latency', { ms: each.latency_ms }] })] : []),
         h('span', { text: ['operations.since', { when: () => moment(each.since) }] }));

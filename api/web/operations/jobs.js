@@ -21,6 +21,20 @@ const COUNTS = [
   ['queued', 'operations.count_queued'],
   ['paused', 'operations.count_paused'],
 ];
+const STAGES = {
+  parse: 'stage.parse',
+  chunk: 'stage.chunk',
+  embed: 'stage.embed',
+  index: 'stage.index',
+  publish: 'stage.publish',
+  plan: 'reindex.stage_plan',
+  build: 'reindex.stage_build',
+  verify: 'reindex.stage_verify',
+  approve: 'reindex.stage_approve',
+  switch: 'reindex.stage_switch',
+  soak: 'reindex.stage_soak',
+  retire: 'reindex.stage_retire',
+};
 const keyOf = (job) => `${job.kind} ${job.id}`;
 
 export class JobsView {
@@ -90,15 +104,14 @@ function row() {
   const facts = h('span', { class: 'ops-facts' });
   const since = h('td', { class: 'ops-when' });
   const run = h('a', { target: '_blank', rel: 'noreferrer', text: 'operations.run' });
-  const element = h('tr', {}, kind, h('td', {}, name, reason), h('td', {}, kb), h('td', {}, pill),
-    h('td', {}, bar, facts), since, h('td', {}, run));
+  const element = h('tr', {}, kind, h('td', { class: 'ops-what' }, name, reason), h('td', { class: 'ops-kb' }, kb), h('td', { class: 'ops-pill' }, pill),
+    h('td', { class: 'ops-progress' }, bar, facts), since, h('td', {}, run));
   return {
     element,
     show(job) {
       element.dataset.state = job.state;
       element.dataset.kind = job.kind;
-      if (KINDS[job.kind]) bind(kind, KINDS[job.kind][0]);
-      else kind.textContent = job.kind;
+      bind(kind, KINDS[job.kind]?.[0] || 'app.value', { value: job.kind });
       name.textContent = job.name;
       kb.textContent = job.knowledge_base;
       kb.href = job.kind === 'reindex' ? indexAddress(job.knowledge_base) : documentsAddress(job.knowledge_base);
@@ -123,7 +136,7 @@ function progress(job, bar, facts) {
   else bar.removeAttribute('value');
   bar.hidden = !job.started || job.state === 'paused' || (!job.total && job.state !== 'running');
   facts.replaceChildren(...[
-    job.stage ? h('span', {}, job.stage) : null,
+    job.stage ? h('span', { text: [STAGES[job.stage] || 'app.value', { value: job.stage }] }) : null,
     job.total ? h('span', { text: ['operations.done_of', { done: job.done, total: job.total }] }) : null,
     job.rate_per_minute ? h('span', { text: ['operations.rate', { rate: job.rate_per_minute }] }) : null,
     job.eta_seconds ? h('span', { text: ['operations.left', { age: () => duration(job.eta_seconds) }] }) : null,

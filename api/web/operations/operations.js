@@ -14,11 +14,11 @@ import { ThroughputView } from './throughput.js';
 
 const ROLES = ['operator', 'admin'];
 const PARTS = {
-  jobs: 'operations.part_jobs',
-  queues: 'operations.part_queues',
-  throughput: 'operations.part_throughput',
-  failures: 'operations.part_failures',
-  generations: 'operations.part_generations',
+  jobs: 'operations.jobs',
+  queues: 'operations.queues',
+  throughput: 'operations.throughput',
+  failures: 'operations.failures',
+  generations: 'operations.generations',
 };
 
 /** Whether the signed-in key may operate the platform. */

@@ -46,14 +46,13 @@ function row() {
   const summary = h('summary', {});
   const workers = h('ul', { class: 'ops-workers' });
   const element = h('li', { class: 'ops-queue' },
-    h('div', { class: 'ops-line' }, name, tasks, pill), bar, facts,
-    h('details', {}, summary, workers));
+    h('div', { class: 'ops-line' }, name, tasks, pill), bar,
+    h('div', { class: 'ops-below' }, facts, h('details', {}, summary, workers)));
   return {
     element,
     show(queue) {
       element.dataset.state = queue.state;
-      if (NAMES[queue.queue]) bind(name, NAMES[queue.queue]);
-      else name.textContent = queue.queue;
+      bind(name, NAMES[queue.queue] || 'app.value', { value: queue.queue });
       bind(tasks, TASKS[queue.kind]);
       bind(pill, STATES[queue.state]);
       pill.dataset.state = PILLS[queue.state];

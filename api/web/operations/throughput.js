@@ -9,29 +9,36 @@ const WIDTH = 600;
 const HEIGHT = 72;
 const GAP = 2;
 
-const SUMS = [
-  ['ready', 'operations.ready'],
-  ['chunks', 'operations.chunks'],
-  ['failed', 'operations.failed'],
-  ['asked', 'operations.asked'],
-  ['answered', 'operations.answered'],
-  ['refused', 'operations.refused'],
-  ['unanswered', 'operations.unanswered'],
-];
-const CHARTS = [
-  { kinds: ['ready', 'failed'], chart: 'operations.documents_chart', minute: 'operations.documents_minute' },
-  { kinds: ['answered', 'refused', 'unanswered'], chart: 'operations.questions_chart', minute: 'operations.questions_minute' },
+const PARTS = [
+  {
+    title: 'operations.documents',
+    sums: [['ready', 'operations.ready'], ['failed', 'operations.failed'], ['chunks', 'operations.chunks']],
+    kinds: ['ready', 'failed'],
+    chart: 'operations.documents_chart',
+    minute: 'operations.documents_minute',
+  },
+  {
+    title: 'operations.questions',
+    sums: [['asked', 'operations.asked'], ['answered', 'operations.answered'], ['refused', 'operations.refused'],
+      ['unanswered', 'operations.unanswered']],
+    kinds: ['answered', 'refused', 'unanswered'],
+    chart: 'operations.questions_chart',
+    minute: 'operations.questions_minute',
+  },
 ];
 
 export class ThroughputView {
   show(found) {
     this.found = found;
-    $('ops-sums').replaceChildren(
-      ...SUMS.map(([name, key]) => sum(key, ['app.value', { value: found[name] }], name)),
-      ...(found.p50_seconds === null ? [] : [
-        sum('operations.p50', ['operations.seconds', { value: found.p50_seconds }], 'p50'),
-        sum('operations.p95', ['operations.seconds', { value: found.p95_seconds }], 'p95')]));
-    $('ops-charts').replaceChildren(...CHARTS.map((chart) => figure(found, chart)));
+    const times = found.p50_seconds === null ? [] : [
+      sum('operations.p50', ['operations.seconds', { value: found.p50_seconds }], 'p50'),
+      sum('operations.p95', ['operations.seconds', { value: found.p95_seconds }], 'p95')];
+    $('ops-throughput').replaceChildren(...PARTS.map((part) => h('div', { class: 'ops-part' },
+      h('h3', { text: part.title }),
+      h('dl', { class: 'ops-sums' },
+        ...part.sums.map(([name, key]) => sum(key, ['app.value', { value: found[name] }], name)),
+        ...(part.kinds.includes('answered') ? times : [])),
+      figure(found, part))));
   }
 
   relanguage() {
@@ -40,8 +47,7 @@ export class ThroughputView {
 
   clear() {
     this.found = null;
-    $('ops-sums').replaceChildren();
-    $('ops-charts').replaceChildren();
+    $('ops-throughput').replaceChildren();
   }
 }
 
