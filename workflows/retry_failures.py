@@ -19,14 +19,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import SHORT_STEP
     from workflows.stages import Progress, by_actor
 
-#: Documents on their way at once: more would hold up what people upload meanwhile.
-AT_ONCE = 32
+#: Documents on their way at once: as many as the dispatcher starts in one group. More would hold up new uploads.
+AT_ONCE = 100
 
 #: The time between two looks at them: the first after some have ended, the longest while none does.
 LOOK_SOON, LOOK_AFTER = timedelta(seconds=1), timedelta(seconds=15)
 
 #: Looks after which a run continues as new, so that its history stays small.
-LOOKS_OF_A_RUN = 50
+LOOKS_OF_A_RUN = 20
 
 
 @workflow.defn

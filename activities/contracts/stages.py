@@ -11,6 +11,9 @@ from typing import Literal
 JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
 DocumentState = JobStateName
 
+#: The kinds of jobs that operators see.
+JobKind = Literal["document", "batch", "deletion", "reindex", "question"]
+
 #: A batch does not wait for a dependency itself; its documents do.
 BatchState = Literal["queued", "running", "paused", "ready", "failed", "canceled"]
 

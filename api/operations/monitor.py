@@ -12,14 +12,13 @@ from typing import TypeVar
 import msgspec
 from async_lru import alru_cache
 
-from activities.contracts.stages import JobStateName
+from activities.contracts.stages import JobKind, JobStateName
 from activities.errors import CatalogUnavailable, DependencyError, HoldfastError, NotFound, Reason, TemporalUnavailable
 from activities.phrases import Phrase
 from activities.stores.catalog.operations.records import (
     CurrentGeneration,
     CurrentJob,
     FailureGroup,
-    JobKind,
     JobPosition,
     NotStarted,
     Throughput,

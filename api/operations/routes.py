@@ -9,6 +9,7 @@ from litestar import Controller, Request, get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
+from activities.contracts.stages import JobKind
 from activities.errors import Language
 from activities.settings import Settings, TemporalSettings
 from activities.stores.catalog.records import Principal
@@ -18,7 +19,7 @@ from api.http.schemas import Page
 from api.http.sse import Event, EventStream, event_stream
 from api.operations.monitor import SHARED_SECONDS, Monitor
 from api.operations.retries import FailureRetries
-from api.operations.schemas import JobInfo, JobKindName, OperationsInfo, RetryAccepted, RetryRequest
+from api.operations.schemas import JobInfo, OperationsInfo, RetryAccepted, RetryRequest
 from api.operations.views import cursor_of, job_infos, operations_info, position_of, steady, workflow_url
 
 AnyRequest = Request[Any, Any, Any]
@@ -46,7 +47,7 @@ class OperationsController(Controller):
         request: AnyRequest,
         monitor: Monitor,
         settings: Settings,
-        kind: JobKindName | None = None,
+        kind: JobKind | None = None,
         cursor: str | None = None,
         limit: Limit = 20,
     ) -> Page[JobInfo]:

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from activities.contracts.reindex import GenerationPhase
-from activities.contracts.stages import JobStateName
+from activities.contracts.stages import JobKind, JobStateName
 from api.http.schemas import Request, Schema
 
-JobKindName = Literal["document", "batch", "deletion", "reindex", "question"]
 Part = Literal["jobs", "queues", "throughput", "failures", "generations"]
 
 #: ``behind``: the oldest task waits for more than a minute; ``unattended``: no worker asks for tasks.
@@ -31,7 +30,7 @@ class DependencyHealth(Schema, frozen=True):
 class JobCountInfo(Schema, frozen=True):
     """Jobs of one kind that have not ended. A batch counts as running while its documents wait."""
 
-    kind: JobKindName
+    kind: JobKind
     total: int
     queued: int
     running: int
@@ -46,7 +45,7 @@ class JobInfo(Schema, frozen=True):
     has no name: operators do not read questions.
     """
 
-    kind: JobKindName
+    kind: JobKind
     id: str
     knowledge_base: str
     name: str
@@ -119,6 +118,7 @@ class MinuteInfo(Schema, frozen=True):
 class ThroughputInfo(Schema, frozen=True):
     """The last 60 minutes and their sums; ``refused`` questions were told that the documents do not answer them.
 
+    Documents that failed and were retried since count as what became of them.
     The percentiles are those of the time to an answer, of the last 1,000 answers in the hour.
     """
 

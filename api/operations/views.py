@@ -15,6 +15,7 @@ from activities.contracts.stages import (
     INGEST_STAGES,
     QUESTION_STAGES,
     REINDEX_STAGES,
+    JobKind,
     number_of,
 )
 from activities.errors import InvalidRequest, Language
@@ -24,7 +25,6 @@ from activities.stores.catalog.operations.records import (
     CurrentGeneration,
     CurrentJob,
     FailureGroup,
-    JobKind,
     JobPosition,
     Throughput,
 )

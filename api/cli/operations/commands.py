@@ -99,9 +99,12 @@ async def _watch_live(api: Api) -> None:
 
     from api.cli.operations.display import renderable
 
+    shown: dict[str, Any] = {}
     with Live(console=Console(), screen=True, auto_refresh=False, vertical_overflow="crop") as live:
-        async for snapshot in _snapshots(api):
-            live.update(renderable(_whole(snapshot)), refresh=True)
+        async with aclosing(api.operations.events()) as events:
+            async for event in events:
+                shown |= event.data  # the whole snapshot, or only the time of a look at which nothing has changed
+                live.update(renderable(_whole(shown)), refresh=True)
 
 
 def _whole(snapshot: dict[str, Any]) -> OperationsInfo:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.output import clean
-from api.cli.texts.messages import say
+from api.cli.texts.messages import say, say_or
 from api.operations.schemas import JobInfo, OperationsInfo, QueueInfo, ThroughputInfo
 
 #: Columns that are cut where the terminal is narrow, and those of sentences, which are wrapped. All others are whole.
@@ -219,7 +219,7 @@ def _job(job: JobInfo) -> tuple[object, ...]:
         job.knowledge_base,
         job.name,
         waits or say(f"state.{job.state}"),
-        say(f"stage.{job.stage}") if job.stage else None,
+        say_or(f"stage.{job.stage}", job.stage),
         None if job.total is None else f"{job.done}/{job.total}",
         job.rate_per_minute or None,
         age(job.eta_seconds) if job.eta_seconds else None,

@@ -125,6 +125,7 @@ function row() {
       progress(job, bar, facts);
       bind(since, 'app.value', { value: () => moment(job.since) });
       run.href = job.temporal_url;
+      run.hidden = !job.started;
       bindAttr(run, 'aria-label', 'operations.open_run', { name: job.name || job.knowledge_base });
     },
   };

@@ -18,11 +18,11 @@ from activities.contracts.ids import (
     question_id,
     reindex_workflow_id,
 )
-from activities.contracts.stages import ACTIVE, JobStateName
+from activities.contracts.stages import ACTIVE, JobKind, JobStateName
 from activities.errors import Reason
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import IS_PENDING, IS_QUEUED, by_index, fixed
-from activities.stores.catalog.operations.records import CurrentJob, JobKind, JobPosition, NotStarted
+from activities.stores.catalog.operations.records import CurrentJob, JobPosition, NotStarted
 from activities.stores.catalog.tables import (
     BatchRow,
     DocumentRow,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from activities.contracts.reindex import GenerationPhase
-from activities.contracts.stages import JobStateName
+from activities.contracts.stages import JobKind, JobStateName
 from activities.errors import Reason
 from activities.stores.catalog.records import Record
-
-JobKind = Literal["document", "batch", "deletion", "reindex", "question"]
 
 
 class JobPosition(Record, frozen=True):
