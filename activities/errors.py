@@ -88,6 +88,7 @@ _ZH_WORDS = {
     "key": "密钥",
     "model": "模型",
     "reconciliation": "核对任务",
+    "failure": "失败原因",
     "queued": "排队中",
     "running": "进行中",
     "waiting": "等待中",

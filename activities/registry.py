@@ -16,6 +16,7 @@ from activities.ingest.bulk import BulkActivities
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
+from activities.ingest.failures import FailureActivities
 from activities.ingest.index import IndexActivities
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
@@ -74,6 +75,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.requeue_failed,
             bulk.change_documents,
             bulk.purge_documents,
+            FailureActivities(stores.catalog).requeue_failures,
             generations.record_reindex,
             generations.begin_generation,
             generations.documents_to_build,

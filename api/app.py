@@ -41,6 +41,7 @@ from api.maintenance.health import HealthController
 from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
+from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
 
@@ -135,6 +136,7 @@ def create_app(settings: Settings) -> Litestar:
             LookupController,
             IdentityController,
             OpenAIController,
+            OperationsController,
         ],
         dependencies=PROVIDERS,
         guards=[authorize],

@@ -28,6 +28,8 @@ from api.documents.uploads import Uploads
 from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
+from api.operations.monitor import Monitor
+from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
 from workflows.client.jobs import Jobs
@@ -54,6 +56,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "status": DocumentStatus(catalog, jobs),
                 "watches": watches,
                 "batch_watches": batch_watches,
+                "monitor": Monitor(stores, jobs),
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
                 "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
@@ -128,6 +131,14 @@ def _reindex_control(state: State) -> ReindexControl:
     return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
 
 
+def _monitor(state: State) -> Monitor:
+    return state.monitor  # type: ignore[no-any-return]
+
+
+def _failure_retries(state: State) -> FailureRetries:
+    return FailureRetries(state.stores.catalog, state.jobs)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -150,6 +161,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,
+    "monitor": _monitor,
+    "failure_retries": _failure_retries,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

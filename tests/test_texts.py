@@ -134,6 +134,7 @@ TECHNICAL = {
         *("shell", "config", "bashrc", "zshrc", "completions", "completion", "bash", "zsh", "fish", "source"),
         "holdfast",
     },
+    "api/cli/texts/operations.py": {"Ctrl"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

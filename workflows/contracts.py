@@ -10,6 +10,7 @@ from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode
 from activities.contracts.batches import BatchToIngest, DocumentVersion
 from activities.contracts.documents import Remark
+from activities.contracts.failures import FailuresToRetry
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
@@ -160,3 +161,16 @@ class ReconcileReport(Contract, frozen=True):
 
     repair: bool
     findings: list[Discrepancy] = []  # noqa: RUF012 - msgspec copies it
+
+
+class RetryFailuresJob(FailuresToRetry, frozen=True):
+    """Failed documents to retry. The other fields carry over when the run continues as new."""
+
+    in_flight: list[DocumentVersion] = []  # noqa: RUF012
+    done: int = 0
+
+
+class RetriedFailures(Contract, frozen=True):
+    """The number of documents that were put back in line."""
+
+    documents: int

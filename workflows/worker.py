@@ -38,6 +38,7 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.retry_failures import RetryFailures
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -52,6 +53,7 @@ WORKFLOWS = [
     ChangeDocuments,
     AnswerQuestion,
     Reconcile,
+    RetryFailures,
 ]
 
 #: Interval at which heartbeats of answers reach the server.

@@ -69,3 +69,8 @@ def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
 def bulk_workflow_id(bulk_id: str) -> str:
     """Workflow id of a change of many documents."""
     return f"bulk/{bulk_id}"
+
+
+def retry_failures_id(code: str, knowledge_base_id: str | None) -> str:
+    """Workflow id of the retry of all documents that failed for one reason, in one knowledge base or in all."""
+    return f"retry-failures/{code}/{knowledge_base_id or 'all'}"

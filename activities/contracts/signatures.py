@@ -30,6 +30,7 @@ from activities.contracts.deletion import (
     Stopped,
     StopRunsInput,
 )
+from activities.contracts.failures import FailuresRequeued, RequeueFailuresInput
 from activities.contracts.ingest import (
     Chunked,
     ChunkInput,
@@ -245,3 +246,7 @@ async def change_documents(input: BulkInput) -> BulkSlice: ...  # type: ignore[e
 
 @activity.defn(name="purge_documents")
 async def purge_documents(input: BulkInput) -> BulkSlice: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="requeue_failures")
+async def requeue_failures(input: RequeueFailuresInput) -> FailuresRequeued: ...  # type: ignore[empty-body]

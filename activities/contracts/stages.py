@@ -11,6 +11,9 @@ from typing import Literal
 JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "failed", "canceled"]
 DocumentState = JobStateName
 
+#: The kinds of jobs that operators see.
+JobKind = Literal["document", "batch", "deletion", "reindex", "question"]
+
 #: A batch does not wait for a dependency itself; its documents do.
 BatchState = Literal["queued", "running", "paused", "ready", "failed", "canceled"]
 
@@ -36,6 +39,7 @@ QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 REINDEX_STAGES = ("plan", "build", "verify", "approve", "switch", "soak", "retire")
 BULK_STAGES = ("change", "purge")
+RETRY_STAGES = ("retry",)
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

@@ -19,6 +19,7 @@ from api.cli.documents import cancel, events, ls, pause, resume, retry, rm, stat
 from api.cli.evaluate import evaluate
 from api.cli.knowledge_bases import kb_group
 from api.cli.login import login, logout, profile_group, whoami
+from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
@@ -95,6 +96,7 @@ for command in (
     *DOCUMENTS,
     batch_group,
     reindex_group,
+    ops_group,
     ask,
     search,
     conversation_group,

@@ -20,6 +20,7 @@ from httpx_sse import SSEError, aconnect_sse
 
 from activities.errors import Language
 from api.client import local_env, profiles
+from api.client.operations import Operations
 from api.client.paths import segment
 from api.client.problems import Problem
 from api.client.resources import (
@@ -137,6 +138,7 @@ class Api:
         self.reconciliations = Reconciliations(self)
         self.lookup = Lookup(self)
         self.identity = Identity(self)
+        self.operations = Operations(self)
 
     async def __aenter__(self) -> Self:
         return self

@@ -20,6 +20,8 @@ from api.http.language import language_of
 from api.maintenance.schemas import DependencyState, LoopState, OverdueInfo, Readiness
 from workflows.client.jobs import Jobs
 
+Ping = Callable[[], Awaitable[None]]
+
 #: Seconds that a dependency may take to answer.
 PING_TIMEOUT = 5
 
@@ -39,15 +41,8 @@ class HealthController(Controller):
     async def ready(
         self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs, loops: list[Loop]
     ) -> Response[Readiness]:
-        pings: dict[str, Callable[[], Awaitable[None]]] = {
-            "temporal": jobs.ping,
-            "catalog": stores.catalog.ping,
-            "blobs": stores.blobs.ping,
-            "milvus": stores.milvus.ping,
-            "triton": stores.triton.ping,
-        }
         language = language_of(request)
-        states = await asyncio.gather(*(_state(name, ping, language) for name, ping in pings.items()))
+        states = await asyncio.gather(*(_state(name, ping, language) for name, ping in pings(stores, jobs).items()))
         turning = [_loop_state(loop, language) for loop in loops]
         ready = all(state.ready for state in states) and all(state.ready for state in turning)
         found = Readiness(
@@ -57,6 +52,17 @@ class HealthController(Controller):
             overdue=_overdue_info(await overdue(stores.catalog), language),
         )
         return Response(found, status_code=200 if ready else 503)
+
+
+def pings(stores: Stores, jobs: Jobs) -> dict[str, Ping]:
+    """The dependencies by name. A ping raises the HoldfastError that says why it is not ready."""
+    return {
+        "temporal": jobs.ping,
+        "catalog": stores.catalog.ping,
+        "blobs": stores.blobs.ping,
+        "milvus": stores.milvus.ping,
+        "triton": stores.triton.ping,
+    }
 
 
 async def overdue(catalog: Catalog) -> Overdue | None:
@@ -88,7 +94,7 @@ def _loop_state(loop: Loop, language: Language) -> LoopState:
     return LoopState(name=loop.name, ready=False, detail=detail)
 
 
-async def _state(name: str, ping: Callable[[], Awaitable[None]], language: Language) -> DependencyState:
+async def _state(name: str, ping: Ping, language: Language) -> DependencyState:
     try:
         async with asyncio.timeout(PING_TIMEOUT):
             await ping()

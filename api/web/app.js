@@ -9,7 +9,8 @@
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
-//     └── passages ── original, quotes
+//     ├── passages ── original, quotes
+//     └── operations ── health, queues, throughput, jobs, failures, generations ── rows, job
 //   all of them on: api, sse, dom, format, i18n, icons
 
 import { call, session } from './shared/api.js';
@@ -23,14 +24,15 @@ import { KnowledgeBaseSettings } from './knowledge_base/settings.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
+import { Operations, mayOperate } from './operations/operations.js';
 import {
-  askAddress, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
+  askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
 } from './shared/route.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 
-const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
+const VIEWS = ['view-sign-in', 'view-choose', 'view-operations', 'view-kb'];
 const TITLES = { documents: 'documents-title', index: 'index-title', settings: 'settings-title', ask: 'ask-title' };
 const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings' };
 const TALLY_MS = 400;
@@ -59,6 +61,7 @@ const settings = new KnowledgeBaseSettings({
     deleted = name;
   },
 });
+const operations = new Operations();
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -77,11 +80,14 @@ let open = null; // the name of the open knowledge base
 let recounting = 0;
 let placed = location.hash; // the address that is shown
 let deleted = ''; // the knowledge base that was just deleted
+let offered = ''; // the key whose role is known
 
 function show(view) {
   for (const other of VIEWS) $(other).hidden = other !== view;
   $('sign-out').hidden = view === 'view-sign-in';
   $('where').hidden = $('side-open').hidden = view !== 'view-kb';
+  if (view === 'view-operations') $('operations-link').setAttribute('aria-current', 'page');
+  else $('operations-link').removeAttribute('aria-current');
   document.body.dataset.view = view;
 }
 
@@ -101,9 +107,31 @@ async function route() {
   const wanted = here();
   clearNotices();
   side.close();
+  offerOperations();
+  if (atOperations()) {
+    operate();
+    return;
+  }
+  operations.close();
   if (!wanted.kb) await choose();
   else if (wanted.kb !== open) await enter(wanted.kb);
   else await place();
+}
+
+/** Show the link to the operations page to those who may use it. */
+async function offerOperations() {
+  if (offered === session.key) return;
+  offered = session.key;
+  const may = await mayOperate();
+  if (offered === session.key) $('operations-link').hidden = !may;
+}
+
+function operate() {
+  leave();
+  show('view-operations');
+  title();
+  $('operations-title').focus();
+  operations.open();
 }
 
 async function choose() {
@@ -217,7 +245,7 @@ function mark() {
 }
 
 function title() {
-  if (!open) document.title = t('app.title');
+  if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
   else {
     const what = $(TITLES[shown()]).textContent;
     document.title = t('app.title_in_kb', { what, kb: $('where-name').textContent });
@@ -251,6 +279,9 @@ function signedOut(problem) {
   session.signOut();
   leave();
   documents.stop();
+  operations.close();
+  offered = '';
+  $('operations-link').hidden = true;
   clearNotices();
   show('view-sign-in');
   title();
@@ -284,6 +315,7 @@ onLanguage(() => {
   title();
   documents.relanguage();
   reindexes.relanguage();
+  operations.relanguage();
   conversations.draw();
 });
 

@@ -24,7 +24,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
-    """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, questions, an answer and its passage."""
+    """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, operations, questions, an answer and its passage."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 850})
     assert violations(page) == []
@@ -70,6 +70,12 @@ def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, s
     page.get_by_role("button", name="Start").click()
     expect(page.locator(".reindex")).to_have_attribute("data-state", "ready", timeout=READY_MS)
     assert violations(page) == []
+    page.locator("#operations-link").click()
+    expect(page.locator("#ops-jobs, #ops-none").first).to_be_attached()
+    expect(page.locator("#ops-failures li").first).to_be_visible()
+    assert violations(page) == []
+    page.go_back()
+    expect(page.locator(".reindex")).to_have_attribute("data-state", "ready", timeout=READY_MS)
     page.keyboard.press("Control+k")
     expect(page.locator("#ask-empty")).to_be_visible()
     assert violations(page) == []

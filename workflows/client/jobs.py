@@ -19,15 +19,17 @@ from activities.contracts.ids import (
     question_id,
     reconcile_id,
     reindex_workflow_id,
+    retry_failures_id,
 )
 from activities.contracts.queues import Queue
 from activities.contracts.reindex import ReindexToRun
 from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
-from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob
+from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob, RetryFailuresJob
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.retry_failures import RetryFailures
 
 #: Seconds for which a successful ping is cached.
 PING_SECONDS = 1.0
@@ -134,6 +136,20 @@ class Jobs:
             reconcile_id(job.reconcile_id),
             f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}",
             temporal.attributes(None, job.actor),
+        )
+
+    async def retry_failures(self, job: RetryFailuresJob) -> str:
+        """Retry all documents that failed for one reason; returns the workflow's id. One that runs is extended."""
+        return await temporal.start(
+            self.client,
+            RetryFailures.run,
+            job,
+            retry_failures_id(job.code, job.knowledge_base_id),
+            f"Retry documents that failed ({job.code}) in {job.knowledge_base or 'all knowledge bases'}",
+            temporal.attributes(job.knowledge_base, job.actor),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            first_signal="more",
+            signal_arguments=(job,),
         )
 
     async def cancel(self, workflow_id: str, actor: str = "") -> bool:

@@ -16,6 +16,7 @@ from activities.stores.catalog.generations import Generations
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.lookup import Lookup
+from activities.stores.catalog.operations.operations import Operations
 from activities.stores.catalog.outbox import Outbox
 from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
@@ -53,6 +54,7 @@ class Catalog:
         self.reindexes = Reindexes(self._engine)
         self.search_scope = SearchScope(self._engine)
         self.lookup = Lookup(self._engine)
+        self.operations = Operations(self._engine)
 
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""

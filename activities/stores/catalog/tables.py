@@ -280,6 +280,22 @@ class VersionRow(Table):
             "ix_versions_batch_page", "batch_id", "batch_page", where="state = 'queued' AND batch_page IS NOT NULL"
         ),
         _partial("ix_versions_batch_ended", "batch_id", "updated_at", where="state IN ('canceled', 'failed', 'ready')"),
+        # what operators see: newest first, and by minute
+        _partial(
+            "ix_versions_started",
+            "dispatched_at",
+            "document_id",
+            where="state IN ('queued', 'running', 'waiting', 'paused') AND dispatched_at IS NOT NULL",
+        ),
+        _partial(
+            "ix_versions_not_started",
+            "updated_at",
+            "document_id",
+            "state",
+            where="state IN ('queued', 'running', 'waiting', 'paused') AND dispatched_at IS NULL",
+        ),
+        _partial("ix_versions_published", "published_at", "chunks", where="published_at IS NOT NULL"),
+        _partial("ix_versions_failed", "updated_at", "document_id", where="state = 'failed' AND replaced_at IS NULL"),
     )
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
 from api.cli.texts.operating import OPERATING
+from api.cli.texts.operations import OPERATIONS
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
     **OPERATING,
+    **OPERATIONS,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

@@ -7,12 +7,13 @@
 import chat from '../texts/chat.js';
 import documents from '../texts/documents.js';
 import knowledgeBase from '../texts/knowledge_base.js';
+import operations from '../texts/operations.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...chat };
+const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...chat, ...operations };
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();

@@ -6,6 +6,7 @@
 //   #/kb/NAME/documents   the documents (?state=…&search=…: those that match)
 //   #/kb/NAME/index       the index of the documents (?max=…: the form for another one, filled in)
 //   #/kb/NAME/settings    the settings of the knowledge base
+//   #/operations          the operations of the platform
 
 const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
 const PANELS = ['documents', 'index', 'settings'];
@@ -29,6 +30,9 @@ export function here() {
 }
 
 const withQuery = (address, query) => (query && String(query) ? `${address}?${query}` : address);
+
+/** Whether the current address is that of the operations page. */
+export const atOperations = () => /^#\/operations\/?$/.test(location.hash);
 
 export const kbAddress = (kb) => `#/kb/${encodeURIComponent(kb)}`;
 export const askAddress = (kb) => `${kbAddress(kb)}/ask`;

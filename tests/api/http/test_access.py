@@ -122,6 +122,10 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/audit/questions/{id}": ALL,
     "POST /api/v1/reconcile": OPERATE,
     "GET /api/v1/reconcile/{id}": OPERATE,
+    "GET /api/v1/operations": OPERATE,
+    "GET /api/v1/operations/events": OPERATE,
+    "GET /api/v1/operations/jobs": OPERATE,
+    "POST /api/v1/operations/failures/retry": OPERATE,
     "POST /v1/chat/completions": ALL,
     "GET /v1/models": ALL,
     "GET /v1/models/{model}": ALL,
@@ -143,6 +147,9 @@ OPEN = {
     "HEAD /schema-assets/{file_path}",
 }
 
+#: Streams without an end.
+ENDLESS = {"GET /api/v1/operations/events"}
+
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/knowledge-bases": {"name": "{fresh}"},
     f"PATCH {KB}": {"title": "Handbook"},
@@ -156,6 +163,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
+    "POST /api/v1/operations/failures/retry": {"reason_code": "empty"},
     "POST /v1/embeddings": {"model": "m", "input": "text"},
 }
 
@@ -199,7 +207,12 @@ class IsolatedApi:
             sent = {"headers": headers}
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)  # streams end when they need Temporal
         async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", timeout=30) as client:
-            return await client.request(method, path.format_map(ids), **sent)
+            if route not in ENDLESS:
+                return await client.request(method, path.format_map(ids), **sent)
+            try:
+                return await asyncio.wait_for(client.request(method, path.format_map(ids), **sent), 1)
+            except TimeoutError:
+                return httpx.Response(200)
 
     async def socket(self, key: str | None, path: str, *, as_subprotocol: bool = False) -> str:
         """The type of the first message on a socket: accepted or closed."""

@@ -13,6 +13,7 @@ from activities.contracts.selection import DocumentFilter
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Upload
+from activities.stores.catalog.tables import now
 
 ALL = DocumentFilter()
 
@@ -39,6 +40,12 @@ QUERIES: dict[str, Query] = {
     "bulk changes": lambda catalog, kb, batch: catalog.bulk_changes.undispatched(),
     "lookup of a name": lambda catalog, kb, batch: catalog.lookup.documents([kb], "7.md", 2),
     "lookup of a beginning": lambda catalog, kb, batch: catalog.lookup.documents([kb], batch[:20], 2),
+    "job counts": lambda catalog, kb, batch: catalog.operations.jobs.counts(),
+    "not started": lambda catalog, kb, batch: catalog.operations.jobs.not_started(),
+    "jobs": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20),
+    "failures": lambda catalog, kb, batch: catalog.operations.failures.groups(),
+    "retry": lambda catalog, kb, batch: catalog.operations.failures.requeue("empty", kb, now(), 9, "ann"),
+    "last hour": lambda catalog, kb, batch: catalog.operations.throughput.last_hour(),
     "any_live": lambda catalog, kb, batch: catalog.documents.any_live(kb),
 }
 

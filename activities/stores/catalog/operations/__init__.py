@@ -1,0 +1,1 @@
+"""What operators see of the catalogue: jobs, failures, throughput, index generations. Every query uses an index."""

@@ -1,0 +1,1 @@
+"""The operations page: what runs, what waits and why, what failed, and whether the machines keep up."""
