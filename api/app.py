@@ -40,6 +40,12 @@ from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
+from api.schedules.routes import (
+    ReconcileScheduleController,
+    RetentionPreviewController,
+    ScheduleController,
+    SchedulesController,
+)
 
 WEB = Path(__file__).parent / "web"
 
@@ -121,6 +127,10 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             ReindexesOfKnowledgeBase,
             ReindexController,
+            SchedulesController,
+            ReconcileScheduleController,
+            ScheduleController,
+            RetentionPreviewController,
             SearchController,
             QuestionController,
             ConversationsController,

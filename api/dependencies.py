@@ -30,6 +30,8 @@ from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
+from api.schedules.control import ScheduleControl
+from api.schedules.managed import ReconcileSchedule
 from workflows.client.jobs import Jobs
 
 
@@ -128,6 +130,14 @@ def _reindex_control(state: State) -> ReindexControl:
     return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
 
 
+def _schedule_control(state: State) -> ScheduleControl:
+    return ScheduleControl(state.stores.catalog, state.jobs)
+
+
+def _reconcile_schedule(state: State) -> ReconcileSchedule:
+    return ReconcileSchedule(state.stores.catalog, state.jobs)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -150,6 +160,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,
+    "schedule_control": _schedule_control,
+    "reconcile_schedule": _reconcile_schedule,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

@@ -37,6 +37,8 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.retention import ApplyRetention
+from workflows.scheduled import RunScheduled
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -50,6 +52,8 @@ WORKFLOWS = [
     ReindexKnowledgeBase,
     AnswerQuestion,
     Reconcile,
+    RunScheduled,
+    ApplyRetention,
 ]
 
 #: Interval at which heartbeats of answers reach the server.

@@ -9,8 +9,9 @@ from __future__ import annotations
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
+RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
 
-_INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
+_INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
 
 def ingest_id(document_id: str, version: int) -> str:
@@ -63,3 +64,18 @@ def reconcile_id(id: str) -> str:
 def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
     """Workflow id of the re-index that builds an index generation."""
     return f"reindex/{knowledge_base_id}/{generation}"
+
+
+def scheduled_id(name: str) -> str:
+    """Workflow id of a schedule's runs, to which Temporal adds the time."""
+    return f"{_SCHEDULED}{name}"
+
+
+def occurrence_of(workflow_id: str) -> str:
+    """The occurrence of a scheduled run: its schedule's name and the time."""
+    return workflow_id.removeprefix(_SCHEDULED)
+
+
+def retention_id(knowledge_base_id: str, occurrence: str) -> str:
+    """Workflow id of a retention."""
+    return f"retention/{knowledge_base_id}/{occurrence}"

@@ -68,6 +68,14 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.retention import Expired, ExpiredInput, ExpiredPage, Unpublished, UnpublishExpiredInput
+from activities.contracts.schedules import (
+    BeginScheduledInput,
+    JobSeen,
+    LookAtJobInput,
+    RecordScheduledInput,
+    ScheduledBegun,
+)
 
 
 @activity.defn(name="parse")
@@ -236,3 +244,27 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="begin_scheduled")
+async def begin_scheduled(input: BeginScheduledInput) -> ScheduledBegun: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_scheduled")
+async def record_scheduled(input: RecordScheduledInput) -> None: ...
+
+
+@activity.defn(name="look_at_job")
+async def look_at_job(input: LookAtJobInput) -> JobSeen: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="count_expired")
+async def count_expired(input: ExpiredInput) -> Expired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="list_expired")
+async def list_expired(input: ExpiredInput) -> ExpiredPage: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="unpublish_expired")
+async def unpublish_expired(input: UnpublishExpiredInput) -> Unpublished: ...  # type: ignore[empty-body]

@@ -13,6 +13,7 @@ from activities.stores.catalog.engine import Engine
 from activities.stores.catalog.generations import Generations
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
+from activities.stores.catalog.old_documents import OldDocuments
 from activities.stores.catalog.outbox import Outbox
 from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
@@ -21,6 +22,7 @@ from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
+from activities.stores.catalog.schedules import Schedules
 from activities.stores.catalog.search_scope import SearchScope
 
 
@@ -46,6 +48,8 @@ class Catalog:
         self.retention = Retention(self._engine)
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
+        self.schedules = Schedules(self._engine)
+        self.old_documents = OldDocuments(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:
