@@ -66,18 +66,18 @@ class Phrase(Bilingual):
     WINDOW_ZONE = ("there is no time zone {zone}", "不存在时区 {zone}")
     CRON_FIELDS = (
         "a cron expression has five fields (minute, hour, day, month, weekday), such as 0 2 * * 1-5; “{value}” has not",
-        "cron 表达式应有五个字段（分 时 日 月 星期），如 0 2 * * 1-5，而“{value}”不是",
+        "`cron` 表达式应有五个字段（分 时 日 月 星期），如 0 2 * * 1-5，而“{value}”不是",
     )
-    CRON_MINUTE = ("“{value}” is not a minute of a cron expression (0-59)", "“{value}”不是 cron 表达式的分钟（0-59）")
-    CRON_HOUR = ("“{value}” is not an hour of a cron expression (0-23)", "“{value}”不是 cron 表达式的小时（0-23）")
-    CRON_DAY = ("“{value}” is not a day of a cron expression (1-31)", "“{value}”不是 cron 表达式的日期（1-31）")
+    CRON_MINUTE = ("“{value}” is not a minute of a cron expression (0-59)", "“{value}”不是 `cron` 表达式的分钟（0-59）")
+    CRON_HOUR = ("“{value}” is not an hour of a cron expression (0-23)", "“{value}”不是 `cron` 表达式的小时（0-23）")
+    CRON_DAY = ("“{value}” is not a day of a cron expression (1-31)", "“{value}”不是 `cron` 表达式的日期（1-31）")
     CRON_MONTH = (
         "“{value}” is not a month of a cron expression (1-12 or jan-dec)",
-        "“{value}”不是 cron 表达式的月份（1-12 或 jan-dec）",
+        "“{value}”不是 `cron` 表达式的月份（1-12 或 `jan`-`dec`）",
     )
     CRON_WEEKDAY = (
         "“{value}” is not a weekday of a cron expression (0-7 or sun-sat)",
-        "“{value}”不是 cron 表达式的星期（0-7 或 sun-sat）",
+        "“{value}”不是 `cron` 表达式的星期（0-7 或 `sun`-`sat`）",
     )
     CRON_NEVER = ("“{value}” never comes: no month named has such a day", "“{value}”永远不会到来：所列月份没有这一天")
     CRON_OR_EVERY = (

@@ -56,13 +56,7 @@ class SchedulesController(Controller):
     ) -> Page[ScheduleInfo]:
         language = language_of(request)
         only = (await access.named(principal, SEES, kb)).id if kb else None
-        found = await catalog.schedules.all(only)
-        bases = {schedule.knowledge_base_id for schedule in found}
-        readable = {
-            base.id
-            for base in await access.readable(principal, [await catalog.knowledge_bases.by_id(id) for id in bases])
-        }
-        found = [schedule for schedule in found if schedule.knowledge_base_id in readable]
+        found = await _visible(catalog, access, principal, only)
         described = await schedule_control.described([schedule.name for schedule in found])
         items = [schedule_info(*pair, language) for pair in zip(found, described, strict=True)]
         if not kb and has(principal, "operator"):
@@ -223,6 +217,14 @@ class ReconcileScheduleController(Controller):
     async def run(self, reconcile_schedule: ReconcileSchedule, principal: Principal) -> JobAccepted:
         await reconcile_schedule.run(principal.subject)
         return _accepted(RECONCILE_SCHEDULE, "queued", "")
+
+
+async def _visible(catalog: Catalog, access: Access, principal: Principal, only: str | None) -> list[Schedule]:
+    """The schedules of the knowledge bases that the caller may see, or of one of them."""
+    found = await catalog.schedules.all(only)
+    bases = [await catalog.knowledge_bases.by_id(id) for id in {schedule.knowledge_base_id for schedule in found}]
+    readable = {base.id for base in await access.readable(principal, bases)}
+    return [schedule for schedule in found if schedule.knowledge_base_id in readable]
 
 
 def _accepted(name: str, state: str, workflow_id: str) -> JobAccepted:

@@ -29,9 +29,9 @@ class When(Bilingual):
     EVERY_DAYS = ("every {count} days", "每 {count} 天")
     EVERY_DAY = ("every day", "每天一次")
     DAILY = ("daily at {time} ({zone})", "每天 {time}（{zone}）")
-    ON_DAYS = ("{days} at {time} ({zone})", "{days} {time}（{zone}）")
+    ON_DAYS = ("{days} at {time} ({zone})", "每逢{days} {time}（{zone}）")
     MONTHLY = ("on day {day} of each month at {time} ({zone})", "每月 {day} 日 {time}（{zone}）")
-    CRON = ("{cron} ({zone})", "{cron}（{zone}）")
+    CRON = ("as {cron} says ({zone})", "按 {cron}（{zone}）")
 
 
 class Weekday(Bilingual):
