@@ -115,6 +115,7 @@ TECHNICAL = {
         "UTC",
         *ROLES,
     },
+    "api/cli/texts/schedules.py": {"UTC", "cron", "Asia", "Shanghai"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

@@ -110,8 +110,9 @@ class ApplyRetention:
                 raise final_failure(reason) from None
             self._raise_if_canceled()
             self._progress.enter("confirm")
-            await self._record("running")
             self._counted = await self._count()
+        if self._answers:
+            await self._record("running")
 
     def _too_much(self) -> Reason:
         percent = f"{self._job.options.max_share * 100:g}"
