@@ -92,6 +92,10 @@ class Phrase(Bilingual):
         "the schedule fires {count} times in that range; a backfill runs 1 to {limit} of them",
         "该计划在此期间触发 {count} 次；一次补跑为 1 至 {limit} 次",
     )
+    CONFIRM_FEWER = (
+        "the run would delete {counted} documents, more than the {documents} that are confirmed",
+        "该运行将删除 {counted} 个文档，多于所确认的 {documents} 个",
+    )
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
     KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")

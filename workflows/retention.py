@@ -50,7 +50,7 @@ class ApplyRetention:
         self._priority = Priority(priority_key=Urgency.BATCH, fairness_key=job.knowledge_base_id)
         self._counted = Expired(documents=job.documents, matching=0, expired=job.expired or 0)
         self._deleted, self._rows, self._unfinished, self._begun = job.deleted, job.rows, job.unfinished, 0
-        self._confirmed, self._confirmed_by, self._answers = 0, job.confirmed_by, 0
+        self._confirmed, self._confirmed_by = 0, job.confirmed_by
         self._canceled, self._canceled_by = False, ""
 
     @workflow.query
@@ -62,7 +62,6 @@ class ApplyRetention:
     def confirm(self, documents: int, actor: str = "") -> None:
         """Allow that up to so many documents are deleted."""
         self._confirmed, self._confirmed_by = documents, actor
-        self._answers += 1
 
     @workflow.signal
     def cancel(self, actor: str = "") -> None:
@@ -100,18 +99,16 @@ class ApplyRetention:
             reason = self._too_much()
             self._progress.wait("confirm")
             await self._record("waiting", reason)
-            answers = self._answers
             try:
                 await workflow.wait_condition(
-                    lambda: self._answers > answers or self._is_to_end(),  # noqa: B023 - awaited within the turn
-                    timeout=CONFIRM_WITHIN,
+                    lambda: self._confirmed >= self._counted.expired or self._is_to_end(), timeout=CONFIRM_WITHIN
                 )
             except TimeoutError:
                 raise final_failure(reason) from None
             self._raise_if_canceled()
             self._progress.enter("confirm")
             self._counted = await self._count()
-        if self._answers:
+        if self._confirmed:
             await self._record("running")
 
     def _too_much(self) -> Reason:

@@ -138,9 +138,12 @@ class ScheduleControl:
         return count
 
     async def confirm(self, schedule: Schedule, asked: ConfirmRequest, actor: str) -> ScheduleRun:
-        """Allow the run that waits to delete as many documents. Raises WrongState."""
+        """Allow the run that waits to delete as many documents. Raises WrongState and InvalidRequest."""
         run = self._latest(schedule, ("waiting",))
-        documents = asked.documents or run.counts.get("expired", 0)
+        counted = run.counts.get("expired", 0)
+        documents = counted if asked.documents is None else asked.documents
+        if documents < counted:
+            raise InvalidRequest(detail=Phrase.CONFIRM_FEWER, counted=counted, documents=documents)
         if not await self._jobs.signal(run.job_workflow_id, "confirm", documents, actor):
             raise WrongState(state="ready")
         await self._catalog.schedules.note(schedule, actor, "confirm", name=schedule.name, documents=documents)
