@@ -13,7 +13,7 @@ from temporalio.client import ScheduleDescription
 
 from activities.contracts.retention import ExpiredInput
 from activities.contracts.schedules import GOES_ON, MAX_BACKFILL, RetentionOptions, ScheduleKind, Timing
-from activities.errors import DependencyError, InvalidRequest, ScheduleRuns, WrongState
+from activities.errors import DependencyError, InvalidRequest, NotFound, ScheduleRuns, WrongState
 from activities.phrases import Phrase
 from activities.runtime import schedules as timers
 from activities.schedules import apply
@@ -150,8 +150,10 @@ class ScheduleControl:
         return run
 
     async def cancel(self, schedule: Schedule, actor: str) -> ScheduleRun:
-        """Cancel the run in progress, with its job. Raises WrongState."""
+        """Cancel the run in progress, with its job. Raises WrongState, also for a re-index that has switched."""
         run = self._latest(schedule, GOES_ON)
+        if schedule.kind == "reindex" and await self._has_switched(run):
+            raise WrongState(state="ready")
         if not await self._jobs.cancel(run.workflow_id, actor):
             raise WrongState(state="ready")
         await self._catalog.schedules.note(schedule, actor, "cancel", name=schedule.name, occurrence=run.occurrence)
@@ -210,6 +212,13 @@ class ScheduleControl:
             return await check_options(self._catalog, knowledge_base, kind, given)
         except msgspec.ValidationError as exc:
             raise ValidationException(extra=[{"key": "options", "message": str(exc)}]) from exc
+
+    async def _has_switched(self, run: ScheduleRun) -> bool:
+        """Whether what the run built is in use: to cancel the run would then remove the way back."""
+        try:
+            return (await self._catalog.reindexes.get(run.job_id)).switched_at is not None
+        except NotFound:
+            return False
 
     def _latest(self, schedule: Schedule, states: tuple[str, ...]) -> ScheduleRun:
         """The latest run, in one of these states. Raises WrongState."""

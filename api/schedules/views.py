@@ -18,6 +18,8 @@ from api.schedules.schemas import ExpiredInfo, RetentionPreview, ScheduleInfo, S
 #: Next times that are shown.
 NEXT = 5
 
+WORKDAYS = frozenset(range(1, 6))
+
 
 class When(Bilingual):
     """When a schedule fires, in words."""
@@ -30,6 +32,7 @@ class When(Bilingual):
     EVERY_DAY = ("every day", "每天一次")
     DAILY = ("daily at {time} ({zone})", "每天 {time}（{zone}）")
     ON_DAYS = ("{days} at {time} ({zone})", "每逢{days} {time}（{zone}）")
+    WORKDAYS = ("Monday to Friday at {time} ({zone})", "周一至周五 {time}（{zone}）")
     MONTHLY = ("on day {day} of each month at {time} ({zone})", "每月 {day} 日 {time}（{zone}）")
     CRON = ("as {cron} says ({zone})", "按 {cron}（{zone}）")
 
@@ -53,18 +56,22 @@ def when(timing: Timing, language: Language) -> str:
     cron, zone = parse_cron(timing.cron), timing.time_zone
     if len(cron.minutes) != 1 or len(cron.hours) != 1 or len(cron.months) != 12:
         return When.CRON.render(language, cron=timing.cron, zone=zone)
-    time = f"{min(cron.hours):02}:{min(cron.minutes):02}"
-    every_day, every_weekday = len(cron.days) == 31, len(cron.weekdays) == 7
-    if every_day and every_weekday:
-        return When.DAILY.render(language, time=time, zone=zone)
-    if every_day:
-        comma = "、" if language == "zh" else ", "
-        named = sorted(cron.weekdays, key=lambda number: (number - 1) % 7)  # weeks begin on Monday
-        days = comma.join(list(Weekday)[number].render(language) for number in named)
-        return When.ON_DAYS.render(language, days=days, time=time, zone=zone)
-    if every_weekday and len(cron.days) == 1:
-        return When.MONTHLY.render(language, day=min(cron.days), time=time, zone=zone)
+    at = {"time": f"{min(cron.hours):02}:{min(cron.minutes):02}", "zone": zone}
+    if len(cron.days) == 31:
+        return _on_weekdays(cron.weekdays, at, language)
+    if len(cron.weekdays) == 7 and len(cron.days) == 1:
+        return When.MONTHLY.render(language, day=min(cron.days), **at)
     return When.CRON.render(language, cron=timing.cron, zone=zone)
+
+
+def _on_weekdays(weekdays: frozenset[int], at: dict[str, str], language: Language) -> str:
+    if len(weekdays) == 7:
+        return When.DAILY.render(language, **at)
+    if weekdays == WORKDAYS:
+        return When.WORKDAYS.render(language, **at)
+    named = sorted(weekdays, key=lambda number: (number - 1) % 7)  # weeks begin on Monday
+    days = ("、" if language == "zh" else ", ").join(list(Weekday)[number].render(language) for number in named)
+    return When.ON_DAYS.render(language, days=days, **at)
 
 
 def _every(minutes: int, language: Language) -> str:

@@ -4,6 +4,7 @@
 //     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
 //     │     └── batches ── batch_card, batch_upload, watcher
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
+//     ├── schedules ── schedule_form, schedule_row ── job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     └── passages ── original, quotes
@@ -20,11 +21,12 @@ import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
 import { askAddress, conversationAddress, documentsAddress, here, indexAddress, rename } from './shared/route.js';
+import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 
-const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
+const VIEWS = ['view-sign-in', 'view-choose', 'view-schedules', 'view-kb'];
 const TITLES = { documents: 'documents-title', index: 'index-title', ask: 'ask-title' };
 const TALLY_MS = 400;
 
@@ -39,6 +41,7 @@ const documents = new Documents({
   onShow: (item) => passages.whole(item),
 });
 const reindexes = new Reindexes({ onSwitched: () => documents.refilter() });
+const schedules = new Schedules();
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -72,7 +75,9 @@ async function route() {
   const wanted = here();
   clearNotices();
   side.close();
-  if (!wanted.kb) await choose();
+  schedules.close();
+  if (isSchedules()) await showSchedules();
+  else if (!wanted.kb) await choose();
   else if (wanted.kb !== open) await enter(wanted.kb);
   else await place();
 }
@@ -82,6 +87,13 @@ async function choose() {
   show('view-choose');
   title();
   await chooser.open();
+}
+
+async function showSchedules() {
+  leave();
+  show('view-schedules');
+  title();
+  await schedules.open();
 }
 
 function leave() {
@@ -177,7 +189,8 @@ function mark() {
 }
 
 function title() {
-  if (!open) document.title = t('app.title');
+  if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
+  else if (!open) document.title = t('app.title');
   else {
     const what = $(TITLES[shown()]).textContent;
     document.title = t('app.title_in_kb', { what, kb: $('where-name').textContent });
@@ -209,6 +222,7 @@ function recount() {
 function signedOut(problem) {
   session.signOut();
   leave();
+  schedules.close();
   clearNotices();
   show('view-sign-in');
   title();
@@ -242,6 +256,7 @@ onLanguage(() => {
   title();
   documents.relanguage();
   reindexes.relanguage();
+  schedules.relanguage();
   conversations.draw();
 });
 

@@ -19,6 +19,7 @@ BERLIN = "Europe/Berlin"
         (Timing(every_minutes=1440), "every day", "每天一次"),
         (Timing(cron="5 2 * * *", time_zone=BERLIN), f"daily at 02:05 ({BERLIN})", f"每天 02:05（{BERLIN}）"),
         (Timing(cron="0 2 * * 0,1"), "Monday, Sunday at 02:00 (UTC)", "每逢周一、周日 02:00（UTC）"),
+        (Timing(cron="0 2 * * mon-fri"), "Monday to Friday at 02:00 (UTC)", "周一至周五 02:00（UTC）"),
         (Timing(cron="30 23 1 * *"), "on day 1 of each month at 23:30 (UTC)", "每月 1 日 23:30（UTC）"),
         (Timing(cron="*/5 2 * * *"), "as */5 2 * * * says (UTC)", "按 */5 2 * * *（UTC）"),
         (Timing(cron="0 2 13 * 5"), "as 0 2 13 * 5 says (UTC)", "按 0 2 13 * 5（UTC）"),
