@@ -7,8 +7,9 @@ import { t } from '../shared/i18n.js';
 import { ScheduleForm } from './form.js';
 import { done, goesOn, scheduleRow } from './row.js';
 
-const SOON_MS = 3_000;
+const SOON_MS = 2_000;
 const LATER_MS = 30_000;
+const ACTED_MS = 20_000; // for so long after an action something is about to change
 
 export const schedulesAddress = '#/schedules';
 
@@ -17,9 +18,12 @@ export const isSchedules = () => location.hash.replace(/\/$/, '') === schedulesA
 
 const path = (name, action) => `/schedules/${encodeURIComponent(name)}${action ? `/${action}` : ''}`;
 
+/** What can be focused in a row; a button that takes the place of another one gets its focus. */
+const controls = (row) => [...row.querySelectorAll('summary, button')];
+
 export class Schedules {
   constructor() {
-    this.visit = 0;
+    Object.assign(this, { visit: 0, acted: 0 });
     document.addEventListener('visibilitychange', () => this.visit && !document.hidden && this.load());
   }
 
@@ -83,7 +87,7 @@ export class Schedules {
       const { items } = await call('GET', '/schedules');
       if (visit !== this.visit) return;
       this.show(items);
-      this.timer = setTimeout(() => document.hidden || this.load(), items.some(goesOn) ? SOON_MS : LATER_MS);
+      this.timer = setTimeout(() => document.hidden || this.load(), items.some(goesOn) || Date.now() < this.acted + ACTED_MS ? SOON_MS : LATER_MS);
     } catch (problem) {
       if (visit === this.visit && problem.status !== 401) notify(problem);
     }
@@ -92,8 +96,8 @@ export class Schedules {
   /** Show the list; a focused button and open details stay as they are. */
   show(items) {
     const open = new Set([...this.list.querySelectorAll('details[open]')].map((each) => each.closest('li').dataset.name));
-    const focused = document.activeElement?.closest?.('.schedule') && document.activeElement;
-    const [name, action] = focused ? [focused.closest('.schedule').dataset.name, focused.dataset.action] : [];
+    const focused = document.activeElement?.closest('.schedule');
+    const place = focused && controls(focused).indexOf(document.activeElement);
     this.list.replaceChildren(...items.map((info) => scheduleRow(info, {
       mayAct: !this.denied,
       act: (chosen, about) => this.act(chosen, about),
@@ -101,9 +105,8 @@ export class Schedules {
       isOpen: open.has(info.name),
     })));
     this.none.hidden = items.length > 0;
-    if (!name) return;
-    const row = [...this.list.children].find((each) => each.dataset.name === name);
-    (row?.querySelector(`[data-action="${action}"]`) || row?.querySelector(action ? 'button' : 'summary'))?.focus();
+    const row = focused && [...this.list.children].find((each) => each.dataset.name === focused.dataset.name);
+    if (row) controls(row).slice(0, place + 1).at(-1)?.focus();
   }
 
   async runs(name) {
@@ -125,6 +128,7 @@ export class Schedules {
       if (action === 'delete') await call('DELETE', path(name));
       else await call('POST', path(name, action), action === 'confirm' ? { body: { documents: n } } : {});
       announce(done(action, name));
+      this.acted = Date.now();
     } catch (problem) {
       this.denied ||= problem.status === 403;
       if (problem.status !== 401) notify(problem);
