@@ -130,6 +130,8 @@ class RunScheduled:
                 ]
             ),
         )
+        if workflow.cancellation_reason() is not None:  # the activity before has consumed the request
+            child.cancel()
         return await child
 
     async def _watch(self, job: JobToStart) -> JobSeen:

@@ -30,6 +30,7 @@ from temporalio.client import (
 from activities.contracts.ids import RUN_SCHEDULED, scheduled_id
 from activities.contracts.queues import Queue
 from activities.contracts.schedules import ScheduleToRun, TimedSchedule
+from activities.errors import ScheduleTaken
 from activities.runtime.temporal import RPC_TIMEOUT, RunNotFound, attributes, translated
 
 #: What a run of each kind is called in Temporal's UI.
@@ -40,11 +41,13 @@ PAGE = 500
 
 
 async def apply(client: Client, timed: TimedSchedule) -> None:
-    """Make the schedule, or give it its present form; idempotent."""
+    """Make the schedule, or give it its present form; idempotent. Raises ScheduleTaken for one that is not ours."""
     desired = _schedule(timed)
 
     def updated(current: ScheduleUpdateInput) -> ScheduleUpdate:
         schedule = current.description.schedule
+        if not isinstance(schedule.action, ScheduleActionStartWorkflow) or schedule.action.workflow != RUN_SCHEDULED:
+            raise ScheduleTaken(name=timed.name)
         schedule.action, schedule.spec = desired.action, desired.spec
         schedule.policy, schedule.state = desired.policy, desired.state
         return ScheduleUpdate(schedule=schedule)

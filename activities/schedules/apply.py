@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.contracts.reconcile import Discrepancies
 from activities.contracts.schedules import RecordScheduledInput
-from activities.errors import Canceled, NotFound
+from activities.errors import Canceled, NotFound, ScheduleTaken
 from activities.runtime import schedules as timers
 from activities.runtime import temporal
 from activities.stores.catalog.catalog import Catalog
@@ -20,7 +20,10 @@ ATTEMPTS = 10
 
 
 async def apply(client: Client, catalog: Catalog, name: str) -> Schedule:
-    """Gives Temporal the present form of a schedule, however many change it at once. Raises NotFound."""
+    """Gives Temporal the present form of a schedule, however many change it at once.
+
+    Raises NotFound and ScheduleTaken.
+    """
     for _ in range(ATTEMPTS):
         schedule = await catalog.schedules.get(name)
         await timers.apply(client, schedule.timed())
@@ -45,7 +48,7 @@ async def repair(client: Client, catalog: Catalog, since: datetime, change: bool
         if change and (orphaned or schedule.is_deleting):
             await delete(client, catalog, schedule)
         elif change:
-            with suppress(NotFound):  # deleted meanwhile
+            with suppress(NotFound, ScheduleTaken):  # deleted meanwhile, or of somebody else's in Temporal
                 await apply(client, catalog, schedule.name)
         discrepancies.add("schedules_differ", schedule.name, mended=change)
     for name in set(held) - {schedule.name for schedule, _, _ in known}:

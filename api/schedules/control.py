@@ -13,7 +13,7 @@ from temporalio.client import ScheduleDescription
 
 from activities.contracts.retention import ExpiredInput
 from activities.contracts.schedules import GOES_ON, MAX_BACKFILL, RetentionOptions, ScheduleKind, Timing
-from activities.errors import DependencyError, InvalidRequest, NotFound, ScheduleRuns, WrongState
+from activities.errors import DependencyError, InvalidRequest, NotFound, ScheduleRuns, ScheduleTaken, WrongState
 from activities.phrases import Phrase
 from activities.runtime import schedules as timers
 from activities.schedules import apply
@@ -71,7 +71,7 @@ class ScheduleControl:
         made = await self._catalog.schedules.create(new)
         try:
             return await apply.apply(self._jobs.client, self._catalog, made.name)
-        except DependencyError:
+        except (DependencyError, ScheduleTaken):
             await self._catalog.schedules.remove(made.id, actor)
             raise
 

@@ -68,6 +68,7 @@ class ReconcileSchedule:
     async def if_known(self, language: Language) -> list[ScheduleInfo]:
         """The schedule for a list: nothing while the setting is 0, or Temporal is down."""
         try:
+            await self._jobs.ensure_available()
             return [await self.info(language)]
         except (NotFound, DependencyError):
             return []

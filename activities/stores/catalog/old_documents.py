@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
 
 from activities.contracts.retention import Expired, ExpiredDocument, ExpiredInput, ExpiredPage, UnpublishExpiredInput
 from activities.contracts.schedules import RetentionOptions
@@ -18,7 +18,7 @@ from activities.stores.catalog.mapping import lock_latest
 from activities.stores.catalog.tables import DocumentRow, TagRow, UtcDateTime, VersionRow, now
 
 #: Rows of one query.
-PAGE = 2000
+PAGE = 5000
 
 
 @repeats_conflicts
@@ -30,6 +30,22 @@ class OldDocuments:
 
     async def count(self, input: ExpiredInput) -> Expired:
         """How many documents there are, match, and are to go: the newest ``keep_at_least`` that match stay."""
+        of_knowledge_base = DocumentRow.knowledge_base_id == input.knowledge_base_id
+        query = select(func.count()).select_from(DocumentRow).where(of_knowledge_base, DocumentRow.deleted_at.is_(None))
+        async with self._engine.read() as session:
+            documents = await session.scalar(query) or 0
+        matching, expired = await (self._count_by_name(input) if input.options.names else self._count(input))
+        allowed = max(0, matching - input.options.keep_at_least)
+        return Expired(documents=documents, matching=matching, expired=min(expired, allowed))
+
+    async def _count(self, input: ExpiredInput) -> tuple[int, int]:
+        old = func.coalesce(func.sum(case((VersionRow.created_at < input.cutoff, 1), else_=0)), 0)
+        query = _latest(input).with_only_columns(func.count(), old)
+        async with self._engine.read() as session:
+            matching, expired = (await session.execute(query)).one()
+        return matching, int(expired)
+
+    async def _count_by_name(self, input: ExpiredInput) -> tuple[int, int]:
         matching = expired = 0
         after = ("", "")
         while rows := await self._rows(input, after):
@@ -38,12 +54,7 @@ class OldDocuments:
                 if matches(input.options, name):
                     matching += 1
                     expired += uploaded_at < input.cutoff
-        of_knowledge_base = DocumentRow.knowledge_base_id == input.knowledge_base_id
-        query = select(func.count()).select_from(DocumentRow).where(of_knowledge_base, DocumentRow.deleted_at.is_(None))
-        async with self._engine.read() as session:
-            documents = await session.scalar(query) or 0
-        allowed = max(0, matching - input.options.keep_at_least)
-        return Expired(documents=documents, matching=matching, expired=min(expired, allowed))
+        return matching, expired
 
     async def page(self, input: ExpiredInput) -> ExpiredPage:
         """The next documents that are to go, oldest first."""
@@ -90,24 +101,27 @@ class OldDocuments:
         self, input: ExpiredInput, after: tuple[str, str], before: datetime | None = None
     ) -> Sequence[tuple[str, str, datetime]]:
         """(id, name, upload) of the documents with the tag, oldest upload first."""
-        query = (
-            select(DocumentRow.id, DocumentRow.name, VersionRow.created_at)
-            .join(VersionRow, VersionRow.document_id == DocumentRow.id)
-            .where(
-                VersionRow.knowledge_base_id == input.knowledge_base_id,
-                VersionRow.version == DocumentRow.latest_version,
-                DocumentRow.deleted_at.is_(None),
-                *_tagged(input.options),
-            )
-            .order_by(VersionRow.created_at, DocumentRow.id)
-            .limit(PAGE)
-        )
+        query = _latest(input).order_by(VersionRow.created_at, DocumentRow.id).limit(PAGE)
         query = query.where(VersionRow.created_at < before) if before else query
         if after[0]:
             at = literal(datetime.fromisoformat(after[0]), UtcDateTime())
             query = query.where(tuple_(VersionRow.created_at, DocumentRow.id) > tuple_(at, after[1]))
         async with self._engine.read() as session:
             return [(id, name, uploaded_at) for id, name, uploaded_at in await session.execute(query)]
+
+
+def _latest(input: ExpiredInput) -> Select[str, str, datetime]:
+    """(id, name, upload) of the documents with the tag."""
+    return (
+        select(DocumentRow.id, DocumentRow.name, VersionRow.created_at)
+        .join(VersionRow, VersionRow.document_id == DocumentRow.id)
+        .where(
+            DocumentRow.knowledge_base_id == input.knowledge_base_id,
+            VersionRow.version == DocumentRow.latest_version,
+            DocumentRow.deleted_at.is_(None),
+            *_tagged(input.options),
+        )
+    )
 
 
 def matches(options: RetentionOptions, name: str) -> bool:

@@ -7,13 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleSpec
+from temporalio.client import Schedule as TemporalSchedule
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import RUN_SCHEDULED
 from activities.contracts.queues import Queue
 from activities.contracts.reconcile import Discrepancies
 from activities.contracts.schedules import BeginScheduledInput, Timing
+from activities.errors import ScheduleTaken
 from activities.runtime import schedules as timers
 from activities.runtime.temporal import connect
 from activities.schedules.apply import apply, repair
@@ -89,6 +91,18 @@ async def test_a_schedule_has_one_form(client: Client, catalog: Catalog) -> None
     assert [interval.every for interval in described.schedule.spec.intervals] == [timedelta(minutes=90)]
     assert not described.schedule.spec.calendars
     assert not described.schedule.state.paused
+
+
+async def test_a_schedule_of_somebody_else_is_left_alone(client: Client, catalog: Catalog) -> None:
+    """In the same namespace, with the same name."""
+    schedule = await made(catalog)
+    action = ScheduleActionStartWorkflow("Theirs", id="theirs", task_queue="theirs")
+    theirs = await client.create_schedule(schedule.name, TemporalSchedule(action=action, spec=ScheduleSpec()))
+    with pytest.raises(ScheduleTaken):
+        await apply(client, catalog, schedule.name)
+    await found(client, catalog)
+    assert getattr((await theirs.describe()).schedule.action, "workflow", "") == "Theirs"
+    await theirs.delete()
 
 
 async def test_what_temporal_lost_is_made_again(client: Client, catalog: Catalog) -> None:
