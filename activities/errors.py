@@ -19,6 +19,7 @@
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   └── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
+    │   └── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
@@ -26,6 +27,8 @@
     ├── Superseded  Canceled       work that ended early, on purpose
     ├── RolledBack                 a re-index whose knowledge base went back to the index before
     ├── DocumentsNotBuilt  GenerationDiffers   a new index that must not be switched to
+    ├── OccurrenceDone             a scheduled run that was run to its end before
+    ├── WouldDeleteTooMuch         a retention that waits until somebody confirms it
     ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
 
@@ -81,6 +84,7 @@ _ZH_WORDS = {
     "knowledge base": "知识库",
     "document": "文档",
     "reindex": "索引重建任务",
+    "schedule": "计划",
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
@@ -400,6 +404,30 @@ class SelectionChanged(Conflict):
     zh = "现在有 {count} 个文档符合条件，而确认时为 {expected} 个。请重新查看；没有做任何更改。"
 
 
+class ScheduleTaken(Conflict):
+    code = "schedule-taken"
+    en = "There is already a schedule “{name}”. Choose another name."
+    zh = "计划“{name}”已存在，请使用其他名称。"
+
+
+class TooManySchedules(Conflict):
+    code = "too-many-schedules"
+    en = "There are {limit} schedules already, which is the most. Delete one that is not needed; nothing was changed."
+    zh = "已有 {limit} 个计划，达到上限。请删除不需要的计划；没有做任何更改。"
+
+
+class ManagedBySetting(Conflict):
+    code = "managed-by-setting"
+    en = "The schedule “{name}” follows the setting {setting}. It can be paused, resumed and run, not changed here."
+    zh = "计划“{name}”由设置 {setting} 管理，只能暂停、恢复和立即运行，不能在此更改。"
+
+
+class ScheduleRuns(Conflict):
+    code = "schedule-runs"
+    en = "A run of “{name}” has not ended yet. Wait for its end, or cancel it; nothing was started."
+    zh = "计划“{name}”的一次运行尚未结束。请等待其结束或将其取消；没有启动新的运行。"
+
+
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
@@ -514,6 +542,26 @@ class GenerationDiffers(HoldfastError):
         "unchanged."
     )
     zh = "新索引无法用向量找回抽样的 {searched} 个段落中的 {lost} 个。现用索引没有变化。"
+
+
+class OccurrenceDone(HoldfastError):
+    """Not a failure: nothing is done twice."""
+
+    code = "occurrence-done"
+    en = "The job of this time was run to its end before."
+    zh = "此时间的任务先前已执行完成。"
+
+
+class WouldDeleteTooMuch(HoldfastError):
+    code = "would-delete-too-much"
+    en = (
+        "It would delete {expired} of {documents} documents, which is more than allowed ({percent} %). Confirm it with "
+        "`holdfast schedule confirm {name}`, or cancel it; nothing was deleted."
+    )
+    zh = (
+        "将删除 {documents} 个文档中的 {expired} 个，超过允许的比例（{percent} %）。"
+        "请用 `holdfast schedule confirm {name}` 确认，或将其取消；没有删除任何文档。"
+    )
 
 
 class Interrupted(HoldfastError):

@@ -64,6 +64,38 @@ class Phrase(Bilingual):
         "时间窗口的格式如 22:00-06:00 Asia/Shanghai（不写时区则为 UTC）",
     )
     WINDOW_ZONE = ("there is no time zone {zone}", "不存在时区 {zone}")
+    CRON_FIELDS = (
+        "a cron expression has five fields (minute, hour, day, month, weekday), such as 0 2 * * 1-5; “{value}” has not",
+        "`cron` 表达式应有五个字段（分 时 日 月 星期），如 0 2 * * 1-5，而“{value}”不是",
+    )
+    CRON_MINUTE = ("“{value}” is not a minute of a cron expression (0-59)", "“{value}”不是 `cron` 表达式的分钟（0-59）")
+    CRON_HOUR = ("“{value}” is not an hour of a cron expression (0-23)", "“{value}”不是 `cron` 表达式的小时（0-23）")
+    CRON_DAY = ("“{value}” is not a day of a cron expression (1-31)", "“{value}”不是 `cron` 表达式的日期（1-31）")
+    CRON_MONTH = (
+        "“{value}” is not a month of a cron expression (1-12 or jan-dec)",
+        "“{value}”不是 `cron` 表达式的月份（1-12 或 `jan`-`dec`）",
+    )
+    CRON_WEEKDAY = (
+        "“{value}” is not a weekday of a cron expression (0-7 or sun-sat)",
+        "“{value}”不是 `cron` 表达式的星期（0-7 或 `sun`-`sat`）",
+    )
+    CRON_NEVER = ("“{value}” never comes: no month named has such a day", "“{value}”永远不会到来：所列月份没有这一天")
+    CRON_OR_EVERY = (
+        "say when: either `cron` or `every_minutes` (at least 1), not both",
+        "请说明时间：`cron` 或 `every_minutes`（至少 1），只能选一个",
+    )
+    BACKFILL_RANGE = (
+        "`start` must be before `end`, and `end` not in the future",
+        "`start` 必须早于 `end`，且 `end` 不能在将来",
+    )
+    BACKFILL_COUNT = (
+        "the schedule fires {count} times in that range; a backfill runs 1 to {limit} of them",
+        "该计划在此期间触发 {count} 次；一次补跑为 1 至 {limit} 次",
+    )
+    CONFIRM_FEWER = (
+        "the run would delete {counted} documents, more than the {documents} that are confirmed",
+        "该运行将删除 {counted} 个文档，多于所确认的 {documents} 个",
+    )
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
     KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")

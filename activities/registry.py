@@ -29,6 +29,8 @@ from activities.reindex.generations import GenerationActivities
 from activities.reindex.plan import PlanActivities
 from activities.retrieval.retriever import Retriever
 from activities.runtime.lanes import Lane
+from activities.schedules.retention import RetentionActivities
+from activities.schedules.runs import ScheduledRunActivities
 from activities.settings import Settings
 from activities.stores.connections import Stores
 
@@ -82,6 +84,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             generations.verify_generation,
             generations.switch_generation,
             generations.retire_generation,
+            *_scheduled(stores),
             *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:
@@ -93,6 +96,18 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")
+
+
+def _scheduled(stores: Stores) -> list[Callable[..., Any]]:
+    runs, retention = ScheduledRunActivities(stores.catalog), RetentionActivities(stores.catalog)
+    return [
+        runs.begin_scheduled,
+        runs.record_scheduled,
+        runs.look_at_job,
+        retention.count_expired,
+        retention.list_expired,
+        retention.unpublish_expired,
+    ]
 
 
 def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:

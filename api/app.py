@@ -44,6 +44,12 @@ from api.openai.routes import OpenAIController
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
+from api.schedules.routes import (
+    ReconcileScheduleController,
+    RetentionPreviewController,
+    ScheduleController,
+    SchedulesController,
+)
 
 WEB = Path(__file__).parent / "web"
 
@@ -127,6 +133,10 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             ReindexesOfKnowledgeBase,
             ReindexController,
+            SchedulesController,
+            ReconcileScheduleController,
+            ScheduleController,
+            RetentionPreviewController,
             SearchController,
             QuestionController,
             ConversationsController,

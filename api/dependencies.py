@@ -32,6 +32,8 @@ from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
+from api.schedules.control import ScheduleControl
+from api.schedules.managed import ReconcileSchedule
 from workflows.client.jobs import Jobs
 
 
@@ -139,6 +141,14 @@ def _failure_retries(state: State) -> FailureRetries:
     return FailureRetries(state.stores.catalog, state.jobs)
 
 
+def _schedule_control(state: State) -> ScheduleControl:
+    return ScheduleControl(state.stores.catalog, state.jobs)
+
+
+def _reconcile_schedule(state: State) -> ReconcileSchedule:
+    return ReconcileSchedule(state.stores.catalog, state.jobs)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -163,6 +173,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "reindex_control": _reindex_control,
     "monitor": _monitor,
     "failure_retries": _failure_retries,
+    "schedule_control": _schedule_control,
+    "reconcile_schedule": _reconcile_schedule,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

@@ -135,6 +135,7 @@ TECHNICAL = {
         "holdfast",
     },
     "api/cli/texts/operations.py": {"Ctrl"},
+    "api/cli/texts/schedules.py": {"UTC", "cron", "Asia", "Shanghai"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

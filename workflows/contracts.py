@@ -15,8 +15,11 @@ from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
 from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
+from activities.contracts.retention import RetentionToRun
+from activities.contracts.schedules import ScheduleRunState
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
+from activities.errors import Reason
 
 
 class JobState(Contract, frozen=True):
@@ -114,6 +117,41 @@ class DeleteReceipt(Contract, frozen=True):
     rows_before: int
     rows_after: int
     blobs: int
+
+
+class ScheduledResult(Contract, frozen=True):
+    """How a scheduled run ended, and the workflow that it started; none if it was skipped, for ``reason``."""
+
+    state: ScheduleRunState
+    job: str = ""
+    reason: Reason | None = None
+    counts: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+
+
+class RetentionJob(RetentionToRun, frozen=True):
+    """A retention. The other fields carry over when the run continues as new; ``expired`` documents are to go."""
+
+    documents: int = 0
+    expired: int | None = None
+    deleted: int = 0
+    rows: int = 0
+    unfinished: int = 0
+    after: str = ""
+    confirmed_by: str = ""
+
+
+class RetentionReceipt(Contract, frozen=True):
+    """Of ``documents``, ``expired`` were to go and ``deleted`` went, with ``rows`` of the index.
+
+    Nobody finds ``unfinished`` ones any more either, but they are not purged yet; Reconcile goes on with them.
+    """
+
+    documents: int
+    expired: int
+    deleted: int
+    rows: int = 0
+    unfinished: int = 0
+    confirmed_by: str = ""
 
 
 class QuestionJob(Contract, frozen=True):

@@ -38,7 +38,9 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.retention import ApplyRetention
 from workflows.retry_failures import RetryFailures
+from workflows.scheduled import RunScheduled
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -54,6 +56,8 @@ WORKFLOWS = [
     AnswerQuestion,
     Reconcile,
     RetryFailures,
+    RunScheduled,
+    ApplyRetention,
 ]
 
 #: Interval at which heartbeats of answers reach the server.

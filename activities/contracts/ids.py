@@ -10,8 +10,9 @@ INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Rec
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
 CHANGE_DOCUMENTS = "ChangeDocuments"
+RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
 
-_INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
+_INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
 
 def ingest_id(document_id: str, version: int) -> str:
@@ -74,3 +75,18 @@ def bulk_workflow_id(bulk_id: str) -> str:
 def retry_failures_id(code: str, knowledge_base_id: str | None) -> str:
     """Workflow id of the retry of all documents that failed for one reason, in one knowledge base or in all."""
     return f"retry-failures/{code}/{knowledge_base_id or 'all'}"
+
+
+def scheduled_id(name: str) -> str:
+    """Workflow id of a schedule's runs, to which Temporal adds the time."""
+    return f"{_SCHEDULED}{name}"
+
+
+def occurrence_of(workflow_id: str) -> str:
+    """The occurrence of a scheduled run: its schedule's name and the time."""
+    return workflow_id.removeprefix(_SCHEDULED)
+
+
+def retention_id(knowledge_base_id: str, occurrence: str) -> str:
+    """Workflow id of a retention."""
+    return f"retention/{knowledge_base_id}/{occurrence}"

@@ -16,6 +16,7 @@ DiscrepancyKind = Literal[
     "runs_without_document",
     "unfinished_deletions",
     "reindexes_without_run",
+    "schedules_differ",
     "unknown_collections",
     "foreign_collections",
     "rows_without_version",

@@ -70,6 +70,14 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.retention import Expired, ExpiredInput, ExpiredPage, Unpublished, UnpublishExpiredInput
+from activities.contracts.schedules import (
+    BeginScheduledInput,
+    JobSeen,
+    LookAtJobInput,
+    RecordScheduledInput,
+    ScheduledBegun,
+)
 
 
 @activity.defn(name="parse")
@@ -250,3 +258,25 @@ async def purge_documents(input: BulkInput) -> BulkSlice: ...  # type: ignore[em
 
 @activity.defn(name="requeue_failures")
 async def requeue_failures(input: RequeueFailuresInput) -> FailuresRequeued: ...  # type: ignore[empty-body]
+@activity.defn(name="begin_scheduled")
+async def begin_scheduled(input: BeginScheduledInput) -> ScheduledBegun: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_scheduled")
+async def record_scheduled(input: RecordScheduledInput) -> None: ...
+
+
+@activity.defn(name="look_at_job")
+async def look_at_job(input: LookAtJobInput) -> JobSeen: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="count_expired")
+async def count_expired(input: ExpiredInput) -> Expired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="list_expired")
+async def list_expired(input: ExpiredInput) -> ExpiredPage: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="unpublish_expired")
+async def unpublish_expired(input: UnpublishExpiredInput) -> Unpublished: ...  # type: ignore[empty-body]

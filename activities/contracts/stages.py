@@ -40,6 +40,8 @@ WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 REINDEX_STAGES = ("plan", "build", "verify", "approve", "switch", "soak", "retire")
 BULK_STAGES = ("change", "purge")
 RETRY_STAGES = ("retry",)
+SCHEDULED_STAGES = ("begin", "job")
+RETENTION_STAGES = ("count", "confirm", "delete")
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

@@ -29,6 +29,7 @@ from activities.errors import TemporalRefused
 from activities.reconcile.slices import PAGE, TimeSlice, older_than
 from activities.runtime import starts, temporal
 from activities.runtime.heartbeat import heartbeating, report
+from activities.schedules import apply as schedules
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import DeletedDocument, DeletedKnowledgeBase, PendingVersion
 from activities.stores.milvus import Milvus
@@ -206,11 +207,12 @@ class RunRepairActivities:
     @activity.defn(name="mend_deletions")
     @heartbeating
     async def repair_deletions(self, input: ScanInput) -> ScanResult:
-        """Starts the workflows of unfinished deletions and re-indexes that have no run."""
+        """Starts the workflows of unfinished deletions and re-indexes that have no run; makes schedules agree."""
         discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         if not after:
             await self._reindex(since, input.repair, discrepancies)
+            await schedules.repair(activity.client(), self._catalog, since, input.repair, discrepancies)
             await self._delete_knowledge_bases(since, input.repair, discrepancies)
         while page := await self._stalled.deleted_documents(after, PAGE, since):
             statuses = await self._statuses(delete_id(document.id) for document in page)

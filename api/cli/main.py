@@ -23,6 +23,7 @@ from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
+from api.cli.schedules import schedule_group
 from api.cli.texts.messages import TEXTS, say, text_of
 from api.client.problems import Message
 
@@ -97,6 +98,7 @@ for command in (
     batch_group,
     reindex_group,
     ops_group,
+    schedule_group,
     ask,
     search,
     conversation_group,

@@ -34,6 +34,7 @@ from api.client.resources import (
     Questions,
     Reconciliations,
     Reindexes,
+    Schedules,
 )
 from api.http.addresses import PREFIX
 
@@ -132,6 +133,7 @@ class Api:
         self.documents = Documents(self)
         self.batches = Batches(self)
         self.reindexes = Reindexes(self)
+        self.schedules = Schedules(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

@@ -30,6 +30,7 @@ from api.lookup.schemas import Kind, MatchInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
 from api.reindexes.schemas import ReindexInfo
+from api.schedules.schemas import BackfillAccepted, RetentionPreview, ScheduleInfo
 
 if TYPE_CHECKING:
     from api.client.client import Api, Event
@@ -212,6 +213,50 @@ class Reindexes(Resource):
         """``settings`` belong to the action ``control``."""
         json = _given(**settings) if action == "control" else None
         return await self._ask(JobAccepted, "POST", "reindexes", id, action, **({"json": json} if json else {}))
+
+
+class Schedules(Resource):
+    async def create(self, name: str, **settings: Any) -> Answer[ScheduleInfo]:
+        """``settings`` as the API takes them; those that are None are left to it."""
+        return await self._ask(ScheduleInfo, "POST", "schedules", json=_given(name=name, **settings))
+
+    async def page(self, kb: str | None = None) -> list[Answer[ScheduleInfo]]:
+        """All of them, or those of a knowledge base."""
+        return await self._page(ScheduleInfo, "schedules", kb=kb)
+
+    async def get(self, name: str) -> Answer[ScheduleInfo]:
+        return await self._ask(ScheduleInfo, "GET", "schedules", name)
+
+    async def change(self, name: str, **settings: Any) -> Answer[ScheduleInfo]:
+        return await self._ask(ScheduleInfo, "PATCH", "schedules", name, json=_given(**settings))
+
+    async def pause(self, name: str, note: str = "") -> Answer[ScheduleInfo]:
+        return await self._ask(ScheduleInfo, "POST", "schedules", name, "pause", json={"note": note})
+
+    async def resume(self, name: str) -> Answer[ScheduleInfo]:
+        return await self._ask(ScheduleInfo, "POST", "schedules", name, "resume")
+
+    async def run(self, name: str) -> Answer[JobAccepted]:
+        return await self._ask(JobAccepted, "POST", "schedules", name, "run")
+
+    async def cancel(self, name: str) -> Answer[JobAccepted]:
+        return await self._ask(JobAccepted, "POST", "schedules", name, "cancel")
+
+    async def confirm(self, name: str, documents: int | None = None) -> Answer[JobAccepted]:
+        json = _given(documents=documents)
+        return await self._ask(JobAccepted, "POST", "schedules", name, "confirm", json=json)
+
+    async def backfill(self, name: str, start: str, end: str) -> Answer[BackfillAccepted]:
+        json = {"start": start, "end": end}
+        return await self._ask(BackfillAccepted, "POST", "schedules", name, "backfill", json=json)
+
+    async def delete(self, name: str) -> None:
+        await self._api.call("DELETE", at("schedules", name))
+
+    async def preview_retention(self, kb: str, options: Mapping[str, Any]) -> Answer[RetentionPreview]:
+        """What a retention with these options would delete now."""
+        path = ("knowledge-bases", kb, "retention-preview")
+        return await self._ask(RetentionPreview, "POST", *path, json=dict(options))
 
 
 class Questions(Resource):

@@ -61,11 +61,12 @@ from activities.stores.catalog.records import (
     Reindex,
 )
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
+from activities.stores.catalog.schedule_records import Schedule
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "bulk_change", "batch", "reindex", "question", "conversation"]
+Inner = Literal["document", "bulk_change", "batch", "reindex", "schedule", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | BulkChange | Batch | Reindex | Question | Conversation
+InnerRecord = Document | BulkChange | Batch | Reindex | Schedule | Question | Conversation
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -76,6 +77,7 @@ PARAMETERS: dict[Resource, str] = {
     "bulk_change": "bulk_id",
     "batch": "batch_id",
     "reindex": "reindex_id",
+    "schedule": "schedule_name",
     "question": "id",
     "conversation": "id",
 }
@@ -186,6 +188,8 @@ class Access:
                 return await self._catalog.batches.get(id)
             case "reindex":
                 return await self._catalog.reindexes.get(id)
+            case "schedule":
+                return await self._catalog.schedules.get(id)
             case "question":
                 question = await self._catalog.questions.get(id)
                 if question.actor != principal.subject:

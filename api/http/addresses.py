@@ -53,3 +53,8 @@ def question_events(question_id: str) -> str:
 def reconciliation(reconcile_id: str) -> str:
     """A comparison of all stores, with its report."""
     return f"{PREFIX}/reconcile/{reconcile_id}"
+
+
+def schedule(name: str) -> str:
+    """A schedule with its latest runs."""
+    return f"{PREFIX}/schedules/{name}"

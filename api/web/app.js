@@ -7,6 +7,7 @@
 //     │     └── bulk
 //     ├── knowledge_base_settings ── fields, remove
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
+//     ├── schedules ── schedule_form, schedule_row ── job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     ├── passages ── original, quotes
@@ -28,11 +29,12 @@ import { Operations, mayOperate } from './operations/operations.js';
 import {
   askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
 } from './shared/route.js';
+import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 
-const VIEWS = ['view-sign-in', 'view-choose', 'view-operations', 'view-kb'];
+const VIEWS = ['view-sign-in', 'view-choose', 'view-operations', 'view-schedules', 'view-kb'];
 const TITLES = { documents: 'documents-title', index: 'index-title', settings: 'settings-title', ask: 'ask-title' };
 const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings' };
 const TALLY_MS = 400;
@@ -62,6 +64,7 @@ const settings = new KnowledgeBaseSettings({
   },
 });
 const operations = new Operations();
+const schedules = new Schedules();
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -108,12 +111,14 @@ async function route() {
   clearNotices();
   side.close();
   offerOperations();
+  schedules.close();
   if (atOperations()) {
     operate();
     return;
   }
   operations.close();
-  if (!wanted.kb) await choose();
+  if (isSchedules()) await showSchedules();
+  else if (!wanted.kb) await choose();
   else if (wanted.kb !== open) await enter(wanted.kb);
   else await place();
 }
@@ -141,6 +146,13 @@ async function choose() {
   if (deleted) notify(['kb_settings.deleted', { name: deleted }].flat(), 'good');
   deleted = '';
   await chooser.open();
+}
+
+async function showSchedules() {
+  leave();
+  show('view-schedules');
+  title();
+  await schedules.open();
 }
 
 function leave() {
@@ -245,7 +257,8 @@ function mark() {
 }
 
 function title() {
-  if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
+  if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
+  else if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
   else {
     const what = $(TITLES[shown()]).textContent;
     document.title = t('app.title_in_kb', { what, kb: $('where-name').textContent });
@@ -282,6 +295,7 @@ function signedOut(problem) {
   operations.close();
   offered = '';
   $('operations-link').hidden = true;
+  schedules.close();
   clearNotices();
   show('view-sign-in');
   title();
@@ -316,6 +330,7 @@ onLanguage(() => {
   documents.relanguage();
   reindexes.relanguage();
   operations.relanguage();
+  schedules.relanguage();
   conversations.draw();
 });
 

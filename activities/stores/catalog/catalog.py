@@ -16,6 +16,7 @@ from activities.stores.catalog.generations import Generations
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
 from activities.stores.catalog.lookup import Lookup
+from activities.stores.catalog.old_documents import OldDocuments
 from activities.stores.catalog.operations.operations import Operations
 from activities.stores.catalog.outbox import Outbox
 from activities.stores.catalog.question_events import QuestionEvents
@@ -25,6 +26,7 @@ from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
+from activities.stores.catalog.schedules import Schedules
 from activities.stores.catalog.search_scope import SearchScope
 
 
@@ -52,6 +54,8 @@ class Catalog:
         self.retention = Retention(self._engine)
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
+        self.schedules = Schedules(self._engine)
+        self.old_documents = OldDocuments(self._engine)
         self.search_scope = SearchScope(self._engine)
         self.lookup = Lookup(self._engine)
         self.operations = Operations(self._engine)

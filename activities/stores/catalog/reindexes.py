@@ -16,7 +16,7 @@ from activities.errors import NotFound, Reason, ReindexRuns
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import lock_knowledge_base
 from activities.stores.catalog.records import Reindex
-from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, now
+from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, new_id, now
 
 
 @repeats_conflicts
@@ -27,11 +27,12 @@ class Reindexes:
         self._engine = engine
 
     async def create(self, asked: ReindexToRun) -> Reindex:
-        """Records a re-index of a knowledge base; its ``generation``, ``previous`` and ``reindex_id`` are set here.
+        """Records a re-index of a knowledge base; its generations, and an empty ``reindex_id``, are set here.
 
         Raises ReindexRuns while another one of the knowledge base has not finished, and NotFound.
         """
         row = ReindexRow(
+            id=asked.reindex_id or new_id(),
             knowledge_base_id=asked.knowledge_base_id,
             max_tokens=asked.chunking.max_tokens,
             overlap_tokens=asked.chunking.overlap_tokens,

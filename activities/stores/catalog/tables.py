@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    UniqueConstraint,
     false,
     text,
 )
@@ -506,3 +507,46 @@ class AuditRow(Table):
     knowledge_base_id: Mapped[str | None] = mapped_column(String(32), index=True)
     object_id: Mapped[str | None] = mapped_column(String(32), index=True)
     detail: Mapped[dict[str, Any] | None]
+
+
+class ScheduleRow(Table):
+    """A schedule that Temporal holds too: in its present form once ``applied_revision`` is ``revision``."""
+
+    __tablename__ = "schedules"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    options: Mapped[dict[str, Any]]
+    cron: Mapped[str] = mapped_column(String(120), default="")
+    every_minutes: Mapped[int] = mapped_column(default=0)
+    time_zone: Mapped[str] = mapped_column(String(64))
+    catch_up_minutes: Mapped[int]
+    paused: Mapped[bool] = mapped_column(default=False)
+    note: Mapped[str] = mapped_column(String(500), default="")
+    revision: Mapped[int] = mapped_column(default=1)
+    applied_revision: Mapped[int] = mapped_column(default=0)
+    is_deleting: Mapped[bool] = mapped_column(default=False)
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class ScheduleRunRow(Table):
+    """A run of a schedule, and the job that it starts; ``run_id`` is Temporal's."""
+
+    __tablename__ = "schedule_runs"
+    __table_args__ = (UniqueConstraint("schedule_id", "run_id"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    schedule_id: Mapped[str] = mapped_column(ForeignKey("schedules.id", ondelete="CASCADE"))
+    run_id: Mapped[str] = mapped_column(String(64))
+    occurrence: Mapped[str] = mapped_column(String(120))
+    workflow_id: Mapped[str] = mapped_column(String(200))
+    job_id: Mapped[str] = mapped_column(String(32), default=new_id)
+    job_workflow_id: Mapped[str] = mapped_column(String(300), default="")
+    state: Mapped[str] = mapped_column(String(16), default="running")
+    reason: Mapped[dict[str, Any] | None]
+    counts: Mapped[dict[str, Any] | None]
+    started_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    finished_at: Mapped[datetime | None]

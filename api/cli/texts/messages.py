@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from api.cli.texts.asking import ASKING
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
+from api.cli.texts.schedules import SCHEDULES
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
     **OPERATING,
     **OPERATIONS,
+    **SCHEDULES,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",
@@ -457,6 +459,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有运行的问题，已标记为中断",
     ),
     "finding.runs_without_document": ("runs without a document, canceled", "没有文档的运行，已取消"),
+    "finding.schedules_differ": (
+        "schedules on which Temporal and the catalogue differed",
+        "Temporal 与目录不一致的计划",
+    ),
     "finding.reindexes_without_run": ("re-indexes without a run, restarted", "没有运行的索引重建任务，已重新启动"),
     "finding.unfinished_deletions": ("unfinished deletions, restarted", "中断的删除，已重新启动"),
     "finding.unknown_collections": ("unknown Milvus collections, dropped", "无主的 Milvus 集合，已删除"),

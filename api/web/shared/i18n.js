@@ -10,10 +10,11 @@ import knowledgeBase from '../texts/knowledge_base.js';
 import operations from '../texts/operations.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
+import schedules from '../texts/schedules.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...chat, ...operations };
+const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...schedules, ...chat, ...operations };
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();

@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 from activities.contracts.bulk import BulkRequested
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
+from activities.contracts.schedules import Timing
 from activities.settings import Settings, load
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -32,6 +33,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal, Upload
 from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
+from activities.stores.catalog.schedule_records import NewSchedule
 from api.app import create_app
 from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
 from api.http.auth import KEY_SECONDS, OPEN_PATHS
@@ -52,6 +54,8 @@ REINDEX = MANAGE | OPERATE
 CONTROL = CONTRIBUTE | OPERATE
 
 REINDEXES = "/api/v1/reindexes/{reindex_id}"
+SCHEDULES = "/api/v1/schedules"
+SCHEDULE = f"{SCHEDULES}/{{schedule_name}}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 BULK = "/api/v1/bulk-changes/{bulk_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
@@ -108,6 +112,24 @@ MAY: dict[str, set[str]] = {
     f"POST {REINDEXES}/approve": REINDEX,
     f"POST {REINDEXES}/finish": REINDEX,
     f"POST {REINDEXES}/rollback": REINDEX,
+    f"GET {SCHEDULES}": ALL,
+    f"POST {SCHEDULES}": REINDEX,
+    f"GET {SCHEDULE}": ALL,
+    f"PATCH {SCHEDULE}": REINDEX,
+    f"DELETE {SCHEDULE}": REINDEX,
+    f"POST {SCHEDULE}/pause": REINDEX,
+    f"POST {SCHEDULE}/resume": REINDEX,
+    f"POST {SCHEDULE}/run": REINDEX,
+    f"POST {SCHEDULE}/backfill": REINDEX,
+    f"POST {SCHEDULE}/confirm": REINDEX,
+    f"POST {SCHEDULE}/cancel": REINDEX,
+    f"GET {SCHEDULES}/reconcile": OPERATE,
+    f"PATCH {SCHEDULES}/reconcile": OPERATE,
+    f"DELETE {SCHEDULES}/reconcile": OPERATE,
+    f"POST {SCHEDULES}/reconcile/pause": OPERATE,
+    f"POST {SCHEDULES}/reconcile/resume": OPERATE,
+    f"POST {SCHEDULES}/reconcile/run": OPERATE,
+    f"POST {KB}/retention-preview": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
     f"POST {QUESTION}/cancel": ALL,
@@ -160,6 +182,10 @@ BODIES: dict[str, dict[str, Any]] = {
     f"PATCH {DOCUMENT}": {"tags": ["hr"]},
     f"POST {BATCH}/set-parallelism": {"parallelism": 2},
     f"POST {REINDEXES}/control": {"parallelism": 2},
+    f"POST {SCHEDULES}": {"name": "{fresh}", "kind": "reindex", "knowledge_base": "{kb}", "every_minutes": 5},
+    f"PATCH {SCHEDULE}": {"note": "Later"},
+    f"POST {SCHEDULE}/backfill": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"},
+    f"POST {KB}/retention-preview": {"days": 30},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -308,6 +334,18 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         BulkRequested(knowledge_base_id=kb.id, action="tag", tag="hr", ids=[document.id], actor="ann")
     )
     await catalog.reindexes.record(RecordReindexInput(reindex_id=reindex.id, state="ready", stage="retire"))
+    schedule = await catalog.schedules.create(
+        NewSchedule(
+            name="nightly",
+            kind="reindex",
+            knowledge_base_id=kb.id,
+            options={},
+            timing=Timing(every_minutes=5),
+            paused=False,
+            note="",
+            actor="ann",
+        )
+    )
     shared = {
         "kb": kb.name,
         "model": kb.name,
@@ -315,6 +353,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "bulk_id": bulk.id,
         "batch_id": batch.id,
         "reindex_id": reindex.id,
+        "schedule_name": schedule.name,
     }
     keys, ids = {}, {}
     for role in ROLES:
@@ -357,7 +396,7 @@ def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
 
 def test_a_handler_gets_only_authorised_records(app: Litestar) -> None:
     """Each record parameter is the declared resource or its knowledge base; no handler loads its own."""
-    loads = re.compile(r"\.(knowledge_bases|documents|batches|conversations|questions)\.(get|by_id)\(")
+    loads = re.compile(r"\.(knowledge_bases|documents|batches|schedules|conversations|questions)\.(get|by_id)\(")
     for route, handler in handlers(app):
         needed = declaration(handler)
         granted = {needed.resource, "knowledge_base"} if isinstance(needed, Needs) and needed.resource else set()

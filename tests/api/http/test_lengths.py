@@ -9,12 +9,13 @@ from sqlalchemy import String, Text
 
 from activities.contracts.names import MAX_NAME, MAX_SEARCH_KEY, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
+from activities.contracts.schedules import MAX_CRON, MAX_ZONE
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
-from tests.api.http.test_access import CONVERSATION, KB, IsolatedApi, isolated_api
+from tests.api.http.test_access import CONVERSATION, KB, SCHEDULE, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
 __all__ = ["isolated_api"]  # a fixture
@@ -37,12 +38,16 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("knowledge_bases.title", "POST /api/v1/knowledge-bases", {"name": "titled", "title": "…"}),
     ("knowledge_bases.title", f"PATCH {KB}", {"title": "…"}),
     ("batches.name", f"POST {KB}/batches", {"name": "…"}),
+    ("schedules.note", f"PATCH {SCHEDULE}", {"note": "…"}),
     ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
 ]
 
 #: Columns with texts of clients whose limit is a constant.
 CONSTANTS = {
     "reindexes.window": MAX_WINDOW,
+    "schedules.name": 63,
+    "schedules.cron": MAX_CRON,
+    "schedules.time_zone": MAX_ZONE,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "documents.name_key": MAX_SEARCH_KEY,
@@ -61,6 +66,7 @@ OURS = {
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
     "after", "archive_sha256", "phase", "stage", "state", "until", "vectors_key", "waiting_for",
+    "job_id", "job_workflow_id", "kind", "occurrence", "run_id", "schedule_id", "workflow_id",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Schedules: when they fire, what each kind starts, and their runs."""

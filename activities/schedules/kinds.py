@@ -1,0 +1,161 @@
+"""What schedules can start: each kind with its options, their check, and the job of an occurrence.
+
+To add a kind: its name in ``ScheduleKind``, the Struct of its options beside the contracts of its job, and a row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from activities.contracts import Contract
+from activities.contracts.documents import Chunking
+from activities.contracts.ids import (
+    APPLY_RETENTION,
+    REINDEX_KNOWLEDGE_BASE,
+    reindex_workflow_id,
+    retention_id,
+)
+from activities.contracts.names import clean_tags
+from activities.contracts.reindex import ReindexToRun
+from activities.contracts.retention import RetentionToRun
+from activities.contracts.schedules import JobToStart, ReindexOptions, RetentionOptions, ScheduleKind
+from activities.errors import InvalidRequest, NotFound
+from activities.phrases import Phrase
+from activities.reindex.window import parse_window
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.schedule_records import Schedule, ScheduleRun
+
+
+class Occurrence(NamedTuple):
+    """A schedule at one of its times, and the record of the run."""
+
+    schedule: Schedule
+    run: ScheduleRun
+    at: datetime
+
+
+class Kind(NamedTuple):
+    """``check`` returns the options as they are stored, and raises InvalidRequest.
+
+    ``start`` makes the record of the job, if it has one, and is repeated with the same run. A Conflict that it raises
+    is the reason for which the occurrence is skipped.
+    """
+
+    options: type[Contract]
+    check: Callable[[Catalog, KnowledgeBase, Any], Awaitable[Contract]]
+    start: Callable[[Catalog, Occurrence, Any], Awaitable[JobToStart]]
+
+
+async def check_options(
+    catalog: Catalog, knowledge_base: KnowledgeBase, kind: ScheduleKind, given: dict[str, Any]
+) -> dict[str, Any]:
+    """The options of a kind, checked, as they are stored.
+
+    Raises InvalidRequest, also for options of another kind, and ValidationError.
+    """
+    found = KINDS[kind]
+    known = {field.encode_name for field in msgspec.structs.fields(found.options)}
+    if unknown := sorted(given.keys() - known):
+        raise InvalidRequest(detail=Phrase.UNKNOWN_FIELD, field=f"`{unknown[0][:60]}`")
+    options = msgspec.convert(given, found.options)
+    stored: dict[str, Any] = msgspec.to_builtins(await found.check(catalog, knowledge_base, options))
+    return stored
+
+
+async def start_job(catalog: Catalog, occurrence: Occurrence) -> JobToStart:
+    """The job of an occurrence. Raises Conflict and NotFound if it is to be skipped."""
+    kind = KINDS[occurrence.schedule.kind]
+    return await kind.start(catalog, occurrence, msgspec.convert(occurrence.schedule.options, kind.options))
+
+
+# --- re-index -------------------------------------------------------------------------------------------------
+
+
+async def _check_reindex(catalog: Catalog, knowledge_base: KnowledgeBase, options: ReindexOptions) -> ReindexOptions:
+    parse_window(options.window)
+    return options
+
+
+async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: ReindexOptions) -> JobToStart:
+    schedule, run, _ = occurrence
+    try:
+        reindex = await catalog.reindexes.get(run.job_id)
+    except NotFound:
+        now = (await catalog.knowledge_bases.by_id(schedule.knowledge_base_id)).chunking
+        asked = ReindexToRun(
+            reindex_id=run.job_id,
+            knowledge_base_id=schedule.knowledge_base_id,
+            knowledge_base=schedule.knowledge_base,
+            generation=0,
+            previous=0,
+            chunking=Chunking(
+                max_tokens=options.max_tokens or now.max_tokens,
+                overlap_tokens=now.overlap_tokens if options.overlap_tokens is None else options.overlap_tokens,
+            ),
+            actor=schedule.actor,
+            approve=options.approve,
+            parallelism=options.parallelism,
+            throttle=options.throttle,
+            window=options.window,
+            soak_seconds=options.soak_seconds,
+        )
+        reindex = await catalog.reindexes.create(asked)
+    return _job(
+        schedule,
+        REINDEX_KNOWLEDGE_BASE,
+        reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
+        reindex.to_run(),
+        f"Re-index {reindex.knowledge_base} (generation {reindex.generation})",
+    )
+
+
+# --- retention ------------------------------------------------------------------------------------------------
+
+
+async def _check_retention(
+    catalog: Catalog, knowledge_base: KnowledgeBase, options: RetentionOptions
+) -> RetentionOptions:
+    (tag,) = clean_tags([options.tag]) if options.tag.strip() else ("",)
+    return msgspec.structs.replace(options, tag=tag, names=options.names.strip())
+
+
+async def _start_retention(catalog: Catalog, occurrence: Occurrence, options: RetentionOptions) -> JobToStart:
+    schedule, run, at = occurrence
+    job = RetentionToRun(
+        record_id=run.id,
+        schedule=schedule.name,
+        knowledge_base_id=schedule.knowledge_base_id,
+        knowledge_base=schedule.knowledge_base,
+        cutoff=at - timedelta(days=options.days),
+        options=options,
+        actor=schedule.actor,
+    )
+    id = retention_id(schedule.knowledge_base_id, run.occurrence)
+    summary = f"Delete documents of {schedule.knowledge_base} uploaded more than {options.days} days ago"
+    return _job(schedule, APPLY_RETENTION, id, job, summary)
+
+
+def _job(schedule: Schedule, workflow: str, id: str, input: Contract, summary: str) -> JobToStart:
+    return JobToStart(
+        workflow=workflow,
+        id=id,
+        input=msgspec.to_builtins(input),
+        summary=summary,
+        knowledge_base=schedule.knowledge_base,
+        actor=schedule.actor,
+    )
+
+
+#: The table of kinds.
+KINDS: dict[ScheduleKind, Kind] = {
+    "reindex": Kind(ReindexOptions, _check_reindex, _start_reindex),
+    "retention": Kind(RetentionOptions, _check_retention, _start_retention),
+    # ``sync`` joins here: options ``{source_id}``, ``SyncKnowledgeBase`` with the id ``sync/<source_id>/<occurrence>``.
+}
+
+assert set(KINDS) == set(get_args(ScheduleKind))  # noqa: S101 - both are written by hand
