@@ -29,6 +29,7 @@ from activities.retrieval.retriever import Retriever
 from activities.runtime.lanes import Lane
 from activities.settings import Settings
 from activities.stores.connections import Stores
+from activities.sync.steps import SyncActivities
 
 
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
@@ -40,7 +41,16 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
         planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
-        return [parsing.parse, chunking.chunk, unpacking.unpack, planning.plan_reindex]
+        syncing = SyncActivities(stores.blobs, stores.catalog, settings)
+        return [
+            parsing.parse,
+            chunking.chunk,
+            unpacking.unpack,
+            planning.plan_reindex,
+            syncing.list_source,
+            syncing.compare_source,
+            syncing.apply_changes,
+        ]
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows)
     indexing = IndexActivities(
@@ -76,6 +86,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             generations.verify_generation,
             generations.switch_generation,
             generations.retire_generation,
+            SyncActivities(stores.blobs, stores.catalog, settings).record_sync,
             *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:

@@ -40,6 +40,7 @@ from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
+from api.sources.routes import SourceController, SourcesOfKnowledgeBase, SyncController
 
 WEB = Path(__file__).parent / "web"
 
@@ -121,6 +122,9 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             ReindexesOfKnowledgeBase,
             ReindexController,
+            SourcesOfKnowledgeBase,
+            SourceController,
+            SyncController,
             SearchController,
             QuestionController,
             ConversationsController,

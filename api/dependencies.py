@@ -30,6 +30,7 @@ from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
+from api.sources.control import SourceControl
 from workflows.client.jobs import Jobs
 
 
@@ -128,6 +129,10 @@ def _reindex_control(state: State) -> ReindexControl:
     return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
 
 
+def _source_control(state: State) -> SourceControl:
+    return SourceControl(state.stores.catalog, state.jobs, state.settings.sync)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -150,6 +155,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,
+    "source_control": _source_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

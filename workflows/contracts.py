@@ -16,6 +16,7 @@ from activities.contracts.reconcile import Discrepancy
 from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
+from activities.contracts.sync import SyncReport, SyncToRun
 
 
 class JobState(Contract, frozen=True):
@@ -105,6 +106,24 @@ class ReindexResult(Contract, frozen=True):
     plan: ReindexPlan
     switched: bool
     documents: int = 0
+
+
+class SyncJob(SyncToRun, frozen=True):
+    """A sync. The other fields carry over when the run continues as new, while ``changes`` are applied."""
+
+    report: SyncReport | None = None
+    changes: int = 0
+    done: int = 0
+    applied: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    paused: bool = False
+    paused_by: str = ""
+
+
+class SyncResult(Contract, frozen=True):
+    """What was found, and counts of what was done by outcome."""
+
+    report: SyncReport
+    applied: dict[str, int] = {}  # noqa: RUF012
 
 
 class DeleteReceipt(Contract, frozen=True):

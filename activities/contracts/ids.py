@@ -9,6 +9,7 @@ from __future__ import annotations
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
+SYNC_KNOWLEDGE_BASE = "SyncKnowledgeBase"
 
 _INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
 
@@ -63,3 +64,8 @@ def reconcile_id(id: str) -> str:
 def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
     """Workflow id of the re-index that builds an index generation."""
     return f"reindex/{knowledge_base_id}/{generation}"
+
+
+def sync_workflow_id(source_id: str, occurrence: str) -> str:
+    """Workflow id of a sync: ``occurrence`` tells it from the others of its source."""
+    return f"sync/{source_id}/{occurrence}"

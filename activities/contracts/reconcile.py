@@ -16,6 +16,7 @@ DiscrepancyKind = Literal[
     "runs_without_document",
     "unfinished_deletions",
     "reindexes_without_run",
+    "syncs_without_run",
     "unknown_collections",
     "foreign_collections",
     "rows_without_version",

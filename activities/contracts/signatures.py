@@ -68,6 +68,7 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.sync import Applied, ApplyInput, Compared, Listed, RecordSyncInput, SyncInput
 
 
 @activity.defn(name="parse")
@@ -236,3 +237,19 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="list_source")
+async def list_source(input: SyncInput) -> Listed: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="compare_source")
+async def compare_source(input: SyncInput) -> Compared: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="apply_changes")
+async def apply_changes(input: ApplyInput) -> Applied: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_sync")
+async def record_sync(input: RecordSyncInput) -> None: ...

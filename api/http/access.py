@@ -21,7 +21,8 @@ Roles in a knowledge base, each including those before it:
 Roles in the platform, which read every knowledge base:
 
 * ``operator`` runs the platform: reconciles the stores, reads the metrics, and controls jobs (pause, resume, cancel,
-  retry, parallelism), including those of other users' uploads. It uploads and deletes nothing and reads no questions.
+  retry, parallelism), including those of other users' uploads. It says which folders and buckets a knowledge base
+  follows. It uploads and deletes nothing else and reads no questions.
 * ``auditor`` reads the audit trail and the record of every question.
 * ``admin`` has all permissions of every role.
 
@@ -60,11 +61,12 @@ from activities.stores.catalog.records import (
     Reindex,
 )
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
+from activities.stores.catalog.source_records import Source, Sync
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "batch", "reindex", "question", "conversation"]
+Inner = Literal["document", "batch", "reindex", "source", "sync", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | Batch | Reindex | Question | Conversation
+InnerRecord = Document | Batch | Reindex | Source | Sync | Question | Conversation
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -74,6 +76,8 @@ PARAMETERS: dict[Resource, str] = {
     "document": "document_id",
     "batch": "batch_id",
     "reindex": "reindex_id",
+    "source": "source_id",
+    "sync": "sync_id",
     "question": "id",
     "conversation": "id",
 }
@@ -177,6 +181,10 @@ class Access:
                 return await self._catalog.batches.get(id)
             case "reindex":
                 return await self._catalog.reindexes.get(id)
+            case "source":
+                return await self._catalog.sources.get(id)
+            case "sync":
+                return await self._catalog.syncs.get(id)
             case "question":
                 question = await self._catalog.questions.get(id)
                 if question.actor != principal.subject:

@@ -48,3 +48,13 @@ def question_events(question_id: str) -> str:
 def reconciliation(reconcile_id: str) -> str:
     """A comparison of all stores, with its report."""
     return f"{PREFIX}/reconcile/{reconcile_id}"
+
+
+def sync(sync_id: str) -> str:
+    """A sync with its state."""
+    return f"{PREFIX}/syncs/{sync_id}"
+
+
+def sync_events(sync_id: str) -> str:
+    """The states of a sync as they come."""
+    return f"{PREFIX}/syncs/{sync_id}/events"

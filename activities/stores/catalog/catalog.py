@@ -22,6 +22,8 @@ from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.search_scope import SearchScope
+from activities.stores.catalog.sources import Sources
+from activities.stores.catalog.syncs import Syncs
 
 
 class Catalog:
@@ -46,6 +48,8 @@ class Catalog:
         self.retention = Retention(self._engine)
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
+        self.sources = Sources(self._engine)
+        self.syncs = Syncs(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:
