@@ -33,8 +33,9 @@ _PIECE = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-#: A file that was written less than so many nanoseconds ago may be written again without another time.
-_FRESH = 2_000_000_000
+#: Nanoseconds in which a file may be written twice with the same time: on file systems with fine times, and with those
+#: of whole seconds. It is read only after them, so that whatever is written from then on shows in its time.
+_FINE, _COARSE = 100_000_000, 2_000_000_000
 
 #: What opening a symbolic link, or something else in the place of a folder, fails with.
 _LEADS_ELSEWHERE = (errno.ELOOP, errno.ENOTDIR)
@@ -90,7 +91,7 @@ class FolderFiles:
 
     def _read(self, path: str, target: IO[bytes] | None, limit: int, stop: threading.Event) -> Content:
         with self._opened() as folder, _file(folder, path) as file:
-            before = os.fstat(file)
+            before = _settled(file, stop)
             if not stat.S_ISREG(before.st_mode):
                 raise NotTaken("special")
             if before.st_size > limit:
@@ -114,8 +115,7 @@ class FolderFiles:
                 raise NotTaken("changing")
             if not length:
                 raise NotTaken("empty")
-            fresh = time.time_ns() - after.st_mtime_ns < _FRESH
-            return Content(whole.hexdigest(), length, "" if fresh else stamp_of(after))
+            return Content(whole.hexdigest(), length, stamp_of(after))
 
     def _exists(self, path: str) -> bool:
         with self._opened() as folder:
@@ -134,6 +134,17 @@ class FolderFiles:
 def stamp_of(found: os.stat_result) -> str:
     """Size and time of the last change."""
     return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def _settled(file: int, stop: threading.Event) -> os.stat_result:
+    """The state of a file that was not written just now; waits a moment for it. Raises NotTaken."""
+    for _ in range(2):
+        found = os.fstat(file)
+        left = (_FINE if found.st_mtime_ns % 1_000_000_000 else _COARSE) - (time.time_ns() - found.st_mtime_ns)
+        if not 0 < left <= _COARSE:  # it is older, or of another clock
+            return found
+        stop.wait(left / 1e9)
+    raise NotTaken("changing")
 
 
 def _state(found: os.stat_result) -> tuple[int, ...]:

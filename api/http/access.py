@@ -174,24 +174,25 @@ class Access:
                 return {resource: found, "knowledge_base": knowledge_base}
 
     async def _load(self, resource: Inner, principal: Principal, id: str) -> InnerRecord:
+        found: InnerRecord
         match resource:
             case "document":
-                return await self._catalog.documents.get(id)
+                found = await self._catalog.documents.get(id)
             case "batch":
-                return await self._catalog.batches.get(id)
+                found = await self._catalog.batches.get(id)
             case "reindex":
-                return await self._catalog.reindexes.get(id)
+                found = await self._catalog.reindexes.get(id)
             case "source":
-                return await self._catalog.sources.get(id)
+                found = await self._catalog.sources.get(id)
             case "sync":
-                return await self._catalog.syncs.get(id)
+                found = await self._catalog.syncs.get(id)
             case "question":
-                question = await self._catalog.questions.get(id)
-                if question.actor != principal.subject:
+                found = await self._catalog.questions.get(id)
+                if found.actor != principal.subject:
                     raise NotFound(kind="question", id=id)
-                return question
             case "conversation":
-                return await self._catalog.conversations.get(id, principal.subject)
+                found = await self._catalog.conversations.get(id, principal.subject)
+        return found
 
     async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:
         """Check the caller's role in ``knowledge_base``; ``id`` names the requested resource in NotFound."""
