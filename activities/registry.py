@@ -35,22 +35,7 @@ from activities.sync.steps import SyncActivities
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
-        lane = Lane(settings.worker.cpu_slots)
-        chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
-        begin = stores.catalog.documents.begin_run
-        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
-        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
-        planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
-        syncing = SyncActivities(stores.blobs, stores.catalog, settings)
-        return [
-            parsing.parse,
-            chunking.chunk,
-            unpacking.unpack,
-            planning.plan_reindex,
-            syncing.list_source,
-            syncing.compare_source,
-            syncing.apply_changes,
-        ]
+        return _reading(stores, settings)
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows)
     indexing = IndexActivities(
@@ -98,6 +83,26 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")
+
+
+def _reading(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
+    """The activities on files and texts, which the ``cpu`` queue serves."""
+    lane = Lane(settings.worker.cpu_slots)
+    chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
+    begin = stores.catalog.documents.begin_run
+    parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
+    unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
+    planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
+    syncing = SyncActivities(stores.blobs, stores.catalog, settings)
+    return [
+        parsing.parse,
+        chunking.chunk,
+        unpacking.unpack,
+        planning.plan_reindex,
+        syncing.list_source,
+        syncing.compare_source,
+        syncing.apply_changes,
+    ]
 
 
 def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:

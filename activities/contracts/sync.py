@@ -14,6 +14,9 @@ SourceKind = Literal["folder", "s3"]
 #: What a sync waits for in the state ``waiting``: the source, a person, or room among the pending documents.
 WaitsFor = Literal["source", "confirmation", "room"]
 
+#: Longest location of a source, and longest name, in characters.
+MAX_LOCATION, MAX_SOURCE_NAME = 1000, 100
+
 #: Names of each kind that a report holds.
 NAMES = 10
 

@@ -13,8 +13,8 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import IO, TypeVar
 
 import structlog
@@ -65,22 +65,14 @@ class FolderFiles:
     @contextmanager
     def _opened(self) -> Iterator[int]:
         """The folder's descriptor. Raises SourceUnavailable."""
-        try:
-            folder = os.open(os.path.realpath(self._place.root), _FOLDER)
+        with ExitStack() as opened:
             try:
-                for part in self._place.parts:
-                    inner = os.open(part, _FOLDER, dir_fd=folder)
-                    os.close(folder)
-                    folder = inner
-            except BaseException:
-                os.close(folder)
-                raise
-        except OSError as exc:
-            raise _unavailable(exc) from exc
-        try:
+                root = os.open(os.path.realpath(self._place.root), _FOLDER)
+                opened.callback(os.close, root)
+                folder = opened.enter_context(_below(root, self._place.parts))
+            except OSError as exc:
+                raise _unavailable(exc) from exc
             yield folder
-        finally:
-            os.close(folder)
 
     def _list(self, files: Collector, stop: threading.Event) -> None:
         with self._opened() as folder:
@@ -190,21 +182,28 @@ def _enter(folder: int, name: str, path: str, depth: int, files: Collector, stop
 
 
 @contextmanager
+def _below(folder: int, parts: Sequence[str]) -> Iterator[int]:
+    """The descriptor of a folder below another one, reached through folders only. Raises OSError."""
+    inner = os.dup(folder)
+    try:
+        for part in parts:
+            outer, inner = inner, os.open(part, _FOLDER, dir_fd=inner)
+            os.close(outer)
+        yield inner
+    finally:
+        os.close(inner)
+
+
+@contextmanager
 def _parent(folder: int, path: str) -> Iterator[tuple[int, str]]:
     """The descriptor of the folder that a file is in, and its name there. Raises NotTaken."""
     *parts, name = path.split("/")
-    parent = os.dup(folder)
-    try:
-        for part in parts:
-            try:
-                inner = os.open(part, _FOLDER, dir_fd=parent)
-            except OSError as exc:
-                raise _not_taken(exc) from exc
-            os.close(parent)
-            parent = inner
+    with ExitStack() as opened:
+        try:
+            parent = opened.enter_context(_below(folder, parts))
+        except OSError as exc:
+            raise _not_taken(exc) from exc
         yield parent, name
-    finally:
-        os.close(parent)
 
 
 @contextmanager
@@ -248,6 +247,5 @@ async def _in_thread(work: Callable[[threading.Event], T]) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         stop.set()
-        with suppress(Exception):
-            await running  # the files that it uses are closed by whoever called
+        await asyncio.wait([running])  # whoever called closes the files that it uses
         raise

@@ -10,9 +10,6 @@ from activities.errors import InvalidRequest, SyncNotAllowed
 from activities.phrases import Phrase
 from activities.settings import SyncSettings
 
-#: Longest location, in characters.
-MAX_LOCATION = 1000
-
 _BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[^/]+)*)/?")
 
 

@@ -20,6 +20,7 @@ from api.cli.evaluate import evaluate
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
+from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
 from api.client.problems import Message
 
@@ -79,6 +80,7 @@ for command in (
     *DOCUMENTS,
     batch_group,
     reindex_group,
+    sync_group,
     ask,
     search,
     conversation_group,

@@ -7,6 +7,7 @@ import msgspec
 from activities.contracts.ids import sync_workflow_id
 from activities.contracts.names import clean_tags
 from activities.contracts.stages import FINAL_STATES
+from activities.contracts.sync import MAX_SOURCE_NAME
 from activities.errors import WrongState
 from activities.settings import SyncSettings
 from activities.stores.catalog.catalog import Catalog
@@ -33,7 +34,7 @@ class SourceControl:
         place_of(location, self._settings)
         source = NewSource(
             knowledge_base_id=knowledge_base.id,
-            name=asked.name or location.rpartition("/")[2][:100],
+            name=asked.name or location.rpartition("/")[2][:MAX_SOURCE_NAME] or location,
             kind="s3" if isinstance(named, Prefix) else "folder",
             location=location,
             include=asked.include,

@@ -9,10 +9,13 @@ from msgspec import Meta
 
 from activities.contracts.names import MAX_TAG, MAX_TAGS
 from activities.contracts.stages import JobStateName
-from activities.contracts.sync import SourceKind
+from activities.contracts.sync import MAX_LOCATION, MAX_SOURCE_NAME, SourceKind
 from api.http.schemas import Request, Schema
 
-Name = Annotated[str, Meta(pattern=r"^\S(.{0,98}\S)?$", description="Its name in the knowledge base.")]
+Name = Annotated[
+    str,
+    Meta(pattern=r"^\S(.*\S)?$", max_length=MAX_SOURCE_NAME, description="Its name in the knowledge base."),
+]
 Patterns = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=200)]],
     Meta(max_length=50, description="Patterns of a shell, for a path or a file's name: `*.md`, `drafts/*`."),
@@ -30,7 +33,7 @@ class SourceRequest(Request, frozen=True):
     Its name is by default the last part of its location. ``tags`` are given to its new documents.
     """
 
-    location: Annotated[str, Meta(min_length=1, max_length=1000)]
+    location: Annotated[str, Meta(min_length=1, max_length=MAX_LOCATION)]
     name: Name | None = None
     include: Patterns = []
     exclude: Patterns = []

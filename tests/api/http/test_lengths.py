@@ -9,12 +9,13 @@ from sqlalchemy import String, Text
 
 from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
+from activities.contracts.sync import MAX_LOCATION
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
-from tests.api.http.test_access import CONVERSATION, KB, IsolatedApi, isolated_api
+from tests.api.http.test_access import CONVERSATION, KB, SOURCES, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
 __all__ = ["isolated_api"]  # a fixture
@@ -37,6 +38,7 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("knowledge_bases.title", "POST /api/v1/knowledge-bases", {"name": "titled", "title": "…"}),
     ("knowledge_bases.title", f"PATCH {KB}", {"title": "…"}),
     ("batches.name", f"POST {KB}/batches", {"name": "…"}),
+    ("sources.name", f"PATCH {SOURCES}", {"name": "…"}),
     ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
 ]
 
@@ -45,12 +47,13 @@ CONSTANTS = {
     "reindexes.window": MAX_WINDOW,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
+    "sources.location": MAX_LOCATION,
     "document_tags.tag": MAX_TAG,
     "idempotency_keys.key": MAX_KEY_CHARACTERS,
 }
 
 #: Columns that hold the subject of a key.
-SUBJECTS = {"actor", "approved_by", "canceled_by", "created_by", "deleted_by", "feedback_by"}
+SUBJECTS = {"actor", "approved_by", "canceled_by", "confirmed_by", "created_by", "deleted_by", "feedback_by"}
 
 #: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
 OURS = {
@@ -58,7 +61,8 @@ OURS = {
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
-    "archive_sha256", "phase", "stage", "state", "vectors_key", "waiting_for",
+    "archive_sha256", "kind", "occurrence", "phase", "source_id", "source_stamp",
+    "stage", "state", "vectors_key", "waiting_for",
 }  # fmt: skip
 
 
