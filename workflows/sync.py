@@ -70,7 +70,7 @@ class SyncKnowledgeBase:
         self._report, self._changes, self._done = job.report, job.changes, job.done
         self._applied = Counter(job.applied)
         self._paused, self._paused_by = job.paused, job.paused_by
-        self._confirmed_by = job.confirmed_by or ""
+        self._confirmed_by = ""
         self._canceled, self._canceled_by = job.canceled_by is not None, job.canceled_by or ""
 
     @workflow.query
@@ -131,12 +131,15 @@ class SyncKnowledgeBase:
     async def _compare(self) -> Compared:
         """List and compare, again from the beginning when the source was away."""
         input = SyncInput(sync_id=self._job.sync_id)
+        pause, since = SOONEST, workflow.now()
         while True:
             await self._reached("list", signatures.list_source, input, "List the files of the source")
             summary = "Compare the files with the documents"
             compared = await self._step("compare", signatures.compare_source, input, summary)
             if compared.unavailable is None:
                 return compared
+            await self._wait_for_source("compare", compared.unavailable, since, pause)
+            pause = min(pause * 2, LATEST)
 
     async def _wait_for_confirmation(self, guarded: Reason | None) -> None:
         """Wait until a person allows the deletions. Raises ApplicationError when nobody does for days."""
@@ -282,6 +285,5 @@ class SyncKnowledgeBase:
                 applied=dict(self._applied),
                 paused=self._paused,
                 paused_by=self._paused_by,
-                confirmed_by=self._confirmed_by or None,
             )
         )

@@ -24,8 +24,8 @@ NAMES = 10
 class SyncToRun(Contract, frozen=True):
     """One sync of a source: the run ``sync/<source_id>/<occurrence>``.
 
-    With ``preview`` it ends after it has compared. ``confirmed_by`` and ``canceled_by`` name who did so before the run
-    was started again.
+    With ``preview`` it ends after it has compared. ``canceled_by`` names who canceled it before the run was started
+    again; what a person confirmed counts for the run that asked only, which listed the source.
     """
 
     sync_id: str
@@ -36,7 +36,6 @@ class SyncToRun(Contract, frozen=True):
     source: str
     actor: str
     preview: bool = False
-    confirmed_by: str | None = None
     canceled_by: str | None = None
 
 

@@ -19,14 +19,13 @@ from activities.sync.listing import Collector, Content, NotTaken
 from activities.sync.places import Prefix
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import RetryConfig
 
-#: Bytes of one request.
+#: Bytes of one request, which has the client's default of 30 seconds.
 _PIECE = 8 << 20
 
 #: The workflow waits for a bucket that is down; the client only makes up for single lost requests.
 _RETRIES: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
-_CLIENT: ClientConfig = {"timeout": "60s", "connect_timeout": "5s"}
 
 log = structlog.get_logger()
 
@@ -35,11 +34,7 @@ class BucketFiles:
     """The objects below a prefix."""
 
     def __init__(self, place: Prefix) -> None:
-        self._store: ObjectStore = from_url(
-            f"s3://{place.bucket}",
-            client_options=_CLIENT,
-            retry_config=_RETRIES,
-        )
+        self._store: ObjectStore = from_url(f"s3://{place.bucket}", retry_config=_RETRIES)
         self._prefix = "/".join(place.parts)
 
     async def list(self, files: Collector) -> None:
@@ -55,7 +50,7 @@ class BucketFiles:
         """Reads an object, all of it in one state. Raises NotTaken."""
         key = self._key(path)
         try:
-            with _translated():
+            with _translated(PermissionDeniedError):
                 meta = await obstore.head_async(self._store, key)
                 size, tag = meta["size"], meta["e_tag"]
                 if size > limit or not size:
@@ -76,6 +71,8 @@ class BucketFiles:
             raise NotTaken("gone") from exc
         except PreconditionError as exc:
             raise NotTaken("changing") from exc
+        except PermissionDeniedError as exc:  # of this object alone: it is archived, or has rights of its own
+            raise NotTaken("unreadable") from exc
         return Content(whole.hexdigest(), size, _stamp(meta))
 
     async def exists(self, path: str) -> bool:
@@ -97,16 +94,18 @@ def _stamp(meta: obstore.ObjectMeta) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(*own: type[Exception]) -> Iterator[None]:
     """The error table: exceptions of obstore → SourceUnavailable, without a key; the log has the rest.
 
-    That of a missing object, and of one that has changed, are the callers'.
+    That of a missing object, of one that has changed, and those in ``own`` are the caller's.
     """
     try:
         yield
     except (PreconditionError, FileNotFoundError):
         raise
     except (BaseError, OSError) as exc:
+        if isinstance(exc, own):
+            raise
         log.warning("a synced bucket cannot be read", error=str(exc)[:1000])
         if isinstance(exc, PermissionDeniedError | UnauthenticatedError):
             raise SourceUnavailable(detail=Phrase.SOURCE_REFUSED) from exc

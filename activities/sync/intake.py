@@ -23,6 +23,9 @@ from activities.sync.listing import Content, NotTaken, SourceFiles
 #: Files up to this many bytes are held in memory while they are stored.
 _SMALL = 1 << 18
 
+#: Files that are read at once.
+READ_AT_ONCE = 8
+
 #: Seconds until content that is being removed with another document is tried again.
 _REMOVAL_SECONDS = 0.2
 
@@ -48,10 +51,14 @@ class SyncIntake:
         """The counts by outcome, and the batch that has new documents. Raises SourceUnavailable and NotFound."""
         counts = Counter[str]()
         with scratch.folder("sync") as folder, ExitStack() as opened:
+            files_of = [opened.enter_context(_spooled(folder)) for _ in changes]
+            places = asyncio.Semaphore(READ_AT_ONCE)
+            reading = (self._read(files, each, file, places) for each, file in zip(changes, files_of, strict=True))
+            contents = await asyncio.gather(*reading, return_exceptions=True)
             taken: list[_Taken] = []
-            for change in changes:
-                file = cast(IO[bytes], opened.enter_context(tempfile.SpooledTemporaryFile(max_size=_SMALL, dir=folder)))
-                content = await self._read(files, change, file)
+            for change, file, content in zip(changes, files_of, contents, strict=True):
+                if isinstance(content, BaseException):
+                    raise content
                 if content is None:
                     counts["missed"] += 1
                 else:
@@ -63,16 +70,19 @@ class SyncIntake:
             await self._store(taken)  # a blob may have been removed with another document before it was accepted
             return counts + accepted, batch_id
 
-    async def _read(self, files: SourceFiles, change: Change, file: IO[bytes]) -> Content | None:
+    async def _read(
+        self, files: SourceFiles, change: Change, file: IO[bytes], places: asyncio.Semaphore
+    ) -> Content | None:
         """Reads a file, once more if it changes meanwhile; None if it is left to the next sync."""
-        for attempt in (1, 2):
-            file.seek(0)
-            file.truncate()
-            try:
-                return await files.read(change.path, file, self._settings.max_upload_bytes)
-            except NotTaken as exc:
-                if exc.why != "changing" or attempt == 2:
-                    return None
+        async with places:
+            for attempt in (1, 2):
+                file.seek(0)
+                file.truncate()
+                try:
+                    return await files.read(change.path, file, self._settings.max_upload_bytes)
+                except NotTaken as exc:
+                    if exc.why != "changing" or attempt == 2:
+                        return None
         return None
 
     async def _store(self, taken: Sequence[_Taken]) -> None:
@@ -105,6 +115,11 @@ class SyncIntake:
             waiting = again
             await asyncio.sleep(_REMOVAL_SECONDS if again else 0)
         return counts, batch_id
+
+
+def _spooled(folder: str) -> IO[bytes]:
+    """A file in memory while it is small."""
+    return cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_SMALL, dir=folder))
 
 
 def _request(sync: Sync, source: Source, taken: _Taken, batch_id: str) -> UploadRequest:

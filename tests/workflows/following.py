@@ -101,7 +101,7 @@ class Following:
             assert found.state != "failed" or "failed" in states, found
             return found if found.state in states else None
 
-        return await assert_eventually(check, 60, 0.05)
+        return await assert_eventually(check, step=0.05)
 
     async def sync(self, **options: Any) -> Sync:
         """Sync to the end."""

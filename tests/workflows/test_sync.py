@@ -17,6 +17,7 @@ from activities.runtime.temporal import describe
 from activities.settings import TemporalSettings
 from activities.stores.blob_keys import original_key
 from activities.sync.steps import SyncActivities
+from tests.activities.sync.s3 import BUCKET, serving_s3
 from tests.conftest import steps_of
 from tests.workflows.following import Following, following
 
@@ -240,3 +241,28 @@ async def test_a_file_that_is_being_written_is_never_taken_in_half(synced: Follo
     assert (await synced.sync()).applied == {"added": 1}
     taken = (await synced.documents())["busy.txt"]
     assert set(await synced.blobs.get(original_key(taken.sha256))) == {ord("b")}
+
+
+async def test_a_prefix_of_a_bucket_is_followed(temporal_server: TemporalSettings, tmp_path: Path) -> None:
+    """As a folder is: exactly the difference; a server that is away, and a bucket that is empty, delete nothing."""
+    with serving_s3() as bucket:
+        bucket.put({f"handbook/{number % 3}/{number}.txt": f"Text number {number}." for number in range(COUNT)})
+        bucket.put({"handbook2/other.txt": "Beside it."})
+        async with following(temporal_server, tmp_path, f"s3://{BUCKET}/handbook", f"s3://{BUCKET}") as found:
+            assert (await found.sync()).applied == {"added": COUNT}
+            bucket.put({f"handbook/{number % 3}/{number}.txt": f"Changed {number}." for number in range(4)})
+            bucket.put({f"handbook/{number % 3}/{number}.txt": f"Text number {number}." for number in range(4, 6)})
+            bucket.put({"handbook/new.txt": "New."})
+            bucket.delete("handbook/0/9.txt", "handbook/1/10.txt")
+            done = await found.sync()
+            assert done.applied == {"updated": 4, "added": 1, "deleted": 2}
+            assert (await found.sync()).total == 0
+            names = (await found.documents()).keys()
+            assert {"new.txt", "0/0.txt"} <= names
+            assert not {"0/9.txt", "1/10.txt", "other.txt"} & names
+            bucket.stop()
+            waits = await found.reaches(await found.start(), "waiting")
+            assert waits.waiting_for == "source"
+            await found.signal(waits, "cancel")
+            await found.reaches(waits, "canceled")
+            assert len(await found.documents()) == COUNT - 1

@@ -47,7 +47,6 @@ class Sync(Record, frozen=True):
             source=self.source,
             actor=self.actor,
             preview=self.preview,
-            confirmed_by=self.confirmed_by,
             canceled_by=self.canceled_by,
         )
 

@@ -114,7 +114,7 @@ class Syncs:
             row.done = max(row.done, done)
 
     async def note(self, id: str, actor: str, action: str) -> None:
-        """Records what an actor asked of a sync; confirm and cancel count also for a run that is started again."""
+        """Records what an actor asked of a sync; a cancel counts also for a run that is started again."""
         async with self._engine.write() as session:
             row = await _locked(session, id)
             if action == "cancel":
