@@ -7,17 +7,25 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.contracts.deletion import StopRunsInput
 from activities.contracts.ids import delete_id, sync_workflow_id
+from activities.contracts.reconcile import ScanInput
 from activities.contracts.sync import ApplyInput
+from activities.ingest.deletion import DeletionActivities
+from activities.reconcile.blobs import BlobRepairActivities
+from activities.reconcile.runs import RunRepairActivities
 from activities.runtime.temporal import describe
 from activities.settings import TemporalSettings
-from activities.stores.blob_keys import original_key
+from activities.stores.blob_keys import original_key, sync_listing_key
+from activities.stores.milvus import Milvus
 from activities.sync.steps import SyncActivities
-from tests.activities.sync.s3 import BUCKET, serving_s3
+from tests.activities.sync.s3 import serving_s3
 from tests.conftest import steps_of
 from tests.workflows.following import Following, following
 
@@ -243,12 +251,49 @@ async def test_a_file_that_is_being_written_is_never_taken_in_half(synced: Follo
     assert set(await synced.blobs.get(original_key(taken.sha256))) == {ord("b")}
 
 
+class NoCollections:
+    """A vector store without collections."""
+
+    async def collections(self) -> list[str]:
+        """None."""
+        return []
+
+
+async def test_reconcile_starts_a_sync_that_has_no_run(synced: Following) -> None:
+    """The process that recorded it may have ended before it was started; what is left of others is removed."""
+    synced.write("new.txt", "New.")
+    await synced.blobs.save(sync_listing_key("0" * 32), [])
+    sync = await synced.catalog.syncs.start(synced.source.id, "", "ann", preview=False)
+    await synced.blobs.save(sync_listing_key(sync.id), [])
+    environment = ActivityEnvironment(client=synced.client)
+    blobs = BlobRepairActivities(synced.blobs, synced.catalog, synced.settings.reconcile)
+    await environment.run(blobs.repair_blobs, ScanInput(repair=True, grace_seconds=0, after="syncs"))
+    assert await synced.blobs.list("syncs") == [sync_listing_key(sync.id)]
+    runs = RunRepairActivities(synced.catalog, cast(Milvus, NoCollections()))
+    result = await environment.run(runs.repair_deletions, ScanInput(repair=True, grace_seconds=0))
+    assert [(each.kind, each.count) for each in result.findings] == [("syncs_without_run", 1)]
+    assert (await synced.reaches(sync, "ready")).applied == {"added": 1}
+
+
+async def test_the_deletion_of_a_knowledge_base_stops_its_sync(synced: Following) -> None:
+    """Here one that waits for a person."""
+    synced.root.rename(synced.root.with_name("elsewhere"))
+    synced.root.mkdir()
+    asks = await synced.reaches(await synced.start(), "waiting")
+    await synced.catalog.knowledge_bases.delete(synced.kb.name, "bob")
+    deleting = DeletionActivities(synced.blobs, cast(Milvus, NoCollections()), synced.catalog)
+    environment = ActivityEnvironment(client=synced.client)
+    with pytest.raises(ApplicationError, match="1 runs"):
+        await environment.run(deleting.stop_runs, StopRunsInput(knowledge_base_id=synced.kb.id, actor="bob"))
+    assert (await synced.reaches(asks, "canceled")).applied == {}
+
+
 async def test_a_prefix_of_a_bucket_is_followed(temporal_server: TemporalSettings, tmp_path: Path) -> None:
     """As a folder is: exactly the difference; a server that is away, and a bucket that is empty, delete nothing."""
     with serving_s3() as bucket:
         bucket.put({f"handbook/{number % 3}/{number}.txt": f"Text number {number}." for number in range(COUNT)})
         bucket.put({"handbook2/other.txt": "Beside it."})
-        async with following(temporal_server, tmp_path, f"s3://{BUCKET}/handbook", f"s3://{BUCKET}") as found:
+        async with following(temporal_server, tmp_path, f"s3://{bucket.name}/handbook", f"s3://{bucket.name}") as found:
             assert (await found.sync()).applied == {"added": COUNT}
             bucket.put({f"handbook/{number % 3}/{number}.txt": f"Changed {number}." for number in range(4)})
             bucket.put({f"handbook/{number % 3}/{number}.txt": f"Text number {number}." for number in range(4, 6)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -11,17 +12,16 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
-BUCKET = "library"
-
 
 class Bucket:
     """A bucket of a running server; objects are written through a client of its own."""
 
     def __init__(self, url: str, server: ThreadedMotoServer) -> None:
         self.url, self._server = url, server
-        httpx.put(f"{url}/{BUCKET}", trust_env=False).raise_for_status()
+        self.name = f"library-{uuid.uuid4().hex}"  # servers of one process share their buckets
+        httpx.put(f"{url}/{self.name}", trust_env=False).raise_for_status()
         self._store = S3Store(
-            BUCKET,
+            self.name,
             endpoint=url,
             access_key_id="test",
             secret_access_key="test",

@@ -12,7 +12,7 @@ from activities.errors import SourceUnavailable
 from activities.sync.bucket import BucketFiles
 from activities.sync.listing import Collector, Listing, NotTaken
 from activities.sync.places import Prefix
-from tests.activities.sync.s3 import BUCKET, Bucket, serving_s3
+from tests.activities.sync.s3 import Bucket, serving_s3
 
 LIMIT = 20 << 20
 
@@ -44,12 +44,12 @@ async def listed(files: BucketFiles) -> Listing:
 
 async def test_a_prefix_is_listed(bucket: Bucket) -> None:
     """By paths in it; what only begins with its name is not in it. The whole bucket is a prefix too."""
-    found = await listed(BucketFiles(Prefix(BUCKET, ("handbook",))))
+    found = await listed(BucketFiles(Prefix(bucket.name, ("handbook",))))
     assert [file.name for file in found.files] == ["a.md", "en/b c.md", "手册.md"]
     assert found.left_out == {"hidden": 1, "empty": 1}
-    deeper = await listed(BucketFiles(Prefix(BUCKET, ("handbook", "en"))))
+    deeper = await listed(BucketFiles(Prefix(bucket.name, ("handbook", "en"))))
     assert [file.name for file in deeper.files] == ["b c.md"]
-    everything = await listed(BucketFiles(Prefix(BUCKET, ())))
+    everything = await listed(BucketFiles(Prefix(bucket.name, ())))
     assert {"secret.md", "handbook2/secret.md", "handbook/a.md"} <= {file.name for file in everything.files}
 
 
@@ -57,7 +57,7 @@ async def test_an_object_is_read_in_pieces(bucket: Bucket) -> None:
     """All of them of one state, with the stamp of the listing."""
     text = "0123456789" * 1_800_000
     bucket.put({"big/big.txt": text})
-    files, target = BucketFiles(Prefix(BUCKET, ("big",))), io.BytesIO()
+    files, target = BucketFiles(Prefix(bucket.name, ("big",))), io.BytesIO()
     content = await files.read("big.txt", target, LIMIT)
     assert target.getvalue() == text.encode()
     assert content.sha256 == hashlib.sha256(text.encode()).hexdigest()
@@ -77,12 +77,12 @@ async def test_an_object_that_is_replaced_while_it_is_read_is_not_taken(bucket: 
             return super().write(piece)  # type: ignore[arg-type]
 
     with pytest.raises(NotTaken, match="changing"):
-        await BucketFiles(Prefix(BUCKET, ("busy",))).read("busy.txt", Replacing(), LIMIT)
+        await BucketFiles(Prefix(bucket.name, ("busy",))).read("busy.txt", Replacing(), LIMIT)
 
 
 async def test_what_exists(bucket: Bucket) -> None:
     """An object that is gone cannot be read either."""
-    files = BucketFiles(Prefix(BUCKET, ("handbook",)))
+    files = BucketFiles(Prefix(bucket.name, ("handbook",)))
     assert await files.exists("a.md")
     assert not await files.exists("gone.md")
     with pytest.raises(NotTaken, match="gone"):
@@ -94,7 +94,7 @@ async def test_a_bucket_that_cannot_be_read_is_told(bucket: Bucket, monkeypatch:
     with pytest.raises(SourceUnavailable, match="no such bucket"):
         await listed(BucketFiles(Prefix("nowhere", ("handbook",))))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    files = BucketFiles(Prefix(BUCKET, ("handbook",)))
+    files = BucketFiles(Prefix(bucket.name, ("handbook",)))
     for ask in (listed(files), files.exists("a.md"), files.read("a.md", None, LIMIT)):
         with pytest.raises(SourceUnavailable) as caught:
             await ask
