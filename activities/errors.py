@@ -8,7 +8,8 @@
     │   ├── TritonUnavailable
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable: CatalogNotMigrated
-    │   └── BlobsUnavailable
+    │   ├── BlobsUnavailable
+    │   └── SourceUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  EncryptedDocument  DamagedDocument  NoText
     │   ├── UnsupportedFormat: NeedsLibreOffice
@@ -18,8 +19,10 @@
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
-    │   └── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
-    │   └── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
+    │   ├── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
+    │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
+    │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns
+    │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
@@ -29,6 +32,7 @@
     ├── DocumentsNotBuilt  GenerationDiffers   a new index that must not be switched to
     ├── OccurrenceDone             a scheduled run that was run to its end before
     ├── WouldDeleteTooMuch         a retention that waits until somebody confirms it
+    ├── DeletesGuarded  NotConfirmed  TooManyFiles   a sync that must not go on by itself
     ├── Interrupted                a question whose run is gone
     └── SettingsError              an operator can correct it
 
@@ -85,6 +89,8 @@ _ZH_WORDS = {
     "document": "文档",
     "reindex": "索引重建任务",
     "schedule": "计划",
+    "source": "同步来源",
+    "sync": "同步任务",
     "question": "问题",
     "conversation": "会话",
     "batch": "批次",
@@ -219,6 +225,13 @@ class BlobsUnavailable(DependencyError):
     dependency = "blobs"
     en = "The file store cannot be used: {detail}. Work waits and goes on when it is back."
     zh = "文件存储不可用：{detail}。任务会等待，恢复后自动继续。"
+
+
+class SourceUnavailable(DependencyError):
+    code = "source-unavailable"
+    dependency = "source"
+    en = "The source cannot be read: {detail}. Nothing is deleted; the sync goes on when it can be read again."
+    zh = "无法读取同步来源：{detail}。不会删除任何内容；恢复后同步自动继续。"
 
 
 class DocumentError(HoldfastError):
@@ -428,6 +441,30 @@ class ScheduleRuns(Conflict):
     zh = "计划“{name}”的一次运行尚未结束。请等待其结束或将其取消；没有启动新的运行。"
 
 
+class NameOfOther(Conflict):
+    code = "name-of-other"
+    en = "The document “{name}” does not belong to this source, so the sync leaves it alone."
+    zh = "文档“{name}”不属于此同步来源，同步不会改动它。"
+
+
+class SourceNameTaken(Conflict):
+    code = "source-name-taken"
+    en = "The knowledge base already has a source “{name}”. Choose another name."
+    zh = "该知识库已有同步来源“{name}”，请使用其他名称。"
+
+
+class SyncRuns(Conflict):
+    code = "sync-runs"
+    en = "“{name}” is being synced. Wait for the end of that sync, or cancel it; nothing was changed."
+    zh = "“{name}”正在同步。请等待其结束或将其取消；没有做任何更改。"
+
+
+class SyncNotAllowed(RequestError):
+    code = "sync-not-allowed"
+    en = "The source is not below a place that may be synced. An operator names those in {setting}; nothing was read."
+    zh = "该同步来源不在允许同步的位置之下。请管理员在 {setting} 中指定；没有读取任何内容。"
+
+
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
@@ -562,6 +599,24 @@ class WouldDeleteTooMuch(HoldfastError):
         "将删除 {documents} 个文档中的 {expired} 个，超过允许的比例（{percent} %）。"
         "请用 `holdfast schedule confirm {name}` 确认，或将其取消；没有删除任何文档。"
     )
+
+
+class DeletesGuarded(HoldfastError):
+    code = "deletes-guarded"
+    en = "{gone} of {total} documents are gone from the source. Confirm their deletion, or cancel the sync."
+    zh = "{total} 个文档中有 {gone} 个已不在同步来源中。请确认删除，或取消同步。"
+
+
+class NotConfirmed(HoldfastError):
+    code = "not-confirmed"
+    en = "Nobody confirmed the deletions within {days} days; nothing was changed. Look at the source, then sync again."
+    zh = "{days} 天内没有人确认删除；没有做任何更改。请检查同步来源，然后重新同步。"
+
+
+class TooManyFiles(HoldfastError):
+    code = "too-many-files"
+    en = "The source has more than {limit} files. Follow a folder below it, or exclude some; nothing was changed."
+    zh = "同步来源的文件超过 {limit} 个。请改为同步其下级文件夹，或排除部分文件；没有做任何更改。"
 
 
 class Interrupted(HoldfastError):

@@ -96,6 +96,10 @@ class Phrase(Bilingual):
         "the run would delete {counted} documents, more than the {documents} that are confirmed",
         "该运行将删除 {counted} 个文档，多于所确认的 {documents} 个",
     )
+    LOCATION_FORM = (
+        "a location is like /srv/docs/handbook or s3://bucket/prefix",
+        "位置的格式如 `/srv/docs/handbook` 或 `s3://bucket/prefix`",
+    )
     NO_FILES_IN_FORM = ("the form has no `files`", "表单中没有 `files`")
     KEY_TOO_LONG = ("an Idempotency-Key has at most {limit} characters", "Idempotency-Key 最多 {limit} 个字符")
     QUESTION_EMPTY = ("the question is empty", "问题为空")
@@ -205,6 +209,17 @@ class Phrase(Bilingual):
     OVERDUE = (
         "{count} accepted uploads have no run yet, the oldest for {seconds} s; the API's log says why",
         "{count} 个已接收的上传尚未开始处理，最早的已等待 {seconds} 秒；原因见接口日志",
+    )
+    SOURCE_MISSING = ("its folder is not there, or not mounted", "文件夹不存在或未挂载")
+    SOURCE_NO_FOLDER = (
+        "a part of its path is a symbolic link, or no folder",
+        "路径中有符号链接，或某一部分不是文件夹",
+    )
+    SOURCE_REFUSED = ("access to it is refused", "没有访问权限")
+    SOURCE_NO_BUCKET = ("there is no such bucket", "存储桶不存在")
+    SOURCE_SILENT = (
+        "its storage does not answer as it should; the worker's log has the details",
+        "存储没有正常响应；详情见工作进程日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
 

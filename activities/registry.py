@@ -33,18 +33,13 @@ from activities.schedules.retention import RetentionActivities
 from activities.schedules.runs import ScheduledRunActivities
 from activities.settings import Settings
 from activities.stores.connections import Stores
+from activities.sync.steps import SyncActivities
 
 
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
-        lane = Lane(settings.worker.cpu_slots)
-        chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
-        begin = stores.catalog.documents.begin_run
-        parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
-        unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
-        planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
-        return [parsing.parse, chunking.chunk, unpacking.unpack, planning.plan_reindex]
+        return _reading(stores, settings)
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows)
     indexing = IndexActivities(
@@ -85,6 +80,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             generations.switch_generation,
             generations.retire_generation,
             *_scheduled(stores),
+            SyncActivities(stores.blobs, stores.catalog, settings).record_sync,
             *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:
@@ -107,6 +103,26 @@ def _scheduled(stores: Stores) -> list[Callable[..., Any]]:
         retention.count_expired,
         retention.list_expired,
         retention.unpublish_expired,
+    ]
+
+
+def _reading(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
+    """The activities on files and texts, which the ``cpu`` queue serves."""
+    lane = Lane(settings.worker.cpu_slots)
+    chunking = ChunkActivities(stores.blobs, stores.triton, settings.parse, lane)
+    begin = stores.catalog.documents.begin_run
+    parsing = ParseActivities(stores.blobs, settings.parse, chunking.chunk, begin, lane)
+    unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
+    planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
+    syncing = SyncActivities(stores.blobs, stores.catalog, settings)
+    return [
+        parsing.parse,
+        chunking.chunk,
+        unpacking.unpack,
+        planning.plan_reindex,
+        syncing.list_source,
+        syncing.compare_source,
+        syncing.apply_changes,
     ]
 
 

@@ -208,6 +208,13 @@ class ReconcileSettings(Section, frozen=True):
     """Days for which a replaced version keeps its files; 0 keeps them for ever."""
 
 
+class SyncSettings(Section, frozen=True):
+    folders: Annotated[str, Meta(pattern=r"^(/[^,]*(,\s*/[^,]*)*)?$")] = ""
+    """Comma-separated absolute folders: knowledge bases may follow these and what is below; empty: no folder."""
+    buckets: Annotated[str, Meta(pattern=r"^(s3://[^,/]+(/[^,]*)?(,\s*s3://[^,/]+(/[^,]*)?)*)?$")] = ""
+    """The same for S3: comma-separated `s3://bucket/prefix`."""
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of the log lines that are written."""
@@ -236,6 +243,7 @@ class Settings(Section, frozen=True):
     worker: WorkerSettings = WorkerSettings()
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    sync: SyncSettings = SyncSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -50,6 +50,7 @@ from api.schedules.routes import (
     ScheduleController,
     SchedulesController,
 )
+from api.sources.routes import SourceController, SourcesOfKnowledgeBase, SyncController
 
 WEB = Path(__file__).parent / "web"
 
@@ -137,6 +138,9 @@ def create_app(settings: Settings) -> Litestar:
             ReconcileScheduleController,
             ScheduleController,
             RetentionPreviewController,
+            SourcesOfKnowledgeBase,
+            SourceController,
+            SyncController,
             SearchController,
             QuestionController,
             ConversationsController,

@@ -34,6 +34,7 @@ from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
 from api.schedules.control import ScheduleControl
 from api.schedules.managed import ReconcileSchedule
+from api.sources.control import SourceControl
 from workflows.client.jobs import Jobs
 
 
@@ -149,6 +150,10 @@ def _reconcile_schedule(state: State) -> ReconcileSchedule:
     return ReconcileSchedule(state.stores.catalog, state.jobs)
 
 
+def _source_control(state: State) -> SourceControl:
+    return SourceControl(state.stores.catalog, state.jobs, state.settings.sync)
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -175,6 +180,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "failure_retries": _failure_retries,
     "schedule_control": _schedule_control,
     "reconcile_schedule": _reconcile_schedule,
+    "source_control": _source_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

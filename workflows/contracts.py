@@ -19,6 +19,7 @@ from activities.contracts.retention import RetentionToRun
 from activities.contracts.schedules import ScheduleRunState
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
+from activities.contracts.sync import SyncReport, SyncToRun
 from activities.errors import Reason
 
 
@@ -109,6 +110,24 @@ class ReindexResult(Contract, frozen=True):
     plan: ReindexPlan
     switched: bool
     documents: int = 0
+
+
+class SyncJob(SyncToRun, frozen=True):
+    """A sync. The other fields carry over when the run continues as new, while ``changes`` are applied."""
+
+    report: SyncReport | None = None
+    changes: int = 0
+    done: int = 0
+    applied: dict[str, int] = {}  # noqa: RUF012 - msgspec copies it
+    paused: bool = False
+    paused_by: str = ""
+
+
+class SyncResult(Contract, frozen=True):
+    """What was found, and counts of what was done by outcome."""
+
+    report: SyncReport
+    applied: dict[str, int] = {}  # noqa: RUF012
 
 
 class DeleteReceipt(Contract, frozen=True):

@@ -41,6 +41,7 @@ from workflows.reindex import ReindexKnowledgeBase
 from workflows.retention import ApplyRetention
 from workflows.retry_failures import RetryFailures
 from workflows.scheduled import RunScheduled
+from workflows.sync import SyncKnowledgeBase
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -53,6 +54,7 @@ WORKFLOWS = [
     DeleteKnowledgeBase,
     ReindexKnowledgeBase,
     ChangeDocuments,
+    SyncKnowledgeBase,
     AnswerQuestion,
     Reconcile,
     RetryFailures,

@@ -11,6 +11,7 @@ DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
 CHANGE_DOCUMENTS = "ChangeDocuments"
 RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
+SYNC_KNOWLEDGE_BASE = "SyncKnowledgeBase"
 
 _INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
@@ -90,3 +91,8 @@ def occurrence_of(workflow_id: str) -> str:
 def retention_id(knowledge_base_id: str, occurrence: str) -> str:
     """Workflow id of a retention."""
     return f"retention/{knowledge_base_id}/{occurrence}"
+
+
+def sync_workflow_id(source_id: str, occurrence: str) -> str:
+    """Workflow id of a sync: ``occurrence`` tells it from the others of its source."""
+    return f"sync/{source_id}/{occurrence}"

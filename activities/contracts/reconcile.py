@@ -17,6 +17,7 @@ DiscrepancyKind = Literal[
     "unfinished_deletions",
     "reindexes_without_run",
     "schedules_differ",
+    "syncs_without_run",
     "unknown_collections",
     "foreign_collections",
     "rows_without_version",

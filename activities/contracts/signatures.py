@@ -78,6 +78,7 @@ from activities.contracts.schedules import (
     RecordScheduledInput,
     ScheduledBegun,
 )
+from activities.contracts.sync import Applied, ApplyInput, Compared, Listed, RecordSyncInput, SyncInput
 
 
 @activity.defn(name="parse")
@@ -280,3 +281,19 @@ async def list_expired(input: ExpiredInput) -> ExpiredPage: ...  # type: ignore[
 
 @activity.defn(name="unpublish_expired")
 async def unpublish_expired(input: UnpublishExpiredInput) -> Unpublished: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="list_source")
+async def list_source(input: SyncInput) -> Listed: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="compare_source")
+async def compare_source(input: SyncInput) -> Compared: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="apply_changes")
+async def apply_changes(input: ApplyInput) -> Applied: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="record_sync")
+async def record_sync(input: RecordSyncInput) -> None: ...

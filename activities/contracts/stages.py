@@ -42,6 +42,7 @@ BULK_STAGES = ("change", "purge")
 RETRY_STAGES = ("retry",)
 SCHEDULED_STAGES = ("begin", "job")
 RETENTION_STAGES = ("count", "confirm", "delete")
+SYNC_STAGES = ("list", "compare", "confirm", "apply", "report")
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

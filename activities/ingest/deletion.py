@@ -23,7 +23,7 @@ from activities.contracts.deletion import (
     Stopped,
     StopRunsInput,
 )
-from activities.contracts.ids import batch_workflow_id, ingest_id, reindex_workflow_id
+from activities.contracts.ids import batch_workflow_id, ingest_id, reindex_workflow_id, sync_workflow_id
 from activities.errors import MilvusUnavailable
 from activities.phrases import Phrase
 from activities.runtime import temporal
@@ -60,6 +60,8 @@ class DeletionActivities:
             runs += [batch_workflow_id(id) for id in await self._catalog.batches.active(input.knowledge_base_id)]
             reindexes = await self._catalog.reindexes.unfinished(datetime.now(UTC), input.knowledge_base_id)
             runs += [reindex_workflow_id(each.knowledge_base_id, each.generation) for each in reindexes]
+            syncs = await self._catalog.syncs.unfinished(datetime.now(UTC), input.knowledge_base_id)
+            runs += [sync_workflow_id(each.source_id, each.occurrence) for each in syncs]
         else:
             await self._catalog.documents.require_deleted(input.document_id)
         versions = await self._catalog.documents.unfinished(input.knowledge_base_id, input.document_id)

@@ -28,8 +28,21 @@ _STYLED = (f"{_TEXT}span", f"{_TEXT}p", f"{_TEXT}h")
 _IS_HIDDEN = f"{_TEXT}is-hidden"
 _INLINE = frozenset(
     _TEXT + name
-    for name in ("a", "h", "hidden-text", "line-break", "list", "note", "note-citation", "p", "ruby-base", "ruby-text")
-    + ("s", "span", "tab")
+    for name in [
+        "a",
+        "h",
+        "hidden-text",
+        "line-break",
+        "list",
+        "note",
+        "note-citation",
+        "p",
+        "ruby-base",
+        "ruby-text",
+        "s",
+        "span",
+        "tab",
+    ]
 )
 """Elements of a paragraph that pandoc reads, or that are not shown; the others with text are fields."""
 _VALUE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}string-value"

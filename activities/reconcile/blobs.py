@@ -29,7 +29,7 @@ from activities.stores.catalog.catalog import Catalog
 CONTENT = re.compile(r"[0-9a-f]{64}")
 
 #: The kinds of blobs in the order of their scans, and what chunks and vectors are made from.
-KINDS = ("originals", "parsed", "chunks", "vectors", "questions")
+KINDS = ("originals", "parsed", "chunks", "vectors", "questions", "syncs")
 SOURCES = {"chunks": "parsed", "vectors": "chunks"}
 
 #: Unreferenced chunks or vectors that are looked up together, which bounds the memory of a scan.
@@ -50,6 +50,7 @@ class BlobRepairActivities:
             "chunks": self._chunks,
             "vectors": self._vectors,
             "questions": self._sources,
+            "syncs": self._listings,
         }
 
     @activity.defn(name="expire_versions")
@@ -118,6 +119,14 @@ class BlobRepairActivities:
     async def _sources(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
         """Removes what is left of questions that do not exist."""
         known = await self._catalog.references.questions({_name(key) for key in keys})
+        for key in keys:
+            if _name(key) not in known:
+                await self._delete(key, repair, discrepancies)
+        return []
+
+    async def _listings(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """Removes what is left of syncs that have finished, or do not exist."""
+        known = await self._catalog.syncs.known({_name(key) for key in keys})
         for key in keys:
             if _name(key) not in known:
                 await self._delete(key, repair, discrepancies)

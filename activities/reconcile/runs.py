@@ -22,6 +22,7 @@ from activities.contracts.ids import (
     parse_ingest_id,
     question_id,
     reindex_workflow_id,
+    sync_workflow_id,
 )
 from activities.contracts.reconcile import Discrepancies, ScanInput, ScanResult
 from activities.contracts.stages import ACTIVE
@@ -49,7 +50,7 @@ class RunRepairActivities:
 
     def __init__(self, catalog: Catalog, milvus: Milvus) -> None:
         self._catalog, self._milvus = catalog, milvus
-        self._stalled, self._reindexes = catalog.stalled_runs, catalog.reindexes
+        self._stalled, self._reindexes, self._syncs = catalog.stalled_runs, catalog.reindexes, catalog.syncs
 
     @activity.defn(name="mend_batches")
     @heartbeating
@@ -207,12 +208,13 @@ class RunRepairActivities:
     @activity.defn(name="mend_deletions")
     @heartbeating
     async def repair_deletions(self, input: ScanInput) -> ScanResult:
-        """Starts the workflows of unfinished deletions and re-indexes that have no run; makes schedules agree."""
+        """Starts the unfinished deletions, re-indexes and syncs that have no run; makes schedules agree."""
         discrepancies, end, after = Discrepancies(), TimeSlice(), input.after
         since = older_than(input.grace_seconds)
         if not after:
             await self._reindex(since, input.repair, discrepancies)
             await schedules.repair(activity.client(), self._catalog, since, input.repair, discrepancies)
+            await self._sync(since, input.repair, discrepancies)
             await self._delete_knowledge_bases(since, input.repair, discrepancies)
         while page := await self._stalled.deleted_documents(after, PAGE, since):
             statuses = await self._statuses(delete_id(document.id) for document in page)
@@ -235,6 +237,15 @@ class RunRepairActivities:
                 if repair:
                     await starts.reindex(activity.client(), reindex.to_run())
                 discrepancies.add("reindexes_without_run", reindex.knowledge_base, mended=repair)
+
+    async def _sync(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
+        unfinished = await self._syncs.unfinished(since)
+        ids = (sync_workflow_id(each.source_id, each.occurrence) for each in unfinished)
+        for sync, status in zip(unfinished, await self._statuses(ids), strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
+                if repair:
+                    await starts.sync(activity.client(), sync.to_run())
+                discrepancies.add("syncs_without_run", f"{sync.knowledge_base}: {sync.source}", mended=repair)
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}

@@ -17,15 +17,18 @@ from activities.contracts.ids import (
     INGEST_BATCH,
     INGEST_DOCUMENT,
     REINDEX_KNOWLEDGE_BASE,
+    SYNC_KNOWLEDGE_BASE,
     batch_workflow_id,
     bulk_workflow_id,
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
     reindex_workflow_id,
+    sync_workflow_id,
 )
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.reindex import ReindexToRun
+from activities.contracts.sync import SyncToRun
 from activities.runtime import temporal
 
 AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
@@ -136,6 +139,19 @@ async def change_documents(client: Client, job: BulkJob) -> str:
         job,
         bulk_workflow_id(job.bulk_id),
         f"{what}: {job.documents:,} documents of {job.knowledge_base}",
+        temporal.attributes(job.knowledge_base, job.actor),
+        reuse=AGAIN,
+    )
+
+
+async def sync(client: Client, job: SyncToRun) -> str:
+    """Start a sync, again if its run has ended otherwise than it should; returns the workflow's id."""
+    return await temporal.start(
+        client,
+        SYNC_KNOWLEDGE_BASE,
+        job,
+        sync_workflow_id(job.source_id, job.occurrence),
+        f"{'Preview the sync of' if job.preview else 'Sync'} {job.knowledge_base} with {job.source}",
         temporal.attributes(job.knowledge_base, job.actor),
         reuse=AGAIN,
     )

@@ -9,6 +9,8 @@ key                                       holds
 ``vectors/<chunks>/<model>/…``            msgpack ``VectorSet``: ``all``, or ``part-…`` while a step is under way
 ``questions/<id>/sources``                msgpack ``SourceTexts``: the passages that a question was given
 ``questions/<id>/history``                msgpack ``list[Turn]``: the turns that a client sent with its question
+``syncs/<id>/listing``                    msgpack ``Listing``: the files of a source, while it is synced
+``syncs/<id>/changes``                    msgpack ``list[Change]``: what the sync is to apply
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -76,3 +78,13 @@ def sources_key(question_id: str) -> str:
 def history_key(question_id: str) -> str:
     """Key of the turns that a client sent with its question."""
     return f"{question_prefix(question_id)}/history"
+
+
+def sync_listing_key(sync_id: str) -> str:
+    """Key of the files that a source had when it was listed for a sync."""
+    return f"syncs/{sync_id}/listing"
+
+
+def sync_changes_key(sync_id: str) -> str:
+    """Key of the changes that a sync is to apply."""
+    return f"syncs/{sync_id}/changes"

@@ -24,6 +24,7 @@ from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
 from api.cli.schedules import schedule_group
+from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
 from api.client.problems import Message
 
@@ -99,6 +100,7 @@ for command in (
     reindex_group,
     ops_group,
     schedule_group,
+    sync_group,
     ask,
     search,
     conversation_group,

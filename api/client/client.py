@@ -36,6 +36,7 @@ from api.client.resources import (
     Reindexes,
     Schedules,
 )
+from api.client.sources import Sources
 from api.http.addresses import PREFIX
 
 RECONNECT_SECONDS = 30.0
@@ -134,6 +135,7 @@ class Api:
         self.batches = Batches(self)
         self.reindexes = Reindexes(self)
         self.schedules = Schedules(self)
+        self.sources = Sources(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

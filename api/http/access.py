@@ -21,7 +21,8 @@ Roles in a knowledge base, each including those before it:
 Roles in the platform, which read every knowledge base:
 
 * ``operator`` runs the platform: reconciles the stores, reads the metrics, and controls jobs (pause, resume, cancel,
-  retry, parallelism), including those of other users' uploads. It uploads and deletes nothing and reads no questions.
+  retry, parallelism), including those of other users' uploads. It says which folders and buckets a knowledge base
+  follows. It uploads and deletes nothing else and reads no questions.
 * ``auditor`` reads the audit trail and the record of every question.
 * ``admin`` has all permissions of every role.
 
@@ -62,11 +63,12 @@ from activities.stores.catalog.records import (
 )
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
 from activities.stores.catalog.schedule_records import Schedule
+from activities.stores.catalog.source_records import Source, Sync
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "bulk_change", "batch", "reindex", "schedule", "question", "conversation"]
+Inner = Literal["document", "bulk_change", "batch", "reindex", "schedule", "source", "sync", "question", "conversation"]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | BulkChange | Batch | Reindex | Schedule | Question | Conversation
+InnerRecord = Document | BulkChange | Batch | Reindex | Schedule | Source | Sync | Question | Conversation
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -78,6 +80,8 @@ PARAMETERS: dict[Resource, str] = {
     "batch": "batch_id",
     "reindex": "reindex_id",
     "schedule": "schedule_name",
+    "source": "source_id",
+    "sync": "sync_id",
     "question": "id",
     "conversation": "id",
 }
@@ -179,24 +183,29 @@ class Access:
                 return {resource: found, "knowledge_base": knowledge_base}
 
     async def _load(self, resource: Inner, principal: Principal, id: str) -> InnerRecord:
+        found: InnerRecord
         match resource:
             case "document":
-                return await self._catalog.documents.get(id)
+                found = await self._catalog.documents.get(id)
             case "bulk_change":
-                return await self._catalog.bulk_changes.get(id)
+                found = await self._catalog.bulk_changes.get(id)
             case "batch":
-                return await self._catalog.batches.get(id)
+                found = await self._catalog.batches.get(id)
             case "reindex":
-                return await self._catalog.reindexes.get(id)
+                found = await self._catalog.reindexes.get(id)
             case "schedule":
-                return await self._catalog.schedules.get(id)
+                found = await self._catalog.schedules.get(id)
+            case "source":
+                found = await self._catalog.sources.get(id)
+            case "sync":
+                found = await self._catalog.syncs.get(id)
             case "question":
-                question = await self._catalog.questions.get(id)
-                if question.actor != principal.subject:
+                found = await self._catalog.questions.get(id)
+                if found.actor != principal.subject:
                     raise NotFound(kind="question", id=id)
-                return question
             case "conversation":
-                return await self._catalog.conversations.get(id, principal.subject)
+                found = await self._catalog.conversations.get(id, principal.subject)
+        return found
 
     async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:
         """Check the caller's role in ``knowledge_base``; ``id`` names the requested resource in NotFound."""

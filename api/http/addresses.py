@@ -58,3 +58,13 @@ def reconciliation(reconcile_id: str) -> str:
 def schedule(name: str) -> str:
     """A schedule with its latest runs."""
     return f"{PREFIX}/schedules/{name}"
+
+
+def sync(sync_id: str) -> str:
+    """A sync with its state."""
+    return f"{PREFIX}/syncs/{sync_id}"
+
+
+def sync_events(sync_id: str) -> str:
+    """The states of a sync as they come."""
+    return f"{PREFIX}/syncs/{sync_id}/events"

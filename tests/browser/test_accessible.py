@@ -24,7 +24,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
-    """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, operations, questions, an answer and its passage."""
+    """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, operations, answers, a passage."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 850})
     assert violations(page) == []

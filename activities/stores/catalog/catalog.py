@@ -28,6 +28,8 @@ from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.schedules import Schedules
 from activities.stores.catalog.search_scope import SearchScope
+from activities.stores.catalog.sources import Sources
+from activities.stores.catalog.syncs import Syncs
 
 
 class Catalog:
@@ -56,6 +58,8 @@ class Catalog:
         self.reindexes = Reindexes(self._engine)
         self.schedules = Schedules(self._engine)
         self.old_documents = OldDocuments(self._engine)
+        self.sources = Sources(self._engine)
+        self.syncs = Syncs(self._engine)
         self.search_scope = SearchScope(self._engine)
         self.lookup = Lookup(self._engine)
         self.operations = Operations(self._engine)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import DocumentToIngest
-from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NotFound, WrongState
+from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NameOfOther, NotFound, WrongState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import (
@@ -70,7 +70,8 @@ class Intake:
 
         The result has one entry per request, in order; for a rejected request it is the error: NotFound (the knowledge
         base or the open batch does not exist), WrongState (the batch is closed), KeyReused (another request had the
-        key), or ContentBeingRemoved (for some seconds after the last document with this content was deleted).
+        key), ContentBeingRemoved (for some seconds after the last document with this content was deleted), or
+        NameOfOther (a sync's, for the name of a document that is not its source's).
         """
         async with self._engine.write() as session:
             return await _accept(session, requests)
@@ -197,7 +198,7 @@ async def _accept(session: Transaction, requests: Sequence[UploadRequest]) -> li
                 same = row.fingerprint == request.key.fingerprint
                 results.append(Answered(answer=row.answer, repeated=True) if same else KeyReused())
                 continue
-        refusal = _refusal(request, alive, batches, contents)
+        refusal = _refusal(request, alive, batches, contents) or intake.refusal(request)
         if refusal is not None:
             results.append(refusal)
             continue
@@ -221,6 +222,14 @@ class _Acceptance:
         self._batches: list[BatchRow] = []
         self._documents: list[DocumentRow] = []
         self._versions: list[VersionRow] = []
+
+    def refusal(self, request: UploadRequest) -> NameOfOther | None:
+        """The refusal of a sync's upload to a document that is not its source's."""
+        for upload in request.uploads:
+            pair = self._known.get((upload.knowledge_base_id, upload.name))
+            if upload.source_file is not None and pair and pair[0].source_id != upload.source_file.source_id:
+                return NameOfOther(name=upload.name)
+        return None
 
     def accept(self, request: UploadRequest) -> Answered:
         """Accepts all uploads of a request; a new batch is made if it has an archive or a new version."""
@@ -254,6 +263,8 @@ class _Acceptance:
         pair = self._known[key] if unchanged else _next_version(upload, batch_id, self._known.get(key))
         if upload.tags is not None:
             set_tags(pair[0], upload.tags)
+        file = upload.source_file
+        pair[0].source_id, pair[0].source_stamp = (file.source_id, file.stamp) if file else (None, None)
         if not unchanged:
             self._documents += [pair[0]] if pair[0].latest_version == 1 else []
             self._versions.append(pair[1])

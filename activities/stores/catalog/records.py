@@ -160,8 +160,19 @@ class Document(Record, frozen=True):
     remarks: list[Remark] = []
 
 
+class SourceFile(Record, frozen=True):
+    """A file of a source; ``stamp`` changes when its content does."""
+
+    source_id: str
+    stamp: str
+
+
 class Upload(Record, frozen=True):
-    """Stored bytes that become the next version of the document ``name``; ``tags`` None keeps the document's tags."""
+    """Stored bytes that become the next version of the document ``name``; ``tags`` None keeps the document's tags.
+
+    A sync names the ``source_file``: it is refused for a document that is not its source's. Without one, the document
+    no longer belongs to any source.
+    """
 
     knowledge_base_id: str
     name: str
@@ -170,6 +181,7 @@ class Upload(Record, frozen=True):
     actor: str
     batch_id: str | None = None
     tags: list[str] | None = None
+    source_file: SourceFile | None = None
 
 
 class NewBatch(Record, frozen=True):

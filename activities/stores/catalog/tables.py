@@ -206,6 +206,7 @@ class DocumentRow(Table):
         _partial("ix_documents_live", "knowledge_base_id", "id", where="live_version IS NOT NULL"),
         _partial("ix_documents_deleted", "knowledge_base_id", "id", where="deleted_at IS NOT NULL"),
         _partial("ix_documents_name_key", "knowledge_base_id", "name_key", "id", where="deleted_at IS NULL"),
+        _partial("ix_documents_source", "source_id", "id", where="source_id IS NOT NULL"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
@@ -217,6 +218,9 @@ class DocumentRow(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
     deleted_by: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+    # the source whose syncs own it, and the state of the source's file that its latest version was made from
+    source_id: Mapped[str | None] = mapped_column(String(32))
+    source_stamp: Mapped[str | None] = mapped_column(String(200))
     tags: Mapped[list[TagRow]] = relationship(
         lazy="raise", order_by="TagRow.tag", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -532,6 +536,25 @@ class ScheduleRow(Table):
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
+class SourceRow(Table):
+    """A folder or an S3 prefix that a knowledge base follows; its documents have its id."""
+
+    __tablename__ = "sources"
+    __table_args__ = (Index("uq_sources_name", "knowledge_base_id", "name", unique=True),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(16))
+    location: Mapped[str] = mapped_column(String(1000))
+    include: Mapped[list[Any]]
+    exclude: Mapped[list[Any]]
+    max_delete_share: Mapped[float]
+    tags: Mapped[list[Any]]
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
 class ScheduleRunRow(Table):
     """A run of a schedule, and the job that it starts; ``run_id`` is Temporal's."""
 
@@ -548,5 +571,42 @@ class ScheduleRunRow(Table):
     reason: Mapped[dict[str, Any] | None]
     counts: Mapped[dict[str, Any] | None]
     started_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    finished_at: Mapped[datetime | None]
+
+
+class SyncRow(Table):
+    """A sync of a source. One at a time for each source, beside any number of previews."""
+
+    __tablename__ = "syncs"
+    __table_args__ = (
+        Index("uq_syncs_occurrence", "source_id", "occurrence", unique=True),
+        Index("ix_syncs_source_id_id", "source_id", "id"),
+        Index(
+            "uq_syncs_unfinished",
+            "source_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL AND NOT preview"),
+            postgresql_where=text("finished_at IS NULL AND NOT preview"),
+        ),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
+    knowledge_base_id: Mapped[str] = mapped_column(String(32))  # its source's
+    occurrence: Mapped[str] = mapped_column(String(200))
+    preview: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    stage: Mapped[str] = mapped_column(String(16), default="")
+    waiting_for: Mapped[str | None] = mapped_column(String(32))
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int | None]
+    report: Mapped[dict[str, Any] | None]
+    applied: Mapped[dict[str, Any] | None]
+    batch_id: Mapped[str | None] = mapped_column(String(32))
+    reason: Mapped[dict[str, Any] | None]
+    actor: Mapped[str] = mapped_column(String(200))
+    confirmed_by: Mapped[str | None] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     finished_at: Mapped[datetime | None]

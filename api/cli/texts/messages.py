@@ -10,6 +10,7 @@ from api.cli.texts.asking import ASKING
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
 from api.cli.texts.schedules import SCHEDULES
+from api.cli.texts.syncs import SYNCS
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **OPERATING,
     **OPERATIONS,
     **SCHEDULES,
+    **SYNCS,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

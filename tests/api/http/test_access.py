@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from activities.contracts.bulk import BulkRequested
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.contracts.schedules import Timing
+from activities.contracts.sync import RecordSyncInput, SyncReport
+from activities.errors import SourceNameTaken
 from activities.settings import Settings, load
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -34,6 +36,7 @@ from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal, Upload
 from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
 from activities.stores.catalog.schedule_records import NewSchedule
+from activities.stores.catalog.source_records import NewSource
 from api.app import create_app
 from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
 from api.http.auth import KEY_SECONDS, OPEN_PATHS
@@ -56,6 +59,7 @@ CONTROL = CONTRIBUTE | OPERATE
 REINDEXES = "/api/v1/reindexes/{reindex_id}"
 SCHEDULES = "/api/v1/schedules"
 SCHEDULE = f"{SCHEDULES}/{{schedule_name}}"
+SOURCES, SYNCS = "/api/v1/sources/{source_id}", "/api/v1/syncs/{sync_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 BULK = "/api/v1/bulk-changes/{bulk_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
@@ -130,6 +134,19 @@ MAY: dict[str, set[str]] = {
     f"POST {SCHEDULES}/reconcile/resume": OPERATE,
     f"POST {SCHEDULES}/reconcile/run": OPERATE,
     f"POST {KB}/retention-preview": REINDEX,
+    f"POST {KB}/sources": OPERATE,
+    f"GET {KB}/sources": ALL,
+    f"GET {SOURCES}": ALL,
+    f"PATCH {SOURCES}": REINDEX,
+    f"POST {SOURCES}/sync": REINDEX,
+    f"GET {SOURCES}/syncs": ALL,
+    f"GET {SYNCS}": ALL,
+    f"GET {SYNCS}/events": ALL,
+    f"POST {SYNCS}/pause": REINDEX,
+    f"POST {SYNCS}/resume": REINDEX,
+    f"POST {SYNCS}/cancel": REINDEX,
+    f"POST {SYNCS}/confirm": REINDEX,
+    f"DELETE {SOURCES}": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
     f"POST {QUESTION}/cancel": ALL,
@@ -186,6 +203,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"PATCH {SCHEDULE}": {"note": "Later"},
     f"POST {SCHEDULE}/backfill": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"},
     f"POST {KB}/retention-preview": {"days": 30},
+    f"POST {KB}/sources": {"location": "/srv/docs", "name": "{fresh}"},
+    f"PATCH {SOURCES}": {"max_delete_share": 0.1},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -273,8 +292,28 @@ def settings_in(folder: Path) -> Settings:
             "HOLDFAST_TEMPORAL_ADDRESS": nowhere,
             "HOLDFAST_TRITON_ADDRESS": nowhere,
             "HOLDFAST_MILVUS_URI": f"http://{nowhere}",
+            "HOLDFAST_SYNC_FOLDERS": "/srv/docs",
         }
     )
+
+
+async def followed(catalog: Catalog, kb: KnowledgeBase, name: str) -> tuple[str, str]:
+    """The ids of a source and of a finished sync of it."""
+    source = NewSource(
+        knowledge_base_id=kb.id,
+        name=name,
+        kind="folder",
+        location="/srv/docs/handbook",
+        include=[],
+        exclude=[],
+        max_delete_share=0.2,
+        tags=[],
+    )
+    made = await catalog.sources.create(source, "ann")
+    sync = await catalog.syncs.start(made.id, "", "ann", preview=False)
+    report = SyncReport(files=1, added=1, names={"added": ["handbook/leave.txt"]})
+    await catalog.syncs.record(RecordSyncInput(sync_id=sync.id, state="ready", stage="report", report=report))
+    return made.id, sync.id
 
 
 @asynccontextmanager
@@ -360,7 +399,14 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         keys[role] = await catalog.api_keys.create(role, role)
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         await catalog.questions.interrupt(question.id)  # so that its stream ends
-        ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
+        source_id, sync_id = await followed(catalog, kb, role)
+        ids[role] = {
+            **shared,
+            "source_id": source_id,
+            "sync_id": sync_id,
+            "question": question.id,
+            "conversation": question.conversation_id,
+        }
     async with started(app):
         yield IsolatedApi(app, catalog, keys, ids)
     await catalog.close()
@@ -653,3 +699,48 @@ async def test_a_revoked_key_ends_within_seconds(platform: Platform, api: httpx.
         await open_socket(url, additional_headers={"Authorization": f"Bearer {key}"}, proxy=None)
     events = (await api.get("/audit/events", params={"action": "key.revoke"})).json()["items"]
     assert (events[0]["object_id"], events[0]["detail"]) == (id, {"subject": "rex", "role": "reader"})
+
+
+# --- what is not for everybody to see ----------------------------------------------------------------
+
+
+async def test_only_who_manages_a_source_sees_where_it_is(isolated_api: IsolatedApi) -> None:
+    """Not its folder, nor the names of its files: in lists, single sources, syncs, and streams."""
+    catalog = isolated_api.catalog
+    kb = await catalog.knowledge_bases.get("handbook")
+    hidden = {"source_id": "", "sync_id": ""}
+    hidden["source_id"], hidden["sync_id"] = await followed(catalog, kb, "secret")
+    for role in ROLES:
+        isolated_api.ids[role] |= hidden
+        routes = (f"{KB}/sources", SOURCES, f"{SOURCES}/syncs", SYNCS, f"{SYNCS}/events")
+        shown = "".join([(await isolated_api.call(role, f"GET {route}")).text for route in routes])
+        assert hidden["source_id"] in shown
+        manages = role in REINDEX
+        assert ("/srv/docs" in shown, "leave.txt" in shown) == (manages, manages), role
+
+
+@pytest.mark.parametrize(
+    ("location", "status", "code"),
+    [
+        ("/etc", 400, "sync-not-allowed"),
+        ("/srv/docs/../secret", 400, "invalid-request"),
+        ("docs", 400, "invalid-request"),
+        ("s3://bucket/x", 400, "sync-not-allowed"),
+        ("/srv/docs/twice", 409, "source-name-taken"),
+    ],
+)
+async def test_a_source_that_cannot_be_followed_is_refused(
+    isolated_api: IsolatedApi, location: str, status: int, code: str
+) -> None:
+    """Before anything is recorded."""
+    catalog = isolated_api.catalog
+    kb = await catalog.knowledge_bases.get("handbook")
+    with suppress(SourceNameTaken):
+        await followed(catalog, kb, "twice")
+    before = [source.id for source in await catalog.sources.page(kb.id, None, 100)]
+    headers = {"Authorization": f"Bearer {isolated_api.keys['operator']}"}
+    transport = httpx.ASGITransport(isolated_api.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast", headers=headers) as client:
+        answer = await client.post("/api/v1/knowledge-bases/handbook/sources", json={"location": location})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert [source.id for source in await catalog.sources.page(kb.id, None, 100)] == before

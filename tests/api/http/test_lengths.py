@@ -10,12 +10,13 @@ from sqlalchemy import String, Text
 from activities.contracts.names import MAX_NAME, MAX_SEARCH_KEY, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.schedules import MAX_CRON, MAX_ZONE
+from activities.contracts.sync import MAX_LOCATION
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
-from tests.api.http.test_access import CONVERSATION, KB, SCHEDULE, IsolatedApi, isolated_api
+from tests.api.http.test_access import CONVERSATION, KB, SCHEDULE, SOURCES, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
 __all__ = ["isolated_api"]  # a fixture
@@ -39,6 +40,7 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("knowledge_bases.title", f"PATCH {KB}", {"title": "…"}),
     ("batches.name", f"POST {KB}/batches", {"name": "…"}),
     ("schedules.note", f"PATCH {SCHEDULE}", {"note": "…"}),
+    ("sources.name", f"PATCH {SOURCES}", {"name": "…"}),
     ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
 ]
 
@@ -52,12 +54,13 @@ CONSTANTS = {
     "documents.name": MAX_NAME,
     "documents.name_key": MAX_SEARCH_KEY,
     "bulk_changes.tag": MAX_TAG,
+    "sources.location": MAX_LOCATION,
     "document_tags.tag": MAX_TAG,
     "idempotency_keys.key": MAX_KEY_CHARACTERS,
 }
 
 #: Columns that hold the subject of a key.
-SUBJECTS = {"actor", "approved_by", "canceled_by", "created_by", "deleted_by", "feedback_by"}
+SUBJECTS = {"actor", "approved_by", "canceled_by", "confirmed_by", "created_by", "deleted_by", "feedback_by"}
 
 #: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
 OURS = {
@@ -67,6 +70,7 @@ OURS = {
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
     "after", "archive_sha256", "phase", "stage", "state", "until", "vectors_key", "waiting_for",
     "job_id", "job_workflow_id", "kind", "occurrence", "run_id", "schedule_id", "workflow_id",
+    "source_id", "source_stamp",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Routes of sources, which knowledge bases follow, and of their syncs."""
