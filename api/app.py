@@ -40,6 +40,7 @@ from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.questions.routes import QuestionController, SearchController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
+from api.webhooks.routes import DeliveryController, WebhookController, WebhooksController
 
 WEB = Path(__file__).parent / "web"
 
@@ -125,6 +126,9 @@ def create_app(settings: Settings) -> Litestar:
             QuestionController,
             ConversationsController,
             ConversationController,
+            WebhooksController,
+            WebhookController,
+            DeliveryController,
             AuditController,
             ReconcileController,
             OpenAIController,

@@ -19,8 +19,10 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
+from activities.webhooks.addresses import Gate
 from api.background.dispatcher import Dispatcher
 from api.background.watches import BatchWatches, DocumentWatches
+from api.background.webhooks import WebhookDispatcher
 from api.batches.control import BatchControl
 from api.documents.control import DocumentControl
 from api.documents.status import DocumentStatus
@@ -30,6 +32,7 @@ from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
 from api.reindexes.control import ReindexControl
+from api.webhooks.control import WebhookControl
 from workflows.client.jobs import Jobs
 
 
@@ -41,7 +44,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
-        loops = [dispatcher.loop, watches.loop, batch_watches.loop]
+        webhooks = WebhookDispatcher(catalog, jobs)
+        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
         app.state.update(
             {
                 "stores": stores,
@@ -56,6 +60,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "batch_watches": batch_watches,
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
                 "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
+                "webhook_control": WebhookControl(catalog, webhooks.loop, Gate(settings.webhook.networks())),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
@@ -128,6 +133,10 @@ def _reindex_control(state: State) -> ReindexControl:
     return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
 
 
+def _webhook_control(state: State) -> WebhookControl:
+    return state.webhook_control  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -150,6 +159,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,
+    "webhook_control": _webhook_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

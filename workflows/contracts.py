@@ -16,6 +16,7 @@ from activities.contracts.reconcile import Discrepancy
 from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
+from activities.contracts.webhooks import DeliveryToMake
 
 
 class JobState(Contract, frozen=True):
@@ -105,6 +106,10 @@ class ReindexResult(Contract, frozen=True):
     plan: ReindexPlan
     switched: bool
     documents: int = 0
+
+
+class DeliveryJob(DeliveryToMake, frozen=True):
+    """One event to deliver to one webhook endpoint."""
 
 
 class DeleteReceipt(Contract, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
 REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
+DELIVER_WEBHOOK = "DeliverWebhook"
 
 _INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
 
@@ -63,3 +64,8 @@ def reconcile_id(id: str) -> str:
 def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
     """Workflow id of the re-index that builds an index generation."""
     return f"reindex/{knowledge_base_id}/{generation}"
+
+
+def webhook_workflow_id(event_id: str, endpoint_id: str) -> str:
+    """Workflow id of the delivery of an event to an endpoint."""
+    return f"webhook/{event_id}/{endpoint_id}"

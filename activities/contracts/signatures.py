@@ -68,6 +68,7 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.webhooks import Delivered, DeliverInput
 
 
 @activity.defn(name="parse")
@@ -236,3 +237,7 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="deliver_webhook")
+async def deliver_webhook(input: DeliverInput) -> Delivered: ...  # type: ignore[empty-body]

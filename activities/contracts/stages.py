@@ -35,6 +35,7 @@ BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 REINDEX_STAGES = ("plan", "build", "verify", "approve", "switch", "soak", "retire")
+DELIVERY_STAGES = ("deliver",)
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

@@ -60,11 +60,12 @@ from activities.stores.catalog.records import (
     Reindex,
 )
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
+from activities.stores.catalog.webhooks.records import Delivery, Endpoint
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "batch", "reindex", "question", "conversation"]
+Inner = Literal["document", "batch", "reindex", "question", "conversation", "webhook", "delivery"]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | Batch | Reindex | Question | Conversation
+InnerRecord = Document | Batch | Reindex | Question | Conversation | Endpoint | Delivery
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -76,6 +77,8 @@ PARAMETERS: dict[Resource, str] = {
     "reindex": "reindex_id",
     "question": "id",
     "conversation": "id",
+    "webhook": "webhook_id",
+    "delivery": "delivery_id",
 }
 
 #: The handler's option that holds its declaration: ``@get(access=…)``.
@@ -165,6 +168,10 @@ class Access:
                 return {"knowledge_base": await self.named(principal, needed, id)}
             case resource:
                 found = await self._load(resource, principal, id)
+                if found.knowledge_base_id is None:  # of the platform, for those who run it
+                    if not has(principal, "operator"):
+                        raise NotFound(kind=resource, id=id)
+                    return {resource: found}
                 knowledge_base = await self._by_id(found.knowledge_base_id)
                 await self._require(principal, needed, knowledge_base, id)
                 return {resource: found, "knowledge_base": knowledge_base}
@@ -184,6 +191,10 @@ class Access:
                 return question
             case "conversation":
                 return await self._catalog.conversations.get(id, principal.subject)
+            case "webhook":
+                return await self._catalog.webhooks.get(id)
+            case "delivery":
+                return await self._catalog.deliveries.get(id)
 
     async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:
         """Check the caller's role in ``knowledge_base``; ``id`` names the requested resource in NotFound."""

@@ -48,3 +48,13 @@ def question_events(question_id: str) -> str:
 def reconciliation(reconcile_id: str) -> str:
     """A comparison of all stores, with its report."""
     return f"{PREFIX}/reconcile/{reconcile_id}"
+
+
+def webhook(webhook_id: str) -> str:
+    """A webhook endpoint."""
+    return f"{PREFIX}/webhooks/{webhook_id}"
+
+
+def webhook_deliveries(webhook_id: str) -> str:
+    """What an endpoint was told, and what came of it."""
+    return f"{PREFIX}/webhooks/{webhook_id}/deliveries"

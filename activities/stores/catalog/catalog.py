@@ -22,6 +22,8 @@ from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.search_scope import SearchScope
+from activities.stores.catalog.webhooks.deliveries import Deliveries
+from activities.stores.catalog.webhooks.endpoints import Endpoints
 
 
 class Catalog:
@@ -47,6 +49,8 @@ class Catalog:
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
         self.search_scope = SearchScope(self._engine)
+        self.webhooks = Endpoints(self._engine)
+        self.deliveries = Deliveries(self._engine)
 
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""
