@@ -79,10 +79,10 @@ class Sender:
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         parsed = httpx.URL(url)
         backend = _CheckedBackend(self._gate, plain=parsed.scheme == "http")
-        request = (b"POST", httpcore.URL(url), {"host": parsed.netloc.decode()} | headers)
+        headers = {"host": parsed.netloc.decode()} | headers
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._ssl, network_backend=backend) as pool,
-            pool.stream(*request, content=body) as response,
+            pool.stream("POST", url, headers=headers, content=body) as response,
         ):
             return response.status
 
@@ -97,7 +97,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as the class has it
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:

@@ -158,6 +158,14 @@ class Access:
         await self._require(principal, needed, found, name)
         return found
 
+    async def may(self, principal: Principal, needed: Needs, knowledge_base_id: str) -> bool:
+        """Whether the caller has the needed role in a knowledge base, for lists across several."""
+        try:
+            await self._require(principal, needed, await self._by_id(knowledge_base_id), knowledge_base_id)
+        except (NotFound, Forbidden):
+            return False
+        return True
+
     async def granted(self, principal: Principal, needed: Needs, id: str) -> dict[Resource, Record]:
         """The resource ``id`` and its knowledge base; empty if the route addresses none."""
         match needed.resource:
@@ -191,10 +199,9 @@ class Access:
                 return question
             case "conversation":
                 return await self._catalog.conversations.get(id, principal.subject)
-            case "webhook":
-                return await self._catalog.webhooks.get(id)
-            case "delivery":
-                return await self._catalog.deliveries.get(id)
+            case "webhook" | "delivery":
+                webhooks = self._catalog.webhooks if resource == "webhook" else self._catalog.deliveries
+                return await webhooks.get(id)
 
     async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:
         """Check the caller's role in ``knowledge_base``; ``id`` names the requested resource in NotFound."""

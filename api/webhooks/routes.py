@@ -44,7 +44,7 @@ class WebhooksController(Controller):
             raise Forbidden(role="operator")
         return webhook_secret(*await webhook_control.add(data, knowledge_base, principal.subject))
 
-    @get(access=needs("manager", also=("operator",)), summary="List webhooks that you may manage, newest first")
+    @get(access=needs("reader"), summary="List webhooks that you may manage, newest first")
     async def index(
         self,
         catalog: Catalog,
@@ -56,11 +56,17 @@ class WebhooksController(Controller):
     ) -> Page[WebhookInfo]:
         of = (await access.named(principal, MANAGES, kb)).id if kb is not None else None
         found = await catalog.webhooks.page(of, cursor, limit)
-        shown = [each for each in found if each.knowledge_base_id is not None or has(principal, "operator")]
+        shown = [each for each in found if await _may_manage(access, principal, each)]
         return Page(
             items=[webhook_info(endpoint) for endpoint in shown],
             next_cursor=found[-1].id if len(found) == limit else None,
         )
+
+
+async def _may_manage(access: Access, principal: Principal, endpoint: Endpoint) -> bool:
+    if endpoint.knowledge_base_id is None:
+        return has(principal, "operator")
+    return await access.may(principal, MANAGES, endpoint.knowledge_base_id)
 
 
 class WebhookController(Controller):
