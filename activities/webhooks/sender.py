@@ -79,10 +79,10 @@ class Sender:
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         parsed = httpx.URL(url)
         backend = _CheckedBackend(self._gate, plain=parsed.scheme == "http")
-        headers = {"host": parsed.netloc.decode()} | headers
+        sent: dict[bytes | str, bytes | str] = {"host": parsed.netloc.decode(), **headers}
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._ssl, network_backend=backend) as pool,
-            pool.stream("POST", url, headers=headers, content=body) as response,
+            pool.stream("POST", url, headers=sent, content=body) as response,
         ):
             return response.status
 

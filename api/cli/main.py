@@ -21,6 +21,7 @@ from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
 from api.cli.texts.messages import TEXTS, say, text_of
+from api.cli.webhooks import webhook_group
 from api.client.problems import Message
 
 PARTS = [key.removeprefix("part.") for key in TEXTS if key.startswith("part.")]
@@ -79,6 +80,7 @@ for command in (
     *DOCUMENTS,
     batch_group,
     reindex_group,
+    webhook_group,
     ask,
     search,
     conversation_group,

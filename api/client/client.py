@@ -33,6 +33,7 @@ from api.client.resources import (
     Reconciliations,
     Reindexes,
 )
+from api.client.webhooks import Webhooks
 from api.http.addresses import PREFIX
 
 RECONNECT_SECONDS = 30.0
@@ -109,6 +110,7 @@ class Api:
         self.documents = Documents(self)
         self.batches = Batches(self)
         self.reindexes = Reindexes(self)
+        self.webhooks = Webhooks(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)
