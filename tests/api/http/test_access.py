@@ -31,6 +31,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal, Upload
 from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
+from activities.stores.catalog.webhooks.records import NewEndpoint
 from api.app import create_app
 from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
 from api.http.auth import KEY_SECONDS, OPEN_PATHS
@@ -52,6 +53,7 @@ CONTROL = CONTRIBUTE | OPERATE
 
 REINDEXES = "/api/v1/reindexes/{reindex_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
+WEBHOOK, DELIVERY = "/api/v1/webhooks/{webhook_id}", "/api/v1/webhooks/deliveries/{delivery_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
 #: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
@@ -101,6 +103,15 @@ MAY: dict[str, set[str]] = {
     f"POST {REINDEXES}/approve": REINDEX,
     f"POST {REINDEXES}/finish": REINDEX,
     f"POST {REINDEXES}/rollback": REINDEX,
+    "GET /api/v1/webhooks": ALL,
+    "POST /api/v1/webhooks": REINDEX,
+    f"GET {WEBHOOK}": REINDEX,
+    f"PATCH {WEBHOOK}": REINDEX,
+    f"POST {WEBHOOK}/rotate-secret": REINDEX,
+    f"POST {WEBHOOK}/test": REINDEX,
+    f"GET {WEBHOOK}/deliveries": REINDEX,
+    f"POST {DELIVERY}/retry": REINDEX,
+    f"DELETE {WEBHOOK}": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
     f"POST {QUESTION}/cancel": ALL,
@@ -145,6 +156,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"PATCH {DOCUMENT}": {"tags": ["hr"]},
     f"POST {BATCH}/set-parallelism": {"parallelism": 2},
     f"POST {REINDEXES}/control": {"parallelism": 2},
+    "POST /api/v1/webhooks": {"url": "https://93.184.216.34/hook", "knowledge_base": "{kb}"},
+    f"PATCH {WEBHOOK}": {"description": "chat"},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -296,7 +309,11 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         keys[role] = await catalog.api_keys.create(role, role)
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         await catalog.questions.interrupt(question.id)  # so that its stream ends
-        ids[role] = {**shared, "question": question.id, "conversation": question.conversation_id}
+        hook = await catalog.webhooks.create(
+            NewEndpoint(knowledge_base_id=kb.id, url="https://x.test/"), "whsec_", role
+        )
+        told = {"webhook_id": hook.id, "delivery_id": await catalog.deliveries.test(hook, role)}
+        ids[role] = {**shared, **told, "question": question.id, "conversation": question.conversation_id}
     async with started(app):
         yield IsolatedApi(app, catalog, keys, ids)
     await catalog.close()

@@ -9,12 +9,13 @@ from sqlalchemy import String, Text
 
 from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
+from activities.contracts.webhooks import MAX_URL
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
-from tests.api.http.test_access import CONVERSATION, KB, IsolatedApi, isolated_api
+from tests.api.http.test_access import CONVERSATION, KB, WEBHOOK, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
 __all__ = ["isolated_api"]  # a fixture
@@ -38,11 +39,13 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("knowledge_bases.title", f"PATCH {KB}", {"title": "…"}),
     ("batches.name", f"POST {KB}/batches", {"name": "…"}),
     ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
+    ("webhook_endpoints.description", f"PATCH {WEBHOOK}", {"description": "…"}),
 ]
 
 #: Columns with texts of clients whose limit is a constant.
 CONSTANTS = {
     "reindexes.window": MAX_WINDOW,
+    "webhook_endpoints.url": MAX_URL,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "document_tags.tag": MAX_TAG,
@@ -58,6 +61,7 @@ OURS = {
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
+    "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
     "archive_sha256", "phase", "stage", "state", "vectors_key", "waiting_for",
 }  # fmt: skip
 
