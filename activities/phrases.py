@@ -152,8 +152,8 @@ class Phrase(Bilingual):
     PROCESS_KILLED = ("the system killed it, probably for memory", "被系统终止，可能因内存不足")
     # --- webhooks ---
     URL_FORM = (
-        "“{url}” is not an address like https://example.com/hook",
-        "“{url}”不是形如 https://example.com/hook 的地址",
+        "it is not an address like https://example.com/hook",
+        "地址应形如 https://example.com/hook",
     )
     URL_USER = ("the address must not name a user or a password", "地址中不能包含用户名或密码")
     URL_PORT = ("the port is 80, 443, or 1024 and above", "端口应为 80、443，或不小于 1024")

@@ -95,6 +95,7 @@ def _environ(data: Path) -> dict[str, str]:
         "HOLDFAST_TRITON_VENV": str(ROOT / ".venv-triton"),
         "HOLDFAST_GENERATE_MAX_TOKENS": "60",  # enough to see it stream
         "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
+        "HOLDFAST_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
 
 

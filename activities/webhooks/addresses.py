@@ -87,9 +87,9 @@ def parse(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
         port = port_of(parsed)
     except (httpx.InvalidURL, ValueError) as exc:
-        raise InvalidRequest(detail=Phrase.URL_FORM, url=url[:100]) from exc
+        raise InvalidRequest(detail=Phrase.URL_FORM) from exc
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.fragment or any(map(str.isspace, url)):
-        raise InvalidRequest(detail=Phrase.URL_FORM, url=url[:100])
+        raise InvalidRequest(detail=Phrase.URL_FORM)
     if parsed.userinfo:
         raise InvalidRequest(detail=Phrase.URL_USER)
     if port not in WEB_PORTS and not FIRST_FREE_PORT <= port <= 65535:
