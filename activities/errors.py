@@ -22,8 +22,10 @@
     │   ├── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns
+    │   ├── Conflict: TooManyEndpoints
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
+    ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
     ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
@@ -99,6 +101,9 @@ _ZH_WORDS = {
     "model": "模型",
     "reconciliation": "核对任务",
     "failure": "失败原因",
+    "webhook": "Webhook",
+    "delivery": "投递",
+    "disabled": "已停用",
     "queued": "排队中",
     "running": "进行中",
     "waiting": "等待中",
@@ -465,6 +470,12 @@ class SyncNotAllowed(RequestError):
     zh = "该同步来源不在允许同步的位置之下。请管理员在 {setting} 中指定；没有读取任何内容。"
 
 
+class TooManyEndpoints(Conflict):
+    code = "too-many-webhooks"
+    en = "There are {limit} webhooks already, which is the most. Remove one first; nothing was changed."
+    zh = "已有 {limit} 个 Webhook，达到上限。请先删除一个；没有做任何更改。"
+
+
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
@@ -493,6 +504,18 @@ class ModelMismatch(Conflict):
     code = "model-mismatch"
     en = "This knowledge base was indexed with {indexed}, but {serving} is served now. Re-index it, or serve {indexed}."
     zh = "该知识库使用 {indexed} 建立索引，但当前提供的是 {serving}。请重建索引，或改用 {indexed}。"
+
+
+class DeliveryFailed(HoldfastError):
+    code = "delivery-failed"
+    en = "The webhook did not take the event: {detail}. Check its address and its server, then retry the delivery."
+    zh = "Webhook 未接收该事件：{detail}。请检查其地址和服务器，然后重试投递。"
+
+
+class EndpointGone(DeliveryFailed):
+    code = "endpoint-gone"
+    en = "The webhook's server says that the address is gone for good (410). The webhook is disabled now."
+    zh = "Webhook 的服务器表示该地址已永久失效（410）。该 Webhook 已停用。"
 
 
 class ModelError(HoldfastError):

@@ -193,6 +193,29 @@ class Phrase(Bilingual):
     PROCESS_ENDED = ("it ended with status {status}", "其进程以状态 {status} 结束")
     LOST_REPEATEDLY = ("it stopped {attempts} times in a row without an answer", "连续 {attempts} 次中断且没有结果")
     PROCESS_KILLED = ("the system killed it, probably for memory", "被系统终止，可能因内存不足")
+    # --- webhooks ---
+    URL_FORM = (
+        "it is not an address like https://example.com/hook",
+        "地址应形如 https://example.com/hook",
+    )
+    URL_USER = ("the address must not name a user or a password", "地址中不能包含用户名或密码")
+    URL_PORT = ("the port is 80, 443, or 1024 and above", "端口应为 80、443，或不小于 1024")
+    URL_PLAIN = (
+        "the address must begin with https://; http:// is only for HOLDFAST_WEBHOOK_ALLOWED_NETWORKS",
+        "地址必须以 https:// 开头；http:// 仅限 HOLDFAST_WEBHOOK_ALLOWED_NETWORKS 中的网络",
+    )
+    HOST_UNKNOWN = ("the name of its server is not known", "无法解析其服务器名称")
+    HOST_PRIVATE = (
+        "its server is at an address that is not public, and not in HOLDFAST_WEBHOOK_ALLOWED_NETWORKS",
+        "其服务器地址不是公网地址，也不在 HOLDFAST_WEBHOOK_ALLOWED_NETWORKS 中",
+    )
+    ANSWERED = ("it answered {status}", "其响应为 {status}")
+    REDIRECTED = ("it answered {status}; redirects are not followed", "其响应为 {status}；不会跟随重定向")
+    UNREACHABLE = ("there is no connection to its server", "无法连接其服务器")
+    UNTRUSTED = ("the certificate of its server is not valid ({said})", "其服务器证书无效（{said}）")
+    NOT_HTTP = ("its answer is not HTTP", "其响应不是 HTTP")
+    WEBHOOK_DISABLED = ("the webhook is disabled", "该 Webhook 已停用")
+    NOT_NETWORKS = ("{said} is not a network such as 10.0.0.0/8", "{said} 不是形如 10.0.0.0/8 的网络")
     # --- services ---
     MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")
     COLLECTION_INCOMPLETE = (

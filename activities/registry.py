@@ -34,6 +34,9 @@ from activities.schedules.runs import ScheduledRunActivities
 from activities.settings import Settings
 from activities.stores.connections import Stores
 from activities.sync.steps import SyncActivities
+from activities.webhooks.addresses import Gate
+from activities.webhooks.deliver import WebhookActivities
+from activities.webhooks.sender import Sender
 
 
 def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
@@ -91,6 +94,9 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         answering = AnswerActivities(stores.blobs, stores.triton, stores.catalog, settings.generate, prefetch)
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
+    if queue == Queue.WORKFLOWS:
+        delivering = WebhookActivities(stores.catalog, Sender(Gate(settings.webhook.networks())))
+        return [delivering.deliver_webhook]
     raise ValueError(f"no activities run on the queue {queue!r}")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
@@ -215,6 +216,23 @@ class SyncSettings(Section, frozen=True):
     """The same for S3: comma-separated `s3://bucket/prefix`."""
 
 
+class WebhookSettings(Section, frozen=True):
+    allowed_networks: str = ""
+    """Networks (`10.0.0.0/8,fd00::/8`) that webhooks reach although they are not public, also by http."""
+
+    def networks(self) -> list[IPv4Network | IPv6Network]:
+        """``allowed_networks``. Raises SettingsError."""
+        found = []
+        for text in filter(None, (part.strip() for part in self.allowed_networks.split(","))):
+            try:
+                found.append(ip_network(text))
+            except ValueError as exc:
+                key = f"{PREFIX}WEBHOOK_ALLOWED_NETWORKS"
+                value, problem = self.allowed_networks, Phrase.NOT_NETWORKS
+                raise SettingsError(key=key, value=value, problem=problem, said=text) from exc
+        return found
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of the log lines that are written."""
@@ -244,6 +262,7 @@ class Settings(Section, frozen=True):
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     sync: SyncSettings = SyncSettings()
+    webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -307,6 +326,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         node[field] = value
         _check(key, value, known[key])
     settings = msgspec.convert(tree, Settings, strict=False)
+    settings.webhook.networks()
     return msgspec.structs.replace(settings, temporal=_with_environment(settings.temporal, environ))
 
 

@@ -51,6 +51,7 @@ from api.schedules.routes import (
     SchedulesController,
 )
 from api.sources.routes import SourceController, SourcesOfKnowledgeBase, SyncController
+from api.webhooks.routes import DeliveryController, WebhookController, WebhooksController
 
 WEB = Path(__file__).parent / "web"
 
@@ -145,6 +146,9 @@ def create_app(settings: Settings) -> Litestar:
             QuestionController,
             ConversationsController,
             ConversationController,
+            WebhooksController,
+            WebhookController,
+            DeliveryController,
             AuditController,
             ReconcileController,
             LookupController,

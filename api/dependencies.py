@@ -19,8 +19,10 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
+from activities.webhooks.addresses import Gate
 from api.background.dispatcher import Dispatcher
 from api.background.watches import BatchWatches, DocumentWatches
+from api.background.webhooks import WebhookDispatcher
 from api.batches.control import BatchControl
 from api.documents.control import DocumentControl
 from api.documents.status import DocumentStatus
@@ -35,6 +37,7 @@ from api.reindexes.control import ReindexControl
 from api.schedules.control import ScheduleControl
 from api.schedules.managed import ReconcileSchedule
 from api.sources.control import SourceControl
+from api.webhooks.control import WebhookControl
 from workflows.client.jobs import Jobs
 
 
@@ -46,7 +49,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
-        loops = [dispatcher.loop, watches.loop, batch_watches.loop]
+        webhooks = WebhookDispatcher(catalog, jobs)
+        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
         app.state.update(
             {
                 "stores": stores,
@@ -62,6 +66,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "monitor": Monitor(stores, jobs),
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
                 "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
+                "webhook_control": WebhookControl(catalog, webhooks.loop, Gate(settings.webhook.networks())),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
         )
@@ -154,6 +159,10 @@ def _source_control(state: State) -> SourceControl:
     return SourceControl(state.stores.catalog, state.jobs, state.settings.sync)
 
 
+def _webhook_control(state: State) -> WebhookControl:
+    return state.webhook_control  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -181,6 +190,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "schedule_control": _schedule_control,
     "reconcile_schedule": _reconcile_schedule,
     "source_control": _source_control,
+    "webhook_control": _webhook_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

@@ -96,6 +96,7 @@ def _environ(data: Path) -> dict[str, str]:
         "HOLDFAST_GENERATE_MAX_TOKENS": "60",  # enough to see it stream
         "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
         "HOLDFAST_SYNC_FOLDERS": str(data / "followed"),
+        "HOLDFAST_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     }
 
 

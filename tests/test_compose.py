@@ -227,7 +227,7 @@ def test_only_the_page_and_the_ui_are_published_and_only_here() -> None:
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["inside"]["internal"] is True
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"api", "temporal-ui", "triton"}
+    assert outside == {"api", "temporal-ui", "triton", "worker-workflows"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 

@@ -20,6 +20,7 @@ from activities.contracts.schedules import ScheduleRunState
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
 from activities.contracts.sync import SyncReport, SyncToRun
+from activities.contracts.webhooks import DeliveryToMake
 from activities.errors import Reason
 
 
@@ -128,6 +129,10 @@ class SyncResult(Contract, frozen=True):
 
     report: SyncReport
     applied: dict[str, int] = {}  # noqa: RUF012
+
+
+class DeliveryJob(DeliveryToMake, frozen=True):
+    """One event to deliver to one webhook endpoint."""
 
 
 class DeleteReceipt(Contract, frozen=True):

@@ -77,6 +77,9 @@ LOCAL_ACTIVITY = LocalPolicy(
 #: One check of a condition that the run waits for; the activity itself sets the time of the next check.
 WAIT_STEP = Policy(start_to_close_timeout=timedelta(seconds=20), retry_policy=PATIENT)
 
+#: One attempt at a webhook, which takes 15 s at most, and the record of what came of it.
+DELIVER_STEP = Policy(start_to_close_timeout=timedelta(seconds=40), retry_policy=PATIENT)
+
 #: Generates an answer, the longest one on a slow model too; heartbeats meanwhile.
 ANSWER_STEP = Policy(
     start_to_close_timeout=timedelta(hours=1),

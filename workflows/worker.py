@@ -42,6 +42,7 @@ from workflows.retention import ApplyRetention
 from workflows.retry_failures import RetryFailures
 from workflows.scheduled import RunScheduled
 from workflows.sync import SyncKnowledgeBase
+from workflows.webhooks import DeliverWebhook
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -60,7 +61,11 @@ WORKFLOWS = [
     RetryFailures,
     RunScheduled,
     ApplyRetention,
+    DeliverWebhook,
 ]
+
+#: Webhooks that one worker waits for at once.
+DELIVERIES = 32
 
 #: Interval at which heartbeats of answers reach the server.
 ANSWER_HEARTBEAT = timedelta(seconds=0.25)
@@ -80,6 +85,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, recor
         Queue.GPU: settings.worker.gpu_slots,
         Queue.STORE: settings.worker.store_slots,
         Queue.ANSWER: settings.worker.answer_slots,
+        Queue.WORKFLOWS: DELIVERIES,
     }
     shared: dict[str, Any] = {
         "interceptors": [ActivityEdge(recorder)],
@@ -89,8 +95,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, recor
     }
     if queue == Queue.WORKFLOWS:
         # The sandbox detects non-determinism but costs a third of a workflow's time: only replay tests use it.
-        runner = UnsandboxedWorkflowRunner()
-        return Worker(client, task_queue=queue, workflows=WORKFLOWS, workflow_runner=runner, **shared)
+        shared |= {"workflows": WORKFLOWS, "workflow_runner": UnsandboxedWorkflowRunner()}
     if queue == Queue.ANSWER:
         # Interactive. The sandbox costs 10 ms per question; replay tests run with it. Activities receive a cancel
         # request with their next heartbeat.

@@ -12,6 +12,7 @@ REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
 CHANGE_DOCUMENTS = "ChangeDocuments"
 RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
 SYNC_KNOWLEDGE_BASE = "SyncKnowledgeBase"
+DELIVER_WEBHOOK = "DeliverWebhook"
 
 _INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
@@ -96,3 +97,8 @@ def retention_id(knowledge_base_id: str, occurrence: str) -> str:
 def sync_workflow_id(source_id: str, occurrence: str) -> str:
     """Workflow id of a sync: ``occurrence`` tells it from the others of its source."""
     return f"sync/{source_id}/{occurrence}"
+
+
+def webhook_workflow_id(event_id: str, endpoint_id: str) -> str:
+    """Workflow id of the delivery of an event to an endpoint."""
+    return f"webhook/{event_id}/{endpoint_id}"

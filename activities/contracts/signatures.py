@@ -79,6 +79,7 @@ from activities.contracts.schedules import (
     ScheduledBegun,
 )
 from activities.contracts.sync import Applied, ApplyInput, Compared, Listed, RecordSyncInput, SyncInput
+from activities.contracts.webhooks import Delivered, DeliverInput
 
 
 @activity.defn(name="parse")
@@ -297,3 +298,7 @@ async def apply_changes(input: ApplyInput) -> Applied: ...  # type: ignore[empty
 
 @activity.defn(name="record_sync")
 async def record_sync(input: RecordSyncInput) -> None: ...
+
+
+@activity.defn(name="deliver_webhook")
+async def deliver_webhook(input: DeliverInput) -> Delivered: ...  # type: ignore[empty-body]

@@ -43,6 +43,7 @@ RETRY_STAGES = ("retry",)
 SCHEDULED_STAGES = ("begin", "job")
 RETENTION_STAGES = ("count", "confirm", "delete")
 SYNC_STAGES = ("list", "compare", "confirm", "apply", "report")
+DELIVERY_STAGES = ("deliver",)
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

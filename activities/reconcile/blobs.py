@@ -35,8 +35,8 @@ SOURCES = {"chunks": "parsed", "vectors": "chunks"}
 #: Unreferenced chunks or vectors that are looked up together, which bounds the memory of a scan.
 MAX_SUSPECTS = 20_000
 
-#: Retention of the answers stored for an Idempotency-Key.
-ANSWERS_KEPT = timedelta(hours=24)
+#: Retention of the answers stored for an Idempotency-Key, and of webhook events with their deliveries.
+ANSWERS_KEPT, EVENTS_KEPT = timedelta(hours=24), timedelta(days=7)
 
 
 class BlobRepairActivities:
@@ -56,8 +56,13 @@ class BlobRepairActivities:
     @activity.defn(name="expire_versions")
     @heartbeating
     async def expire_versions(self, input: ScanInput) -> ScanResult:
-        """Forgets versions that were replaced longer ago than they are kept; their blobs are then unreferenced."""
+        """Forgets versions that were replaced longer ago than they are kept; their blobs are then unreferenced.
+
+        Events of webhooks expire too.
+        """
         discrepancies, end, after = Discrepancies(), TimeSlice(), ("", 0)
+        while input.repair and await self._catalog.deliveries.expire(datetime.now(UTC) - EVENTS_KEPT):
+            report(0)
         if not self._settings.keep_versions_days:
             return ScanResult(findings=[])
         before = datetime.now(UTC) - timedelta(days=self._settings.keep_versions_days)

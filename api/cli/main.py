@@ -26,6 +26,7 @@ from api.cli.reindex import reindex_group
 from api.cli.schedules import schedule_group
 from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
+from api.cli.webhooks import webhook_group
 from api.client.problems import Message
 
 PARTS = [key.removeprefix("part.") for key in TEXTS if key.startswith("part.")]
@@ -101,6 +102,7 @@ for command in (
     ops_group,
     schedule_group,
     sync_group,
+    webhook_group,
     ask,
     search,
     conversation_group,

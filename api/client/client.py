@@ -37,6 +37,7 @@ from api.client.resources import (
     Schedules,
 )
 from api.client.sources import Sources
+from api.client.webhooks import Webhooks
 from api.http.addresses import PREFIX
 
 RECONNECT_SECONDS = 30.0
@@ -136,6 +137,7 @@ class Api:
         self.reindexes = Reindexes(self)
         self.schedules = Schedules(self)
         self.sources = Sources(self)
+        self.webhooks = Webhooks(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

@@ -64,11 +64,26 @@ from activities.stores.catalog.records import (
 from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
 from activities.stores.catalog.schedule_records import Schedule
 from activities.stores.catalog.source_records import Source, Sync
+from activities.stores.catalog.webhooks.records import Delivery, Endpoint
 
 #: Kinds of resources inside a knowledge base.
-Inner = Literal["document", "bulk_change", "batch", "reindex", "schedule", "source", "sync", "question", "conversation"]
+Inner = Literal[
+    "document",
+    "bulk_change",
+    "batch",
+    "reindex",
+    "schedule",
+    "source",
+    "sync",
+    "question",
+    "conversation",
+    "webhook",
+    "delivery",
+]
 Resource = Literal["knowledge_base", Inner]
-InnerRecord = Document | BulkChange | Batch | Reindex | Schedule | Source | Sync | Question | Conversation
+InnerRecord = (
+    Document | BulkChange | Batch | Reindex | Schedule | Source | Sync | Question | Conversation | Endpoint | Delivery
+)
 
 RESOURCES: tuple[Resource, ...] = get_args(Resource)
 
@@ -84,6 +99,8 @@ PARAMETERS: dict[Resource, str] = {
     "sync": "sync_id",
     "question": "id",
     "conversation": "id",
+    "webhook": "webhook_id",
+    "delivery": "delivery_id",
 }
 
 #: The handler's option that holds its declaration: ``@get(access=…)``.
@@ -168,6 +185,14 @@ class Access:
         await self._require(principal, needed, found, name)
         return found
 
+    async def may(self, principal: Principal, needed: Needs, knowledge_base_id: str) -> bool:
+        """Whether the caller has the needed role in a knowledge base, for lists across several."""
+        try:
+            await self._require(principal, needed, await self._by_id(knowledge_base_id), knowledge_base_id)
+        except (NotFound, Forbidden):
+            return False
+        return True
+
     async def granted(self, principal: Principal, needed: Needs, id: str) -> dict[Resource, Record]:
         """The resource ``id`` and its knowledge base; empty if the route addresses none."""
         match needed.resource:
@@ -178,6 +203,10 @@ class Access:
                 return {"knowledge_base": await self.named(principal, needed, id)}
             case resource:
                 found = await self._load(resource, principal, id)
+                if found.knowledge_base_id is None:  # of the platform, for those who run it
+                    if not has(principal, "operator"):
+                        raise NotFound(kind=resource, id=id)
+                    return {resource: found}
                 knowledge_base = await self._by_id(found.knowledge_base_id)
                 await self._require(principal, needed, knowledge_base, id)
                 return {resource: found, "knowledge_base": knowledge_base}
@@ -205,6 +234,9 @@ class Access:
                     raise NotFound(kind="question", id=id)
             case "conversation":
                 found = await self._catalog.conversations.get(id, principal.subject)
+            case "webhook" | "delivery":
+                webhooks = self._catalog.webhooks if resource == "webhook" else self._catalog.deliveries
+                found = await webhooks.get(id)
         return found
 
     async def _require(self, principal: Principal, needed: Needs, knowledge_base: KnowledgeBase, id: str) -> None:

@@ -68,3 +68,13 @@ def sync(sync_id: str) -> str:
 def sync_events(sync_id: str) -> str:
     """The states of a sync as they come."""
     return f"{PREFIX}/syncs/{sync_id}/events"
+
+
+def webhook(webhook_id: str) -> str:
+    """A webhook endpoint."""
+    return f"{PREFIX}/webhooks/{webhook_id}"
+
+
+def webhook_deliveries(webhook_id: str) -> str:
+    """What an endpoint was told, and what came of it."""
+    return f"{PREFIX}/webhooks/{webhook_id}/deliveries"

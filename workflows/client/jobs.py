@@ -20,16 +20,19 @@ from activities.contracts.ids import (
     reconcile_id,
     reindex_workflow_id,
     retry_failures_id,
+    webhook_workflow_id,
 )
 from activities.contracts.queues import Queue
 from activities.contracts.reindex import ReindexToRun
+from activities.contracts.webhooks import DeliveryToMake
 from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
-from workflows.contracts import BatchJob, IngestJob, QuestionJob, ReconcileJob, RetryFailuresJob
+from workflows.contracts import BatchJob, DeliveryJob, IngestJob, QuestionJob, ReconcileJob, RetryFailuresJob
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
 from workflows.retry_failures import RetryFailures
+from workflows.webhooks import DeliverWebhook
 
 #: Seconds for which a successful ping is cached.
 PING_SECONDS = 1.0
@@ -114,6 +117,20 @@ class Jobs:
         except (WorkflowUpdateFailedError, temporal.RunNotFound):
             return False
         return True
+
+    async def deliver(self, delivery: DeliveryToMake, type: str, knowledge_base: str | None, *, again: bool) -> str:
+        """Start a delivery of a webhook; with ``again`` a run that waits tries at once. Returns the workflow's id."""
+        job = DeliveryJob(**{name: getattr(delivery, name) for name in delivery.__struct_fields__})
+        return await temporal.start(
+            self.client,
+            DeliverWebhook.run,
+            job,
+            webhook_workflow_id(job.event_id, job.endpoint_id),
+            f"Tell a webhook of {type}",
+            temporal.attributes(knowledge_base, "system"),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            first_signal="retry" if again else None,
+        )
 
     async def answer(self, job: QuestionJob) -> str:
         """Start answering a question; returns the workflow's id."""

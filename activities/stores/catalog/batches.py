@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 from sqlalchemy import delete, func, null, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.stages import ACTIVE, PENDING, BatchState
@@ -18,6 +20,7 @@ from activities.stores.catalog.intake import document_to_ingest, new_batch, queu
 from activities.stores.catalog.mapping import HAS_ENDED
 from activities.stores.catalog.records import Batch, LeftOut, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
+from activities.stores.catalog.webhooks.announce import announce_batch
 
 #: Time window over which a batch's speed is measured.
 RATE_WINDOW = timedelta(seconds=60)
@@ -92,23 +95,8 @@ class Batches:
 
     async def counts(self, id: str) -> dict[str, int]:
         """The number of the batch's documents by state, without deleted documents."""
-        knowledge_base_id = select(BatchRow.knowledge_base_id).where(BatchRow.id == id).scalar_subquery()
-        versions = select(VersionRow.state, func.count()).where(VersionRow.batch_id == id).group_by(VersionRow.state)
-        deleted = (  # subtracted, as they are few
-            select(VersionRow.state, -func.count())
-            .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
-            .where(
-                DocumentRow.knowledge_base_id == knowledge_base_id,
-                DocumentRow.deleted_at.is_not(None),
-                VersionRow.batch_id == id,
-            )
-            .group_by(VersionRow.state)
-        )
-        counts: Counter[str] = Counter()
         async with self._engine.read() as session:
-            for state, count in await session.execute(versions.union_all(deleted)):
-                counts[state] += count
-        return dict(+counts)
+            return await _counts(session, id)
 
     async def tally(self, id: str) -> Tally:
         """Counts by state, recent speed, and the reason of one waiting document, if any."""
@@ -177,9 +165,14 @@ class Batches:
         if finished:
             values["closed"] = True  # also a batch that was canceled while open
         async with self._engine.write() as session:
+            row = await session.get(BatchRow, id, with_for_update=True)
+            ends = finished is not None and row is not None and row.state in ACTIVE
             await session.execute(
                 update(BatchRow).where(BatchRow.id == id).values(**values, updated_at=moment, finished_at=finished)
             )
+            if row is not None and ends:
+                await session.refresh(row)
+                await announce_batch(session, row, partial(_counts, session, id))
 
     async def reopen(self, batch: Batch) -> None:
         """Records that a batch goes on, unless its run has recorded something since the batch was read."""
@@ -278,6 +271,25 @@ class Batches:
         """Requeues the batch's failed and canceled documents that have no newer version; returns their number."""
         async with self._engine.write() as session:
             return int((await session.execute(transitions.requeue_batch(id))).rowcount)  # type: ignore[attr-defined]
+
+
+async def _counts(session: AsyncSession, id: str) -> dict[str, int]:
+    knowledge_base_id = select(BatchRow.knowledge_base_id).where(BatchRow.id == id).scalar_subquery()
+    versions = select(VersionRow.state, func.count()).where(VersionRow.batch_id == id).group_by(VersionRow.state)
+    deleted = (  # subtracted, as they are few
+        select(VersionRow.state, -func.count())
+        .join(DocumentRow, DocumentRow.id == VersionRow.document_id)
+        .where(
+            DocumentRow.knowledge_base_id == knowledge_base_id,
+            DocumentRow.deleted_at.is_not(None),
+            VersionRow.batch_id == id,
+        )
+        .group_by(VersionRow.state)
+    )
+    counts: Counter[str] = Counter()
+    for state, count in await session.execute(versions.union_all(deleted)):
+        counts[state] += count
+    return dict(+counts)
 
 
 def _record(row: BatchRow) -> Batch:

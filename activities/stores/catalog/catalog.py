@@ -30,6 +30,8 @@ from activities.stores.catalog.schedules import Schedules
 from activities.stores.catalog.search_scope import SearchScope
 from activities.stores.catalog.sources import Sources
 from activities.stores.catalog.syncs import Syncs
+from activities.stores.catalog.webhooks.deliveries import Deliveries
+from activities.stores.catalog.webhooks.endpoints import Endpoints
 
 
 class Catalog:
@@ -63,6 +65,8 @@ class Catalog:
         self.search_scope = SearchScope(self._engine)
         self.lookup = Lookup(self._engine)
         self.operations = Operations(self._engine)
+        self.webhooks = Endpoints(self._engine)
+        self.deliveries = Deliveries(self._engine)
 
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""

@@ -43,6 +43,7 @@ from activities.stores.catalog.tables import (
     VersionRow,
     now,
 )
+from activities.stores.catalog.webhooks.announce import announce_deletion, announce_version
 
 #: Time after a cancellation during which the run may still be active.
 STILL_STOPPING = timedelta(minutes=10)
@@ -194,6 +195,7 @@ class Documents:
             version = await session.get(VersionRow, (input.document_id, input.version), with_for_update=True)
             if document is None or version is None or document.deleted_at is not None:
                 return Published(live=False, retired=[input.version])
+            state = version.state
             if not transitions.is_publishable(version):
                 return Published(live=False, retired=[input.version])
             version.pages, version.media_type = input.pages, input.media_type
@@ -220,6 +222,7 @@ class Documents:
                     chunks=input.chunks,
                 )
             document.live_version = input.version
+            await announce_version(session, document, version, state)
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def begin_run(self, run: VersionRun) -> None:
@@ -258,8 +261,10 @@ class Documents:
             row = await session.get(VersionRow, (document_id, version), with_for_update=True)
             if document is None or row is None or (run and row.run != run):
                 return False
+            before = row.state
             if row.published_at is not None:
                 transitions.publish(row)  # the run may have been stopped before it was ready
+                await announce_version(session, document, row, before)
                 return True
             if transitions.finish(row, state, reason) and state == "failed":  # a cancel has its own event
                 session.audit(
@@ -270,6 +275,7 @@ class Documents:
                     version=version,
                     code=reason.code,
                 )
+            await announce_version(session, document, row, before)
         return False
 
     async def record_progress(self, notes: Sequence[RunProgress]) -> None:
@@ -351,6 +357,7 @@ class Documents:
             if document is not None and document.deleted_at is not None:
                 await session.execute(delete(VersionRow).where(VersionRow.document_id == document_id))
                 await session.delete(document)
+                await announce_deletion(session, document)
 
 
 async def _locked(session: AsyncSession, document_id: str) -> tuple[DocumentRow, VersionRow]:

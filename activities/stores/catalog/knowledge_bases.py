@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +15,15 @@ from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Generation, KnowledgeBase
-from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow, new_id, now
+from activities.stores.catalog.tables import (
+    DocumentRow,
+    GenerationRow,
+    KnowledgeBaseRow,
+    VersionRow,
+    WebhookEndpointRow,
+    new_id,
+    now,
+)
 
 
 @repeats_conflicts
@@ -88,7 +96,7 @@ class KnowledgeBases:
     async def delete(self, name: str, actor: str) -> KnowledgeBase:
         """Marks a knowledge base and all its documents as deleted, which hides them immediately. Raises NotFound.
 
-        Rows, blobs and collections are purged by the deletion workflow.
+        Rows, blobs and collections are purged by the deletion workflow. Its webhooks are removed.
         """
         async with self._engine.write() as session:
             row = await _live_row(session, name, lock=True)
@@ -98,6 +106,8 @@ class KnowledgeBases:
                 .where(DocumentRow.knowledge_base_id == row.id, DocumentRow.deleted_at.is_(None))
                 .values(deleted_at=row.deleted_at, deleted_by=actor, live_version=None)
             )
+            of_it = WebhookEndpointRow.knowledge_base_id == row.id
+            await session.execute(delete(WebhookEndpointRow).where(of_it))
             session.audit(actor, "knowledge_base.delete", row.id, row.id, name=name)
         return _record(row)
 

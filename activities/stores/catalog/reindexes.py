@@ -17,6 +17,7 @@ from activities.stores.catalog.engine import Engine, Transaction, repeats_confli
 from activities.stores.catalog.mapping import lock_knowledge_base
 from activities.stores.catalog.records import Reindex
 from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, new_id, now
+from activities.stores.catalog.webhooks.announce import announce_reindex
 
 
 @repeats_conflicts
@@ -105,6 +106,8 @@ class Reindexes:
                 detail: dict[str, Any] = {"generation": row.generation}
                 detail |= {"code": input.reason.code} if input.reason else {}
                 session.audit(input.actor, f"reindex.{input.action}", row.knowledge_base_id, row.id, **detail)
+            if row.finished_at is not None and not row.plan_only:
+                await announce_reindex(session, row)
 
     async def control(self, id: str, controls: ReindexControls, actor: str) -> None:
         """Records changed controls. Raises NotFound."""

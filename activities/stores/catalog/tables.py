@@ -500,6 +500,63 @@ class QuestionEventRow(Table):
     event: Mapped[dict[str, Any]]
 
 
+class WebhookEndpointRow(Table):
+    """An address that is told of events of a knowledge base, or of all (None); ``events`` empty for every type.
+
+    The secrets sign what is sent, so they are stored as they are. ``failing_since`` is the first failed attempt after
+    the last one that succeeded.
+    """
+
+    __tablename__ = "webhook_endpoints"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    knowledge_base_id: Mapped[str | None] = mapped_column(ForeignKey("knowledge_bases.id"), index=True)
+    url: Mapped[str] = mapped_column(String(2048))
+    description: Mapped[str] = mapped_column(String(200), default="")
+    events: Mapped[list[Any]]
+    each_document: Mapped[bool] = mapped_column(default=False)
+    secret: Mapped[str] = mapped_column(String(100))
+    previous_secret: Mapped[str | None] = mapped_column(String(100))
+    previous_until: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
+    disabled_cause: Mapped[str | None] = mapped_column(String(16))
+    failing_since: Mapped[datetime | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class WebhookEventRow(Table):
+    """An event that at least one endpoint is to be told of."""
+
+    __tablename__ = "webhook_events"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    type: Mapped[str] = mapped_column(String(40))
+    knowledge_base_id: Mapped[str | None] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class WebhookDeliveryRow(Table):
+    """An event for one endpoint. While it is pending, a run is started for it at ``due_at``, unless one goes on."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("ix_webhook_deliveries_endpoint_id_id", "endpoint_id", "id"),
+        _partial("ix_webhook_deliveries_due", "due_at", where="state = 'pending'"),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    event_id: Mapped[str] = mapped_column(ForeignKey("webhook_events.id", ondelete="CASCADE"), index=True)
+    endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    status: Mapped[int | None]
+    reason: Mapped[dict[str, Any] | None]
+    due_at: Mapped[datetime] = mapped_column(default=now)
+    last_attempt_at: Mapped[datetime | None]
+    next_attempt_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class AuditRow(Table):
     """An audit event, written in the same transaction as the change."""
 

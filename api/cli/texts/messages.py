@@ -11,6 +11,7 @@ from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
 from api.cli.texts.schedules import SCHEDULES
 from api.cli.texts.syncs import SYNCS
+from api.cli.texts.webhooks import WEBHOOKS
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **OPERATIONS,
     **SCHEDULES,
     **SYNCS,
+    **WEBHOOKS,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

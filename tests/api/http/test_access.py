@@ -37,6 +37,7 @@ from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal
 from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
 from activities.stores.catalog.schedule_records import NewSchedule
 from activities.stores.catalog.source_records import NewSource
+from activities.stores.catalog.webhooks.records import NewEndpoint
 from api.app import create_app
 from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
 from api.http.auth import KEY_SECONDS, OPEN_PATHS
@@ -62,6 +63,7 @@ SCHEDULE = f"{SCHEDULES}/{{schedule_name}}"
 SOURCES, SYNCS = "/api/v1/sources/{source_id}", "/api/v1/syncs/{sync_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 BULK = "/api/v1/bulk-changes/{bulk_id}"
+WEBHOOK, DELIVERY = "/api/v1/webhooks/{webhook_id}", "/api/v1/webhooks/deliveries/{delivery_id}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
 #: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
@@ -147,6 +149,15 @@ MAY: dict[str, set[str]] = {
     f"POST {SYNCS}/cancel": REINDEX,
     f"POST {SYNCS}/confirm": REINDEX,
     f"DELETE {SOURCES}": REINDEX,
+    "GET /api/v1/webhooks": ALL,
+    "POST /api/v1/webhooks": REINDEX,
+    f"GET {WEBHOOK}": REINDEX,
+    f"PATCH {WEBHOOK}": REINDEX,
+    f"POST {WEBHOOK}/rotate-secret": REINDEX,
+    f"POST {WEBHOOK}/test": REINDEX,
+    f"GET {WEBHOOK}/deliveries": REINDEX,
+    f"POST {DELIVERY}/retry": REINDEX,
+    f"DELETE {WEBHOOK}": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
     f"POST {QUESTION}/cancel": ALL,
@@ -205,6 +216,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"POST {KB}/retention-preview": {"days": 30},
     f"POST {KB}/sources": {"location": "/srv/docs", "name": "{fresh}"},
     f"PATCH {SOURCES}": {"max_delete_share": 0.1},
+    "POST /api/v1/webhooks": {"url": "https://93.184.216.34/hook", "knowledge_base": "{kb}"},
+    f"PATCH {WEBHOOK}": {"description": "chat"},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -400,8 +413,13 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         await catalog.questions.interrupt(question.id)  # so that its stream ends
         source_id, sync_id = await followed(catalog, kb, role)
+        hook = await catalog.webhooks.create(
+            NewEndpoint(knowledge_base_id=kb.id, url="https://x.test/"), "whsec_", role
+        )
+        told = {"webhook_id": hook.id, "delivery_id": await catalog.deliveries.test(hook, role)}
         ids[role] = {
             **shared,
+            **told,
             "source_id": source_id,
             "sync_id": sync_id,
             "question": question.id,

@@ -11,12 +11,13 @@ from activities.contracts.names import MAX_NAME, MAX_SEARCH_KEY, MAX_TAG, clean_
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.schedules import MAX_CRON, MAX_ZONE
 from activities.contracts.sync import MAX_LOCATION
+from activities.contracts.webhooks import MAX_URL
 from activities.errors import InvalidName, InvalidRequest
 from activities.stores.catalog.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
-from tests.api.http.test_access import CONVERSATION, KB, SCHEDULE, SOURCES, IsolatedApi, isolated_api
+from tests.api.http.test_access import CONVERSATION, KB, SCHEDULE, SOURCES, WEBHOOK, IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
 
 __all__ = ["isolated_api"]  # a fixture
@@ -42,6 +43,7 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("schedules.note", f"PATCH {SCHEDULE}", {"note": "…"}),
     ("sources.name", f"PATCH {SOURCES}", {"name": "…"}),
     ("conversations.title", f"PATCH {CONVERSATION}", {"title": "…"}),
+    ("webhook_endpoints.description", f"PATCH {WEBHOOK}", {"description": "…"}),
 ]
 
 #: Columns with texts of clients whose limit is a constant.
@@ -50,6 +52,7 @@ CONSTANTS = {
     "schedules.name": 63,
     "schedules.cron": MAX_CRON,
     "schedules.time_zone": MAX_ZONE,
+    "webhook_endpoints.url": MAX_URL,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "documents.name_key": MAX_SEARCH_KEY,
@@ -71,6 +74,7 @@ OURS = {
     "after", "archive_sha256", "phase", "stage", "state", "until", "vectors_key", "waiting_for",
     "job_id", "job_workflow_id", "kind", "occurrence", "run_id", "schedule_id", "workflow_id",
     "source_id", "source_stamp",
+    "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
 }  # fmt: skip
 
 

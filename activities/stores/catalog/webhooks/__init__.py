@@ -1,0 +1,1 @@
+"""Webhooks in the catalogue: endpoints, events, deliveries."""

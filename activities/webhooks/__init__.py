@@ -1,0 +1,1 @@
+"""Webhooks: which addresses may be reached, signatures, and attempts at a delivery."""
