@@ -9,6 +9,7 @@ from activities.answering.answer import AnswerActivities
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.retrieve import RetrieveActivities
 from activities.answering.rewrite import Rewriter
+from activities.answering.trial import Trials
 from activities.answering.wait_for_index import WaitActivities
 from activities.contracts.queues import Queue
 from activities.ingest.batches import BatchActivities
@@ -23,8 +24,10 @@ from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
+from activities.reindex.gate import GateActivities
 from activities.reindex.generations import GenerationActivities
 from activities.reindex.plan import PlanActivities
+from activities.reindex.verify import VerifyActivities
 from activities.retrieval.retriever import Retriever
 from activities.runtime.lanes import Lane
 from activities.settings import Settings
@@ -52,7 +55,6 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
-        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
             publishing.publish,
@@ -70,12 +72,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             batches.record_batch_state,
             batches.cancel_queued,
             batches.requeue_failed,
-            generations.record_reindex,
-            generations.begin_generation,
-            generations.documents_to_build,
-            generations.verify_generation,
-            generations.switch_generation,
-            generations.retire_generation,
+            *_reindexing(stores),
             *_repairing(stores, settings),
         ]
     if queue == Queue.ANSWER:
@@ -87,6 +84,25 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         waiting = WaitActivities(stores.catalog)
         return [waiting.wait_for_index, retrieving.retrieve, answering.answer, answering.record_answer]
     raise ValueError(f"no activities run on the queue {queue!r}")
+
+
+def _reindexing(stores: Stores) -> list[Callable[..., Any]]:
+    """The activities of a re-index that read and write catalogue and Milvus, in the order of its stages."""
+    generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
+    retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
+    verifying = VerifyActivities(stores.blobs, stores.milvus, stores.triton, stores.catalog, retriever)
+    gate = GateActivities(stores.blobs, stores.catalog, Trials(retriever, stores.triton))
+    return [
+        generations.record_reindex,
+        generations.begin_generation,
+        generations.documents_to_build,
+        verifying.verify_generation,
+        gate.prepare_gate,
+        gate.measure_gate,
+        gate.judge_gate,
+        generations.switch_generation,
+        generations.retire_generation,
+    ]
 
 
 def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:

@@ -125,7 +125,7 @@ def _batch_control(state: State) -> BatchControl:
 
 
 def _reindex_control(state: State) -> ReindexControl:
-    return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
+    return ReindexControl(state.stores.catalog, state.stores.triton, state.stores.blobs, state.jobs)
 
 
 def _access(state: State) -> Access:

@@ -115,6 +115,7 @@ TECHNICAL = {
         "UTC",
         *ROLES,
     },
+    "api/cli/texts/gate.py": {"recent"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

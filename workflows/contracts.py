@@ -85,7 +85,7 @@ class ReindexJob(ReindexToRun, frozen=True):
     """A re-index. The other fields carry over when the run continues as new.
 
     ``passed`` is the last document of the pass that was listed; ``failures`` are the documents that failed in it, by
-    id, with name and reason, ``failed_before`` those of the pass before.
+    id, with name and reason, ``failed_before`` those of the pass before. ``gated``: it has passed the quality gate.
     """
 
     plan: ReindexPlan | None = None
@@ -97,6 +97,7 @@ class ReindexJob(ReindexToRun, frozen=True):
     paused: bool = False
     paused_by: str = ""
     controls: ReindexControls = ReindexControls()
+    gated: bool = False
 
 
 class ReindexResult(Contract, frozen=True):

@@ -29,6 +29,7 @@ from activities.contracts.deletion import (
     Stopped,
     StopRunsInput,
 )
+from activities.contracts.gate import JudgeInput, Measured, MeasureInput, QuestionSet, Verdict
 from activities.contracts.ingest import (
     Chunked,
     ChunkInput,
@@ -228,6 +229,18 @@ async def documents_to_build(input: BuildListInput) -> BuildList: ...  # type: i
 
 @activity.defn(name="verify_generation")
 async def verify_generation(input: ReindexInput) -> Verified: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="prepare_gate")
+async def prepare_gate(input: ReindexInput) -> QuestionSet: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="measure_gate")
+async def measure_gate(input: MeasureInput) -> Measured: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="judge_gate")
+async def judge_gate(input: JudgeInput) -> Verdict: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="switch_generation")

@@ -34,7 +34,7 @@ DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documen
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
-REINDEX_STAGES = ("plan", "build", "verify", "approve", "switch", "soak", "retire")
+REINDEX_STAGES = ("plan", "build", "verify", "gate", "approve", "switch", "soak", "retire")
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

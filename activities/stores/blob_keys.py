@@ -9,6 +9,7 @@ key                                       holds
 ``vectors/<chunks>/<model>/…``            msgpack ``VectorSet``: ``all``, or ``part-…`` while a step is under way
 ``questions/<id>/sources``                msgpack ``SourceTexts``: the passages that a question was given
 ``questions/<id>/history``                msgpack ``list[Turn]``: the turns that a client sent with its question
+``gates/<knowledge base>/<digest>``       msgpack ``list[Item]``: the questions of a re-index's quality gate
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -76,3 +77,8 @@ def sources_key(question_id: str) -> str:
 def history_key(question_id: str) -> str:
     """Key of the turns that a client sent with its question."""
     return f"{question_prefix(question_id)}/history"
+
+
+def gate_key(knowledge_base_id: str, content: bytes) -> str:
+    """Key of a question set with this content."""
+    return f"gates/{knowledge_base_id}/{digest(content)}"

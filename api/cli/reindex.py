@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.gate import questions_of, show_gate
 from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api
 from api.cli.texts.messages import say, say_or
 
@@ -50,6 +51,8 @@ async def reindex_plan(api: Api, out: Output, kb: str, max_tokens: int | None, o
 @click.option("--window", help=say("help.window"))
 @click.option("--approve", is_flag=True, help=say("help.approval"))
 @click.option("--soak", type=click.FloatRange(5, 30 * 86400), help=say("help.soak"))
+@click.option("--questions", metavar="FILE|recent", help=say("help.questions"))
+@click.option("--gate-days", type=click.FloatRange(0, 90, min_open=True), help=say("help.gate_days"))
 @click.option("--watch", is_flag=True, help=say("help.watch"))
 @talks_to_api
 async def reindex_start(
@@ -63,9 +66,12 @@ async def reindex_start(
     window: str | None,
     approve: bool,
     soak: float | None,
+    questions: str | None,
+    gate_days: float | None,
     watch: bool,
 ) -> None:
     """POST /knowledge-bases/{kb}/reindex."""
+    compared = questions_of(questions)
     job = await api.reindexes.start(
         kb,
         chunking=await _chunking(api, kb, max_tokens, overlap_tokens),
@@ -74,6 +80,8 @@ async def reindex_start(
         window=window,
         approve=approve or None,
         soak_seconds=soak,
+        questions=compared,
+        gate_seconds=gate_days and gate_days * 86400,
     )
     if watch:
         await _watch(api, out, job.value.id)
@@ -109,7 +117,10 @@ async def reindex_show(api: Api, out: Output, job: str) -> None:
     info = await _found(api, job)
     out.document(info.json)
     for key, value in info.json.items():
-        out.text(f"{key}: {'' if value is None else value}")
+        if key != "gate":
+            out.text(f"{key}: {'' if value is None else value}")
+    if info.value.gate is not None:
+        show_gate(out, info.value.gate)
 
 
 @reindex_group.command("watch", help=say("help.reindex.watch"))
@@ -125,6 +136,8 @@ async def _watch(api: Api, out: Output, id: str) -> None:
     async for info in follow(api, at("reindexes", id), {}):
         out.line(info)
         out.text(describe(info) + (f" · {reason_of(info)}" if reason_of(info) and not out.json else ""))
+    if not out.json and (gate := (await api.reindexes.get(id)).value.gate) is not None:
+        show_gate(out, gate)
     if info.get("state") in FINISHED and info["state"] != "ready":
         sys.exit(1)
 
@@ -164,6 +177,18 @@ async def reindex_control(
     answer = await api.reindexes.control(info.id, "control", **settings)
     out.document(answer.json)
     out.text(say("asked.reindex.control"))
+
+
+@reindex_group.command("override", help=say("help.reindex.override"))
+@click.argument("job")
+@click.option("--reason", required=True, help=say("help.override_reason"))
+@talks_to_api
+async def reindex_override(api: Api, out: Output, job: str, reason: str) -> None:
+    """POST /reindexes/{id}/override."""
+    info = (await _found(api, job)).value
+    answer = await api.reindexes.control(info.id, "override", reason=reason)
+    out.document(answer.json)
+    out.text(say("asked.reindex.override"))
 
 
 def describe_plan(plan: dict[str, Any]) -> str:

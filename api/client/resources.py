@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 DocumentAction = Literal["pause", "resume", "cancel"]
 BatchAction = Literal["pause", "resume", "cancel", "retry-failed", "close"]
-ReindexAction = Literal["pause", "resume", "cancel", "approve", "control", "finish", "rollback"]
+ReindexAction = Literal["pause", "resume", "cancel", "approve", "override", "control", "finish", "rollback"]
 Step = Literal["parse", "chunk", "embed", "index", "publish"]
 
 #: Items of a page where a whole list is read.
@@ -191,8 +191,8 @@ class Reindexes(Resource):
         return await self._ask(ReindexInfo, "GET", "reindexes", id)
 
     async def control(self, id: str, action: ReindexAction, **settings: Any) -> Answer[JobAccepted]:
-        """``settings`` belong to the action ``control``."""
-        json = _given(**settings) if action == "control" else None
+        """``settings`` belong to the actions ``control`` and ``override``."""
+        json = _given(**settings) if action in ("control", "override") else None
         return await self._ask(JobAccepted, "POST", "reindexes", id, action, **({"json": json} if json else {}))
 
 

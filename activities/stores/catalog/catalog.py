@@ -10,6 +10,7 @@ from activities.stores.catalog.content_locks import ContentLocks
 from activities.stores.catalog.conversations import Conversations
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.gates import Gates
 from activities.stores.catalog.generations import Generations
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
@@ -46,6 +47,7 @@ class Catalog:
         self.retention = Retention(self._engine)
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
+        self.gates = Gates(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:

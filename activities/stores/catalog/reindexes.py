@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from activities.contracts.documents import Chunking
+from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.reindex import RecordReindexInput, ReindexControls, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import FINAL_STATES, JobStateName
 from activities.errors import NotFound, Reason, ReindexRuns
@@ -41,6 +42,9 @@ class Reindexes:
             throttle=asked.throttle,
             window=asked.window,
             soak_seconds=asked.soak_seconds,
+            questions=asked.questions,
+            questions_key=asked.questions_key,
+            gate_seconds=asked.gate_seconds,
             actor=asked.actor,
         )
         try:
@@ -98,11 +102,14 @@ class Reindexes:
                 row.done = row.total = input.verified.documents  # with what was published into both meanwhile
             if input.action == "approve":
                 row.approved_by = input.actor
+            if input.action == "override":
+                row.overridden_by, row.override_reason = input.actor, input.note
             if input.state in FINAL_STATES:
                 row.finished_at = now()
             if input.action and not row.plan_only:
                 detail: dict[str, Any] = {"generation": row.generation}
                 detail |= {"code": input.reason.code} if input.reason else {}
+                detail |= {"reason": input.note} if input.note else {}
                 session.audit(input.actor, f"reindex.{input.action}", row.knowledge_base_id, row.id, **detail)
 
     async def control(self, id: str, controls: ReindexControls, actor: str) -> None:
@@ -169,6 +176,12 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         throttle=row.throttle,
         window=row.window,
         soak_seconds=row.soak_seconds,
+        questions=msgspec.convert(row.questions, QuestionsFrom),
+        questions_key=row.questions_key,
+        gate=msgspec.convert(row.gate, Gate) if row.gate else None,
+        gate_seconds=row.gate_seconds,
+        overridden_by=row.overridden_by,
+        override_reason=row.override_reason,
         done=row.done,
         total=row.total,
         plan=msgspec.convert(row.plan, ReindexPlan) if row.plan else None,

@@ -23,6 +23,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from activities.contracts.gate import GATE_SECONDS
+
 #: The actor of changes that nobody asked for, or that the catalogue does not know who asked for.
 SYSTEM = "system"
 
@@ -167,6 +169,12 @@ class ReindexRow(Table):
     total: Mapped[int | None]
     plan: Mapped[dict[str, Any] | None]
     verified: Mapped[dict[str, Any] | None]
+    questions: Mapped[str] = mapped_column(String(16), default="")
+    questions_key: Mapped[str | None] = mapped_column(String(200))
+    gate: Mapped[dict[str, Any] | None]
+    gate_seconds: Mapped[float] = mapped_column(default=GATE_SECONDS)
+    overridden_by: Mapped[str | None] = mapped_column(String(200))
+    override_reason: Mapped[str | None] = mapped_column(String(500))
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
+from api.cli.texts.gate import GATE
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
+    **GATE,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

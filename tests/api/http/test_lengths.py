@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import String, Text
 
+from activities.contracts.gate import MAX_OVERRIDE
 from activities.contracts.names import MAX_NAME, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
 from activities.errors import InvalidName, InvalidRequest
@@ -43,6 +44,7 @@ IN_BODIES: list[tuple[str, str, dict[str, Any]]] = [
 #: Columns with texts of clients whose limit is a constant.
 CONSTANTS = {
     "reindexes.window": MAX_WINDOW,
+    "reindexes.override_reason": MAX_OVERRIDE,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "document_tags.tag": MAX_TAG,
@@ -50,7 +52,7 @@ CONSTANTS = {
 }
 
 #: Columns that hold the subject of a key.
-SUBJECTS = {"actor", "approved_by", "canceled_by", "created_by", "deleted_by", "feedback_by"}
+SUBJECTS = {"actor", "approved_by", "canceled_by", "created_by", "deleted_by", "feedback_by", "overridden_by"}
 
 #: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
 OURS = {
@@ -58,7 +60,7 @@ OURS = {
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
-    "archive_sha256", "phase", "stage", "state", "vectors_key", "waiting_for",
+    "archive_sha256", "questions", "questions_key", "phase", "stage", "state", "vectors_key", "waiting_for",
 }  # fmt: skip
 
 
