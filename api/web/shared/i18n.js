@@ -6,12 +6,13 @@
 
 import chat from '../texts/chat.js';
 import documents from '../texts/documents.js';
+import gate from '../texts/gate.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...reindex, ...chat };
+const MESSAGES = { ...page, ...documents, ...reindex, ...gate, ...chat };
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();
