@@ -24,6 +24,7 @@
     ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
     ├── RolledBack                 a re-index whose knowledge base went back to the index before
+    ├── KnowledgeBaseGone  EarlierFailed   a knowledge base that a re-index of many left out
     ├── DocumentsNotBuilt  GenerationDiffers  VectorsDiffer  SearchesDiffer  GateRefused
     │                              a new index that must not be switched to
     ├── Interrupted                a question whose run is gone
@@ -479,6 +480,18 @@ class Canceled(HoldfastError):
     code = "canceled"
     en = "It was canceled before it was finished."
     zh = "任务在完成前被取消。"
+
+
+class KnowledgeBaseGone(HoldfastError):
+    code = "knowledge-base-gone"
+    en = "The knowledge base was deleted meanwhile."
+    zh = "该知识库已在此期间被删除。"
+
+
+class EarlierFailed(HoldfastError):
+    code = "earlier-failed"
+    en = "It was not begun, because the re-index of an earlier knowledge base did not succeed."
+    zh = "由于此前有知识库的索引重建未成功，未开始处理。"
 
 
 class RolledBack(HoldfastError):

@@ -67,6 +67,11 @@ class Phrase(Bilingual):
         "no answer of this knowledge base was rated helpful yet, so there are no recent questions to compare with",
         "该知识库还没有被评为有用的回答，因此没有可用于比较的近期问题",
     )
+    NO_KNOWLEDGE_BASES = ("there is no knowledge base", "还没有知识库")
+    TOO_MANY_KNOWLEDGE_BASES = (
+        "there are more than {limit} knowledge bases; name those that are meant",
+        "知识库超过 {limit} 个；请指定名称",
+    )
     ABSENT_WITH_ANSWER = (
         "question {number} is marked absent, and has documents, answers or a passage",
         "第 {number} 个问题标记为文档中没有答案，却给出了文档、答案或段落",

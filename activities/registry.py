@@ -26,6 +26,7 @@ from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
 from activities.reindex.gate import GateActivities
 from activities.reindex.generations import GenerationActivities
+from activities.reindex.many import ManyReindexesActivities
 from activities.reindex.plan import PlanActivities
 from activities.reindex.verify import VerifyActivities
 from activities.retrieval.retriever import Retriever
@@ -91,6 +92,7 @@ def _reindexing(stores: Stores) -> list[Callable[..., Any]]:
     generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
     retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
     verifying = VerifyActivities(stores.blobs, stores.milvus, stores.triton, stores.catalog, retriever)
+    many = ManyReindexesActivities(stores.catalog)
     gate = GateActivities(stores.blobs, stores.catalog, Trials(retriever, stores.triton))
     return [
         generations.record_reindex,
@@ -102,6 +104,8 @@ def _reindexing(stores: Stores) -> list[Callable[..., Any]]:
         gate.judge_gate,
         generations.switch_generation,
         generations.retire_generation,
+        many.advance_reindex_all,
+        many.control_reindex_all,
     ]
 
 

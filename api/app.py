@@ -39,6 +39,7 @@ from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.questions.routes import QuestionController, SearchController
+from api.reindex_all.routes import ReindexAllController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
 
 WEB = Path(__file__).parent / "web"
@@ -121,6 +122,7 @@ def create_app(settings: Settings) -> Litestar:
             BatchController,
             ReindexesOfKnowledgeBase,
             ReindexController,
+            ReindexAllController,
             SearchController,
             QuestionController,
             ConversationsController,

@@ -29,6 +29,7 @@ from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
 from api.questions.asking import Asking
+from api.reindex_all.control import ReindexAllControl
 from api.reindexes.control import ReindexControl
 from workflows.client.jobs import Jobs
 
@@ -128,6 +129,10 @@ def _reindex_control(state: State) -> ReindexControl:
     return ReindexControl(state.stores.catalog, state.stores.triton, state.stores.blobs, state.jobs)
 
 
+def _all_control(state: State) -> ReindexAllControl:
+    return ReindexAllControl(state.stores.catalog, state.jobs, _reindex_control(state))
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -150,6 +155,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,
+    "all_control": _all_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

@@ -14,6 +14,7 @@ from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
 from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
+from activities.contracts.reindex_all import ControlAllInput, ReindexAllToRun
 from activities.contracts.search import SearchFilter
 from activities.contracts.stages import JobStateName
 
@@ -98,6 +99,12 @@ class ReindexJob(ReindexToRun, frozen=True):
     paused_by: str = ""
     controls: ReindexControls = ReindexControls()
     gated: bool = False
+
+
+class ReindexAllJob(ReindexAllToRun, frozen=True):
+    """A re-index of many; ``asked`` are controls that carry over when the run continues as new."""
+
+    asked: list[ControlAllInput] = []  # noqa: RUF012 - msgspec copies it
 
 
 class ReindexResult(Contract, frozen=True):

@@ -37,6 +37,7 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.reindex_all import ReindexAll
 
 #: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
 #: the server. (The queue of the other workflows still serves questions that started there.)
@@ -48,6 +49,7 @@ WORKFLOWS = [
     DeleteDocument,
     DeleteKnowledgeBase,
     ReindexKnowledgeBase,
+    ReindexAll,
     AnswerQuestion,
     Reconcile,
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 #: The workflows' types by their names, where their classes cannot be imported.
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
-REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
+REINDEX_KNOWLEDGE_BASE, REINDEX_ALL = "ReindexKnowledgeBase", "ReindexAll"
 
 _INGEST, _BATCH, _QUESTION = "ingest/", "batch/", "question/"
 
@@ -63,3 +63,8 @@ def reconcile_id(id: str) -> str:
 def reindex_workflow_id(knowledge_base_id: str, generation: int) -> str:
     """Workflow id of the re-index that builds an index generation."""
     return f"reindex/{knowledge_base_id}/{generation}"
+
+
+def reindex_all_id(id: str) -> str:
+    """Workflow id of a re-index of many knowledge bases."""
+    return f"reindex-all/{id}"

@@ -69,6 +69,7 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.reindex_all import Advanced, ControlAllInput, ReindexAllInput
 
 
 @activity.defn(name="parse")
@@ -249,3 +250,11 @@ async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore
 
 @activity.defn(name="retire_generation")
 async def retire_generation(input: RetireInput) -> Retired: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="advance_reindex_all")
+async def advance_reindex_all(input: ReindexAllInput) -> Advanced: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="control_reindex_all")
+async def control_reindex_all(input: ControlAllInput) -> None: ...

@@ -35,6 +35,10 @@ BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
 REINDEX_STAGES = ("plan", "build", "verify", "gate", "approve", "switch", "soak", "retire")
+
+#: Stages of a re-index after its switch, in which nothing can be canceled any more.
+AFTER_SWITCH = ("soak", "retire")
+
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

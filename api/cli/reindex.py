@@ -9,6 +9,7 @@ import click
 
 from api.cli.gate import questions_of, show_gate
 from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api
+from api.cli.reindex_all import all_group
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ DESTRUCTIVE = ("cancel", "finish", "rollback")
 @click.group(name="reindex", help=say("help.reindex"))
 def reindex_group() -> None:
     """Group of the commands on re-indexes."""
+
+
+reindex_group.add_command(all_group)
 
 
 @reindex_group.command("plan", help=say("help.reindex.plan"))

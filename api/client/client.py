@@ -31,6 +31,7 @@ from api.client.resources import (
     KnowledgeBases,
     Questions,
     Reconciliations,
+    ReindexAll,
     Reindexes,
 )
 from api.http.addresses import PREFIX
@@ -109,6 +110,7 @@ class Api:
         self.documents = Documents(self)
         self.batches = Batches(self)
         self.reindexes = Reindexes(self)
+        self.reindex_all = ReindexAll(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

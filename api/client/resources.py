@@ -27,6 +27,7 @@ from api.http.schemas import JobAccepted, JobStateInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
+from api.reindex_all.schemas import ReindexAllInfo
 from api.reindexes.schemas import ReindexInfo
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ T = TypeVar("T")
 DocumentAction = Literal["pause", "resume", "cancel"]
 BatchAction = Literal["pause", "resume", "cancel", "retry-failed", "close"]
 ReindexAction = Literal["pause", "resume", "cancel", "approve", "override", "control", "finish", "rollback"]
+ReindexAllAction = Literal["pause", "resume", "cancel"]
 Step = Literal["parse", "chunk", "embed", "index", "publish"]
 
 #: Items of a page where a whole list is read.
@@ -194,6 +196,22 @@ class Reindexes(Resource):
         """``settings`` belong to the actions ``control`` and ``override``."""
         json = _given(**settings) if action in ("control", "override") else None
         return await self._ask(JobAccepted, "POST", "reindexes", id, action, **({"json": json} if json else {}))
+
+
+class ReindexAll(Resource):
+    async def start(self, **settings: Any) -> Answer[JobAccepted]:
+        """``settings`` as the API takes them; those that are None are left to it."""
+        return await self._ask(JobAccepted, "POST", "reindex-all", json=_given(**settings))
+
+    async def page(self, limit: int) -> list[Answer[ReindexAllInfo]]:
+        """The newest ones, without their items."""
+        return await self._page(ReindexAllInfo, "reindex-all", limit=limit)
+
+    async def get(self, id: str) -> Answer[ReindexAllInfo]:
+        return await self._ask(ReindexAllInfo, "GET", "reindex-all", id)
+
+    async def control(self, id: str, action: ReindexAllAction) -> Answer[JobAccepted]:
+        return await self._ask(JobAccepted, "POST", "reindex-all", id, action)
 
 
 class Questions(Resource):

@@ -48,3 +48,8 @@ def question_events(question_id: str) -> str:
 def reconciliation(reconcile_id: str) -> str:
     """A comparison of all stores, with its report."""
     return f"{PREFIX}/reconcile/{reconcile_id}"
+
+
+def reindex_all(id: str) -> str:
+    """The path of a re-index of many knowledge bases."""
+    return f"{PREFIX}/reindex-all/{id}"

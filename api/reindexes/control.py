@@ -9,7 +9,7 @@ import msgspec
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
-from activities.contracts.stages import FINAL_STATES
+from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES
 from activities.errors import InvalidRequest, ModelNotServed, SamePerson, WrongState
 from activities.phrases import Phrase
 from activities.reindex.question_sets import save_questions
@@ -20,9 +20,6 @@ from activities.stores.catalog.records import KnowledgeBase, Reindex
 from activities.stores.triton import Triton
 from api.reindexes.schemas import ControlRequest, GateQuestion, PlanRequest, ReindexRequest
 from workflows.client.jobs import Jobs
-
-#: Stages after the switch, in which nothing can be canceled any more.
-AFTER_SWITCH = ("soak", "retire")
 
 
 class ReindexControl:
@@ -48,7 +45,7 @@ class ReindexControl:
         if isinstance(asked, ReindexRequest):
             parse_window(asked.window)
             if asked.embedding_model is not None:
-                await self._require_served(asked.embedding_model)
+                await self.require_served(asked.embedding_model)
             job = msgspec.structs.replace(
                 job,
                 plan_only=False,
@@ -85,7 +82,8 @@ class ReindexControl:
         await save_questions(self._blobs, job.knowledge_base_id, items)  # an earlier job's end may have removed it
         return reindex
 
-    async def _require_served(self, model: str) -> None:
+    async def require_served(self, model: str) -> None:
+        """Raises ModelNotServed for another embedding model than the one that is served."""
         serving = (await self._triton.card()).model
         if model != serving:
             raise ModelNotServed(model=model, serving=serving)

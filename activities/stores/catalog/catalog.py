@@ -20,6 +20,7 @@ from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
 from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
+from activities.stores.catalog.reindex_alls import ReindexAlls
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.search_scope import SearchScope
@@ -48,6 +49,7 @@ class Catalog:
         self.generations = Generations(self._engine)
         self.reindexes = Reindexes(self._engine)
         self.gates = Gates(self._engine)
+        self.reindex_alls = ReindexAlls(self._engine)
         self.search_scope = SearchScope(self._engine)
 
     async def ping(self) -> None:

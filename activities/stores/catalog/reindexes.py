@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from activities.errors import NotFound, Reason, ReindexRuns
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import lock_knowledge_base
 from activities.stores.catalog.records import Reindex
-from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, now
+from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, new_id, now
 
 
 @repeats_conflicts
@@ -28,11 +29,12 @@ class Reindexes:
         self._engine = engine
 
     async def create(self, asked: ReindexToRun) -> Reindex:
-        """Records a re-index of a knowledge base; its ``generation``, ``previous`` and ``reindex_id`` are set here.
+        """Records a re-index of a knowledge base; its ``generation``, ``previous`` and, if empty, its id are set here.
 
         Raises ReindexRuns while another one of the knowledge base has not finished, and NotFound.
         """
         row = ReindexRow(
+            id=asked.reindex_id or new_id(),
             knowledge_base_id=asked.knowledge_base_id,
             max_tokens=asked.chunking.max_tokens,
             overlap_tokens=asked.chunking.overlap_tokens,
@@ -68,6 +70,12 @@ class Reindexes:
         if found is None:
             raise NotFound(kind="reindex", id=id)
         return _record(*found)
+
+    async def with_ids(self, ids: Sequence[str]) -> dict[str, Reindex]:
+        """Those that exist, by id."""
+        async with self._engine.read() as session:
+            found = await session.execute(_named().where(ReindexRow.id.in_(ids)))
+            return {row.id: _record(row, name) for row, name in found}
 
     async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Reindex]:
         """At most ``limit`` re-indexes, newest first, begun before the re-index ``after``."""

@@ -185,6 +185,34 @@ class ReindexRow(Table):
     finished_at: Mapped[datetime | None]
 
 
+class ReindexAllRow(Table):
+    """A re-index of many knowledge bases; ``wanted`` is what was asked of it last."""
+
+    __tablename__ = "reindex_alls"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    wanted: Mapped[str] = mapped_column(String(16), default="resume")
+    settings: Mapped[dict[str, Any]]
+    actor: Mapped[str] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    finished_at: Mapped[datetime | None]
+
+
+class ReindexAllItemRow(Table):
+    """A knowledge base of a re-index of many, in the order of ``position``."""
+
+    __tablename__ = "reindex_all_items"
+    reindex_all_id: Mapped[str] = mapped_column(ForeignKey("reindex_alls.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
+    knowledge_base: Mapped[str] = mapped_column(String(63))
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    reason: Mapped[dict[str, Any] | None]
+    reindex_id: Mapped[str | None] = mapped_column(String(32))
+
+
 class DocumentRow(Table):
     """A document; ``live_version`` is the only version that search may show."""
 

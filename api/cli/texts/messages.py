@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
 from api.cli.texts.gate import GATE
+from api.cli.texts.reindex_all import REINDEX_ALL
 from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
     **GATE,
+    **REINDEX_ALL,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

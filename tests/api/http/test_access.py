@@ -24,6 +24,7 @@ from websockets.exceptions import InvalidStatus
 
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
+from activities.contracts.reindex_all import AllSettings
 from activities.settings import Settings, load
 from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
@@ -101,6 +102,12 @@ MAY: dict[str, set[str]] = {
     f"POST {REINDEXES}/approve": REINDEX,
     f"POST {REINDEXES}/override": REINDEX,
     f"POST {REINDEXES}/finish": REINDEX,
+    "POST /api/v1/reindex-all": OPERATE,
+    "GET /api/v1/reindex-all": OPERATE,
+    "GET /api/v1/reindex-all/{many_id}": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/pause": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/resume": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/cancel": OPERATE,
     f"POST {REINDEXES}/rollback": REINDEX,
     f"GET {QUESTION}": ALL,
     f"GET {QUESTION}/events": ALL,
@@ -292,6 +299,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "document_id": document.id,
         "batch_id": batch.id,
         "reindex_id": reindex.id,
+        "many_id": (await catalog.reindex_alls.create([kb], AllSettings(), "ann")).id,
     }
     keys, ids = {}, {}
     for role in ROLES:
@@ -325,6 +333,7 @@ def test_public_routes_are_those_without_authentication(app: Litestar) -> None:
 def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
     """A path with a parameter declares the resource, so no handler trusts an id."""
     own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
+    own |= {route for route in MAY if "/{many_id}" in route}
     for route, handler in handlers(app):
         needed = declaration(handler)
         parameters = set(re.findall(r"{(\w+)}", route))
