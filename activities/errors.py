@@ -26,12 +26,14 @@
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
-    ├── FileLost: PassagesLost     the file store has lost what the catalogue refers to
+    ├── FileLost: PassagesLost  QuestionsLost   the file store has lost what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
     ├── RolledBack                 a re-index whose knowledge base went back to the index before
-    ├── DocumentsNotBuilt  GenerationDiffers   a new index that must not be switched to
+    ├── KnowledgeBaseGone  EarlierFailed   a knowledge base that a re-index of many left out
+    ├── DocumentsNotBuilt  GenerationDiffers  VectorsDiffer  SearchesDiffer  GateRefused
+    │                              a new index that must not be switched to
     ├── OccurrenceDone             a scheduled run that was run to its end before
     ├── WouldDeleteTooMuch         a retention that waits until somebody confirms it
     ├── DeletesGuarded  NotConfirmed  TooManyFiles   a sync that must not go on by itself
@@ -536,6 +538,12 @@ class PassagesLost(FileLost):
     zh = "“{name}”的段落已从文件存储中丢失；`holdfast doctor --repair` 会重新生成。"
 
 
+class QuestionsLost(FileLost):
+    code = "questions-lost"
+    en = "The questions of this re-index are lost in the file store. The index in use is unchanged. Start it again."
+    zh = "此次索引重建的问题集已从文件存储中丢失。现用索引没有变化，请重新开始。"
+
+
 class QuestionTimedOut(HoldfastError):
     code = "question-timed-out"
     en = "The question could not be answered in time. Ask again in a moment; if that does not help, tell the operator."
@@ -578,6 +586,18 @@ class Canceled(HoldfastError):
     code = "canceled"
     en = "It was canceled before it was finished."
     zh = "任务在完成前被取消。"
+
+
+class KnowledgeBaseGone(HoldfastError):
+    code = "knowledge-base-gone"
+    en = "The knowledge base was deleted meanwhile."
+    zh = "该知识库已在此期间被删除。"
+
+
+class EarlierFailed(HoldfastError):
+    code = "earlier-failed"
+    en = "It was not begun, because the re-index of an earlier knowledge base did not succeed."
+    zh = "由于此前有知识库的索引重建未成功，未开始处理。"
 
 
 class RolledBack(HoldfastError):
@@ -640,6 +660,41 @@ class TooManyFiles(HoldfastError):
     code = "too-many-files"
     en = "The source has more than {limit} files. Follow a folder below it, or exclude some; nothing was changed."
     zh = "同步来源的文件超过 {limit} 个。请改为同步其下级文件夹，或排除部分文件；没有做任何更改。"
+
+
+class VectorsDiffer(HoldfastError):
+    code = "vectors-differ"
+    en = (
+        "{differing} of {compared} sampled vectors of the new index are not those that the embedding model makes of "
+        "their passages. The index in use is unchanged. Ask the operator to look at the model."
+    )
+    zh = (
+        "抽查新索引的 {compared} 个向量，其中 {differing} 个与嵌入模型为该段落生成的不一致。"
+        "现用索引没有变化。请联系运维人员检查模型。"
+    )
+
+
+class SearchesDiffer(HoldfastError):
+    code = "searches-differ"
+    en = (
+        "Of {searched} sampled searches the index in use finds {live} documents, the new one only {new}. The index in "
+        "use is unchanged."
+    )
+    zh = "抽查 {searched} 次检索，现用索引找到 {live} 个文档，新索引只找到 {new} 个。现用索引没有变化。"
+
+
+class GateRefused(HoldfastError):
+    code = "gate-refused"
+    en = (
+        "The new index is worse, or may be. {measure}: {live} now, {new} in the new index, difference {difference} "
+        "(95 % interval {low} to {high}) on {questions} questions, and {worse} got worse. A person overrides this with "
+        "a reason, or cancels; the index in use is unchanged."
+    )
+    zh = (
+        "新索引的质量下降，或可能下降。{measure}：现用索引 {live}，新索引 {new}，差值 {difference}"
+        "（95% 区间 {low} 至 {high}），共 {questions} 个问题，其中 {worse} 个变差。"
+        "可说明理由后强制切换，或取消；现用索引没有变化。"
+    )
 
 
 class Interrupted(HoldfastError):

@@ -58,7 +58,24 @@ class Phrase(Bilingual):
     TAG_CONTROL_CHARACTERS = ("a tag contains control characters", "标签包含控制字符")
     TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
+    # --- quality gate of a re-index ---
+    GATE_RECALL = ("Right results found first", "首位命中率")
+    GATE_ANSWERS = ("Questions answered", "回答率")
+    GATE_P95 = ("Search time, p95", "检索时间 p95")
     # --- requests ---
+    NO_RATED_QUESTIONS = (
+        "no answer of this knowledge base was rated helpful yet, so there are no recent questions to compare with",
+        "该知识库还没有被评为有用的回答，因此没有可用于比较的近期问题",
+    )
+    NO_KNOWLEDGE_BASES = ("there is no knowledge base", "还没有知识库")
+    TOO_MANY_KNOWLEDGE_BASES = (
+        "there are more than {limit} knowledge bases; name those that are meant",
+        "知识库超过 {limit} 个；请指定名称",
+    )
+    ABSENT_WITH_ANSWER = (
+        "question {number} is marked absent, and has documents, answers or a passage",
+        "第 {number} 个问题标记为文档中没有答案，却给出了文档、答案或段落",
+    )
     WINDOW_FORM = (
         "a window is like 22:00-06:00 Europe/Berlin (without a time zone: UTC)",
         "时间窗口的格式如 22:00-06:00 Asia/Shanghai（不写时区则为 UTC）",

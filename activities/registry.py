@@ -9,6 +9,7 @@ from activities.answering.answer import AnswerActivities
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.retrieve import RetrieveActivities
 from activities.answering.rewrite import Rewriter
+from activities.answering.trial import Trials
 from activities.answering.wait_for_index import WaitActivities
 from activities.contracts.queues import Queue
 from activities.ingest.batches import BatchActivities
@@ -25,8 +26,11 @@ from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
 from activities.reconcile.runs import RunRepairActivities
+from activities.reindex.gate import GateActivities
 from activities.reindex.generations import GenerationActivities
+from activities.reindex.many import ManyReindexesActivities
 from activities.reindex.plan import PlanActivities
+from activities.reindex.verify import VerifyActivities
 from activities.retrieval.retriever import Retriever
 from activities.runtime.lanes import Lane
 from activities.schedules.retention import RetentionActivities
@@ -55,7 +59,6 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
         bulk = BulkActivities(stores.catalog)
-        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
         return [
             indexing.index,
             publishing.publish,
@@ -76,12 +79,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             bulk.change_documents,
             bulk.purge_documents,
             FailureActivities(stores.catalog).requeue_failures,
-            generations.record_reindex,
-            generations.begin_generation,
-            generations.documents_to_build,
-            generations.verify_generation,
-            generations.switch_generation,
-            generations.retire_generation,
+            *_reindexing(stores),
             *_scheduled(stores),
             SyncActivities(stores.blobs, stores.catalog, settings).record_sync,
             *_repairing(stores, settings),
@@ -129,6 +127,28 @@ def _reading(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
         syncing.list_source,
         syncing.compare_source,
         syncing.apply_changes,
+    ]
+
+
+def _reindexing(stores: Stores) -> list[Callable[..., Any]]:
+    """The activities of a re-index that read and write catalogue and Milvus, in the order of its stages."""
+    generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
+    retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
+    verifying = VerifyActivities(stores.blobs, stores.milvus, stores.triton, stores.catalog, retriever)
+    many = ManyReindexesActivities(stores.catalog)
+    gate = GateActivities(stores.blobs, stores.catalog, Trials(retriever, stores.triton))
+    return [
+        generations.record_reindex,
+        generations.begin_generation,
+        generations.documents_to_build,
+        verifying.verify_generation,
+        gate.prepare_gate,
+        gate.measure_gate,
+        gate.judge_gate,
+        generations.switch_generation,
+        generations.retire_generation,
+        many.advance_reindex_all,
+        many.control_reindex_all,
     ]
 
 

@@ -43,6 +43,7 @@ from api.maintenance.reconcile import ReconcileController
 from api.openai.routes import OpenAIController
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
+from api.reindex_all.routes import ReindexAllController
 from api.reindexes.routes import ReindexController, ReindexesOfKnowledgeBase
 from api.schedules.routes import (
     ReconcileScheduleController,
@@ -142,6 +143,7 @@ def create_app(settings: Settings) -> Litestar:
             SourcesOfKnowledgeBase,
             SourceController,
             SyncController,
+            ReindexAllController,
             SearchController,
             QuestionController,
             ConversationsController,

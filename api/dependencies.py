@@ -33,6 +33,7 @@ from api.http.auth import KEY_SECONDS
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
+from api.reindex_all.control import ReindexAllControl
 from api.reindexes.control import ReindexControl
 from api.schedules.control import ScheduleControl
 from api.schedules.managed import ReconcileSchedule
@@ -136,7 +137,11 @@ def _batch_control(state: State) -> BatchControl:
 
 
 def _reindex_control(state: State) -> ReindexControl:
-    return ReindexControl(state.stores.catalog, state.stores.triton, state.jobs)
+    return ReindexControl(state.stores.catalog, state.stores.triton, state.stores.blobs, state.jobs)
+
+
+def _all_control(state: State) -> ReindexAllControl:
+    return ReindexAllControl(state.stores.catalog, state.jobs, _reindex_control(state))
 
 
 def _monitor(state: State) -> Monitor:
@@ -191,6 +196,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "reconcile_schedule": _reconcile_schedule,
     "source_control": _source_control,
     "webhook_control": _webhook_control,
+    "all_control": _all_control,
     "retriever": _retriever,
     "asking": _asking,
     "uploads": _uploads,

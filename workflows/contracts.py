@@ -15,6 +15,7 @@ from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
 from activities.contracts.reindex import ReindexControls, ReindexPlan, ReindexToRun
+from activities.contracts.reindex_all import ControlAllInput, ReindexAllToRun
 from activities.contracts.retention import RetentionToRun
 from activities.contracts.schedules import ScheduleRunState
 from activities.contracts.search import SearchFilter
@@ -91,7 +92,7 @@ class ReindexJob(ReindexToRun, frozen=True):
     """A re-index. The other fields carry over when the run continues as new.
 
     ``passed`` is the last document of the pass that was listed; ``failures`` are the documents that failed in it, by
-    id, with name and reason, ``failed_before`` those of the pass before.
+    id, with name and reason, ``failed_before`` those of the pass before. ``gated``: it has passed the quality gate.
     """
 
     plan: ReindexPlan | None = None
@@ -103,6 +104,13 @@ class ReindexJob(ReindexToRun, frozen=True):
     paused: bool = False
     paused_by: str = ""
     controls: ReindexControls = ReindexControls()
+    gated: bool = False
+
+
+class ReindexAllJob(ReindexAllToRun, frozen=True):
+    """A re-index of many; ``asked`` are controls that carry over when the run continues as new."""
+
+    asked: list[ControlAllInput] = []  # noqa: RUF012 - msgspec copies it
 
 
 class ReindexResult(Contract, frozen=True):

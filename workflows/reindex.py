@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import Canceled, DocumentsNotBuilt, GenerationDiffers, Reason, RolledBack
     from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, ReindexJob, ReindexResult
+    from workflows.gate import Gate, fault_of
     from workflows.policies import BULK_SLICE_SECONDS, LONG_STEP, SHORT_BYTES, SHORT_STEP
     from workflows.stages import Progress, by_actor, canceled_by
     from workflows.stopping import cancel_and_wait, to_the_end, was_canceled
@@ -76,7 +77,7 @@ class _RolledBack(Exception):
 
 @workflow.defn
 class ReindexKnowledgeBase:
-    """plan → build → verify → (approve) → switch → soak → retire.
+    """plan → build → verify → (gate) → (approve) → switch → soak → retire.
 
     From the begin of the build to the retirement, uploads go into both generations. It can be paused, resumed and
     canceled before the switch, and rolled back until the old generation is retired.
@@ -97,13 +98,18 @@ class ReindexKnowledgeBase:
         self._paused, self._paused_by = job.paused, job.paused_by
         self._canceled, self._canceled_by = job.canceled_by is not None, by_actor(job.canceled_by or "")
         self._approved_by = self._finish_by = self._rollback_by = ""
-        self._switched = self._rolled_back = self._refused = self._ended = False
+        self._gate, self._gated = Gate(job.reindex_id, self._priority), job.gated
+        self._gate_refusal: Reason | None = None
+        self._overridden_by, self._override_reason = job.overridden_by or "", ""
+        self._switched = self._rolled_back = self._refused = self._ended = self._gave_up = False
 
     @workflow.query
     def state(self) -> JobState:
-        """Stage and state; ``done`` counts documents."""
+        """Stage and state; ``done`` counts documents, and questions in the quality gate."""
+        state = self._progress.state()
         total = self._plan.documents if self._plan is not None else None
-        return msgspec.structs.replace(self._progress.state(), done=self._done, total=total)
+        done, total = (self._gate.done, self._gate.total) if state.stage == "gate" else (self._done, total)
+        return msgspec.structs.replace(state, done=done, total=total)
 
     @workflow.signal
     def pause(self, actor: str = "") -> None:
@@ -139,6 +145,12 @@ class ReindexKnowledgeBase:
         self._approved_by = actor
 
     @workflow.signal
+    def override(self, reason: str, actor: str = "") -> None:
+        """Switch although the quality gate refused it."""
+        if self._gate_refusal is not None:
+            self._overridden_by, self._override_reason = actor, reason
+
+    @workflow.signal
     def finish(self, actor: str = "") -> None:
         """Retire the old generation now."""
         self._finish_by = actor
@@ -167,6 +179,7 @@ class ReindexKnowledgeBase:
         except (ActivityError, ApplicationError, asyncio.CancelledError) as exc:
             canceled = was_canceled(exc)
             reason = Reason(code=Canceled.code) if canceled else reason_of(exc)
+            reason = self._gate_refusal or reason if self._gave_up else reason
             await to_the_end(self._discard(reason, canceled=canceled))
             self._ended = True
             if canceled and not self._canceled:
@@ -188,6 +201,8 @@ class ReindexKnowledgeBase:
                 await self._record("ready", plan=self._plan, action="finish")
                 return ReindexResult(plan=self._plan, switched=False)
             await self._build_and_verify()
+            if job.questions and not self._gated:
+                await self._pass_gate()
             if job.approve:
                 await self._wait_for_approval()
             await self._switch()
@@ -225,8 +240,8 @@ class ReindexKnowledgeBase:
             await self._build()
             await self._enter("verify")
             verified = await self._verify()
-            if verified.lost:
-                raise final_failure(GenerationDiffers(lost=verified.lost, searched=verified.searched).reason)
+            if (fault := fault_of(verified)) is not None:
+                raise final_failure(fault)
             if not verified.wrong:
                 return
         raise final_failure(GenerationDiffers(lost=verified.wrong, searched=verified.documents).reason)
@@ -342,6 +357,10 @@ class ReindexKnowledgeBase:
         """Build one document; its place rests afterwards, as the throttle says."""
         begun = workflow.now()
         await self._build_document(document)
+        await self._rest(begun)
+
+    async def _rest(self, begun: datetime) -> None:
+        """Rest after work that began at ``begun``, as the throttle says."""
         throttle = self._controls.throttle or 1.0
         if throttle < 1:
             with suppress(TimeoutError):
@@ -449,6 +468,38 @@ class ReindexKnowledgeBase:
         )
         await self._record("running", verified=verified)
         return verified
+
+    # --- quality gate -------------------------------------------------------------------------------------
+
+    async def _pass_gate(self) -> None:
+        """Compare both generations with the job's questions; a refused switch waits for a person."""
+        if not self._overridden_by:
+            await self._enter("gate")
+            self._gate_refusal = await self._gate.compare(self._interruptible, self._rest_between)
+            if self._gate_refusal is not None:
+                await self._wait_for_override(self._gate_refusal)
+        self._gated = True
+
+    async def _rest_between(self, begun: datetime) -> None:
+        await self._rest(begun)
+        await self._wait_while_paused({})
+
+    async def _wait_for_override(self, refused: Reason) -> None:
+        """Raises CancelledError when it is canceled, or nobody decided in time."""
+        self._progress.wait("gate")
+        await self._record("waiting", stage="gate", reason=refused)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: bool(self._overridden_by) or self._is_to_end(),
+                timeout=timedelta(seconds=self._job.gate_seconds),
+            )
+        self._raise_if_canceled()
+        if not self._overridden_by:
+            self._gave_up = self._canceled = True
+            raise asyncio.CancelledError
+        await self._record(
+            "running", stage="gate", action="override", actor=self._overridden_by, note=self._override_reason
+        )
 
     # --- switch -------------------------------------------------------------------------------------------
 
@@ -595,6 +646,8 @@ class ReindexKnowledgeBase:
                 paused=self._paused,
                 paused_by=self._paused_by,
                 controls=self._controls,
+                gated=self._gated,
+                overridden_by=self._overridden_by or None,
             )
         )
 
@@ -617,6 +670,7 @@ class ReindexKnowledgeBase:
         verified: Verified | None = None,
         action: str = "",
         actor: str = "",
+        note: str = "",
     ) -> None:
         await self._store(
             signatures.record_reindex,
@@ -630,6 +684,7 @@ class ReindexKnowledgeBase:
                 verified=verified,
                 actor=actor or self._job.actor,
                 action=action,
+                note=note,
             ),
             f"Record: {state} {stage}".strip(),
         )

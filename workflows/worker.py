@@ -38,6 +38,7 @@ from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
 from workflows.ingest import IngestDocument
 from workflows.reconcile import Reconcile
 from workflows.reindex import ReindexKnowledgeBase
+from workflows.reindex_all import ReindexAll
 from workflows.retention import ApplyRetention
 from workflows.retry_failures import RetryFailures
 from workflows.scheduled import RunScheduled
@@ -56,6 +57,7 @@ WORKFLOWS = [
     ReindexKnowledgeBase,
     ChangeDocuments,
     SyncKnowledgeBase,
+    ReindexAll,
     AnswerQuestion,
     Reconcile,
     RetryFailures,

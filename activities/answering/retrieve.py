@@ -74,22 +74,15 @@ class RetrieveActivities:
         turns = await self._turns(input)
         query = await self._rewriter.rewrite(asked, turns, query_language(asked))
         rewritten = time.perf_counter()
-        found, question = await self._search(input, asked, query, turns)
+        found, question = await best_search(self._retriever, input, asked, query, turns)
         prepared = await self._extract(input, asked, found)
         if prepared is not None:
             return prepared
         passages = await self._retriever.complete(found)
         key = sources_key(input.question_id)
-        texts = [passage.row.text for passage in passages]
         follows = question != asked and bool(turns)
-        sources = SourceTexts(
-            texts,
-            found.vector,
-            question,
-            found.knowledge_base.answers,
-            contexts=[passage.context for passage in passages],
-            asked=asked if follows else "",
-            said=turns[-1].answer if follows else "",
+        sources = source_texts(
+            found, passages, question, asked=asked if follows else "", said=turns[-1].answer if follows else ""
         )
         if input.mode == "generative" and passages:
             await self._prefetch.start(key, sources)
@@ -153,29 +146,57 @@ class RetrieveActivities:
             return await self._blobs.load(input.history_key, list[Turn])
         return await self._catalog.questions.turns(input.question_id, TURNS) if input.follows else []
 
-    async def _search(self, input: RetrieveInput, asked: str, query: str, turns: Sequence[Turn]) -> tuple[Found, str]:
-        """What was found, and the query that found it.
 
-        A short question that may be about a new topic is searched with and without the words of earlier turns, one in
-        traditional characters also in simplified ones.
-        """
-        queries = [query, asked] if _may_be_new(asked, query, turns) else [query]
-        queries += [plain for plain in (simplified(query),) if plain not in queries]
-        results = await asyncio.gather(
-            *(
-                self._retriever.search(
-                    input.knowledge_base_id, one, PASSAGES, document_ids=input.documents, filter=input.filter
-                )
-                for one in queries
+async def best_search(
+    retriever: Retriever,
+    input: RetrieveInput,
+    asked: str,
+    query: str,
+    turns: Sequence[Turn] = (),
+    generation: int | None = None,
+) -> tuple[Found, str]:
+    """What was found, and the query that found it.
+
+    A short question that may be about a new topic is searched with and without the words of earlier turns, one in
+    traditional characters also in simplified ones.
+    """
+    queries = [query, asked] if _may_be_new(asked, query, turns) else [query]
+    queries += [plain for plain in (simplified(query),) if plain not in queries]
+    results = await asyncio.gather(
+        *(
+            retriever.search(
+                input.knowledge_base_id,
+                one,
+                PASSAGES,
+                document_ids=input.documents,
+                filter=input.filter,
+                generation=generation,
             )
+            for one in queries
         )
-        found = dict(zip(queries, results, strict=True))
-        texts = [passage.row.text for one in found.values() for passage in one.passages[:PARAGRAPHS_OF]]
-        carried = query.removeprefix(asked)
-        if asked in queries and asked != query and is_new_topic(asked, carried, texts, goes_on=goes_on(asked)):
-            query = asked
-        best = max((query, simplified(query)), key=lambda one: found[one].similarity if one in found else -1.0)
-        return found[best], best
+    )
+    found = dict(zip(queries, results, strict=True))
+    texts = [passage.row.text for one in found.values() for passage in one.passages[:PARAGRAPHS_OF]]
+    carried = query.removeprefix(asked)
+    if asked in queries and asked != query and is_new_topic(asked, carried, texts, goes_on=goes_on(asked)):
+        query = asked
+    best = max((query, simplified(query)), key=lambda one: found[one].similarity if one in found else -1.0)
+    return found[best], best
+
+
+def source_texts(
+    found: Found, passages: Sequence[Passage], question: str, asked: str = "", said: str = ""
+) -> SourceTexts:
+    """The passages as the answer step takes them."""
+    return SourceTexts(
+        [passage.row.text for passage in passages],
+        found.vector,
+        question,
+        found.knowledge_base.answers,
+        contexts=[passage.context for passage in passages],
+        asked=asked,
+        said=said,
+    )
 
 
 def _may_be_new(asked: str, query: str, turns: Sequence[Turn]) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 #: The workflows' types by their names, where their classes cannot be imported.
 INGEST_DOCUMENT, INGEST_BATCH, RECONCILE = "IngestDocument", "IngestBatch", "Reconcile"
 DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE = "DeleteDocument", "DeleteKnowledgeBase"
-REINDEX_KNOWLEDGE_BASE = "ReindexKnowledgeBase"
 CHANGE_DOCUMENTS = "ChangeDocuments"
 RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
 SYNC_KNOWLEDGE_BASE = "SyncKnowledgeBase"
 DELIVER_WEBHOOK = "DeliverWebhook"
+REINDEX_KNOWLEDGE_BASE, REINDEX_ALL = "ReindexKnowledgeBase", "ReindexAll"
 
 _INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
@@ -102,3 +102,8 @@ def sync_workflow_id(source_id: str, occurrence: str) -> str:
 def webhook_workflow_id(event_id: str, endpoint_id: str) -> str:
     """Workflow id of the delivery of an event to an endpoint."""
     return f"webhook/{event_id}/{endpoint_id}"
+
+
+def reindex_all_id(id: str) -> str:
+    """Workflow id of a re-index of many knowledge bases."""
+    return f"reindex-all/{id}"

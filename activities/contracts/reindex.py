@@ -8,6 +8,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking
+from activities.contracts.gate import GATE_SECONDS, QuestionsFrom
 from activities.contracts.stages import JobStateName
 from activities.errors import Reason
 
@@ -31,7 +32,9 @@ class ReindexToRun(Contract, frozen=True):
     With ``plan_only`` it ends after its plan; with ``approve`` it waits for another person before the switch.
     ``parallelism`` is the number of documents at once, ``throttle`` (0 … 1] the share of time in which each place
     works, ``window`` (``22:00-06:00 Europe/Berlin``) the hours in which documents are begun, empty for all.
-    The generation before is kept, and written, for ``soak_seconds`` after the switch. ``switched`` is True for a run
+    The generation before is kept, and written, for ``soak_seconds`` after the switch. ``questions`` compare both
+    generations before it (a given set in the blob ``questions_key``); where they refuse it, a person has
+    ``gate_seconds`` to override that, which ``overridden_by`` has done. ``switched`` is True for a run
     that is started again after it, ``rolled_back`` for one that is started again after the way
     back, and ``canceled_by`` names who canceled it before.
     """
@@ -49,6 +52,10 @@ class ReindexToRun(Contract, frozen=True):
     throttle: float = 1.0
     window: str = ""
     soak_seconds: float = 3600.0
+    questions: QuestionsFrom = ""
+    questions_key: str | None = None
+    gate_seconds: float = GATE_SECONDS
+    overridden_by: str | None = None
     switched: bool = False
     rolled_back: bool = False
     canceled_by: str | None = None
@@ -112,7 +119,9 @@ class BuildList(Contract, frozen=True):
 class Verified(Contract, frozen=True):
     """``documents`` with ``rows`` were counted in the new generation; ``wrong`` ones are forgotten, to be built again.
 
-    ``searched`` sampled chunks were looked for by their own vectors, ``lost`` were not found first.
+    ``searched`` sampled chunks were looked for by their own vectors, ``lost`` were not found first. ``compared``
+    vectors were made again, ``differing`` are others. Of as many searches with the chunks' words, the live generation
+    found the document in ``found_live``, the new one in ``found_new``.
     """
 
     documents: int
@@ -120,6 +129,10 @@ class Verified(Contract, frozen=True):
     wrong: int = 0
     searched: int = 0
     lost: int = 0
+    compared: int = 0
+    differing: int = 0
+    found_live: int = 0
+    found_new: int = 0
 
 
 class SwitchInput(Contract, frozen=True):
@@ -154,7 +167,7 @@ class Retired(Contract, frozen=True):
 
 
 class RecordReindexInput(Contract, frozen=True):
-    """The state to record; fields that are None stay as they are."""
+    """The state to record; fields that are None stay as they are. ``note`` is the reason of an override."""
 
     reindex_id: str
     state: JobStateName
@@ -165,6 +178,7 @@ class RecordReindexInput(Contract, frozen=True):
     verified: Verified | None = None
     actor: str = ""
     action: str = ""
+    note: str = ""
 
 
 class ReindexControls(Contract, frozen=True):

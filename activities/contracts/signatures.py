@@ -31,6 +31,7 @@ from activities.contracts.deletion import (
     StopRunsInput,
 )
 from activities.contracts.failures import FailuresRequeued, RequeueFailuresInput
+from activities.contracts.gate import JudgeInput, Measured, MeasureInput, QuestionSet, Verdict
 from activities.contracts.ingest import (
     Chunked,
     ChunkInput,
@@ -70,6 +71,7 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.reindex_all import Advanced, ControlAllInput, ReindexAllInput
 from activities.contracts.retention import Expired, ExpiredInput, ExpiredPage, Unpublished, UnpublishExpiredInput
 from activities.contracts.schedules import (
     BeginScheduledInput,
@@ -242,6 +244,18 @@ async def documents_to_build(input: BuildListInput) -> BuildList: ...  # type: i
 async def verify_generation(input: ReindexInput) -> Verified: ...  # type: ignore[empty-body]
 
 
+@activity.defn(name="prepare_gate")
+async def prepare_gate(input: ReindexInput) -> QuestionSet: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="measure_gate")
+async def measure_gate(input: MeasureInput) -> Measured: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="judge_gate")
+async def judge_gate(input: JudgeInput) -> Verdict: ...  # type: ignore[empty-body]
+
+
 @activity.defn(name="switch_generation")
 async def switch_generation(input: SwitchInput) -> Switched: ...  # type: ignore[empty-body]
 
@@ -302,3 +316,11 @@ async def record_sync(input: RecordSyncInput) -> None: ...
 
 @activity.defn(name="deliver_webhook")
 async def deliver_webhook(input: DeliverInput) -> Delivered: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="advance_reindex_all")
+async def advance_reindex_all(input: ReindexAllInput) -> Advanced: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="control_reindex_all")
+async def control_reindex_all(input: ControlAllInput) -> None: ...

@@ -37,13 +37,17 @@ DELETE_KNOWLEDGE_BASE_STAGES = ("stop_runs", "drop_collections", "remove_documen
 BATCH_STAGES = ("unpack", "ingest")
 QUESTION_STAGES = ("retrieve", "generate", "record")
 WAITING_QUESTION_STAGES = ("wait_for_index", *QUESTION_STAGES)
-REINDEX_STAGES = ("plan", "build", "verify", "approve", "switch", "soak", "retire")
+REINDEX_STAGES = ("plan", "build", "verify", "gate", "approve", "switch", "soak", "retire")
 BULK_STAGES = ("change", "purge")
 RETRY_STAGES = ("retry",)
 SCHEDULED_STAGES = ("begin", "job")
 RETENTION_STAGES = ("count", "confirm", "delete")
 SYNC_STAGES = ("list", "compare", "confirm", "apply", "report")
 DELIVERY_STAGES = ("deliver",)
+
+#: Stages of a re-index after its switch, in which nothing can be canceled any more.
+AFTER_SWITCH = ("soak", "retire")
+
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
     "record",

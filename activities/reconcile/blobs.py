@@ -29,7 +29,7 @@ from activities.stores.catalog.catalog import Catalog
 CONTENT = re.compile(r"[0-9a-f]{64}")
 
 #: The kinds of blobs in the order of their scans, and what chunks and vectors are made from.
-KINDS = ("originals", "parsed", "chunks", "vectors", "questions", "syncs")
+KINDS = ("originals", "parsed", "chunks", "vectors", "questions", "syncs", "gates")
 SOURCES = {"chunks": "parsed", "vectors": "chunks"}
 
 #: Unreferenced chunks or vectors that are looked up together, which bounds the memory of a scan.
@@ -51,6 +51,7 @@ class BlobRepairActivities:
             "vectors": self._vectors,
             "questions": self._sources,
             "syncs": self._listings,
+            "gates": self._gates,
         }
 
     @activity.defn(name="expire_versions")
@@ -134,6 +135,14 @@ class BlobRepairActivities:
         known = await self._catalog.syncs.known({_name(key) for key in keys})
         for key in keys:
             if _name(key) not in known:
+                await self._delete(key, repair, discrepancies)
+        return []
+
+    async def _gates(self, keys: list[str], holder: str, repair: bool, discrepancies: Discrepancies) -> list[str]:
+        """Removes the question sets of re-indexes that have ended."""
+        known = await self._catalog.gates.known(keys)
+        for key in keys:
+            if key not in known:
                 await self._delete(key, repair, discrepancies)
         return []
 

@@ -21,6 +21,7 @@ from activities.contracts.ids import (
     parse_batch_workflow_id,
     parse_ingest_id,
     question_id,
+    reindex_all_id,
     reindex_workflow_id,
     sync_workflow_id,
 )
@@ -246,6 +247,13 @@ class RunRepairActivities:
                 if repair:
                     await starts.sync(activity.client(), sync.to_run())
                 discrepancies.add("syncs_without_run", f"{sync.knowledge_base}: {sync.source}", mended=repair)
+        all_unfinished = await self._catalog.reindex_alls.unfinished(since)
+        statuses = await self._statuses(reindex_all_id(each.id) for each in all_unfinished)
+        for each, status in zip(all_unfinished, statuses, strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
+                if repair:
+                    await starts.reindex_all(activity.client(), each.to_run())
+                discrepancies.add("reindexes_without_run", reindex_all_id(each.id), mended=repair)
 
     async def _delete_knowledge_bases(self, since: datetime, repair: bool, discrepancies: Discrepancies) -> None:
         left = {each.id: each for each in await self._stalled.deleted_with_documents(since)}

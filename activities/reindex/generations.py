@@ -1,8 +1,7 @@
-"""The life of an index generation: begun, filled by the workflow, verified, switched to, retired."""
+"""The life of an index generation: begun, filled by the workflow, switched to, retired."""
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -16,8 +15,8 @@ from activities.contracts.reindex import (
     RetireInput,
     Switched,
     SwitchInput,
-    Verified,
 )
+from activities.contracts.stages import FINAL_STATES
 from activities.errors import MilvusUnavailable, NotFound
 from activities.phrases import Phrase
 from activities.reindex.window import parse_window
@@ -25,18 +24,14 @@ from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blob_keys import chunks_prefix, parsed_prefix, vectors_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import Generation, LivePlan, Reindex
+from activities.stores.catalog.records import Reindex
 from activities.stores.milvus import Milvus
-from activities.stores.vectors import VectorSet
 
 #: Live documents of one query.
 PAGE = 1000
 
 #: Blobs that are looked up, and deleted, together.
 DELETED_AT_ONCE = 200
-
-#: Documents whose first chunk is looked for by its own vector, and the cosine that it is found with.
-SEARCHED, SAME = 40, 0.995
 
 
 class GenerationActivities:
@@ -47,7 +42,12 @@ class GenerationActivities:
 
     @activity.defn(name="record_reindex")
     async def record_reindex(self, input: RecordReindexInput) -> None:
-        """Records the state of a re-index in the catalogue, and what was done to it in the audit trail."""
+        """Records the state of a re-index in the catalogue, and what was done to it in the audit trail.
+
+        At its end the questions of its quality gate are deleted.
+        """
+        if input.state in FINAL_STATES and (key := await self._catalog.gates.questions_key(input.reindex_id)):
+            await self._blobs.delete(key)
         await self._catalog.reindexes.record(input)
 
     @activity.defn(name="begin_generation")
@@ -70,72 +70,6 @@ class GenerationActivities:
             reindex.knowledge_base_id, reindex.generation, input.after, input.limit
         )
         return BuildList(documents=documents)
-
-    @activity.defn(name="verify_generation")
-    @heartbeating
-    async def verify_generation(self, input: ReindexInput) -> Verified:
-        """Counts the rows of every live document, and looks for sampled chunks by their vectors.
-
-        The rows of documents with a wrong count are deleted. Raises NotFound.
-        """
-        reindex = await self._catalog.reindexes.get(input.reindex_id)
-        generation = await self._catalog.knowledge_bases.generation(reindex.knowledge_base_id, reindex.generation)
-        counted: Counter[tuple[str, int]] = Counter()
-        try:
-            async for page in self._milvus.versions(generation.collection):
-                counted.update(page)
-                report(counted.total())
-        except KeyError:
-            pass  # there are no documents
-        documents = rows = missing = 0
-        wrong: list[tuple[str, int]] = []
-        sample: list[LivePlan] = []
-        after = ""
-        while live := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.generation, after, PAGE):
-            after = live[-1].document_id
-            right = []
-            for each in live:
-                key = (each.document_id, each.version)
-                if each.chunks_key is None:
-                    missing += 1
-                elif counted[key] != each.rows and await self._count(generation.collection, each) != each.rows:
-                    wrong.append(key)
-                else:
-                    documents, rows = documents + 1, rows + each.rows
-                    right.append(each)
-            sample += right[:: max(1, len(right) // SEARCHED)][: SEARCHED - len(sample)]
-        for key in wrong:
-            await self._milvus.delete(generation.collection, *key)
-        await self._catalog.generations.forget(reindex.knowledge_base_id, reindex.generation, wrong)
-        searched, lost = await self._search(generation, sample)
-        return Verified(documents=documents, rows=rows, wrong=len(wrong) + missing, searched=searched, lost=lost)
-
-    async def _count(self, collection: str, live: LivePlan) -> int:
-        """The rows of a version now: the scan may be older than its publication."""
-        try:
-            return await self._milvus.count(collection, live.document_id, live.version)
-        except KeyError:
-            return 0
-
-    async def _search(self, generation: Generation, sample: list[LivePlan]) -> tuple[int, int]:
-        searched = lost = 0
-        for live in sample:
-            if live.vectors_key is None:
-                continue
-            try:
-                vectors = (await self._blobs.load(live.vectors_key, VectorSet)).matrix()
-            except KeyError:
-                continue
-            hits = await self._milvus.search_dense(generation.collection, vectors[0], 1)
-            if hits and hits[0].score >= SAME:
-                searched += 1
-            elif await self._is_still(generation, live):
-                searched, lost = searched + 1, lost + 1
-        return searched, lost
-
-    async def _is_still(self, generation: Generation, live: LivePlan) -> bool:
-        now = await self._catalog.references.live_version(generation, live.document_id)
-        return now is not None and (now.version, now.chunks_key) == (live.version, live.chunks_key)
 
     @activity.defn(name="switch_generation")
     @heartbeating

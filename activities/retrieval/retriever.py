@@ -86,26 +86,29 @@ class Retriever:
         mode: SearchMode = "hybrid",
         document_ids: Sequence[str] = (),
         filter: SearchFilter | None = None,
+        generation: int | None = None,
     ) -> Found:
         """At most ``limit`` different passages of live documents that pass ``filter``.
 
+        They come from the index that is in use, or from the ``generation`` with this number.
+
         Raises ModelMismatch, and NotFound when the knowledge base does not exist.
         """
-        (card, vector), (knowledge_base, generation), scope = await asyncio.gather(
+        (card, vector), (knowledge_base, index), scope = await asyncio.gather(
             self._embedded(query, mode),
-            self._catalog.knowledge_bases.searched(knowledge_base_id),
+            self._catalog.knowledge_bases.searched(knowledge_base_id, generation),
             self._scope(knowledge_base_id, document_ids, filter),
         )
-        if generation.model_fingerprint is None:
-            return Found(passages=[], knowledge_base=knowledge_base, generation=generation)  # nothing was ever indexed
-        if card is not None and card.fingerprint != generation.model_fingerprint:
-            raise ModelMismatch(indexed=generation.model, serving=card.model)
+        if index.model_fingerprint is None:
+            return Found(passages=[], knowledge_base=knowledge_base, generation=index)  # nothing was ever indexed
+        if card is not None and card.fingerprint != index.model_fingerprint:
+            raise ModelMismatch(indexed=index.model, serving=card.model)
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
         wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
         if wanted is not None and len(wanted) > NAMED:
             scope = msgspec.structs.replace(scope, document_ids=None)
         asked = _Query(
-            generation=generation, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
+            generation=index, text=query, mode=mode, vector=vector, weight=weight, scope=scope, wanted=wanted
         )
         reranks = self._triton.reranks and mode == "hybrid"
         ranked, live, similarity = await self._ranked(asked, max(limit, RERANKED if reranks else 0))
@@ -116,7 +119,7 @@ class Retriever:
             similarity=similarity,
             vector=vector.tobytes() if vector is not None else b"",
             knowledge_base=knowledge_base,
-            generation=generation,
+            generation=index,
         )
 
     async def complete(self, found: Found) -> list[Passage]:

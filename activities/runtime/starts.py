@@ -16,6 +16,7 @@ from activities.contracts.ids import (
     DELETE_KNOWLEDGE_BASE,
     INGEST_BATCH,
     INGEST_DOCUMENT,
+    REINDEX_ALL,
     REINDEX_KNOWLEDGE_BASE,
     SYNC_KNOWLEDGE_BASE,
     batch_workflow_id,
@@ -23,11 +24,13 @@ from activities.contracts.ids import (
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
+    reindex_all_id,
     reindex_workflow_id,
     sync_workflow_id,
 )
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.reindex import ReindexToRun
+from activities.contracts.reindex_all import ReindexAllToRun
 from activities.contracts.sync import SyncToRun
 from activities.runtime import temporal
 
@@ -153,5 +156,18 @@ async def sync(client: Client, job: SyncToRun) -> str:
         sync_workflow_id(job.source_id, job.occurrence),
         f"{'Preview the sync of' if job.preview else 'Sync'} {job.knowledge_base} with {job.source}",
         temporal.attributes(job.knowledge_base, job.actor),
+        reuse=AGAIN,
+    )
+
+
+async def reindex_all(client: Client, job: ReindexAllToRun) -> str:
+    """Start a re-index of many knowledge bases, again if its run has ended too early; returns the workflow's id."""
+    return await temporal.start(
+        client,
+        REINDEX_ALL,
+        job,
+        reindex_all_id(job.id),
+        f"{'Plan to re-index' if job.plan_only else 'Re-index'} many knowledge bases, one after the other",
+        temporal.attributes(None, job.actor),
         reuse=AGAIN,
     )

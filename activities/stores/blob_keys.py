@@ -11,6 +11,7 @@ key                                       holds
 ``questions/<id>/history``                msgpack ``list[Turn]``: the turns that a client sent with its question
 ``syncs/<id>/listing``                    msgpack ``Listing``: the files of a source, while it is synced
 ``syncs/<id>/changes``                    msgpack ``list[Change]``: what the sync is to apply
+``gates/<knowledge base>/<digest>``       msgpack ``list[Item]``: the questions of a re-index's quality gate
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -88,3 +89,8 @@ def sync_listing_key(sync_id: str) -> str:
 def sync_changes_key(sync_id: str) -> str:
     """Key of the changes that a sync is to apply."""
     return f"syncs/{sync_id}/changes"
+
+
+def gate_key(knowledge_base_id: str, content: bytes) -> str:
+    """Key of a question set with this content."""
+    return f"gates/{knowledge_base_id}/{digest(content)}"

@@ -20,9 +20,9 @@ from api.client.problems import Message, Problem
 
 if TYPE_CHECKING:
     from activities.contracts.answers import AnswerMode
+    from activities.contracts.gate import Item
     from activities.contracts.search import SearchMode
     from api.client.client import Api
-    from api.evaluation.question_set import Item
 
 #: Endings of the figures for which a smaller value is better.
 SMALLER_IS_BETTER = ("_ms", ".not_found", ".fell_back", ".withheld", "failed")

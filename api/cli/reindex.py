@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.gate import questions_of, show_gate
 from api.cli.names import WHOLE_ID, find
 from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api, yes_option
+from api.cli.reindex_all import all_group
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ def chunking_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(name="reindex", help=say("help.reindex"))
 def reindex_group() -> None:
     """Group of the commands on re-indexes."""
+
+
+reindex_group.add_command(all_group)
 
 
 @reindex_group.command("plan", help=say("help.reindex.plan"))
@@ -76,6 +81,8 @@ async def planned(api: Api, out: Output, kb: str, **settings: Any) -> dict[str, 
 @click.option("--window", help=say("help.window"))
 @click.option("--approve", is_flag=True, help=say("help.approval"))
 @click.option("--soak", type=click.FloatRange(5, 30 * 86400), help=say("help.soak"))
+@click.option("--questions", metavar="FILE|recent", help=say("help.questions"))
+@click.option("--gate-days", type=click.FloatRange(0, 90, min_open=True), help=say("help.gate_days"))
 @click.option("--watch", is_flag=True, help=say("help.watch"))
 @talks_to_api
 async def reindex_start(
@@ -90,9 +97,12 @@ async def reindex_start(
     window: str | None,
     approve: bool,
     soak: float | None,
+    questions: str | None,
+    gate_days: float | None,
     watch: bool,
 ) -> None:
     """POST /knowledge-bases/{kb}/reindex."""
+    compared = questions_of(questions)
     job = await api.reindexes.start(
         kb,
         chunking=await chunking_with(api, kb, max_tokens, overlap_tokens),
@@ -102,6 +112,8 @@ async def reindex_start(
         window=window,
         approve=approve or None,
         soak_seconds=soak,
+        questions=compared,
+        gate_seconds=gate_days and gate_days * 86400,
     )
     if watch:
         await _watch(api, out, job.value.id)
@@ -137,7 +149,10 @@ async def reindex_show(api: Api, out: Output, job: str) -> None:
     info = await _found(api, out, job)
     out.document(info.json)
     for key, value in info.json.items():
-        out.text(f"{key}: {'' if value is None else value}")
+        if key != "gate":
+            out.text(f"{key}: {'' if value is None else value}")
+    if info.value.gate is not None:
+        show_gate(out, info.value.gate)
 
 
 @reindex_group.command("watch", help=say("help.reindex.watch"))
@@ -153,6 +168,8 @@ async def _watch(api: Api, out: Output, id: str) -> None:
     async for info in follow(api, at("reindexes", id), {}):
         out.line(info)
         out.text(describe(info) + (f" · {reason_of(info)}" if reason_of(info) and not out.json else ""))
+    if not out.json and (gate := (await api.reindexes.get(id)).value.gate) is not None:
+        show_gate(out, gate)
     if info.get("state") in FINISHED and info["state"] != "ready":
         sys.exit(1)
 
@@ -192,6 +209,18 @@ async def reindex_control(
     answer = await api.reindexes.control(info.id, "control", **settings)
     out.document(answer.json)
     out.text(say("asked.reindex.control"))
+
+
+@reindex_group.command("override", help=say("help.reindex.override"))
+@click.argument("job")
+@click.option("--reason", required=True, help=say("help.override_reason"))
+@talks_to_api
+async def reindex_override(api: Api, out: Output, job: str, reason: str) -> None:
+    """POST /reindexes/{id}/override."""
+    info = (await _found(api, job)).value
+    answer = await api.reindexes.control(info.id, "override", reason=reason)
+    out.document(answer.json)
+    out.text(say("asked.reindex.override"))
 
 
 def describe_plan(plan: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ from api.client.resources import (
     Lookup,
     Questions,
     Reconciliations,
+    ReindexAll,
     Reindexes,
     Schedules,
 )
@@ -138,6 +139,7 @@ class Api:
         self.schedules = Schedules(self)
         self.sources = Sources(self)
         self.webhooks = Webhooks(self)
+        self.reindex_all = ReindexAll(self)
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)

@@ -29,6 +29,7 @@ from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.lookup.schemas import Kind, MatchInfo
 from api.maintenance.schemas import ReconcileInfo
 from api.questions.schemas import QuestionAccepted, QuestionInfo, SearchResponse
+from api.reindex_all.schemas import ReindexAllInfo
 from api.reindexes.schemas import ReindexInfo
 from api.schedules.schemas import BackfillAccepted, RetentionPreview, ScheduleInfo
 
@@ -39,7 +40,8 @@ T = TypeVar("T")
 
 DocumentAction = Literal["pause", "resume", "cancel"]
 BatchAction = Literal["pause", "resume", "cancel", "retry-failed", "close"]
-ReindexAction = Literal["pause", "resume", "cancel", "approve", "control", "finish", "rollback"]
+ReindexAction = Literal["pause", "resume", "cancel", "approve", "override", "control", "finish", "rollback"]
+ReindexAllAction = Literal["pause", "resume", "cancel"]
 Step = Literal["parse", "chunk", "embed", "index", "publish"]
 
 #: Items of a page where a whole list is read.
@@ -210,8 +212,8 @@ class Reindexes(Resource):
         return await self._ask(ReindexInfo, "GET", "reindexes", id)
 
     async def control(self, id: str, action: ReindexAction, **settings: Any) -> Answer[JobAccepted]:
-        """``settings`` belong to the action ``control``."""
-        json = _given(**settings) if action == "control" else None
+        """``settings`` belong to the actions ``control`` and ``override``."""
+        json = _given(**settings) if action in ("control", "override") else None
         return await self._ask(JobAccepted, "POST", "reindexes", id, action, **({"json": json} if json else {}))
 
 
@@ -257,6 +259,22 @@ class Schedules(Resource):
         """What a retention with these options would delete now."""
         path = ("knowledge-bases", kb, "retention-preview")
         return await self._ask(RetentionPreview, "POST", *path, json=dict(options))
+
+
+class ReindexAll(Resource):
+    async def start(self, **settings: Any) -> Answer[JobAccepted]:
+        """``settings`` as the API takes them; those that are None are left to it."""
+        return await self._ask(JobAccepted, "POST", "reindex-all", json=_given(**settings))
+
+    async def page(self, limit: int) -> list[Answer[ReindexAllInfo]]:
+        """The newest ones, without their items."""
+        return await self._page(ReindexAllInfo, "reindex-all", limit=limit)
+
+    async def get(self, id: str) -> Answer[ReindexAllInfo]:
+        return await self._ask(ReindexAllInfo, "GET", "reindex-all", id)
+
+    async def control(self, id: str, action: ReindexAllAction) -> Answer[JobAccepted]:
+        return await self._ask(JobAccepted, "POST", "reindex-all", id, action)
 
 
 class Questions(Resource):

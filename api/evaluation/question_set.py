@@ -11,32 +11,16 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from activities.contracts.gate import Item
 from api.client.problems import Message, Problem
 
 FIELDS = ("question", "document", "answer", "absent")
 _SAME = {"documents": "document", "answers": "answer", "is_impossible": "absent"}
 _TRUE = {"true", "1", "yes", "y"}
 _FALSE = {"false", "0", "no", "n", ""}
-
-
-@dataclass(frozen=True)
-class Item:
-    """One question with its expected answer."""
-
-    question: str
-    documents: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
-    passage: str = ""
-    absent: bool = False
-
-    @property
-    def findable(self) -> bool:
-        """Whether it has an expected search result."""
-        return bool(self.documents or self.answers or self.passage)
 
 
 class _InvalidItem(Exception):

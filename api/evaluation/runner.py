@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from activities.contracts.answers import AnswerMode
+from activities.contracts.gate import Item
 from activities.contracts.search import SearchMode
+from activities.text.matching import alike, contains, plain, rank_of
 from api.client.client import Api, ApiError
-from api.evaluation.question_set import Item
-from api.questions.schemas import SearchHit
 
 #: Hits requested from a search; a result below them counts as not found.
 HITS = 10
-
-#: Length in characters of the shingles by which a passage is recognised in a hit, and the share that must match.
-SHINGLE, ALIKE = 8, 0.5
 
 
 @dataclass
@@ -122,7 +118,7 @@ class Evaluation:
         texts = [await self._text(citation["document_id"], citation["chunk_id"]) for citation in citations]
         outcome.citations = len(citations)
         outcome.valid = sum(
-            bool(text) and _plain(citation["quote"]) in _plain(text)
+            bool(text) and plain(citation["quote"]) in plain(text)
             for citation, text in zip(citations, texts, strict=True)
         )
         if item.documents:
@@ -143,30 +139,6 @@ class Evaluation:
             if exc.status == 404:
                 return {}  # deleted meanwhile: its citations cannot be verified
             raise
-
-
-def rank_of(item: Item, hits: Sequence[SearchHit]) -> int:
-    """Place of the first right hit, from 1; 0 if there is none.
-
-    If documents are expected, all hits of one document share a rank; otherwise each hit has its own.
-    """
-    if item.documents:
-        names = list(dict.fromkeys((hit.document_name, hit.document_id) for hit in hits))
-        return next((n for n, pair in enumerate(names, 1) if set(pair) & set(item.documents)), 0)
-    if item.passage:
-        return next((n for n, hit in enumerate(hits, 1) if alike(hit.text, item.passage)), 0)
-    return next((n for n, hit in enumerate(hits, 1) if contains(hit.text, item.answers)), 0)
-
-
-def contains(text: str, answers: Sequence[str]) -> bool:
-    """Whether the text contains one of the answers, ignoring case, width and white space."""
-    return any(_plain(answer) in _plain(text) for answer in answers)
-
-
-def alike(text: str, passage: str) -> bool:
-    """Whether most of one text is in the other: indexing splits passages differently."""
-    mine, theirs = _shingles(text), _shingles(passage)
-    return bool(mine and theirs) and len(mine & theirs) >= ALIKE * min(len(mine), len(theirs))
 
 
 def result(outcomes: Sequence[Outcome], **about: Any) -> dict[str, Any]:
@@ -228,12 +200,3 @@ def _since(begun: float) -> float:
 
 def _is_one_of(citation: dict[str, Any], documents: Sequence[str]) -> bool:
     return citation["document_name"] in documents or citation["document_id"] in documents
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _shingles(text: str) -> set[str]:
-    letters = "".join(_plain(text).split())
-    return {letters[at : at + SHINGLE] for at in range(max(1, len(letters) - SHINGLE + 1))} if letters else set()

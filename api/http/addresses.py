@@ -78,3 +78,8 @@ def webhook(webhook_id: str) -> str:
 def webhook_deliveries(webhook_id: str) -> str:
     """What an endpoint was told, and what came of it."""
     return f"{PREFIX}/webhooks/{webhook_id}/deliveries"
+
+
+def reindex_all(id: str) -> str:
+    """The path of a re-index of many knowledge bases."""
+    return f"{PREFIX}/reindex-all/{id}"

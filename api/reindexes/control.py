@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
-from activities.contracts.stages import FINAL_STATES
-from activities.errors import ModelNotServed, SamePerson, WrongState
+from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES
+from activities.errors import InvalidRequest, ModelNotServed, SamePerson, WrongState
+from activities.phrases import Phrase
+from activities.reindex.question_sets import save_questions
 from activities.reindex.window import parse_window
+from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Reindex
 from activities.stores.triton import Triton
-from api.reindexes.schemas import ControlRequest, PlanRequest, ReindexRequest
+from api.reindexes.schemas import ControlRequest, GateQuestion, PlanRequest, ReindexRequest
 from workflows.client.jobs import Jobs
-
-#: Stages after the switch, in which nothing can be canceled any more.
-AFTER_SWITCH = ("soak", "retire")
 
 
 class ReindexControl:
     """Raises WrongState and DependencyErrors."""
 
-    def __init__(self, catalog: Catalog, triton: Triton, jobs: Jobs) -> None:
-        self._catalog, self._triton, self._jobs = catalog, triton, jobs
+    def __init__(self, catalog: Catalog, triton: Triton, blobs: Blobs, jobs: Jobs) -> None:
+        self._catalog, self._triton, self._blobs, self._jobs = catalog, triton, blobs, jobs
 
     async def start(self, knowledge_base: KnowledgeBase, asked: ReindexRequest | PlanRequest, actor: str) -> Reindex:
         """Start a re-index, or its plan only. Raises ReindexRuns, ModelNotServed and InvalidRequest."""
@@ -49,15 +51,39 @@ class ReindexControl:
                 throttle=asked.throttle,
                 window=asked.window,
                 soak_seconds=asked.soak_seconds,
+                gate_seconds=asked.gate_seconds,
             )
         if asked.embedding_model is not None:
-            await self._require_served(asked.embedding_model)
+            await self.require_served(asked.embedding_model)
         await self._jobs.ping()
-        reindex = await self._catalog.reindexes.create(job)
+        if isinstance(asked, ReindexRequest) and asked.questions is not None:
+            reindex = await self._create_with_questions(job, asked.questions)
+        else:
+            reindex = await self._catalog.reindexes.create(job)
         await self._jobs.reindex(reindex.to_run())
         return reindex
 
-    async def _require_served(self, model: str) -> None:
+    async def _create_with_questions(
+        self, job: ReindexToRun, questions: Literal["recent"] | list[GateQuestion]
+    ) -> Reindex:
+        """Records the re-index with its quality gate. Raises InvalidRequest."""
+        if isinstance(questions, str):
+            if not await self._catalog.gates.recent(job.knowledge_base_id, 1):
+                raise InvalidRequest(detail=Phrase.NO_RATED_QUESTIONS)
+            return await self._catalog.reindexes.create(msgspec.structs.replace(job, questions="recent"))
+        items = [question.to_item() for question in questions]
+        for number, item in enumerate(items, 1):
+            if item.absent and item.findable:
+                raise InvalidRequest(detail=Phrase.ABSENT_WITH_ANSWER, number=number)
+        key = await save_questions(self._blobs, job.knowledge_base_id, items)
+        reindex = await self._catalog.reindexes.create(
+            msgspec.structs.replace(job, questions="given", questions_key=key)
+        )
+        await save_questions(self._blobs, job.knowledge_base_id, items)  # an earlier job's end may have removed it
+        return reindex
+
+    async def require_served(self, model: str) -> None:
+        """Raises ModelNotServed for another embedding model than the one that is served."""
         serving = (await self._triton.card()).model
         if model != serving:
             raise ModelNotServed(model=model, serving=serving)
@@ -75,6 +101,12 @@ class ReindexControl:
         if actor == reindex.actor:
             raise SamePerson()
         await self._send(reindex, "approve", actor)
+
+    async def override(self, reindex: Reindex, reason: str, actor: str) -> None:
+        """Switch although the quality gate refused it; the run records who did, and why."""
+        if reindex.stage != "gate" or reindex.state != "waiting":
+            raise WrongState(state=reindex.state)
+        await self._send(reindex, "override", reason.strip(), actor)
 
     async def change(self, reindex: Reindex, asked: ControlRequest, actor: str) -> None:
         """Change the speed and the hours. Raises InvalidRequest."""

@@ -20,7 +20,7 @@ from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
 from api.http.sse import Event, after, event_stream
 from api.reindexes.control import ReindexControl
-from api.reindexes.schemas import ControlRequest, PlanRequest, ReindexInfo, ReindexRequest
+from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
 from api.reindexes.views import reindex_info, reindex_job
 
 AnyRequest = Request[Any, Any, Any]
@@ -117,6 +117,13 @@ class ReindexController(Controller):
     @post("/approve", status_code=202, access=CONTROLS, summary="Allow the switch that another person asked for")
     async def approve(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
         await reindex_control.approve(reindex, principal.subject)
+        return reindex_job(reindex, "running")
+
+    @post("/override", status_code=202, access=CONTROLS, summary="Switch although the quality gate refused it")
+    async def override(
+        self, reindex: Reindex, data: OverrideRequest, reindex_control: ReindexControl, principal: Principal
+    ) -> JobAccepted:
+        await reindex_control.override(reindex, data.reason, principal.subject)
         return reindex_job(reindex, "running")
 
     @post("/finish", status_code=202, access=CONTROLS, summary="Remove the index from before now")

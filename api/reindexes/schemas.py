@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from activities.contracts.gate import (
+    GATE_SECONDS,
+    MAX_EXPECTED,
+    MAX_OVERRIDE,
+    MAX_PASSAGE,
+    MAX_QUESTIONS,
+    MAX_TEXT,
+    Item,
+    MeasureName,
+)
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.stages import JobStateName
 from api.http.schemas import Request, Schema
@@ -19,12 +29,38 @@ WindowText = Annotated[
 ]
 
 
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Texts = Annotated[list[Text], Meta(max_length=MAX_EXPECTED)]
+
+
+class GateQuestion(Request, frozen=True):
+    """A question of a set, as `holdfast eval` reads it: names of documents, one of which should be found first, texts,
+    one of which the answer should contain, a passage that should be found, or `absent` if no document answers it."""
+
+    question: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+    document: Text | Texts = []
+    answer: Text | Texts = []
+    passage: Annotated[str, Meta(max_length=MAX_PASSAGE)] = ""
+    absent: bool = False
+
+    def to_item(self) -> Item:
+        """The question as it is stored."""
+        documents, answers = ([given] if isinstance(given, str) else given for given in (self.document, self.answer))
+        return Item(self.question.strip(), tuple(documents), tuple(answers), self.passage, self.absent)
+
+
+Questions = Annotated[list[GateQuestion], Meta(min_length=1, max_length=MAX_QUESTIONS)]
+
+
 class ReindexRequest(Request, frozen=True):
     """What to build; ``chunking`` is by default that of the knowledge base, the model is the one that Triton serves.
 
     ``embedding_model`` names the model that is meant: another than the served one is refused.
     With ``approve`` another person than the one who starts it has to allow the switch. The index from before is kept
     for ``soak_seconds``: until then everything can be rolled back.
+
+    With ``questions``, a set or the ``recent`` ones whose answers were rated helpful, both indexes are compared before
+    the switch. If the new one is worse, it waits for ``gate_seconds`` for an override, and is then canceled.
     """
 
     chunking: ChunkingSettings | None = None
@@ -34,6 +70,14 @@ class ReindexRequest(Request, frozen=True):
     throttle: Throttle = 1.0
     window: WindowText = ""
     soak_seconds: Annotated[float, Meta(ge=5, le=30 * 86400)] = 3600.0
+    questions: Literal["recent"] | Questions | None = None
+    gate_seconds: Annotated[float, Meta(ge=5, le=90 * 86400)] = GATE_SECONDS
+
+
+class OverrideRequest(Request, frozen=True):
+    """Why the new index is to be used although it is worse; the reason stands in the audit trail."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=MAX_OVERRIDE, pattern=r"\S")]
 
 
 class PlanRequest(Request, frozen=True):
@@ -71,16 +115,63 @@ class PlanInfo(Schema, frozen=True):
 
 
 class VerifiedInfo(Schema, frozen=True):
-    """What was counted in the new index, and sampled chunks that were searched by their own vectors."""
+    """What was counted in the new index, and sampled chunks that were searched by their own vectors.
+
+    ``compared`` vectors were made again, ``differing`` are others. By as many searches for words, the index in use
+    finds the document in ``found_live``, the new one in ``found_new``.
+    """
 
     documents: int
     rows: int
     searched: int
     lost: int
+    compared: int
+    differing: int
+    found_live: int
+    found_new: int
+
+
+class MeasureInfo(Schema, frozen=True):
+    """Both indexes on ``n`` questions; the difference is new − live, with its 95 % interval from 2 questions on.
+
+    Rates are from 0 to 1, ``search_p95`` is in milliseconds.
+    """
+
+    name: MeasureName
+    live: float
+    new: float
+    difference: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+class WorseInfo(Schema, frozen=True):
+    """A question that is worse in the new index; of a recorded one only the id is told."""
+
+    measure: MeasureName
+    question: str | None
+    question_id: str | None
+
+
+class GateInfo(Schema, frozen=True):
+    """The quality gate: ``done`` of ``questions`` were asked; ``worse`` names the first of ``worse_count``."""
+
+    questions: int
+    done: int
+    measures: list[MeasureInfo]
+    worse: list[WorseInfo]
+    worse_count: int
+    refused: bool
+    overridden_by: str | None
+    override_reason: str | None
 
 
 class ReindexInfo(Schema, frozen=True):
-    """A re-index; ``done`` and ``total`` count documents, ``rate_per_minute`` those built in a minute."""
+    """A re-index; ``done`` and ``total`` count documents, ``rate_per_minute`` those built in a minute.
+
+    In the stage ``gate`` they count questions. ``questions`` says where those of the gate come from, if there is one.
+    """
 
     id: str
     knowledge_base: str
@@ -99,6 +190,9 @@ class ReindexInfo(Schema, frozen=True):
     plan_only: bool
     plan: PlanInfo | None
     verified: VerifiedInfo | None
+    questions: str | None
+    gate: GateInfo | None
+    gate_seconds: float
     approve: bool
     approved_by: str | None
     parallelism: int

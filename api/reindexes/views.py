@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from activities.contracts.gate import Gate
 from activities.contracts.ids import reindex_workflow_id
+from activities.contracts.reindex import Verified
 from activities.contracts.stages import REINDEX_STAGES, number_of
 from activities.errors import Language
 from activities.stores.catalog.records import Reindex
 from api.http import addresses
 from api.http.schemas import JobAccepted
 from api.knowledge_bases.schemas import ChunkingSettings
-from api.reindexes.schemas import PlanInfo, ReindexInfo, VerifiedInfo
+from api.reindexes.schemas import GateInfo, MeasureInfo, PlanInfo, ReindexInfo, VerifiedInfo, WorseInfo
 
 
 def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
@@ -24,7 +26,9 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         rate = reindex.done / max(1.0, (until - reindex.built_since).total_seconds()) * 60
     builds = reindex.stage == "build" and reindex.state == "running" and rate and reindex.total is not None
     left = max(0, (reindex.total or 0) - reindex.done)
-    verified = reindex.verified
+    done, total = reindex.done, reindex.total
+    if reindex.stage == "gate" and reindex.gate is not None:
+        done, total = reindex.gate.done, reindex.gate.questions
     return ReindexInfo(
         id=reindex.id,
         knowledge_base=reindex.knowledge_base,
@@ -34,8 +38,8 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         stage=reindex.stage,
         stage_number=number_of(reindex.stage, REINDEX_STAGES),
         stage_count=len(REINDEX_STAGES),
-        done=reindex.done,
-        total=reindex.total,
+        done=done,
+        total=total,
         rate_per_minute=round(rate, 1),
         eta_seconds=round(left / rate * 60) if builds else None,
         reason=reindex.reason.render(language) if reindex.reason else None,
@@ -44,11 +48,10 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         ),
         plan_only=reindex.plan_only,
         plan=PlanInfo(**msgspec.structs.asdict(reindex.plan)) if reindex.plan else None,
-        verified=VerifiedInfo(
-            documents=verified.documents, rows=verified.rows, searched=verified.searched, lost=verified.lost
-        )
-        if verified
-        else None,
+        verified=_verified_info(reindex.verified) if reindex.verified else None,
+        questions=reindex.questions or None,
+        gate=_gate_info(reindex, reindex.gate) if reindex.gate else None,
+        gate_seconds=reindex.gate_seconds,
         approve=reindex.approve,
         approved_by=reindex.approved_by,
         parallelism=reindex.parallelism,
@@ -64,6 +67,28 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         workflow_id=reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
         status_url=addresses.reindex(reindex.id),
         events_url=addresses.reindex_events(reindex.id),
+    )
+
+
+def _verified_info(verified: Verified) -> VerifiedInfo:
+    fields = msgspec.structs.asdict(verified)
+    del fields["wrong"]  # none of them is left when it is recorded for the last time
+    return VerifiedInfo(**fields)
+
+
+def _gate_info(reindex: Reindex, gate: Gate) -> GateInfo:
+    return GateInfo(
+        questions=gate.questions,
+        done=gate.done,
+        measures=[MeasureInfo(**msgspec.structs.asdict(measure)) for measure in gate.measures],
+        worse=[
+            WorseInfo(measure=each.measure, question=each.question or None, question_id=each.question_id or None)
+            for each in gate.worse
+        ],
+        worse_count=gate.worse_count,
+        refused=gate.refused,
+        overridden_by=reindex.overridden_by,
+        override_reason=reindex.override_reason,
     )
 
 

@@ -185,3 +185,39 @@ def test_the_panel_follows_the_knowledge_base(page: Page, platform: Platform) ->
     page.route("**/reindex-plan", lambda route: route.abort())
     press(page, "Estimate")
     expect(page.locator("#reindex-problem")).to_contain_text("The server cannot be reached")
+
+
+GATE = {
+    "en": {"first": "Right result first", "worse": "2 questions got worse", "override": "Switch nevertheless",
+           "reason": "Reason, for the audit trail", "by": "Switched nevertheless by"},
+    "zh": {"first": "首位命中率", "worse": "2 个问题变差", "override": "仍然切换", "reason": "理由（记入审计记录）",
+           "by": "强制切换"},
+}  # fmt: skip
+
+
+@languages
+def test_a_refused_switch_is_overridden_with_a_reason(page: Page, platform: Platform, language: str) -> None:
+    """On a phone: the card shows by how much it is worse and which questions, and asks for the reason."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    words = GATE[language]
+    name = enter(page, platform, language)
+    add_log_books(page)
+    answer = "The keeper of light 0 sees the ships that pass. " * 8
+    questions = [{"question": f"Who sees the ships of light {n}?", "answer": answer} for n in range(2)]
+    started = page.request.post(
+        f"{platform.url}/api/v1/knowledge-bases/{name}/reindex",
+        headers={"Authorization": f"Bearer {platform.key}"},
+        data={"questions": questions, "chunking": {"max_tokens": 32, "overlap_tokens": 0}, "soak_seconds": 600},
+    )
+    assert started.status == 202
+    page.goto(f"{platform.url}#/kb/{name}/index")
+    card = page.locator(".reindex")
+    expect(card.locator(".gate")).to_contain_text(words["first"], timeout=READY_MS)
+    expect(card).to_contain_text(words["worse"])
+    assert overflow(page) <= 0
+    press(page, words["override"])
+    page.get_by_label(words["reason"]).fill("The set is old.")
+    page.keyboard.press("Enter")
+    expect(card.locator(".pill")).to_have_text(WORDS[language]["in_use"], timeout=READY_MS)
+    expect(card.locator(".gate-report")).to_contain_text(words["by"])
+    expect(card.locator(".gate-report")).to_contain_text("The set is old.")

@@ -24,6 +24,7 @@ from activities.contracts.ids import (
 )
 from activities.contracts.queues import Queue
 from activities.contracts.reindex import ReindexToRun
+from activities.contracts.reindex_all import ReindexAllToRun
 from activities.contracts.webhooks import DeliveryToMake
 from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
@@ -107,6 +108,10 @@ class Jobs:
     async def reindex(self, job: ReindexToRun) -> str:
         """Start a re-index; returns the workflow's id."""
         return await starts.reindex(self.client, job)
+
+    async def reindex_all(self, job: ReindexAllToRun) -> str:
+        """Start a re-index of many knowledge bases; returns the workflow's id."""
+        return await starts.reindex_all(self.client, job)
 
     async def roll_back(self, knowledge_base_id: str, generation: int, actor: str) -> bool:
         """Return to the index before a re-index; False if its run is not at a stage where that is possible."""

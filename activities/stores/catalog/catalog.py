@@ -12,6 +12,7 @@ from activities.stores.catalog.conversations import Conversations
 from activities.stores.catalog.document_list import DocumentList
 from activities.stores.catalog.documents import Documents
 from activities.stores.catalog.engine import Engine
+from activities.stores.catalog.gates import Gates
 from activities.stores.catalog.generations import Generations
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.knowledge_bases import KnowledgeBases
@@ -24,6 +25,7 @@ from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
 from activities.stores.catalog.reconcile.retention import Retention
 from activities.stores.catalog.reconcile.runs import StalledRuns
+from activities.stores.catalog.reindex_alls import ReindexAlls
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
 from activities.stores.catalog.schedules import Schedules
@@ -62,6 +64,8 @@ class Catalog:
         self.old_documents = OldDocuments(self._engine)
         self.sources = Sources(self._engine)
         self.syncs = Syncs(self._engine)
+        self.gates = Gates(self._engine)
+        self.reindex_alls = ReindexAlls(self._engine)
         self.search_scope = SearchScope(self._engine)
         self.lookup = Lookup(self._engine)
         self.operations = Operations(self._engine)

@@ -142,9 +142,12 @@ class KnowledgeBases:
         """
         return (await self._with_generation(knowledge_base_id, number))[1]
 
-    async def searched(self, knowledge_base_id: str) -> tuple[KnowledgeBase, Generation]:
-        """A knowledge base and its live index generation. Raises NotFound when it does not exist or is deleted."""
-        return await self._with_generation(knowledge_base_id, None)
+    async def searched(self, knowledge_base_id: str, number: int | None = None) -> tuple[KnowledgeBase, Generation]:
+        """A knowledge base and its live index generation, or the one with this number.
+
+        Raises NotFound when it does not exist or is deleted.
+        """
+        return await self._with_generation(knowledge_base_id, number)
 
     async def _with_generation(self, knowledge_base_id: str, number: int | None) -> tuple[KnowledgeBase, Generation]:
         query = (

@@ -10,6 +10,7 @@ import msgspec
 
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking, Remark
+from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
@@ -83,6 +84,12 @@ class Reindex(Record, frozen=True):
     throttle: float
     window: str
     soak_seconds: float
+    questions: QuestionsFrom
+    questions_key: str | None
+    gate: Gate | None
+    gate_seconds: float
+    overridden_by: str | None
+    override_reason: str | None
     done: int
     total: int | None
     plan: ReindexPlan | None
@@ -112,6 +119,10 @@ class Reindex(Record, frozen=True):
             throttle=self.throttle,
             window=self.window,
             soak_seconds=self.soak_seconds,
+            questions=self.questions,
+            questions_key=self.questions_key,
+            gate_seconds=self.gate_seconds,
+            overridden_by=self.overridden_by,
             switched=self.switched_at is not None,
             rolled_back=self.rolled_back_at is not None,
             canceled_by=self.canceled_by,

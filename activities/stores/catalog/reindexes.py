@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from activities.contracts.documents import Chunking
+from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.reindex import RecordReindexInput, ReindexControls, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import FINAL_STATES, JobStateName
 from activities.errors import NotFound, Reason, ReindexRuns
@@ -28,7 +30,7 @@ class Reindexes:
         self._engine = engine
 
     async def create(self, asked: ReindexToRun) -> Reindex:
-        """Records a re-index of a knowledge base; its generations, and an empty ``reindex_id``, are set here.
+        """Records a re-index of a knowledge base; its ``generation``, ``previous`` and, if empty, its id are set here.
 
         Raises ReindexRuns while another one of the knowledge base has not finished, and NotFound.
         """
@@ -43,6 +45,9 @@ class Reindexes:
             throttle=asked.throttle,
             window=asked.window,
             soak_seconds=asked.soak_seconds,
+            questions=asked.questions,
+            questions_key=asked.questions_key,
+            gate_seconds=asked.gate_seconds,
             actor=asked.actor,
         )
         try:
@@ -66,6 +71,12 @@ class Reindexes:
         if found is None:
             raise NotFound(kind="reindex", id=id)
         return _record(*found)
+
+    async def with_ids(self, ids: Sequence[str]) -> dict[str, Reindex]:
+        """Those that exist, by id."""
+        async with self._engine.read() as session:
+            found = await session.execute(_named().where(ReindexRow.id.in_(ids)))
+            return {row.id: _record(row, name) for row, name in found}
 
     async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Reindex]:
         """At most ``limit`` re-indexes, newest first, begun before the re-index ``after``."""
@@ -100,11 +111,14 @@ class Reindexes:
                 row.done = row.total = input.verified.documents  # with what was published into both meanwhile
             if input.action == "approve":
                 row.approved_by = input.actor
+            if input.action == "override":
+                row.overridden_by, row.override_reason = input.actor, input.note
             if input.state in FINAL_STATES:
                 row.finished_at = now()
             if input.action and not row.plan_only:
                 detail: dict[str, Any] = {"generation": row.generation}
                 detail |= {"code": input.reason.code} if input.reason else {}
+                detail |= {"reason": input.note} if input.note else {}
                 session.audit(input.actor, f"reindex.{input.action}", row.knowledge_base_id, row.id, **detail)
             if row.finished_at is not None and not row.plan_only:
                 await announce_reindex(session, row)
@@ -173,6 +187,12 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         throttle=row.throttle,
         window=row.window,
         soak_seconds=row.soak_seconds,
+        questions=msgspec.convert(row.questions, QuestionsFrom),
+        questions_key=row.questions_key,
+        gate=msgspec.convert(row.gate, Gate) if row.gate else None,
+        gate_seconds=row.gate_seconds,
+        overridden_by=row.overridden_by,
+        override_reason=row.override_reason,
         done=row.done,
         total=row.total,
         plan=msgspec.convert(row.plan, ReindexPlan) if row.plan else None,

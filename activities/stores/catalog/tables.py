@@ -25,6 +25,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from activities.contracts.gate import GATE_SECONDS
 from activities.contracts.names import MAX_SEARCH_KEY, search_key
 
 #: The actor of changes that nobody asked for, or that the catalogue does not know who asked for.
@@ -179,6 +180,12 @@ class ReindexRow(Table):
     total: Mapped[int | None]
     plan: Mapped[dict[str, Any] | None]
     verified: Mapped[dict[str, Any] | None]
+    questions: Mapped[str] = mapped_column(String(16), default="")
+    questions_key: Mapped[str | None] = mapped_column(String(200))
+    gate: Mapped[dict[str, Any] | None]
+    gate_seconds: Mapped[float] = mapped_column(default=GATE_SECONDS)
+    overridden_by: Mapped[str | None] = mapped_column(String(200))
+    override_reason: Mapped[str | None] = mapped_column(String(500))
     reason: Mapped[dict[str, Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -187,6 +194,34 @@ class ReindexRow(Table):
     switched_at: Mapped[datetime | None]
     rolled_back_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class ReindexAllRow(Table):
+    """A re-index of many knowledge bases; ``wanted`` is what was asked of it last."""
+
+    __tablename__ = "reindex_alls"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    wanted: Mapped[str] = mapped_column(String(16), default="resume")
+    settings: Mapped[dict[str, Any]]
+    actor: Mapped[str] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    finished_at: Mapped[datetime | None]
+
+
+class ReindexAllItemRow(Table):
+    """A knowledge base of a re-index of many, in the order of ``position``."""
+
+    __tablename__ = "reindex_all_items"
+    reindex_all_id: Mapped[str] = mapped_column(ForeignKey("reindex_alls.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    knowledge_base_id: Mapped[str] = mapped_column(ForeignKey("knowledge_bases.id"))
+    knowledge_base: Mapped[str] = mapped_column(String(63))
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    reason: Mapped[dict[str, Any] | None]
+    reindex_id: Mapped[str | None] = mapped_column(String(32))
 
 
 class DocumentRow(Table):

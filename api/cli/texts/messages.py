@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
+from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
+from api.cli.texts.reindex_all import REINDEX_ALL
 from api.cli.texts.schedules import SCHEDULES
 from api.cli.texts.syncs import SYNCS
 from api.cli.texts.webhooks import WEBHOOKS
@@ -24,6 +26,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     **SCHEDULES,
     **SYNCS,
     **WEBHOOKS,
+    **GATE,
+    **REINDEX_ALL,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

@@ -4,12 +4,14 @@ import { announce, h } from '../shared/dom.js';
 import { bind, t } from '../shared/i18n.js';
 import { duration, moment } from '../shared/format.js';
 import { STATES, isOver, showReason, showState } from '../documents/job.js';
+import { gateReport } from './gate.js';
 import { cutting, planned } from './plan.js';
 
 const STAGES = {
   plan: 'reindex.stage_plan',
   build: 'reindex.stage_build',
   verify: 'reindex.stage_verify',
+  gate: 'gate.stage',
   approve: 'reindex.stage_approve',
   switch: 'reindex.stage_switch',
   soak: 'reindex.stage_soak',
@@ -67,7 +69,7 @@ export function formerRow(info) {
 }
 
 export class ReindexCard {
-  /** `actions`: {control(action), change(settings)}. */
+  /** `actions`: {control(action), change(settings)}; `override` is a control that asks for a reason. */
   constructor(info, actions) {
     Object.assign(this, { actions, info: null, offered: null });
     this.title = h('h2', { class: 'batch-name', tabindex: '-1', text: titleOf(info) });
@@ -78,6 +80,7 @@ export class ReindexCard {
     this.note = h('p', { class: 'reindex-note', hidden: true });
     this.reason = h('p', { class: 'doc-reason', hidden: true });
     this.verified = h('p', { class: 'help', hidden: true });
+    this.gate = h('div', { class: 'gate-report', hidden: true });
     this.plan = h('details', { class: 'more', hidden: true }, h('summary', { text: 'reindex.estimate' }));
     this.parallelism = numberInput(MAX_PARALLELISM);
     this.throttle = numberInput(100);
@@ -91,7 +94,7 @@ export class ReindexCard {
     this.buttons = h('span', { class: 'doc-buttons' });
     this.element = h('li', { class: 'batch reindex', data: { id: info.id } },
       h('div', { class: 'doc-head' }, this.title, this.pill),
-      this.steps, this.bar, this.facts, this.note, this.reason, this.verified, this.plan,
+      this.steps, this.bar, this.facts, this.note, this.reason, this.verified, this.gate, this.plan,
       h('div', { class: 'batch-foot' }, this.speed, this.buttons));
     this.show(info);
   }
@@ -107,6 +110,7 @@ export class ReindexCard {
     this.showSteps();
     this.showFacts();
     showReason(this.reason, info);
+    this.showGate();
     this.showPlan();
     this.offer();
     if (before && before !== `${info.stage} ${info.state}`) {
@@ -125,7 +129,8 @@ export class ReindexCard {
 
   showSteps() {
     const { info } = this;
-    const stages = Object.keys(STAGES).filter((stage) => stage !== 'approve' || info.approve);
+    const stages = Object.keys(STAGES).filter((stage) =>
+      (stage !== 'approve' || info.approve) && (stage !== 'gate' || info.questions));
     const at = info.state === 'ready' && info.switched_at ? stages.length : Math.max(0, stages.indexOf(info.stage));
     const key = `${at} ${stages.length}`;
     if (this.steps.dataset.key === key) return;
@@ -141,11 +146,12 @@ export class ReindexCard {
     const { info } = this;
     const builds = info.stage === 'build' && !isOver(info.state);
     this.steps.hidden = isOver(info.state);
-    this.bar.hidden = isOver(info.state) || !BUILT_IN.includes(info.stage);
+    const compares = info.stage === 'gate' && info.state === 'running';
+    this.bar.hidden = isOver(info.state) || !(BUILT_IN.includes(info.stage) || compares);
     if (info.stage === 'plan' || !info.total) this.bar.removeAttribute('value');
     else this.bar.value = info.done / info.total;
     this.facts.replaceChildren(...[
-      info.total !== null && fact('reindex.done', { done: info.done, total: info.total }),
+      info.total !== null && fact(info.stage === 'gate' ? 'gate.done' : 'reindex.done', { done: info.done, total: info.total }),
       builds && info.rate_per_minute > 0 && fact('batch.rate', { n: Math.max(1, Math.round(info.rate_per_minute)) }),
       info.eta_seconds > 0 && fact('job.eta', { time: () => duration(info.eta_seconds) }),
       h('span', { text: cutting(info.chunking) }),
@@ -183,6 +189,21 @@ export class ReindexCard {
     return this.info.stage === 'approve' && this.info.state === 'waiting';
   }
 
+  get awaitsOverride() {
+    return this.info.stage === 'gate' && this.info.state === 'waiting';
+  }
+
+  /** The comparison of both indexes, once it is complete. */
+  showGate() {
+    const { gate } = this.info;
+    const report = gate ? gateReport(gate) : [];
+    const key = JSON.stringify(gate);
+    this.gate.hidden = !report.length;
+    if (this.gate.dataset.key === key) return;
+    this.gate.dataset.key = key;
+    this.gate.replaceChildren(...report);
+  }
+
   /** The plan's facts: behind a heading, but for a plan that found nothing to do. */
   showPlan() {
     const { plan } = this.info;
@@ -198,6 +219,7 @@ export class ReindexCard {
     const before = !isOver(info.state) && !AFTER_SWITCH.includes(info.stage);
     const wanted = !this.mayControl ? [] : [
       this.awaitsApproval && 'approve',
+      this.awaitsOverride && 'override',
       before && ['queued', 'running'].includes(info.state) && 'pause',
       before && info.state === 'paused' && 'resume',
       before && 'cancel',
@@ -231,6 +253,7 @@ const ACTIONS = {
   resume: 'reindex.resume',
   cancel: 'reindex.cancel',
   approve: 'reindex.approve',
+  override: 'gate.override',
   rollback: 'reindex.rollback',
   finish: 'reindex.finish',
 };
@@ -238,6 +261,7 @@ const ACTIONS = {
 const ASKED = {
   pause: 'reindex.asked_pause',
   cancel: 'reindex.asked_cancel',
+  override: 'gate.asked_override',
   rollback: 'reindex.asked_rollback',
   finish: 'reindex.asked_finish',
 };

@@ -59,6 +59,7 @@ export class ReindexForm {
       throttle: percent / 100,
       window: from.value ? `${from.value}-${to.value} ${ZONE}` : '',
       approve: $('reindex-approve').checked,
+      questions: $('reindex-recent').checked ? 'recent' : null,
       soak_seconds: Number($('reindex-keep').value),
     };
   }

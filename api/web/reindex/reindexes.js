@@ -1,7 +1,7 @@
 // The index panel: how documents are cut, the newest re-index, the form for another one, and former ones.
 
 import { call } from '../shared/api.js';
-import { confirmAction } from '../shared/dialogs.js';
+import { askForText, confirmAction } from '../shared/dialogs.js';
 import { $, announce, h, notify } from '../shared/dom.js';
 import { bind, t } from '../shared/i18n.js';
 import { follow } from '../shared/sse.js';
@@ -10,6 +10,7 @@ import { ReindexCard, formerRow, isKept } from './card.js';
 import { ReindexForm } from './form.js';
 
 const PAGE = 20;
+const MAX_REASON = 500;
 const CONFIRMED = {
   cancel: ['reindex.cancel_title', 'reindex.cancel_text', 'reindex.cancel_yes', 'reindex.go_on'],
   rollback: ['reindex.rollback_title', 'reindex.rollback_text', 'reindex.rollback', 'reindex.keep_new'],
@@ -205,7 +206,10 @@ export class Reindexes {
       const visit = this.opened;
       if (!(await confirmAction(title, [text, { kb: this.kb }], yes, no)) || visit !== this.opened) return;
     }
-    await this.send(id, action);
+    if (action !== 'override') return this.send(id, action);
+    const visit = this.opened;
+    const reason = await askForText('gate.override_title', 'gate.override_reason', '', { maxLength: MAX_REASON });
+    return reason && visit === this.opened ? this.send(id, action, { reason }) : undefined;
   }
 
   /** Send a control; the state arrives as an event. */

@@ -8,13 +8,14 @@ import chat from '../texts/chat.js';
 import documents from '../texts/documents.js';
 import knowledgeBase from '../texts/knowledge_base.js';
 import operations from '../texts/operations.js';
+import gate from '../texts/gate.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
 import schedules from '../texts/schedules.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...schedules, ...chat, ...operations };
+const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...gate, ...schedules, ...chat, ...operations };
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();

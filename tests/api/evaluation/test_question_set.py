@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from activities.contracts.gate import Item
 from api.cli.texts.messages import text_of
 from api.client.problems import Problem
-from api.evaluation.question_set import Item, read_set
+from api.evaluation.question_set import read_set
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 TRAVEL = "Travel costs are refunded within ten working days after the trip has ended."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from api.evaluation.question_set import Item
-from api.evaluation.runner import Outcome, alike, contains, rank_of, summary
+from activities.contracts.gate import Item
+from activities.text.matching import alike, contains, rank_of
+from api.evaluation.runner import Outcome, summary
 from api.questions.schemas import SearchHit
 from tests.api.cli.fake_api import whole
 from tests.api.evaluation.test_question_set import LEAVE, TRAVEL, VISA

@@ -25,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 from activities.contracts.bulk import BulkRequested
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
+from activities.contracts.reindex_all import AllSettings
 from activities.contracts.schedules import Timing
 from activities.contracts.sync import RecordSyncInput, SyncReport
 from activities.errors import SourceNameTaken
@@ -116,7 +117,14 @@ MAY: dict[str, set[str]] = {
     f"POST {REINDEXES}/cancel": REINDEX,
     f"POST {REINDEXES}/control": REINDEX,
     f"POST {REINDEXES}/approve": REINDEX,
+    f"POST {REINDEXES}/override": REINDEX,
     f"POST {REINDEXES}/finish": REINDEX,
+    "POST /api/v1/reindex-all": OPERATE,
+    "GET /api/v1/reindex-all": OPERATE,
+    "GET /api/v1/reindex-all/{many_id}": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/pause": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/resume": OPERATE,
+    "POST /api/v1/reindex-all/{many_id}/cancel": OPERATE,
     f"POST {REINDEXES}/rollback": REINDEX,
     f"GET {SCHEDULES}": ALL,
     f"POST {SCHEDULES}": REINDEX,
@@ -218,6 +226,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"PATCH {SOURCES}": {"max_delete_share": 0.1},
     "POST /api/v1/webhooks": {"url": "https://93.184.216.34/hook", "knowledge_base": "{kb}"},
     f"PATCH {WEBHOOK}": {"description": "chat"},
+    f"POST {REINDEXES}/override": {"reason": "The questions are out of date."},
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
@@ -406,6 +415,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "batch_id": batch.id,
         "reindex_id": reindex.id,
         "schedule_name": schedule.name,
+        "many_id": (await catalog.reindex_alls.create([kb], AllSettings(), "ann")).id,
     }
     keys, ids = {}, {}
     for role in ROLES:
@@ -451,6 +461,7 @@ def test_public_routes_are_those_without_authentication(app: Litestar) -> None:
 def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
     """A path with a parameter declares the resource, so no handler trusts an id."""
     own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
+    own |= {route for route in MAY if "/{many_id}" in route}
     for route, handler in handlers(app):
         needed = declaration(handler)
         parameters = set(re.findall(r"{(\w+)}", route))

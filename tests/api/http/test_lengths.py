@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import String, Text
 
+from activities.contracts.gate import MAX_OVERRIDE
 from activities.contracts.names import MAX_NAME, MAX_SEARCH_KEY, MAX_TAG, clean_name, clean_tags
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.schedules import MAX_CRON, MAX_ZONE
@@ -53,6 +54,7 @@ CONSTANTS = {
     "schedules.cron": MAX_CRON,
     "schedules.time_zone": MAX_ZONE,
     "webhook_endpoints.url": MAX_URL,
+    "reindexes.override_reason": MAX_OVERRIDE,
     "api_keys.subject": MAX_SUBJECT,
     "documents.name": MAX_NAME,
     "documents.name_key": MAX_SEARCH_KEY,
@@ -63,7 +65,16 @@ CONSTANTS = {
 }
 
 #: Columns that hold the subject of a key.
-SUBJECTS = {"actor", "approved_by", "canceled_by", "confirmed_by", "created_by", "deleted_by", "feedback_by"}
+SUBJECTS = {
+    "actor",
+    "approved_by",
+    "canceled_by",
+    "confirmed_by",
+    "created_by",
+    "deleted_by",
+    "feedback_by",
+    "overridden_by",
+}
 
 #: Columns that only this code fills: ids, hashes, states, keys of blobs, what models say of themselves.
 OURS = {
@@ -75,6 +86,7 @@ OURS = {
     "job_id", "job_workflow_id", "kind", "occurrence", "run_id", "schedule_id", "workflow_id",
     "source_id", "source_stamp",
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
+    "questions", "questions_key",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from alembic import context, op
 from activities.contracts.names import search_key
 
 revision = "0020"
-down_revision = "0012"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,26 @@
+// Texts of the quality gate of a re-index. Each in English and in Chinese.
+
+export default {
+  'gate.recent': ['Compare both indexes with the questions whose answers were rated helpful', '用被评为有用的问题比较两个索引'],
+  'gate.stage': ['Compare', '比较'],
+  'gate.title': ['Comparison on {n} {n|question|questions}', '在 {n} 个问题上的比较'],
+  'gate.none': ['There was no question to compare with.', '没有可用于比较的问题。'],
+  'gate.done': ['{done} of {total} {total|question|questions}', '{done}/{total} 个问题'],
+  'gate.measure': ['Measure', '指标'],
+  'gate.live': ['In use', '现用索引'],
+  'gate.new': ['New', '新索引'],
+  'gate.difference': ['Difference', '差值'],
+  'gate.interval': ['95 % interval', '95% 区间'],
+  'gate.too_few': ['none below 2 questions', '少于 2 个问题，无区间'],
+  'gate.recall_at_1': ['Right result first', '首位命中率'],
+  'gate.answers': ['Answered', '回答率'],
+  'gate.search_p95': ['Search time, p95', '检索时间 p95'],
+  'gate.milliseconds': ['{value} ms', '{value} 毫秒'],
+  'gate.worse': ['{n} {n|question|questions} got worse', '{n} 个问题变差'],
+  'gate.question': ['Question {id}', '问题 {id}'],
+  'gate.overridden': ['Switched nevertheless by {actor}: {reason}', '由 {actor} 强制切换：{reason}'],
+  'gate.override': ['Switch nevertheless', '仍然切换'],
+  'gate.override_title': ['Switch to the new index nevertheless?', '仍然切换到新索引？'],
+  'gate.override_reason': ['Reason, for the audit trail', '理由（记入审计记录）'],
+  'gate.asked_override': ['The new index will be used.', '将切换到新索引。'],
+};
