@@ -217,7 +217,7 @@ async def reindex_control(
 @talks_to_api
 async def reindex_override(api: Api, out: Output, job: str, reason: str) -> None:
     """POST /reindexes/{id}/override."""
-    info = (await _found(api, job)).value
+    info = (await _found(api, out, job)).value
     answer = await api.reindexes.control(info.id, "override", reason=reason)
     out.document(answer.json)
     out.text(say("asked.reindex.override"))
