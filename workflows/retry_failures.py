@@ -19,8 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import SHORT_STEP
     from workflows.stages import Progress, by_actor
 
-#: Documents on their way at once: as many as the dispatcher starts in one group. More would hold up new uploads.
-AT_ONCE = 100
+#: Documents on their way at once.
+AT_ONCE = 64
 
 #: The time between two looks at them: the first after some have ended, the longest while none does.
 LOOK_SOON, LOOK_AFTER = timedelta(seconds=1), timedelta(seconds=15)

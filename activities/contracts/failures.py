@@ -6,6 +6,7 @@ from datetime import datetime
 
 from activities.contracts import Contract
 from activities.contracts.batches import DocumentVersion
+from activities.contracts.ingest import DocumentToIngest
 
 
 class FailuresToRetry(Contract, frozen=True):
@@ -22,6 +23,12 @@ class RequeueFailuresInput(FailuresToRetry, frozen=True, kw_only=True):
     """The next ``limit`` of them."""
 
     limit: int
+
+
+class DocumentToRetry(DocumentToIngest, frozen=True, kw_only=True):
+    """The input of the document's run. One of many that are retried together yields to those that are uploaded."""
+
+    priority: int
 
 
 class FailuresRequeued(Contract, frozen=True):

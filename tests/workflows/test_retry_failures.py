@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import retry_failures_id
-from activities.contracts.queues import Queue
+from activities.contracts.queues import Priority, Queue
 from activities.errors import EmptyDocument
 from activities.ingest.batches import BatchActivities
 from activities.ingest.failures import FailureActivities
@@ -28,7 +29,7 @@ from tests.stores.catalog.conftest import publishing
 from tests.workflows.test_replay import replayer
 from workflows import retry_failures
 from workflows.client.jobs import Jobs
-from workflows.contracts import RetriedFailures, RetryFailuresJob
+from workflows.contracts import IngestJob, RetriedFailures, RetryFailuresJob
 from workflows.retry_failures import RetryFailures
 
 FAILED = 8
@@ -51,13 +52,27 @@ async def failing(catalog: Catalog, kb: KnowledgeBase, *names: str) -> None:
         await catalog.documents.finish(accepted.document.id, 1, "failed", EmptyDocument().reason)
 
 
-async def dispatching(catalog: Catalog, most: list[int]) -> None:
-    """Publish what is back in line, and note how many documents that was at once."""
+#: What the runs of documents were given.
+JOBS: list[IngestJob] = []
+
+
+@workflow.defn(name="IngestDocument")
+class Ingested:
+    """Stands in for the ingestion, which ``publishing_all`` does."""
+
+    @workflow.run
+    async def run(self, job: IngestJob) -> None:
+        """Only notes its input."""
+        JOBS.append(job)
+
+
+async def publishing_all(catalog: Catalog, most: list[int]) -> None:
+    """Publish what is retried, and note how many documents that is at once."""
     while True:
-        found = await catalog.intake.undispatched(100)
+        found = await catalog.operations.jobs.page(None, 100, "document")
         most.append(len(found))
-        for document in found:
-            await catalog.documents.publish(publishing(document.document_id, document.version))
+        for job in found:
+            await catalog.documents.publish(publishing(job.id, 1))
         await asyncio.sleep(0.05)
 
 
@@ -69,7 +84,7 @@ def worker(client: Client, catalog: Catalog) -> list[Worker]:
         Worker(
             client,
             task_queue=Queue.WORKFLOWS,
-            workflows=[RetryFailures],
+            workflows=[RetryFailures, Ingested],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
     ]
@@ -78,7 +93,10 @@ def worker(client: Client, catalog: Catalog) -> list[Worker]:
 async def test_all_are_retried_a_few_at_a_time(
     temporal_server: TemporalSettings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over several runs; what fails after the request is left. A second request extends the first, which is one job."""
+    """Over several runs, each document with a run that yields to uploads.
+
+    What fails after the request is left; a second request extends the first, which is one job.
+    """
     monkeypatch.setattr(retry_failures, "AT_ONCE", 3)
     monkeypatch.setattr(retry_failures, "LOOKS_OF_A_RUN", 2)
     monkeypatch.setattr(retry_failures, "LOOK_SOON", timedelta(seconds=0.1))
@@ -96,17 +114,20 @@ async def test_all_are_retried_a_few_at_a_time(
     id = await ask(before)
     assert id == await ask(before) == retry_failures_id("empty", kb.id)
     store, workflows = worker(client, catalog)
-    dispatcher = asyncio.create_task(dispatching(catalog, most))
+    publisher = asyncio.create_task(publishing_all(catalog, most))
     async with store, workflows:
         result = await client.get_workflow_handle(id, result_type=RetriedFailures).result()
         assert result.documents == FAILED
         assert await catalog.operations.failures.count("empty", None) == 1
         assert await ask(now()) == id
         assert (await client.get_workflow_handle(id, result_type=RetriedFailures).result()).documents == 1
-    dispatcher.cancel()
+    publisher.cancel()
     with suppress(asyncio.CancelledError):
-        await dispatcher
+        await publisher
     assert 0 < max(most) <= 3
+    assert await catalog.intake.undispatched(9) == []
+    assert {(job.priority, job.run, job.knowledge_base) for job in JOBS} == {(Priority.BATCH, 2, "handbook")}
+    assert len({job.document_id for job in JOBS}) == FAILED + 1
     assert await catalog.operations.failures.count("empty", None) == 0
     monkeypatch.undo()
     await replayer().replay_workflow(await client.get_workflow_handle(id).fetch_history())

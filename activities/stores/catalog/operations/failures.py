@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Select, func, select
 
+from activities.contracts.ingest import DocumentToIngest
 from activities.errors import Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.intake import document_to_ingest
 from activities.stores.catalog.mapping import by_index, lock_latest
 from activities.stores.catalog.operations.records import FailureGroup
 from activities.stores.catalog.operations.throughput import HAS_FAILED
@@ -32,7 +34,7 @@ class _Part(NamedTuple):
 
 @repeats_conflicts
 class Failures:
-    """Latest versions of documents, not deleted ones, that failed."""
+    """Latest versions of documents that failed; what is being deleted is left out."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -68,21 +70,19 @@ class Failures:
 
     async def requeue(
         self, code: str, knowledge_base_id: str | None, before: datetime, limit: int, actor: str
-    ) -> list[tuple[str, int]]:
-        """Puts documents that failed for this code until ``before`` back in line, those that failed first first.
-
-        Returns at most ``limit`` pairs (document, version).
-        """
+    ) -> list[DocumentToIngest]:
+        """Puts at most ``limit`` documents that failed for this code until ``before`` back in line, oldest first."""
         chosen = _failed(VersionRow.document_id).where(*_of(code, knowledge_base_id), VersionRow.updated_at <= before)
         chosen = chosen.order_by(VersionRow.updated_at).limit(limit)
-        requeued = []
+        requeued: list[DocumentToIngest] = []
         async with self._engine.write() as session:
             ids = list(await session.scalars(chosen))
             for document, row in await lock_latest(session, DocumentRow.id.in_(ids)) if ids else ():
                 if row.state == "failed" and row.updated_at <= before and transitions.requeue(row, None):
                     detail = {"version": row.version, "failed_for": code}
                     session.audit(actor, "document.retry", document.knowledge_base_id, document.id, **detail)
-                    requeued.append((document.id, row.version))
+                    knowledge_base = await session.get_one(KnowledgeBaseRow, document.knowledge_base_id)
+                    requeued.append(document_to_ingest(document, row, knowledge_base))
         return requeued
 
 
@@ -100,12 +100,13 @@ def _group(code: str, group: list[_Part], names: dict[str, str], sample: Reason,
 
 
 def _failed(*columns: Any) -> Select[Any]:
-    """``columns`` of failed versions and their documents. Outer join, so that SQLite starts from the versions."""
+    """``columns`` of failed versions and their documents. Outer joins, so that SQLite starts from the versions."""
     query: Select[Any] = (
         select(*columns)
         .select_from(VersionRow)
         .outerjoin(DocumentRow, DocumentRow.id == VersionRow.document_id)
-        .where(HAS_FAILED, DocumentRow.deleted_at.is_(None))
+        .outerjoin(KnowledgeBaseRow, KnowledgeBaseRow.id == VersionRow.knowledge_base_id)
+        .where(HAS_FAILED, DocumentRow.deleted_at.is_(None), KnowledgeBaseRow.deleted_at.is_(None))
     )
     return by_index(query, "ix_versions_failed")
 

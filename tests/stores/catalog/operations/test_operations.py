@@ -137,8 +137,9 @@ async def test_failures_return_to_the_queue_in_pages(catalog: Catalog, kb: Knowl
     asked = now()
     late = await failed(catalog, kb, "late.pdf", EmptyDocument().reason)
     requeue = catalog.operations.failures.requeue
-    assert {id for id, _ in await requeue("empty", kb.id, asked, 2, "ann")} == set(ids[:2])
-    assert await requeue("empty", kb.id, asked, 2, "ann") == [(ids[2], 1)]
+    assert {each.document_id for each in await requeue("empty", kb.id, asked, 2, "ann")} == set(ids[:2])
+    (last,) = await requeue("empty", kb.id, asked, 2, "ann")
+    assert (last.document_id, last.version, last.run, last.knowledge_base) == (ids[2], 1, 2, "handbook")
     assert await requeue("empty", kb.id, asked, 2, "ann") == []
     waiting = {document.document_id for document in await catalog.intake.undispatched(10)}
     assert waiting == set(ids)
