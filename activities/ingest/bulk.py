@@ -15,8 +15,8 @@ from activities.stores.catalog.catalog import Catalog
 #: Documents of one transaction, and seconds after which an activity gives its slot back.
 STEP, SLICE_SECONDS = 100, 10.0
 
-#: Seconds until the next look at documents that others are to finish first.
-WAIT_SECONDS = 0.5
+#: Seconds until the next look: at documents that are tried again, and at data that are being removed.
+RETRY_SECONDS, PURGE_SECONDS = 2.0, 0.5
 
 
 class BulkActivities:
@@ -34,7 +34,7 @@ class BulkActivities:
             step = await self._changes.step(input.bulk_id, STEP)
             report(step.done)
             if step.ended or step.waits or time.monotonic() - began > SLICE_SECONDS:
-                return BulkSlice(ended=step.ended, wait_seconds=WAIT_SECONDS if step.waits else 0.0, done=step.done)
+                return BulkSlice(ended=step.ended, wait_seconds=RETRY_SECONDS if step.waits else 0.0, done=step.done)
 
     @activity.defn(name="purge_documents")
     @heartbeating
@@ -51,4 +51,4 @@ class BulkActivities:
                 actor=document.deleted_by,
             )
             await starts.delete_document(activity.client(), job)
-        return BulkSlice(ended=not left, wait_seconds=WAIT_SECONDS if left else 0.0)
+        return BulkSlice(ended=not left, wait_seconds=PURGE_SECONDS if left else 0.0)

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from activities.contracts.documents import Chunking
 from activities.contracts.search import SearchFilter
+from activities.contracts.selection import DocumentFilter
 from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
@@ -30,9 +31,9 @@ ROUNDS = 20
 NUMBERS = "WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < :n)"
 
 DOCUMENTS = f"""
-INSERT INTO documents (id, knowledge_base_id, name, live_version, latest_version, created_by, created_at)
+INSERT INTO documents (id, knowledge_base_id, name, name_key, live_version, latest_version, created_by, created_at)
 {NUMBERS}
-SELECT :prefix || (10000000 + i), :kb, :prefix || i || '.md', :live, 1, 'ann', :at FROM numbers
+SELECT :prefix || (10000000 + i), :kb, :prefix || i || '.md', :prefix || i || '.md', :live, 1, 'ann', :at FROM numbers
 """
 
 VERSIONS = f"""
@@ -74,6 +75,7 @@ def _queries(
 ) -> list[tuple[str, str, Callable[[], Awaitable[object]]]]:
     """Name, target and call of each query."""
     pages = iter(range(10_000))
+    rare, frequent = DocumentFilter(search="A17.md"), DocumentFilter(search="7 md")
     known = [f"a{10_000_000 + n}" for n in range(0, 500, 10)]
 
     async def search() -> None:
@@ -102,6 +104,11 @@ def _queries(
         ("page, from the middle", "", lambda: catalog.documents.page(large, None, "a10150000", 100)),
         ("page of the failed", "", lambda: catalog.documents.page(large, "failed", None, 100)),
         ("page of the batch", "", lambda: catalog.documents.page(batched, None, None, 100, batch)),
+        ("list by name", "≤ 50 ms", lambda: catalog.document_list.page(large, DocumentFilter(), "name")),
+        ("list by change", "≤ 50 ms", lambda: catalog.document_list.page(large, DocumentFilter(), "updated_at")),
+        ("list of a rare name", "≤ 300 ms", lambda: catalog.document_list.page(large, rare, "updated_at")),
+        ("list of a frequent name", "≤ 300 ms", lambda: catalog.document_list.page(large, frequent, "bytes")),
+        ("counts of a frequent name", "", lambda: catalog.document_list.counts(large, frequent)),
         ("an unchanged upload", "", upload),
     ]
 

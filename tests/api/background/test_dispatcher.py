@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from activities.contracts.bulk import BulkJob, BulkRequested
 from activities.contracts.documents import Chunking
 from activities.errors import NotFound, TemporalRefused, TemporalUnavailable
 from activities.runtime import loops
@@ -50,6 +51,9 @@ class Runs:
 
     async def batch(self, job: BatchJob, signal: str | None = None, *arguments: object) -> str:
         return self._start(job.name)
+
+    async def change_documents(self, job: BulkJob) -> str:
+        return self._start(job.action)
 
 
 class Outbox:
@@ -165,3 +169,19 @@ async def test_a_hint_lives_through_an_outage(outbox: Outbox) -> None:
     await asyncio.sleep(0.02)
     await outbox.dispatcher.once()
     assert outbox.runs.started == ["scans"]
+
+
+@pytest.mark.parametrize("error", OF_ONE)
+async def test_a_change_of_many_documents_is_started_once(outbox: Outbox, error: Exception) -> None:
+    """Also when it could not be started at first; then it is left to its run."""
+    await outbox.upload("a.txt")
+    asked = BulkRequested(knowledge_base_id=outbox.kb.id, action="tag", tag="x", actor="ann", ids=["nothing"])
+    await outbox.catalog.bulk_changes.create(asked)
+    outbox.runs.errors["tag"] = [error]
+    await outbox.dispatcher.once()
+    assert outbox.runs.started == ["a.txt"]
+    await asyncio.sleep(0.02)  # longer than the delay of a start that failed
+    await outbox.dispatcher.once()
+    await outbox.dispatcher.once()
+    assert outbox.runs.started == ["a.txt", "tag"]
+    assert await outbox.catalog.bulk_changes.undispatched() == []
