@@ -25,6 +25,10 @@ WHOLE_ID = re.compile(r"[0-9a-f]{32}")
 CANDIDATES = 10
 
 
+#: Longest name of a candidate: a conversation's may be long, and may have several lines.
+NAME_CHARACTERS = 60
+
+
 @dataclass(frozen=True)
 class Found:
     """What a text stands for; what is not known to the API is left to the request that needs it."""
@@ -64,8 +68,12 @@ def reference(name: str, *, many: bool = False) -> Callable[[Callable[..., Any]]
 
 def _refuse(out: Output, text: str, matches: list[dict[str, Any]]) -> None:
     shown = matches[:CANDIDATES]
-    width = max(len(match["name"]) for match in shown)
-    lines = [f"  {match['id']}  {match['name']:{width}}  {match['knowledge_base']}".rstrip() for match in shown]
+    names = [_short(" ".join(match["name"].split())) for match in shown]
+    width = max(map(len, names))
+    lines = [
+        f"  {match['id']}  {name:{width}}  {match['knowledge_base']}".rstrip()
+        for match, name in zip(shown, names, strict=True)
+    ]
     lines += ["  …"] if len(matches) > CANDIDATES else []
     code = "ambiguous" if len(matches) > 1 else "not-whole"
     hint = [say("ambiguous.kb")] if len({match["knowledge_base"] for match in shown}) > 1 and _takes_kb() else []
@@ -75,3 +83,7 @@ def _refuse(out: Output, text: str, matches: list[dict[str, Any]]) -> None:
 def _takes_kb() -> bool:
     context = click.get_current_context(silent=True)
     return context is not None and "kb" in context.params
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS else f"{name[: NAME_CHARACTERS - 1]}…"

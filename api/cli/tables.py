@@ -9,16 +9,22 @@ from collections.abc import Sequence
 from api.cli.texts.messages import say
 
 #: Columns of sentences, which are wrapped.
-SENTENCES = frozenset({"details", "reason", "detail", "examples", "found", "do"})
+SENTENCES = frozenset({"details", "reason", "detail", "examples", "found", "do", "documents"})
 
 #: Columns of names, which are shortened.
-NAMES = frozenset({"name", "title", "subject", "actor", "documents", "kb"})
+NAMES = frozenset({"name", "title", "subject", "actor", "kb"})
 
 #: Columns that a narrow terminal leaves out, the first one first.
-EXPENDABLE = ("bytes", "pages", "chunks", "version", "eta", "created", "revoked", "time", "kb", "questions", "stage")
+EXPENDABLE = (
+    *("bytes", "pages", "chunks", "version", "eta", "created", "revoked", "questions", "kb", "time", "stage"),
+    *("detail", "examples", "title", "reason"),
+)
 
 #: Cells that a sentence and a name keep, as long as other columns can be left out.
 LEAST_SENTENCE, LEAST_NAME = 24, 16
+
+#: What columns are shortened to, step by step, if even then there is no room: names and sentences, and all others.
+FLOORS = ((8, 1000), (8, 16), (1, 1))
 
 #: Cells between two columns.
 GAP = 2
@@ -74,9 +80,11 @@ def fit(natural: dict[str, int], room: int, whole: Sequence[str], empty: set[str
         more = min(natural[column] - widths[column], max(1, spare // len(flexible)))
         widths[column] += more
         spare -= more
-    for column in sorted(shown, key=lambda each: -widths[each]):  # still too wide: names give their last cells
-        if spare < 0 and column not in whole and column in SENTENCES | NAMES:
-            less = min(-spare, widths[column] - 1)
-            widths[column] -= less
-            spare += less
+    for name, other in FLOORS:
+        for column in sorted(shown, key=lambda each: -widths[each]):
+            floor = name if column in SENTENCES | NAMES else other
+            if spare < 0 and column not in whole and widths[column] > floor:
+                less = min(-spare, widths[column] - floor)
+                widths[column] -= less
+                spare += less
     return widths

@@ -107,8 +107,9 @@ class Target:
                 return cls(profile.url, profile.key, "profile", known.current)
             return cls(settings.api_url.rstrip("/"))
         url = (settings.url or local.get("HOLDFAST_URL") or settings.api_url).rstrip("/")
-        if settings.api_key:
-            return cls(url, settings.api_key, "environment")
+        if settings.api_key:  # a file in a folder that somebody else made does not choose where this key goes
+            meant = settings.url or profiles.is_loopback(url) or url == settings.api_url.rstrip("/")
+            return cls(url, settings.api_key if meant else "", "environment")
         is_local = profiles.same_place(url, local.get("HOLDFAST_URL") or settings.api_url)
         if is_local and (key := local.get("HOLDFAST_API_KEY")):
             return cls(url, key, "local")

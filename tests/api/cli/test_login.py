@@ -271,6 +271,16 @@ def test_a_key_is_sent_only_where_it_belongs(tmp_path: Path) -> None:
     assert of(str(tmp_path / "none"), HOLDFAST_API_KEY="hf_given") == (LOCAL, "hf_given", "environment")
 
 
+def test_a_folder_does_not_choose_where_a_variables_key_goes(tmp_path: Path) -> None:
+    """A folder from somebody else may have a `local.env` with any address: only HOLDFAST_URL names a remote one."""
+    local_env.write(tmp_path, "https://evil.example.org", "hf_evil")
+    data = str(tmp_path)
+    assert of(data, HOLDFAST_API_KEY="hf_given") == ("https://evil.example.org", "", "environment")
+    assert of(data, HOLDFAST_API_KEY="hf_given", HOLDFAST_URL=ELSEWHERE) == (ELSEWHERE, "hf_given", "environment")
+    profiles.write(Profiles("work", {"work": Profile(ELSEWHERE, "hf_work")}))
+    assert of(data)[1] == "hf_evil"
+
+
 def test_a_login_that_is_not_used_here_says_so(server: FakeApi, tmp_path: Path) -> None:
     """In a folder with a platform of its own, that one goes first."""
     data = Path(".holdfast")

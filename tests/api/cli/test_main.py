@@ -53,8 +53,8 @@ def test_requests_carry_key_and_language(fake: FakeApi, holdfast: Holdfast, loca
 @pytest.mark.parametrize(
     ("locale", "sentence"),
     [
-        (ENGLISH, "The platform does not answer at {url}; start it with `make up`."),
-        (CHINESE, "平台在 {url} 没有响应；请用 `make up` 启动。"),
+        (ENGLISH, "The platform does not answer at {url}; start it with `make up`, or check the address."),
+        (CHINESE, "平台在 {url} 没有响应；请用 `make up` 启动，或检查地址。"),
     ],
 )
 @pytest.mark.parametrize("argv", [("kb", "list"), ("events", "d1"), ("ask", "Why?", "--kb", "hr")])

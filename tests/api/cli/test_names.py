@@ -54,6 +54,8 @@ def test_an_ambiguous_name_shows_the_candidates(fake: FakeApi, holdfast: Holdfas
     error = json.loads(holdfast("pause", "leave.pdf", "--json").stdout)["error"]
     assert (error["code"], [each["id"] for each in error["candidates"]]) == ("ambiguous", [ONE, TWO])
     assert {each.method for each in fake.requests} == {"GET"}
+    fake.finds("conversation", "b", *(LEAVE | {"id": id, "name": "long\nname " * 30} for id in (ONE, TWO)))
+    assert max(map(len, holdfast("conversation", "show", "b").stderr.splitlines())) < 120
     fake.finds("document", "a", *(LEAVE | {"id": f"{n:032}"} for n in range(11)))
     many = holdfast("pause", "a").stderr
     assert many.count("leave.pdf") == 10
