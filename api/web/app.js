@@ -4,6 +4,7 @@
 //     ├── documents ── document_filter, document_row, document_actions, document_list, drop_zone, uploads ── job
 //     │     └── batches ── batch_card, batch_upload, watcher
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
+//     ├── sources ── source_card ── job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     └── passages ── original, quotes
@@ -19,13 +20,14 @@ import { drawIcons } from './shared/icons.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
-import { askAddress, conversationAddress, documentsAddress, here, indexAddress, rename } from './shared/route.js';
+import { askAddress, conversationAddress, documentsAddress, here, indexAddress, rename, sourcesAddress } from './shared/route.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
+import { Sources } from './sources/sources.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-kb'];
-const TITLES = { documents: 'documents-title', index: 'index-title', ask: 'ask-title' };
+const TITLES = { documents: 'documents-title', index: 'index-title', sources: 'sources-title', ask: 'ask-title' };
 const TALLY_MS = 400;
 
 drawIcons();
@@ -39,6 +41,7 @@ const documents = new Documents({
   onShow: (item) => passages.whole(item),
 });
 const reindexes = new Reindexes({ onSwitched: () => documents.refilter() });
+const sources = new Sources({ onSynced: () => documents.refilter() });
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -89,6 +92,7 @@ function leave() {
   passages.close();
   documents.close();
   reindexes.close();
+  sources.close();
   conversations.close();
   chat.close();
 }
@@ -104,6 +108,7 @@ async function enter(name) {
     $('side-new').href = askAddress(name);
     $('side-documents').href = $('ask-add').href = documentsAddress(name);
     $('side-index').href = indexAddress(name);
+    $('side-sources').href = sourcesAddress(name);
     tally(kb.documents);
     show('view-kb');
     const listed = documents.open(name);
@@ -133,14 +138,17 @@ async function place() {
   $('view-kb').dataset.panel = panel;
   $('panel-documents').hidden = panel !== 'documents';
   $('panel-index').hidden = panel !== 'index';
+  $('panel-sources').hidden = panel !== 'sources';
   $('panel-ask').hidden = panel !== 'ask';
   mark();
   if (panel !== 'index') reindexes.close();
+  if (panel !== 'sources') sources.close();
   if (panel !== 'ask') {
     title();
     if (before !== panel) passages.close();
     $(TITLES[panel]).focus();
     if (panel === 'index') await reindexes.open(open);
+    if (panel === 'sources') await sources.open(open);
     return;
   }
   if (chat.kb === open && chat.id === conversation && $('turns').childElementCount) {
@@ -169,8 +177,9 @@ async function place() {
 function mark() {
   const { conversation } = here();
   conversations.mark(conversation);
-  const current = { documents: 'side-documents', index: 'side-index', ask: conversation ? '' : 'side-new' }[shown()];
-  for (const link of ['side-documents', 'side-index', 'side-new']) {
+  const links = { documents: 'side-documents', index: 'side-index', sources: 'side-sources' };
+  const current = links[shown()] || (conversation ? '' : 'side-new');
+  for (const link of [...Object.values(links), 'side-new']) {
     if (link === current) $(link).setAttribute('aria-current', 'page');
     else $(link).removeAttribute('aria-current');
   }
@@ -242,6 +251,7 @@ onLanguage(() => {
   title();
   documents.relanguage();
   reindexes.relanguage();
+  sources.relanguage();
   conversations.draw();
 });
 

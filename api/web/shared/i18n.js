@@ -8,10 +8,11 @@ import chat from '../texts/chat.js';
 import documents from '../texts/documents.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
+import sources from '../texts/sources.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...reindex, ...chat };
+const MESSAGES = { ...page, ...documents, ...reindex, ...sources, ...chat };
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();
