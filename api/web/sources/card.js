@@ -40,14 +40,14 @@ export class SourceCard {
     Object.assign(this, { onAction, source: null, offered: null });
     this.title = h('h2', { class: 'batch-name', tabindex: '-1' });
     this.pill = h('span', { class: 'pill' });
-    this.place = h('code', { class: 'source-place' });
+    this.place = h('code', { class: 'origin-place' });
     this.bar = h('progress', { class: 'batch-bar', max: '1' });
     bindAttr(this.bar, 'aria-label', 'source.bar');
     this.facts = h('p', { class: 'doc-facts' });
     this.reason = h('p', { class: 'doc-reason', hidden: true });
-    this.planned = h('div', { class: 'source-planned', role: 'status' });
+    this.planned = h('div', { class: 'origin-planned', role: 'status' });
     this.buttons = h('span', { class: 'doc-buttons' });
-    this.element = h('li', { class: 'batch source', data: { id: source.id } },
+    this.element = h('li', { class: 'batch origin', data: { id: source.id } },
       h('div', { class: 'doc-head' }, this.title, this.pill),
       this.place, this.bar, this.facts, this.reason, this.planned,
       h('div', { class: 'batch-foot' }, this.buttons));

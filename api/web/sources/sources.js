@@ -27,7 +27,7 @@ export class Sources {
       h('header', { class: 'panel-head' },
         h('h1', { id: 'sources-title', tabindex: '-1', text: 'source.title' }),
         h('p', { class: 'help', text: 'source.lead' })),
-      h('ul', { class: 'batches', id: 'sources', labels: { 'aria-label': 'source.list' } }),
+      h('ul', { class: 'batches', id: 'source-list', labels: { 'aria-label': 'source.list' } }),
       h('p', { class: 'empty', id: 'sources-none', hidden: true, text: 'source.none' }),
       h('form', { class: 'card', id: 'source-form', novalidate: true },
         h('h2', { text: 'source.form' }),
@@ -62,7 +62,7 @@ export class Sources {
     this.links.clear();
     this.cards.clear();
     this.kb = null;
-    $('sources').replaceChildren();
+    $('source-list').replaceChildren();
     $('source-form').reset();
     $('source-form').hidden = $('sources-none').hidden = true;
     problemLine($('source-problem'), null);
@@ -83,7 +83,7 @@ export class Sources {
       if (visit !== this.opened) return;
       for (const id of [...this.cards.keys()]) if (!items.some((source) => source.id === id)) this.cards.delete(id);
       for (const source of items) this.show(source);
-      $('sources').replaceChildren(...items.map((source) => this.cards.get(source.id).element));
+      $('source-list').replaceChildren(...items.map((source) => this.cards.get(source.id).element));
       $('sources-none').hidden = items.length > 0;
       $('source-form').hidden = false;
       for (const { last_sync: sync, id } of items) if (goesOn(sync)) this.follow(id, sync.id);
