@@ -8,6 +8,7 @@
 //     ├── knowledge_base_settings ── fields, remove
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── schedules ── schedule_form, schedule_row ── job
+//     ├── sources ── source_card ── job
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     ├── passages ── original, quotes
@@ -28,15 +29,19 @@ import { Reindexes } from './reindex/reindexes.js';
 import { Operations, mayOperate } from './operations/operations.js';
 import {
   askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
+  sourcesAddress,
 } from './shared/route.js';
 import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
+import { Sources } from './sources/sources.js';
 
 const VIEWS = ['view-sign-in', 'view-choose', 'view-operations', 'view-schedules', 'view-kb'];
-const TITLES = { documents: 'documents-title', index: 'index-title', settings: 'settings-title', ask: 'ask-title' };
-const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings' };
+const TITLES = {
+  documents: 'documents-title', index: 'index-title', settings: 'settings-title', sources: 'sources-title', ask: 'ask-title',
+};
+const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings', sources: 'side-sources' };
 const TALLY_MS = 400;
 
 drawIcons();
@@ -65,6 +70,7 @@ const settings = new KnowledgeBaseSettings({
 });
 const operations = new Operations();
 const schedules = new Schedules();
+const sources = new Sources({ onSynced: () => documents.reload() });
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -161,6 +167,7 @@ function leave() {
   documents.close();
   reindexes.close();
   settings.close();
+  sources.close();
   conversations.close();
   chat.close();
 }
@@ -178,6 +185,7 @@ async function enter(name) {
     $('side-index').href = indexAddress(name);
     $('side-settings').href = settingsAddress(name);
     $('side-settings').hidden = kb.role !== 'manager';
+    $('side-sources').href = sourcesAddress(name);
     show('view-kb');
     const listed = documents.open(name, kb.role);
     tally(kb.documents);
@@ -209,10 +217,12 @@ async function place() {
   $('panel-documents').hidden = panel !== 'documents';
   $('panel-index').hidden = panel !== 'index';
   $('panel-settings').hidden = panel !== 'settings';
+  $('panel-sources').hidden = panel !== 'sources';
   $('panel-ask').hidden = panel !== 'ask';
   mark();
   if (panel !== 'index') reindexes.close();
   if (panel !== 'settings') settings.close();
+  if (panel !== 'sources') sources.close();
   if (panel !== 'documents') documents.adding.showSending();
   if (panel !== 'ask') {
     title();
@@ -220,6 +230,7 @@ async function place() {
     if (before !== panel || panel !== 'documents') $(TITLES[panel]).focus();
     if (panel === 'index') await reindexes.open(open, query);
     else if (panel === 'settings') await settings.open(open);
+    else if (panel === 'sources') await sources.open(open);
     else await documents.place(query);
     return;
   }
@@ -331,6 +342,7 @@ onLanguage(() => {
   reindexes.relanguage();
   operations.relanguage();
   schedules.relanguage();
+  sources.relanguage();
   conversations.draw();
 });
 

@@ -12,10 +12,13 @@ import gate from '../texts/gate.js';
 import page from '../texts/page.js';
 import reindex from '../texts/reindex.js';
 import schedules from '../texts/schedules.js';
+import sources from '../texts/sources.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
-const MESSAGES = { ...page, ...documents, ...knowledgeBase, ...reindex, ...gate, ...schedules, ...chat, ...operations };
+const MESSAGES = {
+  ...page, ...documents, ...knowledgeBase, ...reindex, ...sources, ...gate, ...schedules, ...chat, ...operations,
+};
 
 const STORED = 'holdfast.language';
 const bound = new WeakMap();

@@ -6,10 +6,11 @@
 //   #/kb/NAME/documents   the documents (?state=…&search=…: those that match)
 //   #/kb/NAME/index       the index of the documents (?max=…: the form for another one, filled in)
 //   #/kb/NAME/settings    the settings of the knowledge base
+//   #/kb/NAME/sources     the folders and buckets that it follows
 //   #/operations          the operations of the platform
 
-const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
-const PANELS = ['documents', 'index', 'settings'];
+const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|sources|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
+const PANELS = ['documents', 'index', 'settings', 'sources'];
 
 /**
  * The current address → {kb, panel: null | 'ask' | one of PANELS, conversation, query: URLSearchParams}; kb is null if
@@ -39,6 +40,7 @@ export const askAddress = (kb) => `${kbAddress(kb)}/ask`;
 export const documentsAddress = (kb, query) => withQuery(`${kbAddress(kb)}/documents`, query);
 export const indexAddress = (kb, query) => withQuery(`${kbAddress(kb)}/index`, query);
 export const settingsAddress = (kb) => `${kbAddress(kb)}/settings`;
+export const sourcesAddress = (kb) => `${kbAddress(kb)}/sources`;
 export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
 
 /** Replace the address without an entry in the history. */
