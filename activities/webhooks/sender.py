@@ -79,7 +79,7 @@ class Sender:
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         parsed = httpx.URL(url)
         backend = _CheckedBackend(self._gate, plain=parsed.scheme == "http")
-        sent: dict[bytes | str, bytes | str] = {"host": parsed.netloc.decode(), **headers}
+        sent = [("host", parsed.netloc.decode()), *headers.items()]
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._ssl, network_backend=backend) as pool,
             pool.stream("POST", url, headers=sent, content=body) as response,
