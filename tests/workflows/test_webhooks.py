@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,14 +20,16 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import webhook_workflow_id
 from activities.contracts.queues import Queue
-from activities.contracts.webhooks import DeliveryToMake
+from activities.contracts.webhooks import Delivered, DeliveryToMake
+from activities.errors import CatalogUnavailable
 from activities.runtime.interceptor import ActivityEdge
 from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import KnowledgeBase
-from activities.stores.catalog.webhooks.records import Delivery, Endpoint, NewEndpoint
+from activities.stores.catalog.webhooks.deliveries import Deliveries
+from activities.stores.catalog.webhooks.records import Delivery, Endpoint, NewEndpoint, ToSend
 from activities.webhooks.addresses import Gate
 from activities.webhooks.deliver import WebhookActivities
 from activities.webhooks.sender import Sender, new_secret
@@ -71,9 +75,9 @@ class Hooks:
         return await assert_eventually(check, step=0.05)
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """A worker inside of the block."""
-        activities = WebhookActivities(self.catalog, Sender(Gate([ip_network(LOOPBACK)])))
+    async def working(self, catalog: Catalog | None = None) -> AsyncIterator[None]:
+        """A worker inside of the block, with this catalogue if one is given."""
+        activities = WebhookActivities(catalog or self.catalog, Sender(Gate([ip_network(LOOPBACK)])))
         async with Worker(
             self.client,
             task_queue=Queue.WORKFLOWS,
@@ -147,12 +151,41 @@ async def test_started_twice_is_told_once(hooks: Hooks) -> None:
     assert len(hooks.receiver.messages) == 1
 
 
+class Forgetful:
+    """Deliveries of a catalogue that is down when the first success is to be recorded."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries, self.down = deliveries, True
+
+    async def to_send(self, id: str) -> ToSend | Delivered:
+        return await self._deliveries.to_send(id)
+
+    async def succeeded(self, id: str, status: int) -> Delivered:
+        if self.down:
+            self.down = False
+            raise CatalogUnavailable(detail="it was killed")
+        return await self._deliveries.succeeded(id, status)
+
+
 async def test_what_was_sent_and_not_recorded_is_sent_again(hooks: Hooks) -> None:
-    """The run is lost with its record: the next one sends the same message, which the receiver can tell."""
+    """The same message under the same id, by which the receiver can tell."""
+    delivery = await hooks.send(await hooks.endpoint())
+    forgetful = SimpleNamespace(deliveries=Forgetful(hooks.catalog.deliveries))
+    async with hooks.working(cast(Catalog, forgetful)):
+        await hooks.ended(delivery)
+    first, second = hooks.receiver.messages
+    assert (first.id, first.body) == (second.id, second.body)
+    assert second.verified(hooks.secret)["type"] == "webhook.test"
+    found = await hooks.catalog.deliveries.get(delivery.id)
+    assert (found.state, found.attempts) == ("delivered", 1)
+
+
+async def test_an_event_is_sent_again_when_a_user_asks(hooks: Hooks) -> None:
+    """Also one that was taken: the same message, by another run of the same id."""
     delivery = await hooks.send(await hooks.endpoint())
     async with hooks.working():
         await hooks.ended(delivery)
-        await hooks.catalog.deliveries.retry(delivery, "ann")  # as if nothing had been recorded
+        await hooks.catalog.deliveries.retry(delivery, "ann")
         await hooks.relay.once()
         await hooks.reaches(delivery, lambda found: found.attempts == 2)
     first, second = hooks.receiver.messages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import WebhookVerificationError
 
+from activities.contracts.webhooks import EVENT_TYPES, TEST_EVENT
 from activities.errors import DeliveryFailed
 from activities.stores.catalog.webhooks.records import ToSend
 from activities.webhooks import sender as sending
@@ -124,6 +126,12 @@ def test_secrets_are_not_shown() -> None:
     assert "token" not in repr(message("https://hooks.test/token"))
     assert len(SECRET) <= 100
     assert SECRET.startswith("whsec_")
+
+
+def test_every_type_is_described_to_receivers() -> None:
+    """As a row of the table of types, and nothing else."""
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+    assert re.findall(r"^\| `([a-z.]+)` \|", page, re.M) == [*EVENT_TYPES, TEST_EVENT]
 
 
 # --- TLS --------------------------------------------------------------------------------------------

@@ -196,7 +196,8 @@ def _attempted(row: WebhookDeliveryRow, status: int | None) -> None:
 
 async def _judge(session: Transaction, row: WebhookDeliveryRow, *, gone: bool) -> None:
     """Notes that an endpoint fails, and disables it if that is enough."""
-    endpoint = await session.get(WebhookEndpointRow, row.endpoint_id, with_for_update=True)
+    lock = {"key_share": True}  # events for it are recorded meanwhile
+    endpoint = await session.get(WebhookEndpointRow, row.endpoint_id, with_for_update=lock)
     if endpoint is None or endpoint.disabled_at is not None:
         return
     endpoint.failing_since = endpoint.failing_since or now()

@@ -68,6 +68,7 @@ class Endpoints:
                 setattr(row, name, value)
             if disabled is not None and disabled != (row.disabled_at is not None):
                 row.disabled_at, row.disabled_cause = (now(), "user") if disabled else (None, None)
+            if changes.keys() & {"url", "disabled"}:
                 row.failing_since = None
             session.audit(actor, "webhook.update", row.knowledge_base_id, row.id, fields=sorted(changes))
             await session.flush()
