@@ -116,6 +116,7 @@ TECHNICAL = {
         *ROLES,
     },
     "api/cli/texts/gate.py": {"recent"},
+    "api/cli/texts/reindex_all.py": {"NAME"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

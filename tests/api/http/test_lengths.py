@@ -60,7 +60,8 @@ OURS = {
     "embedding_fingerprint", "embedding_model", "fallback", "feedback_rating", "fingerprint", "id",
     "knowledge_base_id", "language_model", "media_type", "mode", "model", "model_fingerprint", "object_id",
     "parsed_key", "prompt_version", "question_id", "removing_by", "retry_from", "role", "secret_sha256", "sha256",
-    "archive_sha256", "questions", "questions_key", "phase", "stage", "state", "vectors_key", "waiting_for",
+    "archive_sha256", "knowledge_base", "questions", "questions_key", "reindex_all_id", "reindex_id", "wanted",
+    "phase", "stage", "state", "vectors_key", "waiting_for",
 }  # fmt: skip
 
 
