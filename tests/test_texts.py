@@ -139,6 +139,7 @@ TECHNICAL = {
     "api/cli/texts/operations.py": {"Ctrl"},
     "api/cli/texts/schedules.py": {"UTC", "cron", "Asia", "Shanghai"},
     "api/cli/texts/gate.py": {"recent"},
+    "api/cli/texts/reindex_all.py": {"NAME"},
     "api/cli/texts/asking.py": {"SQuAD", "JSONL", "CSV", "recall", "MRR", "UTF", "UTC", "document", "upload"},
 }
 

@@ -26,7 +26,7 @@ from activities.contracts.gate import (
     Worse,
 )
 from activities.contracts.reindex import ReindexInput
-from activities.errors import GateRefused, QuestionsLost, Reason
+from activities.errors import GateRefused, ModelMismatch, QuestionsLost, Reason
 from activities.phrases import Phrase
 from activities.reindex.comparison import is_refused, measures
 from activities.reindex.question_sets import save_questions
@@ -118,11 +118,15 @@ class GateActivities:
             raise QuestionsLost() from exc
 
     async def _outcome(self, reindex: Reindex, item: Item, generation: int) -> Outcome:
+        """What a question measures; a generation whose embedding model is not served any more answers nothing."""
         id = reindex.knowledge_base_id
         begun = time.perf_counter()
-        hits = await self._trials.search(id, item.question, generation, HITS)
-        milliseconds = round((time.perf_counter() - begun) * 1000, 1)
-        answer = await self._trials.answer(id, item.question, generation)
+        try:
+            hits = await self._trials.search(id, item.question, generation, HITS)
+            milliseconds = _since(begun)
+            answer = await self._trials.answer(id, item.question, generation)
+        except ModelMismatch:
+            return Outcome(first=False if item.findable else None, answered=False, milliseconds=_since(begun))
         first = rank_of(item, hits) == 1 if item.findable else None
         return Outcome(first=first, answered=is_answered(item, answer), milliseconds=milliseconds)
 
@@ -155,6 +159,10 @@ def worse_questions(items: Sequence[Item], pairs: Sequence[Pair]) -> list[Worse]
             question = "" if item.question_id else item.question
             worse.append(Worse(measure=lost, question=question, question_id=item.question_id))
     return worse
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 1)
 
 
 def _reason(refused: Sequence[Measure], worse: int) -> Reason:

@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.contracts.documents import Chunk
 from activities.contracts.reindex import ReindexInput, Verified
+from activities.errors import ModelMismatch
 from activities.retrieval.retriever import Retriever
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blobs import Blobs
@@ -125,9 +126,15 @@ class VerifyActivities:
         return vector
 
     async def _finds(self, generation: Generation, chunk: Chunk, live: LivePlan, number: int | None) -> bool:
-        """Whether a search for the chunk's first words finds its document in generation ``number``."""
+        """Whether a search for the chunk's first words finds its document in generation ``number``.
+
+        Nothing is found in one whose embedding model is not served any more.
+        """
         query = " ".join(chunk.text.split())[:QUERY]
-        found = await self._retriever.search(generation.knowledge_base_id, query, generation=number)
+        try:
+            found = await self._retriever.search(generation.knowledge_base_id, query, generation=number)
+        except ModelMismatch:
+            return False
         return any(passage.row.document_id == live.document_id for passage in found.passages)
 
     async def _is_still(self, generation: Generation, live: LivePlan) -> bool:

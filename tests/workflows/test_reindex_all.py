@@ -12,12 +12,15 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.contracts import signatures
 from activities.contracts.ids import reindex_all_id, reindex_workflow_id
 from activities.contracts.queues import Queue
+from activities.contracts.reconcile import ScanInput, ScanResult
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.contracts.reindex_all import AllSettings
 from activities.contracts.stages import JobStateName
 from activities.errors import GenerationDiffers
+from activities.reconcile.runs import RunRepairActivities
 from activities.reindex.many import ManyReindexesActivities
 from activities.runtime import starts
 from activities.runtime.temporal import connect
@@ -25,6 +28,7 @@ from activities.settings import Settings, TemporalSettings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Reindex
 from activities.stores.catalog.reindex_alls import ReindexAllJob
+from activities.stores.milvus import Milvus
 from tests.conftest import assert_eventually
 from tests.stores.catalog.conftest import created, sqlite_settings, sqlite_template
 from tests.workflows.test_replay import replayer
@@ -56,6 +60,29 @@ class Played:
     def seen(self) -> list[str]:
         """The signals so far."""
         return self.signals
+
+
+class NoCollections(Milvus):
+    """A Milvus without collections."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def collections(self) -> list[str]:
+        """None."""
+        return []
+
+
+@workflow.defn
+class Repair:
+    """The part of ``Reconcile`` that starts what has no run."""
+
+    @workflow.run
+    async def run(self, input: ScanInput) -> ScanResult:
+        """One scan."""
+        return await workflow.execute_activity(
+            signatures.repair_deletions, input, task_queue=Queue.STORE, start_to_close_timeout=timedelta(seconds=20)
+        )
 
 
 class Scene:
@@ -119,15 +146,20 @@ class Scene:
 @asynccontextmanager
 async def working(client: Client, catalog: Catalog) -> AsyncIterator[None]:
     """Workers of the job's queues."""
-    many = ManyReindexesActivities(catalog)
+    many, repairs = ManyReindexesActivities(catalog), RunRepairActivities(catalog, NoCollections())
+    activities = [many.advance_reindex_all, many.control_reindex_all, repairs.repair_deletions]
     async with (
         Worker(
             client,
             task_queue=Queue.WORKFLOWS,
-            workflows=[ReindexAll, Played],
+            workflows=[ReindexAll, Played, Repair],
             workflow_runner=UnsandboxedWorkflowRunner(),
         ),
-        Worker(client, task_queue=Queue.STORE, activities=[many.advance_reindex_all, many.control_reindex_all]),
+        Worker(
+            client,
+            task_queue=Queue.STORE,
+            activities=activities,
+        ),
     ):
         yield
 
@@ -209,8 +241,11 @@ async def test_controls_reach_what_runs_and_survive_a_restart(scene: Scene) -> N
         await scene.ends(0)
         await scene.reaches("ready", "queued", "queued", state="paused")
         await scene.client.get_workflow_handle(reindex_all_id(scene.job.id)).terminate()
-        (unfinished,) = await scene.catalog.reindex_alls.unfinished(scene.job.updated_at + timedelta(hours=1))
-        await starts.reindex_all(scene.client, unfinished.to_run())
+        scan = ScanInput(repair=True, grace_seconds=0.0)
+        found = await scene.client.execute_workflow(
+            Repair.run, scan, id=f"repair/{scene.job.id}", task_queue=Queue.WORKFLOWS
+        )
+        assert [(each.kind, each.mended) for each in found.findings] == [("reindexes_without_run", 1)]
         await scene.signal("resume")
         await scene.reaches("ready", "running", "queued", state="running")
         await scene.record(1, "running", "build")

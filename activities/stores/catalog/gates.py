@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from activities.contracts.answers import Citation
 from activities.contracts.gate import Gate, Item
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.tables import ConversationRow, DocumentRow, QuestionRow, ReindexRow
+
+#: Questions of one query.
+PAGE = 500
 
 
 @repeats_conflicts
@@ -25,30 +28,21 @@ class Gates:
 
         Those whose documents are all gone are left out, as are those of deleted conversations.
         """
-        query = (
-            select(QuestionRow)
-            .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
-            .where(
-                QuestionRow.knowledge_base_id == knowledge_base_id,
-                QuestionRow.state == "ready",
-                QuestionRow.found.is_(True),
-                QuestionRow.feedback_rating == "up",
-                ConversationRow.deleted_at.is_(None),
-            )
-            .order_by(QuestionRow.id.desc())
-        )
-        live = select(DocumentRow.id).where(
-            DocumentRow.knowledge_base_id == knowledge_base_id, DocumentRow.live_version.is_not(None)
-        )
         items: dict[str, Item] = {}
+        after = None
         async with self._engine.read() as session:
-            for row in await session.scalars(query.limit(2 * limit)):
-                cited = {each.document_id for each in msgspec.convert(row.citations or [], list[Citation])}
-                there = sorted(await session.scalars(live.where(DocumentRow.id.in_(cited))))
-                question = row.standalone or row.question
-                if there and question not in items and len(items) < limit:
-                    items[question] = Item(question, documents=tuple(there), question_id=row.id)
-        return list(items.values())
+            while len(items) < limit:
+                rows = list(await session.scalars(_rated(knowledge_base_id, after)))
+                cited = {row.id: _cited(row) for row in rows}
+                there = set(await session.scalars(_live(knowledge_base_id, set().union(*cited.values()))))
+                for row in rows:
+                    question, documents = row.standalone or row.question, cited[row.id] & there
+                    if documents and question not in items:
+                        items[question] = Item(question, documents=tuple(sorted(documents)), question_id=row.id)
+                if len(rows) < PAGE:
+                    break
+                after = rows[-1].id
+        return list(items.values())[:limit]
 
     async def use(self, id: str, key: str) -> None:
         """Records the blob with the questions of a re-index."""
@@ -80,3 +74,32 @@ class Gates:
         )
         async with self._engine.read() as session:
             return {key for key in await session.scalars(query) if key is not None}
+
+
+def _rated(knowledge_base_id: str, after: str | None) -> Select[QuestionRow]:
+    """Questions whose answers were rated helpful, newest first, asked before the question ``after``."""
+    query = (
+        select(QuestionRow)
+        .join(ConversationRow, ConversationRow.id == QuestionRow.conversation_id)
+        .where(
+            QuestionRow.knowledge_base_id == knowledge_base_id,
+            QuestionRow.state == "ready",
+            QuestionRow.found.is_(True),
+            QuestionRow.feedback_rating == "up",
+            ConversationRow.deleted_at.is_(None),
+        )
+    )
+    query = query.where(QuestionRow.id < after) if after is not None else query
+    return query.order_by(QuestionRow.id.desc()).limit(PAGE)
+
+
+def _live(knowledge_base_id: str, ids: Collection[str]) -> Select[str]:
+    return select(DocumentRow.id).where(
+        DocumentRow.knowledge_base_id == knowledge_base_id,
+        DocumentRow.live_version.is_not(None),
+        DocumentRow.id.in_(list(ids)),
+    )
+
+
+def _cited(row: QuestionRow) -> set[str]:
+    return {each.document_id for each in msgspec.convert(row.citations or [], list[Citation])}

@@ -86,7 +86,7 @@ OURS = {
     "job_id", "job_workflow_id", "kind", "occurrence", "run_id", "schedule_id", "workflow_id",
     "source_id", "source_stamp",
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
-    "questions", "questions_key",
+    "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
 }  # fmt: skip
 
 
