@@ -42,7 +42,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
         return [parsing.parse, chunking.chunk, unpacking.unpack, planning.plan_reindex]
     deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
-    publishing = PublishActivities(stores.catalog, deleting.purge_rows)
+    publishing = PublishActivities(stores.catalog, deleting.purge_rows, stores.triton.is_served)
     indexing = IndexActivities(
         stores.blobs, stores.milvus, stores.catalog, publishing.publish, Lane(settings.worker.store_slots)
     )
@@ -52,7 +52,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
-        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
+        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog, stores.triton)
         return [
             indexing.index,
             publishing.publish,

@@ -10,3 +10,8 @@ class EmbeddingModel(Contract, frozen=True):
 
     name: str
     fingerprint: str
+
+
+def embedding_of(name: str | None, fingerprint: str | None) -> EmbeddingModel | None:
+    """The model that the catalogue records; None if it records none."""
+    return None if fingerprint is None else EmbeddingModel(name=name or "", fingerprint=fingerprint)

@@ -8,6 +8,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.stages import JobStateName
 from activities.errors import Reason
 
@@ -19,15 +20,17 @@ GenerationPhase = Literal["building", "live", "soaking", "retired"]
 
 
 class Target(Contract, frozen=True):
-    """An index generation that a version must be in too before it is published, and how its chunks are cut."""
+    """An index generation that a version must be in too before it is published, and how it is made."""
 
     generation: int
     chunking: Chunking
+    embedding: EmbeddingModel | None = None
 
 
 class ReindexToRun(Contract, frozen=True):
     """One re-index: ``generation`` is built beside ``previous``, the live one.
 
+    ``embedding`` is its model; None is the default one.
     With ``plan_only`` it ends after its plan; with ``approve`` it waits for another person before the switch.
     ``parallelism`` is the number of documents at once, ``throttle`` (0 … 1] the share of time in which each place
     works, ``window`` (``22:00-06:00 Europe/Berlin``) the hours in which documents are begun, empty for all.
@@ -52,6 +55,7 @@ class ReindexToRun(Contract, frozen=True):
     switched: bool = False
     rolled_back: bool = False
     canceled_by: str | None = None
+    embedding: EmbeddingModel | None = None
 
 
 class ReindexInput(Contract, frozen=True):

@@ -18,8 +18,10 @@ from activities.contracts.reindex import (
     SwitchInput,
     Verified,
 )
+from activities.contracts.stages import FINAL_STATES
 from activities.errors import MilvusUnavailable, NotFound
 from activities.phrases import Phrase
+from activities.reindex.models import unload_unused
 from activities.reindex.window import parse_window
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blob_keys import chunks_prefix, parsed_prefix, vectors_prefix
@@ -27,6 +29,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, LivePlan, Reindex
 from activities.stores.milvus import Milvus
+from activities.stores.triton import Triton
 from activities.stores.vectors import VectorSet
 
 #: Live documents of one query.
@@ -42,13 +45,18 @@ SEARCHED, SAME = 40, 0.995
 class GenerationActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
-        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, triton: Triton) -> None:
+        self._blobs, self._milvus, self._catalog, self._triton = blobs, milvus, catalog, triton
 
     @activity.defn(name="record_reindex")
     async def record_reindex(self, input: RecordReindexInput) -> None:
-        """Records the state of a re-index in the catalogue, and what was done to it in the audit trail."""
+        """Records the state of a re-index in the catalogue, and what was done to it in the audit trail.
+
+        With its end, the embedding models that no generation uses any more are unloaded.
+        """
         await self._catalog.reindexes.record(input)
+        if input.state in FINAL_STATES:
+            await unload_unused(self._catalog, self._triton)
 
     @activity.defn(name="begin_generation")
     async def begin_generation(self, input: ReindexInput) -> None:

@@ -25,7 +25,14 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from activities.contracts.embedding import EmbeddingModel
-from activities.errors import ModelError, ModelMismatch, ModelNotLoaded, ModelNotServed, TritonUnavailable
+from activities.errors import (
+    ModelError,
+    ModelMismatch,
+    ModelNotLoaded,
+    ModelNotServed,
+    TritonUnavailable,
+    plain_line,
+)
 from activities.phrases import Phrase
 from activities.stores.vectors import Vectors
 
@@ -84,10 +91,11 @@ _NOT_THERE = {"UNAVAILABLE", "NOT_FOUND"}
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """An embedding model's description.
 
-    ``others`` are, in the card of the default one, those that can be used beside it. ``fingerprint`` identifies the vector space: vectors are comparable if their fingerprints are equal. ``languages``
+    ``fingerprint`` identifies the vector space: vectors are comparable if their fingerprints are equal. ``languages``
     are ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``). ``batch_size``
     is the number of texts in one request that suits the device. ``found_threshold`` is, by language (``*`` for the
     others), the minimum similarity of passages that contain an answer (``activities.answering.extraction``).
+    ``others`` are, in the card of the default model, those that can be used beside it.
     """
 
     model: str
@@ -324,7 +332,7 @@ class Triton:
         try:
             await self._manage("load", [model.fingerprint])
         except ModelError as exc:
-            raise ModelNotLoaded(model=model.name, detail=exc.reason.params["detail"]) from exc
+            raise ModelNotLoaded(model=model.name, detail=plain_line(exc.reason.params["detail"])) from exc
 
     async def _manage(self, action: str, fingerprints: Sequence[str]) -> None:
         inputs = [_strings(ACTION, [action], [1]), _strings(FINGERPRINTS, fingerprints, [len(fingerprints)])]

@@ -28,11 +28,14 @@ def reindex_group() -> None:
 @kb_option
 @click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens"))
 @click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens"))
+@click.option("--model", help=say("help.embedding_model"))
 @talks_to_api
-async def reindex_plan(api: Api, out: Output, kb: str, max_tokens: int | None, overlap_tokens: int | None) -> None:
+async def reindex_plan(
+    api: Api, out: Output, kb: str, max_tokens: int | None, overlap_tokens: int | None, model: str | None
+) -> None:
     """POST /knowledge-bases/{kb}/reindex-plan, and wait for the plan."""
     chunking = await _chunking(api, kb, max_tokens, overlap_tokens)
-    job = await api.reindexes.plan(kb, chunking=chunking)
+    job = await api.reindexes.plan(kb, chunking=chunking, embedding_model=model)
     info = [state async for state in follow(api, at("reindexes", job.value.id), {})][-1]
     out.document(info)
     if info.get("state") != "ready":
@@ -45,6 +48,7 @@ async def reindex_plan(api: Api, out: Output, kb: str, max_tokens: int | None, o
 @kb_option
 @click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens"))
 @click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens"))
+@click.option("--model", help=say("help.embedding_model"))
 @click.option("--parallelism", type=click.IntRange(1, 64), help=say("help.reindex_parallelism"))
 @click.option("--throttle", type=click.FloatRange(0, 1, min_open=True), help=say("help.throttle"))
 @click.option("--window", help=say("help.window"))
@@ -58,6 +62,7 @@ async def reindex_start(
     kb: str,
     max_tokens: int | None,
     overlap_tokens: int | None,
+    model: str | None,
     parallelism: int | None,
     throttle: float | None,
     window: str | None,
@@ -69,6 +74,7 @@ async def reindex_start(
     job = await api.reindexes.start(
         kb,
         chunking=await _chunking(api, kb, max_tokens, overlap_tokens),
+        embedding_model=model,
         parallelism=parallelism,
         throttle=throttle,
         window=window,

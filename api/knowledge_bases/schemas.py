@@ -21,6 +21,16 @@ KnowledgeBaseName = Annotated[
 ]
 
 
+EmbeddingModelName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=300,
+        description="The default embedding model, or one that `HOLDFAST_EMBED_MODELS` names beside it.",
+    ),
+]
+
+
 class ChunkingSettings(Request, frozen=True):
     """How documents are cut, in tokens of the embedding model."""
 
@@ -29,10 +39,13 @@ class ChunkingSettings(Request, frozen=True):
 
 
 class CreateKnowledgeBase(Request, frozen=True):
+    """``embedding_model`` is by default the one that is the default when the first document is indexed."""
+
     name: KnowledgeBaseName
     title: Annotated[str, Meta(max_length=200)] = ""
     description: Annotated[str, Meta(max_length=4000)] = ""
     chunking: ChunkingSettings = ChunkingSettings()
+    embedding_model: EmbeddingModelName | None = None
 
 
 class AnswerChanges(Request, frozen=True):
@@ -58,7 +71,10 @@ class ChangeKnowledgeBase(Request, frozen=True):
 
 
 class KnowledgeBaseInfo(Schema, frozen=True):
-    """A knowledge base with its documents counted by state; ``documents.total`` is their sum."""
+    """A knowledge base with its documents counted by state; ``documents.total`` is their sum.
+
+    ``embedding_model`` is null until the first document is indexed, unless one was named.
+    """
 
     name: str
     title: str
@@ -69,3 +85,4 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     answers: AnswersInfo
+    embedding_model: str | None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
 from activities.contracts.stages import FINAL_STATES
-from activities.errors import ModelNotServed, SamePerson, WrongState
+from activities.errors import SamePerson, WrongState
+from activities.reindex.models import usable_model
 from activities.reindex.window import parse_window
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Reindex
@@ -27,7 +29,10 @@ class ReindexControl:
         self._catalog, self._triton, self._jobs = catalog, triton, jobs
 
     async def start(self, knowledge_base: KnowledgeBase, asked: ReindexRequest | PlanRequest, actor: str) -> Reindex:
-        """Start a re-index, or its plan only. Raises ReindexRuns, ModelNotServed and InvalidRequest."""
+        """Start a re-index, or its plan only.
+
+        Raises ReindexRuns, ModelNotServed, ModelUnusable and InvalidRequest.
+        """
         chunking = asked.chunking or knowledge_base.chunking
         job = ReindexToRun(
             reindex_id="",
@@ -36,14 +41,13 @@ class ReindexControl:
             generation=0,
             previous=0,
             chunking=Chunking(max_tokens=chunking.max_tokens, overlap_tokens=chunking.overlap_tokens),
+            embedding=await self._model(knowledge_base, asked.embedding_model),
             actor=actor,
             parallelism=asked.parallelism,
             plan_only=True,
         )
         if isinstance(asked, ReindexRequest):
             parse_window(asked.window)
-            if asked.embedding_model is not None:
-                await self._require_served(asked.embedding_model)
             job = msgspec.structs.replace(
                 job,
                 plan_only=False,
@@ -57,10 +61,14 @@ class ReindexControl:
         await self._jobs.reindex(reindex.to_run())
         return reindex
 
-    async def _require_served(self, model: str) -> None:
-        serving = (await self._triton.card()).model
-        if model != serving:
-            raise ModelNotServed(model=model, serving=serving)
+    async def _model(self, knowledge_base: KnowledgeBase, name: str | None) -> EmbeddingModel:
+        """The model of this name, by default that of the index in use; the default one if that is not served."""
+        if name is not None:
+            return await usable_model(self._triton, name)
+        generation = await self._catalog.knowledge_bases.generation(knowledge_base.id)
+        if generation.embedding is not None and await self._triton.is_served(generation.embedding):
+            return generation.embedding
+        return (await self._triton.card()).identity
 
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
         """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""

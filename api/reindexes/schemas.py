@@ -10,7 +10,7 @@ from msgspec import Meta
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.stages import JobStateName
 from api.http.schemas import Request, Schema
-from api.knowledge_bases.schemas import ChunkingSettings
+from api.knowledge_bases.schemas import ChunkingSettings, EmbeddingModelName
 
 Parallelism = Annotated[int, Meta(ge=1, le=64, description="Documents that are built at once.")]
 Throttle = Annotated[float, Meta(gt=0, le=1, description="Share of the time in which each place works.")]
@@ -20,15 +20,14 @@ WindowText = Annotated[
 
 
 class ReindexRequest(Request, frozen=True):
-    """What to build; ``chunking`` is by default that of the knowledge base, the model is the one that Triton serves.
+    """What to build; ``chunking`` and ``embedding_model`` are by default those of the index in use.
 
-    ``embedding_model`` names the model that is meant: another than the served one is refused.
     With ``approve`` another person than the one who starts it has to allow the switch. The index from before is kept
     for ``soak_seconds``: until then everything can be rolled back.
     """
 
     chunking: ChunkingSettings | None = None
-    embedding_model: Annotated[str, Meta(max_length=300)] | None = None
+    embedding_model: EmbeddingModelName | None = None
     approve: bool = False
     parallelism: Parallelism = 8
     throttle: Throttle = 1.0
@@ -38,6 +37,7 @@ class ReindexRequest(Request, frozen=True):
 
 class PlanRequest(Request, frozen=True):
     chunking: ChunkingSettings | None = None
+    embedding_model: EmbeddingModelName | None = None
     parallelism: Parallelism = 8
 
 
@@ -95,6 +95,7 @@ class ReindexInfo(Schema, frozen=True):
     eta_seconds: float | None
     reason: str | None
     chunking: ChunkingSettings
+    embedding_model: str | None
     plan_only: bool
     plan: PlanInfo | None
     verified: VerifiedInfo | None

@@ -42,6 +42,7 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         chunking=ChunkingSettings(
             max_tokens=reindex.chunking.max_tokens, overlap_tokens=reindex.chunking.overlap_tokens
         ),
+        embedding_model=reindex.embedding.name if reindex.embedding else None,
         plan_only=reindex.plan_only,
         plan=PlanInfo(**msgspec.structs.asdict(reindex.plan)) if reindex.plan else None,
         verified=VerifiedInfo(

@@ -1,11 +1,13 @@
-"""Makes an embedding model of a few kilobytes with its export, without PyTorch: ``python tiny_embedder.py FOLDER``.
+"""Makes two embedding models without PyTorch, ``tiny-96`` and ``broken``: ``python tiny_embedder.py FOLDER``.
 
-A text's vector, of 96 dimensions, is the normalized mean of random vectors of its tokens, whose tokenizer is learnt from
-this repository's licence. ``holdfast.json`` gives the model a threshold and languages of its own.
+``broken`` cannot be loaded. In ``tiny-96`` a text's vector, of 96 dimensions, is the normalized mean of random vectors
+of its tokens, whose tokenizer is learnt from this repository's licence. ``holdfast.json`` gives the model a threshold
+and languages of its own.
 """
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -48,17 +50,21 @@ def graph(tokens: int) -> onnx.ModelProto:
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-folder = Path(sys.argv[1])
-folder.mkdir(parents=True, exist_ok=True)
-made = tokenizer()
-made.save(str(folder / "tokenizer.json"))
-(folder / "config.json").write_text(json.dumps({"max_position_embeddings": LENGTH}))
-(folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": LENGTH}))
-(folder / "holdfast.json").write_text(json.dumps({"languages": ["en"], "found_threshold": {"*": 0.9}}))
-(folder / "model.safetensors").write_bytes(b"tiny")
-export = model_files.embed_model(str(folder)).onnx
-if not export.is_file():
+def write(folder: Path, length: int, model: bytes) -> None:
+    """The folder in sentence-transformers' layout, and the export beside those of other models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokens.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps({"max_position_embeddings": length}))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": length}))
+    (folder / "holdfast.json").write_text(json.dumps({"languages": ["en"], "found_threshold": {"*": 0.9}}))
+    (folder / "model.safetensors").write_bytes(b"tiny")
+    export = model_files.embed_model(str(folder)).onnx
     export.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = export.with_suffix(f".{folder.parent.name}")
-    onnx.save(graph(made.get_vocab_size()), unfinished)
-    unfinished.rename(export)
+    with tempfile.NamedTemporaryFile(dir=export.parent, delete=False) as unfinished:
+        unfinished.write(model)
+    Path(unfinished.name).rename(export)
+
+
+tokens = tokenizer()
+write(Path(sys.argv[1]) / "tiny-96", LENGTH, graph(tokens.get_vocab_size()).SerializeToString())
+write(Path(sys.argv[1]) / "broken", LENGTH - 1, b"no model")

@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.contracts.deletion import Purged, PurgeInput
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ingest import EndRunInput, PublishInput, RunEnded
 from activities.errors import MilvusUnavailable, Reason
 from activities.ingest.publish import PublishActivities
@@ -26,8 +27,12 @@ class Run:
 
     def __init__(self, catalog: Catalog, kb: KnowledgeBase) -> None:
         self.catalog, self.kb, self.down = catalog, kb, False
-        self.activities = PublishActivities(catalog, self.purge)
+        self.activities = PublishActivities(catalog, self.purge, self.is_served)
         self.purged: list[tuple[list[int] | None, str, int | None]] = []
+
+    async def is_served(self, model: EmbeddingModel | None) -> bool:
+        """Every model but one of the name ``gone``."""
+        return model is None or model.name != "gone"
 
     async def purge(self, input: PurgeInput) -> Purged:
         """Purge nothing; it fails while the store is ``down``."""

@@ -89,7 +89,11 @@ class Library:
         )  # fmt: skip
         purging = DeletionActivities(self.blobs, self.milvus, self.catalog)
         indexed = await IndexActivities(
-            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog, purging.purge_rows).publish, Lane(4)
+            self.blobs,
+            self.milvus,
+            self.catalog,
+            PublishActivities(self.catalog, purging.purge_rows, self.triton.is_served).publish,
+            Lane(4),
         ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version
