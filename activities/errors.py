@@ -188,7 +188,7 @@ class TritonUnavailable(DependencyError):
 
 
 class ModelNotLoaded(TritonUnavailable):
-    code = "model-not-loaded"
+    code = "triton-cannot-load"
     en = "The model server (Triton) cannot load the embedding model “{model}”: {detail}. Work waits for it."
     zh = "模型服务（Triton）无法加载向量模型“{model}”：{detail}。任务会等待。"
 

@@ -48,6 +48,13 @@ class CreateKnowledgeBase(Request, frozen=True):
     embedding_model: EmbeddingModelName | None = None
 
 
+class EmbeddingModelInfo(Schema, frozen=True):
+    """``default`` is the model of knowledge bases that name none."""
+
+    name: str
+    default: bool
+
+
 class AnswerChanges(Request, frozen=True):
     """How questions on a knowledge base are answered; null is as the platform's settings say."""
 

@@ -142,7 +142,7 @@ async def test_a_model_that_cannot_be_used_is_refused(api: httpx.AsyncClient, kb
         refused = await api.post(f"/knowledge-bases/{kb}/reindex", json={"embedding_model": model})
         assert (refused.status_code, refused.json()["code"]) == (409, code), refused.text
         assert model in refused.json()["detail"]
-        refused = await api.post("/knowledge-bases", json={"name": f"{kb}-x", "embedding_model": model})
-        assert (refused.status_code, refused.json()["code"]) == (409, code), refused.text
+    refused = await api.post("/knowledge-bases", json={"name": f"{kb}-x", "embedding_model": "no-such-model"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "model-not-served"), refused.text
     assert (await api.get(f"/knowledge-bases/{kb}/reindexes")).json()["items"] == []
     assert (await api.get(f"/knowledge-bases/{kb}-x")).status_code == 404
