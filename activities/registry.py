@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from activities.answering.answer import AnswerActivities
@@ -16,6 +17,7 @@ from activities.ingest.chunk import ChunkActivities
 from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
 from activities.ingest.index import IndexActivities
+from activities.ingest.models import unload_unused
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
@@ -41,7 +43,8 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         unpacking = UnpackActivities(stores.blobs, stores.catalog, settings.parse, lane)
         planning = PlanActivities(stores.blobs, stores.triton, stores.catalog, chunking, settings.parse, settings.embed)
         return [parsing.parse, chunking.chunk, unpacking.unpack, planning.plan_reindex]
-    deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
+    unload = partial(unload_unused, stores.catalog, stores.triton)
+    deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog, unload)
     publishing = PublishActivities(stores.catalog, deleting.purge_rows, stores.triton.is_served)
     indexing = IndexActivities(
         stores.blobs, stores.milvus, stores.catalog, publishing.publish, Lane(settings.worker.store_slots)
@@ -52,7 +55,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
         return [embedding.embed]
     if queue == Queue.STORE:
         batches = BatchActivities(stores.catalog)
-        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog, stores.triton)
+        generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog, unload)
         return [
             indexing.index,
             publishing.publish,

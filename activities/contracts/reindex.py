@@ -67,7 +67,8 @@ class ReindexPlan(Contract, frozen=True):
 
     ``documents`` are the live ones: of ``parsed_again`` nothing fits any more, ``cut_again`` keep what was read of
     them, ``embedded_again`` keep their chunks too, and the rest is as it would be made today. ``bytes`` are those of
-    the new vectors and texts, ``seconds`` the duration at full speed.
+    the new vectors and texts, ``seconds`` the duration at full speed. ``settings_differ`` is True for other chunking or
+    another model of an index without documents.
     """
 
     documents: int = 0
@@ -81,11 +82,12 @@ class ReindexPlan(Contract, frozen=True):
     bytes: int = 0
     seconds: float = 0.0
     sampled: int = 0
+    settings_differ: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether the new generation would be the same as the live one."""
-        return not (self.parsed_again or self.cut_again or self.embedded_again)
+        return not (self.settings_differ or self.parsed_again or self.cut_again or self.embedded_again)
 
 
 class BuildListInput(Contract, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -21,7 +22,6 @@ from activities.contracts.reindex import (
 from activities.contracts.stages import FINAL_STATES
 from activities.errors import MilvusUnavailable, NotFound
 from activities.phrases import Phrase
-from activities.reindex.models import unload_unused
 from activities.reindex.window import parse_window
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blob_keys import chunks_prefix, parsed_prefix, vectors_prefix
@@ -29,7 +29,6 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Generation, LivePlan, Reindex
 from activities.stores.milvus import Milvus
-from activities.stores.triton import Triton
 from activities.stores.vectors import VectorSet
 
 #: Live documents of one query.
@@ -45,8 +44,9 @@ SEARCHED, SAME = 40, 0.995
 class GenerationActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, triton: Triton) -> None:
-        self._blobs, self._milvus, self._catalog, self._triton = blobs, milvus, catalog, triton
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, unload: Callable[[], Awaitable[None]]) -> None:
+        """``unload`` unloads the embedding models that no index uses any more."""
+        self._blobs, self._milvus, self._catalog, self._unload = blobs, milvus, catalog, unload
 
     @activity.defn(name="record_reindex")
     async def record_reindex(self, input: RecordReindexInput) -> None:
@@ -56,7 +56,7 @@ class GenerationActivities:
         """
         await self._catalog.reindexes.record(input)
         if input.state in FINAL_STATES:
-            await unload_unused(self._catalog, self._triton)
+            await self._unload()
 
     @activity.defn(name="begin_generation")
     async def begin_generation(self, input: ReindexInput) -> None:

@@ -15,14 +15,14 @@ from activities.contracts.reindex import ReindexInput, ReindexPlan
 from activities.errors import FileLost
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.embed import embed_chunks
+from activities.ingest.models import usable_card
 from activities.ingest.parse import parser_fingerprint
-from activities.reindex.models import usable_card
 from activities.runtime.heartbeat import heartbeating, report
 from activities.settings import EmbedSettings, ParseSettings
 from activities.stores.blob_keys import digest, parsed_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import LivePlan, Reindex
+from activities.stores.catalog.records import Generation, LivePlan, Reindex
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import VectorSet
 
@@ -104,7 +104,13 @@ class PlanActivities:
             bytes=round(new * card.dimension * 4 + 2 * sample.text_bytes * share),
             seconds=round(tokens / rate + overhead, 1) if changed else 0.0,
             sampled=min(SAMPLED, len(changed)),
+            settings_differ=not documents and await self._has_other_settings(generation, reindex, card),
         )
+
+    async def _has_other_settings(self, generation: Generation, reindex: Reindex, card: ModelCard) -> bool:
+        knowledge_base = await self._catalog.knowledge_bases.by_id(reindex.knowledge_base_id)
+        model = generation.model_fingerprint or (await self._triton.card()).fingerprint
+        return model != card.fingerprint or knowledge_base.chunking != reindex.chunking
 
     async def _what(self, live: LivePlan, reindex: Reindex, same_model: bool) -> str:
         """The first stage whose output does not fit any more; empty if all of them do."""

@@ -167,7 +167,10 @@ class Triton:
 
     async def named(self, name: str) -> EmbeddingModel:
         """The embedding model of this name. Raises ModelNotServed."""
-        models = await self.models()
+        default = await self.card()
+        if name == default.model:
+            return default.identity
+        models = await self.models()  # another one may have been added since
         for model in models:
             if model.name == name:
                 return model

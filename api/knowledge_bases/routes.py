@@ -10,7 +10,7 @@ from litestar.params import Parameter
 
 from activities.contracts.deletion import DeleteKnowledgeBaseJob
 from activities.contracts.documents import Chunking
-from activities.reindex.models import usable_model
+from activities.ingest.models import usable_model
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.connections import Stores

@@ -10,7 +10,7 @@ from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
 from activities.contracts.stages import FINAL_STATES
 from activities.errors import SamePerson, WrongState
-from activities.reindex.models import usable_model
+from activities.ingest.models import usable_model
 from activities.reindex.window import parse_window
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Reindex

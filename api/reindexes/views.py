@@ -44,7 +44,7 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         ),
         embedding_model=reindex.embedding.name if reindex.embedding else None,
         plan_only=reindex.plan_only,
-        plan=PlanInfo(**msgspec.structs.asdict(reindex.plan)) if reindex.plan else None,
+        plan=msgspec.convert(reindex.plan, PlanInfo, from_attributes=True) if reindex.plan else None,
         verified=VerifiedInfo(
             documents=verified.documents, rows=verified.rows, searched=verified.searched, lost=verified.lost
         )

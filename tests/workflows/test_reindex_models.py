@@ -40,6 +40,15 @@ async def is_loaded(triton: Triton, model: EmbeddingModel) -> bool:
     return bool(await triton._client.is_model_ready(f"embed_{model.fingerprint}"))
 
 
+async def is_unloaded(triton: Triton, model: EmbeddingModel) -> None:
+    """Wait until Triton has unloaded a model."""
+
+    async def check() -> bool:
+        return not await is_loaded(triton, model)
+
+    await assert_eventually(check)
+
+
 async def answer(api: httpx.AsyncClient, kb: str, question: str) -> dict[str, Any]:
     """The whole record of a question that is answered."""
     asked = (await api.post(f"/knowledge-bases/{kb}/questions", json={"question": question})).json()
@@ -106,11 +115,7 @@ async def test_another_model_goes_live_unnoticed_and_back(api: httpx.AsyncClient
     searching.cancel()
     assert not problems
     await reaches(api, job, state="canceled")
-
-    async def unloaded() -> bool:
-        return not await is_loaded(triton, tiny)
-
-    await assert_eventually(unloaded)
+    await is_unloaded(triton, tiny)
 
 
 async def test_a_knowledge_base_of_another_model(
@@ -134,6 +139,18 @@ async def test_a_knowledge_base_of_another_model(
     planned = await reaches(api, plan.json(), state="ready")
     assert (planned["plan"]["parsed_again"], planned["plan"]["cut_again"]) == (0, 1)
     assert (await api.delete(f"/knowledge-bases/{name}")).status_code == 202
+    await is_unloaded(triton, await triton.named(TINY))
+
+
+async def test_an_empty_knowledge_base_changes_its_model_too(api: httpx.AsyncClient, kb: str) -> None:
+    """Its first document is then indexed with the new one."""
+    job = await start(api, kb, embedding_model=TINY, soak_seconds=600)
+    await reaches(api, job, stage="soak")
+    assert await model_of(api, kb) == TINY
+    assert (await api.post(f"/reindexes/{job['id']}/rollback")).status_code == 202
+    same = await reaches(api, job, state="canceled")
+    assert same["embedding_model"] == TINY
+    assert await model_of(api, kb) is None
 
 
 async def test_a_model_that_cannot_be_used_is_refused(api: httpx.AsyncClient, kb: str) -> None:

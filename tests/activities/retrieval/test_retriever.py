@@ -53,6 +53,10 @@ BACKUP = "Backups of the database are encrypted and kept for ninety days."
 
 
 @dataclass(frozen=True)
+async def unload() -> None:
+    """Only knowledge bases that are deleted need no model any more."""
+
+
 class Library:
     """A knowledge base in a catalogue of its own, on the platform's Milvus and Triton."""
 
@@ -87,7 +91,7 @@ class Library:
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
             dimension=card.dimension, generation=generation,
         )  # fmt: skip
-        purging = DeletionActivities(self.blobs, self.milvus, self.catalog)
+        purging = DeletionActivities(self.blobs, self.milvus, self.catalog, unload)
         indexed = await IndexActivities(
             self.blobs,
             self.milvus,
