@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,22 @@ def test_the_settings_name_the_models(triton_python: TritonPython, tmp_path: Pat
     assert named(f" {one} ", "multilingual-e5-small", one, "") == [bundled, ["one", str(one)]]
     assert named(two, second) == "HOLDFAST_EMBED_MODELS: different models have the name two"
     assert "no-model" in str(named("no-model"))
+
+
+CLOCK = """
+import sys
+sys.path.insert(0, "triton_models")
+from encoders import UrgencyClock
+clock = UrgencyClock()
+print(clock.latest())
+clock.set()
+"""
+
+
+def test_bulk_work_of_one_model_knows_of_questions_to_another(triton_python: TritonPython, tmp_path: Path) -> None:
+    """The models' processes share the time of the latest urgent text; without the variable it is a process's own."""
+    for path, since in (("", 0.0), (str(tmp_path / "clock"), time.monotonic())):
+        first, second = (float(triton_python("-c", CLOCK, HOLDFAST_URGENCY_CLOCK=path)) for _ in range(2))
+        assert first == 0
+        assert second >= since
+        assert bool(second) == bool(path)
