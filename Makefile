@@ -15,8 +15,8 @@ TORCH_TESTS := .venv-torch/.installed
 WEIGHTS := .venv-triton/.weights
 MODELS := .venv-triton/.models
 GPU := $(wildcard /proc/driver/nvidia/version)
-# A GPU, another embedding model and a rerank model need PyTorch.
-NEEDS_TORCH := $(if $(or $(GPU),$(HOLDFAST_EMBED_MODEL),$(HOLDFAST_RERANK_MODEL)),$(TORCH))
+# A GPU, other embedding models and a rerank model need PyTorch.
+NEEDS_TORCH := $(if $(or $(GPU),$(HOLDFAST_EMBED_MODEL),$(HOLDFAST_EMBED_MODELS),$(HOLDFAST_RERANK_MODEL)),$(TORCH))
 # PyTorch on PyPI brings CUDA, which is several GB; without a GPU its own index has a small build.
 TORCH_INDEX := $(if $(GPU),,--retries 1 --extra-index-url https://download.pytorch.org/whl/cpu)
 

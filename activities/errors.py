@@ -5,7 +5,7 @@
     HoldfastError
     ├── DependencyError            a service is down: retried until it is back, never a document's fault
     │   ├── TemporalUnavailable  TemporalRefused
-    │   ├── TritonUnavailable
+    │   ├── TritonUnavailable: ModelNotLoaded
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable: CatalogNotMigrated
     │   ├── BlobsUnavailable
@@ -19,7 +19,7 @@
     │   ├── Unauthenticated  Forbidden  NotFound
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
-    │   ├── Conflict: ModelNotServed  ReindexRuns  SamePerson  SelectionChanged
+    │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns
     │   ├── Conflict: TooManyEndpoints
@@ -205,6 +205,12 @@ class TritonUnavailable(DependencyError):
     dependency = "triton"
     en = "The model server (Triton) does not answer: {detail}. Work waits and goes on when it is back."
     zh = "模型服务（Triton）没有响应：{detail}。任务会等待，恢复后自动继续。"
+
+
+class ModelNotLoaded(TritonUnavailable):
+    code = "triton-cannot-load"
+    en = "The model server (Triton) cannot load the embedding model “{model}”: {detail}. Work waits for it."
+    zh = "模型服务（Triton）无法加载向量模型“{model}”：{detail}。任务会等待。"
 
 
 class MilvusUnavailable(DependencyError):
@@ -397,13 +403,19 @@ class StillInUse(Conflict):
 class ModelNotServed(Conflict):
     code = "model-not-served"
     en = (
-        "“{model}” is not served: the model server (Triton) serves {serving}. Set HOLDFAST_EMBED_MODEL, restart it, "
-        "and re-index then; nothing was changed."
+        "There is no embedding model “{model}”; the model server (Triton) knows {serving}. To use another one, name it "
+        "in HOLDFAST_EMBED_MODELS and restart Triton; nothing was changed."
     )
     zh = (
-        "“{model}”未提供服务：模型服务（Triton）当前提供 {serving}。请设置 HOLDFAST_EMBED_MODEL 并重新启动，"
-        "然后重建索引；没有做任何更改。"
+        "没有名为“{model}”的向量模型；模型服务（Triton）提供：{serving}。如需其他模型，请写入 "
+        "HOLDFAST_EMBED_MODELS 并重启 Triton；没有做任何更改。"
     )
+
+
+class ModelUnusable(Conflict):
+    code = "model-unusable"
+    en = "The embedding model “{model}” cannot be loaded: {detail}. Nothing was changed."
+    zh = "无法加载向量模型“{model}”：{detail}。没有做任何更改。"
 
 
 class ReindexRuns(Conflict):
@@ -504,8 +516,14 @@ class TooManyPending(TooManyRequests):
 
 class ModelMismatch(Conflict):
     code = "model-mismatch"
-    en = "This knowledge base was indexed with {indexed}, but {serving} is served now. Re-index it, or serve {indexed}."
-    zh = "该知识库使用 {indexed} 建立索引，但当前提供的是 {serving}。请重建索引，或改用 {indexed}。"
+    en = (
+        "This knowledge base was indexed with {indexed}, but the model server (Triton) has only {serving} now. Name "
+        "{indexed} in HOLDFAST_EMBED_MODELS and restart Triton, or re-index the knowledge base."
+    )
+    zh = (
+        "该知识库使用 {indexed} 建立索引，但模型服务（Triton）现在只有 {serving}。请将 {indexed} 写入 "
+        "HOLDFAST_EMBED_MODELS 并重启 Triton，或重建该知识库的索引。"
+    )
 
 
 class DeliveryFailed(HoldfastError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from activities.answering.answer import AnswerActivities
@@ -19,6 +20,7 @@ from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
 from activities.ingest.failures import FailureActivities
 from activities.ingest.index import IndexActivities
+from activities.ingest.models import unload_unused
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
@@ -47,8 +49,9 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
     """The activities of a task queue, bound to their stores. Raises ValueError for a queue without activities."""
     if queue == Queue.CPU:
         return _reading(stores, settings)
-    deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog)
-    publishing = PublishActivities(stores.catalog, deleting.purge_rows)
+    unload = partial(unload_unused, stores.catalog, stores.triton)
+    deleting = DeletionActivities(stores.blobs, stores.milvus, stores.catalog, unload)
+    publishing = PublishActivities(stores.catalog, deleting.purge_rows, stores.triton.is_served)
     indexing = IndexActivities(
         stores.blobs, stores.milvus, stores.catalog, publishing.publish, Lane(settings.worker.store_slots)
     )
@@ -79,7 +82,7 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
             bulk.change_documents,
             bulk.purge_documents,
             FailureActivities(stores.catalog).requeue_failures,
-            *_reindexing(stores),
+            *_reindexing(stores, unload),
             *_scheduled(stores),
             SyncActivities(stores.blobs, stores.catalog, settings).record_sync,
             *_repairing(stores, settings),
@@ -130,9 +133,9 @@ def _reading(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
     ]
 
 
-def _reindexing(stores: Stores) -> list[Callable[..., Any]]:
+def _reindexing(stores: Stores, unload: Callable[[], Awaitable[None]]) -> list[Callable[..., Any]]:
     """The activities of a re-index that read and write catalogue and Milvus, in the order of its stages."""
-    generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog)
+    generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog, unload)
     retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
     verifying = VerifyActivities(stores.blobs, stores.milvus, stores.triton, stores.catalog, retriever)
     many = ManyReindexesActivities(stores.catalog)

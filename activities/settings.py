@@ -132,7 +132,10 @@ class BlobSettings(Section, frozen=True):
 
 class EmbedSettings(Section, frozen=True):
     model: str = ""
-    """Embedding model: a folder, a hub id, or empty for the bundled multilingual-e5-small (read by Triton)."""
+    """Embedding model: a folder, a hub id, or empty for the bundled multilingual-e5-small (read by Triton).
+    It is the default one of new knowledge bases."""
+    models: str = ""
+    """Embedding models that can be used beside it, separated by commas (read by Triton)."""
     requests_in_flight: Positive = 2
     """Embedding requests that one document keeps in flight; 2 saturate a CPU, 8 suit a GPU."""
 

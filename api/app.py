@@ -35,6 +35,7 @@ from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
 from api.http.problems import EXCEPTION_HANDLERS
 from api.identity.routes import IdentityController
+from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
@@ -127,6 +128,7 @@ def create_app(settings: Settings) -> Litestar:
             HealthController,
             FormatController,
             KnowledgeBaseController,
+            EmbeddingModelController,
             Router("/", route_handlers=[DocumentsOfKnowledgeBase], request_max_body_size=settings.api.max_upload_bytes),
             BulkChangesOfKnowledgeBase,
             BulkChangeController,

@@ -137,8 +137,12 @@ def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platf
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform that most tests share."""
-    with running_platform(tmp_path_factory.mktemp("platform")) as found:
+    """The platform that most tests share. Its Triton can load a second embedding model, and one that is broken."""
+    models = tmp_path_factory.mktemp("models")
+    python = ROOT / os.environ.get("HOLDFAST_TRITON_VENV", ".venv-triton") / "bin" / "python"
+    subprocess.run([str(python), str(ROOT / "tests" / "triton" / "tiny_embedder.py"), str(models)], check=True)
+    named = f"{models / 'tiny-96'},{models / 'broken'}"
+    with running_platform(tmp_path_factory.mktemp("platform"), HOLDFAST_EMBED_MODELS=named) as found:
         yield found
 
 

@@ -64,7 +64,7 @@ ONE_SHOTS = {name for name, service in SERVICES.items() if str(service.get("rest
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOTS)
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("localhost/holdfast/platform:")]
 WORKERS = [name for name in OURS if "workflows.worker" in SERVICES[name]["command"]]
-OPTIONAL = {"rerank"}
+OPTIONAL = {"rerank", "embed_loader"}
 """Models that are loaded only when the settings name one."""
 MODELS = sorted({config.parent.name for config in (ROOT / "triton_models").glob("*/config.pbtxt")} - OPTIONAL)
 DOCKERFILES = sorted(path for path in DEPLOY.glob("Dockerfile*") if path.suffix != ".dockerignore")

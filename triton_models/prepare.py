@@ -32,6 +32,8 @@ def prepare(progress: Progress) -> None:
         ("int8 export of the embedding model for the CPU", _embed_export),
         ("language model", _generate_model),
     ]
+    if model_files.other_settings():
+        steps.append(("embedding models beside it", _other_embed_models))
     if os.environ.get(model_files.RERANK_VARIABLE):
         steps.append(("rerank model", _rerank_model))
     for number, (title, step) in enumerate(steps, start=1):
@@ -67,15 +69,18 @@ def _backend(progress: Progress) -> None:
     progress("assembled")
 
 
-def _embed_model(progress: Progress) -> None:
+def _embed_model(progress: Progress, setting: str | None = None) -> None:
     folder = model_files.default_embed_folder()
-    if not os.environ.get(model_files.EMBED_VARIABLE) and not folder.is_dir():
+    bundled = setting == model_files.DEFAULT_EMBED or (
+        setting is None and not os.environ.get(model_files.EMBED_VARIABLE)
+    )
+    if bundled and not folder.is_dir():
         import convert_e5
 
         progress(f"converting {model_files.DEFAULT_EMBED} …")
         with _building(folder) as unfinished:
             convert_e5.convert(unfinished)
-    model = model_files.embed_model()
+    model = model_files.embed_model(setting)
     if model.is_bundled and model_files.torch_installed() and not any(folder.glob("*.safetensors")):
         import convert_e5
 
@@ -84,11 +89,11 @@ def _embed_model(progress: Progress) -> None:
     progress(f"{model.name} ready, fingerprint {model.fingerprint}")
 
 
-def _embed_export(progress: Progress) -> None:
+def _embed_export(progress: Progress, setting: str | None = None) -> None:
     if model_files.cuda_usable():
         progress("not needed, a GPU serves")
         return
-    model = model_files.embed_model()
+    model = model_files.embed_model(setting)
     if model.onnx.is_file():
         progress("ready")
         return
@@ -98,6 +103,13 @@ def _embed_export(progress: Progress) -> None:
     with _building(model.onnx.parent) as unfinished:
         export_onnx.export(model, unfinished)
     progress("exported")
+
+
+def _other_embed_models(progress: Progress) -> None:
+    for setting in model_files.other_settings():
+        _embed_model(progress, setting)
+        _embed_export(progress, setting)
+    model_files.embed_models()  # no two of one name
 
 
 def _generate_model(progress: Progress) -> None:

@@ -26,7 +26,9 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- Linux's fixed location of shar
 PREFIX = "holdfast_"
 
 CLOSED = ("metadata", "model-config", "model-repository", "shared-memory", "statistics", "trace", "logging")
-"""Protocols that no client may use: only inference and health are open. Whoever may load a model runs code here."""
+"""Protocols that no client may use: only inference and health are open. Whoever may load a model runs code here.
+
+`embed_loader` loads models that the settings name, and no others."""
 
 
 def arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -91,6 +93,7 @@ def environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "true",
+        "HOLDFAST_URGENCY_CLOCK": str(SHARED_MEMORY / f"{PREFIX}{os.getpid()}_urgency"),
     }
 
 

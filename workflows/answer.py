@@ -116,6 +116,7 @@ class AnswerQuestion:
                 sources=retrieved.sources,
                 similarity=retrieved.similarity,
                 question_id=job.question_id,
+                embedding=retrieved.embedding,
             ),
             task_queue=Queue.ANSWER,
             priority=self._priority,

@@ -181,7 +181,9 @@ class IngestDocument:
         """The job for another index generation; what was read of the document stays."""
         self._chunked = self._embedded = None
         self._generation = target.generation
-        return msgspec.structs.replace(self._job, chunking=target.chunking, generation=target.generation)
+        return msgspec.structs.replace(
+            self._job, chunking=target.chunking, generation=target.generation, embedding=target.embedding
+        )
 
     async def _run_stage(self, stage: str, start: Callable[[], Awaitable[T]], done: T | None = None) -> T:
         """Run a stage unless its output exists; a pause, cancel or retry request interrupts it."""
@@ -282,6 +284,7 @@ class IngestDocument:
                     force="parse" in self._redo,
                     chunking=job.chunking if self._combines_stages(job) else None,
                     begins=begins,
+                    embedding=job.embedding,
                 ),
                 task_queue=Queue.CPU,
                 priority=self._priority,
@@ -307,6 +310,7 @@ class IngestDocument:
                 chunking=job.chunking,
                 force="chunk" in self._redo,
                 document_name=job.document_name,
+                embedding=job.embedding,
             ),
             task_queue=Queue.CPU,
             priority=self._priority,
@@ -328,6 +332,7 @@ class IngestDocument:
                     slice_seconds=BULK_SLICE_SECONDS if job.priority >= Urgency.BATCH else None,
                     index=_index_input(job, parsed, chunked) if self._combines_stages(job) else None,
                     generation=job.generation,
+                    embedding=job.embedding,
                 ),
                 task_queue=Queue.GPU,
                 priority=self._priority,

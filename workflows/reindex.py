@@ -388,6 +388,7 @@ class ReindexKnowledgeBase:
                 document_name=document.document_name,
                 bytes=document.bytes,
                 chunking=self._job.chunking if document.bytes <= SHORT_BYTES else None,
+                embedding=self._job.embedding,
             ),
             task_queue=Queue.CPU,
             priority=self._priority,
@@ -398,7 +399,12 @@ class ReindexKnowledgeBase:
     async def _chunk(self, document: DocumentToBuild, parsed: Parsed) -> Chunked:
         return await workflow.execute_activity(
             signatures.chunk,
-            ChunkInput(parsed_key=parsed.parsed_key, chunking=self._job.chunking, document_name=document.document_name),
+            ChunkInput(
+                parsed_key=parsed.parsed_key,
+                chunking=self._job.chunking,
+                document_name=document.document_name,
+                embedding=self._job.embedding,
+            ),
             task_queue=Queue.CPU,
             priority=self._priority,
             summary=f"Split {document.document_name} into chunks",
@@ -416,6 +422,7 @@ class ReindexKnowledgeBase:
                 slice_seconds=BULK_SLICE_SECONDS,
                 index=self._index_input(document, parsed, chunked) if short else None,
                 generation=self._job.generation,
+                embedding=self._job.embedding,
             ),
             task_queue=Queue.GPU,
             priority=self._priority,

@@ -75,7 +75,7 @@ class AnswerActivities:
             for event in await self._opening(question_id, input.sources):
                 stream.publish(event)
             found = await self._blobs.load(input.sources_key, SourceTexts)
-            context = AnswerContext(found, input.sources, input.similarity, await self._triton.card())
+            context = AnswerContext(found, input.sources, input.similarity, await self._triton.card(input.embedding))
             text = StreamedText(stream.publish)
             if found.prepared is not None:
                 text.set(found.prepared.answer)

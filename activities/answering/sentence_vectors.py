@@ -35,7 +35,7 @@ class SentenceVectors:
         found: dict[str, Vectors] = {}
         for start in range(0, len(new), REQUEST):
             some = new[start : start + REQUEST]
-            vectors = await self._triton.embed([prompt + text for text in some], urgent=True)
+            vectors = await self._triton.embed([prompt + text for text in some], urgent=True, model=card.identity)
             found.update(zip(some, vectors, strict=True))
         rows = [found[text] if text in found else self._cache[card.fingerprint, text] for text in texts]
         for text, row in found.items():

@@ -52,7 +52,7 @@ class Trials:
         found, query = await best_search(self._retriever, input, asked, asked, generation=generation)
         passages = await self._retriever.complete(found)
         sources = [source(n, passage) for n, passage in enumerate(passages, 1)]
-        card = await self._triton.card()
+        card = await self._triton.card(found.generation.embedding)
         context = AnswerContext(source_texts(found, passages, query), sources, found.similarity, card)
         scored = await score_sentences(context, self._vectors)
         answered = respond(context, StreamedText(lambda event: None), scored)

@@ -10,6 +10,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking, Remark
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.reindex import Target
 from activities.errors import Reason
 
@@ -20,7 +21,8 @@ class DocumentToIngest(Contract, frozen=True):
     ``retry_from`` is the stage from which all output is rebuilt. ``supersedes`` is the older version whose run must
     stop, set if that version was pending when this one was accepted. ``generation`` is the index generation that the
     whole run writes to; None, in runs started before the field existed, means the current live one. ``run`` counts the
-    runs of the version, each retry being the next one; 0 in runs started before the field existed.
+    runs of the version, each retry being the next one; 0 in runs started before the field existed. ``embedding`` is
+    the model of ``generation``; None, here and in the inputs of activities, is the default one.
     """
 
     knowledge_base_id: str
@@ -37,6 +39,7 @@ class DocumentToIngest(Contract, frozen=True):
     supersedes: int | None = None
     generation: int | None = None
     run: int = 0
+    embedding: EmbeddingModel | None = None
 
 
 class VersionRun(Contract, frozen=True):
@@ -61,6 +64,7 @@ class ParseInput(Contract, frozen=True):
     force: bool = msgspec.field(default=False, name="fresh")
     chunking: Chunking | None = None
     begins: VersionRun | None = None
+    embedding: EmbeddingModel | None = None
 
 
 class Parsed(Contract, frozen=True):
@@ -80,6 +84,7 @@ class ChunkInput(Contract, frozen=True):
     chunking: Chunking
     force: bool = msgspec.field(default=False, name="fresh")
     document_name: str = ""
+    embedding: EmbeddingModel | None = None
 
 
 class Chunked(Contract, frozen=True):
@@ -102,6 +107,7 @@ class EmbedInput(Contract, frozen=True):
     slice_seconds: float | None = None
     index: IndexInput | None = None
     generation: int | None = None
+    embedding: EmbeddingModel | None = None
 
 
 class Embedded(Contract, frozen=True):

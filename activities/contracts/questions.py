@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.contracts import Contract
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Source
+from activities.contracts.embedding import EmbeddingModel, embedding_of
 from activities.contracts.search import SearchFilter
 from activities.errors import Reason
 
@@ -76,9 +77,14 @@ class Retrieved(Contract, frozen=True):
     model_fingerprint: str | None = None
     milliseconds: dict[str, int] = {}
 
+    @property
+    def embedding(self) -> EmbeddingModel | None:
+        """The model of the index; None if none was searched."""
+        return embedding_of(self.model, self.model_fingerprint)
+
 
 class AnswerInput(Contract, frozen=True):
-    """``question_id`` is empty in activities from before the field existed."""
+    """``question_id`` is empty in activities from before the field existed; ``embedding`` is the model of the index."""
 
     question: str
     mode: AnswerMode
@@ -86,6 +92,7 @@ class AnswerInput(Contract, frozen=True):
     sources: list[Source]
     similarity: float
     question_id: str = ""
+    embedding: EmbeddingModel | None = None
 
 
 class Answered(Contract, frozen=True):

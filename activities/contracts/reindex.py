@@ -8,6 +8,7 @@ import msgspec
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.gate import GATE_SECONDS, QuestionsFrom
 from activities.contracts.stages import JobStateName
 from activities.errors import Reason
@@ -20,15 +21,17 @@ GenerationPhase = Literal["building", "live", "soaking", "retired"]
 
 
 class Target(Contract, frozen=True):
-    """An index generation that a version must be in too before it is published, and how its chunks are cut."""
+    """An index generation that a version must be in too before it is published, and how it is made."""
 
     generation: int
     chunking: Chunking
+    embedding: EmbeddingModel | None = None
 
 
 class ReindexToRun(Contract, frozen=True):
     """One re-index: ``generation`` is built beside ``previous``, the live one.
 
+    ``embedding`` is its model; None is the default one.
     With ``plan_only`` it ends after its plan; with ``approve`` it waits for another person before the switch.
     ``parallelism`` is the number of documents at once, ``throttle`` (0 … 1] the share of time in which each place
     works, ``window`` (``22:00-06:00 Europe/Berlin``) the hours in which documents are begun, empty for all.
@@ -59,6 +62,7 @@ class ReindexToRun(Contract, frozen=True):
     switched: bool = False
     rolled_back: bool = False
     canceled_by: str | None = None
+    embedding: EmbeddingModel | None = None
 
 
 class ReindexInput(Contract, frozen=True):
@@ -70,7 +74,8 @@ class ReindexPlan(Contract, frozen=True):
 
     ``documents`` are the live ones: of ``parsed_again`` nothing fits any more, ``cut_again`` keep what was read of
     them, ``embedded_again`` keep their chunks too, and the rest is as it would be made today. ``bytes`` are those of
-    the new vectors and texts, ``seconds`` the duration at full speed.
+    the new vectors and texts, ``seconds`` the duration at full speed. ``settings_differ`` is True for other chunking or
+    another model of an index without documents.
     """
 
     documents: int = 0
@@ -84,11 +89,12 @@ class ReindexPlan(Contract, frozen=True):
     bytes: int = 0
     seconds: float = 0.0
     sampled: int = 0
+    settings_differ: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether the new generation would be the same as the live one."""
-        return not (self.parsed_again or self.cut_again or self.embedded_again)
+        return not (self.settings_differ or self.parsed_again or self.cut_again or self.embedded_again)
 
 
 class BuildListInput(Contract, frozen=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from activities.contracts import Contract
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.gate import GATE_SECONDS
 from activities.contracts.stages import JobStateName
 
@@ -35,6 +36,7 @@ class AllSettings(Contract, frozen=True):
     go_on: bool = False
     plan_only: bool = False
     embedding_model: str | None = None
+    embedding: EmbeddingModel | None = None
     chunking: Chunking | None = None
     approve: bool = False
     parallelism: int = 8

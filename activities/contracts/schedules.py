@@ -12,8 +12,8 @@ from activities.contracts.names import MAX_NAME, MAX_TAG
 from activities.contracts.reindex import MAX_WINDOW
 from activities.errors import Reason
 
-#: What a schedule starts; ``activities.schedules.kinds`` has the table. (``sync`` joins here and there.)
-ScheduleKind = Literal["reindex", "retention"]
+#: What a schedule starts; ``activities.schedules.kinds`` has the table.
+ScheduleKind = Literal["reindex", "retention", "sync"]
 
 #: How a scheduled run goes, or went: ``skipped`` ones had nothing to start, as their reason says.
 ScheduleRunState = Literal["running", "waiting", "ready", "failed", "canceled", "skipped"]
@@ -71,6 +71,12 @@ class RetentionOptions(Contract, frozen=True):
     names: Annotated[str, Meta(max_length=MAX_NAME)] = ""
     keep_at_least: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     max_share: Annotated[float, Meta(gt=0, le=1)] = 0.2
+
+
+class SyncOptions(Contract, frozen=True):
+    """The source that is synced, by its id or name."""
+
+    source_id: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class TimedSchedule(Contract, frozen=True):

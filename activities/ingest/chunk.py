@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.contracts.documents import Chunking
 from activities.contracts.ingest import Chunked, ChunkInput
 from activities.ingest.chunking import (
+    TOKENIZERS,
     ChunkCounts,
     TokenizerInfo,
     chunk_file,
@@ -48,13 +49,13 @@ class ChunkActivities:
         self._blobs, self._triton, self._settings = blobs, triton, settings
         self._lane = lane
         self._preparing = asyncio.Lock()
-        self._tokenizer: tuple[str, TokenizerInfo] | None = None  # of the model with this fingerprint
+        self._tokenizers: dict[str, TokenizerInfo] = {}  # by the fingerprint of the model, latest last
 
     @activity.defn(name="chunk")
     @heartbeating
     async def chunk(self, input: ChunkInput) -> Chunked:
         """Chunks a parsed document; existing chunks of the same fingerprint are reused. Raises NoText."""
-        card = await self._triton.card()
+        card = await self._triton.card(input.embedding)
         title = name_words(input.document_name)
         key, chunking = await self._fitted(card, input, title)
         counts = None if input.force else await self._existing(key)
@@ -66,7 +67,8 @@ class ChunkActivities:
 
     async def key(self, input: ChunkInput) -> str:
         """The key of the chunks that ``chunk`` makes, or has made."""
-        return (await self._fitted(await self._triton.card(), input, name_words(input.document_name)))[0]
+        card = await self._triton.card(input.embedding)
+        return (await self._fitted(card, input, name_words(input.document_name)))[0]
 
     async def _fitted(self, card: ModelCard, input: ChunkInput, title: str) -> tuple[str, Chunking]:
         """The key of the chunks, and the chunking as the model allows it."""
@@ -101,12 +103,17 @@ class ChunkActivities:
         return counts
 
     async def _prepared(self, card: ModelCard) -> TokenizerInfo:
-        """The model's tokenizer, loaded by the process that child processes are forked from."""
+        """The model's tokenizer, loaded by the process that child processes are forked from.
+
+        While a knowledge base changes its model, those of two models are used in turn.
+        """
         async with self._preparing:
-            if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
-                content = await self._triton.tokenizer_file()
-                await asyncio.to_thread(runner.load, load_tokenizer, card.fingerprint, content)
+            if card.fingerprint not in self._tokenizers:
+                content = await self._triton.tokenizer_file(card.identity)
+                await asyncio.to_thread(runner.load, load_tokenizer, card.fingerprint, content, keep=TOKENIZERS)
                 prompt = card.prompts.get("passage", "")
                 described = await run_isolated(describe_tokenizer, card.fingerprint, prompt, limits=_DESCRIBE)
-                self._tokenizer = (card.fingerprint, described)
-            return self._tokenizer[1]
+                self._tokenizers[card.fingerprint] = described
+                for earliest in list(self._tokenizers)[:-TOKENIZERS]:
+                    del self._tokenizers[earliest]
+            return self._tokenizers[card.fingerprint]

@@ -28,7 +28,10 @@ from activities.text.sentences import sentences
 _COUNT_BATCH = 512
 _MIN_TOKENS = 16
 
-_loaded: dict[str, Tokenizer] = {}  # by the fingerprint of the model; at most one
+TOKENIZERS = 3
+"""Most tokenizers that are loaded at once; that of a multilingual model takes 300 MB."""
+
+_loaded: dict[str, Tokenizer] = {}  # by the fingerprint of the model, latest last
 
 
 CHUNKER_VERSION = "3"
@@ -53,12 +56,14 @@ class ChunkCounts(msgspec.Struct, frozen=True):
 
 
 def load_tokenizer(model: str, path: Path) -> None:
-    """Loads the tokenizer of ``model``, a fingerprint, in place of an earlier one."""
-    _loaded.clear()
+    """Loads the tokenizer of ``model``, a fingerprint, and forgets the earliest one above ``TOKENIZERS``."""
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    _loaded.pop(model, None)
     _loaded[model] = tokenizer
+    for earliest in list(_loaded)[:-TOKENIZERS]:
+        del _loaded[earliest]
 
 
 def describe_tokenizer(model: str, prompt: str, progress: Progress) -> TokenizerInfo:

@@ -6,7 +6,7 @@ catalogue first: what is not deleted there stays, whoever started the workflow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -40,8 +40,9 @@ SHORTEST, LONGEST = 0.2, 2.0
 class DeletionActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
-        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, unload: Callable[[], Awaitable[None]]) -> None:
+        """``unload`` unloads the embedding models that no index uses any more."""
+        self._blobs, self._milvus, self._catalog, self._unload = blobs, milvus, catalog, unload
 
     @activity.defn(name="stop_runs")
     @heartbeating
@@ -110,6 +111,7 @@ class DeletionActivities:
             except KeyError:
                 continue
             await self._milvus.drop(generation.collection)
+        await self._unload()
         return Purged(before=before, after=0)
 
     @activity.defn(name="remove_document")

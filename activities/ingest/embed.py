@@ -64,7 +64,7 @@ class EmbedActivities:
         return msgspec.structs.replace(embedded, indexed=await self._index(input.index.of(embedded)))
 
     async def _embed(self, input: EmbedInput) -> Embedded:
-        card = await self._triton.card()
+        card = await self._triton.card(input.embedding)
         prefix = vectors_prefix(input.chunks_key, card.fingerprint)
         key = vectors_key(input.chunks_key, card.fingerprint)
         if input.force:
@@ -84,11 +84,11 @@ class EmbedActivities:
         done = stored & groups.keys()
         missing = [hash for part in groups if part not in done for hash in groups[part] if hash not in known]
         with self._lane.place(key) if len(missing) > LONG else nullcontext():
-            made = await self._made(prefix, texts, missing, len(chunks), input.slice_seconds)
+            made = await self._made(card, prefix, texts, missing, len(chunks), input.slice_seconds)
         if remaining := len(missing) - len(made):
             return _embedded(key, card, len(chunks), embedded=len(made), remaining=remaining)
         known |= made | await self._load(done)
-        known |= await self._made(prefix, texts, [hash for hash in texts if hash not in known], len(chunks))
+        known |= await self._made(card, prefix, texts, [hash for hash in texts if hash not in known], len(chunks))
         hashes = [digest(chunk.searched) for chunk in chunks]
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
         if len(chunks) > GROUP:
@@ -96,10 +96,16 @@ class EmbedActivities:
         return _embedded(key, card, len(chunks), embedded=len(missing))
 
     async def _made(
-        self, prefix: str, texts: Mapping[str, Chunk], hashes: Sequence[str], total: int, seconds: float | None = None
+        self,
+        card: ModelCard,
+        prefix: str,
+        texts: Mapping[str, Chunk],
+        hashes: Sequence[str],
+        total: int,
+        seconds: float | None = None,
     ) -> dict[str, Vectors]:
         wanted = {hash: texts[hash].searched for hash in hashes}
-        return await embed_chunks(self._triton, self._blobs, prefix, wanted, self._settings, total, seconds)
+        return await embed_chunks(self._triton, card, self._blobs, prefix, wanted, self._settings, total, seconds)
 
     async def _remove_parts(self, prefix: str, complete_key: str) -> None:
         for part in await self._blobs.list(prefix):
@@ -137,6 +143,7 @@ def grouped(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
 
 async def embed_chunks(
     triton: Triton,
+    card: ModelCard,
     blobs: Blobs,
     prefix: str,
     texts: dict[str, str],
@@ -146,10 +153,10 @@ async def embed_chunks(
 ) -> dict[str, Vectors]:
     """Vectors of ``texts`` by hash (``texts`` is keyed by hash and ordered by length); each group is saved as a part.
 
-    After ``seconds`` no group but the first is started, and the result lacks the rest. Requests have the model card's
-    batch size; ``settings.requests_in_flight`` of them are in flight, also across group boundaries.
+    ``card`` is that of the model; requests have its batch size, and ``settings.requests_in_flight`` of them are in
+    flight, also across group boundaries. After ``seconds`` no group but the first is started, and the result lacks the
+    rest.
     """
-    card = await triton.card()
     passage = card.prompts.get("passage", "")
     requests = asyncio.Semaphore(settings.requests_in_flight)
     # As many groups as fill these requests, and one that is being saved.
@@ -160,7 +167,7 @@ async def embed_chunks(
 
     async def request(batch: Sequence[str]) -> Vectors:
         async with requests:
-            return await triton.embed([passage + texts[hash] for hash in batch])
+            return await triton.embed([passage + texts[hash] for hash in batch], model=card.identity)
 
     async def group(members: Sequence[str]) -> None:
         nonlocal done

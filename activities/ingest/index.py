@@ -80,7 +80,7 @@ class IndexActivities:
             )
         if generation.model_fingerprint != input.model_fingerprint:
             if generation.phase == "soaking":
-                await self._catalog.generations.give_up(generation)
+                await self._catalog.generations.give_up(generation.knowledge_base_id, generation.generation)
                 return await self._published(input, rows=0)
             raise ModelMismatch(indexed=generation.model, serving=input.model)
         collection = generation.collection

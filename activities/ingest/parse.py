@@ -177,6 +177,7 @@ class ParseActivities:
                     chunking=input.chunking,
                     force=input.force,
                     document_name=input.document_name,
+                    embedding=input.embedding,
                 )
             )
         return Parsed(

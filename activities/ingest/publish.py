@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio import activity
 
 from activities.contracts.deletion import Purged, PurgeInput
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ingest import (
     EndRunInput,
     FailureRecorded,
@@ -16,6 +17,7 @@ from activities.contracts.ingest import (
     RecordFailureInput,
     RunEnded,
 )
+from activities.contracts.reindex import Target
 from activities.contracts.stages import DocumentState
 from activities.runtime.heartbeat import heartbeating
 from activities.stores.catalog.catalog import Catalog
@@ -24,9 +26,14 @@ from activities.stores.catalog.catalog import Catalog
 class PublishActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, catalog: Catalog, purge: Callable[[PurgeInput], Awaitable[Purged]]) -> None:
-        """``purge`` is the activity that deletes a version's rows, called directly."""
-        self._catalog, self._purge = catalog, purge
+    def __init__(
+        self,
+        catalog: Catalog,
+        purge: Callable[[PurgeInput], Awaitable[Purged]],
+        is_served: Callable[[EmbeddingModel | None], Awaitable[bool]],
+    ) -> None:
+        """``purge`` is the activity that deletes a version's rows; ``is_served`` says if Triton has a model."""
+        self._catalog, self._purge, self._is_served = catalog, purge, is_served
 
     @activity.defn(name="publish")
     @heartbeating
@@ -37,6 +44,8 @@ class PublishActivities:
         if not input.knowledge_base_id:  # of a run from before the field existed, which purges by itself
             return await self._catalog.documents.publish(input)
         published = await self._catalog.documents.publish(input, purged=False)
+        if await self._give_up(input.knowledge_base_id, published.also):
+            published = await self._catalog.documents.publish(input, purged=False)
         if published.retired:
             await self._purge(
                 PurgeInput(
@@ -47,6 +56,15 @@ class PublishActivities:
             )
             await self._catalog.documents.publish(input)
         return Published(live=published.live, also=published.also)
+
+    async def _give_up(self, knowledge_base_id: str, targets: Sequence[Target]) -> bool:
+        """Gives up the generations that are kept as a way back, and whose model cannot be used any more."""
+        given_up = [
+            await self._catalog.generations.give_up(knowledge_base_id, target.generation)
+            for target in targets
+            if not await self._is_served(target.embedding)
+        ]
+        return any(given_up)
 
     async def _record_built(self, input: PublishInput) -> Published:
         """Records a live version in a generation that is being built; purges its rows if it is no longer live."""

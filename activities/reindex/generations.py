@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -37,18 +38,22 @@ DELETED_AT_ONCE = 200
 class GenerationActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog) -> None:
-        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, unload: Callable[[], Awaitable[None]]) -> None:
+        """``unload`` unloads the embedding models that no index uses any more."""
+        self._blobs, self._milvus, self._catalog, self._unload = blobs, milvus, catalog, unload
 
     @activity.defn(name="record_reindex")
     async def record_reindex(self, input: RecordReindexInput) -> None:
         """Records the state of a re-index in the catalogue, and what was done to it in the audit trail.
 
-        At its end the questions of its quality gate are deleted.
+        With its end, the questions of its quality gate are deleted, and the embedding models that no generation uses
+        any more are unloaded.
         """
         if input.state in FINAL_STATES and (key := await self._catalog.gates.questions_key(input.reindex_id)):
             await self._blobs.delete(key)
         await self._catalog.reindexes.record(input)
+        if input.state in FINAL_STATES:
+            await self._unload()
 
     @activity.defn(name="begin_generation")
     async def begin_generation(self, input: ReindexInput) -> None:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexToRun
-from activities.contracts.reindex_all import ENDED, Advanced, AllSettings, ControlAllInput, ItemState, ReindexAllInput
+from activities.contracts.reindex_all import ENDED, Advanced, ControlAllInput, ItemState, ReindexAllInput
 from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES, JobStateName
 from activities.errors import Canceled, EarlierFailed, KnowledgeBaseGone, NotFound, Reason, ReindexRuns
 from activities.runtime import starts, temporal
@@ -103,13 +103,36 @@ class ManyReindexesActivities:
         id = new_id()
         await self._settle(job, item, item.state, item.reason, id)
         try:
-            reindex = await self._catalog.reindexes.create(_to_run(id, knowledge_base, job.settings, job.actor))
+            reindex = await self._catalog.reindexes.create(await self._to_run(id, knowledge_base, job))
         except ReindexRuns as exc:
             return await self._settle(job, item, "waiting", exc.reason)
         except NotFound:
             return await self._settle(job, item, "skipped", KnowledgeBaseGone().reason)
         await starts.reindex(activity.client(), reindex.to_run())
         return await self._settle(job, item, "running", None)
+
+    async def _to_run(self, id: str, knowledge_base: KnowledgeBase, job: ReindexAllJob) -> ReindexToRun:
+        """The re-index of one of them, by default with the model of its index in use."""
+        settings = job.settings
+        embedding = settings.embedding or (await self._catalog.knowledge_bases.generation(knowledge_base.id)).embedding
+        return ReindexToRun(
+            reindex_id=id,
+            knowledge_base_id=knowledge_base.id,
+            knowledge_base=knowledge_base.name,
+            generation=0,
+            previous=0,
+            embedding=embedding,
+            chunking=settings.chunking or knowledge_base.chunking,
+            actor=job.actor,
+            plan_only=settings.plan_only,
+            approve=settings.approve,
+            parallelism=settings.parallelism,
+            throttle=settings.throttle,
+            window=settings.window,
+            soak_seconds=settings.soak_seconds,
+            questions="recent" if settings.recent_questions and not settings.plan_only else "",
+            gate_seconds=settings.gate_seconds,
+        )
 
     async def _knowledge_base(self, item: ReindexAllItem) -> KnowledgeBase | None:
         try:
@@ -135,23 +158,3 @@ def _state_of(job: ReindexAllJob, states: Sequence[ItemState]) -> JobStateName:
     if job.wanted == "pause":
         return "paused"
     return "waiting" if "waiting" in open and "running" not in open else "running"
-
-
-def _to_run(id: str, knowledge_base: KnowledgeBase, settings: AllSettings, actor: str) -> ReindexToRun:
-    return ReindexToRun(
-        reindex_id=id,
-        knowledge_base_id=knowledge_base.id,
-        knowledge_base=knowledge_base.name,
-        generation=0,
-        previous=0,
-        chunking=settings.chunking or knowledge_base.chunking,
-        actor=actor,
-        plan_only=settings.plan_only,
-        approve=settings.approve,
-        parallelism=settings.parallelism,
-        throttle=settings.throttle,
-        window=settings.window,
-        soak_seconds=settings.soak_seconds,
-        questions="recent" if settings.recent_questions and not settings.plan_only else "",
-        gate_seconds=settings.gate_seconds,
-    )

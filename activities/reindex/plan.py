@@ -9,20 +9,21 @@ import msgspec
 import numpy as np
 from temporalio import activity
 
-from activities.contracts.documents import Chunk, Chunking
+from activities.contracts.documents import Chunk
 from activities.contracts.ingest import ChunkInput
 from activities.contracts.reindex import ReindexInput, ReindexPlan
 from activities.errors import FileLost
 from activities.ingest.chunk import ChunkActivities
 from activities.ingest.embed import embed_chunks
+from activities.ingest.models import usable_card
 from activities.ingest.parse import parser_fingerprint
 from activities.runtime.heartbeat import heartbeating, report
 from activities.settings import EmbedSettings, ParseSettings
 from activities.stores.blob_keys import digest, parsed_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import LivePlan
-from activities.stores.triton import Triton
+from activities.stores.catalog.records import Generation, LivePlan, Reindex
+from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import VectorSet
 
 #: Live documents of one query.
@@ -70,24 +71,25 @@ class PlanActivities:
         """
         reindex = await self._catalog.reindexes.get(input.reindex_id)
         generation = await self._catalog.knowledge_bases.generation(reindex.knowledge_base_id, reindex.previous)
-        same_model = generation.model_fingerprint == (await self._triton.card()).fingerprint
+        card = await usable_card(self._triton, reindex.embedding)
+        same_model = generation.model_fingerprint == card.fingerprint
         groups: dict[str, list[LivePlan]] = defaultdict(list)
         documents, after = 0, ""
         while page := await self._catalog.generations.live(reindex.knowledge_base_id, reindex.previous, after, PAGE):
             for live in page:
-                groups[await self._what(live, reindex.chunking, same_model)].append(live)
+                groups[await self._what(live, reindex, same_model)].append(live)
             documents, after = documents + len(page), page[-1].document_id
             report(documents)
         changed = [live for name, members in groups.items() if name for live in members]
         chunks = sum(live.rows for members in groups.values() for live in members)
         begun = time.monotonic()
-        sample = await self._sampled(changed, reindex.chunking, same_model)
+        sample = await self._sampled(changed, reindex, same_model)
         chunk_seconds = (time.monotonic() - begun) / max(1, min(SAMPLED, len(changed)))
         old = sum(live.rows for live in changed)
         share = old / sample.old if sample.old else 0.0
         new = round(sample.new * share)
         tokens = round(sample.tokens * share)
-        dimension, rate = await self._rate(sample.texts)
+        rate = await self._rate(card, sample.texts)
         places = min(len(changed), reindex.parallelism) or 1
         overhead = len(changed) * (DOCUMENT_SECONDS + chunk_seconds) / min(places, 4)
         return ReindexPlan(
@@ -99,28 +101,34 @@ class PlanActivities:
             new_chunks=chunks - old + new,
             embedded=round(sample.embedded * share),
             tokens=tokens,
-            bytes=round(new * dimension * 4 + 2 * sample.text_bytes * share),
+            bytes=round(new * card.dimension * 4 + 2 * sample.text_bytes * share),
             seconds=round(tokens / rate + overhead, 1) if changed else 0.0,
             sampled=min(SAMPLED, len(changed)),
+            settings_differ=not documents and await self._has_other_settings(generation, reindex, card),
         )
 
-    async def _what(self, live: LivePlan, chunking: Chunking, same_model: bool) -> str:
+    async def _has_other_settings(self, generation: Generation, reindex: Reindex, card: ModelCard) -> bool:
+        knowledge_base = await self._catalog.knowledge_bases.by_id(reindex.knowledge_base_id)
+        model = generation.model_fingerprint or (await self._triton.card()).fingerprint
+        return model != card.fingerprint or knowledge_base.chunking != reindex.chunking
+
+    async def _what(self, live: LivePlan, reindex: Reindex, same_model: bool) -> str:
         """The first stage whose output does not fit any more; empty if all of them do."""
         parsed = parsed_key(live.sha256, parser_fingerprint(live.name, self._parse.ocr, self._parse.hidden))
         if live.parsed_key != parsed:
             return "parse"
-        if live.chunks_key != await self._chunking.key(_chunk_input(live, parsed, chunking)):
+        if live.chunks_key != await self._chunking.key(_chunk_input(live, parsed, reindex)):
             return "chunk"
         return "" if same_model else "embed"
 
-    async def _sampled(self, changed: list[LivePlan], chunking: Chunking, same_model: bool) -> _Sample:
+    async def _sampled(self, changed: list[LivePlan], reindex: Reindex, same_model: bool) -> _Sample:
         """Cuts some documents, chosen by the digest of their ids, and looks which of their vectors are there."""
         sample = _Sample()
         for live in sorted(changed, key=lambda live: digest(live.document_id))[:SAMPLED]:
             if live.parsed_key is None or live.chunks_key is None:
                 continue
             try:
-                chunks = await self._cut(live, live.parsed_key, chunking)
+                chunks = await self._cut(live, live.parsed_key, reindex)
                 known = set((await self._blobs.load(live.vectors_key or "", VectorSet)).hashes) if same_model else set()
             except (KeyError, FileLost):
                 continue  # its files are lost: the build tells so
@@ -133,8 +141,8 @@ class PlanActivities:
             report(sample.new)
         return sample
 
-    async def _cut(self, live: LivePlan, parsed: str, chunking: Chunking) -> list[Chunk]:
-        input = _chunk_input(live, parsed, chunking)
+    async def _cut(self, live: LivePlan, parsed: str, reindex: Reindex) -> list[Chunk]:
+        input = _chunk_input(live, parsed, reindex)
         existed = await self._blobs.exists(await self._chunking.key(input))
         key = (await self._chunking.chunk(input)).chunks_key
         chunks = await self._blobs.load(key, list[Chunk])
@@ -142,18 +150,20 @@ class PlanActivities:
             await self._blobs.delete(key)
         return chunks
 
-    async def _rate(self, texts: list[Chunk]) -> tuple[int, float]:
-        """The dimension of the served model's vectors, and the tokens that it embeds in a second."""
-        card = await self._triton.card()
+    async def _rate(self, card: ModelCard, texts: list[Chunk]) -> float:
+        """The tokens that the model embeds in a second."""
         sample = sorted({digest(chunk.searched): chunk for chunk in texts}.items(), key=lambda item: item[1].tokens)
         timed = [sample[index] for index in np.linspace(0, len(sample) - 1, min(TIMED, len(sample))).astype(int)]
         if not timed:
-            return card.dimension, 1.0
+            return 1.0
         begun = time.monotonic()
         wanted = {hash: chunk.searched for hash, chunk in timed}
-        await embed_chunks(self._triton, self._blobs, "", wanted, self._embed, len(wanted))
-        return card.dimension, sum(chunk.tokens for _, chunk in timed) / (time.monotonic() - begun)
+        await embed_chunks(self._triton, card, self._blobs, "", wanted, self._embed, len(wanted))
+        tokens: int = sum(chunk.tokens for _, chunk in timed)
+        return tokens / (time.monotonic() - begun)
 
 
-def _chunk_input(live: LivePlan, parsed: str, chunking: Chunking) -> ChunkInput:
-    return ChunkInput(parsed_key=parsed, chunking=chunking, document_name=live.name)
+def _chunk_input(live: LivePlan, parsed: str, reindex: Reindex) -> ChunkInput:
+    return ChunkInput(
+        parsed_key=parsed, chunking=reindex.chunking, document_name=live.name, embedding=reindex.embedding
+    )

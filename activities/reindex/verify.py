@@ -96,7 +96,7 @@ class VerifyActivities:
             return so_far
         hits = await self._milvus.search_dense(generation.collection, vector, 1)
         lost = not hits or hits[0].score < FOUND
-        differs = float(vector @ await self._embedded(chunk)) < SAME
+        differs = float(vector @ await self._embedded(chunk, generation)) < SAME
         in_live, in_new = [await self._finds(generation, chunk, live, each) for each in (None, generation.generation)]
         if (lost or differs or in_live > in_new) and not await self._is_still(generation, live):
             return so_far
@@ -119,9 +119,10 @@ class VerifyActivities:
         place = number % len(chunks)
         return chunks[place], vectors[place]
 
-    async def _embedded(self, chunk: Chunk) -> Vectors:
-        card = await self._triton.card()
-        vectors = await self._triton.embed([card.prompts.get("passage", "") + chunk.searched])
+    async def _embedded(self, chunk: Chunk, generation: Generation) -> Vectors:
+        card = await self._triton.card(generation.embedding)
+        text = card.prompts.get("passage", "") + chunk.searched
+        vectors = await self._triton.embed([text], model=generation.embedding)
         vector: Vectors = vectors[0]
         return vector
 

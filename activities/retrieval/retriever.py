@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.search import SearchFilter, SearchMode
-from activities.errors import MilvusUnavailable, ModelMismatch
+from activities.errors import MilvusUnavailable
 from activities.phrases import Phrase
 from activities.retrieval.passages import Passage, deduplicate, missing_neighbours
 from activities.retrieval.ranking import dense_weight, fuse, in_context, keyword_trust, with_sentences
@@ -94,15 +95,13 @@ class Retriever:
 
         Raises ModelMismatch, and NotFound when the knowledge base does not exist.
         """
-        (card, vector), (knowledge_base, index), scope = await asyncio.gather(
-            self._embedded(query, mode),
-            self._catalog.knowledge_bases.searched(knowledge_base_id, generation),
+        knowledge_base, index = await self._catalog.knowledge_bases.searched(knowledge_base_id, generation)
+        if index.embedding is None:
+            return Found(passages=[], knowledge_base=knowledge_base, generation=index)  # nothing was ever indexed
+        (card, vector), scope = await asyncio.gather(
+            self._embedded(query, mode, index.embedding),
             self._scope(knowledge_base_id, document_ids, filter),
         )
-        if index.model_fingerprint is None:
-            return Found(passages=[], knowledge_base=knowledge_base, generation=index)  # nothing was ever indexed
-        if card is not None and card.fingerprint != index.model_fingerprint:
-            raise ModelMismatch(indexed=index.model, serving=card.model)
         weight = {"dense": 1.0, "keyword": 0.0, "hybrid": dense_weight(card, query) if card else 0.0}[mode]
         wanted = frozenset(scope.document_ids) if scope.document_ids is not None else None
         if wanted is not None and len(wanted) > NAMED:
@@ -143,12 +142,14 @@ class Retriever:
 
     # --- candidates ----------------------------------------------------------------------------------
 
-    async def _embedded(self, query: str, mode: SearchMode) -> tuple[ModelCard | None, Vectors | None]:
-        """The embedding model's card and the query's vector; both None for keyword search, which needs no model."""
+    async def _embedded(
+        self, query: str, mode: SearchMode, model: EmbeddingModel
+    ) -> tuple[ModelCard | None, Vectors | None]:
+        """The model's card and the query's vector; both None for keyword search, which needs no model."""
         if mode == "keyword":
             return None, None
-        vector = await self._triton.embed_query(query)
-        return await self._triton.card(), vector
+        vector = await self._triton.embed_query(query, model)
+        return await self._triton.card(model), vector
 
     async def _scope(self, knowledge_base_id: str, document_ids: Sequence[str], filter: SearchFilter | None) -> Scope:
         """The search scope. A filter that no document passes yields an empty list of ids, never all documents."""

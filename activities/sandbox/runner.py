@@ -146,8 +146,9 @@ class _Call(NamedTuple):
 class _Child:
     """The worker's end of one child process."""
 
-    def __init__(self, channel: socket.socket, lease: socket.socket) -> None:
-        self._channel, self._lease = channel, lease
+    def __init__(self, channel: socket.socket, lease: socket.socket, loads: int) -> None:
+        """``loads`` counts what its server had loaded before it."""
+        self._channel, self._lease, self.loads = channel, lease, loads
         self.calls = 0
         for end in (channel, lease):
             end.setblocking(False)
@@ -230,6 +231,7 @@ class _ForkServer:
 
     def __init__(self) -> None:
         self._idle: list[_Child] = []
+        self._loads = 0
         self._control, server_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with server_control:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and code
@@ -256,18 +258,22 @@ class _ForkServer:
                 channel.close()
                 lease.close()
                 raise _ServerLost() from exc
-        return _Child(channel, lease)
+        return _Child(channel, lease, self._loads)
 
     def load(self, call: bytes) -> None:
         """Makes the server execute a pickled call before it forks again; ends the children that lack its effect."""
+        self._loads += 1
         while (child := self.take_idle()) is not None:
             child.end()
         with suppress(OSError):  # a dead server is replaced by one that gets all calls
             self._control.send(LOAD + call)
 
     def release(self, child: _Child) -> None:
-        """Keeps a child for the next harmless call; ends it after its last one, so that leaks do not add up."""
-        if child.calls < _MAX_CALLS_PER_CHILD:
+        """Keeps a child for the next harmless call; ends it after its last one, so that leaks do not add up.
+
+        Ends it also when it lacks what was loaded meanwhile.
+        """
+        if child.calls < _MAX_CALLS_PER_CHILD and child.loads == self._loads:
             self._idle.append(child)
         else:
             child.end()
@@ -286,7 +292,8 @@ class _ForkServer:
 
 _lock = threading.Lock()
 _current: list[_ForkServer] = []  # the fork server of this process, if it runs
-_loaded: dict[str, tuple[bytes, IO[bytes]]] = {}  # calls that a fork server executes first, and their open files
+_loaded: dict[tuple[str, str], tuple[bytes, IO[bytes]]] = {}
+"""Calls that a fork server executes first, and their open files: by function and key, latest last."""
 
 
 def _running_server() -> _ForkServer:
@@ -301,10 +308,11 @@ def _running_server() -> _ForkServer:
         return _current[0]
 
 
-def load(function: Callable[[str, Path], None], key: str, data: bytes) -> None:
+def load(function: Callable[[str, Path], None], key: str, data: bytes, *, keep: int = 1) -> None:
     """Calls ``function(key, <file with data>)`` in the fork server; children forked from now on share its effect.
 
-    Replaces an earlier call of the same function. A fork server that takes the place of a dead one gets the call too.
+    A fork server that takes the place of a dead one gets the call too, as it gets the latest ``keep`` calls of each
+    function with different keys.
     """
     file = tempfile.TemporaryFile()  # noqa: SIM115 - without a name: a killed worker leaves nothing behind
     file.write(data)
@@ -312,12 +320,15 @@ def load(function: Callable[[str, Path], None], key: str, data: bytes) -> None:
     call = pickle.dumps((function, (key, Path(f"/proc/{os.getpid()}/fd/{file.fileno()}"))))
     server = _running_server()
     with _lock:
-        _forget(function.__qualname__)
-        _loaded[function.__qualname__] = call, file
+        name = function.__qualname__
+        _forget((name, key))
+        _loaded[name, key] = call, file
+        for earliest in [each for each in _loaded if each[0] == name][:-keep]:
+            _forget(earliest)
         server.load(call)
 
 
-def _forget(name: str) -> None:
+def _forget(name: tuple[str, str]) -> None:
     if name in _loaded:
         _loaded.pop(name)[1].close()
 

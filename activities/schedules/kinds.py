@@ -16,13 +16,15 @@ from activities.contracts.documents import Chunking
 from activities.contracts.ids import (
     APPLY_RETENTION,
     REINDEX_KNOWLEDGE_BASE,
+    SYNC_KNOWLEDGE_BASE,
     reindex_workflow_id,
     retention_id,
+    sync_workflow_id,
 )
 from activities.contracts.names import clean_tags
 from activities.contracts.reindex import ReindexToRun
 from activities.contracts.retention import RetentionToRun
-from activities.contracts.schedules import JobToStart, ReindexOptions, RetentionOptions, ScheduleKind
+from activities.contracts.schedules import JobToStart, ReindexOptions, RetentionOptions, ScheduleKind, SyncOptions
 from activities.errors import InvalidRequest, NotFound
 from activities.phrases import Phrase
 from activities.reindex.window import parse_window
@@ -97,6 +99,7 @@ async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: Rein
                 max_tokens=options.max_tokens or now.max_tokens,
                 overlap_tokens=now.overlap_tokens if options.overlap_tokens is None else options.overlap_tokens,
             ),
+            embedding=(await catalog.knowledge_bases.generation(schedule.knowledge_base_id)).embedding,
             actor=schedule.actor,
             approve=options.approve,
             parallelism=options.parallelism,
@@ -140,6 +143,23 @@ async def _start_retention(catalog: Catalog, occurrence: Occurrence, options: Re
     return _job(schedule, APPLY_RETENTION, id, job, summary)
 
 
+# --- sync -----------------------------------------------------------------------------------------------------
+
+
+async def _check_sync(catalog: Catalog, knowledge_base: KnowledgeBase, options: SyncOptions) -> SyncOptions:
+    """The source's id, also for its name. Raises NotFound."""
+    source = await catalog.sources.find(knowledge_base.id, options.source_id)
+    return SyncOptions(source_id=source.id)
+
+
+async def _start_sync(catalog: Catalog, occurrence: Occurrence, options: SyncOptions) -> JobToStart:
+    """The sync of this occurrence, or the one that the source is in the middle of."""
+    schedule, run, _ = occurrence
+    sync = await catalog.syncs.start(options.source_id, run.occurrence, schedule.actor, preview=False)
+    id = sync_workflow_id(sync.source_id, sync.occurrence)
+    return _job(schedule, SYNC_KNOWLEDGE_BASE, id, sync.to_run(), f"Sync {sync.knowledge_base} with {sync.source}")
+
+
 def _job(schedule: Schedule, workflow: str, id: str, input: Contract, summary: str) -> JobToStart:
     return JobToStart(
         workflow=workflow,
@@ -155,7 +175,7 @@ def _job(schedule: Schedule, workflow: str, id: str, input: Contract, summary: s
 KINDS: dict[ScheduleKind, Kind] = {
     "reindex": Kind(ReindexOptions, _check_reindex, _start_reindex),
     "retention": Kind(RetentionOptions, _check_retention, _start_retention),
-    # ``sync`` joins here: options ``{source_id}``, ``SyncKnowledgeBase`` with the id ``sync/<source_id>/<occurrence>``.
+    "sync": Kind(SyncOptions, _check_sync, _start_sync),
 }
 
 assert set(KINDS) == set(get_args(ScheduleKind))  # noqa: S101 - both are written by hand

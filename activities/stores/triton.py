@@ -1,6 +1,8 @@
 """Triton Inference Server: embeddings and generated text, over gRPC.
 
 The ``embed`` model serves its own description (``card``) and ``tokenizer``, so that clients need no model settings.
+Further embedding models, which the settings of Triton name, are served beside it as ``embed_<fingerprint>``, and loaded
+by ``embed_loader`` when they are first asked for; None stands for ``embed``.
 Tensor names are those of ``triton_models/*/config.pbtxt``; ``generate`` has the names of Triton's vLLM backend.
 Errors: ``TritonUnavailable`` (retried) or ``ModelError`` (the model rejected its input).
 """
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +24,15 @@ from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from activities.errors import ModelError, TritonUnavailable
+from activities.contracts.embedding import EmbeddingModel
+from activities.errors import (
+    ModelError,
+    ModelMismatch,
+    ModelNotLoaded,
+    ModelNotServed,
+    TritonUnavailable,
+    plain_line,
+)
 from activities.phrases import Phrase
 from activities.stores.vectors import Vectors
 
@@ -30,6 +41,11 @@ TEXT = "text"
 EMBEDDING = "embedding"
 CARD = "card"
 TOKENIZER = "tokenizer"
+
+LOADER_MODEL = "embed_loader"
+ACTION = "action"
+FINGERPRINTS = "fingerprints"
+LOADED = "loaded"
 
 RERANK_MODEL = "rerank"
 QUERY = "query"
@@ -44,6 +60,9 @@ TEXT_OUTPUT = "text_output"
 #: Request parameter that gives a question's embedding priority over bulk work.
 URGENT = "urgent"
 
+#: Request parameter that has a request refused by any other embedding model than this.
+FINGERPRINT = "fingerprint"
+
 #: Pairs in one request (the maximum of the `rerank` model).
 RERANK_BATCH = 64
 
@@ -51,20 +70,32 @@ RERANK_BATCH = 64
 EMBED_TIMEOUT = 120.0
 URGENT_TIMEOUT = 20.0
 
+#: Timeout of loading or unloading embedding models, in seconds. What takes longer is waited for by the next request.
+LOAD_TIMEOUT = 60.0
+
+#: How often an embedding model is looked for, and loaded, before a request for it counts as an outage.
+LOOKS = 3
+
+#: Tokenizers that are kept; that of a multilingual model takes 300 MB.
+TOKENIZERS = 2
+
 #: In Triton's message, with status INTERNAL, when the process of a model has died. A new server follows.
 _DEAD_MODEL = "is not healthy"
 
 #: gRPC statuses that are retried. Triton returns UNAVAILABLE for a model that is loading.
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
+#: Those among them of a model that is not loaded.
+_NOT_THERE = {"UNAVAILABLE", "NOT_FOUND"}
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """The embedding model's description.
+    """An embedding model's description.
 
     ``fingerprint`` identifies the vector space: vectors are comparable if their fingerprints are equal. ``languages``
     are ISO 639-1 codes, empty when unknown. ``prompts`` are prefixes by use (``query``, ``passage``). ``batch_size``
     is the number of texts in one request that suits the device. ``found_threshold`` is, by language (``*`` for the
     others), the minimum similarity of passages that contain an answer (``activities.answering.extraction``).
+    ``others`` are, in the card of the default model, those that can be used beside it.
     """
 
     model: str
@@ -77,6 +108,12 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     precision: str = ""
     found_threshold: dict[str, float] | None = None
+    others: list[EmbeddingModel] = []
+
+    @property
+    def identity(self) -> EmbeddingModel:
+        """What the catalogue records of the model."""
+        return EmbeddingModel(name=self.model, fingerprint=self.fingerprint)
 
 
 @contextmanager
@@ -106,8 +143,9 @@ class Triton:
         options = [("grpc.max_receive_message_length", -1), ("grpc.initial_reconnect_backoff_ms", 500),
                    ("grpc.max_reconnect_backoff_ms", 3000)]  # fmt: skip
         self._client = InferenceServerClient(address, channel_args=options)
-        self._card: ModelCard | None = None
-        self._tokenizer: tuple[str, Tokenizer] | None = None
+        self._default: ModelCard | None = None
+        self._cards: dict[str, ModelCard] = {}  # of the others, by fingerprint
+        self._tokenizers: OrderedDict[str, Tokenizer] = OrderedDict()
         self._fetching = asyncio.Lock()
 
     async def close(self) -> None:
@@ -121,44 +159,86 @@ class Triton:
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
 
-    async def card(self) -> ModelCard:
-        """The embedding model's description; fetched once, and again after an outage."""
-        if self._card is None:
-            self._card = msgspec.json.decode(await self._describe(CARD), type=ModelCard)
-        return self._card
+    async def models(self) -> list[EmbeddingModel]:
+        """The embedding models that can be used, the default one first, as Triton names them now."""
+        self._default = None
+        default = await self.card()
+        return [default.identity, *default.others]
 
-    async def tokenizer(self) -> Tokenizer:
-        """The embedding model's tokenizer, for counting tokens; fetched once for each model.
+    async def named(self, name: str) -> EmbeddingModel:
+        """The embedding model of this name. Raises ModelNotServed."""
+        default = await self.card()
+        if name == default.model:
+            return default.identity
+        models = await self.models()  # another one may have been added since
+        for model in models:
+            if model.name == name:
+                return model
+        raise ModelNotServed(model=name, serving=", ".join(model.name for model in models))
 
-        The tokenizer of a multilingual model takes 300 MB: concurrent callers wait for the fetch in flight.
+    async def is_served(self, model: EmbeddingModel | None) -> bool:
+        """Whether an embedding model is the default one or can be loaded beside it."""
+        try:
+            await self._served_as(model)
+        except ModelMismatch:
+            return False
+        return True
+
+    async def keep_loaded(self, fingerprints: Iterable[str]) -> None:
+        """Unloads the embedding models beside the default one, but for these."""
+        default = await self.card()
+        if default.others:
+            await self._manage("keep", [default.fingerprint, *fingerprints])
+
+    async def card(self, model: EmbeddingModel | None = None) -> ModelCard:
+        """An embedding model's description; fetched once, and again after an outage. Raises ModelMismatch."""
+        if self._default is None:
+            self._default = msgspec.json.decode(await self._describe(CARD, None), type=ModelCard)
+        if model is None or model.fingerprint == self._default.fingerprint:
+            return self._default
+        card = self._cards.get(model.fingerprint)
+        if card is None:
+            card = msgspec.json.decode(await self._describe(CARD, model), type=ModelCard)
+            self._cards[model.fingerprint] = card
+        return card
+
+    async def tokenizer(self, model: EmbeddingModel | None = None) -> Tokenizer:
+        """An embedding model's tokenizer, for counting tokens; fetched once for each model.
+
+        Concurrent callers wait for the fetch in flight.
         """
-        card = await self.card()
+        key = (await self.card(model)).fingerprint
         async with self._fetching:
-            if self._tokenizer is None or self._tokenizer[0] != card.fingerprint:
-                raw = await self.tokenizer_file()
+            if key not in self._tokenizers:
+                raw = await self.tokenizer_file(model)
                 tokenizer = await asyncio.to_thread(Tokenizer.from_buffer, raw)
                 tokenizer.no_truncation()
                 tokenizer.no_padding()
-                self._tokenizer = (card.fingerprint, tokenizer)
-            return self._tokenizer[1]
+                self._tokenizers[key] = tokenizer
+                while len(self._tokenizers) > TOKENIZERS:
+                    self._tokenizers.popitem(last=False)
+            self._tokenizers.move_to_end(key)
+            return self._tokenizers[key]
 
-    async def tokenizer_file(self) -> bytes:
-        """The embedding model's tokenizer as the content of its ``tokenizer.json``."""
-        return await self._describe(TOKENIZER)
+    async def tokenizer_file(self, model: EmbeddingModel | None = None) -> bytes:
+        """An embedding model's tokenizer as the content of its ``tokenizer.json``."""
+        return await self._describe(TOKENIZER, model)
 
-    async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+    async def embed(
+        self, texts: Sequence[str], *, urgent: bool = False, model: EmbeddingModel | None = None
+    ) -> Vectors:
         """Vectors of the texts, shape (texts, dimension), float32, normalized to length 1.
 
         The caller adds the prompts. ``urgent`` requests (of interactive users) have priority over bulk work.
         """
-        result = await self._infer(texts, EMBEDDING, urgent)
+        result = await self._infer(texts, EMBEDDING, urgent, model)
         vectors: Vectors = result.as_numpy(EMBEDDING)
         return vectors
 
-    async def embed_query(self, query: str) -> Vectors:
+    async def embed_query(self, query: str, model: EmbeddingModel | None = None) -> Vectors:
         """The vector of a question, shape (dimension,), float32, with priority over bulk work."""
-        card = await self.card()
-        vectors = await self.embed([card.prompts.get("query", "") + query], urgent=True)
+        card = await self.card(model)
+        vectors = await self.embed([card.prompts.get("query", "") + query], urgent=True, model=model)
         return np.asarray(vectors[0], dtype=np.float32)
 
     async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
@@ -204,33 +284,78 @@ class Triton:
                     if final is not None and final.bool_param:
                         return
         except TritonUnavailable:
-            self._card = None
+            self._forget()
             raise
         finally:
             responses.cancel()
 
-    async def _describe(self, output: str) -> bytes:
-        result = await self._infer([""], output, urgent=True)
+    async def _describe(self, output: str, model: EmbeddingModel | None) -> bytes:
+        result = await self._infer([""], output, urgent=True, model=model)
         return bytes(result.as_numpy(output).ravel()[0])
 
-    async def _infer(self, texts: Sequence[str], output: str, urgent: bool) -> Any:
-        tensor = _strings(TEXT, texts)
+    async def _infer(self, texts: Sequence[str], output: str, urgent: bool, model: EmbeddingModel | None) -> Any:
+        """One request to an embedding model, which is loaded for it, or found again after a restart of Triton."""
+        for left in reversed(range(LOOKS)):
+            name = await self._served_as(model)
+            parameters = {URGENT: urgent} | ({FINGERPRINT: model.fingerprint} if model is not None else {})
+            try:
+                with _translated():
+                    return await self._client.infer(
+                        name,
+                        [_strings(TEXT, texts)],
+                        outputs=[InferRequestedOutput(output)],
+                        parameters=parameters,
+                        client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
+                    )
+            except TritonUnavailable as exc:
+                self._forget()  # another model may be served when Triton is back
+                if model is None or not left or not _is_not_there(exc):
+                    raise
+                if await self._served_as(model) == name:
+                    if name == EMBED_MODEL:
+                        raise
+                    await self._load(model)
+        raise AssertionError  # the last look returns or raises
+
+    async def _served_as(self, model: EmbeddingModel | None) -> str:
+        """The name of an embedding model in Triton. Raises ModelMismatch for one that the settings do not name."""
+        if model is None:
+            return EMBED_MODEL
+        for _ in range(2):  # it may have been added since
+            default = await self.card()
+            if model.fingerprint == default.fingerprint:
+                return EMBED_MODEL
+            if any(model.fingerprint == other.fingerprint for other in default.others):
+                return f"{EMBED_MODEL}_{model.fingerprint}"
+            self._default = None
+        serving = ", ".join([default.model, *(other.name for other in default.others)])
+        raise ModelMismatch(indexed=model.name, serving=serving)
+
+    async def _load(self, model: EmbeddingModel) -> None:
         try:
-            with _translated():
-                return await self._client.infer(
-                    EMBED_MODEL,
-                    [tensor],
-                    outputs=[InferRequestedOutput(output)],
-                    parameters={URGENT: urgent},
-                    client_timeout=URGENT_TIMEOUT if urgent else EMBED_TIMEOUT,
-                )
-        except TritonUnavailable:
-            self._card = None  # another model may be served when Triton is back
-            raise
+            await self._manage("load", [model.fingerprint])
+        except ModelError as exc:
+            raise ModelNotLoaded(model=model.name, detail=plain_line(exc.reason.params["detail"])) from exc
+
+    async def _manage(self, action: str, fingerprints: Sequence[str]) -> None:
+        inputs = [_strings(ACTION, [action], [1]), _strings(FINGERPRINTS, fingerprints, [len(fingerprints)])]
+        with _translated():
+            await self._client.infer(LOADER_MODEL, inputs, client_timeout=LOAD_TIMEOUT)
+
+    def _forget(self) -> None:
+        self._default = None
+        self._cards.clear()
 
 
-def _strings(name: str, texts: Sequence[str]) -> InferInput:
-    """An input tensor of strings, shape (texts, 1)."""
-    tensor = InferInput(name, [len(texts), 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([text.encode() for text in texts], dtype=np.object_).reshape(-1, 1))
+def _is_not_there(error: TritonUnavailable) -> bool:
+    """Whether Triton may have answered that it does not serve the model (now), or another one in its place."""
+    cause = error.__cause__
+    return isinstance(cause, InferenceServerException) and str(cause.status()).rpartition(".")[2] in _NOT_THERE
+
+
+def _strings(name: str, texts: Sequence[str], shape: Sequence[int] = ()) -> InferInput:
+    """An input tensor of strings, by default of shape (texts, 1)."""
+    tensor = InferInput(name, list(shape) or [len(texts), 1], "BYTES")
+    values = np.array([text.encode() for text in texts], dtype=np.object_)
+    tensor.set_data_from_numpy(values.reshape(list(shape) or (-1, 1)))
     return tensor

@@ -35,10 +35,13 @@ def kb_group() -> None:
 @click.argument("name")
 @click.option("--title", help=say("help.title"))
 @click.option("--description", help=say("help.description"))
+@click.option("--model", help=say("help.embedding_model"))
 @talks_to_api
-async def kb_create(api: Api, out: Output, name: str, title: str | None, description: str | None) -> None:
+async def kb_create(
+    api: Api, out: Output, name: str, title: str | None, description: str | None, model: str | None
+) -> None:
     """POST /knowledge-bases."""
-    made = await api.knowledge_bases.create(name, title, description)
+    made = await api.knowledge_bases.create(name, title, description, model)
     out.document(made.json)
     out.text(say("kb.created", name=name))
 

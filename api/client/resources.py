@@ -97,9 +97,13 @@ class Resource:
 
 class KnowledgeBases(Resource):
     async def create(
-        self, name: str, title: str | None = None, description: str | None = None
+        self,
+        name: str,
+        title: str | None = None,
+        description: str | None = None,
+        embedding_model: str | None = None,
     ) -> Answer[KnowledgeBaseInfo]:
-        body = _given(name=name, title=title, description=description)
+        body = _given(name=name, title=title, description=description, embedding_model=embedding_model)
         return await self._ask(KnowledgeBaseInfo, "POST", "knowledge-bases", json=body)
 
     def all(self) -> AsyncIterator[Answer[KnowledgeBaseInfo]]:

@@ -10,8 +10,10 @@ from litestar.params import Parameter
 
 from activities.contracts.deletion import DeleteKnowledgeBaseJob
 from activities.contracts.documents import Chunking
+from activities.ingest.models import usable_model
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
+from activities.stores.connections import Stores
 from api.http.access import Access, needs
 from api.http.schemas import JobAccepted, Page
 from api.knowledge_bases.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, KnowledgeBaseInfo
@@ -26,12 +28,15 @@ class KnowledgeBaseController(Controller):
     tags = ["Knowledge bases"]
 
     @post(access=needs("manager"), summary="Create a knowledge base")
-    async def create(self, data: CreateKnowledgeBase, catalog: Catalog, principal: Principal) -> KnowledgeBaseInfo:
+    async def create(
+        self, data: CreateKnowledgeBase, catalog: Catalog, stores: Stores, principal: Principal
+    ) -> KnowledgeBaseInfo:
+        model = await usable_model(stores.triton, data.embedding_model) if data.embedding_model else None
         chunking = Chunking(max_tokens=data.chunking.max_tokens, overlap_tokens=data.chunking.overlap_tokens)
         created = await catalog.knowledge_bases.create(
-            data.name, data.title, data.description, chunking, principal.subject
+            data.name, data.title, data.description, chunking, principal.subject, model
         )
-        return knowledge_base_info(created, {})
+        return knowledge_base_info(created, {}, data.embedding_model)
 
     @get(access=needs("reader"), summary="List knowledge bases by name")
     async def index(
@@ -39,9 +44,11 @@ class KnowledgeBaseController(Controller):
     ) -> Page[KnowledgeBaseInfo]:
         found = await catalog.knowledge_bases.page(cursor, limit)
         shown = await access.readable(principal, found)
-        counts = await catalog.knowledge_bases.counts([record.id for record in shown])
+        ids = [record.id for record in shown]
+        counts = await catalog.knowledge_bases.counts(ids)
+        models = await catalog.knowledge_bases.embedding_models(ids)
         return Page(
-            items=[knowledge_base_info(record, counts.get(record.id, {})) for record in shown],
+            items=[knowledge_base_info(record, counts.get(record.id, {}), models.get(record.id)) for record in shown],
             next_cursor=found[-1].name if len(found) == limit else None,
         )
 
@@ -49,8 +56,7 @@ class KnowledgeBaseController(Controller):
     async def show(
         self, knowledge_base: KnowledgeBase, catalog: Catalog, access: Access, principal: Principal
     ) -> KnowledgeBaseInfo:
-        counts = await catalog.knowledge_bases.counts([knowledge_base.id])
-        info = knowledge_base_info(knowledge_base, counts.get(knowledge_base.id, {}))
+        info = await _info(catalog, knowledge_base)
         return msgspec.structs.replace(info, role=await access.strongest_role(principal, knowledge_base))
 
     @patch("/{kb:str}", access=needs("manager", "knowledge_base"), summary="Update a knowledge base")
@@ -62,8 +68,7 @@ class KnowledgeBaseController(Controller):
         record = await catalog.knowledge_bases.update(
             knowledge_base.name, changes, principal.subject, answers and given(answers)
         )
-        counts = await catalog.knowledge_bases.counts([record.id])
-        return knowledge_base_info(record, counts.get(record.id, {}))
+        return await _info(catalog, record)
 
     @delete(
         "/{kb:str}",
@@ -78,6 +83,12 @@ class KnowledgeBaseController(Controller):
         record = await catalog.knowledge_bases.delete(knowledge_base.name, principal.subject)
         job = DeleteKnowledgeBaseJob(knowledge_base_id=record.id, knowledge_base=record.name, actor=principal.subject)
         return JobAccepted(id=record.id, state="running", workflow_id=await jobs.delete_knowledge_base(job))
+
+
+async def _info(catalog: Catalog, record: KnowledgeBase) -> KnowledgeBaseInfo:
+    counts = await catalog.knowledge_bases.counts([record.id])
+    models = await catalog.knowledge_bases.embedding_models([record.id])
+    return knowledge_base_info(record, counts.get(record.id, {}), models.get(record.id))
 
 
 def given(data: msgspec.Struct) -> dict[str, Any]:

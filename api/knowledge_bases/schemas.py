@@ -22,6 +22,16 @@ KnowledgeBaseName = Annotated[
 ]
 
 
+EmbeddingModelName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=300,
+        description="The default embedding model, or one that `HOLDFAST_EMBED_MODELS` names beside it.",
+    ),
+]
+
+
 class ChunkingSettings(Request, frozen=True):
     """How documents are cut, in tokens of the embedding model."""
 
@@ -30,10 +40,20 @@ class ChunkingSettings(Request, frozen=True):
 
 
 class CreateKnowledgeBase(Request, frozen=True):
+    """``embedding_model`` is by default the one that is the default when the first document is indexed."""
+
     name: KnowledgeBaseName
     title: Annotated[str, Meta(max_length=200)] = ""
     description: Annotated[str, Meta(max_length=4000)] = ""
     chunking: ChunkingSettings = ChunkingSettings()
+    embedding_model: EmbeddingModelName | None = None
+
+
+class EmbeddingModelInfo(Schema, frozen=True):
+    """``default`` is the model of knowledge bases that name none."""
+
+    name: str
+    default: bool
 
 
 class AnswerChanges(Request, frozen=True):
@@ -62,6 +82,7 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     """A knowledge base with its documents counted by state; ``documents.total`` is their sum.
 
     ``role`` is the caller's role in it, where one knowledge base is asked for.
+    ``embedding_model`` is null until the first document is indexed, unless one was named.
     """
 
     name: str
@@ -73,4 +94,5 @@ class KnowledgeBaseInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     answers: AnswersInfo
+    embedding_model: str | None
     role: Role | None = None

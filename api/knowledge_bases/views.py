@@ -9,7 +9,9 @@ from activities.stores.catalog.records import KnowledgeBase
 from api.knowledge_bases.schemas import AnswersInfo, ChunkingSettings, KnowledgeBaseInfo
 
 
-def knowledge_base_info(record: KnowledgeBase, counts: dict[str, int]) -> KnowledgeBaseInfo:
+def knowledge_base_info(
+    record: KnowledgeBase, counts: dict[str, int], embedding_model: str | None
+) -> KnowledgeBaseInfo:
     """``counts`` are its documents by state."""
     return KnowledgeBaseInfo(
         name=record.name,
@@ -21,6 +23,7 @@ def knowledge_base_info(record: KnowledgeBase, counts: dict[str, int]) -> Knowle
         created_at=record.created_at,
         updated_at=record.updated_at,
         answers=answers_info(record.answers),
+        embedding_model=embedding_model,
     )
 
 

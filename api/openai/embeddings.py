@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from activities.errors import InvalidRequest, NotFound
+from activities.errors import InvalidRequest, ModelNotServed, NotFound
 from activities.phrases import Phrase
 from activities.stores.triton import Triton
 from activities.stores.vectors import Vectors
@@ -20,21 +20,26 @@ MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
 
 async def embed(data: EmbeddingRequest, triton: Triton) -> EmbeddingList:
-    """Vectors of the request's texts. Raises NotFound for another model, InvalidRequest for texts it cannot embed."""
-    card = await triton.card()
-    if data.model != card.model:
-        raise NotFound(kind="model", id=data.model)
+    """Vectors of the request's texts, by any embedding model that Triton has.
+
+    Raises NotFound for another model, InvalidRequest for texts it cannot embed.
+    """
+    try:
+        model = await triton.named(data.model)
+    except ModelNotServed as exc:
+        raise NotFound(kind="model", id=data.model) from exc
+    card = await triton.card(model)
     if data.dimensions not in (None, card.dimension):
         raise InvalidRequest(detail=Phrase.DIMENSIONS, dimensions=card.dimension, param="dimensions")
     prefix = card.prompts.get(data.input_type, "")
     texts = [prefix + text for text in _texts(data.input)]
-    tokenizer = await triton.tokenizer()
+    tokenizer = await triton.tokenizer(model)
     encodings = await asyncio.to_thread(tokenizer.encode_batch, texts)
     tokens = _counted([len(encoding.ids) for encoding in encodings], card.max_tokens)
     vectors: list[Vectors] = []
     urgent = len(texts) == 1  # the query of a search
     for start in range(0, len(texts), card.batch_size):
-        vectors += list(await triton.embed(texts[start : start + card.batch_size], urgent=urgent))
+        vectors += list(await triton.embed(texts[start : start + card.batch_size], urgent=urgent, model=model))
     as_text = data.encoding_format == "base64"
     return EmbeddingList(
         data=[

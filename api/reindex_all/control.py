@@ -26,16 +26,15 @@ class ReindexAllControl:
         self._catalog, self._jobs, self._reindexes = catalog, jobs, reindexes
 
     async def start(self, asked: ReindexAllRequest, actor: str) -> ReindexAllJob:
-        """Start a job. Raises ModelNotServed and InvalidRequest."""
+        """Start a job. Raises ModelNotServed, ModelUnusable and InvalidRequest."""
         parse_window(asked.window)
-        if asked.embedding_model is not None:
-            await self._reindexes.require_served(asked.embedding_model)
         knowledge_bases = await self._named(asked.knowledge_bases)
         settings = AllSettings(
             limit=asked.limit,
             go_on=asked.go_on,
             plan_only=asked.plan_only,
             embedding_model=asked.embedding_model,
+            embedding=await self._reindexes.named(asked.embedding_model) if asked.embedding_model else None,
             chunking=_chunking(asked),
             approve=asked.approve,
             parallelism=asked.parallelism,

@@ -7,10 +7,12 @@ from typing import Literal
 import msgspec
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
 from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES
-from activities.errors import InvalidRequest, ModelNotServed, SamePerson, WrongState
+from activities.errors import InvalidRequest, SamePerson, WrongState
+from activities.ingest.models import usable_model
 from activities.phrases import Phrase
 from activities.reindex.question_sets import save_questions
 from activities.reindex.window import parse_window
@@ -29,7 +31,10 @@ class ReindexControl:
         self._catalog, self._triton, self._blobs, self._jobs = catalog, triton, blobs, jobs
 
     async def start(self, knowledge_base: KnowledgeBase, asked: ReindexRequest | PlanRequest, actor: str) -> Reindex:
-        """Start a re-index, or its plan only. Raises ReindexRuns, ModelNotServed and InvalidRequest."""
+        """Start a re-index, or its plan only.
+
+        Raises ReindexRuns, ModelNotServed, ModelUnusable and InvalidRequest.
+        """
         chunking = asked.chunking or knowledge_base.chunking
         job = ReindexToRun(
             reindex_id="",
@@ -38,6 +43,7 @@ class ReindexControl:
             generation=0,
             previous=0,
             chunking=Chunking(max_tokens=chunking.max_tokens, overlap_tokens=chunking.overlap_tokens),
+            embedding=await self._model(knowledge_base, asked.embedding_model),
             actor=actor,
             parallelism=asked.parallelism,
             plan_only=True,
@@ -53,8 +59,6 @@ class ReindexControl:
                 soak_seconds=asked.soak_seconds,
                 gate_seconds=asked.gate_seconds,
             )
-        if asked.embedding_model is not None:
-            await self.require_served(asked.embedding_model)
         await self._jobs.ping()
         if isinstance(asked, ReindexRequest) and asked.questions is not None:
             reindex = await self._create_with_questions(job, asked.questions)
@@ -82,11 +86,18 @@ class ReindexControl:
         await save_questions(self._blobs, job.knowledge_base_id, items)  # an earlier job's end may have removed it
         return reindex
 
-    async def require_served(self, model: str) -> None:
-        """Raises ModelNotServed for another embedding model than the one that is served."""
-        serving = (await self._triton.card()).model
-        if model != serving:
-            raise ModelNotServed(model=model, serving=serving)
+    async def named(self, model: str) -> EmbeddingModel:
+        """The embedding model of this name, which is loaded. Raises ModelNotServed and ModelUnusable."""
+        return await usable_model(self._triton, model)
+
+    async def _model(self, knowledge_base: KnowledgeBase, name: str | None) -> EmbeddingModel:
+        """The model of this name, by default that of the index in use; the default one if that is not served."""
+        if name is not None:
+            return await self.named(name)
+        generation = await self._catalog.knowledge_bases.generation(knowledge_base.id)
+        if generation.embedding is not None and await self._triton.is_served(generation.embedding):
+            return generation.embedding
+        return (await self._triton.card()).identity
 
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
         """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""

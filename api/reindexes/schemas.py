@@ -20,7 +20,7 @@ from activities.contracts.gate import (
 from activities.contracts.reindex import MAX_WINDOW
 from activities.contracts.stages import JobStateName
 from api.http.schemas import Request, Schema
-from api.knowledge_bases.schemas import ChunkingSettings
+from api.knowledge_bases.schemas import ChunkingSettings, EmbeddingModelName
 
 Parallelism = Annotated[int, Meta(ge=1, le=64, description="Documents that are built at once.")]
 Throttle = Annotated[float, Meta(gt=0, le=1, description="Share of the time in which each place works.")]
@@ -53,9 +53,8 @@ Questions = Annotated[list[GateQuestion], Meta(min_length=1, max_length=MAX_QUES
 
 
 class ReindexRequest(Request, frozen=True):
-    """What to build; ``chunking`` is by default that of the knowledge base, the model is the one that Triton serves.
+    """What to build; ``chunking`` and ``embedding_model`` are by default those of the index in use.
 
-    ``embedding_model`` names the model that is meant: another than the served one is refused.
     With ``approve`` another person than the one who starts it has to allow the switch. The index from before is kept
     for ``soak_seconds``: until then everything can be rolled back.
 
@@ -64,7 +63,7 @@ class ReindexRequest(Request, frozen=True):
     """
 
     chunking: ChunkingSettings | None = None
-    embedding_model: Annotated[str, Meta(max_length=300)] | None = None
+    embedding_model: EmbeddingModelName | None = None
     approve: bool = False
     parallelism: Parallelism = 8
     throttle: Throttle = 1.0
@@ -82,7 +81,7 @@ class OverrideRequest(Request, frozen=True):
 
 class PlanRequest(Request, frozen=True):
     chunking: ChunkingSettings | None = None
-    embedding_model: Annotated[str, Meta(max_length=300)] | None = None
+    embedding_model: EmbeddingModelName | None = None
     parallelism: Parallelism = 8
 
 
@@ -187,6 +186,7 @@ class ReindexInfo(Schema, frozen=True):
     eta_seconds: float | None
     reason: str | None
     chunking: ChunkingSettings
+    embedding_model: str | None
     plan_only: bool
     plan: PlanInfo | None
     verified: VerifiedInfo | None

@@ -46,8 +46,9 @@ def reindex_info(reindex: Reindex, language: Language) -> ReindexInfo:
         chunking=ChunkingSettings(
             max_tokens=reindex.chunking.max_tokens, overlap_tokens=reindex.chunking.overlap_tokens
         ),
+        embedding_model=reindex.embedding.name if reindex.embedding else None,
         plan_only=reindex.plan_only,
-        plan=PlanInfo(**msgspec.structs.asdict(reindex.plan)) if reindex.plan else None,
+        plan=msgspec.convert(reindex.plan, PlanInfo, from_attributes=True) if reindex.plan else None,
         verified=_verified_info(reindex.verified) if reindex.verified else None,
         questions=reindex.questions or None,
         gate=_gate_info(reindex, reindex.gate) if reindex.gate else None,

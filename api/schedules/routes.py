@@ -66,7 +66,7 @@ class SchedulesController(Controller):
     @post(
         status_code=201,
         access=needs("reader"),  # … and CREATES, of the knowledge base that the body names
-        summary="Create a schedule that starts a re-index or a retention",
+        summary="Create a schedule that starts a re-index, a sync or a retention",
     )
     async def create(
         self,

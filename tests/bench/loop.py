@@ -24,6 +24,7 @@ from activities.ingest.index import BATCH, rows_of
 from activities.ingest.parse import parse_file
 from activities.stores.blob_keys import digest
 from activities.stores.blobs import Blobs
+from activities.stores.triton import ModelCard
 from activities.stores.vectors import Vectors
 from tests.bench.instance import Bench
 from tests.bench.measures import Spent
@@ -63,7 +64,7 @@ class Loop:
                 parsed, info.fitted(Chunking(), card.max_tokens), counter(tokenizer), name_words(document.name)
             )
         with timed(spent, "embed"):
-            vectors = await self._embed(chunks)
+            vectors = await self._embed(card, chunks)
         with timed(spent, "index"):
             await milvus.create(self._collection, card.dimension)
             rows = rows_of(uuid.uuid4().hex, 1, chunks)
@@ -71,12 +72,13 @@ class Loop:
                 await milvus.upsert(self._collection, rows[start : start + BATCH], vectors[start : start + BATCH])
         return len(chunks)
 
-    async def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
+    async def _embed(self, card: ModelCard, chunks: Sequence[Chunk]) -> Vectors:
         """The platform's own requests: equal texts once, sorted by length, as many in flight; nothing is stored."""
         texts = {digest(chunk.searched): chunk for chunk in chunks}
         ordered = sorted(texts, key=lambda key: texts[key].tokens)
         made = await embed_chunks(
             self._bench.stores.triton,
+            card,
             self._memory,
             uuid.uuid4().hex,
             {key: texts[key].searched for key in ordered},

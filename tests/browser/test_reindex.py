@@ -14,6 +14,7 @@ WORDS = {
         "nothing": "Nothing to do: all 4 documents are already as they would be made.",
         "start": "Start",
         "max": "Longest passage, in tokens",
+        "model": "Embedding model",
         "wrong": "“Longest passage, in tokens” is a whole number from 32 to 2048.",
         "in_use": "In use",
         "verified": "Checked: 4 documents",
@@ -39,6 +40,7 @@ WORDS = {
         "nothing": "无需重建：4 个文档均已符合这些设置。",
         "start": "开始重建",
         "max": "段落最大长度（词元）",
+        "model": "向量模型",
         "wrong": "“段落最大长度（词元）”应为 32 至 2048 之间的整数。",
         "in_use": "已启用",
         "verified": "已校验：4 个文档",
@@ -91,11 +93,16 @@ def test_other_passages_are_planned_built_used_and_rolled_back(page: Page, platf
     expect(page.locator("#reindex-problem")).to_have_text(words["wrong"])
     expect(page.get_by_label(words["max"], exact=True)).to_be_focused()
     fill(page, words["max"], "64")
+    model = page.get_by_label(words["model"], exact=True)
+    expect(model).to_have_value("multilingual-e5-small")
+    model.select_option("tiny-96")
     press(page, words["plan"])
     planned = page.locator("#reindex-planned .facts")
     expect(planned.locator("div").nth(2).locator("dd")).to_have_text("4", timeout=READY_MS)
+    expect(model).to_have_value("tiny-96")
     page.reload()
     expect(planned).to_be_visible()
+    expect(model).to_have_value("multilingual-e5-small")
 
     fill(page, words["max"], "64")
     page.locator("#reindex-more summary").click()

@@ -106,8 +106,11 @@ async def test_a_model_whose_process_died_comes_back(
 ) -> None:
     """By itself, as an outage that is waited for: a new server takes the place of the one that lost a model.
 
-    Requests that it had taken end too; Triton would let them wait for ever.
+    Requests that it had taken end too; Triton would let them wait for ever. An embedding model that was loaded beside
+    the default one is there again for the next request.
     """
+    beside = await triton.named("tiny-96")
+    await triton.embed(["text"], model=beside)
     server = tritonserver(platform)
     [process] = [each for each in server.children() if f"/{model}/1/model.py" in " ".join(each.cmdline())]
     requests = [asyncio.create_task(infer(triton, model, tokens=4000)) for _ in range(4 * busy)]
@@ -122,6 +125,7 @@ async def test_a_model_whose_process_died_comes_back(
         try:
             await triton.ping()
             await infer(triton, "embed")
+            await triton.embed(["text"], model=beside)
             await infer(triton, "generate")
         except TritonUnavailable:
             return False

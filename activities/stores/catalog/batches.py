@@ -209,7 +209,7 @@ class Batches:
                 query = queued_versions().where(VersionRow.batch_id == id, VersionRow.batch_page.is_(None))
                 query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit)
                 rows = list(await session.execute(query.with_for_update(of=VersionRow, skip_locked=True)))
-                keys = [(version.document_id, version.version) for _, version, _ in rows]
+                keys = [(version.document_id, version.version) for _, version, *_ in rows]
                 await session.execute(transitions.mark_listed(keys, page))
         return [document_to_ingest(*row) for row in rows], closed
 

@@ -10,6 +10,7 @@ from sqlalchemy import Delete, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import embedding_of
 from activities.contracts.ingest import Published, PublishInput, VersionRun
 from activities.contracts.reindex import Target
 from activities.contracts.stages import PENDING, DocumentState
@@ -420,6 +421,7 @@ async def _index(
         Target(
             generation=number,
             chunking=Chunking(max_tokens=row.max_tokens or 0, overlap_tokens=row.overlap_tokens or 0),
+            embedding=embedding_of(row.model, row.model_fingerprint),
         )
         for number, row in generations.items()
         if number in missing

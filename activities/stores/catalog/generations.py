@@ -18,7 +18,7 @@ from activities.contracts.stages import PENDING
 from activities.errors import NotFound, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import READING, lock_knowledge_base, record_indexed
-from activities.stores.catalog.records import Generation, LivePlan
+from activities.stores.catalog.records import LivePlan
 from activities.stores.catalog.tables import (
     DocumentRow,
     GenerationRow,
@@ -153,13 +153,18 @@ class Generations:
             session.audit(actor, f"reindex.{action}", row.knowledge_base_id, row.id, generation=target, previous=other)
         return Switched(switched=True)
 
-    async def give_up(self, generation: Generation) -> None:
-        """Gives up the generation before, which cannot be written any more: there is no way back to it."""
+    async def give_up(self, knowledge_base_id: str, generation: int) -> bool:
+        """Gives up a generation that only soaks and cannot be written any more: there is no way back to it.
+
+        False for any other generation.
+        """
         async with self._engine.write() as session:
-            await lock_knowledge_base(session, generation.knowledge_base_id)
-            found = await session.get(GenerationRow, (generation.knowledge_base_id, generation.generation))
-            if found is not None and found.phase == "soaking":
-                found.phase = "retired"
+            await lock_knowledge_base(session, knowledge_base_id)
+            found = await session.get(GenerationRow, (knowledge_base_id, generation))
+            if found is None or found.phase in {"live", "building"}:
+                return False
+            found.phase = "retired"
+        return True
 
     async def retire(self, id: str, generation: int) -> tuple[str, dict[str, str]]:
         """Ends a generation that is not the live one; its collection, and its blobs with the contents they are of.
@@ -197,6 +202,18 @@ class Generations:
                         IndexedVersionRow.generation == generation, IndexedVersionRow.document_id.in_(documents)
                     )
                 )
+
+    async def models_in_use(self) -> set[str]:
+        """Fingerprints of the models of all generations that are not retired, and of unfinished re-indexes."""
+        generations = (
+            select(GenerationRow.model_fingerprint)
+            .join(KnowledgeBaseRow, KnowledgeBaseRow.id == GenerationRow.knowledge_base_id)
+            .where(GenerationRow.phase != "retired", KnowledgeBaseRow.deleted_at.is_(None))
+        )
+        reindexes = select(ReindexRow.model_fingerprint).where(ReindexRow.finished_at.is_(None))
+        async with self._engine.read() as session:
+            found = await session.scalars(generations.union(reindexes))
+            return {fingerprint for fingerprint in found if fingerprint is not None}
 
     async def pending(self, contents: Sequence[str]) -> set[str]:
         """The contents (SHA-256) among ``contents`` that are being ingested."""
@@ -282,6 +299,8 @@ def _generation(row: ReindexRow, number: int) -> GenerationRow:
         phase="building",
         max_tokens=row.max_tokens,
         overlap_tokens=row.overlap_tokens,
+        model=row.model,
+        model_fingerprint=row.model_fingerprint,
     )
 
 

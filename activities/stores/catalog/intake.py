@@ -15,12 +15,14 @@ from sqlalchemy import Select, Update, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import embedding_of
 from activities.contracts.ingest import DocumentToIngest
 from activities.errors import ContentBeingRemoved, HoldfastError, KeyReused, NameOfOther, NotFound, WrongState
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import (
     FOR_DISPATCHER,
+    IS_LIVE_GENERATION,
     IS_PENDING,
     IS_QUEUED,
     by_index,
@@ -33,6 +35,7 @@ from activities.stores.catalog.tables import (
     BatchRow,
     ContentRow,
     DocumentRow,
+    GenerationRow,
     IdempotencyRow,
     KnowledgeBaseRow,
     VersionRow,
@@ -140,27 +143,28 @@ class Intake:
             await session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < before))
 
 
-def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+def queued_versions() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow, GenerationRow]:
     """Queued versions of documents that are not deleted, as the arguments of ``document_to_ingest``.
 
     Outer joins, though every version has both: so SQLite starts from the versions, which are few.
     """
     return (
-        select(DocumentRow, VersionRow, KnowledgeBaseRow)
+        select(DocumentRow, VersionRow, KnowledgeBaseRow, GenerationRow)
         .select_from(VersionRow)
         .outerjoin(DocumentRow, DocumentRow.id == VersionRow.document_id)
         .outerjoin(KnowledgeBaseRow, KnowledgeBaseRow.id == DocumentRow.knowledge_base_id)
+        .outerjoin(GenerationRow, IS_LIVE_GENERATION)
         .where(IS_QUEUED, DocumentRow.deleted_at.is_(None))
     )
 
 
-def for_dispatcher() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow]:
+def for_dispatcher() -> Select[DocumentRow, VersionRow, KnowledgeBaseRow, GenerationRow]:
     """Those of them that have no run yet and that the dispatcher starts, not their batch."""
     return by_index(queued_versions(), "ix_versions_outbox").where(FOR_DISPATCHER)
 
 
 def document_to_ingest(
-    document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow
+    document: DocumentRow, version: VersionRow, knowledge_base: KnowledgeBaseRow, generation: GenerationRow
 ) -> DocumentToIngest:
     """The input of a version's run."""
     return DocumentToIngest(
@@ -178,6 +182,7 @@ def document_to_ingest(
         supersedes=version.supersedes,
         generation=knowledge_base.generation,
         run=version.run,
+        embedding=embedding_of(generation.model, generation.model_fingerprint),
     )
 
 

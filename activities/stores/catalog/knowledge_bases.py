@@ -10,10 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.mapping import IS_LIVE_GENERATION
 from activities.stores.catalog.records import Generation, KnowledgeBase
 from activities.stores.catalog.tables import (
     DocumentRow,
@@ -33,8 +35,19 @@ class KnowledgeBases:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def create(self, name: str, title: str, description: str, chunking: Chunking, actor: str) -> KnowledgeBase:
-        """Creates a knowledge base with its first index generation. Raises NameTaken."""
+    async def create(
+        self,
+        name: str,
+        title: str,
+        description: str,
+        chunking: Chunking,
+        actor: str,
+        embedding: EmbeddingModel | None = None,
+    ) -> KnowledgeBase:
+        """Creates a knowledge base with its first index generation, of the model ``embedding``. Raises NameTaken.
+
+        Without a model it gets the one that is the default when its first document is indexed.
+        """
         row = KnowledgeBaseRow(
             id=new_id(),
             name=name,
@@ -48,7 +61,10 @@ class KnowledgeBases:
             async with self._engine.write() as session:
                 session.add(row)
                 await session.flush()
-                session.add(GenerationRow(knowledge_base_id=row.id, generation=1, collection=f"kb_{row.id}_g1"))
+                generation = GenerationRow(knowledge_base_id=row.id, generation=1, collection=f"kb_{row.id}_g1")
+                if embedding is not None:
+                    generation.model, generation.model_fingerprint = embedding.name, embedding.fingerprint
+                session.add(generation)
                 session.audit(actor, "knowledge_base.create", row.id, row.id, name=name)
         except IntegrityError as exc:
             raise NameTaken(name=name) from exc
@@ -134,6 +150,13 @@ class KnowledgeBases:
             for knowledge_base, state, count in await session.execute(documents.union_all(deleted)):
                 counts[knowledge_base][state] += count
         return {knowledge_base: dict(+states) for knowledge_base, states in counts.items() if +states}
+
+    async def embedding_models(self, ids: list[str]) -> dict[str, str]:
+        """The name of the embedding model of each knowledge base's live generation, if it has one yet."""
+        query = select(KnowledgeBaseRow.id, GenerationRow.model).join(GenerationRow, IS_LIVE_GENERATION)
+        async with self._engine.read() as session:
+            rows = await session.execute(query.where(KnowledgeBaseRow.id.in_(ids), GenerationRow.model.is_not(None)))
+            return {id: model for id, model in rows if model is not None}
 
     async def generation(self, knowledge_base_id: str, number: int | None = None) -> Generation:
         """An index generation by number; None means the live one.

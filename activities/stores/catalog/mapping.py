@@ -15,7 +15,14 @@ from activities.contracts.ingest import PublishInput
 from activities.contracts.stages import FINAL_STATES, PENDING, DocumentState
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.records import Document
-from activities.stores.catalog.tables import DocumentRow, IndexedVersionRow, KnowledgeBaseRow, TagRow, VersionRow
+from activities.stores.catalog.tables import (
+    DocumentRow,
+    GenerationRow,
+    IndexedVersionRow,
+    KnowledgeBaseRow,
+    TagRow,
+    VersionRow,
+)
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 Ts = TypeVarTuple("Ts")
@@ -32,6 +39,11 @@ IS_PENDING: ColumnElement[bool] = VersionRow.state.in_([fixed(state) for state i
 HAS_ENDED: ColumnElement[bool] = VersionRow.state.in_([fixed(state) for state in sorted(FINAL_STATES)])
 FOR_DISPATCHER: ColumnElement[bool] = and_(
     VersionRow.dispatched_at.is_(None), VersionRow.batch_id.is_(None) | (VersionRow.batch_page == fixed(BY_DISPATCHER))
+)
+
+#: Join condition of a knowledge base and its live generation.
+IS_LIVE_GENERATION: ColumnElement[bool] = and_(
+    GenerationRow.knowledge_base_id == KnowledgeBaseRow.id, GenerationRow.generation == KnowledgeBaseRow.generation
 )
 
 

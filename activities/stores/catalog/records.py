@@ -10,6 +10,7 @@ import msgspec
 
 from activities.contracts.answers import AnswerMode, Citation, Fallback, Rating, Source
 from activities.contracts.documents import Chunking, Remark
+from activities.contracts.embedding import EmbeddingModel, embedding_of
 from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexToRun, Verified
@@ -49,6 +50,11 @@ class Generation(Record, frozen=True):
     model: str | None
     model_fingerprint: str | None
     phase: GenerationPhase = "live"
+
+    @property
+    def embedding(self) -> EmbeddingModel | None:
+        """Its embedding model."""
+        return embedding_of(self.model, self.model_fingerprint)
 
 
 class LivePlan(Record, frozen=True):
@@ -102,6 +108,7 @@ class Reindex(Record, frozen=True):
     switched_at: datetime | None
     rolled_back_at: datetime | None
     finished_at: datetime | None
+    embedding: EmbeddingModel | None = None
 
     def to_run(self) -> ReindexToRun:
         """The input of its workflow."""
@@ -112,6 +119,7 @@ class Reindex(Record, frozen=True):
             generation=self.generation,
             previous=self.previous,
             chunking=self.chunking,
+            embedding=self.embedding,
             actor=self.actor,
             plan_only=self.plan_only,
             approve=self.approve,

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import embedding_of
 from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.reindex import RecordReindexInput, ReindexControls, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import FINAL_STATES, JobStateName
@@ -39,6 +40,8 @@ class Reindexes:
             knowledge_base_id=asked.knowledge_base_id,
             max_tokens=asked.chunking.max_tokens,
             overlap_tokens=asked.chunking.overlap_tokens,
+            model=asked.embedding.name if asked.embedding else None,
+            model_fingerprint=asked.embedding.fingerprint if asked.embedding else None,
             plan_only=asked.plan_only,
             approve=asked.approve,
             parallelism=asked.parallelism,
@@ -56,8 +59,9 @@ class Reindexes:
                 row.previous, row.generation = knowledge_base.generation, await _next_generation(session, row)
                 session.add(row)
                 await session.flush()
-                settings = {"generation": row.generation, "max_tokens": row.max_tokens}
-                settings["overlap_tokens"] = row.overlap_tokens
+                settings = {
+                    name: getattr(row, name) for name in ("generation", "max_tokens", "overlap_tokens", "model")
+                }
                 if not row.plan_only:
                     session.audit(asked.actor, "reindex.start", row.knowledge_base_id, row.id, **settings)
         except IntegrityError as exc:
@@ -179,6 +183,7 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         state=msgspec.convert(row.state, JobStateName),
         stage=row.stage,
         chunking=Chunking(max_tokens=row.max_tokens, overlap_tokens=row.overlap_tokens),
+        embedding=embedding_of(row.model, row.model_fingerprint),
         plan_only=row.plan_only,
         approve=row.approve,
         approved_by=row.approved_by,

@@ -59,6 +59,16 @@ class Sources:
                 raise NotFound(kind="source", id=id)
             return (await _complete(session, [(found[0], found[1])]))[0]
 
+    async def find(self, knowledge_base_id: str, name: str) -> Source:
+        """The source of a knowledge base with this id or name. Raises NotFound."""
+        wanted = (SourceRow.id == name) | (SourceRow.name == name)
+        query = select(SourceRow.id).where(SourceRow.knowledge_base_id == knowledge_base_id, wanted)
+        async with self._engine.read() as session:
+            id = await session.scalar(query.order_by((SourceRow.id == name).desc()).limit(1))
+        if id is None:
+            raise NotFound(kind="source", id=name)
+        return await self.get(id)
+
     async def page(self, knowledge_base_id: str, after: str | None, limit: int) -> list[Source]:
         """At most ``limit`` sources, newest first, created before the source ``after``."""
         query = _named().where(SourceRow.knowledge_base_id == knowledge_base_id)

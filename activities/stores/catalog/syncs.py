@@ -17,6 +17,7 @@ from activities.stores.catalog.intake import new_batch
 from activities.stores.catalog.records import NewBatch
 from activities.stores.catalog.source_records import Sync
 from activities.stores.catalog.tables import BatchRow, KnowledgeBaseRow, SourceRow, SyncRow, new_id, now
+from activities.stores.catalog.webhooks.announce import announce_sync
 
 
 @repeats_conflicts
@@ -106,6 +107,8 @@ class Syncs:
                     detail = {"state": input.state} | (row.applied or {})
                     detail |= {"code": input.reason.code} if input.reason else {}
                     session.audit(input.actor or row.actor, "sync.finish", row.knowledge_base_id, row.id, **detail)
+                    source = await session.get_one(SourceRow, row.source_id)
+                    await announce_sync(session, row, source.name)
 
     async def advance(self, id: str, done: int) -> None:
         """Records that ``done`` changes are applied."""

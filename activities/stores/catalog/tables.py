@@ -168,6 +168,8 @@ class ReindexRow(Table):
     stage: Mapped[str] = mapped_column(String(16), default="")
     max_tokens: Mapped[int]
     overlap_tokens: Mapped[int]
+    model: Mapped[str | None] = mapped_column(String(300))
+    model_fingerprint: Mapped[str | None] = mapped_column(String(64))
     plan_only: Mapped[bool] = mapped_column(default=False)
     approve: Mapped[bool] = mapped_column(default=False)
     approved_by: Mapped[str | None] = mapped_column(String(200))

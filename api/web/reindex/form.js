@@ -19,10 +19,21 @@ export class ReindexForm {
     });
     $('reindex-plan').addEventListener('click', () => {
       const request = this.read();
-      if (request) onPlan({ chunking: request.chunking, parallelism: request.parallelism });
+      const { chunking, embedding_model, parallelism } = request || {};
+      if (request) onPlan({ chunking, embedding_model, parallelism });
     });
     $('reindex-form').addEventListener('input', () => problemLine($('reindex-problem'), null));
     bind($('reindex-hours-help'), 'reindex.hours_help', { zone: ZONE });
+  }
+
+  /** Offer these embedding models, where there is a choice; `chosen` is that of the index in use. */
+  offerModels(names, chosen) {
+    const offered = JSON.stringify([names, chosen]);
+    if (offered === this.offered) return; // what was picked stays
+    this.offered = offered;
+    const option = (name) => h('option', { value: name, selected: name === chosen }, name);
+    $('reindex-model').replaceChildren(...names.map(option));
+    $('reindex-models').hidden = names.length < 2;
   }
 
   /** Start with the knowledge base's chunking. */
@@ -55,6 +66,7 @@ export class ReindexForm {
     const [max, overlap, parallelism, percent] = NUMBERS.map((id) => Number($(id).value));
     return {
       chunking: { max_tokens: max, overlap_tokens: overlap },
+      ...($('reindex-models').hidden ? {} : { embedding_model: $('reindex-model').value }),
       parallelism,
       throttle: percent / 100,
       window: from.value ? `${from.value}-${to.value} ${ZONE}` : '',

@@ -69,12 +69,14 @@ export class Reindexes {
     const visit = (this.opened += 1);
     this.link?.abort();
     try {
-      const [kb, page] = await Promise.all([
+      const [kb, models, page] = await Promise.all([
         call('GET', this.base),
+        call('GET', '/embedding-models').catch(() => ({ items: [] })),
         call('GET', `${this.base}/reindexes`, { query: { limit: String(PAGE) } }),
       ]);
       if (visit !== this.opened) return;
       this.showCut(kb.chunking);
+      this.form.offerModels(models.items.map((model) => model.name), kb.embedding_model);
       this.list(page);
       if (this.asked) this.form.fill(this.asked);
       this.asked = null;

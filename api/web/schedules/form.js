@@ -55,7 +55,7 @@ export class ScheduleForm {
     Object.assign(this, { onCreated });
     this.problem = h('p', { class: 'problem', role: 'alert', hidden: true });
     this.name = field('schedule.name', text(63), 'schedule.name_rule');
-    this.kind = field('schedule.kind', select({ reindex: KINDS.reindex, retention: KINDS.retention }));
+    this.kind = field('schedule.kind', select({ reindex: KINDS.reindex, sync: KINDS.sync, retention: KINDS.retention }));
     this.kb = field('schedule.kb', h('select'));
     this.often = field('schedule.often', select(OFTEN));
     this.when = {
@@ -66,7 +66,7 @@ export class ScheduleForm {
       cron: field('schedule.cron_text', text(120, '0 2 * * 1-5'), 'schedule.cron_help'),
       zone: field('schedule.zone', text(64, ZONE)),
     };
-    this.options = { reindex: this.reindexOptions(), retention: this.retentionOptions() };
+    this.options = { reindex: this.reindexOptions(), sync: this.syncOptions(), retention: this.retentionOptions() };
     this.note = field('schedule.note', text(500));
     this.paused = check('schedule.start_paused');
     this.submit = h('button', { type: 'submit', class: 'primary', text: 'schedule.create' });
@@ -97,6 +97,12 @@ export class ScheduleForm {
     const approve = check('schedule.approve');
     const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)), approve);
     return { element, fields, read: () => ({ ...given(fields), ...(approve.input.checked && { approve: true }) }) };
+  }
+
+  syncOptions() {
+    const fields = { source_id: field('schedule.source', text(255), 'schedule.source_help') };
+    const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)));
+    return { element, fields, read: () => given(fields) };
   }
 
   retentionOptions() {

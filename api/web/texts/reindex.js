@@ -16,6 +16,7 @@ export default {
   'reindex.max_help': ['32 to 2048', '32 至 2048'],
   'reindex.overlap': ['Overlap, in tokens', '相邻段落重叠（词元）'],
   'reindex.overlap_help': ['0 to 512', '0 至 512'],
+  'reindex.model': ['Embedding model', '向量模型'],
   'reindex.keep': ['Keep the old index for', '保留原索引'],
   'reindex.keep_help': ['Until then you can roll back', '期间可恢复到原索引'],
   'reindex.keep_hour': ['1 hour', '1 小时'],

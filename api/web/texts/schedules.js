@@ -13,6 +13,8 @@ export default {
   'schedule.close': ['Close', '关闭'],
 
   'schedule.reindex': ['Re-index', '重建索引'],
+  'schedule.source': ['Source', '同步来源'],
+  'schedule.source_help': ['The name of a source that the knowledge base follows', '知识库所同步来源的名称'],
   'schedule.retention': ['Retention', '保留期清理'],
   'schedule.sync': ['Sync', '同步'],
   'schedule.reconcile': ['Reconcile', '核对'],

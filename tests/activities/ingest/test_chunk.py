@@ -14,9 +14,10 @@ from typing import cast
 import msgspec
 import pytest
 from temporalio.testing import ActivityEnvironment
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from activities.contracts.documents import Chunk, Chunking, Element, ParsedDocument
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ingest import ChunkInput
 from activities.errors import DocumentTooLarge, NoText
 from activities.ingest.chunk import ChunkActivities
@@ -250,8 +251,11 @@ def fork_server() -> Iterator[None]:
     runner.close()
 
 
+OTHER = EmbeddingModel(name="other", fingerprint="o")
+
+
 class FakeTriton:
-    """A model card and a tokenizer, without a server."""
+    """A model card and a tokenizer, without a server; the tokenizer of the model ``OTHER`` counts letters."""
 
     def __init__(self, max_tokens: int) -> None:
         self._card = ModelCard(
@@ -264,11 +268,19 @@ class FakeTriton:
         )
         self._tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
         self._tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        self.fetched: list[str] = []
 
-    async def card(self) -> ModelCard:
+    async def card(self, model: EmbeddingModel | None = None) -> ModelCard:
+        if model == OTHER:
+            return msgspec.structs.replace(self._card, model=OTHER.name, fingerprint=OTHER.fingerprint)
         return self._card
 
-    async def tokenizer_file(self) -> bytes:
+    async def tokenizer_file(self, model: EmbeddingModel | None = None) -> bytes:
+        self.fetched.append(model.name if model else "")
+        if model == OTHER:
+            letters = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+            letters.pre_tokenizer = pre_tokenizers.Split(Regex(r"\S"), "isolated")
+            return letters.to_str().encode()
         return self._tokenizer.to_str().encode()
 
 
@@ -293,6 +305,27 @@ def test_the_activity_stores_chunks_once(tmp_path: Path) -> None:
         assert await ActivityEnvironment().run(activities.chunk, job) == first
         other = msgspec.structs.replace(job, chunking=Chunking(max_tokens=50))
         assert (await ActivityEnvironment().run(activities.chunk, other)).chunks_key != first.chunks_key
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("fork_server")
+def test_each_model_counts_with_its_own_tokenizer(tmp_path: Path) -> None:
+    """In turn, as while an index changes its model: each tokenizer is loaded once, and cuts as it would alone."""
+
+    async def run() -> None:
+        triton, blobs = FakeTriton(512), Blobs(tmp_path.as_uri())
+        activities = ChunkActivities(blobs, cast(Triton, triton), ParseSettings(), Lane(4))
+        random_ = random.Random(8)
+        await blobs.save("parsed/a/p", text(*(paragraph(random_) for _ in range(50))))
+        counts = []
+        for tokens in (100, 90):
+            for model in (None, OTHER):
+                job = ChunkInput(parsed_key="parsed/a/p", chunking=Chunking(max_tokens=tokens), embedding=model)
+                counts.append((await ActivityEnvironment().run(activities.chunk, job)).chunks)
+        words, letters, *_ = counts
+        assert letters > 3 * words
+        assert triton.fetched == ["fake", "other"]
 
     asyncio.run(run())
 

@@ -11,6 +11,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.contracts.documents import Chunk, Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ingest import Embedded, EmbedInput, Indexed, IndexInput, PublishInput
 from activities.errors import TritonUnavailable
 from activities.ingest.embed import GROUP, EmbedActivities, embed_chunks
@@ -114,10 +115,10 @@ async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size:
     class Counting(Triton):
         running = most = 0
 
-        async def card(self) -> ModelCard:
-            return ModelCard(model="m", fingerprint="f", dimension=2, max_tokens=9, batch_size=batch_size)
-
-        async def embed(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        async def embed(
+            self, texts: Sequence[str], *, urgent: bool = False, model: EmbeddingModel | None = None
+        ) -> Vectors:
+            assert model == card.identity
             self.running += 1
             self.most = max(self.most, self.running)
             for _ in range(100):  # all others that may start have started then
@@ -125,11 +126,12 @@ async def test_requests_in_flight_are_as_many_as_set(tmp_path: Path, batch_size:
             self.running -= 1
             return np.ones((len(texts), 2), dtype=np.float32)
 
+    card = ModelCard(model="m", fingerprint="f", dimension=2, max_tokens=9, batch_size=batch_size)
     triton, blobs = Counting("127.0.0.1:1"), Blobs(tmp_path.as_uri())
     texts = {digest(text): text for text in rules(20 * GROUP)}
     environment = ActivityEnvironment()
     settings = EmbedSettings(requests_in_flight=in_flight)
-    made = await environment.run(embed_chunks, triton, blobs, "vectors/x", texts, settings, len(texts))
+    made = await environment.run(embed_chunks, triton, card, blobs, "vectors/x", texts, settings, len(texts))
     await triton.close()
     assert made.keys() == texts.keys()
     assert triton.most == in_flight

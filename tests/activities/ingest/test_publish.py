@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.contracts.deletion import Purged, PurgeInput
 from activities.contracts.documents import Chunking
-from activities.contracts.ingest import EndRunInput, PublishInput, RunEnded
-from activities.errors import MilvusUnavailable, Reason
+from activities.contracts.embedding import EmbeddingModel
+from activities.contracts.ingest import EndRunInput, Published, PublishInput, RunEnded
+from activities.contracts.reindex import ReindexToRun
+from activities.errors import MilvusUnavailable, Reason, WrongState
 from activities.ingest.publish import PublishActivities
 from activities.settings import load
 from activities.stores.catalog.catalog import Catalog
@@ -26,8 +29,12 @@ class Run:
 
     def __init__(self, catalog: Catalog, kb: KnowledgeBase) -> None:
         self.catalog, self.kb, self.down = catalog, kb, False
-        self.activities = PublishActivities(catalog, self.purge)
+        self.activities = PublishActivities(catalog, self.purge, self.is_served)
         self.purged: list[tuple[list[int] | None, str, int | None]] = []
+
+    async def is_served(self, model: EmbeddingModel | None) -> bool:
+        """Every model but one of the name ``gone``."""
+        return model is None or model.name != "gone"
 
     async def purge(self, input: PurgeInput) -> Purged:
         """Purge nothing; it fails while the store is ``down``."""
@@ -46,14 +53,20 @@ class Run:
         """Upload the next version."""
         return (await self.catalog.documents.accept(self.kb.id, "a.pdf", digit * 64, 7, "ann")).document
 
-    async def publish(self, version: int) -> None:
-        """Run the activity."""
-        input = PublishInput(
+    async def publication(self, version: int) -> PublishInput:
+        """The input of the activity."""
+        return PublishInput(
             document_id=(await self.document()).id, version=version, chunks=3, media_type="application/pdf",
             parsed_key="parsed", chunks_key="chunks", vectors_key="vectors", knowledge_base_id=self.kb.id,
         )  # fmt: skip
-        published = await ActivityEnvironment().run(self.activities.publish, input)
-        assert published.retired == []
+
+    async def published(self, version: int) -> Published:
+        """Run the activity."""
+        return await ActivityEnvironment().run(self.activities.publish, await self.publication(version))
+
+    async def publish(self, version: int) -> None:
+        """Run the activity, which publishes it."""
+        assert (await self.published(version)).retired == []
 
     async def end(self, version: int) -> RunEnded:
         """Run the activity."""
@@ -87,6 +100,27 @@ async def test_a_replaced_version_is_purged_before_the_next_is_ready(run: Run) -
     await run.publish(2)
     assert run.purged == [([1], "queued", 2)] * 3
     assert (await run.document()).state == "ready"
+
+
+async def test_an_index_whose_model_is_gone_is_given_up_as_the_way_back(run: Run) -> None:
+    """Uploads do not wait for what cannot be written any more; a model that is only not the default one is."""
+    await run.accept("1")
+    await run.publish(1)
+    asked = ReindexToRun(
+        reindex_id="", knowledge_base_id=run.kb.id, knowledge_base=run.kb.name, generation=0, previous=0,
+        chunking=Chunking(), actor="ann", embedding=EmbeddingModel(name="new", fingerprint="n"),
+    )  # fmt: skip
+    reindex = await run.catalog.reindexes.create(asked)
+    generations, first = run.catalog.generations, await run.catalog.knowledge_bases.generation(run.kb.id)
+    await run.catalog.knowledge_bases.claim_model(first, "gone", "g")
+    await generations.begin(reindex.id)
+    await generations.record_built(msgspec.structs.replace(await run.publication(1), generation=2))
+    await generations.switch(reindex.id, "ann", back=False)
+    await run.accept("2")
+    assert (await run.published(2)).also == []
+    assert (await run.document()).live_version == 2
+    with pytest.raises(WrongState):
+        await generations.switch(reindex.id, "ann", back=True)
 
 
 async def test_a_failed_version_is_purged_before_it_has_failed(run: Run) -> None:

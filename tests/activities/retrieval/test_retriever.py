@@ -53,6 +53,10 @@ BACKUP = "Backups of the database are encrypted and kept for ninety days."
 
 
 @dataclass(frozen=True)
+async def unload() -> None:
+    """Only knowledge bases that are deleted need no model any more."""
+
+
 class Library:
     """A knowledge base in a catalogue of its own, on the platform's Milvus and Triton."""
 
@@ -87,9 +91,13 @@ class Library:
             vectors_key=f"vectors/{key}", model=card.model, model_fingerprint=fingerprint or card.fingerprint,
             dimension=card.dimension, generation=generation,
         )  # fmt: skip
-        purging = DeletionActivities(self.blobs, self.milvus, self.catalog)
+        purging = DeletionActivities(self.blobs, self.milvus, self.catalog, unload)
         indexed = await IndexActivities(
-            self.blobs, self.milvus, self.catalog, PublishActivities(self.catalog, purging.purge_rows).publish, Lane(4)
+            self.blobs,
+            self.milvus,
+            self.catalog,
+            PublishActivities(self.catalog, purging.purge_rows, self.triton.is_served).publish,
+            Lane(4),
         ).index(job)
         assert indexed.rows == len(texts)
         return document.id, document.version

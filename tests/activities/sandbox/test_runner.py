@@ -411,6 +411,36 @@ def loaded_text(progress: Progress) -> dict[str, str]:
     return loaded
 
 
+def load_beside(key: str, path: Path) -> None:
+    loaded[key] = path.read_text()
+
+
+def text_at_last(folder: Path, progress: Progress) -> dict[str, str]:
+    (folder / "begun").touch()
+    while not (folder / "end").exists():
+        time.sleep(0.01)
+    return loaded
+
+
+async def load_meanwhile(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What a child has that was at work while something was loaded, and what the next call has."""
+    runner.load(load_beside, "one", b"one", keep=2)
+    busy = asyncio.create_task(run_isolated(text_at_last, folder, limits=LIMITS, harmless=True))
+    while not (folder / "begun").exists():
+        await asyncio.sleep(0.01)
+    runner.load(load_beside, "two", b"two", keep=2)
+    (folder / "end").touch()
+    return await busy, await run_isolated(loaded_text, limits=LIMITS, harmless=True)
+
+
+def test_several_are_loaded_side_by_side(tmp_path: Path) -> None:
+    """The latest of them; a child that was at work meanwhile is not used again."""
+    assert asyncio.run(load_meanwhile(tmp_path)) == ({"one": "one"}, {"one": "one", "two": "two"})
+    runner.load(load_beside, "three", b"three", keep=2)
+    os.kill(runner._running_server()._process.pid, signal.SIGKILL)
+    assert asyncio.run(run_isolated(loaded_text, limits=LIMITS)) == {"two": "two", "three": "three"}
+
+
 def test_what_is_loaded_is_there_in_all_children() -> None:
     """In those that are forked later, in place of what was loaded before, and after the fork server died."""
     for text in ("first", "second"):

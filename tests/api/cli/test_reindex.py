@@ -37,10 +37,11 @@ def test_a_plan_is_a_sentence(fake: FakeApi, holdfast: Holdfast) -> None:
     ):
         states = [info(), info() | {"state": "ready", "stage": "plan", "plan": plan}]
         fake.routes[path] = sse(*(("state", state) for state in states))
-        shown = holdfast("reindex", "plan", "--kb", "hr", "--max-tokens", "64")
+        shown = holdfast("reindex", "plan", "--kb", "hr", "--max-tokens", "64", "--model", "new")
         assert all(word in shown.stdout for word in words), shown.stdout
     sent = next(request for request in fake.requests if request.method == "POST")
-    assert json.loads(sent.body) == {"chunking": {"max_tokens": 64, "overlap_tokens": 20}}
+    chunking = {"max_tokens": 64, "overlap_tokens": 20}
+    assert json.loads(sent.body) == {"chunking": chunking, "embedding_model": "new"}
     shown = holdfast("reindex", "plan", "--kb", "hr", "--json", env={"LC_ALL": CHINESE})
     assert json.loads(shown.stdout)["plan"] == NOTHING
 

@@ -75,6 +75,7 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/me": ALL,
     "GET /api/v1/knowledge-bases": ALL,
     "POST /api/v1/knowledge-bases": MANAGE,
+    "GET /api/v1/embedding-models": ALL,
     f"GET {KB}": ALL,
     f"PATCH {KB}": MANAGE,
     f"DELETE {KB}": MANAGE,

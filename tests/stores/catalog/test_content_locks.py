@@ -62,13 +62,17 @@ async def test_an_upload_and_a_removal_at_once_never_lose_bytes(settings: Settin
     await two.close()
 
 
+async def unload() -> None:
+    """Only knowledge bases have embedding models."""
+
+
 async def test_the_last_of_equal_documents_takes_their_bytes(
     settings: Settings, catalog: Catalog, kb: KnowledgeBase
 ) -> None:
     """Two documents with the same content that are deleted at the same time leave no bytes."""
     blobs = Blobs(settings.blobs_url)
     milvus = Milvus(settings.milvus.uri)  # not called: the rows are purged already
-    removing = DeletionActivities(blobs, milvus, catalog)
+    removing = DeletionActivities(blobs, milvus, catalog, unload)
     for n in range(6):  # the order of the steps is random
         sha256 = str(n) * 64
         await blobs.put(original_key(sha256), b"personal")

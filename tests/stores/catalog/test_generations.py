@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from activities.contracts.documents import Chunking, Remark
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ingest import PublishInput
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.errors import Reason, ReindexRuns, WrongState
@@ -19,11 +20,14 @@ from tests.stores.catalog.conftest import ONE, TWO, accepted, publishing, sql
 SMALL = Chunking(max_tokens=64, overlap_tokens=0)
 
 
-async def begun(catalog: Catalog, kb: KnowledgeBase) -> Reindex:
+OLD, NEW = EmbeddingModel(name="old", fingerprint="o"), EmbeddingModel(name="new", fingerprint="n")
+
+
+async def begun(catalog: Catalog, kb: KnowledgeBase, embedding: EmbeddingModel | None = None) -> Reindex:
     """A re-index whose generation has begun."""
     asked = ReindexToRun(
         reindex_id="", knowledge_base_id=kb.id, knowledge_base=kb.name, generation=0, previous=0, chunking=SMALL,
-        actor="ann",
+        actor="ann", embedding=embedding,
     )  # fmt: skip
     reindex = await catalog.reindexes.create(asked)
     await catalog.generations.begin(reindex.id)
@@ -62,6 +66,30 @@ async def test_a_version_is_live_once_it_is_in_both(catalog: Catalog, kb: Knowle
     assert (published.live, [(each.generation, each.chunking) for each in published.also]) == (False, [(2, SMALL)])
     assert (await catalog.documents.publish(msgspec.structs.replace(publishing(new, 1), generation=2))).live
     assert (await catalog.documents.get(new)).chunks == 3
+
+
+async def test_a_generation_has_its_own_model(catalog: Catalog) -> None:
+    """Runs, and what is missing in the other generation, name the model; one that is used by none is not in use."""
+    kb = await catalog.knowledge_bases.create("other", "", "", SMALL, "ann", OLD)
+    assert (await catalog.knowledge_bases.generation(kb.id)).embedding == OLD
+    assert await catalog.generations.models_in_use() == {"o"}
+    id = await accepted(catalog, kb)
+    assert [each.embedding for each in await catalog.intake.undispatched(9)] == [OLD]
+    reindex = await begun(catalog, kb, NEW)
+    assert (await catalog.reindexes.get(reindex.id)).to_run().embedding == NEW
+    assert [each.embedding for each in (await catalog.documents.publish(publishing(id, 1))).also] == [NEW]
+    assert await catalog.knowledge_bases.embedding_models([kb.id]) == {kb.id: "old"}
+    await catalog.documents.publish(msgspec.structs.replace(publishing(id, 1), generation=2))
+    assert (await catalog.generations.switch(reindex.id, "ann", back=False)).switched
+    assert await catalog.knowledge_bases.embedding_models([kb.id]) == {kb.id: "new"}
+    assert await catalog.generations.models_in_use() == {"o", "n"}
+    assert not await catalog.generations.give_up(kb.id, 2)
+    assert await catalog.generations.give_up(kb.id, 1)
+    assert await catalog.generations.models_in_use() == {"n"}
+    await catalog.knowledge_bases.delete("other", "ann")
+    assert await catalog.generations.models_in_use() == {"n"}  # of the re-index, which has not finished
+    await catalog.reindexes.record(RecordReindexInput(reindex_id=reindex.id, state="ready", stage=""))
+    assert await catalog.generations.models_in_use() == set()
 
 
 async def test_the_switch_waits_for_every_live_version_and_goes_back(catalog: Catalog, kb: KnowledgeBase) -> None:

@@ -1,4 +1,7 @@
-"""The Triton model `embed`: encodes texts as vectors (see ../config.pbtxt for the tensors)."""
+"""The Triton model `embed`: encodes texts as vectors (see ../config.pbtxt for the tensors).
+
+`embed_loader` serves further models with this code, each under a name of its own.
+"""
 
 import json
 import sys
@@ -23,7 +26,9 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the model on the GPU that Triton chose, or on the CPU."""
         parameters = json.loads(args["model_config"]).get("parameters", {})
-        self._model = model_files.embed_model(parameters.get("model", {}).get("string_value"))
+        setting = parameters.get("model", {}).get("string_value")
+        self._model = model_files.embed_model(setting)
+        others = model_files.embed_models()[1:] if setting is None else []
         on_gpu = args["model_instance_kind"] == "GPU" and model_files.cuda_usable()
         self._encoder: Encoder = (
             TorchEncoder(self._model, int(args["model_instance_device_id"])) if on_gpu else OnnxEncoder(self._model)
@@ -35,15 +40,23 @@ class TritonPythonModel:
                 device=self._encoder.device,
                 precision=self._encoder.precision,
             )
+            | {"others": [{"name": other.name, "fingerprint": other.fingerprint} for other in others]}
         ).encode()
         self._urgent, self._others = lanes(WAITING_REQUESTS)
 
     def execute(self, requests: list[Any]) -> None:
         """Submits the requests; each response goes out through its request's own sender."""
         for request in requests:
-            urgent = bool(json.loads(request.parameters() or "{}").get("urgent", False))
+            parameters = json.loads(request.parameters() or "{}")
+            urgent = bool(parameters.get("urgent", False))
+            sender = request.get_response_sender()
+            if parameters.get("fingerprint", self._model.fingerprint) != self._model.fingerprint:
+                # The client looks again which models there are, and does not take these vectors for those it wanted.
+                response = _failure(f"{self._model.name} is served here now", pb_utils.TritonError.UNAVAILABLE)
+                sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+                continue
             lane = self._urgent if urgent else self._others
-            lane.submit(self._serve, request, urgent, request.get_response_sender())
+            lane.submit(self._serve, request, urgent, sender)
 
     def finalize(self) -> None:
         """Stops accepting work; requests in flight end with the process."""

@@ -17,7 +17,7 @@ from activities.stores.catalog.intake import document_to_ingest
 from activities.stores.catalog.mapping import by_index, lock_latest
 from activities.stores.catalog.operations.records import FailureGroup
 from activities.stores.catalog.operations.throughput import HAS_FAILED
-from activities.stores.catalog.tables import DocumentRow, KnowledgeBaseRow, VersionRow
+from activities.stores.catalog.tables import DocumentRow, GenerationRow, KnowledgeBaseRow, VersionRow
 
 #: Knowledge bases that are named of each group, those with most failures first.
 NAMED = 10
@@ -82,7 +82,9 @@ class Failures:
                     detail = {"version": row.version, "failed_for": code}
                     session.audit(actor, "document.retry", document.knowledge_base_id, document.id, **detail)
                     knowledge_base = await session.get_one(KnowledgeBaseRow, document.knowledge_base_id)
-                    requeued.append(document_to_ingest(document, row, knowledge_base))
+                    key = (knowledge_base.id, knowledge_base.generation)
+                    generation = await session.get_one(GenerationRow, key)
+                    requeued.append(document_to_ingest(document, row, knowledge_base, generation))
         return requeued
 
 

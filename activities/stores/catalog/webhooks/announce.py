@@ -19,6 +19,7 @@ from activities.stores.catalog.tables import (
     DocumentRow,
     KnowledgeBaseRow,
     ReindexRow,
+    SyncRow,
     VersionRow,
     WebhookDeliveryRow,
     WebhookEndpointRow,
@@ -131,6 +132,23 @@ async def announce_reindex(transaction: Transaction, reindex: ReindexRow) -> Non
         }
 
     await announce(transaction, "reindex.finished", reindex.knowledge_base_id, data)
+
+
+async def announce_sync(transaction: Transaction, sync: SyncRow, source: str) -> None:
+    """Announces that a sync has come to its end."""
+
+    async def data() -> dict[str, Any]:
+        return {
+            "id": sync.id,
+            "state": sync.state,
+            "reason": _reason(sync.reason),
+            "source": {"id": sync.source_id, "name": source},
+            "applied": sync.applied or {},
+            "batch_id": sync.batch_id,
+            "url": f"{_API}/syncs/{sync.id}",
+        }
+
+    await announce(transaction, "sync.finished", sync.knowledge_base_id, data)
 
 
 def _document(document: DocumentRow) -> dict[str, Any]:
