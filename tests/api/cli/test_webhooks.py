@@ -10,7 +10,7 @@ import pytest
 
 from api.webhooks.schemas import DeliveryInfo, WebhookInfo, WebhookSecret
 from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, whole
-from tests.conftest import Platform, assert_eventually, ready, upload
+from tests.conftest import Platform, assert_eventually, finished, upload
 from tests.receiver import Receiver, receiving
 
 ID, EVENT = "0" * 31 + "1", "0" * 31 + "2"
@@ -80,10 +80,10 @@ async def test_jobs_tell_when_they_end(platform: Platform, api: httpx.AsyncClien
         assert {content["data"]["knowledge_base"]["name"] for content in contents} <= {kb}
         return sorted((content["type"], content["data"].get("name")) for content in contents)
 
-    (document,) = await ready(api, kb, ("leave.txt", b"Five days of leave can be carried over."))
+    (document,) = await upload(api, kb, ("leave.txt", b"Five days of leave can be carried over."))
     await upload(api, kb, ("empty.txt", b""))
-    form = [("files", (f"{n}.txt", f"Text {n} is short.".encode(), "text/plain")) for n in range(2)]
-    assert (await api.post(f"/knowledge-bases/{kb}/documents", files=form)).status_code == 202
+    await upload(api, kb, *((f"{n}.txt", f"Text {n} is short.".encode()) for n in range(2)))
+    assert (await finished(api, document["id"]))["state"] == "ready"
     assert (await api.delete(f"/documents/{document['id']}")).status_code == 202
     wanted = ["batch.finished", "document.deleted", "document.failed", "document.ready"]
 
@@ -94,9 +94,9 @@ async def test_jobs_tell_when_they_end(platform: Platform, api: httpx.AsyncClien
     assert dict(told())["document.failed"] == "empty.txt"
     sent = next(message for message in receiver.messages if b"batch.finished" in message.body)
     assert sent.verified(added["secret"])["data"]["documents"] == {"ready": 2}
-    shown = json.loads(platform.holdfast("webhook", "show", added["id"], "--json").stdout)
-    assert {delivery["state"] for delivery in shown["deliveries"]} <= {"delivered", "pending"}
-    assert {delivery["event_id"] for delivery in shown["deliveries"]} == {message.id for message in receiver.messages}
+    shown = (await api.get(f"/webhooks/{added['id']}/deliveries")).json()["items"]
+    assert {delivery["state"] for delivery in shown} <= {"delivered", "pending"}
+    assert {delivery["event_id"] for delivery in shown} == {message.id for message in receiver.messages}
     logs = "".join(path.read_text() for path in (platform.settings.data_dir / "logs").iterdir())
     assert added["secret"] not in logs
     assert "/hook?of" not in logs

@@ -30,6 +30,9 @@ from activities.stores.catalog.tables import (
 #: Where the API shows what an event is about.
 _API = "/api/v1"
 
+#: What is told of a version by its state.
+_OUTCOMES: dict[str, EventType] = {"ready": "document.ready", "failed": "document.failed"}
+
 Data = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -70,7 +73,7 @@ async def record(
 
 async def announce_version(transaction: Transaction, document: DocumentRow, version: VersionRow, before: str) -> None:
     """Announces that a version, whose state was ``before``, is ready or has failed."""
-    type: EventType | None = {"ready": "document.ready", "failed": "document.failed"}.get(version.state)  # type: ignore[assignment]
+    type = _OUTCOMES.get(version.state)
     if type is None or version.state == before or document.deleted_at is not None:
         return
 
