@@ -14,7 +14,7 @@ from tests.conftest import Platform
 
 @pytest.mark.long
 def test_a_folder_is_followed_on_the_page(page: Page, platform: Platform) -> None:
-    """Refused beside what may be followed; then previewed, synced, and asked before all of it is deleted; in both languages."""
+    """Refused beside what may be followed; then previewed, synced, shown in Chinese, and confirmed before it is deleted."""
     folder = platform.settings.data_dir / "followed" / uuid.uuid4().hex
     folder.mkdir(parents=True)
     for number in range(3):
