@@ -14,7 +14,7 @@ from tests.conftest import Platform
 
 @pytest.mark.long
 def test_a_folder_is_followed_on_the_page(page: Page, platform: Platform) -> None:
-    """Refused beside what may be followed; then previewed, synced, shown in Chinese, and confirmed before it is deleted."""
+    """Refused beside what may be followed; then previewed, synced, shown in Chinese, and asked before it is emptied."""
     folder = platform.settings.data_dir / "followed" / uuid.uuid4().hex
     folder.mkdir(parents=True)
     for number in range(3):
