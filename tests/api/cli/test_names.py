@@ -185,4 +185,4 @@ async def test_names_on_the_real_platform(api: httpx.AsyncClient, kb: str, platf
     refused = platform.holdfast("rm", beginning, "--kb", kb)
     assert (refused.returncode, f"Delete {older['name']} of {kb}?" in refused.stderr) == (2, True)
     assert platform.holdfast("rm", beginning, "--kb", kb, "--yes").returncode == 0
-    assert (await api.get(f"/api/v1/documents/{older['id']}")).status_code == 404
+    assert (await api.get(f"/documents/{older['id']}")).status_code == 404
