@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.stack.processes import free_port
 from tests.api.cli.fake_api import CHINESE, ENGLISH, FakeApi, Reply, Request, serving, whole
 from tests.api.cli.terminal import Terminal
+from tests.conftest import Platform
 
 KEY = "hf_ada"
 ADA = whole(IdentityInfo, subject="ada", role="manager", key_id="k1")
@@ -307,6 +311,23 @@ def test_a_redirect_does_not_carry_the_key_away(server: FakeApi, home: Path) -> 
         assert sign_in(server.url).exit_code == 1
         assert not other.requests
     assert not home.exists()
+
+
+def test_a_login_to_the_real_platform(platform: Platform, tmp_path: Path) -> None:
+    """From a folder that has nothing of the platform: a wrong key is refused, the right one works from then on."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environ = kept | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+
+    def run(*argv: str, key: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "api.cli", *argv]
+        return subprocess.run(
+            command, input=key, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    refused = run("login", platform.url, "--key-stdin", key="holdfast_wrong\n")
+    assert (refused.returncode, refused.stderr) == (1, f"{platform.url} does not accept this key.\n")
+    assert run("login", platform.url, "--key-stdin", key=platform.key).returncode == 0
+    assert run("kb", "list").returncode == 0
 
 
 def of(data: str, **environ: str) -> tuple[str, str, str]:
