@@ -547,6 +547,13 @@ async def test_each_role_has_exactly_its_rights(isolated_api: IsolatedApi, role:
             assert any(f"“{each}”" in answer.json()["detail"] for each in may)
 
 
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_knowledge_base_says_what_role_the_caller_has(isolated_api: IsolatedApi, role: str) -> None:
+    """That of its ladder, and operators are told apart; so a page can leave out what would be refused."""
+    answer = await isolated_api.call(role, f"GET {KB}")
+    assert answer.json()["role"] == {"auditor": "reader", "admin": "manager"}.get(role, role)
+
+
 @pytest.mark.parametrize("route", [route for route in MAY if route.split(" ")[1].startswith((QUESTION, CONVERSATION))])
 async def test_only_the_asker_sees_a_question(isolated_api: IsolatedApi, route: str) -> None:
     """Other users get 404, even the role with all rights."""
