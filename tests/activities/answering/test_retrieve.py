@@ -38,6 +38,7 @@ class Endless(Retriever):
         mode: SearchMode = "hybrid",
         document_ids: Sequence[str] = (),
         filter: SearchFilter | None = None,
+        generation: int | None = None,
     ) -> Found:
         """See `Retriever.search`."""
         await asyncio.Event().wait()
