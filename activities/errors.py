@@ -10,7 +10,8 @@
     │   ├── CatalogUnavailable: CatalogNotMigrated
     │   └── BlobsUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
-    │   ├── EmptyDocument  UnsupportedFormat  EncryptedDocument  DamagedDocument  NoText
+    │   ├── EmptyDocument  EncryptedDocument  DamagedDocument  NoText
+    │   ├── UnsupportedFormat: NeedsLibreOffice
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can correct it
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
@@ -236,6 +237,15 @@ class UnsupportedFormat(DocumentError):
     code = "unsupported-format"
     en = "Files of this kind ({found}) cannot be read. Convert it to one of: {supported}."
     zh = "无法读取此类文件（{found}）。请转换为以下格式之一：{supported}。"
+
+
+class NeedsLibreOffice(UnsupportedFormat):
+    code = "needs-libreoffice"
+    en = (
+        "Files of this kind ({found}) can be read only where LibreOffice is installed. Save it as {target} and upload "
+        "that, or ask the operator to install LibreOffice."
+    )
+    zh = "只有安装了 LibreOffice 才能读取此类文件（{found}）。请另存为 {target} 后上传，或请管理员安装 LibreOffice。"
 
 
 class EncryptedDocument(DocumentError):

@@ -113,6 +113,7 @@ class Phrase(Bilingual):
     # --- documents ---
     PICTURE = ("a picture", "图片")
     UNKNOWN_PICTURE = ("what follows its first bytes is no picture", "起始字节之后不是图片内容")
+    NOT_CONVERTED = ("LibreOffice cannot open it", "LibreOffice 无法打开")
     ZIP_BASED = ("docx or another zip archive", "docx 或其他 zip 压缩包")
     NESTED_GROUPS = ("its groups are nested too deeply", "分组嵌套过深")
     NESTED_PARTS = ("its parts are nested too deeply", "各部分嵌套过深")

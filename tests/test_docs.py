@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from activities.readers.formats import FORMATS
+from activities.readers.formats import CONVERTED, FORMATS
 from activities.settings import PREFIX, Settings, variables
 from api.cli.main import cli
 
@@ -99,8 +99,9 @@ def test_the_formats_are_those_that_are_read(readme: str) -> None:
     """The table of formats has exactly the formats of the code; those of one row have their extensions."""
     rows = re.findall(r"^\| ((?:`\w+` )+)\| ((?:`\.\w+` )+)\| .+ \|$", readme, re.M)
     listed = [tuple(re.findall(r"`(\w+)`", names)) for names, _ in rows]
-    assert sorted(name for names in listed for name in names) == sorted(item.name for item in FORMATS)
-    extensions = {item.name: item.extensions for item in FORMATS}
+    formats = (*FORMATS, *CONVERTED)
+    assert sorted(name for names in listed for name in names) == sorted(item.name for item in formats)
+    extensions = {item.name: item.extensions for item in formats}
     for names, (_, shown) in zip(listed, rows, strict=True):
         assert tuple(re.findall(r"`(\.\w+)`", shown)) == tuple(it for name in names for it in extensions[name])
 

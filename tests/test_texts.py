@@ -41,7 +41,22 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 #: Names that are the same in both languages.
 NAMES = {
     *("Holdfast", "Temporal", "Triton", "Milvus", "API", "Idempotency", "Key", "Word", "Excel", "PowerPoint"),
-    *("OpenDocument", "Outlook", "EPUB", "RTF", "PNG", "JPEG", "BMP", "TIFF", "GIF", "HEIC", "WebP", "MiB", "KiB"),
+    *(
+        "LibreOffice",
+        "OpenDocument",
+        "Outlook",
+        "EPUB",
+        "RTF",
+        "PNG",
+        "JPEG",
+        "BMP",
+        "TIFF",
+        "GIF",
+        "HEIC",
+        "WebP",
+        "MiB",
+        "KiB",
+    ),
     *("JSON", "ISO", "Last", "Event", "ID", "docx", "zip"),
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 
 from activities.ingest import chunking, members, parse
-from activities.readers.formats import FORMATS
+from activities.readers.formats import readable
 from activities.readers.partition import QUIET, paragraph, partition_html
 
-for _format in FORMATS:
+for _format in readable():
     import_module(_format.reader)
 
 # The first call builds the pipeline and compiles regular expressions.

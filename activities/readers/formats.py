@@ -16,11 +16,20 @@ import filetype
 import msgspec
 import olefile  # type: ignore[import-untyped]
 
-from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, Language, UnsupportedFormat, told
+from activities.errors import (
+    DamagedDocument,
+    EmptyDocument,
+    EncryptedDocument,
+    Language,
+    NeedsLibreOffice,
+    UnsupportedFormat,
+    told,
+)
 from activities.phrases import Phrase
 from activities.readers import sniff
 from activities.readers.archive import check_directory
 from activities.readers.encoding import decode
+from activities.readers.installed import libreoffice
 from activities.readers.mail import tnef
 from activities.settings import ParseSettings
 
@@ -92,7 +101,7 @@ EPUB = Format("epub", "application/epub+zip", (".epub",), "activities.readers.ep
 ODT = Format(
     "odt",
     "application/vnd.oasis.opendocument.text",
-    (".odt",),
+    (".odt", ".ott"),
     "activities.readers.odt",
     "OpenDocument text",
     "OpenDocument 文档",
@@ -143,6 +152,46 @@ FORMATS = (
     *IMAGES,
 )
 
+_OLD = "activities.readers.libreoffice"
+
+#: Formats that LibreOffice converts, where it is installed, and what it converts them to.
+CONVERTED = {
+    Format("doc", "application/msword", (".doc", ".dot"), _OLD, "Word 97 document", "Word 97 文档"): DOCX,
+    Format("xls", "application/vnd.ms-excel", (".xls", ".xlt"), _OLD, "Excel 97 workbook", "Excel 97 工作簿"): XLSX,
+    Format(
+        "xlsb",
+        "application/vnd.ms-excel.sheet.binary.macroenabled.12",
+        (".xlsb",),
+        _OLD,
+        "Binary Excel workbook",
+        "二进制 Excel 工作簿",
+    ): XLSX,
+    Format(
+        "ppt",
+        "application/vnd.ms-powerpoint",
+        (".ppt", ".pps", ".pot"),
+        _OLD,
+        "PowerPoint 97 presentation",
+        "PowerPoint 97 演示文稿",
+    ): PPTX,
+    Format(
+        "ods",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        (".ods", ".ots"),
+        _OLD,
+        "OpenDocument table",
+        "OpenDocument 表格",
+    ): XLSX,
+    Format(
+        "odp",
+        "application/vnd.oasis.opendocument.presentation",
+        (".odp", ".otp"),
+        _OLD,
+        "OpenDocument presentation",
+        "OpenDocument 演示文稿",
+    ): PPTX,
+}
+
 # Formats that a file's extension may select: their bytes alone do not tell them apart from other text.
 _TEXTUAL = (MD, HTML, CSV, TSV, RST, ORG, EML, MBOX, XML, JSON)
 
@@ -156,8 +205,11 @@ _ZIP_MEMBERS: tuple[tuple[str, str], ...] = (
 _ZIP_MIMETYPES = {
     "application/epub+zip": "epub",
     "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.text-template": "odt",
     "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.spreadsheet-template": "ods",
     "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/vnd.oasis.opendocument.presentation-template": "odp",
 }
 _OLE_STREAMS = (("WordDocument", "doc"), ("Workbook", "xls"), ("Book", "xls"), ("PowerPoint Document", "ppt"))
 
@@ -178,9 +230,14 @@ _HTML_ROOT = re.compile(
 _HTML_TAG = re.compile(r"<(?:/?[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.I)
 
 
+def readable() -> tuple[Format, ...]:
+    """All formats that can be read on this machine."""
+    return (*FORMATS, *CONVERTED) if libreoffice() else FORMATS
+
+
 def supported() -> str:
     """The names of all formats as display text: ``txt, md, …``."""
-    return ", ".join(item.name for item in FORMATS)
+    return ", ".join(item.name for item in readable())
 
 
 def hint(name: str) -> str:
@@ -242,14 +299,11 @@ def _by_zip_member(path: Path, limits: ParseSettings) -> Format:
         raise DamagedDocument(format=Phrase.ZIP_BASED, detail=told(exc)) from exc
     detected = next((kind for member, kind in _ZIP_MEMBERS if member in members), None)
     detected = detected or _ZIP_MIMETYPES.get(mimetype.strip(), "zip")
-    for item in FORMATS:
-        if item.name == detected:
-            return item
-    raise _unsupported(detected)
+    return _readable(detected)
 
 
 def _by_ole_stream(path: Path) -> Format:
-    """MSG for Outlook mails. Old Office files are unsupported; new ones are wrapped in OLE only when encrypted."""
+    """MSG for Outlook mails, or an old Office file; new ones are wrapped in OLE only when encrypted."""
     try:
         with olefile.OleFileIO(path) as container:
             if container.exists("EncryptedPackage"):
@@ -259,7 +313,7 @@ def _by_ole_stream(path: Path) -> Format:
             detected = next((kind for stream, kind in _OLE_STREAMS if container.exists(stream)), "ole")
     except (OSError, ValueError, IndexError, TypeError, struct.error) as exc:  # olefile does not validate its input
         raise DamagedDocument(format="doc", detail=told(exc)) from exc
-    raise _unsupported(detected)
+    return _readable(detected)
 
 
 def _by_text(path: Path, head: bytes, name: str) -> Format:
@@ -302,7 +356,18 @@ def _by_structure(path: Path, text: str, named: Format | None) -> Format | None:
 def _named(name: str) -> Format | None:
     """The format that the file name's extension stands for."""
     extension = PurePosixPath(name.lower()).suffix
-    return next((item for item in FORMATS if extension in item.extensions), None)
+    return next((item for item in (*FORMATS, *CONVERTED) if extension in item.extensions), None)
+
+
+def _readable(detected: str) -> Format:
+    """The format of this name. Raises UnsupportedFormat, which says what to do about it."""
+    for item in readable():
+        if item.name == detected:
+            return item
+    for item, target in CONVERTED.items():
+        if item.name == detected:
+            raise NeedsLibreOffice(found=detected, target=target.name)
+    raise _unsupported(detected)
 
 
 def _unsupported(detected: str) -> UnsupportedFormat:

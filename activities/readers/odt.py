@@ -26,6 +26,14 @@ _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _STYLED = (f"{_TEXT}span", f"{_TEXT}p", f"{_TEXT}h")
 _IS_HIDDEN = f"{_TEXT}is-hidden"
+_INLINE = frozenset(
+    _TEXT + name
+    for name in ("a", "h", "hidden-text", "line-break", "list", "note", "note-citation", "p", "ruby-base", "ruby-text")
+    + ("s", "span", "tab")
+)
+"""Elements of a paragraph that pandoc reads, or that are not shown; the others with text are fields."""
+_VALUE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}string-value"
+_FRAME = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}frame"
 _BOX = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}text-box"
 
 
@@ -37,6 +45,7 @@ def read(path: Path, name: str, limits: ParseSettings, progress: Progress) -> Re
         content = _tree(package.read(_CONTENT))
         named = _tree(package.read(_STYLES)) if _STYLES in package.NameToInfo else content
         hidden = 0 if limits.hidden == "read" else _remove_hidden(content, named)
+        _write_fields_out(content)
         _move_text_boxes_out(content)
         reduced = _reduced(package, bytes(etree.tostring(content)))
     reading = markup(reduced, "odt", limits)
@@ -90,10 +99,21 @@ def _reduced(package: zipfile.ZipFile, content: bytes) -> bytes:
     return target.getvalue()
 
 
+def _write_fields_out(root: Any) -> None:
+    """Makes fields (dates, names, references, placeholders), which pandoc skips, the text that they show."""
+    values = {node.get(f"{_TEXT}name"): node.get(_VALUE) for node in root.iter(f"{_TEXT}user-field-decl")}
+    for paragraph in root.iter(f"{_TEXT}p", f"{_TEXT}h"):
+        for node in paragraph.iter(f"{_TEXT}*"):
+            if node.tag == f"{_TEXT}user-field-get" and not node.text:
+                node.text = values.get(node.get(f"{_TEXT}name"))
+            if node.text and node.tag not in _INLINE:
+                node.tag = f"{_TEXT}span"
+
+
 def _move_text_boxes_out(root: Any) -> None:
-    """Moves the paragraphs of text boxes after the paragraph that anchors them."""
+    """Moves the paragraphs of text boxes after the paragraph, or the frame on a page, that anchors them."""
     for box in list(root.iter(_BOX)):
-        anchor = next((node for node in box.iterancestors(f"{_TEXT}p", f"{_TEXT}h")), None)
+        anchor = next(box.iterancestors(f"{_TEXT}p", f"{_TEXT}h"), next(box.iterancestors(_FRAME), None))
         for child in reversed(list(box)):
             _move_after(anchor, child)
 

@@ -70,7 +70,7 @@ def _html(content: bytes, kind: str, limits: ParseSettings) -> str:
             capture_output=True,
             check=False,
             pass_fds=(template,),
-            preexec_fn=lambda: _die_with(parent),  # safe: the parser process has one thread
+            preexec_fn=lambda: die_with(parent),  # safe: the parser process has one thread
         )
     finally:
         os.close(template)
@@ -92,8 +92,8 @@ def _template() -> int:
     return handle
 
 
-def _die_with(parent: int) -> None:
-    """Makes the kernel kill pandoc when its parent dies, which may be killed at any time."""
+def die_with(parent: int) -> None:
+    """Makes the kernel kill this process when its parent dies, which may be killed at any time."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Controller, get
 
-from activities.readers.formats import FORMATS
+from activities.readers.formats import readable
 from api.documents.routes import AnyRequest
 from api.documents.schemas import FormatInfo
 from api.documents.views import format_info
@@ -17,7 +17,7 @@ class FormatController(Controller):
     path = "/api/v1/formats"
     tags = ["Formats"]
 
-    @get(access=needs("reader"), summary="List the supported file formats")
+    @get(access=needs("reader"), summary="List the file formats that can be read")
     async def index(self, request: AnyRequest) -> Page[FormatInfo]:
         """All of them on one page; titles are in the language of the client."""
-        return Page(items=[format_info(item, language_of(request)) for item in FORMATS])
+        return Page(items=[format_info(item, language_of(request)) for item in readable()])

@@ -11,9 +11,17 @@ from pathlib import Path
 import docx
 import pytest
 
-from activities.errors import DamagedDocument, EmptyDocument, EncryptedDocument, HoldfastError, UnsupportedFormat
+from activities.errors import (
+    DamagedDocument,
+    EmptyDocument,
+    EncryptedDocument,
+    HoldfastError,
+    NeedsLibreOffice,
+    UnsupportedFormat,
+)
+from activities.readers import formats
 from activities.readers.encoding import decode
-from activities.readers.formats import FORMATS, detect, hint
+from activities.readers.formats import CONVERTED, FORMATS, detect, hint
 from activities.settings import ParseSettings
 
 PDF_BYTES = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
@@ -131,10 +139,6 @@ def test_content_decides_and_extensions_choose_between_texts(
     [
         (b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "voice.txt", "wav"),
         (b"MZ\x90\x00\x03\x00\x00\x00" + bytes(range(256)), "setup.txt", "exe"),
-        (archive(mimetype="application/vnd.oasis.opendocument.spreadsheet"), "table.xlsx", "ods"),
-        (archive(xl__workbook_bin="x"), "table.xlsx", "xlsb"),
-        (ole("Workbook"), "table.xlsx", "xls"),
-        (ole("PowerPoint Document"), "slides.pptx", "ppt"),
         (archive(some__file="x"), "things.txt", "zip"),
         (bytes(range(256)) * 20, "data.txt", "binary"),
     ],
@@ -144,6 +148,7 @@ def test_other_formats_are_named_in_the_refusal(tmp_path: Path, content: bytes, 
     with pytest.raises(UnsupportedFormat) as caught:
         found(tmp_path, content, name)
     assert caught.value.reason.params["found"] == kind
+    assert caught.value.code == "unsupported-format"
     assert all(item.name in caught.value.reason.params["supported"] for item in FORMATS)
 
 
@@ -161,27 +166,48 @@ def test_a_cut_off_archive_is_damaged(tmp_path: Path) -> None:
         found(tmp_path, whole[: len(whole) // 2], "letter.docx")
 
 
-def test_old_office_files_are_refused(tmp_path: Path) -> None:
+def test_a_broken_container_is_refused(tmp_path: Path) -> None:
     """An OLE container that is neither readable nor encrypted ends in one of Holdfast's errors."""
     with pytest.raises(HoldfastError):
         found(tmp_path, bytes.fromhex("D0CF11E0A1B11AE1") + b"\x00" * 1024, "old.doc")
 
 
 def test_protected_office_files_are_told_from_old_ones(tmp_path: Path) -> None:
-    """A Word file with a password is an OLE container too: it is reported as encrypted, an old one as unsupported."""
+    """A Word file with a password is an OLE container too: it is reported as encrypted."""
     with pytest.raises(EncryptedDocument):
         found(tmp_path, ole("EncryptedPackage"), "secret.docx")
-    with pytest.raises(UnsupportedFormat) as caught:
-        found(tmp_path, ole("WordDocument"), "old.doc")
-    assert caught.value.reason.params["found"] == "doc"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "kind", "target"),
+    [
+        (archive(mimetype="application/vnd.oasis.opendocument.spreadsheet"), "table.xlsx", "ods", "xlsx"),
+        (archive(mimetype="application/vnd.oasis.opendocument.presentation"), "talk", "odp", "pptx"),
+        (archive(xl__workbook_bin="x"), "table.xlsx", "xlsb", "xlsx"),
+        (ole("Workbook"), "table.xlsx", "xls", "xlsx"),
+        (ole("PowerPoint Document"), "slides.pptx", "ppt", "pptx"),
+        (ole("WordDocument"), "old.doc", "doc", "docx"),
+    ],
+)
+def test_old_office_files_need_libreoffice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, name: str, kind: str, target: str
+) -> None:
+    """Without LibreOffice the refusal names what to save the file as; with it, its reader gets the file."""
+    monkeypatch.setattr(formats, "libreoffice", lambda: None)
+    with pytest.raises(NeedsLibreOffice) as caught:
+        found(tmp_path, content, name)
+    assert caught.value.reason.params == {"found": kind, "target": target}
+    monkeypatch.setattr(formats, "libreoffice", lambda: Path("/somewhere/soffice.bin"))
+    assert found(tmp_path, content, name) == kind
 
 
 def test_every_format_has_names_for_people() -> None:
     """Each has one name, a reader, extensions that no other format has, and a title in both languages."""
-    assert len({item.name for item in FORMATS}) == len(FORMATS)
-    extensions = [extension for item in FORMATS for extension in item.extensions]
+    every = (*FORMATS, *CONVERTED)
+    assert len({item.name for item in every}) == len(every)
+    extensions = [extension for item in every for extension in item.extensions]
     assert len(set(extensions)) == len(extensions)
-    for item in FORMATS:
+    for item in every:
         assert callable(import_module(item.reader).read)
         assert item.title("en")
         assert item.title("zh")

@@ -142,6 +142,24 @@ def test_text_boxes_of_opendocument_are_read(tmp_path: Path) -> None:
     assert [text for _, text in shape(document)] == ["Before.", "After.", "In a box."]
 
 
+def test_fields_of_opendocument_are_what_they_show(tmp_path: Path) -> None:
+    """A placeholder, a reference and the value of a variable are text; a frame that is fixed on a page is read too."""
+    whole = by_pandoc("Dear NAME, see FIELD.\n", "odt")
+    content = zipfile.ZipFile(io.BytesIO(whole)).read("content.xml").decode()
+    declared = (
+        '<text:user-field-decls><text:user-field-decl text:name="fee" office:value-type="string" '
+        'office:string-value="41 euros"/></text:user-field-decls>'
+        '<draw:frame text:anchor-type="page"><draw:text-box><text:p>Important!</text:p></draw:text-box></draw:frame>'
+    )
+    content = content.replace("<office:text>", f"<office:text>{declared}")
+    content = content.replace("NAME", '<text:placeholder text:placeholder-type="text">Ms Gray</text:placeholder>')
+    content = content.replace(
+        "FIELD", 'page <text:bookmark-ref>7</text:bookmark-ref>: <text:user-field-get text:name="fee"/>'
+    )
+    document = parsed(tmp_path, changed(whole, "content.xml", content.encode()), "a.odt")
+    assert [text for _, text in shape(document)] == ["Important!", "Dear Ms Gray, see page 7: 41 euros."]
+
+
 def test_protected_books_and_texts_are_encrypted(tmp_path: Path) -> None:
     """Copy protection and passwords are encryption; obfuscated fonts are not."""
     odt = by_pandoc("Text.", "odt")
