@@ -52,11 +52,11 @@ BACKUP = "Backups of the database are encrypted and kept for ninety days."
 # --- with real stores ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 async def unload() -> None:
     """Only knowledge bases that are deleted need no model any more."""
 
 
+@dataclass(frozen=True)
 class Library:
     """A knowledge base in a catalogue of its own, on the platform's Milvus and Triton."""
 
