@@ -107,10 +107,8 @@ def _action(name: ReindexAllAction) -> None:
     @click.option("--yes", is_flag=True, hidden=name != "cancel", help=say("help.yes"))
     @talks_to_api
     async def act(api: Api, out: Output, job: str, yes: bool) -> None:
-        if name == "cancel" and not yes:
-            if not sys.stdin.isatty() or out.json:
-                raise click.UsageError(say("needs-yes"))
-            click.confirm(say("confirm.reindex.all"), abort=True, err=True)
+        if name == "cancel":
+            out.confirm(say("confirm.reindex.all"), yes)
         answer = await api.reindex_all.control(job, name)
         out.document(answer.json)
         out.text(say(f"asked.reindex.all.{name}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -227,7 +226,7 @@ async def schedule_preview(api: Api, out: Output, name: str) -> None:
 async def schedule_confirm(api: Api, out: Output, name: str, documents: int | None, yes: bool) -> None:
     """POST /schedules/{name}/confirm."""
     last = (await api.schedules.get(name)).value.last
-    _ask_first(out, yes, say("schedule.sure_confirm", reason=(last.reason if last else None) or name))
+    out.confirm(say("schedule.sure_confirm", reason=(last.reason if last else None) or name), yes)
     out.document((await api.schedules.confirm(name, documents)).json)
     out.text(say("schedule.confirmed", name=name))
 
@@ -247,19 +246,10 @@ async def schedule_cancel(api: Api, out: Output, name: str) -> None:
 @talks_to_api
 async def schedule_delete(api: Api, out: Output, name: str, yes: bool) -> None:
     """DELETE /schedules/{name}."""
-    _ask_first(out, yes, say("schedule.sure", name=name))
+    out.confirm(say("schedule.sure", name=name), yes)
     await api.schedules.delete(name)
     out.document({"name": name, "deleted": True})
     out.text(say("schedule.deleted", name=name))
-
-
-def _ask_first(out: Output, yes: bool, question: str) -> None:
-    """Asks on a terminal; elsewhere ``--yes`` is needed."""
-    if yes:
-        return
-    if not sys.stdin.isatty() or out.json:
-        raise click.UsageError(say("needs-yes"))
-    click.confirm(question, abort=True, err=True)
 
 
 def _timing(

@@ -146,10 +146,11 @@ def _action(name: SyncAction, *, asks: bool = False) -> None:
     async def act(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
         info = await _found(api, source, kb)
         last = _last(info)
-        if asks and not yes:
+        if asks:
             report = last.report
             numbers = {"deleted": report.deleted, "documents": report.documents} if report else {}
-            _ask(out, f"confirm.sync.{name}", name=info.name, **({"deleted": "?", "documents": "?"} | numbers))
+            asked = say(f"confirm.sync.{name}", name=info.name, **({"deleted": "?", "documents": "?"} | numbers))
+            out.confirm(asked, yes)
         answer = await api.sources.control(last.id, name)
         out.document(answer.json)
         out.text(say(f"asked.sync.{name}"))
@@ -168,18 +169,10 @@ _action("confirm", asks=True)
 async def sync_remove(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
     """DELETE /sources/{id}."""
     info = await _found(api, source, kb)
-    if not yes:
-        _ask(out, "confirm.sync.remove", name=info.name)
+    out.confirm(say("confirm.sync.remove", name=info.name), yes)
     await api.sources.delete(info.id)
     out.document({"id": info.id, "documents": info.documents})
     out.text(say("asked.sync.remove", name=info.name, documents=info.documents))
-
-
-def _ask(out: Output, text: str, **params: object) -> None:
-    """Ask before something is taken away; where nobody can be asked, --yes is needed."""
-    if not sys.stdin.isatty() or out.json:
-        raise click.UsageError(say("needs-yes"))
-    click.confirm(say(text, **params), abort=True, err=True)
 
 
 async def _end(api: Api, out: Output, id: str, *, quiet: bool = False) -> SyncInfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -146,10 +145,7 @@ _switch("disable", disabled=True)
 async def webhook_remove(api: Api, out: Output, webhook: str, yes: bool) -> None:
     """DELETE /webhooks/{id}."""
     url = (await api.webhooks.get(webhook)).value.url
-    if not yes:
-        if not sys.stdin.isatty() or out.json:
-            raise click.UsageError(say("needs-yes"))
-        click.confirm(say("webhook.sure", url=url), abort=True, err=True)
+    out.confirm(say("webhook.sure", url=url), yes)
     await api.webhooks.delete(webhook)
     out.document({"id": webhook})
     out.text(say("webhook.removed"))

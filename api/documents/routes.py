@@ -126,7 +126,9 @@ class DocumentsOfKnowledgeBase(Controller):
         document_state: Annotated[DocumentState | None, Parameter(query="state")] = None,
         search: Search = "",
         tag: Annotated[str | None, Parameter(description="A tag that the documents have.")] = None,
-        source: Annotated[str | None, Parameter(description="Who uploaded the latest version.")] = None,
+        uploader: Annotated[
+            str | None, Parameter(query="source", description="Who uploaded the latest version.")
+        ] = None,
         batch_id: Annotated[str | None, Parameter(query="batch")] = None,
         ids: Annotated[list[str] | None, Parameter(query="id", max_items=100, description="Only these.")] = None,
         sort: DocumentSort = "created_at",
@@ -139,7 +141,7 @@ class DocumentsOfKnowledgeBase(Controller):
             state=document_state,
             search=search,
             tag=only_tag(tag) if tag else None,
-            source=source or None,
+            source=uploader or None,
             batch_id=batch_id or None,
         )
         if ids:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -75,10 +74,7 @@ async def ops_failures(api: Api, out: Output) -> None:
 @talks_to_api
 async def ops_retry(api: Api, out: Output, code: str, kb: str | None, yes: bool) -> None:
     """POST /operations/failures/retry."""
-    if not yes:
-        if out.json or not sys.stdin.isatty():
-            raise click.UsageError(say("needs-yes"))
-        click.confirm(say("confirm.ops.retry", code=code, kb=kb or say("ops.all_kbs")), abort=True, err=True)
+    out.confirm(say("confirm.ops.retry", code=code, kb=kb or say("ops.all_kbs")), yes)
     asked = await api.operations.retry(code, kb)
     out.document(asked.json)
     out.text(say("asked.ops.retry", code=code, documents=asked.value.documents, workflow_id=asked.value.workflow_id))
