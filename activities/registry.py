@@ -20,7 +20,7 @@ from activities.ingest.deletion import DeletionActivities
 from activities.ingest.embed import EmbedActivities
 from activities.ingest.failures import FailureActivities
 from activities.ingest.index import IndexActivities
-from activities.ingest.models import unload_unused
+from activities.ingest.models import model_of, unload_unused, usable_card
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
@@ -102,7 +102,8 @@ def activities_of(queue: str, stores: Stores, settings: Settings) -> list[Callab
 
 
 def _scheduled(stores: Stores) -> list[Callable[..., Any]]:
-    runs, retention = ScheduledRunActivities(stores.catalog), RetentionActivities(stores.catalog)
+    runs = ScheduledRunActivities(stores.catalog, partial(model_of, stores.catalog, stores.triton))
+    retention = RetentionActivities(stores.catalog)
     return [
         runs.begin_scheduled,
         runs.record_scheduled,
@@ -135,10 +136,12 @@ def _reading(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
 
 def _reindexing(stores: Stores, unload: Callable[[], Awaitable[None]]) -> list[Callable[..., Any]]:
     """The activities of a re-index that read and write catalogue and Milvus, in the order of its stages."""
-    generations = GenerationActivities(stores.blobs, stores.milvus, stores.catalog, unload)
+    generations = GenerationActivities(
+        stores.blobs, stores.milvus, stores.catalog, unload, partial(usable_card, stores.triton)
+    )
     retriever = Retriever(stores.milvus, stores.triton, stores.catalog)
     verifying = VerifyActivities(stores.blobs, stores.milvus, stores.triton, stores.catalog, retriever)
-    many = ManyReindexesActivities(stores.catalog)
+    many = ManyReindexesActivities(stores.catalog, partial(model_of, stores.catalog, stores.triton))
     gate = GateActivities(stores.blobs, stores.catalog, Trials(retriever, stores.triton))
     return [
         generations.record_reindex,

@@ -84,6 +84,7 @@ class ReindexAll:
                 return advanced
             looks += 1
             if looks == LOOKS_OF_A_RUN:
+                self._has_controls()  # Temporal's own cancel request does not reach the next run
                 workflow.continue_as_new(msgspec.structs.replace(self._job, asked=self._asked))
             wait = SOON if advanced.changed else min(2 * wait, SELDOM)
             with suppress(TimeoutError):

@@ -13,7 +13,7 @@ from temporalio.common import (
     TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError, is_cancelled_exception
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contracts import JobState, ScheduledResult
     from workflows.policies import SHORT_STEP
     from workflows.stages import Progress
-    from workflows.stopping import to_the_end
+    from workflows.stopping import to_the_end, was_canceled
 
 #: The time for which Temporal started a run of a schedule; it sets this search attribute itself.
 SCHEDULED_FOR = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
@@ -105,12 +105,18 @@ class RunScheduled:
         try:
             return JobSeen(state="ready", counts=counts_of(await self._start(job)))
         except WorkflowAlreadyStartedError:
-            return await self._watch(job)
+            pass  # of another run
         except ChildWorkflowError as exc:
             reason = reason_of(exc)
             canceled = is_cancelled_exception(exc) or reason.code == Canceled.code
             return JobSeen(state="canceled" if canceled else "failed", reason=reason)
         except asyncio.CancelledError:
+            return JobSeen(state="canceled", reason=Reason(code=Canceled.code))
+        try:
+            return await self._watch(job)
+        except (asyncio.CancelledError, ActivityError) as exc:
+            if not was_canceled(exc):
+                raise
             return JobSeen(state="canceled", reason=Reason(code=Canceled.code))
 
     async def _start(self, job: JobToStart) -> object:

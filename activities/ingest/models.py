@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 
 from activities.contracts.embedding import EmbeddingModel
@@ -10,6 +12,9 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 
 log = structlog.get_logger()
+
+#: The embedding model of a knowledge base, by its id.
+ModelOf = Callable[[str], Awaitable[EmbeddingModel]]
 
 
 async def usable_card(triton: Triton, model: EmbeddingModel | None) -> ModelCard:
@@ -25,6 +30,12 @@ async def usable_model(triton: Triton, name: str) -> EmbeddingModel:
     model = await triton.named(name)
     await usable_card(triton, model)
     return model
+
+
+async def model_of(catalog: Catalog, triton: Triton, knowledge_base_id: str) -> EmbeddingModel:
+    """The model of the index in use, or the default one if that is not served any more."""
+    model = (await catalog.knowledge_bases.generation(knowledge_base_id)).embedding
+    return model if model is not None and await triton.is_served(model) else (await triton.card()).identity
 
 
 async def unload_unused(catalog: Catalog, triton: Triton) -> None:

@@ -26,7 +26,7 @@ from activities.contracts.gate import (
     Worse,
 )
 from activities.contracts.reindex import ReindexInput
-from activities.errors import GateRefused, ModelMismatch, QuestionsLost, Reason
+from activities.errors import GateRefused, ModelMismatch, ModelNotLoaded, QuestionsLost, Reason
 from activities.phrases import Phrase
 from activities.reindex.comparison import is_refused, measures
 from activities.reindex.question_sets import save_questions
@@ -118,14 +118,16 @@ class GateActivities:
             raise QuestionsLost() from exc
 
     async def _outcome(self, reindex: Reindex, item: Item, generation: int) -> Outcome:
-        """What a question measures; a generation whose embedding model is not served any more answers nothing."""
+        """What a question measures; the index in use answers nothing if its model is not there any more."""
         id = reindex.knowledge_base_id
         begun = time.perf_counter()
         try:
             hits = await self._trials.search(id, item.question, generation, HITS)
             milliseconds = _since(begun)
             answer = await self._trials.answer(id, item.question, generation)
-        except ModelMismatch:
+        except (ModelMismatch, ModelNotLoaded):
+            if generation != reindex.previous:
+                raise
             return Outcome(first=False if item.findable else None, answered=False, milliseconds=_since(begun))
         first = rank_of(item, hits) == 1 if item.findable else None
         return Outcome(first=first, answered=is_answered(item, answer), milliseconds=milliseconds)

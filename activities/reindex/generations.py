@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.reindex import (
     BuildList,
     BuildListInput,
@@ -38,9 +39,17 @@ DELETED_AT_ONCE = 200
 class GenerationActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, blobs: Blobs, milvus: Milvus, catalog: Catalog, unload: Callable[[], Awaitable[None]]) -> None:
-        """``unload`` unloads the embedding models that no index uses any more."""
-        self._blobs, self._milvus, self._catalog, self._unload = blobs, milvus, catalog, unload
+    def __init__(
+        self,
+        blobs: Blobs,
+        milvus: Milvus,
+        catalog: Catalog,
+        unload: Callable[[], Awaitable[None]],
+        usable: Callable[[EmbeddingModel | None], Awaitable[object]],
+    ) -> None:
+        """``unload`` unloads the embedding models that no index uses; ``usable`` raises for one that is gone."""
+        self._blobs, self._milvus, self._catalog = blobs, milvus, catalog
+        self._unload, self._usable = unload, usable
 
     @activity.defn(name="record_reindex")
     async def record_reindex(self, input: RecordReindexInput) -> None:
@@ -81,8 +90,14 @@ class GenerationActivities:
     async def switch_generation(self, input: SwitchInput) -> Switched:
         """Makes the new generation the live one, or the one before again, in one transaction.
 
-        Nothing is changed while a live document is missing in it. Raises NotFound and WrongState.
+        Nothing is changed while a live document is missing in it. Raises NotFound and WrongState, and ModelMismatch or
+        ModelUnusable for a generation whose embedding model is not there any more: nothing would answer.
         """
+        reindex = await self._catalog.reindexes.get(input.reindex_id)
+        number = reindex.previous if input.back else reindex.generation
+        target = await self._catalog.knowledge_bases.generation(reindex.knowledge_base_id, number)
+        if target.phase != "live" and target.embedding is not None:
+            await self._usable(target.embedding)
         return await self._catalog.generations.switch(input.reindex_id, input.actor, back=input.back)
 
     @activity.defn(name="retire_generation")

@@ -11,6 +11,7 @@ from activities.contracts.reindex import ReindexToRun
 from activities.contracts.reindex_all import ENDED, Advanced, ControlAllInput, ItemState, ReindexAllInput
 from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES, JobStateName
 from activities.errors import Canceled, EarlierFailed, KnowledgeBaseGone, NotFound, Reason, ReindexRuns
+from activities.ingest.models import ModelOf
 from activities.runtime import starts, temporal
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.catalog.catalog import Catalog
@@ -24,8 +25,8 @@ _FAILED: frozenset[ItemState] = frozenset({"failed", "canceled"})
 class ManyReindexesActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, model_of: ModelOf) -> None:
+        self._catalog, self._model_of = catalog, model_of
 
     @activity.defn(name="advance_reindex_all")
     @heartbeating
@@ -85,7 +86,7 @@ class ManyReindexesActivities:
 
     async def _follow(self, job: ReindexAllJob, item: ReindexAllItem, reindex: Reindex) -> ItemState:
         """Records how a re-index is; starts its run if this was interrupted before."""
-        if reindex.state == "queued":
+        if reindex.state == "queued" and job.wanted != "pause":
             await starts.reindex(activity.client(), reindex.to_run())
         match reindex.state:
             case "ready" | "failed" | "canceled" if await self._knowledge_base(item) is None:
@@ -114,7 +115,7 @@ class ManyReindexesActivities:
     async def _to_run(self, id: str, knowledge_base: KnowledgeBase, job: ReindexAllJob) -> ReindexToRun:
         """The re-index of one of them, by default with the model of its index in use."""
         settings = job.settings
-        embedding = settings.embedding or (await self._catalog.knowledge_bases.generation(knowledge_base.id)).embedding
+        embedding = settings.embedding or await self._model_of(knowledge_base.id)
         return ReindexToRun(
             reindex_id=id,
             knowledge_base_id=knowledge_base.id,

@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.contracts.documents import Chunk
 from activities.contracts.reindex import ReindexInput, Verified
-from activities.errors import ModelMismatch
+from activities.errors import ModelMismatch, ModelNotLoaded
 from activities.retrieval.retriever import Retriever
 from activities.runtime.heartbeat import heartbeating, report
 from activities.stores.blobs import Blobs
@@ -129,12 +129,14 @@ class VerifyActivities:
     async def _finds(self, generation: Generation, chunk: Chunk, live: LivePlan, number: int | None) -> bool:
         """Whether a search for the chunk's first words finds its document in generation ``number``.
 
-        Nothing is found in one whose embedding model is not served any more.
+        Nothing is found in the one in use if its embedding model is not there any more.
         """
         query = " ".join(chunk.text.split())[:QUERY]
         try:
             found = await self._retriever.search(generation.knowledge_base_id, query, generation=number)
-        except ModelMismatch:
+        except (ModelMismatch, ModelNotLoaded):
+            if number is not None:
+                raise
             return False
         return any(passage.row.document_id == live.document_id for passage in found.passages)
 

@@ -6,6 +6,7 @@ To add a kind: its name in ``ScheduleKind``, the Struct of its options beside th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, get_args
 
@@ -25,20 +26,22 @@ from activities.contracts.names import clean_tags
 from activities.contracts.reindex import ReindexToRun
 from activities.contracts.retention import RetentionToRun
 from activities.contracts.schedules import JobToStart, ReindexOptions, RetentionOptions, ScheduleKind, SyncOptions
-from activities.errors import InvalidRequest, NotFound
+from activities.errors import InvalidRequest, NotFound, ReindexRuns, WrongState
+from activities.ingest.models import ModelOf
 from activities.phrases import Phrase
 from activities.reindex.window import parse_window
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import KnowledgeBase
+from activities.stores.catalog.records import KnowledgeBase, Reindex
 from activities.stores.catalog.schedule_records import Schedule, ScheduleRun
 
 
 class Occurrence(NamedTuple):
-    """A schedule at one of its times, and the record of the run."""
+    """A schedule at one of its times, and the record of the run; ``model_of`` is that of `activities.ingest.models`."""
 
     schedule: Schedule
     run: ScheduleRun
     at: datetime
+    model_of: ModelOf
 
 
 class Kind(NamedTuple):
@@ -84,7 +87,7 @@ async def _check_reindex(catalog: Catalog, knowledge_base: KnowledgeBase, option
 
 
 async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: ReindexOptions) -> JobToStart:
-    schedule, run, _ = occurrence
+    schedule, run, _, model_of = occurrence
     try:
         reindex = await catalog.reindexes.get(run.job_id)
     except NotFound:
@@ -99,7 +102,7 @@ async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: Rein
                 max_tokens=options.max_tokens or now.max_tokens,
                 overlap_tokens=now.overlap_tokens if options.overlap_tokens is None else options.overlap_tokens,
             ),
-            embedding=(await catalog.knowledge_bases.generation(schedule.knowledge_base_id)).embedding,
+            embedding=await model_of(schedule.knowledge_base_id),
             actor=schedule.actor,
             approve=options.approve,
             parallelism=options.parallelism,
@@ -107,7 +110,7 @@ async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: Rein
             window=options.window,
             soak_seconds=options.soak_seconds,
         )
-        reindex = await catalog.reindexes.create(asked)
+        reindex = await _created_once(catalog, asked)
     return _job(
         schedule,
         REINDEX_KNOWLEDGE_BASE,
@@ -115,6 +118,16 @@ async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: Rein
         reindex.to_run(),
         f"Re-index {reindex.knowledge_base} (generation {reindex.generation})",
     )
+
+
+async def _created_once(catalog: Catalog, asked: ReindexToRun) -> Reindex:
+    """The new re-index, or the one that an earlier attempt has made. Raises ReindexRuns for another one."""
+    try:
+        return await catalog.reindexes.create(asked)
+    except ReindexRuns:
+        with suppress(NotFound):
+            return await catalog.reindexes.get(asked.reindex_id)
+        raise
 
 
 # --- retention ------------------------------------------------------------------------------------------------
@@ -128,7 +141,7 @@ async def _check_retention(
 
 
 async def _start_retention(catalog: Catalog, occurrence: Occurrence, options: RetentionOptions) -> JobToStart:
-    schedule, run, at = occurrence
+    schedule, run, at, _ = occurrence
     job = RetentionToRun(
         record_id=run.id,
         schedule=schedule.name,
@@ -153,9 +166,11 @@ async def _check_sync(catalog: Catalog, knowledge_base: KnowledgeBase, options: 
 
 
 async def _start_sync(catalog: Catalog, occurrence: Occurrence, options: SyncOptions) -> JobToStart:
-    """The sync of this occurrence, or the one that the source is in the middle of."""
-    schedule, run, _ = occurrence
-    sync = await catalog.syncs.start(options.source_id, run.occurrence, schedule.actor, preview=False)
+    """The sync of this run, or the one that its source is in the middle of. Raises WrongState if that has ended."""
+    schedule, run, _, _ = occurrence
+    sync = await catalog.syncs.start(options.source_id, run.job_id, schedule.actor, preview=False)
+    if sync.finished_at is not None:
+        raise WrongState(state=sync.state)
     id = sync_workflow_id(sync.source_id, sync.occurrence)
     return _job(schedule, SYNC_KNOWLEDGE_BASE, id, sync.to_run(), f"Sync {sync.knowledge_base} with {sync.source}")
 

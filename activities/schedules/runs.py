@@ -14,6 +14,7 @@ from activities.contracts.schedules import (
     counts_of,
 )
 from activities.errors import Canceled, Conflict, NotFound, OccurrenceDone
+from activities.ingest.models import ModelOf
 from activities.runtime import temporal
 from activities.runtime.failures import reason_of
 from activities.schedules.kinds import Occurrence, start_job
@@ -23,8 +24,8 @@ from activities.stores.catalog.catalog import Catalog
 class ScheduledRunActivities:
     """Runs on the ``store`` queue."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, model_of: ModelOf) -> None:
+        self._catalog, self._model_of = catalog, model_of
 
     @activity.defn(name="begin_scheduled")
     async def begin_scheduled(self, input: BeginScheduledInput) -> ScheduledBegun:
@@ -37,7 +38,7 @@ class ScheduledRunActivities:
         if was_done:
             return ScheduledBegun(record_id=run.id, reason=OccurrenceDone().reason)
         try:
-            job = await start_job(self._catalog, Occurrence(schedule, run, input.at))
+            job = await start_job(self._catalog, Occurrence(schedule, run, input.at, self._model_of))
         except (Conflict, NotFound) as exc:
             return ScheduledBegun(record_id=run.id, reason=exc.reason)
         await schedules.started(run.id, job.id)

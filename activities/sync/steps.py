@@ -13,7 +13,7 @@ from activities.contracts.batches import BatchToIngest
 from activities.contracts.deletion import DeleteJob
 from activities.contracts.stages import FINAL_STATES
 from activities.contracts.sync import Applied, ApplyInput, Compared, Listed, RecordSyncInput, SyncInput
-from activities.errors import NotFound, SourceUnavailable
+from activities.errors import NotFound, SourceUnavailable, WrongState
 from activities.runtime import starts
 from activities.runtime.heartbeat import heartbeating, report
 from activities.settings import Settings
@@ -202,7 +202,10 @@ class SyncActivities:
             await self._tell(sync, batch_id)
 
     async def _sync(self, id: str) -> tuple[Sync, Source]:
+        """A sync that goes on, and its source. Raises WrongState and NotFound."""
         sync = await self._catalog.syncs.get(id)
+        if sync.finished_at is not None:
+            raise WrongState(state=sync.state)
         return sync, await self._catalog.sources.get(sync.source_id)
 
     def _files(self, source: Source) -> SourceFiles:

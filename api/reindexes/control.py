@@ -12,7 +12,7 @@ from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import ReindexControls, ReindexToRun
 from activities.contracts.stages import AFTER_SWITCH, FINAL_STATES
 from activities.errors import InvalidRequest, SamePerson, WrongState
-from activities.ingest.models import usable_model
+from activities.ingest.models import model_of, usable_model
 from activities.phrases import Phrase
 from activities.reindex.question_sets import save_questions
 from activities.reindex.window import parse_window
@@ -94,10 +94,7 @@ class ReindexControl:
         """The model of this name, by default that of the index in use; the default one if that is not served."""
         if name is not None:
             return await self.named(name)
-        generation = await self._catalog.knowledge_bases.generation(knowledge_base.id)
-        if generation.embedding is not None and await self._triton.is_served(generation.embedding):
-            return generation.embedding
-        return (await self._triton.card()).identity
+        return await model_of(self._catalog, self._triton, knowledge_base.id)
 
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
         """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""

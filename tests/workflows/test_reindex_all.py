@@ -13,6 +13,7 @@ from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.contracts import signatures
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.ids import reindex_all_id, reindex_workflow_id
 from activities.contracts.queues import Queue
 from activities.contracts.reconcile import ScanInput, ScanResult
@@ -37,6 +38,11 @@ from workflows.client.jobs import Jobs
 from workflows.reindex_all import ReindexAll
 
 __all__ = ["sqlite_settings", "sqlite_template"]  # fixtures
+
+
+async def served(knowledge_base_id: str) -> EmbeddingModel:
+    """The model of every knowledge base."""
+    return EmbeddingModel(name="model", fingerprint="f" * 16)
 
 
 @workflow.defn(name="ReindexKnowledgeBase")
@@ -146,7 +152,7 @@ class Scene:
 @asynccontextmanager
 async def working(client: Client, catalog: Catalog) -> AsyncIterator[None]:
     """Workers of the job's queues."""
-    many, repairs = ManyReindexesActivities(catalog), RunRepairActivities(catalog, NoCollections())
+    many, repairs = ManyReindexesActivities(catalog, served), RunRepairActivities(catalog, NoCollections())
     activities = [many.advance_reindex_all, many.control_reindex_all, repairs.repair_deletions]
     async with (
         Worker(

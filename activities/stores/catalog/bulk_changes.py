@@ -171,7 +171,7 @@ class BulkChanges:
             elif row.stage != "purge" and row.after == after:  # else another run of it was faster
                 row.state, row.stage, row.updated_at = "running", "change", now()
                 if row.action == "retry" and ids:
-                    ids = ids[: RETRIED_AT_ONCE - await retried(session, row.knowledge_base_id)]
+                    ids = ids[: max(0, RETRIED_AT_ONCE - await retried(session, row.knowledge_base_id))]
                     if not ids:
                         return BulkStep(ended=False, done=_done(row), waits=True)
                 await _change(session, row, ids)

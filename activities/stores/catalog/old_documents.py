@@ -88,6 +88,7 @@ class OldDocuments:
                 session,
                 DocumentRow.id.in_(input.document_ids),
                 DocumentRow.knowledge_base_id == input.knowledge_base_id,
+                DocumentRow.source_id.is_(None),
                 *_tagged(input.options),
             ):
                 if version.created_at < input.cutoff and matches(input.options, document.name):
@@ -111,7 +112,7 @@ class OldDocuments:
 
 
 def _latest(input: ExpiredInput) -> Select[str, str, datetime]:
-    """(id, name, upload) of the documents with the tag."""
+    """(id, name, upload) of the documents with the tag; a document of a source stays as long as its file."""
     return (
         select(DocumentRow.id, DocumentRow.name, VersionRow.created_at)
         .join(VersionRow, VersionRow.document_id == DocumentRow.id)
@@ -119,6 +120,7 @@ def _latest(input: ExpiredInput) -> Select[str, str, datetime]:
             DocumentRow.knowledge_base_id == input.knowledge_base_id,
             VersionRow.version == DocumentRow.latest_version,
             DocumentRow.deleted_at.is_(None),
+            DocumentRow.source_id.is_(None),
             *_tagged(input.options),
         )
     )

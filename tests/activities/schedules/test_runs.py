@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from activities.contracts.documents import Chunking
+from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.reindex import RecordReindexInput
 from activities.contracts.schedules import (
     BeginScheduledInput,
@@ -30,6 +31,11 @@ from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.schedule_records import NewSchedule, Schedule
 
 AT = datetime(2026, 6, 1, 2, tzinfo=UTC)
+
+
+async def served(knowledge_base_id: str) -> EmbeddingModel:
+    """The model of every knowledge base."""
+    return EmbeddingModel(name="model", fingerprint="f" * 16)
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ async def begin(catalog: Catalog, schedule: Schedule, occurrence: str = "s-1", r
     """Begin a run."""
     id = f"schedule/{occurrence}"
     input = BeginScheduledInput(schedule_id=schedule.id, occurrence=occurrence, at=AT, workflow_id=id, run_id=run)
-    return await ScheduledRunActivities(catalog).begin_scheduled(input)
+    return await ScheduledRunActivities(catalog, served).begin_scheduled(input)
 
 
 async def test_a_reindex_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -> None:
