@@ -268,10 +268,13 @@ class UnsupportedFormat(DocumentError):
 class NeedsLibreOffice(UnsupportedFormat):
     code = "needs-libreoffice"
     en = (
-        "Files of this kind ({found}) can be read only where LibreOffice is installed. Save it as {target} and upload "
-        "that, or ask the operator to install LibreOffice."
+        "Files of this kind ({found}) can be read only where LibreOffice is installed and may run without a network. "
+        "Save it as {target} and upload that, or ask the operator to install LibreOffice."
     )
-    zh = "只有安装了 LibreOffice 才能读取此类文件（{found}）。请另存为 {target} 后上传，或请管理员安装 LibreOffice。"
+    zh = (
+        "只有安装了 LibreOffice 且允许其在无网络环境中运行，才能读取此类文件（{found}）。"
+        "请另存为 {target} 后上传，或请管理员安装 LibreOffice。"
+    )
 
 
 class EncryptedDocument(DocumentError):

@@ -11,6 +11,7 @@ import numpy as np
 
 from activities.errors import InvalidRequest, ModelNotServed, NotFound
 from activities.phrases import Phrase
+from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import Triton
 from activities.stores.vectors import Vectors
 from api.openai.schemas import Embedding, EmbeddingList, EmbeddingRequest, EmbeddingUsage
@@ -19,8 +20,8 @@ from api.openai.schemas import Embedding, EmbeddingList, EmbeddingRequest, Embed
 MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
 
-async def embed(data: EmbeddingRequest, triton: Triton) -> EmbeddingList:
-    """Vectors of the request's texts, by any embedding model that Triton has.
+async def embed(data: EmbeddingRequest, triton: Triton, catalog: Catalog) -> EmbeddingList:
+    """Vectors of the request's texts, by the default embedding model or one that an index uses.
 
     Raises NotFound for another model, InvalidRequest for texts it cannot embed.
     """
@@ -28,6 +29,9 @@ async def embed(data: EmbeddingRequest, triton: Triton) -> EmbeddingList:
         model = await triton.named(data.model)
     except ModelNotServed as exc:
         raise NotFound(kind="model", id=data.model) from exc
+    default = (await triton.card()).fingerprint
+    if model.fingerprint != default and model.fingerprint not in await catalog.generations.models_in_use():
+        raise NotFound(kind="model", id=data.model)  # loading it would be anybody's to ask
     card = await triton.card(model)
     if data.dimensions not in (None, card.dimension):
         raise InvalidRequest(detail=Phrase.DIMENSIONS, dimensions=card.dimension, param="dimensions")

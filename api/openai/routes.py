@@ -100,7 +100,7 @@ class OpenAIController(Controller):
 
     @post("/embeddings", status_code=200, access=needs("reader"), summary="Embed texts")
     async def embeddings(self, data: EmbeddingRequest, request: AnyRequest, stores: Stores) -> EmbeddingList:
-        return await unless_gone(request, embed(data, stores.triton))
+        return await unless_gone(request, embed(data, stores.triton, stores.catalog))
 
 
 async def unless_gone(request: AnyRequest, work: Coroutine[Any, Any, T]) -> T:

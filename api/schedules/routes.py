@@ -37,6 +37,8 @@ KbFilter = Annotated[str | None, Parameter(description="Only those of this knowl
 SEES = needs("reader", "knowledge_base", at="knowledge_base")
 CREATES = needs("manager", "knowledge_base", at="knowledge_base", also=("operator",))
 CHANGES = needs("manager", "schedule", also=("operator",))
+#: A retention deletes documents, which an operator as such may not.
+DELETES = needs("manager", "knowledge_base", at="knowledge_base")
 
 
 class SchedulesController(Controller):
@@ -76,7 +78,9 @@ class SchedulesController(Controller):
         schedule_control: ScheduleControl,
         principal: Principal,
     ) -> ScheduleInfo:
-        knowledge_base = await access.named(principal, CREATES, data.knowledge_base)
+        knowledge_base = await access.named(
+            principal, DELETES if data.kind == "retention" else CREATES, data.knowledge_base
+        )
         made = await schedule_control.create(knowledge_base, data, principal.subject)
         (described,) = await schedule_control.described([made.name])
         return schedule_info(made, described, language_of(request))
@@ -100,9 +104,11 @@ class ScheduleController(Controller):
         knowledge_base: KnowledgeBase,
         data: ChangeSchedule,
         request: AnyRequest,
+        access: Access,
         schedule_control: ScheduleControl,
         principal: Principal,
     ) -> ScheduleInfo:
+        await _may_let_it_delete(access, principal, schedule)
         changed = await schedule_control.change(knowledge_base, schedule, data, principal.subject)
         (described,) = await schedule_control.described([schedule.name])
         return schedule_info(changed, described, language_of(request))
@@ -127,21 +133,36 @@ class ScheduleController(Controller):
 
     @post("/resume", status_code=200, access=CHANGES, summary="Resume a schedule")
     async def resume(
-        self, schedule: Schedule, request: AnyRequest, schedule_control: ScheduleControl, principal: Principal
+        self,
+        schedule: Schedule,
+        request: AnyRequest,
+        access: Access,
+        schedule_control: ScheduleControl,
+        principal: Principal,
     ) -> ScheduleInfo:
+        await _may_let_it_delete(access, principal, schedule)
         resumed = await schedule_control.resume(schedule, principal.subject)
         (described,) = await schedule_control.described([schedule.name])
         return schedule_info(resumed, described, language_of(request))
 
     @post("/run", status_code=202, access=CHANGES, summary="Start a run now, also of a paused schedule")
-    async def run(self, schedule: Schedule, schedule_control: ScheduleControl, principal: Principal) -> JobAccepted:
+    async def run(
+        self, schedule: Schedule, access: Access, schedule_control: ScheduleControl, principal: Principal
+    ) -> JobAccepted:
+        await _may_let_it_delete(access, principal, schedule)
         await schedule_control.run(schedule, principal.subject)
         return _accepted(schedule.name, "queued", "")
 
     @post("/backfill", status_code=202, access=CHANGES, summary="Start the runs of a past time, one after the other")
     async def backfill(
-        self, schedule: Schedule, data: BackfillRequest, schedule_control: ScheduleControl, principal: Principal
+        self,
+        schedule: Schedule,
+        data: BackfillRequest,
+        access: Access,
+        schedule_control: ScheduleControl,
+        principal: Principal,
     ) -> BackfillAccepted:
+        await _may_let_it_delete(access, principal, schedule)
         runs = await schedule_control.backfill(schedule, data, principal.subject)
         return BackfillAccepted(name=schedule.name, runs=runs)
 
@@ -149,10 +170,12 @@ class ScheduleController(Controller):
     async def confirm(
         self,
         schedule: Schedule,
+        access: Access,
         schedule_control: ScheduleControl,
         principal: Principal,
         data: ConfirmRequest | None = None,
     ) -> JobAccepted:
+        await _may_let_it_delete(access, principal, schedule)
         run = await schedule_control.confirm(schedule, data or ConfirmRequest(), principal.subject)
         return _accepted(schedule.name, "running", run.job_workflow_id)
 
@@ -229,3 +252,9 @@ async def _visible(catalog: Catalog, access: Access, principal: Principal, only:
 
 def _accepted(name: str, state: str, workflow_id: str) -> JobAccepted:
     return JobAccepted(id=name, state=state, workflow_id=workflow_id, status_url=addresses.schedule(name))
+
+
+async def _may_let_it_delete(access: Access, principal: Principal, schedule: Schedule) -> None:
+    """Raises Forbidden for a retention, unless the caller may delete documents."""
+    if schedule.kind == "retention":
+        await access.named(principal, DELETES, schedule.knowledge_base)

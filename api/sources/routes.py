@@ -12,7 +12,7 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from activities.contracts.stages import FINAL_STATES
-from activities.errors import DependencyError, Language, NotFound
+from activities.errors import DependencyError, Forbidden, Language, NotFound
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.roles import includes
@@ -83,7 +83,10 @@ class SourceController(Controller):
         manages = await _manages(access, principal, knowledge_base)
         return source_info(source, language_of(request), manages=manages)
 
-    @patch(access=MANAGES, summary="Change what a source takes, its tags, and how many deletions are confirmed")
+    @patch(
+        access=MANAGES,
+        summary="Change a source; operators also change which files it takes",
+    )
     async def change(
         self,
         source: Source,
@@ -92,6 +95,8 @@ class SourceController(Controller):
         source_control: SourceControl,
         principal: Principal,
     ) -> SourceInfo:
+        if (data.include is not None or data.exclude is not None) and not has(principal, "operator"):
+            raise Forbidden(role="operator")  # they say which files of a server are given
         changed = await source_control.change(source, data, principal.subject)
         return source_info(changed, language_of(request), manages=True)
 
