@@ -70,7 +70,12 @@ const settings = new KnowledgeBaseSettings({
 });
 const operations = new Operations();
 const schedules = new Schedules();
-const sources = new Sources({ onSynced: () => documents.reload() });
+const sources = new Sources({
+  onSynced: () => {
+    documents.refilter(); // some may be gone
+    recount();
+  },
+});
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
