@@ -19,7 +19,7 @@ export const isSchedules = () => location.hash.replace(/\/$/, '') === schedulesA
 const path = (name, action) => `/schedules/${encodeURIComponent(name)}${action ? `/${action}` : ''}`;
 
 /** What can be focused in a row; a button that takes the place of another one gets its focus. */
-const controls = (row) => [...row.querySelectorAll('summary, button')];
+const controls = (row) => [...row.querySelectorAll('a, summary, button')];
 
 export class Schedules {
   constructor() {

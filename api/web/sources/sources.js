@@ -27,7 +27,8 @@ export class Sources {
     $('panel-sources').append(
       h('header', { class: 'panel-head' },
         h('h1', { id: 'sources-title', tabindex: '-1', text: 'source.title' }),
-        h('p', { class: 'help', text: 'source.lead' })),
+        h('p', { class: 'help', text: 'source.lead' }),
+        h('a', { href: '#/schedules', text: 'source.schedules' })),
       h('ul', { class: 'batches', id: 'source-list', labels: { 'aria-label': 'source.list' } }),
       h('p', { class: 'empty', id: 'sources-none', hidden: true, text: 'source.none' }),
       h('form', { class: 'card', id: 'source-form', novalidate: true },
