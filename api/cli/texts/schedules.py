@@ -94,6 +94,7 @@ SCHEDULES: dict[str, tuple[str, str]] = {
         "Delete the schedule {name} and the record of its runs?",
         "确定删除计划 {name} 及其运行记录吗？",
     ),
+    "schedule.sure_cancel": ("Cancel the run of {name}, with its job?", "确定取消 {name} 的运行及其任务吗？"),
     "schedule.sure_confirm": (
         "{reason}\nDelete them?",
         "{reason}\n确定删除吗？",
