@@ -41,7 +41,6 @@ REINDEX_ALL: dict[str, tuple[str, str]] = {
         "`--max-tokens` 和 `--overlap-tokens` 须同时给出，或都不给出。",
     ),
     "all.summary": ("{done} of {total} knowledge bases: {state}", "知识库 {done}/{total}：{state}"),
-    "state.skipped": ("skipped", "已跳过"),
     "col.progress": ("progress", "进度"),
     "col.plan": ("estimate", "估算"),
     "col.gate": ("comparison", "比较"),

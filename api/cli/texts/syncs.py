@@ -31,8 +31,8 @@ SYNCS: dict[str, tuple[str, str]] = {
         "批准同步请求确认的删除。",
     ),
     "help.sync.remove": (
-        "Follow a source no longer; its documents stay.",
-        "不再跟随该同步来源；其文档会保留。",
+        "Follow a source no longer; its documents stay, and a later source of the same place leaves them alone.",
+        "不再跟随该同步来源；其文档会保留，以后再跟随同一位置时不会处理这些文档。",
     ),
     "help.sync.name": (
         "Name of the source; by default the last part of its location.",
