@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import FINISHED, Output, talks_to_api
+from api.cli.output import FINISHED, Output, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def all_group() -> None:
 @click.option("--go-on", is_flag=True, help=say("help.all_go_on"))
 @click.option("--model", help=say("help.all_model"))
 @click.option("--max-tokens", type=click.IntRange(32, 2048), help=say("help.max_tokens"))
-@click.option("--overlap-tokens", type=click.IntRange(0, 512), default=0, help=say("help.overlap_tokens"))
+@click.option("--overlap-tokens", type=click.IntRange(0, 512), help=say("help.overlap_tokens"))
 @click.option("--parallelism", type=click.IntRange(1, 64), help=say("help.reindex_parallelism"))
 @click.option("--throttle", type=click.FloatRange(0, 1, min_open=True), help=say("help.throttle"))
 @click.option("--window", help=say("help.window"))
@@ -46,12 +46,14 @@ async def all_start(
     out: Output,
     names: tuple[str, ...],
     max_tokens: int | None,
-    overlap_tokens: int,
+    overlap_tokens: int | None,
     watch: bool,
     **options: Any,
 ) -> None:
     """POST /reindex-all; a plan is waited for."""
-    chunking = {"max_tokens": max_tokens, "overlap_tokens": overlap_tokens} if max_tokens is not None else None
+    if (max_tokens is None) is not (overlap_tokens is None):
+        raise click.UsageError(say("all.half_chunking"))
+    chunking = None if max_tokens is None else {"max_tokens": max_tokens, "overlap_tokens": overlap_tokens}
     job = await api.reindex_all.start(
         knowledge_bases=list(names) or None,
         plan_only=options["plan"] or None,
@@ -104,7 +106,7 @@ async def all_watch(api: Api, out: Output, job: str) -> None:
 def _action(name: ReindexAllAction) -> None:
     @all_group.command(name, help=say(f"help.reindex.all.{name}"))
     @click.argument("job")
-    @click.option("--yes", is_flag=True, hidden=name != "cancel", help=say("help.yes"))
+    @yes_option
     @talks_to_api
     async def act(api: Api, out: Output, job: str, yes: bool) -> None:
         if name == "cancel":

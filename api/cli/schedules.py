@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from api.cli.output import Output, kb_option, talks_to_api
+from api.cli.output import Output, kb_option, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ async def schedule_preview(api: Api, out: Output, name: str) -> None:
 @schedule_group.command("confirm", help=say("help.schedule.confirm"))
 @click.argument("name")
 @click.option("--documents", type=click.IntRange(1), help=say("help.documents"))
-@click.option("--yes", is_flag=True, help=say("help.yes"))
+@yes_option
 @talks_to_api
 async def schedule_confirm(api: Api, out: Output, name: str, documents: int | None, yes: bool) -> None:
     """POST /schedules/{name}/confirm."""
@@ -233,16 +233,18 @@ async def schedule_confirm(api: Api, out: Output, name: str, documents: int | No
 
 @schedule_group.command("cancel", help=say("help.schedule.cancel"))
 @click.argument("name")
+@yes_option
 @talks_to_api
-async def schedule_cancel(api: Api, out: Output, name: str) -> None:
+async def schedule_cancel(api: Api, out: Output, name: str, yes: bool) -> None:
     """POST /schedules/{name}/cancel."""
+    out.confirm(say("schedule.sure_cancel", name=name), yes)
     out.document((await api.schedules.cancel(name)).json)
     out.text(say("schedule.canceled", name=name))
 
 
 @schedule_group.command("delete", help=say("help.schedule.delete"))
 @click.argument("name")
-@click.option("--yes", is_flag=True, help=say("help.yes"))
+@yes_option
 @talks_to_api
 async def schedule_delete(api: Api, out: Output, name: str, yes: bool) -> None:
     """DELETE /schedules/{name}."""

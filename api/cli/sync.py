@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api
+from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -62,6 +62,33 @@ async def sync_add(
     )
     out.document(source.json)
     out.text(say("sync.added", name=source.value.name, kb=kb))
+
+
+@sync_group.command("change", help=say("help.sync.change"))
+@of_source
+@click.option("--name", help=say("help.sync.name"))
+@click.option("--include", multiple=True, metavar="PATTERN", help=say("help.sync.include"))
+@click.option("--exclude", multiple=True, metavar="PATTERN", help=say("help.sync.exclude"))
+@click.option("--max-delete-share", type=click.FloatRange(0, 1), help=say("help.sync.share"))
+@click.option("--tag", "tags", multiple=True, help=say("help.sync.tag"))
+@talks_to_api
+async def sync_change(
+    api: Api,
+    out: Output,
+    source: str,
+    kb: str | None,
+    name: str | None,
+    max_delete_share: float | None,
+    **lists: tuple[str, ...],
+) -> None:
+    """PATCH /sources/{id}; an empty text empties a list."""
+    changes: dict[str, Any] = {key: [value for value in values if value] for key, values in lists.items() if values}
+    if not changes and name is None and max_delete_share is None:
+        raise click.UsageError(say("kb.set_nothing"))
+    info = await _found(api, source, kb)
+    changed = await api.sources.change(info.id, name=name, max_delete_share=max_delete_share, **changes)
+    out.document(changed.json)
+    out.text(say("sync.changed", name=changed.value.name))
 
 
 @sync_group.command("list", help=say("help.sync.list"))
@@ -141,7 +168,7 @@ async def sync_watch(api: Api, out: Output, source: str, kb: str | None) -> None
 def _action(name: SyncAction, *, asks: bool = False) -> None:
     @sync_group.command(name, help=say(f"help.sync.{name}"))
     @of_source
-    @click.option("--yes", is_flag=True, hidden=not asks, help=say("help.yes"))
+    @yes_option
     @talks_to_api
     async def act(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
         info = await _found(api, source, kb)
@@ -164,7 +191,7 @@ _action("confirm", asks=True)
 
 @sync_group.command("remove", help=say("help.sync.remove"))
 @of_source
-@click.option("--yes", is_flag=True, help=say("help.yes"))
+@yes_option
 @talks_to_api
 async def sync_remove(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
     """DELETE /sources/{id}."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from activities.contracts.webhooks import EVENT_TYPES
-from api.cli.output import Output, talks_to_api
+from api.cli.output import Output, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ _switch("disable", disabled=True)
 
 @webhook_group.command("remove", help=say("help.webhook.remove"))
 @click.argument("webhook")
-@click.option("--yes", is_flag=True, help=say("help.yes"))
+@yes_option
 @talks_to_api
 async def webhook_remove(api: Api, out: Output, webhook: str, yes: bool) -> None:
     """DELETE /webhooks/{id}."""

@@ -25,6 +25,10 @@ class Sources(Resource):
     async def get(self, id: str) -> Answer[SourceInfo]:
         return await self._ask(SourceInfo, "GET", "sources", id)
 
+    async def change(self, id: str, **fields: Any) -> Answer[SourceInfo]:
+        """``fields`` as the API takes them; those that are None stay as they are."""
+        return await self._ask(SourceInfo, "PATCH", "sources", id, json=_given(**fields))
+
     async def delete(self, id: str) -> None:
         await self._ask(object, "DELETE", "sources", id)
 

@@ -70,7 +70,12 @@ const settings = new KnowledgeBaseSettings({
 });
 const operations = new Operations();
 const schedules = new Schedules();
-const sources = new Sources({ onSynced: () => documents.reload() });
+const sources = new Sources({
+  onSynced: () => {
+    documents.refilter(); // some may be gone
+    recount();
+  },
+});
 const conversations = new Conversations({
   onRenamed: (id, name) => id === chat.id && (chat.title(name), title()),
   onDeleted: (id) => id === chat.id && (location.hash = askAddress(open)),
@@ -318,7 +323,10 @@ function shortcut(event) {
   if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && open) {
     if (document.querySelector('dialog:modal')) return;
     event.preventDefault();
-    if (shown() !== 'ask') location.hash = chat.id ? conversationAddress(open, chat.id) : askAddress(open);
+    if (shown() !== 'ask') {
+      location.hash = chat.id ? conversationAddress(open, chat.id) : askAddress(open);
+      if (settings.isDirty) return; // the person is asked first
+    }
     $('panel-ask').hidden = false;
     chat.composer.focus();
   } else if (event.key === 'Escape' && !document.querySelector('dialog:modal, :popover-open')) {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import Output, json_option, talks_to_api
+from api.cli.output import Output, json_option, talks_to_api, yes_option
 from api.cli.texts.messages import say
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def ops_failures(api: Api, out: Output) -> None:
 @ops_group.command("retry", help=say("help.ops.retry"))
 @click.argument("code")
 @click.option("--kb", metavar="NAME", help=say("help.ops.kb"))
-@click.option("--yes", is_flag=True, help=say("help.yes"))
+@yes_option
 @talks_to_api
 async def ops_retry(api: Api, out: Output, code: str, kb: str | None, yes: bool) -> None:
     """POST /operations/failures/retry."""

@@ -131,8 +131,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "help.reindex.rollback": ("Return to the index from before.", "恢复到原来的索引。"),
     "help.max_tokens": ("Longest chunk, in tokens of the embedding model.", "分块的最大长度（向量模型的词元数）。"),
     "help.embedding_model": (
-        "Embedding model: the default one, or one of HOLDFAST_EMBED_MODELS.",
-        "向量模型：默认模型，或 HOLDFAST_EMBED_MODELS 中的模型。",
+        "Embedding model: that of HOLDFAST_EMBED_MODEL, or one of HOLDFAST_EMBED_MODELS.",
+        "向量模型：HOLDFAST_EMBED_MODEL 的模型，或 HOLDFAST_EMBED_MODELS 中的模型。",
     ),
     "help.overlap_tokens": ("Tokens that neighbouring chunks share.", "相邻分块重叠的词元数。"),
     "help.reindex_parallelism": ("How many documents are built at once.", "同时处理的文档数。"),

@@ -73,7 +73,6 @@ OPERATING: dict[str, tuple[str, str]] = {
     "source.default": ("by default", "默认"),
     "col.url": ("address", "地址"),
     "col.current": ("current", "当前"),
-    "col.stage": ("stage", "阶段"),
     "completion.bash": (
         "# In ~/.bashrc: source <(holdfast completion bash)",
         "# 写入 ~/.bashrc：source <(holdfast completion bash)",
@@ -128,7 +127,6 @@ OPERATING: dict[str, tuple[str, str]] = {
         "Set this back to the platform's setting (repeatable).",
         "将该项恢复为平台的设置（可重复）。",
     ),
-    "help.embedding_model": ("Embedding model of the new index.", "新索引使用的向量模型。"),
     "kb.set": ("Knowledge base {name} was changed.", "知识库 {name} 已修改。"),
     "kb.unset": ("(as the platform)", "（同平台设置）"),
     "kb.set_nothing": ("Nothing to change was given; see --help.", "没有给出要修改的内容；请参阅 --help。"),

@@ -62,7 +62,6 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "kind.document": ("document", "文档"),
     "kind.batch": ("batch", "批次"),
     "kind.deletion": ("deletion", "删除"),
-    "kind.reindex": ("re-index", "重建索引"),
     "kind.question": ("question", "提问"),
     "phase.building": ("being built", "建立中"),
     "phase.live": ("in use", "使用中"),

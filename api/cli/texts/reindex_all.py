@@ -36,8 +36,11 @@ REINDEX_ALL: dict[str, tuple[str, str]] = {
     "asked.reindex.all.pause": ("All of it is being paused.", "正在全部暂停。"),
     "asked.reindex.all.resume": ("It goes on.", "任务继续进行。"),
     "asked.reindex.all.cancel": ("It is being canceled.", "正在取消。"),
+    "all.half_chunking": (
+        "Give both --max-tokens and --overlap-tokens, or neither.",
+        "`--max-tokens` 和 `--overlap-tokens` 须同时给出，或都不给出。",
+    ),
     "all.summary": ("{done} of {total} knowledge bases: {state}", "知识库 {done}/{total}：{state}"),
-    "state.skipped": ("skipped", "已跳过"),
     "col.progress": ("progress", "进度"),
     "col.plan": ("estimate", "估算"),
     "col.gate": ("comparison", "比较"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 SCHEDULES: dict[str, tuple[str, str]] = {
     "help.schedule": (
-        "Start a re-index or a retention by the clock; see when, and what came of it.",
-        "按时间启动索引重建或保留期清理，查看时间和结果。",
+        "Start a re-index, a sync or a retention by the clock; see when, and what came of it.",
+        "按时间启动索引重建、同步或保留期清理，查看时间和结果。",
     ),
     "help.schedule.create": ("Create a schedule.", "创建计划。"),
     "help.schedule.list": (
@@ -63,10 +63,8 @@ SCHEDULES: dict[str, tuple[str, str]] = {
         "How many documents it may delete; by default as many as it has counted.",
         "最多允许删除的文档数，默认为其统计的数量。",
     ),
-    "col.kind": ("kind", "类型"),
     "col.when": ("when", "时间"),
     "col.next": ("next", "下次"),
-    "col.last": ("last", "上次"),
     "col.occurrence": ("run", "运行"),
     "col.started": ("started", "开始"),
     "col.counts": ("counts", "数量"),
@@ -94,6 +92,7 @@ SCHEDULES: dict[str, tuple[str, str]] = {
         "Delete the schedule {name} and the record of its runs?",
         "确定删除计划 {name} 及其运行记录吗？",
     ),
+    "schedule.sure_cancel": ("Cancel the run of {name}, with its job?", "确定取消 {name} 的运行及其任务吗？"),
     "schedule.sure_confirm": (
         "{reason}\nDelete them?",
         "{reason}\n确定删除吗？",

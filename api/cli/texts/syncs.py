@@ -11,6 +11,10 @@ SYNCS: dict[str, tuple[str, str]] = {
         "Follow LOCATION: a folder of the server, or s3://bucket/prefix. Its first sync is yours to run.",
         "跟随 `LOCATION`：服务器上的文件夹，或 `s3://bucket/prefix`。首次同步需手动运行。",
     ),
+    "help.sync.change": (
+        "Change a source; what is not given stays, and --include '' (or --exclude, --tag) takes all of them away.",
+        "更改同步来源；未给出的保持不变，`--include ''`（或 --exclude、--tag）清除全部。",
+    ),
     "help.sync.list": ("List the sources of a knowledge base.", "列出知识库的同步来源。"),
     "help.sync.show": ("Show a source with its newest sync.", "查看同步来源及其最近一次同步。"),
     "help.sync.run": (
@@ -27,8 +31,8 @@ SYNCS: dict[str, tuple[str, str]] = {
         "批准同步请求确认的删除。",
     ),
     "help.sync.remove": (
-        "Follow a source no longer; its documents stay.",
-        "不再跟随该同步来源；其文档会保留。",
+        "Follow a source no longer; its documents stay, and a later source of the same place leaves them alone.",
+        "不再跟随该同步来源；其文档会保留，以后再跟随同一位置时不会处理这些文档。",
     ),
     "help.sync.name": (
         "Name of the source; by default the last part of its location.",
@@ -51,6 +55,7 @@ SYNCS: dict[str, tuple[str, str]] = {
         "{kb} follows “{name}”. Try it with: holdfast sync preview {name} --kb {kb}",
         "{kb} 将跟随“{name}”。可运行：`holdfast sync preview {name} --kb {kb}`",
     ),
+    "sync.changed": ("“{name}” was changed; its next sync goes by that.", "“{name}”已更改，下次同步时生效。"),
     "sync.needs-kb": (
         "A source is named by its id, or by its name and --kb.",
         "请用编号，或名称加 --kb 指定同步来源。",

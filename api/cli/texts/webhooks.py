@@ -48,7 +48,6 @@ WEBHOOKS: dict[str, tuple[str, str]] = {
     "state.disabled": ("disabled", "已停用"),
     "state.pending": ("pending", "待投递"),
     "state.delivered": ("delivered", "已投递"),
-    "col.url": ("address", "地址"),
     "col.events": ("events", "事件"),
     "col.event": ("event", "事件"),
     "col.attempts": ("attempts", "尝试次数"),

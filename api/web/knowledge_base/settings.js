@@ -2,7 +2,7 @@
 
 import { call } from '../shared/api.js';
 import { confirmAction } from '../shared/dialogs.js';
-import { $, announce, notify, problemLine } from '../shared/dom.js';
+import { $, announce, h, notify, problemLine } from '../shared/dom.js';
 import { bind, t } from '../shared/i18n.js';
 import { indexAddress } from '../shared/route.js';
 import { blame, changes, clearError, fill, isValid, showLeft } from './fields.js';
@@ -51,8 +51,13 @@ export class KnowledgeBaseSettings {
     this.close();
     const visit = this.opened;
     try {
-      const kb = await call('GET', `/knowledge-bases/${encodeURIComponent(name)}`);
+      const [kb, models] = await Promise.all([
+        call('GET', `/knowledge-bases/${encodeURIComponent(name)}`),
+        call('GET', '/embedding-models').catch(() => ({ items: [] })),
+      ]);
       if (visit !== this.opened) return;
+      $('kb-model').replaceChildren(...models.items.map((model) => h('option', { value: model.name }, model.name)));
+      $('kb-model-field').hidden = models.items.length < 2; // there is no choice
       this.show(kb);
       $('kb-sections').hidden = kb.role !== 'manager';
       $('kb-denied').hidden = kb.role === 'manager';
@@ -75,8 +80,7 @@ export class KnowledgeBaseSettings {
     for (const id of ['kb-description', 'kb-instructions']) showLeft($(id));
     $('kb-max').value = kb.chunking.max_tokens;
     $('kb-overlap').value = kb.chunking.overlap_tokens;
-    $('kb-model-field').hidden = kb.embedding_model === undefined; // this server has one for all
-    $('kb-model').value = kb.embedding_model ?? '';
+    if (kb.embedding_model) $('kb-model').value = kb.embedding_model;
     bind($('kb-remove-help'), 'kb_settings.remove_help', { n: kb.documents.total });
     for (const id of ['kb-settings-problem', 'kb-index-problem']) problemLine($(id), null);
     this.mark();
@@ -129,7 +133,7 @@ export class KnowledgeBaseSettings {
       return;
     }
     const query = { max: max.value, overlap: overlap.value };
-    if (model.value.trim() !== (this.kb.embedding_model ?? '')) query.model = model.value.trim();
+    if (!$('kb-model-field').hidden && model.value && model.value !== this.kb.embedding_model) query.model = model.value;
     location.hash = indexAddress(this.kb.name, new URLSearchParams(query));
   }
 

@@ -30,6 +30,7 @@ const STAGES = {
   plan: 'reindex.stage_plan',
   build: 'reindex.stage_build',
   verify: 'reindex.stage_verify',
+  gate: 'gate.stage',
   approve: 'reindex.stage_approve',
   switch: 'reindex.stage_switch',
   soak: 'reindex.stage_soak',

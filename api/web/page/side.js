@@ -19,7 +19,9 @@ export class Side {
     $('side').inert = NARROW.matches && !this.isOpen;
     $('side').dataset.open = this.isOpen;
     $('side-scrim').hidden = !this.isOpen;
-    for (const id of ['panel-ask', 'panel-documents', 'panel-index', 'panel-settings']) $(id).inert = this.isOpen;
+    for (const id of ['panel-ask', 'panel-documents', 'panel-index', 'panel-settings', 'panel-sources']) {
+      $(id).inert = this.isOpen;
+    }
     $('side-open').setAttribute('aria-expanded', String(this.isOpen));
     if (this.isOpen) $('side-new').focus();
   }

@@ -48,7 +48,8 @@ export class ReindexForm {
   /** Fill in what the settings of the knowledge base have passed on; nothing is started. */
   fill(query) {
     for (const [name, id] of Object.entries(PASSED)) {
-      if (query.has(name) && $(id)) $(id).value = query.get(name);
+      const isOffered = name !== 'model' || [...$(id).options].some(({ value }) => value === query.get(name));
+      if (query.has(name) && isOffered) $(id).value = query.get(name);
     }
     if (query.has('max')) $('reindex-plan').focus();
   }

@@ -40,8 +40,8 @@ function field(key, input, help) {
 
 const number = (min, max, value = '', required = true) =>
   h('input', { type: 'number', inputmode: 'numeric', min: String(min), max: String(max), step: '1', value: String(value), required });
-const text = (maxlength, value = '') =>
-  h('input', { type: 'text', maxlength: String(maxlength), value, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
+const text = (maxlength, value = '', required = false) =>
+  h('input', { type: 'text', maxlength: String(maxlength), value, required, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
 const select = (choices) =>
   h('select', {}, ...Object.entries(choices).map(([value, key]) => h('option', { value, text: key })));
 const check = (key) => {
@@ -63,8 +63,8 @@ export class ScheduleForm {
       weekday: field('schedule.weekday', h('select')),
       day: field('schedule.day', number(1, 31, 1)),
       minutes: field('schedule.minutes', number(1, 527040, 60)),
-      cron: field('schedule.cron_text', text(120, '0 2 * * 1-5'), 'schedule.cron_help'),
-      zone: field('schedule.zone', text(64, ZONE)),
+      cron: field('schedule.cron_text', text(120, '0 2 * * 1-5', true), 'schedule.cron_help'),
+      zone: field('schedule.zone', text(64, ZONE, true)),
     };
     this.options = { reindex: this.reindexOptions(), sync: this.syncOptions(), retention: this.retentionOptions() };
     this.note = field('schedule.note', text(500));
@@ -100,7 +100,7 @@ export class ScheduleForm {
   }
 
   syncOptions() {
-    const fields = { source_id: field('schedule.source', text(255), 'schedule.source_help') };
+    const fields = { source_id: field('schedule.source', text(255, '', true), 'schedule.source_help') };
     const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)));
     return { element, fields, read: () => given(fields) };
   }

@@ -3,6 +3,7 @@
 import { h } from '../shared/dom.js';
 import { bind, locale, t } from '../shared/i18n.js';
 import { moment } from '../shared/format.js';
+import { documentsAddress, indexAddress, sourcesAddress } from '../shared/route.js';
 import { showState } from '../documents/job.js';
 
 export const KINDS = {
@@ -11,6 +12,9 @@ export const KINDS = {
   sync: 'schedule.sync',
   reconcile: 'schedule.reconcile',
 };
+
+/** Where the work of each kind is seen. */
+const PLACES = { reindex: indexAddress, retention: documentsAddress, sync: sourcesAddress };
 
 const GOES_ON = ['running', 'waiting'];
 
@@ -42,11 +46,16 @@ function label(info) {
   return info.last ? statePill(info.last.state) : h('span', { class: 'pill', text: 'schedule.never' });
 }
 
+function place({ kind, knowledge_base: kb }) {
+  const address = (PLACES[kind] || documentsAddress)(kb);
+  return h('span', {}, h('a', { href: address, text: ['schedule.in_kb', { kb }] }));
+}
+
 function facts(info) {
   const next = () => nextTime(info);
   return h('p', { class: 'doc-facts' },
     fact(KINDS[info.kind]),
-    info.knowledge_base ? fact('schedule.in_kb', { kb: info.knowledge_base }) : null,
+    info.knowledge_base ? place(info) : null,
     info.managed_by ? fact('schedule.managed', { setting: info.managed_by }) : fact('schedule.by', { actor: info.actor }),
     info.paused ? null : info.next?.length ? fact('schedule.next', { time: next }) : fact('schedule.next_unknown'),
     info.last ? fact('schedule.last', { time: () => moment(info.last.started_at) }) : null,

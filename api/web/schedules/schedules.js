@@ -19,16 +19,17 @@ export const isSchedules = () => location.hash.replace(/\/$/, '') === schedulesA
 const path = (name, action) => `/schedules/${encodeURIComponent(name)}${action ? `/${action}` : ''}`;
 
 /** What can be focused in a row; a button that takes the place of another one gets its focus. */
-const controls = (row) => [...row.querySelectorAll('summary, button')];
+const controls = (row) => [...row.querySelectorAll('a, summary, button')];
 
 export class Schedules {
   constructor() {
-    Object.assign(this, { visit: 0, acted: 0 });
-    document.addEventListener('visibilitychange', () => this.visit && !document.hidden && this.load());
+    Object.assign(this, { isOpen: false, visit: 0, acted: 0 });
+    document.addEventListener('visibilitychange', () => document.hidden || this.load());
   }
 
   /** Build the view, which exists only while it is open, and load it. */
   async open() {
+    this.isOpen = true;
     this.denied = false;
     this.form = new ScheduleForm({
       onCreated: (info) => {
@@ -51,14 +52,15 @@ export class Schedules {
   }
 
   close() {
-    this.visit = 0;
+    this.isOpen = false;
+    this.visit += 1; // answers that are under way are for nobody
     clearTimeout(this.timer);
     $('view-schedules').replaceChildren();
   }
 
   /** Reload the server's sentences in the current language. */
   relanguage() {
-    if (!this.visit) return;
+    if (!this.isOpen) return;
     this.form.relanguage();
     this.load();
   }
@@ -81,6 +83,7 @@ export class Schedules {
 
   /** Load the list, and again soon while a run goes on. */
   async load() {
+    if (!this.isOpen) return;
     const visit = (this.visit += 1);
     clearTimeout(this.timer);
     try {

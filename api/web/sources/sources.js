@@ -6,6 +6,7 @@ import { $, announce, h, notify, problemLine } from '../shared/dom.js';
 import { t } from '../shared/i18n.js';
 import { follow } from '../shared/sse.js';
 import { isOver } from '../documents/job.js';
+import { mayOperate } from '../operations/operations.js';
 import { SourceCard, goesOn } from './card.js';
 
 const sourcePath = (id) => `/sources/${encodeURIComponent(id)}`;
@@ -26,7 +27,8 @@ export class Sources {
     $('panel-sources').append(
       h('header', { class: 'panel-head' },
         h('h1', { id: 'sources-title', tabindex: '-1', text: 'source.title' }),
-        h('p', { class: 'help', text: 'source.lead' })),
+        h('p', { class: 'help', text: 'source.lead' }),
+        h('a', { href: '#/schedules', text: 'source.schedules' })),
       h('ul', { class: 'batches', id: 'source-list', labels: { 'aria-label': 'source.list' } }),
       h('p', { class: 'empty', id: 'sources-none', hidden: true, text: 'source.none' }),
       h('form', { class: 'card', id: 'source-form', novalidate: true },
@@ -78,14 +80,15 @@ export class Sources {
     const visit = (this.opened += 1);
     for (const link of this.links.values()) link.abort();
     this.links.clear();
+    for (const card of this.cards.values()) card.showPreview(null); // nobody follows it any more
     try {
-      const { items } = await call('GET', this.base);
+      const [{ items }, may] = await Promise.all([call('GET', this.base), mayOperate()]);
       if (visit !== this.opened) return;
       for (const id of [...this.cards.keys()]) if (!items.some((source) => source.id === id)) this.cards.delete(id);
       for (const source of items) this.show(source);
       $('source-list').replaceChildren(...items.map((source) => this.cards.get(source.id).element));
       $('sources-none').hidden = items.length > 0;
-      $('source-form').hidden = false;
+      $('source-form').hidden = !may;
       for (const { last_sync: sync, id } of items) if (goesOn(sync)) this.follow(id, sync.id);
     } catch (problem) {
       if (visit === this.opened && problem.status !== 401) notify(problem);

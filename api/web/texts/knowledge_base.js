@@ -39,7 +39,7 @@ export default {
   'kb_settings.max': ['Tokens of a passage, at most', '每段最多词元数'],
   'kb_settings.overlap': ['Tokens shared with the next passage', '与下一段共有的词元数'],
   'kb_settings.model': ['Embedding model', '向量模型'],
-  'kb_settings.model_help': ['Must be served by the model server', '须由模型服务提供'],
+  'kb_settings.model_help': ['One of those that this platform serves', '本平台所提供模型之一'],
   'kb_settings.reindex': ['Go to the estimate', '前往估算'],
 
   'kb_settings.remove': ['Delete this knowledge base', '删除此知识库'],

@@ -2,8 +2,8 @@
 
 export default {
   'schedule.title': ['Schedules', '计划'],
-  'schedule.lead': ['Jobs that start by the clock: another index, or the deletion of old documents.',
-    '按时间启动的任务：重建索引，或删除旧文档。'],
+  'schedule.lead': ['Jobs that start by the clock: another index, the sync of a source, or the deletion of old documents.',
+    '按时间启动的任务：重建索引、同步来源，或删除旧文档。'],
   'schedule.back': ['Knowledge bases', '知识库'],
   'schedule.list': ['Schedules', '计划列表'],
   'schedule.none': ['No schedules yet.', '还没有计划。'],

@@ -3,6 +3,7 @@
 export default {
   'source.title': ['Sources', '同步来源'],
   'source.lead': ['A source is a folder of the server or an S3 prefix that this knowledge base follows: what changes there is added, updated and deleted here.', '同步来源是本知识库跟随的服务器文件夹或 S3 前缀：那里的更改会在此添加、更新或删除。'],
+  'source.schedules': ['Sync by the clock: schedules', '定时同步：计划'],
   'source.list': ['Sources', '同步来源'],
   'source.none': ['This knowledge base follows nothing yet.', '本知识库尚未跟随任何来源。'],
   'source.form': ['Follow a folder or a bucket', '跟随文件夹或存储桶'],
@@ -44,6 +45,6 @@ export default {
   'source.confirm_text': ['{deleted} of {documents} documents of {name} are gone from the source and will be deleted here.', '{name} 的 {documents} 个文档中有 {deleted} 个已不在来源中，将在此删除。'],
   'source.keep': ['Keep them', '保留'],
   'source.remove_title': ['Remove this source?', '移除此同步来源？'],
-  'source.remove_text': ['{name} is no longer followed. Its {documents} documents stay.', '将不再跟随 {name}。其 {documents} 个文档会保留。'],
+  'source.remove_text': ['{name} is no longer followed. Its {documents} documents stay; a source that follows the same place later leaves them alone.', '将不再跟随 {name}。其 {documents} 个文档会保留；以后再跟随同一位置时，不会处理这些文档。'],
   'source.go_on': ['Keep following', '继续跟随'],
 };

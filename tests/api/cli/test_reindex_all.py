@@ -37,7 +37,11 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
     fake.on("POST /api/v1/reindex-all", JOB)
     fake.on(f"GET /api/v1/reindex-all/{ID}", info("failed", *ITEMS))
     fake.on(f"POST /api/v1/reindex-all/{ID}/cancel", JOB)
-    shown = holdfast("reindex", "all", "start", "hr", "it", "--limit", "2", "--go-on", "--max-tokens", "64", "--watch")
+    words = ("reindex", "all", "start", "hr", "it", "--limit", "2", "--go-on", "--max-tokens", "64", "--watch")
+    half = holdfast(*words)
+    assert (half.exit_code, fake.requests) == (2, [])
+    assert "--overlap-tokens, or neither" in half.stderr
+    shown = holdfast(*words, "--overlap-tokens", "8")
     assert shown.exit_code == 1
     assert "1 of 2 knowledge bases: failed" in shown.stdout
     assert "hr\tready\tretire 5/5\t40 chunks to embed, 75 s" in shown.stdout
@@ -47,7 +51,7 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
         "knowledge_bases": ["hr", "it"],
         "limit": 2,
         "go_on": True,
-        "chunking": {"max_tokens": 64, "overlap_tokens": 0},
+        "chunking": {"max_tokens": 64, "overlap_tokens": 8},
     }
     assert json.loads(holdfast("reindex", "all", "show", ID, "--json").stdout)["items"][1]["reason"] == "It is worse."
     assert holdfast("reindex", "all", "cancel", ID).exit_code == 2

@@ -78,7 +78,7 @@ def test_a_schedule_is_shown_with_its_runs(fake: FakeApi, holdfast: Holdfast) ->
         (["pause", "old", "--note", "audit"], f"POST {PATH}/old/pause", {"note": "audit"}, "is paused"),
         (["resume", "old"], f"POST {PATH}/old/resume", None, "goes on; next 2026-12-01"),
         (["run", "old"], f"POST {PATH}/old/run", None, "was started"),
-        (["cancel", "old"], f"POST {PATH}/old/cancel", None, "is being canceled"),
+        (["cancel", "old", "--yes"], f"POST {PATH}/old/cancel", None, "is being canceled"),
         (["change", "old", "--every", "60"], f"PATCH {PATH}/old", {"every_minutes": 60}, "fires daily"),
         (
             ["backfill", "old", "--from", "2026-05-01", "--to", "2026-05-03T12:00+02:00"],
@@ -105,7 +105,7 @@ def test_what_takes_away_is_asked_first(fake: FakeApi, holdfast: Holdfast) -> No
     fake.on(f"GET {PATH}/old", info())
     fake.on(f"POST {PATH}/old/confirm", whole(JobAccepted, id="old"))
     fake.routes[f"DELETE {PATH}/old"] = fake.routes[f"POST {PATH}/old/confirm"]
-    for action in ("confirm", "delete"):
+    for action in ("confirm", "cancel", "delete"):
         refused = holdfast("schedule", action, "old")
         assert (refused.exit_code, "--yes" in refused.stderr) == (2, True)
     assert not [request for request in fake.requests if request.method != "GET"]

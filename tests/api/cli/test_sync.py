@@ -44,6 +44,18 @@ def test_a_source_is_added_and_listed(fake: FakeApi, holdfast: Holdfast) -> None
     assert json.loads(holdfast("sync", "list", "--kb", "hr", "--json").stdout)["items"][0]["name"] == "handbook"
 
 
+def test_a_source_is_changed(fake: FakeApi, holdfast: Holdfast) -> None:
+    """What is not given stays; an empty text empties a list, and nothing at all is a usage error."""
+    lists(fake)
+    fake.on(f"PATCH /api/v1/sources/{SOURCE}", source())
+    assert holdfast("sync", "change", "handbook", "--kb", "hr").exit_code == 2
+    words = ("--name", "manual", "--include", "*.md", "--exclude", "", "--max-delete-share", "0")
+    shown = holdfast("sync", "change", "handbook", "--kb", "hr", *words)
+    assert shown.stdout == "“handbook” was changed; its next sync goes by that.\n"
+    (request,) = fake.asked(f"PATCH /api/v1/sources/{SOURCE}")
+    assert json.loads(request.body) == {"name": "manual", "include": ["*.md"], "exclude": [], "max_delete_share": 0}
+
+
 def test_a_preview_is_a_sentence_with_names(fake: FakeApi, holdfast: Holdfast) -> None:
     """It is waited for; the first names of each kind follow."""
     lists(fake)
