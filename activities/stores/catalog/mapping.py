@@ -51,7 +51,7 @@ IS_LIVE_GENERATION: ColumnElement[bool] = and_(
 def by_index(query: Select[*Ts], index: str, row: type[Table] = VersionRow) -> Select[*Ts]:
     """The query on the table of ``row`` through an index.
 
-    SQLite's statistics say too little of partial indexes to choose it. SQLite raises an error if the query cannot use it.
+    SQLite's statistics say too little of partial indexes to choose it. SQLite raises an error if it cannot be used.
     """
     return query.with_hint(row, f"INDEXED BY {index}", "sqlite")
 
