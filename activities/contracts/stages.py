@@ -12,7 +12,7 @@ JobStateName = Literal["queued", "running", "waiting", "paused", "ready", "faile
 DocumentState = JobStateName
 
 #: The kinds of jobs that operators see.
-JobKind = Literal["document", "batch", "deletion", "reindex", "question"]
+JobKind = Literal["document", "batch", "deletion", "sync", "bulk_change", "reindex", "reindex_all", "question"]
 
 #: A batch does not wait for a dependency itself; its documents do.
 BatchState = Literal["queued", "running", "paused", "ready", "failed", "canceled"]

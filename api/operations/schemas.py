@@ -41,8 +41,9 @@ class JobCountInfo(Schema, frozen=True):
 class JobInfo(Schema, frozen=True):
     """A job that has not ended; ``since`` is when it was started or, if ``started`` is false, accepted.
 
-    ``done`` and ``total`` count documents of batches and re-indexes, and the work of a document's stage. A question
-    has no name: operators do not read questions.
+    ``done`` and ``total`` count documents of batches, bulk changes and re-indexes, changes of syncs, knowledge bases
+    of re-indexes of many, and the work of a document's stage. A sync has the name of its source. A question has no
+    name: operators do not read questions. A re-index of many has no knowledge base.
     """
 
     kind: JobKind

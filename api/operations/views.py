@@ -9,12 +9,15 @@ from urllib.parse import quote
 
 import msgspec
 
+from activities.contracts.reindex_all import REINDEX_ALL_STAGES
 from activities.contracts.stages import (
     BATCH_STAGES,
+    BULK_STAGES,
     DELETE_STAGES,
     INGEST_STAGES,
     QUESTION_STAGES,
     REINDEX_STAGES,
+    SYNC_STAGES,
     JobKind,
     number_of,
 )
@@ -57,7 +60,10 @@ STAGES: dict[JobKind, tuple[str, ...]] = {
     "document": INGEST_STAGES,
     "batch": BATCH_STAGES,
     "deletion": DELETE_STAGES,
+    "sync": SYNC_STAGES,
+    "bulk_change": BULK_STAGES,
     "reindex": REINDEX_STAGES,
+    "reindex_all": REINDEX_ALL_STAGES,
     "question": QUESTION_STAGES,
 }
 

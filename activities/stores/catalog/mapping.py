@@ -20,6 +20,7 @@ from activities.stores.catalog.tables import (
     GenerationRow,
     IndexedVersionRow,
     KnowledgeBaseRow,
+    Table,
     TagRow,
     VersionRow,
 )
@@ -47,12 +48,12 @@ IS_LIVE_GENERATION: ColumnElement[bool] = and_(
 )
 
 
-def by_index(query: Select[*Ts], index: str) -> Select[*Ts]:
-    """The query on ``versions`` through an index: SQLite's statistics say too little of partial indexes to choose it.
+def by_index(query: Select[*Ts], index: str, row: type[Table] = VersionRow) -> Select[*Ts]:
+    """The query on the table of ``row`` through an index.
 
-    SQLite raises an error if the query cannot use the index.
+    SQLite's statistics say too little of partial indexes to choose it. SQLite raises an error if it cannot be used.
     """
-    return query.with_hint(VersionRow, f"INDEXED BY {index}", "sqlite")
+    return query.with_hint(row, f"INDEXED BY {index}", "sqlite")
 
 
 def latest() -> Select[DocumentRow, VersionRow]:

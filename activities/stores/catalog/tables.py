@@ -202,6 +202,7 @@ class ReindexAllRow(Table):
     """A re-index of many knowledge bases; ``wanted`` is what was asked of it last."""
 
     __tablename__ = "reindex_alls"
+    __table_args__ = (_partial("ix_reindex_alls_unfinished", "id", where="finished_at IS NULL"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     state: Mapped[str] = mapped_column(String(16), default="queued")
     wanted: Mapped[str] = mapped_column(String(16), default="resume")

@@ -213,7 +213,9 @@ def _queue(queue: QueueInfo) -> tuple[object, ...]:
 
 
 def _job(job: JobInfo) -> tuple[object, ...]:
-    waits = say("waiting_for", dependency=job.waiting_for) if job.waiting_for else None
+    waits = (
+        say("waiting_for", dependency=say_or(f"waits.{job.waiting_for}", job.waiting_for)) if job.waiting_for else None
+    )
     return (
         say(f"kind.{job.kind}"),
         job.knowledge_base,

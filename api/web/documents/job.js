@@ -31,6 +31,9 @@ const DEPENDENCIES = {
   blobs: 'dependency.blobs',
   worker: 'dependency.worker',
   index: 'dependency.index',
+  source: 'dependency.source',
+  room: 'dependency.room',
+  confirmation: 'dependency.confirmation',
 };
 
 /** Whether a state is final. */

@@ -12,7 +12,10 @@ const KINDS = {
   document: ['operations.kind_document', 'operations.count_document'],
   batch: ['operations.kind_batch', 'operations.count_batch'],
   deletion: ['operations.kind_deletion', 'operations.count_deletion'],
+  sync: ['operations.kind_sync', 'operations.count_sync'],
+  bulk_change: ['operations.kind_bulk_change', 'operations.count_bulk_change'],
   reindex: ['operations.kind_reindex', 'operations.count_reindex'],
+  reindex_all: ['operations.kind_reindex_all', 'operations.count_reindex_all'],
   question: ['operations.kind_question', 'operations.count_question'],
 };
 const COUNTS = [
@@ -35,6 +38,13 @@ const STAGES = {
   switch: 'reindex.stage_switch',
   soak: 'reindex.stage_soak',
   retire: 'reindex.stage_retire',
+  list: 'operations.stage_list',
+  compare: 'operations.stage_compare',
+  confirm: 'operations.stage_confirm',
+  apply: 'operations.stage_apply',
+  report: 'operations.stage_report',
+  change: 'operations.stage_change',
+  purge: 'operations.stage_purge',
 };
 const keyOf = (job) => `${job.kind} ${job.id}`;
 
@@ -115,6 +125,7 @@ function row() {
       bind(kind, KINDS[job.kind]?.[0] || 'app.value', { value: job.kind });
       name.textContent = job.name;
       kb.textContent = job.knowledge_base;
+      kb.hidden = !job.knowledge_base;
       kb.href = job.kind === 'reindex' ? indexAddress(job.knowledge_base) : documentsAddress(job.knowledge_base);
       pill.dataset.state = job.state;
       bind(pill, STATES[job.state] || 'app.value', { value: job.state });
@@ -127,13 +138,13 @@ function row() {
       bind(since, 'app.value', { value: () => moment(job.since) });
       run.href = job.temporal_url;
       run.hidden = !job.started;
-      bindAttr(run, 'aria-label', 'operations.open_run', { name: job.name || job.knowledge_base });
+      bindAttr(run, 'aria-label', 'operations.open_run', { name: job.name || job.knowledge_base || job.id });
     },
   };
 }
 
 function progress(job, bar, facts) {
-  bindAttr(bar, 'aria-label', 'operations.progress', { name: job.name || job.knowledge_base });
+  bindAttr(bar, 'aria-label', 'operations.progress', { name: job.name || job.knowledge_base || job.id });
   if (job.total) bar.value = job.done / job.total;
   else bar.removeAttribute('value');
   bar.hidden = !job.started || job.state === 'paused' || (!job.total && job.state !== 'running');

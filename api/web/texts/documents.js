@@ -171,5 +171,8 @@ export default {
   'dependency.temporal': ['the workflow service (Temporal)', '工作流服务（Temporal）'],
   'dependency.blobs': ['the file store', '文件存储'],
   'dependency.worker': ['a worker', '处理进程'],
+  'dependency.source': ['the source', '来源'],
+  'dependency.room': ['room for more documents', '空闲的处理名额'],
+  'dependency.confirmation': ['a confirmation', '确认'],
   'dependency.index': ['documents that are still being indexed', '尚在索引的文档'],
 };

@@ -12,7 +12,7 @@ import pytest
 
 from activities.contracts.documents import Chunking
 from activities.contracts.embedding import EmbeddingModel
-from activities.contracts.reindex import RecordReindexInput
+from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.contracts.schedules import (
     BeginScheduledInput,
     RecordScheduledInput,
@@ -75,7 +75,10 @@ async def test_a_reindex_is_recorded_once(catalog: Catalog, kb: KnowledgeBase) -
     schedule = await made(catalog, kb, "reindex", max_tokens=64)
     first = await begin(catalog, schedule)
     assert first.job is not None
-    assert await begin(catalog, schedule) == first
+    second = await begin(catalog, schedule)
+    assert second.job is not None
+    assert (second.record_id, second.job.id) == (first.record_id, first.job.id)
+    assert msgspec.convert(second.job.input, ReindexToRun) == msgspec.convert(first.job.input, ReindexToRun)
     (reindex,) = await catalog.reindexes.page(kb.id, None, 10)
     assert (reindex.chunking, reindex.actor) == (Chunking(max_tokens=64, overlap_tokens=20), "ann")
     assert (first.job.id, first.job.input["reindex_id"]) == (f"reindex/{kb.id}/{reindex.generation}", reindex.id)

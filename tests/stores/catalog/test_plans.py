@@ -17,6 +17,9 @@ from activities.stores.catalog.tables import now
 
 ALL = DocumentFilter()
 
+#: Tables that grow for ever.
+LARGE = ("documents", "versions", "syncs", "bulk_changes", "reindex_alls")
+
 Query = Callable[[Catalog, str, str], Awaitable[object]]
 
 QUERIES: dict[str, Query] = {
@@ -41,6 +44,9 @@ QUERIES: dict[str, Query] = {
     "lookup of a name": lambda catalog, kb, batch: catalog.lookup.documents([kb], "7.md", 2),
     "lookup of a beginning": lambda catalog, kb, batch: catalog.lookup.documents([kb], batch[:20], 2),
     "job counts": lambda catalog, kb, batch: catalog.operations.jobs.counts(),
+    "page of syncs": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20, "sync"),
+    "page of bulk changes": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20, "bulk_change"),
+    "page of re-indexes of many": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20, "reindex_all"),
     "not started": lambda catalog, kb, batch: catalog.operations.jobs.not_started(),
     "jobs": lambda catalog, kb, batch: catalog.operations.jobs.page(None, 20),
     "failures": lambda catalog, kb, batch: catalog.operations.failures.groups(),
@@ -100,5 +106,5 @@ async def _plans(settings: Settings, statements: list[tuple[str, Any]]) -> list[
 def _reads_a_table(line: str) -> bool:
     """Whether a line of a plan reads all of one of the large tables."""
     if "Seq Scan on" in line:
-        return any(f"Seq Scan on {table}" in line for table in ("documents", "versions"))
-    return line.startswith(("SCAN documents", "SCAN versions")) and "USING" not in line
+        return any(f"Seq Scan on {table}" in line for table in LARGE)
+    return line.startswith(tuple(f"SCAN {table}" for table in LARGE)) and "USING" not in line

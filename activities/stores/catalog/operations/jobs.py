@@ -6,18 +6,22 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from activities.contracts.ids import (
     batch_workflow_id,
+    bulk_workflow_id,
     delete_id,
     delete_knowledge_base_id,
     ingest_id,
     question_id,
+    reindex_all_id,
     reindex_workflow_id,
+    sync_workflow_id,
 )
+from activities.contracts.reindex_all import ENDED
 from activities.contracts.stages import ACTIVE, JobKind, JobStateName
 from activities.errors import Reason
 from activities.stores.catalog.engine import Engine, repeats_conflicts
@@ -25,10 +29,15 @@ from activities.stores.catalog.mapping import IS_PENDING, IS_QUEUED, by_index, f
 from activities.stores.catalog.operations.records import CurrentJob, JobPosition, NotStarted
 from activities.stores.catalog.tables import (
     BatchRow,
+    BulkChangeRow,
     DocumentRow,
     KnowledgeBaseRow,
     QuestionRow,
+    ReindexAllItemRow,
+    ReindexAllRow,
     ReindexRow,
+    SourceRow,
+    SyncRow,
     VersionRow,
 )
 
@@ -36,10 +45,13 @@ _RUNNING = QuestionRow.state == fixed("running")
 _UNSTARTED = VersionRow.dispatched_at.is_(None)
 _STARTED = VersionRow.dispatched_at.is_not(None)
 
+#: The condition of ``uq_syncs_unfinished``, in its words: only then does SQLite see that the index applies.
+_SYNCS = text("syncs.finished_at IS NULL AND NOT syncs.preview")
+
 
 @repeats_conflicts
 class CurrentJobs:
-    """Documents, batches, deletions, re-indexes and questions that have not ended."""
+    """Documents, batches, deletions, syncs, changes of many documents, re-indexes and questions that have not ended."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -50,12 +62,18 @@ class CurrentJobs:
         batches = select(BatchRow.state, func.count()).where(BatchRow.state.in_(ACTIVE)).group_by(BatchRow.state)
         reindexes = select(ReindexRow.state, func.count()).where(ReindexRow.finished_at.is_(None))
         questions = select(func.count()).select_from(QuestionRow).where(_RUNNING)
+        syncs = _unfinished_syncs(SyncRow.state, func.count()).group_by(SyncRow.state)
+        bulk_changes = _unfinished_bulk_changes(BulkChangeRow.state, func.count()).group_by(BulkChangeRow.state)
+        reindex_alls = _unfinished_reindex_alls(ReindexAllRow.state, func.count()).group_by(ReindexAllRow.state)
         async with self._engine.read() as session:
             return {
                 "document": await _by_state(session, by_index(documents, "ix_versions_pending")),
                 "batch": await _by_state(session, batches),
                 "deletion": await _running(session, _deleted_documents(func.count()), _deleted(func.count())),
+                "sync": await _by_state(session, syncs),
+                "bulk_change": await _by_state(session, bulk_changes),
                 "reindex": await _by_state(session, reindexes.group_by(ReindexRow.state)),
+                "reindex_all": await _by_state(session, reindex_alls),
                 "question": await _running(session, questions),
             }
 
@@ -199,6 +217,73 @@ def _deleted(*columns: Any) -> Select[Any]:
     return select(*columns).select_from(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at.is_not(None), left)
 
 
+async def _syncs(session: AsyncSession, started: bool, after: JobPosition | None, limit: int) -> list[CurrentJob]:
+    state = SyncRow.state != "queued" if started else SyncRow.state == "queued"
+    query = (
+        _unfinished_syncs(SyncRow, SourceRow.name, KnowledgeBaseRow.name)
+        .join(SourceRow, SourceRow.id == SyncRow.source_id)
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == SyncRow.knowledge_base_id)
+        .where(state)
+    )
+    rows = await session.execute(_newest(query, SyncRow.created_at, SyncRow.id, after, limit))
+    return [
+        CurrentJob(
+            kind="sync",
+            id=row.id,
+            knowledge_base=knowledge_base,
+            name=source,
+            state=msgspec.convert(row.state, JobStateName),
+            started=started,
+            at=row.created_at,
+            workflow_id=sync_workflow_id(row.source_id, row.occurrence),
+            stage=row.stage,
+            done=row.done,
+            total=row.total,
+            waiting_for=row.waiting_for,
+            reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        )
+        for row, source, knowledge_base in rows
+    ]
+
+
+def _unfinished_syncs(*columns: Any) -> Select[Any]:
+    """``columns`` of syncs that have not finished; previews change nothing."""
+    return by_index(select(*columns).select_from(SyncRow), "uq_syncs_unfinished", SyncRow).where(_SYNCS)
+
+
+async def _bulk_changes(
+    session: AsyncSession, started: bool, after: JobPosition | None, limit: int
+) -> list[CurrentJob]:
+    has_run = BulkChangeRow.dispatched_at.is_not(None) if started else BulkChangeRow.dispatched_at.is_(None)
+    query = (
+        _unfinished_bulk_changes(BulkChangeRow, KnowledgeBaseRow.name)
+        .join(KnowledgeBaseRow, KnowledgeBaseRow.id == BulkChangeRow.knowledge_base_id)
+        .where(has_run)
+    )
+    rows = await session.execute(_newest(query, BulkChangeRow.created_at, BulkChangeRow.id, after, limit))
+    return [
+        CurrentJob(
+            kind="bulk_change",
+            id=row.id,
+            knowledge_base=name,
+            name="",
+            state=msgspec.convert(row.state, JobStateName),
+            started=started,
+            at=row.created_at,
+            workflow_id=bulk_workflow_id(row.id),
+            stage=row.stage,
+            done=row.changed + row.unchanged + row.failed,
+            total=row.total,
+        )
+        for row, name in rows
+    ]
+
+
+def _unfinished_bulk_changes(*columns: Any) -> Select[Any]:
+    query = select(*columns).select_from(BulkChangeRow).where(BulkChangeRow.finished_at.is_(None))
+    return by_index(query, "ix_bulk_changes_unfinished", BulkChangeRow)
+
+
 async def _reindexes(session: AsyncSession, started: bool, after: JobPosition | None, limit: int) -> list[CurrentJob]:
     """Their progress is added by the caller, from their own records."""
     state = ReindexRow.state != "queued" if started else ReindexRow.state == "queued"
@@ -221,6 +306,37 @@ async def _reindexes(session: AsyncSession, started: bool, after: JobPosition | 
         )
         for row, name in rows
     ]
+
+
+async def _reindex_alls(
+    session: AsyncSession, started: bool, after: JobPosition | None, limit: int
+) -> list[CurrentJob]:
+    """Their knowledge bases are counted; a job of many has no other name than its kind."""
+    state = ReindexAllRow.state != "queued" if started else ReindexAllRow.state == "queued"
+    items = select(func.count()).where(ReindexAllItemRow.reindex_all_id == ReindexAllRow.id)
+    ended = items.where(ReindexAllItemRow.state.in_(sorted(ENDED)))
+    query = _unfinished_reindex_alls(ReindexAllRow, ended.scalar_subquery(), items.scalar_subquery()).where(state)
+    rows = await session.execute(_newest(query, ReindexAllRow.created_at, ReindexAllRow.id, after, limit))
+    return [
+        CurrentJob(
+            kind="reindex_all",
+            id=row.id,
+            knowledge_base="",
+            name="",
+            state=msgspec.convert(row.state, JobStateName),
+            started=started,
+            at=row.created_at,
+            workflow_id=reindex_all_id(row.id),
+            done=done,
+            total=total,
+        )
+        for row, done, total in rows
+    ]
+
+
+def _unfinished_reindex_alls(*columns: Any) -> Select[Any]:
+    query = select(*columns).select_from(ReindexAllRow).where(ReindexAllRow.finished_at.is_(None))
+    return by_index(query, "ix_reindex_alls_unfinished", ReindexAllRow)
 
 
 async def _questions(session: AsyncSession, started: bool, after: JobPosition | None, limit: int) -> list[CurrentJob]:
@@ -254,6 +370,9 @@ _LISTS: dict[JobKind, Any] = {
     "document": _documents,
     "batch": _batches,
     "deletion": _deletions,
+    "sync": _syncs,
+    "bulk_change": _bulk_changes,
     "reindex": _reindexes,
+    "reindex_all": _reindex_alls,
     "question": _questions,
 }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from activities.contracts.bulk import BulkRequested
 from activities.contracts.documents import Chunking
 from activities.contracts.questions import Answered, RecordAnswerInput
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
+from activities.contracts.reindex_all import AllSettings
+from activities.contracts.sync import RecordSyncInput
 from activities.errors import DamagedDocument, EmptyDocument, Reason
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, RunProgress
 from activities.stores.catalog.tables import now
 from tests.stores.catalog.conftest import accepted, created, publishing, sql
+from tests.stores.catalog.test_sources import made
 
 
 async def started(catalog: Catalog, kb: KnowledgeBase, name: str) -> str:
@@ -69,7 +73,10 @@ async def test_jobs_that_were_started_come_first(catalog: Catalog, kb: Knowledge
         "document": {"queued": 4},
         "batch": {"running": 1},
         "deletion": {"running": 1},
+        "sync": {},
+        "bulk_change": {},
         "reindex": {"running": 1},
+        "reindex_all": {},
         "question": {"running": 1},
     }
 
@@ -95,6 +102,62 @@ async def test_a_job_tells_its_progress_and_what_it_waits_for(catalog: Catalog, 
     assert waits.documents == 1
     assert waits.since is not None
     assert before < waits.since < now()
+
+
+async def test_a_sync_that_waits_for_a_confirmation_is_listed_with_its_reason(
+    catalog: Catalog, kb: KnowledgeBase
+) -> None:
+    """Until it has ended; previews are not listed."""
+    source = await made(catalog, kb)
+    sync = await catalog.syncs.start(source.id, "monday", "ann", preview=False)
+    await catalog.syncs.start(source.id, "", "ann", preview=True)
+    (job,) = await catalog.operations.jobs.page(None, 9)
+    assert (job.id, job.state, job.started) == (sync.id, "queued", False)
+    reason = Reason("many-deletions", {"deleted": "8", "documents": "9"})
+    note = RecordSyncInput(
+        sync_id=sync.id, state="waiting", stage="confirm", total=8, waiting_for="confirmation", reason=reason
+    )
+    await catalog.syncs.record(note)
+    (job,) = await catalog.operations.jobs.page(None, 9)
+    assert (job.kind, job.name, job.knowledge_base, job.started) == ("sync", "docs", "handbook", True)
+    assert (job.state, job.stage, job.waiting_for, job.reason) == ("waiting", "confirm", "confirmation", reason)
+    assert (job.done, job.total, job.workflow_id) == (0, 8, f"sync/{source.id}/monday")
+    assert (await catalog.operations.jobs.counts())["sync"] == {"waiting": 1}
+    await catalog.syncs.record(RecordSyncInput(sync_id=sync.id, state="ready"))
+    assert await catalog.operations.jobs.page(None, 9) == []
+    assert (await catalog.operations.jobs.counts())["sync"] == {}
+
+
+async def test_a_bulk_change_is_listed_until_it_has_ended(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """With the number of documents that it has looked at."""
+    ids = [await failed(catalog, kb, f"{n}.md", EmptyDocument().reason) for n in range(3)]
+    asked = BulkRequested(knowledge_base_id=kb.id, action="tag", actor="ann", ids=ids, tag="old")
+    change = await catalog.bulk_changes.create(asked)
+    assert [job.started for job in await catalog.operations.jobs.page(None, 9)] == [False]
+    await catalog.bulk_changes.dispatched(change.id)
+    await catalog.bulk_changes.step(change.id, 2)
+    (job,) = await catalog.operations.jobs.page(None, 9)
+    assert (job.kind, job.id, job.knowledge_base, job.started) == ("bulk_change", change.id, "handbook", True)
+    assert (job.state, job.stage, job.done, job.total) == ("running", "change", 2, 3)
+    assert job.workflow_id == f"bulk/{change.id}"
+    assert (await catalog.operations.jobs.counts())["bulk_change"] == {"running": 1}
+    while not (await catalog.bulk_changes.step(change.id, 2)).ended:
+        pass
+    assert await catalog.operations.jobs.page(None, 9) == []
+
+
+async def test_a_reindex_of_many_is_listed_until_it_has_ended(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """With the number of knowledge bases that have ended."""
+    other = await created(catalog, "other")
+    many = await catalog.reindex_alls.create([kb, other], AllSettings(), "ann")
+    await catalog.reindex_alls.record(many.id, "running")
+    await catalog.reindex_alls.settle(many.id, 0, "skipped", None, "")
+    (job,) = await catalog.operations.jobs.page(None, 9)
+    assert (job.kind, job.id, job.knowledge_base, job.state) == ("reindex_all", many.id, "", "running")
+    assert (job.done, job.total, job.workflow_id) == (1, 2, f"reindex-all/{many.id}")
+    assert (await catalog.operations.jobs.counts())["reindex_all"] == {"running": 1}
+    await catalog.reindex_alls.record(many.id, "ready")
+    assert await catalog.operations.jobs.page(None, 9) == []
 
 
 async def test_a_knowledge_base_is_deleted_until_its_documents_are_removed(catalog: Catalog, kb: KnowledgeBase) -> None:
