@@ -62,7 +62,6 @@ OPERATIONS: dict[str, tuple[str, str]] = {
     "kind.document": ("document", "文档"),
     "kind.batch": ("batch", "批次"),
     "kind.deletion": ("deletion", "删除"),
-    "kind.sync": ("sync", "同步"),
     "kind.bulk_change": ("bulk change", "批量更改"),
     "kind.reindex_all": ("re-index of many", "批量重建索引"),
     "kind.question": ("question", "提问"),
