@@ -91,7 +91,7 @@ def test_uploads_go_on_while_something_else_is_shown(page: Page, platform: Platf
     while held:
         held.pop().continue_()
     expect(sending).to_be_hidden()
-    assert page.evaluate("window.dispatchEvent(new Event('beforeunload', {cancelable: true}))")
+    page.wait_for_function("window.dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     page.locator(f'a[href="#/kb/{name}"]').click()
     page.locator("#side-documents").click()
     expect(page.locator(".doc")).to_have_count(3)

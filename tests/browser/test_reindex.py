@@ -93,7 +93,7 @@ def test_other_passages_are_planned_built_used_and_rolled_back(page: Page, platf
     expect(page.locator("#reindex-problem")).to_have_text(words["wrong"])
     expect(page.get_by_label(words["max"], exact=True)).to_be_focused()
     fill(page, words["max"], "64")
-    model = page.get_by_label(words["model"], exact=True)
+    model = page.locator("#panel-index").get_by_label(words["model"], exact=True)
     expect(model).to_have_value("multilingual-e5-small")
     model.select_option("tiny-96")
     press(page, words["plan"])
