@@ -22,7 +22,7 @@ TORCH_INDEX := $(if $(GPU),,--retries 1 --extra-index-url https://download.pytor
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup repair python up torch test lint format bench chaos lock clean
+.PHONY: help setup repair python up torch test endurance lint format bench chaos lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -42,6 +42,10 @@ torch: setup ## Install PyTorch: for a GPU, another embedding model or a rerank 
 test: setup ## Run the tests (ARGS="tests/test_cli.py -x" passes options)
 	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
 	.venv/bin/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+endurance: setup ## Run the tests that `make test` leaves out: they take long and say little more
+	@$(MAKE) --silent --no-print-directory $(DEV) $(TORCH_TESTS)
+	.venv/bin/python -m pytest -n 3 --dist worksteal -m endurance $(ARGS)
 
 lint: repair ## Check style, types and the import rules of the layers
 	@$(MAKE) --silent --no-print-directory $(DEV)

@@ -21,8 +21,15 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.endurance),
+        pytest.param(390, "light", marks=pytest.mark.endurance),
+    ],
+)
 def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, scheme: str, width: int) -> None:
     """Sign-in, choice, documents, a selection, menu, dialogs, settings, index, operations, answers, a passage."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ Page, expect = sync_api.Page, sync_api.expect
 
 READY_MS = 150_000
 
-languages = pytest.mark.parametrize("language", ["en", "zh"])
+languages = pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=pytest.mark.endurance)])
 
 
 class Platform(Protocol):

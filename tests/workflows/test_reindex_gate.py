@@ -107,6 +107,7 @@ async def test_recent_questions_are_those_that_were_rated_helpful(api: httpx.Asy
     assert "brass box" not in str(info)
 
 
+@pytest.mark.endurance
 async def test_a_refused_switch_that_nobody_decides_on_is_canceled(
     platform: Platform, api: httpx.AsyncClient, kessim: str
 ) -> None:

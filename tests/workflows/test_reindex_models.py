@@ -118,6 +118,7 @@ async def test_another_model_goes_live_unnoticed_and_back(api: httpx.AsyncClient
     await is_unloaded(triton, tiny)
 
 
+@pytest.mark.endurance
 async def test_a_knowledge_base_of_another_model(
     platform: Platform, api: httpx.AsyncClient, triton: Triton, kb: str
 ) -> None:
