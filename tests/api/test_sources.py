@@ -81,6 +81,7 @@ async def test_a_folder_is_followed(platform: Platform, api: httpx.AsyncClient, 
     assert (await api.get(f"/knowledge-bases/{kb}")).json()["documents"]["total"] == 5
 
 
+@pytest.mark.endurance
 async def test_vanished_documents_are_asked_for(api: httpx.AsyncClient, kb: str, folder: Path) -> None:
     """A confirmation that nobody asked for is refused; one that was given is in the audit trail."""
     for number in range(3):

@@ -131,6 +131,7 @@ def test_its_numbers_are_those_of_the_api(page: Page, platform: Platform, langua
     expect(page.locator("#ops-retried a")).to_have_attribute("href", re.compile(run))
 
 
+@pytest.mark.endurance
 def test_what_is_wrong_is_seen(page: Page, platform: Platform) -> None:
     """A dependency that is down, a queue that is behind or unattended, a job that waits, a part that is missing."""
     answered(page, troubled())

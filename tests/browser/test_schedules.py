@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from tests.browser.test_accessible import violations
 from tests.browser.walk import READY_MS, Page, enter, expect, file, languages, overflow
 from tests.conftest import Platform
@@ -120,6 +122,7 @@ def test_a_retention_is_made_and_paused(page: Page, platform: Platform, language
     expect(row).to_have_count(0)
 
 
+@pytest.mark.endurance
 def test_a_run_waits_to_be_confirmed(page: Page, platform: Platform) -> None:
     """The row says what it would delete, and what it has deleted."""
     words = WORDS["en"]

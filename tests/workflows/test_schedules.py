@@ -89,6 +89,7 @@ async def test_a_retention_asks_before_it_deletes_much(
     assert await timers.describe(temporal, name) is None
 
 
+@pytest.mark.endurance
 async def test_a_scheduled_reindex_is_one_of_the_knowledge_base(api: httpx.AsyncClient, kb: str) -> None:
     """It has its record; while another one goes on it is skipped, and a canceled run cancels it."""
     await ready(api, kb, ("a.txt", b"Leave is five days."))

@@ -174,6 +174,7 @@ def test_a_whole_id_is_named_in_the_question(fake: FakeApi, holdfast: Holdfast) 
     assert holdfast("cancel", ONE).exit_code == 0  # can be retried: nobody is asked
 
 
+@pytest.mark.endurance
 async def test_names_on_the_real_platform(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
     """Looked up, refused where they are ambiguous, and deleted by the beginning of an id."""
     older, newer = await ready(api, kb, ("leave-2023.txt", b"Five days."), ("leave-2024.txt", b"Six days."))

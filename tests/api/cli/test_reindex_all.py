@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import httpx
+import pytest
 
 from api.http.schemas import JobAccepted
 from api.reindex_all.schemas import ReindexAllInfo, ReindexAllItemInfo
@@ -58,6 +59,7 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
     assert holdfast("reindex", "all", "cancel", ID, "--yes").stdout == "It is being canceled.\n"
 
 
+@pytest.mark.endurance
 async def test_many_knowledge_bases_from_plan_to_report(platform: Platform, api: httpx.AsyncClient, kb: str) -> None:
     """With a real platform: estimated, then re-indexed; where nothing changes, nothing is built."""
     other = f"{kb}-more"
