@@ -281,7 +281,11 @@ async def test_the_deletion_of_a_knowledge_base_stops_its_sync(synced: Following
     synced.root.mkdir()
     asks = await synced.reaches(await synced.start(), "waiting")
     await synced.catalog.knowledge_bases.delete(synced.kb.name, "bob")
-    deleting = DeletionActivities(synced.blobs, cast(Milvus, NoCollections()), synced.catalog)
+
+    async def unload() -> None:
+        """No model is loaded."""
+
+    deleting = DeletionActivities(synced.blobs, cast(Milvus, NoCollections()), synced.catalog, unload)
     environment = ActivityEnvironment(client=synced.client)
     with pytest.raises(ApplicationError, match="1 runs"):
         await environment.run(deleting.stop_runs, StopRunsInput(knowledge_base_id=synced.kb.id, actor="bob"))
