@@ -46,7 +46,7 @@ class Item(Contract, frozen=True):
         return bool(self.documents or self.answers or self.passage)
 
 
-class Outcome(Contract, frozen=True, array_like=True, omit_defaults=False):
+class Outcome(Contract, frozen=True, array_like=True):
     """What one question measured in one generation; ``first`` is None if no result is expected."""
 
     first: bool | None
@@ -54,7 +54,7 @@ class Outcome(Contract, frozen=True, array_like=True, omit_defaults=False):
     milliseconds: float
 
 
-class Pair(Contract, frozen=True, array_like=True, omit_defaults=False):
+class Pair(Contract, frozen=True, array_like=True):
     """What one question measured in the live generation and in the new one."""
 
     live: Outcome
@@ -93,7 +93,7 @@ class Verdict(Contract, frozen=True):
     refused: Reason | None = None
 
 
-class Measure(Contract, frozen=True, omit_defaults=False):
+class Measure(Contract, frozen=True):
     """Both generations on ``n`` questions; ``low`` … ``high`` is the 95 % interval of new − live, None below 2."""
 
     name: MeasureName

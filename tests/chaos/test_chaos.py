@@ -1,4 +1,4 @@
-"""The short chaos runs of `make test`; `make chaos` has the long ones."""
+"""The short chaos runs of `make test` and `make endurance`; `make chaos` has the long ones."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ async def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.endurance
 async def test_nothing_is_lost_with_two_apis_and_two_sets_of_workers_on_postgresql(tmp_path: Path) -> None:
     """One of a pair is killed at a time, and one server stands still."""
     with pair(tmp_path) as site:

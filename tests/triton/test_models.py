@@ -84,6 +84,7 @@ def test_no_process_of_the_server_has_loaded_pytorch(platform: Platform) -> None
     assert not any("/libtorch" in text for text in maps)
 
 
+@pytest.mark.endurance
 def test_the_built_graph_is_the_traced_one(torch_python: TritonPython) -> None:
     """Before both are quantised alike: short, padded and full inputs have the same vectors."""
     built, traced = json.loads(torch_python("-c", GRAPHS))

@@ -127,6 +127,7 @@ except model_files.ModelUnavailableError as exc:
 """
 
 
+@pytest.mark.endurance
 def test_a_model_that_cannot_rerank_is_named(torch_python: TritonPython, tmp_path: Path) -> None:
     """One with several scores, and one that does not exist."""
     classifier = tmp_path / "classifier"

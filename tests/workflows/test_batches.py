@@ -193,6 +193,7 @@ async def test_failed_documents_of_a_batch_are_tried_again(api: httpx.AsyncClien
     assert ended["documents"] == {"total": 3, "ready": 2, "failed": 1}
 
 
+@pytest.mark.endurance
 async def test_parallelism_is_set_while_it_runs(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
     """The window grows at once, and the batch shows it."""
     batch = (await api.post(f"/knowledge-bases/{kb}/batches", json={"parallelism": 1})).json()

@@ -32,6 +32,7 @@ _FIGURE = re.compile(r"[0-9]+(?:[.,:][0-9]+)*")
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.endurance
 async def test_everyday_questions(platform: Platform, kb: str) -> None:
     """Each case is right but for the known ones, and every figure of a quote is one of its document."""
     async with Api(Target(platform.url, platform.key)) as api:
