@@ -16,6 +16,7 @@ pytestmark = pytest.mark.long
 
 #: Slow enough to act while it builds.
 SLOWLY = {"parallelism": 1, "throttle": 0.1}
+VERY_SLOWLY = {"parallelism": 1, "throttle": 0.02}
 SMALLER = {"max_tokens": 64, "overlap_tokens": 0}
 COUNT = 12
 
@@ -181,7 +182,9 @@ async def test_a_cancel_leaves_nothing(platform: Platform, api: httpx.AsyncClien
 
 async def test_a_pause_and_a_window_hold_it(api: httpx.AsyncClient, filled: str) -> None:
     """A closed window is waited for, and when it is opened, or the pause ends, it goes on by itself."""
-    job = await start(api, filled, chunking=SMALLER, soak_seconds=5, window="00:00-00:01 Pacific/Kiritimati", **SLOWLY)
+    job = await start(
+        api, filled, chunking=SMALLER, soak_seconds=5, window="00:00-00:01 Pacific/Kiritimati", **VERY_SLOWLY
+    )
     await reaches(api, job, state="waiting", stage="build")
     await api.post(f"/reindexes/{job['id']}/pause")
     await reaches(api, job, state="paused", stage="build")
