@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 import msgspec
 from litestar.response import Stream
 
-from activities.errors import InvalidRequest
+from activities.contracts.stages import FINAL_STATES
+from activities.errors import DependencyError, InvalidRequest, NotFound
 from activities.phrases import Phrase
 
 #: Proxies must neither buffer nor cache a live stream.
@@ -20,6 +23,9 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 KEEP_ALIVE_SECONDS = 15.0
 
 KEEP_ALIVE = b": alive\r\n\r\n"
+
+#: Seconds between two looks at a recorded job that is watched.
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,37 @@ class Data:
 EventStream = AsyncIterator[Event]
 
 
+class JobRecord(Protocol):
+    """A job as the catalogue records it."""
+
+    @property
+    def state(self) -> str:
+        """Its state."""
+        ...
+
+
+class JobView(Protocol):
+    """A job as a client sees it."""
+
+    @property
+    def stage_number(self) -> int:
+        """Its stage, counted from 1."""
+        ...
+
+    @property
+    def done(self) -> int:
+        """What is done of it."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """Its state."""
+        ...
+
+
+R = TypeVar("R", bound=JobRecord)
+
+
 def event_stream(events: AsyncIterator[Event] | AsyncIterator[Data]) -> Stream:
     """A response that sends events as they arrive, and keep-alive comments in between."""
     return Stream(_with_keep_alive(events), media_type="text/event-stream", headers=HEADERS)
@@ -66,6 +103,24 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         if seen is None or str(message.id) != seen:
             yield message
         seen = None
+
+
+async def job_states(record: R, look: Callable[[], Awaitable[R]], view: Callable[[R], JobView]) -> EventStream:
+    """The state of a recorded job now, then each change up to its last one, or until it is gone."""
+    shown: R | None = None
+    while True:
+        if record != shown:
+            info = view(record)
+            yield Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
+            shown = record
+        if record.state in FINAL_STATES:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            with suppress(DependencyError):
+                record = await look()
+        except NotFound:
+            return
 
 
 async def _with_keep_alive(events: AsyncIterator[Event] | AsyncIterator[Data]) -> AsyncIterator[bytes]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from activities.contracts.stages import FINAL_STATES
-from activities.errors import DependencyError, Language
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
-from api.http.sse import Event, after, event_stream
+from api.http.sse import after, event_stream, job_states
 from api.reindexes.control import ReindexControl
 from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
 from api.reindexes.views import reindex_info, reindex_job
@@ -28,9 +23,6 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of i
 
 STARTS = needs("manager", "knowledge_base", also=("operator",))
 CONTROLS = needs("manager", "reindex", also=("operator",))
-
-#: Seconds between two looks at a re-index that is watched.
-LOOK_SECONDS = 1.0
 
 
 class ReindexesOfKnowledgeBase(Controller):
@@ -89,7 +81,10 @@ class ReindexController(Controller):
         summary="Stream a re-index's states as server-sent events until it ends",
     )
     async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
-        states = _states(catalog, reindex, language_of(request))
+        language = language_of(request)
+        states = job_states(
+            reindex, lambda: catalog.reindexes.get(reindex.id), lambda record: reindex_info(record, language)
+        )
         return event_stream(after(request.headers.get("last-event-id"), states))
 
     @post("/pause", status_code=202, access=CONTROLS, summary="Pause a re-index; what was built is kept")
@@ -135,18 +130,3 @@ class ReindexController(Controller):
     async def rollback(self, reindex: Reindex, reindex_control: ReindexControl, principal: Principal) -> JobAccepted:
         await reindex_control.roll_back(reindex, principal.subject)
         return reindex_job(reindex, "canceled")
-
-
-async def _states(catalog: Catalog, reindex: Reindex, language: Language) -> AsyncIterator[Event]:
-    """The state now, then each change up to the last one."""
-    shown: Reindex | None = None
-    while True:
-        if reindex != shown:
-            info = reindex_info(reindex, language)
-            yield Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
-            shown = reindex
-        if reindex.state in FINAL_STATES:
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-        with suppress(DependencyError):
-            reindex = await catalog.reindexes.get(reindex.id)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from activities.contracts.stages import FINAL_STATES
-from activities.errors import DependencyError, Forbidden, Language, NotFound
+from activities.errors import Forbidden
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.roles import includes
@@ -20,7 +16,7 @@ from activities.stores.catalog.source_records import Source, Sync
 from api.http.access import Access, has, needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
-from api.http.sse import Event, after, event_stream
+from api.http.sse import after, event_stream, job_states
 from api.sources.control import SourceControl
 from api.sources.schemas import SourceChange, SourceInfo, SourceRequest, SyncInfo, SyncRequest
 from api.sources.views import source_info, sync_info, sync_job
@@ -32,9 +28,6 @@ Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of i
 CREATES = needs("operator", "knowledge_base")
 MANAGES = needs("manager", "source", also=("operator",))
 CONTROLS = needs("manager", "sync", also=("operator",))
-
-#: Seconds between two looks at a sync that is watched.
-LOOK_SECONDS = 1.0
 
 
 class SourcesOfKnowledgeBase(Controller):
@@ -157,7 +150,10 @@ class SyncController(Controller):
         principal: Principal,
     ) -> Stream:
         manages = await _manages(access, principal, knowledge_base)
-        states = _states(catalog, sync, language_of(request), manages=manages)
+        language = language_of(request)
+        states = job_states(
+            sync, lambda: catalog.syncs.get(sync.id), lambda record: sync_info(record, language, manages=manages)
+        )
         return event_stream(after(request.headers.get("last-event-id"), states))
 
     @post("/pause", status_code=202, access=CONTROLS, summary="Pause a sync; what was applied stays")
@@ -185,21 +181,3 @@ async def _manages(access: Access, principal: Principal, knowledge_base: Knowled
     """Whether the caller may see where a source is."""
     role = await access.role_in(principal, knowledge_base)
     return has(principal, "operator") or (role is not None and includes(role, "manager"))
-
-
-async def _states(catalog: Catalog, sync: Sync, language: Language, *, manages: bool) -> AsyncIterator[Event]:
-    """The state now, then each change up to the last one."""
-    shown: Sync | None = None
-    while True:
-        if sync != shown:
-            info = sync_info(sync, language, manages=manages)
-            yield Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
-            shown = sync
-        if sync.state in FINAL_STATES:
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-        try:
-            with suppress(DependencyError):
-                sync = await catalog.syncs.get(sync.id)
-        except NotFound:
-            return
