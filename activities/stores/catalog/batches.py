@@ -17,7 +17,7 @@ from activities.errors import ContentBeingRemoved, NotFound, Reason
 from activities.stores.catalog import transitions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.intake import document_to_ingest, new_batch, queued_versions
-from activities.stores.catalog.mapping import HAS_ENDED
+from activities.stores.catalog.mapping import HAS_ENDED, stored_reason
 from activities.stores.catalog.records import Batch, LeftOut, NewBatch, Tally
 from activities.stores.catalog.tables import BatchRow, ContentRow, DocumentRow, KnowledgeBaseRow, VersionRow, now
 from activities.stores.catalog.webhooks.announce import announce_batch
@@ -113,7 +113,7 @@ class Batches:
             counts=counts,
             finished_lately=int(finished),
             waiting_for=row[0] if row else None,
-            reason=msgspec.convert(row[1], Reason) if row and row[1] else None,
+            reason=stored_reason(row[1]) if row else None,
         )
 
     async def undispatched(self) -> list[Batch]:
@@ -308,7 +308,7 @@ def _record(row: BatchRow) -> Batch:
         ],
         unpacked_files=row.unpacked_files,
         unpacked=row.unpacked,
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         actor=row.actor,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVarTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVarTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, literal, select
@@ -27,6 +27,11 @@ from activities.stores.catalog.tables import (
 from activities.stores.catalog.transitions import BY_DISPATCHER
 
 Ts = TypeVarTuple("Ts")
+
+
+def stored_reason(stored: Mapping[str, Any] | None) -> Reason | None:
+    """The reason that a column holds."""
+    return msgspec.convert(stored, Reason) if stored else None
 
 
 def fixed(value: str) -> ColumnElement[str]:
@@ -114,7 +119,7 @@ def document_record(document: DocumentRow, version: VersionRow) -> Document:
         media_type=version.media_type or "",
         pages=version.pages,
         chunks=version.chunks or 0,
-        reason=msgspec.convert(version.reason, Reason) if version.reason else None,
+        reason=stored_reason(version.reason),
         actor=version.actor,
         created_at=document.created_at,
         updated_at=version.updated_at,

@@ -12,6 +12,7 @@ from activities.contracts.questions import Answered, RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
 from activities.errors import HoldfastError, Interrupted, NotFound, Reason
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.mapping import stored_reason
 from activities.stores.catalog.question_events import add_events, count_events, drop_old_events
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
@@ -203,7 +204,7 @@ def question_record(row: QuestionRow) -> Question:
         found=row.found,
         citations=msgspec.convert(row.citations or [], list[Citation]),
         sources=msgspec.convert(row.sources or [], list[Source]),
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         actor=row.actor,
         created_at=row.created_at,
         finished_at=row.finished_at,

@@ -13,6 +13,7 @@ from activities.contracts.reindex_all import AllSettings, ControlAction, ItemSta
 from activities.contracts.stages import FINAL_STATES, JobStateName
 from activities.errors import NotFound, Reason
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
+from activities.stores.catalog.mapping import stored_reason
 from activities.stores.catalog.records import KnowledgeBase, Record
 from activities.stores.catalog.tables import ReindexAllItemRow, ReindexAllRow, now
 
@@ -146,7 +147,7 @@ def _job(row: ReindexAllRow, items: Sequence[ReindexAllItemRow]) -> ReindexAllJo
                 knowledge_base_id=item.knowledge_base_id,
                 knowledge_base=item.knowledge_base,
                 state=msgspec.convert(item.state, ItemState),
-                reason=msgspec.convert(item.reason, Reason) if item.reason else None,
+                reason=stored_reason(item.reason),
                 reindex_id=item.reindex_id,
             )
             for item in items

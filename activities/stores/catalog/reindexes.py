@@ -15,9 +15,9 @@ from activities.contracts.embedding import embedding_of
 from activities.contracts.gate import Gate, QuestionsFrom
 from activities.contracts.reindex import RecordReindexInput, ReindexControls, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import FINAL_STATES, JobStateName
-from activities.errors import NotFound, Reason, ReindexRuns
+from activities.errors import NotFound, ReindexRuns
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import lock_knowledge_base
+from activities.stores.catalog.mapping import lock_knowledge_base, stored_reason
 from activities.stores.catalog.records import Reindex
 from activities.stores.catalog.tables import GenerationRow, KnowledgeBaseRow, ReindexRow, new_id, now
 from activities.stores.catalog.webhooks.announce import announce_reindex
@@ -202,7 +202,7 @@ def _record(row: ReindexRow, knowledge_base: str) -> Reindex:
         total=row.total,
         plan=msgspec.convert(row.plan, ReindexPlan) if row.plan else None,
         verified=msgspec.convert(row.verified, Verified) if row.verified else None,
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         actor=row.actor,
         created_at=row.created_at,
         updated_at=row.updated_at,

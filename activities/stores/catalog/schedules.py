@@ -25,9 +25,9 @@ from activities.contracts.schedules import (
     ScheduleRunState,
     Timing,
 )
-from activities.errors import NotFound, Reason, ScheduleTaken, TooManySchedules
+from activities.errors import NotFound, ScheduleTaken, TooManySchedules
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import lock_knowledge_base
+from activities.stores.catalog.mapping import lock_knowledge_base, stored_reason
 from activities.stores.catalog.schedule_records import NewSchedule, Schedule, ScheduleRun
 from activities.stores.catalog.tables import KnowledgeBaseRow, ScheduleRow, ScheduleRunRow, now
 
@@ -283,7 +283,7 @@ def _run(row: ScheduleRunRow) -> ScheduleRun:
         job_id=row.job_id,
         job_workflow_id=row.job_workflow_id,
         state=msgspec.convert(row.state, ScheduleRunState),
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         counts=row.counts or {},
         started_at=row.started_at,
         finished_at=row.finished_at,

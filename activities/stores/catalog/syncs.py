@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.stages import FINAL_STATES, JobStateName
 from activities.contracts.sync import RecordSyncInput, SyncReport
-from activities.errors import NotFound, Reason
+from activities.errors import NotFound
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import new_batch
+from activities.stores.catalog.mapping import stored_reason
 from activities.stores.catalog.records import NewBatch
 from activities.stores.catalog.source_records import Sync
 from activities.stores.catalog.tables import BatchRow, KnowledgeBaseRow, SourceRow, SyncRow, new_id, now
@@ -184,7 +185,7 @@ def _record(row: SyncRow, source: str, knowledge_base: str) -> Sync:
         report=msgspec.convert(row.report, SyncReport) if row.report else None,
         applied=dict(row.applied or {}),
         batch_id=row.batch_id,
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         actor=row.actor,
         confirmed_by=row.confirmed_by,
         canceled_by=row.canceled_by,

@@ -23,9 +23,8 @@ from activities.contracts.ids import (
 )
 from activities.contracts.reindex_all import ENDED
 from activities.contracts.stages import ACTIVE, JobKind, JobStateName
-from activities.errors import Reason
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.mapping import IS_PENDING, IS_QUEUED, by_index, fixed
+from activities.stores.catalog.mapping import IS_PENDING, IS_QUEUED, by_index, fixed, stored_reason
 from activities.stores.catalog.operations.records import CurrentJob, JobPosition, NotStarted
 from activities.stores.catalog.tables import (
     BatchRow,
@@ -108,6 +107,24 @@ async def _running(session: AsyncSession, *queries: Select[int]) -> dict[JobStat
     return {"running": count} if count else {}
 
 
+def _recorded(
+    kind: JobKind, row: Any, started: bool, workflow_id: str, knowledge_base: str, name: str, **progress: Any
+) -> CurrentJob:
+    """A job that has a row of its own, with its id, state and creation."""
+    state = msgspec.convert(row.state, JobStateName)
+    return CurrentJob(
+        kind=kind,
+        id=row.id,
+        knowledge_base=knowledge_base,
+        name=name,
+        state=state,
+        started=started,
+        at=row.created_at,
+        workflow_id=workflow_id,
+        **progress,
+    )
+
+
 def _newest(
     query: Select[Any],
     at: InstrumentedAttribute[Any],
@@ -148,7 +165,7 @@ async def _documents(session: AsyncSession, started: bool, after: JobPosition | 
             total=row.total,
             eta_seconds=row.eta_seconds,
             waiting_for=row.waiting_for,
-            reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+            reason=stored_reason(row.reason),
         )
         for row, name, knowledge_base in rows
     ]
@@ -160,17 +177,7 @@ async def _batches(session: AsyncSession, started: bool, after: JobPosition | No
     query = _in_knowledge_base(BatchRow, BatchRow.knowledge_base_id).where(BatchRow.state.in_(ACTIVE), state)
     rows = await session.execute(_newest(query, BatchRow.created_at, BatchRow.id, after, limit))
     return [
-        CurrentJob(
-            kind="batch",
-            id=row.id,
-            knowledge_base=name,
-            name=row.name,
-            state=msgspec.convert(row.state, JobStateName),
-            started=started,
-            at=row.created_at,
-            workflow_id=batch_workflow_id(row.id),
-            reason=msgspec.convert(row.reason, Reason) if row.reason else None,
-        )
+        _recorded("batch", row, started, batch_workflow_id(row.id), name, row.name, reason=stored_reason(row.reason))
         for row, name in rows
     ]
 
@@ -227,20 +234,18 @@ async def _syncs(session: AsyncSession, started: bool, after: JobPosition | None
     )
     rows = await session.execute(_newest(query, SyncRow.created_at, SyncRow.id, after, limit))
     return [
-        CurrentJob(
-            kind="sync",
-            id=row.id,
-            knowledge_base=knowledge_base,
-            name=source,
-            state=msgspec.convert(row.state, JobStateName),
-            started=started,
-            at=row.created_at,
-            workflow_id=sync_workflow_id(row.source_id, row.occurrence),
+        _recorded(
+            "sync",
+            row,
+            started,
+            sync_workflow_id(row.source_id, row.occurrence),
+            knowledge_base,
+            source,
             stage=row.stage,
             done=row.done,
             total=row.total,
             waiting_for=row.waiting_for,
-            reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+            reason=stored_reason(row.reason),
         )
         for row, source, knowledge_base in rows
     ]
@@ -262,15 +267,13 @@ async def _bulk_changes(
     )
     rows = await session.execute(_newest(query, BulkChangeRow.created_at, BulkChangeRow.id, after, limit))
     return [
-        CurrentJob(
-            kind="bulk_change",
-            id=row.id,
-            knowledge_base=name,
-            name="",
-            state=msgspec.convert(row.state, JobStateName),
-            started=started,
-            at=row.created_at,
-            workflow_id=bulk_workflow_id(row.id),
+        _recorded(
+            "bulk_change",
+            row,
+            started,
+            bulk_workflow_id(row.id),
+            name,
+            "",
             stage=row.stage,
             done=row.changed + row.unchanged + row.failed,
             total=row.total,
@@ -290,19 +293,17 @@ async def _reindexes(session: AsyncSession, started: bool, after: JobPosition | 
     query = _in_knowledge_base(ReindexRow, ReindexRow.knowledge_base_id).where(ReindexRow.finished_at.is_(None), state)
     rows = await session.execute(_newest(query, ReindexRow.created_at, ReindexRow.id, after, limit))
     return [
-        CurrentJob(
-            kind="reindex",
-            id=row.id,
-            knowledge_base=name,
-            name="",
-            state=msgspec.convert(row.state, JobStateName),
-            started=started,
-            at=row.created_at,
-            workflow_id=reindex_workflow_id(row.knowledge_base_id, row.generation),
+        _recorded(
+            "reindex",
+            row,
+            started,
+            reindex_workflow_id(row.knowledge_base_id, row.generation),
+            name,
+            "",
             stage=row.stage,
             done=row.done,
             total=row.total,
-            reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+            reason=stored_reason(row.reason),
         )
         for row, name in rows
     ]
@@ -318,18 +319,7 @@ async def _reindex_alls(
     query = _unfinished_reindex_alls(ReindexAllRow, ended.scalar_subquery(), items.scalar_subquery()).where(state)
     rows = await session.execute(_newest(query, ReindexAllRow.created_at, ReindexAllRow.id, after, limit))
     return [
-        CurrentJob(
-            kind="reindex_all",
-            id=row.id,
-            knowledge_base="",
-            name="",
-            state=msgspec.convert(row.state, JobStateName),
-            started=started,
-            at=row.created_at,
-            workflow_id=reindex_all_id(row.id),
-            done=done,
-            total=total,
-        )
+        _recorded("reindex_all", row, started, reindex_all_id(row.id), "", "", done=done, total=total)
         for row, done, total in rows
     ]
 
@@ -346,7 +336,7 @@ async def _questions(session: AsyncSession, started: bool, after: JobPosition | 
     query = (
         select(*columns).join(KnowledgeBaseRow, KnowledgeBaseRow.id == QuestionRow.knowledge_base_id).where(_RUNNING)
     )
-    rows = await session.execute(_newest(query.where(_RUNNING), QuestionRow.created_at, QuestionRow.id, after, limit))
+    rows = await session.execute(_newest(query, QuestionRow.created_at, QuestionRow.id, after, limit))
     return [
         CurrentJob(
             kind="question",

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, select, update
 from activities.contracts.webhooks import TEST_EVENT, Delivered, DeliveryState, DeliveryToMake
 from activities.errors import EndpointGone, NotFound, Reason, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.mapping import fixed
+from activities.stores.catalog.mapping import fixed, stored_reason
 from activities.stores.catalog.tables import (
     SYSTEM,
     KnowledgeBaseRow,
@@ -211,7 +211,7 @@ def _outcome(row: WebhookDeliveryRow) -> Delivered:
     return Delivered(
         state=msgspec.convert(row.state, DeliveryState),
         status=row.status,
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
     )
 
 
@@ -233,7 +233,7 @@ def _record(row: WebhookDeliveryRow, type: str, knowledge_base_id: str | None) -
         state=msgspec.convert(row.state, DeliveryState),
         attempts=row.attempts,
         status=row.status,
-        reason=msgspec.convert(row.reason, Reason) if row.reason else None,
+        reason=stored_reason(row.reason),
         last_attempt_at=row.last_attempt_at,
         next_attempt_at=row.next_attempt_at,
         created_at=row.created_at,
