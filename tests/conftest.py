@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ from api.stack.processes import free_port
 from tests.postgresql import PostgreSQL, running_postgresql
 
 ROOT = Path(__file__).resolve().parents[1]
+LOG = "up.log"
+LOG_LINES = 60
 START_SECONDS = 180
 WAIT_SECONDS = 150
 """A wait that takes longer counts as stuck, however busy the machine is."""
@@ -47,6 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in long)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the end of its platform's log: what died there, and why."""
+    report = yield
+    platform = getattr(item, "funcargs", {}).get("platform")
+    if report.failed and isinstance(platform, Platform):
+        lines = platform.log.read_text(errors="replace").splitlines()
+        report.sections.append(("end of the platform's log", "\n".join(lines[-LOG_LINES:])))
+    return report
+
+
 @dataclass(frozen=True)
 class Platform:
     """A running platform and the addresses of its parts."""
@@ -55,6 +68,11 @@ class Platform:
     settings: Settings
     key: str
     pid: int
+
+    @property
+    def log(self) -> Path:
+        """What its processes printed."""
+        return self.settings.data_dir / LOG
 
     @property
     def url(self) -> str:
@@ -110,7 +128,7 @@ def running_platform(data: Path, *arguments: str, **more: str) -> Iterator[Platf
     In its own session too: its background work yields to its own answers, not to other tests.
     """
     environ = _environ(data) | more
-    log = data / "up.log"
+    log = data / LOG
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "up", "--json", *arguments],

@@ -25,6 +25,10 @@ REPOSITORY = Path(__file__).resolve().parent
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- Linux's fixed location of shared memory
 PREFIX = "holdfast_"
 
+PATIENCE = 5
+"""Seconds that a process may have ended without the server's notice. It takes note of one that ends when a model is
+unloaded, cannot be loaded or the server stops, on a busy machine not at once."""
+
 CLOSED = ("metadata", "model-config", "model-repository", "shared-memory", "statistics", "trace", "logging")
 """Protocols that no client may use: only inference and health are open. Whoever may load a model runs code here.
 
@@ -108,11 +112,11 @@ def remove_leftovers() -> None:
 def watch(server: int) -> None:
     """Ends the server when a process that it started has died; returns when the server has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
-    dead: set[int] = set()
+    seen: dict[int, int] = {}
     while os.getppid() == server:
         time.sleep(1)
-        before, dead = dead, dead_children(server)
-        if before & dead:  # twice, because a server that stops leaves its children for a moment
+        seen = {child: seen.get(child, 0) + 1 for child in dead_children(server)}
+        if PATIENCE in seen.values():
             print("error: the process of a model has died, so the server ends", file=sys.stderr, flush=True)
             os.kill(server, signal.SIGKILL)  # with requests in flight it would not obey SIGTERM
 
