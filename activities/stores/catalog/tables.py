@@ -308,6 +308,9 @@ class VersionRow(Table):
         ),
         _partial("ix_versions_bytes", "knowledge_base_id", "bytes", "document_id", where="replaced_at IS NULL"),
         _partial(
+            "ix_versions_created_at", "knowledge_base_id", "created_at", "document_id", where="replaced_at IS NULL"
+        ),
+        _partial(
             "ix_versions_outbox",
             "created_at",
             where="state = 'queued' AND dispatched_at IS NULL AND (batch_id IS NULL OR batch_page = 'alone')",

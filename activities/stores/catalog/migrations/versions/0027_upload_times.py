@@ -1,0 +1,26 @@
+"""An index of the latest versions by their upload: a retention reads the oldest first"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    latest = sa.text("replaced_at IS NULL")
+    op.create_index(
+        "ix_versions_created_at",
+        "versions",
+        ["knowledge_base_id", "created_at", "document_id"],
+        sqlite_where=latest,
+        postgresql_where=latest,
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_versions_created_at", "versions")
