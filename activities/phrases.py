@@ -221,10 +221,9 @@ class Phrase(Bilingual):
         "the address must begin with https://; http:// is only for HOLDFAST_WEBHOOK_ALLOWED_NETWORKS",
         "地址必须以 https:// 开头；http:// 仅限 HOLDFAST_WEBHOOK_ALLOWED_NETWORKS 中的网络",
     )
-    HOST_UNKNOWN = ("the name of its server is not known", "无法解析其服务器名称")
     HOST_PRIVATE = (
-        "its server is at an address that is not public, and not in HOLDFAST_WEBHOOK_ALLOWED_NETWORKS",
-        "其服务器地址不是公网地址，也不在 HOLDFAST_WEBHOOK_ALLOWED_NETWORKS 中",
+        "its server has no public address, nor one in HOLDFAST_WEBHOOK_ALLOWED_NETWORKS",
+        "其服务器没有公网地址，也没有 HOLDFAST_WEBHOOK_ALLOWED_NETWORKS 中的地址",
     )
     ANSWERED = ("it answered {status}", "其响应为 {status}")
     REDIRECTED = ("it answered {status}; redirects are not followed", "其响应为 {status}；不会跟随重定向")
