@@ -104,7 +104,7 @@ class SyncIntake:
             for each, answer in zip(waiting, answers, strict=True):
                 match answer:
                     case Answered():
-                        counts["added" if each.change.kind == "add" else "updated"] += 1
+                        counts[_outcome(each.change, cast(Accepted, answer.answer))] += 1
                         batch_id = open_batch if answer.created else batch_id
                     case NameOfOther():
                         counts["conflicts"] += 1
@@ -123,15 +123,14 @@ def _spooled(folder: str) -> IO[bytes]:
 
 
 def _request(sync: Sync, source: Source, taken: _Taken, batch_id: str) -> UploadRequest:
-    """The upload of one file; a new document gets the source's tags, an updated one keeps its own."""
+    """The upload of one file; a new document gets the source's tags, one that is there keeps its own."""
     upload = Upload(
         knowledge_base_id=sync.knowledge_base_id,
         name=taken.change.name,
         sha256=taken.content.sha256,
         bytes=taken.content.bytes,
         actor=sync.actor,
-        tags=list(source.tags) if taken.change.kind == "add" else None,
-        source_file=SourceFile(source_id=source.id, stamp=taken.content.stamp),
+        source_file=SourceFile(source_id=source.id, stamp=taken.content.stamp, tags=list(source.tags)),
     )
     return UploadRequest(
         knowledge_base_id=sync.knowledge_base_id,
@@ -140,6 +139,12 @@ def _request(sync: Sync, source: Source, taken: _Taken, batch_id: str) -> Upload
         respond=_first,
         open_batch=batch_id,
     )
+
+
+def _outcome(change: Change, accepted: Accepted) -> str:
+    """What became of a file; one whose document was deleted meanwhile is added again."""
+    is_new = accepted.document.version == 1 and (change.kind == "add" or accepted.created)
+    return "added" if is_new else "updated"
 
 
 def _first(accepted: list[Accepted], _batch_id: str | None) -> object:

@@ -93,6 +93,18 @@ class BulkChangeController(Controller):
     async def show(self, bulk_change: BulkChange, request: AnyRequest) -> BulkInfo:
         return bulk_info(bulk_change, language_of(request))
 
+    @post(
+        "/cancel",
+        status_code=200,
+        access=needs("contributor", "bulk_change", also=("operator",)),
+        summary="Cancel a change of many documents; what was changed stays",
+    )
+    async def cancel(
+        self, bulk_change: BulkChange, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> BulkInfo:
+        change = await catalog.bulk_changes.cancel(bulk_change.id, principal.subject)
+        return bulk_info(change, language_of(request))
+
 
 def bulk_info(change: BulkChange, language: Language) -> BulkInfo:
     """A change with its failures in a language."""
@@ -117,6 +129,7 @@ def bulk_info(change: BulkChange, language: Language) -> BulkInfo:
         created_at=change.created_at,
         updated_at=change.updated_at,
         finished_at=change.finished_at,
+        canceled_by=change.canceled_by,
         workflow_id=bulk_workflow_id(change.id),
     )
 

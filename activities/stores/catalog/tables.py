@@ -454,6 +454,7 @@ class BulkChangeRow(Table):
     failed: Mapped[int] = mapped_column(default=0)
     failures: Mapped[list[Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     dispatched_at: Mapped[datetime | None]

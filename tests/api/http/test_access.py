@@ -84,6 +84,7 @@ MAY: dict[str, set[str]] = {
     f"POST {KB}/documents/bulk": CONTROL,
     f"GET {KB}/documents/bulk": ALL,
     f"GET {BULK}": ALL,
+    f"POST {BULK}/cancel": CONTROL,
     f"GET {KB}/batches": ALL,
     f"POST {KB}/batches": CONTRIBUTE,
     f"POST {KB}/search": ALL,

@@ -1,4 +1,4 @@
-"""An index of the latest versions by their upload: a retention reads the oldest first"""
+"""A retention reads the oldest uploads by an index; changes of many documents can be canceled"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("bulk_changes", sa.Column("canceled_by", sa.String(200), nullable=True))
     latest = sa.text("replaced_at IS NULL")
     op.create_index(
         "ix_versions_created_at",
@@ -24,3 +25,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_versions_created_at", "versions")
+    op.drop_column("bulk_changes", "canceled_by")
