@@ -13,7 +13,7 @@ from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
-from api.http.sse import after, event_stream, job_states
+from api.http.sse import after, event_stream, job_states, state_event
 from api.reindexes.control import ReindexControl
 from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
 from api.reindexes.views import reindex_info, reindex_job
@@ -83,7 +83,9 @@ class ReindexController(Controller):
     async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
         language = language_of(request)
         states = job_states(
-            reindex, lambda: catalog.reindexes.get(reindex.id), lambda record: reindex_info(record, language)
+            reindex,
+            lambda: catalog.reindexes.get(reindex.id),
+            lambda record: state_event(reindex_info(record, language)),
         )
         return event_stream(after(request.headers.get("last-event-id"), states))
 

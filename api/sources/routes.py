@@ -16,7 +16,7 @@ from activities.stores.catalog.source_records import Source, Sync
 from api.http.access import Access, has, needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
-from api.http.sse import after, event_stream, job_states
+from api.http.sse import after, event_stream, job_states, state_event
 from api.sources.control import SourceControl
 from api.sources.schemas import SourceChange, SourceInfo, SourceRequest, SyncInfo, SyncRequest
 from api.sources.views import source_info, sync_info, sync_job
@@ -152,7 +152,9 @@ class SyncController(Controller):
         manages = await _manages(access, principal, knowledge_base)
         language = language_of(request)
         states = job_states(
-            sync, lambda: catalog.syncs.get(sync.id), lambda record: sync_info(record, language, manages=manages)
+            sync,
+            lambda: catalog.syncs.get(sync.id),
+            lambda record: state_event(sync_info(record, language, manages=manages)),
         )
         return event_stream(after(request.headers.get("last-event-id"), states))
 

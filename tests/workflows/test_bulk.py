@@ -9,10 +9,10 @@ import httpx
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
-from workflows.client.connection import connect
 
 from activities.contracts.bulk import BulkInput, BulkJob, BulkSlice
 from activities.contracts.queues import Queue
+from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings
 from tests.conftest import assert_eventually, finished, ready, upload
 from workflows.bulk import ChangeDocuments

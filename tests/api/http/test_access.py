@@ -124,6 +124,7 @@ MAY: dict[str, set[str]] = {
     "POST /api/v1/reindex-all": OPERATE,
     "GET /api/v1/reindex-all": OPERATE,
     "GET /api/v1/reindex-all/{many_id}": OPERATE,
+    "GET /api/v1/reindex-all/{many_id}/events": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/pause": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/resume": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/cancel": OPERATE,
