@@ -240,7 +240,7 @@ async def test_an_activity_loads_only_its_piece_of_the_changes(
         synced.write(f"new/{number}.txt", f"New text {number}.")
     sync, activities, environment = await compared(synced)
     pieces = [f"{sync_prefix(sync.id)}/changes-{piece}" for piece in range(3)]
-    assert await synced.blobs.list("syncs") == [*pieces, sync_listing_key(sync.id)]
+    assert set(await synced.blobs.list("syncs")) == {*pieces, sync_listing_key(sync.id)}
     for offset, reached in ((0, 4), (5, 8), (8, 10)):
         applied = await environment.run(activities.apply_changes, ApplyInput(sync_id=sync.id, offset=offset))
         assert applied.next == reached

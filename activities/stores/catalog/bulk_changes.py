@@ -208,7 +208,7 @@ class BulkChanges:
             else:
                 row.state, row.finished_at = "canceled", row.updated_at
             session.audit(
-                actor, "documents.cancel", row.knowledge_base_id, row.id, action=row.action, changed=row.changed
+                actor, "documents.cancel", row.knowledge_base_id, row.id, change=row.action, changed=row.changed
             )
             return _record(row)
 

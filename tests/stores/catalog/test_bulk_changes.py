@@ -199,7 +199,7 @@ async def test_a_canceled_change_leaves_what_it_has_done(catalog: Catalog, kb: K
     assert len(tagged.documents) == 2
     assert await catalog.bulk_changes.undispatched() == []
     (event,) = await catalog.audit.page(None, 9, action="documents.cancel")
-    assert (event.actor, event.detail) == ("bob", {"action": "tag", "changed": 2})
+    assert (event.actor, event.detail) == ("bob", {"change": "tag", "changed": 2})
     with pytest.raises(WrongState, match="canceled"):
         await catalog.bulk_changes.cancel(id, "bob")
     with pytest.raises(NotFound):
