@@ -21,7 +21,7 @@ from api.documents.bulk_schemas import BulkAccepted, BulkFailureInfo, BulkInfo, 
 from api.http import addresses
 from api.http.access import Access, Needs, needs
 from api.http.language import language_of
-from api.http.schemas import Page
+from api.http.schemas import Page, page_of
 from workflows.client.jobs import Jobs
 
 AnyRequest = Request[Any, Any, Any]
@@ -79,10 +79,7 @@ class BulkChangesOfKnowledgeBase(Controller):
         limit: Limit = 20,
     ) -> Page[BulkInfo]:
         found = await catalog.bulk_changes.page(knowledge_base.id, cursor, limit)
-        return Page(
-            items=[bulk_info(change, language_of(request)) for change in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda change: bulk_info(change, language_of(request)))
 
 
 class BulkChangeController(Controller):

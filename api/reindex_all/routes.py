@@ -12,7 +12,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from api.http.access import needs
 from api.http.language import language_of
-from api.http.schemas import JobAccepted, Page
+from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states
 from api.reindex_all.control import ReindexAllControl
 from api.reindex_all.schemas import ReindexAllInfo, ReindexAllRequest
@@ -47,10 +47,7 @@ class ReindexAllController(Controller):
     @get(access=OPERATES, summary="List re-indexes of many knowledge bases, newest first")
     async def index(self, catalog: Catalog, cursor: str | None = None, limit: Limit = 20) -> Page[ReindexAllInfo]:
         found = await catalog.reindex_alls.page(cursor, limit)
-        return Page(
-            items=[reindex_all_info(job) for job in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, reindex_all_info)
 
     @get(
         "/{many_id:str}",

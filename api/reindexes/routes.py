@@ -12,7 +12,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
 from api.http.access import needs
 from api.http.language import language_of
-from api.http.schemas import JobAccepted, Page
+from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states, state_event
 from api.reindexes.control import ReindexControl
 from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
@@ -61,10 +61,7 @@ class ReindexesOfKnowledgeBase(Controller):
         limit: Limit = 20,
     ) -> Page[ReindexInfo]:
         found = await catalog.reindexes.page(knowledge_base.id, cursor, limit)
-        return Page(
-            items=[reindex_info(reindex, language_of(request)) for reindex in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda reindex: reindex_info(reindex, language_of(request)))
 
 
 class ReindexController(Controller):

@@ -15,7 +15,7 @@ from activities.stores.catalog.roles import includes
 from activities.stores.catalog.source_records import Source, Sync
 from api.http.access import Access, has, needs
 from api.http.language import language_of
-from api.http.schemas import JobAccepted, Page
+from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states, state_event
 from api.sources.control import SourceControl
 from api.sources.schemas import SourceChange, SourceInfo, SourceRequest, SyncInfo, SyncRequest
@@ -59,10 +59,7 @@ class SourcesOfKnowledgeBase(Controller):
     ) -> Page[SourceInfo]:
         found = await catalog.sources.page(knowledge_base.id, cursor, limit)
         manages = await _manages(access, principal, knowledge_base)
-        return Page(
-            items=[source_info(source, language_of(request), manages=manages) for source in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda source: source_info(source, language_of(request), manages=manages))
 
 
 class SourceController(Controller):
@@ -123,10 +120,7 @@ class SourceController(Controller):
     ) -> Page[SyncInfo]:
         found = await catalog.syncs.page(source.id, cursor, limit)
         manages = await _manages(access, principal, knowledge_base)
-        return Page(
-            items=[sync_info(sync, language_of(request), manages=manages) for sync in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda sync: sync_info(sync, language_of(request), manages=manages))
 
 
 class SyncController(Controller):
