@@ -56,7 +56,7 @@ class ChangeDocuments:
     async def _all(self, step: Callable[[BulkInput], Coroutine[Any, Any, BulkSlice]], summary: str) -> str | None:
         """Repeat an activity until it has nothing left to do; returns whoever ended the change before that."""
         while True:
-            done = await workflow.execute_activity(
+            done: BulkSlice = await workflow.execute_activity(
                 step,
                 BulkInput(bulk_id=self._job.bulk_id),
                 task_queue=Queue.STORE,

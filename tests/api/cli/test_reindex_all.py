@@ -37,6 +37,7 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
     """The report has a line for each knowledge base; unless all are ready, the exit code says so."""
     fake.on("POST /api/v1/reindex-all", JOB)
     fake.on(f"GET /api/v1/reindex-all/{ID}", info("failed", *ITEMS))
+    fake.routes[f"GET /api/v1/reindex-all/{ID}/events"] = sse(("state", info("failed", *ITEMS)))
     fake.on(f"POST /api/v1/reindex-all/{ID}/cancel", JOB)
     words = ("reindex", "all", "start", "hr", "it", "--limit", "2", "--go-on", "--max-tokens", "64", "--watch")
     half = holdfast(*words)
