@@ -28,6 +28,7 @@ from activities.errors import (
     TemporalUnavailable,
     TooManyRequests,
     Unauthenticated,
+    UnknownHost,
     UploadTooLarge,
 )
 from activities.phrases import Bilingual, Phrase
@@ -42,6 +43,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (UnknownHost, HTTPStatus.MISDIRECTED_REQUEST),
     (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (UploadTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -93,15 +95,21 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
         headers["WWW-Authenticate"] = "Bearer"
     if request.url.path.startswith(OPENAI_PREFIX):
         return Response(openai_error(error, language_of(request)), status_code=int(status), headers=headers)
-    body = {
+    body = problem_body(error, language_of(request), request.url.path)
+    return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
+
+
+def problem_body(error: HoldfastError, language: Language, path: str) -> dict[str, Any]:
+    """The error as problem+json."""
+    status = status_of(error)
+    return {
         "type": f"urn:holdfast:problem:{error.reason.code}",
         "title": status.phrase,
         "status": int(status),
         "code": error.reason.code,
-        "detail": error.reason.render(language_of(request)),
-        "instance": request.url.path,
+        "detail": error.reason.render(language),
+        "instance": path,
     }
-    return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
 
 
 def openai_error(error: HoldfastError, language: Language) -> dict[str, Any]:
