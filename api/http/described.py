@@ -13,6 +13,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin, ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.typing import FieldDefinition
+from msgspec import UNSET, UnsetType
 
 from activities.errors import (
     BodyTooLarge,
@@ -153,11 +154,23 @@ def error_response(status: int, path: str) -> ResponseSpec:
     )
 
 
-def streamed(events: str, example: str) -> ResponseSpec:
+class StreamEvent(Wire, frozen=True):
+    """One event of a stream; ``data`` is JSON."""
+
+    data: str
+    event: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+
+
+def streamed(events: str, **example: str) -> ResponseSpec:
     """The description of an event stream: its ``events`` in prose, and an example of one."""
     examples = [Example(summary="One event", value=example)]
     return ResponseSpec(
-        str, generate_examples=False, description=f"Events: {events}", media_type=EVENT_STREAM, examples=examples
+        StreamEvent,
+        generate_examples=False,
+        description=f"Events: {events}",
+        media_type=EVENT_STREAM,
+        examples=examples,
     )
 
 
@@ -165,7 +178,9 @@ def streamed(events: str, example: str) -> ResponseSpec:
 JOB_STREAM: Final = {
     200: streamed(
         "`state` now and whenever it has changed; the stream ends after the last one, in which `state` is final.",
-        'id: 2.40.running\r\nevent: state\r\ndata: {"state": "running", "stage": "embed", "done": 40}\r\n\r\n',
+        id="2.40.running",
+        event="state",
+        data='{"state": "running", "stage": "embed", "done": 40}',
     )
 }
 

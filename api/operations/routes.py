@@ -31,7 +31,8 @@ OPERATES = needs("operator")
 
 SNAPSHOTS = streamed(
     "`snapshot` now and after each change; `unchanged` with the time of each look in between. The stream has no end.",
-    'event: unchanged\r\ndata: {"taken_at": "2026-01-31T09:30:00Z"}\r\n\r\n',
+    event="unchanged",
+    data='{"taken_at": "2026-01-31T09:30:00Z"}',
 )
 
 

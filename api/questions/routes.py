@@ -35,7 +35,9 @@ ANSWER = streamed(
     "`state` when a stage begins (`stage`: wait_for_index, retrieve, generate, record; `pending`, `eta_seconds` while "
     "it waits), `sources` with the passages, `delta` with the next piece of `text`, `reset` when the answer starts "
     "over, and at last `done` with the whole answer and its citations, or `error` with `code` and `message`.",
-    'id: 3\r\nevent: delta\r\ndata: {"text": "Five days can be carried over [1]. "}\r\n\r\n',
+    id="3",
+    event="delta",
+    data='{"text": "Five days can be carried over [1]. "}',
 )
 
 
