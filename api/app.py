@@ -15,7 +15,6 @@ from litestar import Litestar, Router, get
 from litestar.config.compression import CompressionConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import File
@@ -34,7 +33,7 @@ from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
-from api.http.described import DESCRIPTION, ErrorsOfRoutes, StrictBodies
+from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
 from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
@@ -95,15 +94,7 @@ def _openapi() -> OpenAPIConfig:
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        render_plugins=[
-            SwaggerRenderPlugin(
-                path="/",
-                favicon="<link rel='icon' href='/web/favicon.svg'>",
-                js_url="/schema-assets/swagger-ui-bundle.js",
-                css_url="/schema-assets/swagger-ui.css",
-                standalone_preset_js_url="/schema-assets/swagger-ui-standalone-preset.js",
-            )
-        ],
+        render_plugins=[Reference(path="/")],
     )
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
+from litestar import Request as LitestarRequest
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.plugins import OpenAPISchemaPlugin, ReceiveRoutePlugin
@@ -58,6 +60,22 @@ JSON text, and closes with 1000 after the last one; what it is sent is ignored. 
 `Authorization`. Browsers, which cannot set it, offer two subprotocols, `holdfast` and `holdfast.key.<key>`; the server
 chooses `holdfast`. A handshake without a valid key, or for a document that the caller may not see, is refused with
 HTTP 403; a socket whose key becomes invalid is closed with 1008."""
+
+
+REFERENCE: Final = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Holdfast API</title>
+  <link rel="icon" href="/web/favicon.svg" type="image/svg+xml">
+  <link rel="stylesheet" href="/schema-assets/swagger-ui.css">
+  <script src="/schema-assets/swagger-ui-bundle.js" defer></script>
+  <script src="/web/reference.js" defer></script>
+</head>
+<body><div id="reference"></div></body>
+</html>
+"""
 
 
 class Problem(Wire, frozen=True):
@@ -250,3 +268,11 @@ class StrictBodies(OpenAPISchemaPlugin):
         schema: Schema = other.to_openapi_schema(field_definition, schema_creator)
         schema.additional_properties = False
         return schema
+
+
+class Reference(OpenAPIRenderPlugin):
+    """The page of the reference: Swagger UI, begun by a file, as no script may stand in a page."""
+
+    def render(self, request: LitestarRequest[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """Called by Litestar."""
+        return REFERENCE.encode()

@@ -61,7 +61,7 @@ class Edge:
         self._app, self._names = app, known_names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421. One without the header, which all browsers send, is no foreign one."""
+        """Pass the request on, or answer 421. Browsers never leave the header out."""
         hosts = (value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
         foreign = next((host for host in hosts if not is_known(host, self._names)), None)
         if foreign is not None:
