@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -34,7 +34,7 @@ def client(app: Litestar, token: str) -> httpx.AsyncClient:
 
 
 @pytest.fixture(scope="module")
-async def token(isolated_api: IsolatedApi) -> AsyncIterator[str]:
+async def token(isolated_api: IsolatedApi) -> str:
     """An access token of a user."""
     if SIGN_IN not in {route.path_format for route in isolated_api.app.routes}:
         pytest.skip("this API gives no tokens out")
@@ -43,7 +43,8 @@ async def token(isolated_api: IsolatedApi) -> AsyncIterator[str]:
         assert made.status_code == 201, made.text
         given = await admin.post(SIGN_IN, json={"name": NAME, "password": PASSWORD})
         assert given.status_code in (200, 201), given.text
-    yield given.json()["access_token"]
+    access_token: str = given.json()["access_token"]
+    return access_token
 
 
 def decoded(part: str) -> dict[str, Any]:
