@@ -43,6 +43,11 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 
 
+def listed(text: str) -> list[str]:
+    """The entries of a comma-separated setting."""
+    return [entry for part in text.split(",") if (entry := part.strip())]
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the sections; immutable, because all components of a process share one instance."""
 
@@ -66,6 +71,19 @@ class ApiSettings(Section, frozen=True):
     """The same for one user."""
     batch_parallelism: Positive = 8
     """Documents of one batch that are in flight at once; a batch can set its own number."""
+    allowed_hosts: Annotated[str, Meta(pattern=r"^([^,/]+(,[^,/]+)*)?$")] = ""
+    """Comma-separated names by which browsers and clients call the API, beside addresses and those of this machine;
+    `*` for any. Requests with another Host header get 421."""
+    cors_origins: Annotated[str, Meta(pattern=r"^(\s*https?://[^,/*\s]+\s*(,\s*https?://[^,/*\s]+\s*)*)?$")] = ""
+    """Comma-separated exact origins (`https://portal.example.org`) whose pages may call the API; empty for none."""
+    requests_per_minute: Positive = 12_000
+    """Requests that one key may send in a minute; further ones get 429 with Retry-After."""
+    refusals_per_minute: Positive = 300
+    """Requests without a valid key that one address may send in a minute before it gets 429."""
+    connections_per_address: Positive = 4096
+    """Connections that one address may hold open at once."""
+    trusted_proxies: str = ""
+    """Comma-separated addresses or networks of reverse proxies whose X-Forwarded-For is believed; empty for none."""
 
 
 class TemporalEnvironment(msgspec.Struct, frozen=True):

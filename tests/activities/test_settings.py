@@ -58,7 +58,18 @@ def test_a_variable_is_named_by_its_field() -> None:
         before: object = defaults
         for part in path:
             before = getattr(before, part)
-        for value in ("17", "plain", "json", "debug", "off", "read", "/srv", "s3://docs", "10.0.0.0/8"):
+        for value in (
+            "17",
+            "plain",
+            "json",
+            "debug",
+            "off",
+            "read",
+            "/srv",
+            "s3://docs",
+            "10.0.0.0/8",
+            "https://a.test",
+        ):
             try:
                 loaded: object = load({name: value})
             except SettingsError:

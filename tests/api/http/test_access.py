@@ -318,6 +318,7 @@ def settings_in(folder: Path) -> Settings:
             "HOLDFAST_TRITON_ADDRESS": nowhere,
             "HOLDFAST_MILVUS_URI": f"http://{nowhere}",
             "HOLDFAST_SYNC_FOLDERS": "/srv/docs",
+            "HOLDFAST_API_ALLOWED_HOSTS": "holdfast",
         }
     )
 
