@@ -235,7 +235,7 @@ class Phrase(Bilingual):
     NOT_NETWORKS = ("{said} is not a network such as 10.0.0.0/8", "{said} 不是形如 10.0.0.0/8 的网络")
     NOT_KEYS = (
         "line {line} is not an id and a key of 32 bytes in base64, each id once",
-        "第 {line} 行不是“标识 密钥”（密钥为 32 字节的 base64，标识不可重复）",
+        "第 {line} 行不是标识加 32 字节的编码密钥，或标识重复",
     )
     PAYLOAD_UNREADABLE = (
         "a payload cannot be decrypted with the keys that are there (key “{value}”), or is not as it was written",
