@@ -1,4 +1,4 @@
-"""Temporal, logs and metrics hold no text of a document or a question; an auditor reads it through the codec endpoint."""
+"""Temporal, logs and metrics hold no text of a document or question; an auditor reads it through the codec endpoint."""
 
 from __future__ import annotations
 
