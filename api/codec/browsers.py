@@ -57,7 +57,7 @@ class CookieAsKey(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on."""
-        if scope["path"] in (DECODE, SESSION):
+        if scope["type"] == ScopeType.HTTP and scope["path"] in (DECODE, SESSION):
             headers = dict(scope["headers"])  # Litestar keeps those that it has parsed
             from_ui = headers.get(b"origin", b"").decode("latin-1") == origin_of(scope["litestar_app"].state.settings)
             allowed = from_ui if scope["path"] == DECODE else scope["method"] == "DELETE"
