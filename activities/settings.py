@@ -349,7 +349,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         _check(key, value, known[key])
     settings = msgspec.convert(tree, Settings, strict=False)
     settings.webhook.networks()
-    keys = settings.payload.keys or (str(settings.keys_file) if settings.keys_file.is_file() else "")
+    named = settings.payload.keys and str(Path(settings.payload.keys).expanduser())
+    keys = named or (str(settings.keys_file) if settings.keys_file.is_file() else "")
     temporal = msgspec.structs.replace(settings.temporal, payload_keys=PayloadKeys(keys))
     return msgspec.structs.replace(settings, temporal=_with_environment(temporal, environ))
 

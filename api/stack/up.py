@@ -44,9 +44,18 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     chosen = [part for part in chosen if not part.is_called(without)]
     with _private_files(), _lock_data_folder(settings.data_dir, tell):
         check([part for part in chosen if part.local])
-        if not settings.payload.keys and any(part.local and part.child.name == "temporal" for part in chosen):
-            payload_keys.create(settings.keys_file)
+        _prepare_keys(settings, chosen)
         asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
+
+
+def _prepare_keys(settings: Settings, chosen: list[Part]) -> None:
+    """Read the keys of payloads, if they are named; make one for the embedded Temporal. Raises SettingsError."""
+    if settings.payload.keys:
+        from activities.runtime.encryption import KeyRing
+
+        KeyRing(Path(settings.temporal.payload_keys.file))
+    elif any(part.local and part.child.name == "temporal" for part in chosen):
+        payload_keys.create(settings.keys_file)
 
 
 @contextmanager
