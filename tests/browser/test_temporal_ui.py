@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-from playwright.sync_api import Browser, expect
+
+from tests.browser.walk import READY_MS, expect
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.conftest import Platform
 
 WORD = "snollygoster"
@@ -49,6 +52,7 @@ def test_the_temporal_ui_shows_runs_to_auditors_only(platform: Platform, browser
         with page.expect_response("**/codec/decode*") as answered:
             page.goto(run)
         assert answered.value.status == 401
+        expect(page.get_by_text("Codec Server could not connect").first).to_be_visible(timeout=READY_MS)
         expect(page.get_by_text(WORD)).to_have_count(0)
 
     refused()
@@ -56,10 +60,10 @@ def test_the_temporal_ui_shows_runs_to_auditors_only(platform: Platform, browser
     consent.goto(f"{platform.url}/web/codec/index.html")
     consent.get_by_label("API key").fill(auditor)
     consent.get_by_role("button", name="Allow").click()
-    expect(consent.get_by_role("status")).to_have_text("✓")
+    expect(consent.get_by_role("status")).to_have_text("✓", timeout=READY_MS)
     page.goto(run)
-    expect(page.get_by_text(WORD).first).to_be_visible()
+    expect(page.get_by_role("textbox", name="Input")).to_contain_text(WORD, timeout=READY_MS)
     consent.get_by_role("button", name="Take back").click()
-    expect(consent.get_by_role("status")).to_have_text("✓")
+    expect(consent.get_by_role("status")).to_have_text("✓", timeout=READY_MS)
     refused()
     context.close()
