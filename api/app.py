@@ -24,6 +24,8 @@ from activities.settings import Settings, listed, load
 from activities.telemetry import logs
 from api.audit.routes import AuditController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
+from api.codec.browsers import CookieAsKey, allow_ui
+from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
@@ -129,6 +131,7 @@ CONTROLLERS = (
     WebhookController,
     DeliveryController,
     AuditController,
+    CodecController,
     ReconcileController,
     LookupController,
     IdentityController,
@@ -156,10 +159,12 @@ def create_app(settings: Settings) -> Litestar:
         guards=[authorize],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=check_body,
+        before_send=[allow_ui],
         middleware=[
             NulGuard(),
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
             RefusalRate(settings.api.refusals_per_minute),
+            CookieAsKey(),
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
             KeyRate(settings.api.requests_per_minute),
             RevokedKeys(),
