@@ -144,13 +144,15 @@ async def describe(client: Client, workflow_id: str, run_id: str | None = None) 
 
 async def decoded(client: Client, workflow_id: str, payloads: Sequence[Payload], kind: type[T]) -> T | None:
     """The first of the payloads that a description of a run has; None if there is none of this type."""
+    if not payloads:
+        return None
     context = WorkflowSerializationContext(client.namespace, workflow_id)
     converter = client.data_converter.with_context(context)
     try:
         values: list[T] = await converter.decode(payloads[:1], [kind])
     except ValueError:  # not of this type, or not readable
         return None
-    return values[0] if values else None
+    return values[0]
 
 
 async def describe_all(client: Client, workflow_ids: Iterable[str]) -> list[WorkflowExecutionDescription | None]:

@@ -18,6 +18,9 @@ from activities.errors import DamagedDocument, Reason, SettingsError
 from activities.runtime.converter import converter_for, data_converter
 from activities.runtime.encryption import KEY_ID, WORKFLOW, PayloadUnreadable, is_encrypted
 from activities.runtime.failures import reason_of, to_application_error
+from activities.runtime.heartbeat import Progress
+from activities.runtime.temporal import connect, decoded
+from activities.settings import PayloadKeys, TemporalSettings
 
 WORDS = "the heron's invoice"
 
@@ -182,3 +185,16 @@ def test_a_key_stands_there_once(keys: Path) -> None:
     keys.write_text(key("one") + key("one"))
     with pytest.raises(SettingsError, match="line 2"):
         converter_for(str(keys), "default")
+
+
+async def test_what_a_description_holds_is_read(keys: Path) -> None:
+    """A heartbeat, a reason, nothing yet, another type, another key: what cannot be read counts as not there."""
+    client = await connect(TemporalSettings(address="127.0.0.1:1", payload_keys=PayloadKeys(str(keys))), lazy=True)
+    payloads = await of_workflow(keys, "ingest/1").encode([Progress(done=1, total=2), "more"])
+    assert await decoded(client, "ingest/1", payloads, Progress) == Progress(done=1, total=2)
+    assert await decoded(client, "ingest/1", [], Progress) is None
+    assert await decoded(client, "ingest/1", payloads, int) is None
+    assert await decoded(client, "ingest/2", payloads, Progress) is None
+    keys.write_text(key("second"))
+    other = await connect(TemporalSettings(address="127.0.0.1:1", payload_keys=PayloadKeys(str(keys))), lazy=True)
+    assert await decoded(other, "ingest/1", payloads, Progress) is None
