@@ -52,7 +52,7 @@ def test_the_temporal_ui_shows_runs_to_auditors_only(platform: Platform, browser
         with page.expect_response("**/codec/decode*") as answered:
             page.goto(run)
         assert answered.value.status == 401
-        expect(page.get_by_text("Codec Server could not connect").last).to_be_visible(timeout=READY_MS)
+        expect(page.get_by_role("alert")).to_contain_text("Codec Server could not connect", timeout=READY_MS)
         expect(page.get_by_text(WORD)).to_have_count(0)
 
     refused()
