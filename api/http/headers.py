@@ -33,7 +33,12 @@ PAGE_POLICY: Final = (
 REFERENCE_POLICY: Final = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 #: Policies of the pages by path; other answers have ``DATA_POLICY``.
-PAGES: Final = {"/": PAGE_POLICY, "/schema": REFERENCE_POLICY, "/schema/": REFERENCE_POLICY}
+PAGES: Final = {
+    "/": PAGE_POLICY,
+    "/web/codec/index.html": PAGE_POLICY,
+    "/schema": REFERENCE_POLICY,
+    "/schema/": REFERENCE_POLICY,
+}
 
 #: Sent with every answer that the application gives, also those of the router.
 SECURITY_HEADERS: Final[Mapping[str, str]] = {

@@ -119,7 +119,7 @@ async def test_a_batch_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb
     assert await details(run) == "Paused by ada in stage ingest"
     await state_is(ada, document, "paused")
     workflow_id = next(each["workflow_id"] for each in sent["documents"] if each["id"] == document)
-    assert ("pause", '"ada"') in await told(temporal.get_workflow_handle(workflow_id))
+    assert ("pause", '"ada"') in await told(temporal, temporal.get_workflow_handle(workflow_id))
     assert (await ada.post(f"{path}/resume")).status_code == 202
     await batch_is(ada, batch["id"], "running")
     assert (await ada.post(f"{path}/cancel")).status_code == 202

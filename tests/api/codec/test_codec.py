@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from activities.stores.catalog.migrate import upgrade
 from api.app import create_app
 from api.codec.browsers import COOKIE
 from api.codec.schemas import MAX_PAYLOADS
+from api.http.headers import PAGE_POLICY
 from tests.api.http.test_access import settings_in, started
 
 UI = "http://127.0.0.1:8233"
@@ -181,3 +183,12 @@ async def test_protobufs_own_json_is_understood(endpoint: Endpoint) -> None:
     )
     found = Parse(answer.text, Payloads())
     assert await data_converter.decode(found.payloads) == [TEXT, None, b"\x00\xff"]
+
+
+async def test_the_page_for_the_key_may_run_its_script(endpoint: Endpoint) -> None:
+    """The policy of pages, not that of data, and nothing that it forbids."""
+    page = await endpoint.client.get("/web/codec/index.html")
+    assert page.headers["content-security-policy"] == PAGE_POLICY
+    assert not re.search(r"\sstyle=|<style|\son\w+=|<script>", page.text)
+    for file in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
+        assert (await endpoint.client.get(file)).status_code == 200, file
