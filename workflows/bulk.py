@@ -62,6 +62,7 @@ class ChangeDocuments:
                 **LONG_STEP,
             )
             self._done = max(self._done, done.done)
+            self._progress.count(self._done, self._job.documents)
             if done.ended:
                 return
             self._slices += 1

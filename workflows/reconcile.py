@@ -95,6 +95,7 @@ class Reconcile:
                 **REPAIR_STEP,
             )
             self._discrepancies.merge(result.findings)
+            self._progress.count(sum(found.count for found in result.findings))
             after = result.next
 
     async def _record(self, job: ReconcileJob) -> None:

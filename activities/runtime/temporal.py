@@ -14,19 +14,13 @@ from typing import Any, TypeVar
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Contract
 from activities.contracts.queues import Queue
-from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
 from activities.runtime.converter import data_converter
 from activities.settings import TemporalSettings
@@ -41,9 +35,6 @@ QUERY_TIMEOUT = timedelta(seconds=2)
 
 #: Requests of ``describe_all`` in flight.
 AT_ONCE = 16
-
-#: Temporal's limit on the summary of a run, in bytes.
-SUMMARY_BYTES = 200
 
 
 class RunNotFound(LookupError):
@@ -204,8 +195,9 @@ async def start(
     queue: str = Queue.WORKFLOWS,
     first_signal: str | None = None,
     signal_arguments: Sequence[object] = (),
+    details: str | None = None,
 ) -> str:
-    """Starts a workflow, given its run method or type name, and returns its id.
+    """Starts a workflow, given its run method or type name, and returns its id; see ``contracts.described``.
 
     If it is already running, only ``first_signal`` is sent, unless ``conflict`` forbids to join it. ``reuse`` decides
     whether a closed workflow is started again; by default one that has completed is left as it is. Any other policy
@@ -223,7 +215,8 @@ async def start(
                 id_reuse_policy=reuse,
                 start_signal=first_signal,
                 start_signal_args=signal_arguments,
-                static_summary=summary[:SUMMARY_BYTES],
+                static_summary=summary,
+                static_details=details,
                 search_attributes=attributes,
                 rpc_timeout=RPC_TIMEOUT,
             )
@@ -231,18 +224,3 @@ async def start(
             if reuse is not WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY:
                 raise RunExists(id) from exc
     return id
-
-
-def attributes(
-    knowledge_base: str | None, actor: str, document_id: str | None = None, stage: str = "queued"
-) -> TypedSearchAttributes:
-    """The initial search attributes of a run; None values are left out."""
-    pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(OWNER, actor),
-        SearchAttributePair(STAGE, stage),
-    ]
-    if knowledge_base is not None:
-        pairs.append(SearchAttributePair(KNOWLEDGE_BASE, knowledge_base))
-    if document_id is not None:
-        pairs.append(SearchAttributePair(DOCUMENT, document_id))
-    return TypedSearchAttributes(pairs)

@@ -20,7 +20,8 @@ from temporalio.client import (
 
 from activities.contracts.ids import reconcile_id
 from activities.contracts.queues import Queue
-from activities.runtime.temporal import RunNotFound, attributes, translated
+from activities.contracts.search_attributes import attributes
+from activities.runtime.temporal import RunNotFound, translated
 from workflows.contracts import ReconcileJob
 from workflows.reconcile import Reconcile
 
