@@ -6,7 +6,9 @@ Used by activities and by ``workflows.client``. Workflow definitions only use ``
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -35,6 +37,10 @@ QUERY_TIMEOUT = timedelta(seconds=2)
 
 #: Requests of ``describe_all`` in flight.
 AT_ONCE = 16
+
+
+#: The identities of Holdfast's processes begin with it.
+OURS = "holdfast:"
 
 
 class RunNotFound(LookupError):
@@ -80,7 +86,14 @@ async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Ru
     """
     config = settings.connection()
     async with translated():
-        return await Client.connect(**config, data_converter=data_converter, lazy=lazy, runtime=runtime)
+        return await Client.connect(
+            **config, identity=identity(), data_converter=data_converter, lazy=lazy, runtime=runtime
+        )
+
+
+def identity() -> str:
+    """What this process says of itself to Temporal, which records it with each signal and request."""
+    return f"{OURS}{os.getpid()}@{socket.gethostname()}"
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.runtime.converter import data_converter
 from tests.conftest import ask, events, finished, ready, upload
-from workflows.worker import WORKFLOWS
+from workflows.definitions import WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parents[1] / "data" / "histories").glob("*.json"))
 

@@ -161,10 +161,7 @@ class Jobs:
             Reconcile.run,
             job,
             reconcile_id(job.reconcile_id),
-            described.summary(
-                f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}",
-                job.actor,
-            ),
+            described.summary(what, job.actor),
             attributes(None, job.actor),
             details=described.details(described.reconciliation(job.reconcile_id), job.actor),
         )
