@@ -23,6 +23,7 @@ from litestar.static_files import create_static_files_router
 from activities.settings import Settings, load
 from activities.telemetry import logs
 from api.audit.routes import AuditController
+from api.audit.runs.routes import AuditRunController, AuditViewController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
@@ -143,6 +144,8 @@ CONTROLLERS = (
     WebhookController,
     DeliveryController,
     AuditController,
+    AuditRunController,
+    AuditViewController,
     ReconcileController,
     LookupController,
     IdentityController,

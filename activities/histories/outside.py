@@ -53,7 +53,7 @@ def _told(run: Run, events: Sequence[HistoryEvent], *, was_reset: bool) -> list[
     return [action for event in events if (action := _of(run, event, was_reset=was_reset)) is not None]
 
 
-def _of(run: Run, event: HistoryEvent, *, was_reset: bool) -> OutsideAction | None:  # noqa: PLR0911 - one line for each kind of event
+def _of(run: Run, event: HistoryEvent, *, was_reset: bool) -> OutsideAction | None:  # noqa: PLR0911 - one for each kind
     match event.WhichOneof("attributes"):
         case "workflow_execution_started_event_attributes":
             started = event.workflow_execution_started_event_attributes

@@ -16,7 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.contracts.ids import CHANGE_DOCUMENTS
 from activities.contracts.search_attributes import attributes
 from activities.runtime.temporal import connect
-from activities.settings import TemporalSettings, load
+from activities.settings import Settings, TemporalSettings, load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
@@ -58,8 +58,9 @@ class Waits:
 class World:
     """The server with a worker; ``ours`` is a client as Holdfast's processes have it, ``eves`` that of another."""
 
-    def __init__(self, ours: Client, eves: Client, catalog: Catalog, blobs: Blobs, queue: str) -> None:
-        self.ours, self.eves, self.catalog, self.blobs, self.queue = ours, eves, catalog, blobs, queue
+    def __init__(self, ours: Client, eves: Client, settings: Settings, queue: str) -> None:
+        self.ours, self.eves, self.settings, self.queue = ours, eves, settings, queue
+        self.catalog, self.blobs = Catalog(settings.catalog_url), Blobs(settings.blobs_url)
 
     async def started(self, client: Client | None = None, kb: str | None = None) -> WorkflowHandle[Any, Any]:
         """A run of ``Waits``, which has begun to wait."""
@@ -74,6 +75,14 @@ class World:
     async def call(self, activity: Callable[[Any], Awaitable[T]], input: Any) -> T:
         """Run an activity in this process."""
         return await ActivityEnvironment(client=self.ours).run(activity, input)  # type: ignore[no-any-return]
+
+    async def listed(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """Wait until Temporal lists the run."""
+
+        async def found() -> bool:
+            return handle.id in {run.id async for run in self.ours.list_workflows()}
+
+        await assert_eventually(found)
 
     async def closed(self, *handles: WorkflowHandle[Any, Any]) -> None:
         """Wait until Temporal lists the runs as closed."""
@@ -93,10 +102,10 @@ async def world(temporal_server: TemporalSettings, tmp_path: Path) -> AsyncItera
     eves = await Client.connect(temporal_server.address, identity=EVE, data_converter=ours.data_converter)
     settings = load({"HOLDFAST_DATA": str(tmp_path)})
     await upgrade(settings)
-    catalog, queue = Catalog(settings.catalog_url), new_id()
+    world = World(ours, eves, settings, new_id())
     runner = UnsandboxedWorkflowRunner()
     async with Worker(
-        ours, task_queue=queue, workflows=[Waits], workflow_runner=runner, graceful_shutdown_timeout=timedelta(0)
+        ours, task_queue=world.queue, workflows=[Waits], workflow_runner=runner, graceful_shutdown_timeout=timedelta(0)
     ):
-        yield World(ours, eves, catalog, Blobs(settings.blobs_url), queue)
-    await catalog.close()
+        yield world
+    await world.catalog.close()

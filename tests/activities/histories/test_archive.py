@@ -18,9 +18,9 @@ from activities.histories.archive import HistoryActivities
 from activities.settings import ArchiveSettings
 from activities.stores.catalog.records import AuditEvent
 from activities.stores.catalog.runs.archive import hex_of
-from activities.stores.catalog.runs.records import RunFilter
 from activities.stores.catalog.tables import new_id
 from tests.activities.histories.conftest import World
+from tests.stores.catalog.conftest import sql
 from tests.workflows.test_replay import replayer
 from workflows.archive import ArchiveHistories
 from workflows.contracts import ArchiveJob, ArchiveReport
@@ -64,10 +64,8 @@ async def test_an_ended_run_is_exported_once(archiving: World) -> None:
     run = await archiving.catalog.run_archive.get(str(ended.first_execution_run_id))
     (event,) = [event for event in await events(archiving) if event.object_id == hex_of(run.run_id)]
     assert (event.actor, event.action) == ("system", "run.archive")
-    assert (
-        event.detail | {"workflow": ended.id, "run": run.run_id, "result": "queued", "ended": "completed"}
-        == event.detail
-    )
+    named = {"workflow": ended.id, "run": run.run_id, "result": "queued", "ended": "completed"}
+    assert event.detail | named == event.detail
     data = await export.load(archiving.blobs, run, event.detail["sha256"])
     exported = export.unpack(data)
     assert exported == list((await ended.fetch_history()).events)
@@ -103,9 +101,8 @@ async def test_a_changed_file_is_noticed(archiving: World) -> None:
     await archived(archiving)
     record = await archiving.catalog.run_archive.get(str(run.first_execution_run_id))
     sha256 = await archiving.catalog.run_archive.sha256(record.run_id)
-    await archiving.blobs.put(
-        record.blob_key, export.pack(export.unpack(await archiving.blobs.get(record.blob_key))[1:])
-    )
+    whole = export.unpack(await archiving.blobs.get(record.blob_key))
+    await archiving.blobs.put(record.blob_key, export.pack(whole[1:]))
     with pytest.raises(HistoryTampered):
         await export.load(archiving.blobs, record, sha256)
     await archiving.blobs.delete(record.blob_key)
@@ -127,13 +124,13 @@ async def test_histories_go_after_their_time(archiving: World) -> None:
         return (await archiving.call(activities.expire_histories, ExpireInput())).expired
 
     assert (await expired(0), await expired(1)) == (0, 0)
-    old = await archiving.catalog.run_archive.expired(datetime.now(UTC) + timedelta(minutes=1), 1000)
-    for each in old:
-        await archiving.blobs.delete(each.blob_key)
-    await archiving.catalog.run_archive.forget(old, record.closed_at)
-    assert await archiving.catalog.run_archive.page(RunFilter(), None, 10) == []
+    ago = (datetime.now(UTC) - timedelta(days=2)).isoformat(sep=" ")
+    await sql(archiving.settings, f"UPDATE archived_runs SET closed_at = '{ago}' WHERE run_id = '{record.run_id}'")
+    assert (await expired(3), await expired(0), await expired(1)) == (0, 0, 1)
+    assert await archiving.catalog.run_archive.known([record.run_id]) == set()
     assert not await archiving.blobs.exists(record.blob_key)
-    assert (await events(archiving))[0].detail["runs"] == len(old)
+    (event, *_) = await events(archiving)
+    assert (event.action, event.detail["runs"]) == ("run.expire", 1)
 
 
 async def test_pages_of_a_list_go_on_where_they_were(world: World) -> None:

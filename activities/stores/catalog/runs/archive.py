@@ -57,6 +57,13 @@ class RunArchive:
                     ended=export.status,
                 )
 
+    async def require_name(self, knowledge_base: str) -> None:
+        """Raises NotFound for the name of a knowledge base that never was."""
+        query = select(KnowledgeBaseRow.id).where(KnowledgeBaseRow.name == knowledge_base).limit(1)
+        async with self._engine.read() as session:
+            if await session.scalar(query) is None:
+                raise NotFound(kind="knowledge base", id=knowledge_base)
+
     async def get(self, run_id: str) -> ArchivedRun:
         """An archived run. Raises NotFound."""
         async with self._engine.read() as session:
