@@ -36,6 +36,10 @@ SAMPLED, TIMED = 40, 48
 DOCUMENT_SECONDS = 0.15
 
 
+#: What begins and ends it, whatever its size: this comparison again, and the verification's samples.
+FIXED_SECONDS = 4.0
+
+
 class _Sample(msgspec.Struct):
     """Counts of the sampled documents."""
 
@@ -102,7 +106,7 @@ class PlanActivities:
             embedded=round(sample.embedded * share),
             tokens=tokens,
             bytes=round(new * card.dimension * 4 + 2 * sample.text_bytes * share),
-            seconds=round(tokens / rate + overhead, 1) if changed else 0.0,
+            seconds=round(tokens / rate + overhead + FIXED_SECONDS, 1) if changed else 0.0,
             sampled=min(SAMPLED, len(changed)),
             settings_differ=not documents and await self._has_other_settings(generation, reindex, card),
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import msgspec
+import numpy as np
 from temporalio import activity
 
 from activities.contracts.documents import Chunk
@@ -25,8 +28,13 @@ PAGE = 1000
 #: Documents of which a chunk is looked for, by its own vector, which is found with this cosine.
 SEARCHED, FOUND = 40, 0.995
 
+#: Of which so many are looked for at once.
+AT_ONCE = 8
+
 #: Cosine of a stored vector and the one that the model makes of the same text now.
 SAME = 0.999
+
+NOTHING = Verified(documents=0, rows=0)
 
 #: Characters of a chunk that are searched for.
 QUERY = 200
@@ -76,9 +84,9 @@ class VerifyActivities:
             await self._milvus.delete(generation.collection, *key)
         await self._catalog.generations.forget(reindex.knowledge_base_id, reindex.generation, wrong)
         verified = Verified(documents=documents, rows=rows, wrong=len(wrong) + missing)
-        for number, each in enumerate(sample):
-            verified = await self._look_at(generation, each, number, verified)
-            report(number + 1, len(sample))
+        for first in range(0, len(sample), AT_ONCE):
+            verified = _sum(verified, *await self._look_at(generation, sample[first : first + AT_ONCE], first))
+            report(min(first + AT_ONCE, len(sample)), len(sample))
         return verified
 
     async def _count(self, collection: str, live: LivePlan) -> int:
@@ -88,26 +96,32 @@ class VerifyActivities:
         except KeyError:
             return 0
 
-    async def _look_at(self, generation: Generation, live: LivePlan, number: int, so_far: Verified) -> Verified:
-        """Adds what a chunk of one document shows; what was deleted or replaced meanwhile does not count."""
-        try:
-            chunk, vector = await self._chunk(live, number)
-        except KeyError:
-            return so_far
-        hits = await self._milvus.search_dense(generation.collection, vector, 1)
+    async def _look_at(self, generation: Generation, some: list[LivePlan], first: int) -> list[Verified]:
+        """What a chunk of each document shows. All are embedded before any is searched for, as bulk work waits then."""
+        chunks: dict[int, tuple[Chunk, Vectors]] = {}
+        for number, live in enumerate(some):
+            with suppress(KeyError):  # it was deleted or replaced meanwhile
+                chunks[number] = await self._chunk(live, first + number)
+        made = await self._embedded([chunk for chunk, _ in chunks.values()], generation)
+        return await asyncio.gather(
+            *(
+                self._compare(generation, some[number], chunk, stored, again)
+                for (number, (chunk, stored)), again in zip(chunks.items(), made, strict=True)
+            )
+        )
+
+    async def _compare(
+        self, generation: Generation, live: LivePlan, chunk: Chunk, stored: Vectors, again: Vectors
+    ) -> Verified:
+        """What one chunk shows; what was deleted or replaced meanwhile does not count."""
+        hits = await self._milvus.search_dense(generation.collection, stored, 1)
         lost = not hits or hits[0].score < FOUND
-        differs = float(vector @ await self._embedded(chunk, generation)) < SAME
+        differs = float(stored @ again) < SAME
         in_live, in_new = [await self._finds(generation, chunk, live, each) for each in (None, generation.generation)]
         if (lost or differs or in_live > in_new) and not await self._is_still(generation, live):
-            return so_far
+            return NOTHING
         return msgspec.structs.replace(
-            so_far,
-            searched=so_far.searched + 1,
-            lost=so_far.lost + lost,
-            compared=so_far.compared + 1,
-            differing=so_far.differing + differs,
-            found_live=so_far.found_live + in_live,
-            found_new=so_far.found_new + in_new,
+            NOTHING, searched=1, lost=lost, compared=1, differing=differs, found_live=in_live, found_new=in_new
         )
 
     async def _chunk(self, live: LivePlan, number: int) -> tuple[Chunk, Vectors]:
@@ -119,12 +133,13 @@ class VerifyActivities:
         place = number % len(chunks)
         return chunks[place], vectors[place]
 
-    async def _embedded(self, chunk: Chunk, generation: Generation) -> Vectors:
+    async def _embedded(self, chunks: list[Chunk], generation: Generation) -> Vectors:
+        """Vectors [chunks, dimension], as the model makes them now."""
         card = await self._triton.card(generation.embedding)
-        text = card.prompts.get("passage", "") + chunk.searched
-        vectors = await self._triton.embed([text], model=generation.embedding)
-        vector: Vectors = vectors[0]
-        return vector
+        prompt = card.prompts.get("passage", "")
+        if not chunks:
+            return np.empty((0, card.dimension), dtype=np.float32)
+        return await self._triton.embed([prompt + chunk.searched for chunk in chunks], model=generation.embedding)
 
     async def _finds(self, generation: Generation, chunk: Chunk, live: LivePlan, number: int | None) -> bool:
         """Whether a search for the chunk's first words finds its document in generation ``number``.
@@ -143,3 +158,8 @@ class VerifyActivities:
     async def _is_still(self, generation: Generation, live: LivePlan) -> bool:
         now = await self._catalog.references.live_version(generation, live.document_id)
         return now is not None and (now.version, now.chunks_key) == (live.version, live.chunks_key)
+
+
+def _sum(*parts: Verified) -> Verified:
+    names = Verified.__struct_fields__
+    return Verified(**{name: sum(getattr(part, name) for part in parts) for name in names})
