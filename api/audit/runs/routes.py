@@ -28,10 +28,10 @@ from workflows.client.replay import difference
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=200, description="Maximum number of items on a page.")]
-WorkflowType = Annotated[str | None, Parameter(query="type", max_length=64, description="A workflow's type.")]
+WorkflowType = Annotated[str | None, Parameter(max_length=64, description="A workflow's type.")]
 Name = Annotated[str | None, Parameter(max_length=200)]
-WorkflowId = Annotated[str | None, Parameter(query="workflow", max_length=1000, description="The id of a workflow.")]
-DocumentId = Annotated[str | None, Parameter(query="document_id", max_length=32)]
+WorkflowId = Annotated[str | None, Parameter(max_length=1000, description="The id of a workflow.")]
+DocumentId = Annotated[str | None, Parameter(max_length=32)]
 Cursor = Annotated[str | None, Parameter(max_length=4000)]
 
 AUDITS = needs("auditor")
@@ -50,9 +50,9 @@ class AuditRunController(Controller):
         settings: Settings,
         kb: Name = None,
         actor: Name = None,
-        of_type: WorkflowType = None,
-        of_workflow: WorkflowId = None,
-        of_document: DocumentId = None,
+        type: WorkflowType = None,
+        workflow: WorkflowId = None,
+        document_id: DocumentId = None,
         since: datetime | None = None,
         until: datetime | None = None,
         cursor: Cursor = None,
@@ -60,10 +60,10 @@ class AuditRunController(Controller):
     ) -> Page[RunInfo]:
         """A page can be short, or empty, while there is a cursor: what matches may be further back."""
         wanted = RunFilter(
-            workflow_id=of_workflow,
-            type=of_type,
+            workflow_id=workflow,
+            type=type,
             knowledge_base=kb,
-            document_id=of_document,
+            document_id=document_id,
             actor=actor,
             since=_utc(since),
             until=_utc(until),
