@@ -17,12 +17,14 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
 from activities.contracts.ids import TYPES
-from activities.histories import export
+from activities.histories import export, listing
 from activities.runtime.converter import data_converter
+from activities.settings import TemporalSettings
 from activities.stores.blob_keys import run_history_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.runs.records import Export
 from api.audit.runs.reader import RunReader
+from api.audit.runs.views import views_info
 from tests.activities.histories.conftest import World, world
 from tests.api.http.test_access import IsolatedApi, isolated_api
 from tests.api.http.test_bodies import send
@@ -159,6 +161,8 @@ async def test_runs_are_found_where_they_are(world: World) -> None:
     assert (found.state, found.archived, found.run.workflow_id) == ("running", None, handle.id)
     assert await reader.events(found) == list((await handle.fetch_history()).events)
     assert export.unpack(await reader.file(found)) == await reader.events(found)
+    for view in views_info(TemporalSettings(), "en").items:
+        await listing.page(world.ours, view.query, size=1)
 
 
 def test_all_types_are_known() -> None:
