@@ -17,7 +17,7 @@ from activities.settings import ArchiveSettings
 from activities.stores.blob_keys import run_history_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.runs.records import ArchivedRun, Export, Run, RunStatus, fields_of
+from activities.stores.catalog.runs.records import ArchivedRun, Run, RunStatus, fields_of
 
 #: Temporal's list shows the end of a run some time after it: scans overlap by this time.
 OVERLAP = timedelta(minutes=5)
@@ -74,7 +74,7 @@ class HistoryActivities:
         await self._archive.record(exports)
         return len(exports)
 
-    async def _export(self, client: Client, execution: WorkflowExecution) -> Export | None:
+    async def _export(self, client: Client, execution: WorkflowExecution) -> ArchivedRun | None:
         """Store a history; None if Temporal has dropped it. It is stored again if it could not be recorded."""
         run = listing.run_of(execution)
         events = await listing.history(client, run)
@@ -84,7 +84,7 @@ class HistoryActivities:
         closed_at = execution.close_time or events[-1].event_time.ToDatetime(UTC)
         key = run_history_key(closed_at, run.workflow_id, run.run_id)
         await self._blobs.put(key, data)
-        return Export(
+        return ArchivedRun(
             **fields_of(run, Run),
             status=_STATUS[listing.status_of(execution).name],
             closed_at=closed_at,

@@ -29,7 +29,7 @@ def unpack(data: bytes) -> list[HistoryEvent]:
     return [event for item in whole.items for event in item.history.events]
 
 
-async def load(blobs: Blobs, run: ArchivedRun, sha256: str | None) -> bytes:
+async def load(blobs: Blobs, run: ArchivedRun, sha256: str) -> bytes:
     """The file of an archived run, if its hash is the one in the audit trail.
 
     Raises HistoryLost and HistoryTampered.

@@ -11,7 +11,7 @@ from uuid import UUID
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecution
 
-from activities.errors import InvalidRequest, NotFound
+from activities.errors import InvalidRequest, NotFound, TemporalRefused
 from activities.histories import export, listing
 from activities.histories.archive import OVERLAP
 from activities.phrases import Phrase
@@ -66,8 +66,13 @@ class RunReader:
         if mark is not None:
             query += f" AND (ExecutionStatus = 'Running' OR CloseTime >= '{listing.moment(mark - OVERLAP)}')"
         found: list[Found] = []
-        for _ in range(PAGES):
-            page, token = await listing.page(self._client, query, token, size=limit)
+        for turn in range(PAGES):
+            try:
+                page, token = await listing.page(self._client, query, token, size=limit)
+            except TemporalRefused as exc:
+                if turn or not token:
+                    raise
+                raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR) from exc
             known = await self._archive.known(run.run_id for run in page)
             live = [run for run in page if run.run_id not in known]
             found += [_found(run) for run in live if wanted.matches(listing.run_of(run))]
@@ -94,12 +99,12 @@ class RunReader:
 
     async def sha256(self, found: Found) -> str | None:
         """The hash of the archived file, as the audit trail has it."""
-        return await self._archive.sha256(found.run.run_id) if found.archived else None
+        return await self._archive.sha256(found.archived) if found.archived else None
 
     async def file(self, found: Found) -> bytes:
         """The file of a history, made now if it is not archived. Raises HistoryLost and HistoryTampered."""
         if found.archived is not None:
-            return await export.load(self._blobs, found.archived, await self.sha256(found))
+            return await export.load(self._blobs, found.archived, await self._archive.sha256(found.archived))
         return export.pack(await self._of_temporal(found.run))
 
     async def events(self, found: Found) -> list[HistoryEvent]:
@@ -133,11 +138,7 @@ def _position(cursor: str | None) -> str | tuple[datetime, str] | None:
         except NotBase64 as exc:
             raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR) from exc
         return match[1]
-    try:
-        at = _EPOCH + timedelta(microseconds=int(match[2]))
-    except OverflowError as exc:
-        raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR) from exc
-    return (at, match[3]) if match[3] != "-" else None
+    return (_EPOCH + timedelta(microseconds=int(match[2])), match[3]) if match[3] != "-" else None
 
 
 def _behind(run: ArchivedRun | None) -> str:

@@ -100,7 +100,7 @@ async def test_a_changed_file_is_noticed(archiving: World) -> None:
     await archiving.closed(run)
     await archived(archiving)
     record = await archiving.catalog.run_archive.get(str(run.first_execution_run_id))
-    sha256 = await archiving.catalog.run_archive.sha256(record.run_id)
+    sha256 = await archiving.catalog.run_archive.sha256(record)
     whole = export.unpack(await archiving.blobs.get(record.blob_key))
     await archiving.blobs.put(record.blob_key, export.pack(whole[1:]))
     with pytest.raises(HistoryTampered):

@@ -17,12 +17,13 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 
 from activities.contracts.ids import TYPES
+from activities.errors import InvalidRequest
 from activities.histories import export, listing
 from activities.runtime.converter import data_converter
 from activities.settings import TemporalSettings
 from activities.stores.blob_keys import run_history_key
 from activities.stores.blobs import Blobs
-from activities.stores.catalog.runs.records import Export
+from activities.stores.catalog.runs.records import ArchivedRun, RunFilter
 from api.audit.runs.reader import RunReader
 from api.audit.runs.views import views_info
 from tests.activities.histories.conftest import World, world
@@ -51,10 +52,10 @@ def events_of(path: Path) -> list[HistoryEvent]:
     return list(WorkflowHistory.from_json(path.stem, path.read_text()).events)
 
 
-async def archive(api: IsolatedApi, type: str, events: Sequence[HistoryEvent], **fields: Any) -> Export:
+async def archive(api: IsolatedApi, type: str, events: Sequence[HistoryEvent], **fields: Any) -> ArchivedRun:
     """Store and record a history as ArchiveHistories does."""
     data, run_id, now = export.pack(events), str(uuid4()), datetime.now(UTC)
-    run = Export(
+    run = ArchivedRun(
         run_id=run_id, workflow_id=f"{type}/{run_id}", type=type, knowledge_base="handbook", document_id=None,
         actor=fields.get("actor", "ann"), stage="ready", started_at=now, status="completed", closed_at=now,
         events=len(events), bytes=len(data), blob_key=run_history_key(now, type, run_id),
@@ -136,7 +137,7 @@ async def test_archived_runs_are_listed_by_what_they_are(isolated_api: IsolatedA
     (one,) = (await get(isolated_api, RUNS, params=chosen)).json()["items"]
     assert one["run_id"] == runs[0].run_id
     assert (await get(isolated_api, RUNS, params={"kb": "handbok"})).status_code == 404
-    for foreign in ("x", "t.%", "a.99999999999999999.x", "a.1"):
+    for foreign in ("x", "t.%", "a.999999999999999999.x", "a.1"):
         assert (await get(isolated_api, RUNS, params={"cursor": foreign})).status_code == 400, foreign
     assert (await get(isolated_api, f"{RUNS}/nothing")).status_code == 404
 
@@ -161,6 +162,10 @@ async def test_runs_are_found_where_they_are(world: World) -> None:
     assert (found.state, found.archived, found.run.workflow_id) == ("running", None, handle.id)
     assert await reader.events(found) == list((await handle.fetch_history()).events)
     assert export.unpack(await reader.file(found)) == await reader.events(found)
+    listed, _ = await reader.page(RunFilter(workflow_id=handle.id), None, 10)
+    assert [each.run.run_id for each in listed] == [run_id]
+    with pytest.raises(InvalidRequest):
+        await reader.page(RunFilter(), "t.AAAA", 10)
     for view in views_info(TemporalSettings(), "en").items:
         await listing.page(world.ours, view.query, size=1)
 

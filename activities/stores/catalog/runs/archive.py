@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import NotFound
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.runs.records import ArchivedRun, Export, Mark, Run, RunFilter, fields_of
+from activities.stores.catalog.runs.records import ArchivedRun, Mark, Run, RunFilter, fields_of
 from activities.stores.catalog.runs.tables import ArchivedRunRow, RunMarkRow
 from activities.stores.catalog.tables import SYSTEM, AuditRow, KnowledgeBaseRow
 
@@ -32,7 +32,7 @@ class RunArchive:
         async with self._engine.read() as session:
             return set(await session.scalars(query))
 
-    async def record(self, exports: Sequence[Export]) -> None:
+    async def record(self, exports: Sequence[ArchivedRun]) -> None:
         """Records exports, each with its audit event; those that are recorded already are left as they are."""
         async with self._engine.write() as session:
             ids = [export.run_id for export in exports]
@@ -72,12 +72,12 @@ class RunArchive:
             raise NotFound(kind="run", id=run_id)
         return _record(row)
 
-    async def sha256(self, run_id: str) -> str | None:
-        """The hash of a history's blob by its latest audit event; None if there is none."""
-        query = select(AuditRow.detail).where(AuditRow.object_id == hex_of(run_id), AuditRow.action == ARCHIVE)
+    async def sha256(self, run: ArchivedRun) -> str:
+        """The hash of a history's blob by its latest audit event; by its record where that event is past its time."""
+        query = select(AuditRow.detail).where(AuditRow.object_id == hex_of(run.run_id), AuditRow.action == ARCHIVE)
         async with self._engine.read() as session:
             detail: dict[str, Any] | None = await session.scalar(query.order_by(AuditRow.id.desc()).limit(1))
-        return str((detail or {}).get("sha256", "")) or None
+        return str(detail.get("sha256", "")) if detail is not None else run.sha256
 
     async def page(self, wanted: RunFilter, after: tuple[datetime, str] | None, limit: int) -> list[ArchivedRun]:
         """At most ``limit`` archived runs, the one that closed last first, behind (time of closing, run id)."""

@@ -34,18 +34,13 @@ class Run(Record, frozen=True):
 
 
 class ArchivedRun(Run, frozen=True):
-    """A run whose history is the blob ``blob_key`` of ``bytes`` bytes."""
+    """A run whose history is the blob ``blob_key`` of ``bytes`` bytes with this SHA-256."""
 
     status: RunStatus
     closed_at: datetime
     events: int
     bytes: int
     blob_key: str
-
-
-class Export(ArchivedRun, frozen=True):
-    """A history that was just stored, with the SHA-256 of its blob."""
-
     sha256: str
 
 

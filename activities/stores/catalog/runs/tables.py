@@ -11,7 +11,7 @@ from activities.stores.catalog.tables import Table, now
 
 
 class ArchivedRunRow(Table):
-    """A run whose history is in the blob store. The hash of the blob is in its audit event ``run.archive``."""
+    """A run whose history is in the blob store. Its audit event ``run.archive`` has the blob's hash too."""
 
     __tablename__ = "archived_runs"
     run_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -27,6 +27,7 @@ class ArchivedRunRow(Table):
     events: Mapped[int]
     bytes: Mapped[int]
     blob_key: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
     archived_at: Mapped[datetime] = mapped_column(default=now)
 
 
