@@ -96,7 +96,7 @@ class SyncIntake:
         counts, batch_id, waiting = Counter[str](), None, list(taken)
         while waiting:
             open_batch = await self._catalog.syncs.open_batch(
-                sync.id, f"Sync {source.name}", self._settings.batch_parallelism
+                sync.id, source.name, self._settings.batch_parallelism
             )
             requests = [_request(sync, source, each, open_batch) for each in waiting]
             answers = await self._catalog.intake.accept_requests(requests)

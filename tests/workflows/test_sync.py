@@ -68,7 +68,7 @@ async def test_exactly_the_difference_is_applied(synced: Following) -> None:
     (gone,) = [document for document in before.values() if document.name == "part 2/8.txt"]
     assert await describe(synced.client, delete_id(gone.id)) is not None
     batch = await synced.catalog.batches.get(done.batch_id or "")
-    assert (batch.closed, batch.name) == (True, "Sync handbook")
+    assert (batch.closed, batch.name) == (True, "handbook")
     assert await synced.catalog.batches.counts(batch.id) == {"queued": 11}
     assert await synced.blobs.list("syncs") == []
     events = {event.action for event in await synced.catalog.audit.page(None, 500, knowledge_base=synced.kb.name)}
