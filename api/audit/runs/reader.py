@@ -11,7 +11,7 @@ from uuid import UUID
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecution
 
-from activities.errors import InvalidRequest, NotFound, TemporalRefused
+from activities.errors import InvalidRequest, NotFound, TemporalRefused, TemporalUnavailable
 from activities.histories import export, listing
 from activities.histories.archive import OVERLAP
 from activities.phrases import Phrase
@@ -43,7 +43,7 @@ class RunReader:
     """Raises NotFound, and DependencyErrors."""
 
     def __init__(self, catalog: Catalog, blobs: Blobs, jobs: Jobs) -> None:
-        self._archive, self._blobs, self._client = catalog.run_archive, blobs, jobs.client
+        self._archive, self._blobs, self._jobs, self._client = catalog.run_archive, blobs, jobs, jobs.client
 
     async def page(self, wanted: RunFilter, cursor: str | None, limit: int) -> tuple[list[Found], str | None]:
         """Runs that are not archived, newest first, then archived ones; there may be more behind a short page.
@@ -69,9 +69,10 @@ class RunReader:
         for turn in range(PAGES):
             try:
                 page, token = await listing.page(self._client, query, token, size=limit)
-            except TemporalRefused as exc:
+            except (TemporalRefused, TemporalUnavailable) as exc:  # of a token that it does not know it says either
                 if turn or not token:
                     raise
+                await self._jobs.ping()
                 raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR) from exc
             known = await self._archive.known(run.run_id for run in page)
             live = [run for run in page if run.run_id not in known]
