@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.stages import BULK_STAGES
     from workflows.contracts import JobState
     from workflows.policies import LONG_STEP
-    from workflows.stages import Progress
+    from workflows.stages import Progress, by_actor
 
 #: Number of activities after which a run continues as new, so that its history stays small.
 SLICES_OF_A_RUN = 500
@@ -26,7 +26,10 @@ SLICES_OF_A_RUN = 500
 
 @workflow.defn
 class ChangeDocuments:
-    """change → (purge). The catalogue knows which documents are left: an interrupted run goes on where it was."""
+    """change → (purge). The catalogue knows which documents are left: an interrupted run goes on where it was.
+
+    It is canceled in the catalogue as well, between two steps; what was deleted by then is still purged.
+    """
 
     @workflow.init
     def __init__(self, job: BulkJob) -> None:
@@ -43,17 +46,17 @@ class ChangeDocuments:
     async def run(self, job: BulkJob) -> BulkResult:
         """Change all documents, then wait until the data of deleted ones are removed."""
         self._progress.enter("change")
-        await self._all(signatures.change_documents, f"{job.action.capitalize()} documents")
+        canceled_by = await self._all(signatures.change_documents, f"{job.action.capitalize()} documents")
         if job.action == "delete":
             self._progress.enter("purge")
             await self._all(signatures.purge_documents, "Remove the data of deleted documents")
-        self._progress.finish("ready")
+        self._progress.finish("canceled" if canceled_by else "ready", by_actor(canceled_by or ""))
         return BulkResult(documents=self._done)
 
-    async def _all(self, step: Callable[[BulkInput], Coroutine[Any, Any, BulkSlice]], summary: str) -> None:
-        """Repeat an activity until it has nothing left to do."""
+    async def _all(self, step: Callable[[BulkInput], Coroutine[Any, Any, BulkSlice]], summary: str) -> str | None:
+        """Repeat an activity until it has nothing left to do; returns whoever ended the change before that."""
         while True:
-            done = await workflow.execute_activity(
+            done: BulkSlice = await workflow.execute_activity(
                 step,
                 BulkInput(bulk_id=self._job.bulk_id),
                 task_queue=Queue.STORE,
@@ -64,7 +67,7 @@ class ChangeDocuments:
             self._done = max(self._done, done.done)
             self._progress.count(self._done, self._job.documents)
             if done.ended:
-                return
+                return done.canceled_by
             self._slices += 1
             if self._slices >= SLICES_OF_A_RUN:
                 workflow.continue_as_new(self._job)

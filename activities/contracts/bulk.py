@@ -41,11 +41,15 @@ class BulkInput(Contract, frozen=True):
 
 
 class BulkSlice(Contract, frozen=True):
-    """What a slice of work came to: ``ended`` with the change, or to go on after ``wait_seconds``."""
+    """What a slice of work came to: ``ended`` with the change, or to go on after ``wait_seconds``.
+
+    ``canceled_by`` is whoever ended it before its last documents.
+    """
 
     ended: bool
     wait_seconds: float = 0.0
     done: int = 0
+    canceled_by: str | None = None
 
 
 class BulkResult(Contract, frozen=True):

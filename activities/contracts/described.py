@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from activities.contracts.deletion import DeleteJob
 from activities.contracts.ingest import DocumentToIngest
+from activities.contracts.summaries import Summary
 
 #: The longest summary, in characters of which each takes up to three bytes: Temporal's limit is 400 bytes or more.
 MAX_SUMMARY = 130
@@ -15,24 +16,24 @@ MAX_SUMMARY = 130
 PREFIX = "/api/v1"
 
 
-def summary(text: str, actor: str) -> str:
+def summary(text: str, actor: str) -> Summary:
     """``text`` and who asked for it, in one line of limited length."""
     by = f", by {actor[: MAX_SUMMARY // 3]}" if actor else ""
-    return text[: MAX_SUMMARY - len(by)] + by
+    return Summary(text[: MAX_SUMMARY - len(by)] + by)
 
 
-def details(address: str, actor: str) -> str:
+def details(address: str, actor: str) -> Summary:
     """The details of a run (Markdown): the address of its object in the API, and the actor."""
-    return f"Object in the API: `{address}`\n\nStarted by: `{actor.replace('`', '')}`"
+    return Summary(f"Object in the API: `{address}`\n\nStarted by: `{actor.replace('`', '')}`")
 
 
-def ingestion(document: DocumentToIngest) -> str:
+def ingestion(document: DocumentToIngest) -> Summary:
     """Summary of a version's ingestion."""
     text = f"Index {document.document_name} v{document.version} into {document.knowledge_base}"
     return summary(text, document.actor)
 
 
-def deletion(job: DeleteJob) -> str:
+def deletion(job: DeleteJob) -> Summary:
     """Summary of a document's deletion."""
     return summary(f"Delete {job.document_name} from {job.knowledge_base}", job.actor)
 

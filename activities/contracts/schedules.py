@@ -24,8 +24,8 @@ GOES_ON: tuple[ScheduleRunState, ...] = ("running", "waiting")
 #: The schedule of ``Reconcile``, which a setting manages: its id in Temporal, and its name.
 RECONCILE_SCHEDULE = "reconcile"
 
-#: Schedules of the platform, runs that are kept of each, and occurrences of one backfill.
-MAX_SCHEDULES, KEPT_RUNS, MAX_BACKFILL = 200, 50, 100
+#: Schedules of a knowledge base and of the platform, runs that are kept of each, and occurrences of one backfill.
+MAX_SCHEDULES, MAX_ALL_SCHEDULES, KEPT_RUNS, MAX_BACKFILL = 200, 2000, 50, 100
 
 #: Lengths of texts: a cron expression, the name of a time zone, a note.
 MAX_CRON, MAX_ZONE, MAX_NOTE = 120, 64, 500

@@ -24,6 +24,9 @@ MAX_URL, MAX_DESCRIPTION = 2048, 200
 #: Endpoints of one knowledge base, and of the platform.
 MAX_ENDPOINTS = 20
 
+#: Tests and repeated deliveries that people may ask of one endpoint in a minute.
+MAX_REQUESTED_A_MINUTE = 30
+
 
 class DeliveryToMake(Contract, frozen=True):
     """One event for one endpoint."""

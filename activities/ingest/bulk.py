@@ -34,7 +34,12 @@ class BulkActivities:
             step = await self._changes.step(input.bulk_id, STEP)
             report(step.done)
             if step.ended or step.waits or time.monotonic() - began > SLICE_SECONDS:
-                return BulkSlice(ended=step.ended, wait_seconds=RETRY_SECONDS if step.waits else 0.0, done=step.done)
+                return BulkSlice(
+                    ended=step.ended,
+                    wait_seconds=RETRY_SECONDS if step.waits else 0.0,
+                    done=step.done,
+                    canceled_by=step.canceled_by,
+                )
 
     @activity.defn(name="purge_documents")
     @heartbeating

@@ -83,14 +83,19 @@ def history_key(question_id: str) -> str:
     return f"{question_prefix(question_id)}/history"
 
 
+def sync_prefix(sync_id: str) -> str:
+    """What the keys of a sync begin with."""
+    return f"syncs/{sync_id}"
+
+
 def sync_listing_key(sync_id: str) -> str:
     """Key of the files that a source had when it was listed for a sync."""
-    return f"syncs/{sync_id}/listing"
+    return f"{sync_prefix(sync_id)}/listing"
 
 
-def sync_changes_key(sync_id: str) -> str:
-    """Key of the changes that a sync is to apply."""
-    return f"syncs/{sync_id}/changes"
+def sync_changes_key(sync_id: str, piece: int) -> str:
+    """Key of one piece of the changes that a sync is to apply."""
+    return f"{sync_prefix(sync_id)}/changes-{piece}"
 
 
 def gate_key(knowledge_base_id: str, content: bytes) -> str:

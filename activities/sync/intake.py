@@ -95,16 +95,14 @@ class SyncIntake:
     async def _accept(self, sync: Sync, source: Source, taken: Sequence[_Taken]) -> tuple[Counter[str], str | None]:
         counts, batch_id, waiting = Counter[str](), None, list(taken)
         while waiting:
-            open_batch = await self._catalog.syncs.open_batch(
-                sync.id, source.name, self._settings.batch_parallelism
-            )
+            open_batch = await self._catalog.syncs.open_batch(sync.id, source.name, self._settings.batch_parallelism)
             requests = [_request(sync, source, each, open_batch) for each in waiting]
             answers = await self._catalog.intake.accept_requests(requests)
             again: list[_Taken] = []
             for each, answer in zip(waiting, answers, strict=True):
                 match answer:
                     case Answered():
-                        counts["added" if each.change.kind == "add" else "updated"] += 1
+                        counts[_outcome(each.change, cast(Accepted, answer.answer))] += 1
                         batch_id = open_batch if answer.created else batch_id
                     case NameOfOther():
                         counts["conflicts"] += 1
@@ -123,15 +121,14 @@ def _spooled(folder: str) -> IO[bytes]:
 
 
 def _request(sync: Sync, source: Source, taken: _Taken, batch_id: str) -> UploadRequest:
-    """The upload of one file; a new document gets the source's tags, an updated one keeps its own."""
+    """The upload of one file; a new document gets the source's tags, one that is there keeps its own."""
     upload = Upload(
         knowledge_base_id=sync.knowledge_base_id,
         name=taken.change.name,
         sha256=taken.content.sha256,
         bytes=taken.content.bytes,
         actor=sync.actor,
-        tags=list(source.tags) if taken.change.kind == "add" else None,
-        source_file=SourceFile(source_id=source.id, stamp=taken.content.stamp),
+        source_file=SourceFile(source_id=source.id, stamp=taken.content.stamp, tags=list(source.tags)),
     )
     return UploadRequest(
         knowledge_base_id=sync.knowledge_base_id,
@@ -140,6 +137,12 @@ def _request(sync: Sync, source: Source, taken: _Taken, batch_id: str) -> Upload
         respond=_first,
         open_batch=batch_id,
     )
+
+
+def _outcome(change: Change, accepted: Accepted) -> str:
+    """What became of a file; one whose document was deleted meanwhile is added again."""
+    is_new = accepted.document.version == 1 and (change.kind == "add" or accepted.created)
+    return "added" if is_new else "updated"
 
 
 def _first(accepted: list[Accepted], _batch_id: str | None) -> object:

@@ -17,7 +17,7 @@ from activities.errors import NotFound, SourceUnavailable, WrongState
 from activities.runtime import starts
 from activities.runtime.heartbeat import heartbeating, report
 from activities.settings import Settings
-from activities.stores.blob_keys import sync_changes_key, sync_listing_key
+from activities.stores.blob_keys import sync_changes_key, sync_listing_key, sync_prefix
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.source_records import Source, SourceDocument, Sync
@@ -31,8 +31,8 @@ from activities.sync.places import Folder, place_of
 #: Documents of one query.
 PAGE = 1000
 
-#: Changes applied at once, and most of them and seconds in one activity.
-GROUP, SLICE, SLICE_SECONDS = 50, 1000, 10.0
+#: Changes applied at once, those of one piece, of which an activity loads one, and most seconds in an activity.
+GROUP, PIECE, SLICE_SECONDS = 50, 1000, 10.0
 
 #: Share of the pending documents that are allowed which a sync leaves to people.
 ROOM = 0.5
@@ -62,7 +62,7 @@ class SyncActivities:
     @activity.defn(name="compare_source")
     @heartbeating
     async def compare_source(self, input: SyncInput) -> Compared:
-        """Compares the listing with the source's documents, and stores the changes.
+        """Compares the listing with the source's documents, and stores the changes in pieces.
 
         Files are read only if their size is the same, and their time or tag is not.
         """
@@ -83,7 +83,8 @@ class SyncActivities:
         names = {file.name for file in difference.new}
         conflicts = await self._catalog.sources.taken(source.knowledge_base_id, names, source.id)
         changes, found = difference.changes(conflicts, changed)
-        await self._blobs.save(sync_changes_key(input.sync_id), changes)
+        for start in range(0, len(changes), PIECE):
+            await self._blobs.save(sync_changes_key(input.sync_id, start // PIECE), changes[start : start + PIECE])
         guarded = guard(found, source.max_delete_share)
         found = msgspec.structs.replace(found, guarded=guarded is not None)
         return Compared(report=found, changes=len(changes), guarded=guarded)
@@ -104,17 +105,18 @@ class SyncActivities:
     @activity.defn(name="apply_changes")
     @heartbeating
     async def apply_changes(self, input: ApplyInput) -> Applied:
-        """Applies changes for some seconds. Repeating it changes nothing more.
+        """Applies changes of one piece for some seconds. Repeating it changes nothing more.
 
         A document that no longer belongs to the source, and a file that changes while it is read, are left alone.
         """
         sync, source = await self._sync(input.sync_id)
-        changes = await self._blobs.load(sync_changes_key(input.sync_id), list[Change])
+        piece, begin = divmod(input.offset, PIECE)
+        changes = (await self._blobs.load(sync_changes_key(input.sync_id, piece), list[Change]))[begin:]
         files, counts, offset = self._files(source), Counter[str](), input.offset
         loop = asyncio.get_running_loop()
-        last, end = min(len(changes), offset + SLICE), loop.time() + SLICE_SECONDS
-        while offset < last and loop.time() < end:
-            group = _group(changes[offset:last])
+        end = loop.time() + SLICE_SECONDS
+        while changes and loop.time() < end:
+            group = _group(changes)
             try:
                 match group[0].kind:
                     case "stamp":
@@ -127,8 +129,8 @@ class SyncActivities:
                         counts += await self._take(sync, source, files, group)
             except SourceUnavailable as exc:
                 return Applied(next=offset, counts=counts, unavailable=exc.reason)
-            offset += len(group)
-            report(offset, len(changes))
+            changes, offset = changes[len(group) :], offset + len(group)
+            report(offset)
             await self._catalog.syncs.advance(sync.id, offset)
         return Applied(next=offset, counts=counts)
 
@@ -185,7 +187,7 @@ class SyncActivities:
                 return
             if sync.batch_id is not None:
                 await self._close_batch(sync, sync.batch_id)
-            for key in (sync_listing_key(input.sync_id), sync_changes_key(input.sync_id)):
+            for key in await self._blobs.list(sync_prefix(input.sync_id)):
                 await self._blobs.delete(key)
         await self._catalog.syncs.record(input)
 

@@ -60,18 +60,16 @@ class Gate:
     async def addresses(self, host: str, port: int, *, plain: bool) -> list[Address]:
         """Where a server may be connected to. Raises InvalidRequest if any of its addresses is refused.
 
+        A name that is not known is refused in the same words as one of this network: which names it has is not told.
         ``plain`` is a connection without TLS, which only the allowed networks may have.
         """
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):
                 found = [ip_address(text) for text in await self._resolver(host, port)]
         except (OSError, ValueError, UnicodeError) as exc:  # TimeoutError is an OSError
-            raise InvalidRequest(detail=Phrase.HOST_UNKNOWN) from exc
-        if not found:
-            raise InvalidRequest(detail=Phrase.HOST_UNKNOWN)
-        for address in found:
-            if not (self._is_allowed(address) or is_public(address)):
-                raise InvalidRequest(detail=Phrase.HOST_PRIVATE)
+            raise InvalidRequest(detail=Phrase.HOST_PRIVATE) from exc
+        if not found or not all(self._is_allowed(address) or is_public(address) for address in found):
+            raise InvalidRequest(detail=Phrase.HOST_PRIVATE)
         if plain and not all(map(self._is_allowed, found)):
             raise InvalidRequest(detail=Phrase.URL_PLAIN)
         return found

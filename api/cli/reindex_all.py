@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.output import FINISHED, Output, talks_to_api, yes_option
+from api.cli.output import FINISHED, Output, at, follow, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
     from api.client.client import Api
     from api.client.resources import Answer, ReindexAllAction
     from api.reindex_all.schemas import ReindexAllInfo, ReindexAllItemInfo
-
-#: Seconds between two looks at a job that is watched.
-LOOK_SECONDS = 2.0
 
 
 @click.group(name="all", help=say("help.reindex.all"))
@@ -99,7 +96,7 @@ async def all_show(api: Api, out: Output, job: str) -> None:
 @click.argument("job")
 @talks_to_api
 async def all_watch(api: Api, out: Output, job: str) -> None:
-    """GET /reindex-all/{id} until it has ended; exit 1 unless all are ready."""
+    """GET /reindex-all/{id}/events until it has ended; exit 1 unless all are ready."""
     await _watch(api, out, job)
 
 
@@ -121,32 +118,29 @@ for action in ("pause", "resume", "cancel"):
 
 
 async def _watch(api: Api, out: Output, id: str) -> None:
-    shown: Any = None
-    while True:
-        found = await api.reindex_all.get(id)
-        info = found.value
-        if (now := (info.state, info.counts)) != shown and info.state not in FINISHED:
-            out.text(_summary(info))
+    shown: tuple[object, ...] = ()
+    async for state in follow(api, at("reindex-all", id), {}):
+        now = (state.get("state"), state.get("counts"))
+        if now != shown and state.get("state") not in FINISHED:
+            out.text(_summary(state))
             shown = now
-        if info.state in FINISHED:
-            _show(out, found)
-            if info.state != "ready":
-                sys.exit(1)
-            return
-        await asyncio.sleep(LOOK_SECONDS)
+    found = await api.reindex_all.get(id)
+    _show(out, found)
+    if found.value.state != "ready":
+        sys.exit(1)
 
 
 def _show(out: Output, found: Answer[ReindexAllInfo]) -> None:
     out.document(found.json)
     if not out.json:
-        out.text(_summary(found.value))
+        out.text(_summary(found.json))
         rows = [_row(out, item) for item in found.value.items or ()]
         out.table(("kb", "state", "progress", "plan", "gate", "reason"), rows)
 
 
-def _summary(info: ReindexAllInfo) -> str:
-    state = say_or(f"state.{info.state}", info.state)
-    return say("all.summary", done=info.done, total=info.total, state=state)
+def _summary(info: Mapping[str, Any]) -> str:
+    state = say_or(f"state.{info['state']}", info["state"])
+    return say("all.summary", done=info["done"], total=info["total"], state=state)
 
 
 def _line(out: Output, info: ReindexAllInfo) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -122,6 +122,27 @@ async def webhook_retry(api: Api, out: Output, delivery: str) -> None:
     again = await api.webhooks.retry(delivery)
     out.document(again.json)
     out.text(say("webhook.sent", event=again.value.event_id, id=again.value.webhook_id))
+
+
+@webhook_group.command("change", help=say("help.webhook.change"))
+@click.argument("webhook")
+@click.option("--url", help=say("help.webhook.url"))
+@click.option(
+    "--event", "events", multiple=True, type=click.Choice((*EVENT_TYPES, "all")), help=say("help.webhook.events")
+)
+@click.option("--each-document/--no-each-document", default=None, help=say("help.webhook.each_document"))
+@click.option("--description", help=say("help.webhook.description"))
+@talks_to_api
+async def webhook_change(api: Api, out: Output, webhook: str, events: tuple[str, ...], **fields: Any) -> None:
+    """PATCH /webhooks/{id}; what is left out stays."""
+    changes = {name: value for name, value in fields.items() if value is not None}
+    if events:
+        changes["events"] = [] if "all" in events else list(events)
+    if not changes:
+        raise click.UsageError(say("kb.set_nothing"))
+    changed = await api.webhooks.change(webhook, **changes)
+    out.document(changed.json)
+    out.text(say("webhook.changed", url=changed.value.url))
 
 
 def _switch(name: str, *, disabled: bool) -> None:

@@ -99,7 +99,10 @@ class Target:
     def of(cls, settings: ClientSettings) -> Target:
         """From the settings, or else from what `holdfast up` left in the data folder, or else from the sign-in.
 
-        A key is sent only to the address that it was stored for. Raises Problem for sign-ins that cannot be read.
+        A key is sent only to the address that it belongs to: that of the variables is for HOLDFAST_URL, or else for the
+        API of this machine's settings, and a stored one for the address beside it. A folder that somebody else made may
+        name any address, also of another user's program on this machine: it gets no key but its own. Raises Problem for
+        sign-ins that cannot be read.
         """
         local = local_env.read(settings.data_dir)
         if not (settings.url or settings.api_key or local):
@@ -108,14 +111,14 @@ class Target:
                 return cls(profile.url, profile.key, "profile", known.current)
             return cls(settings.api_url.rstrip("/"))
         url = (settings.url or local.get("HOLDFAST_URL") or settings.api_url).rstrip("/")
-        if settings.api_key:  # a file in a folder that somebody else made does not choose where this key goes
-            meant = settings.url or profiles.is_loopback(url) or url == settings.api_url.rstrip("/")
-            return cls(url, settings.api_key if meant else "", "environment")
+        if settings.api_key:
+            belongs = profiles.same_place(url, settings.api_url.rstrip("/"), named=bool(settings.url))
+            return cls(url, settings.api_key if belongs else "", "environment")
         is_local = profiles.same_place(url, local.get("HOLDFAST_URL") or settings.api_url)
         if is_local and (key := local.get("HOLDFAST_API_KEY")):
             return cls(url, key, "local")
         known = profiles.read()
-        if name := known.name_of(url):
+        if name := known.name_of(url, named=bool(settings.url)):
             return cls(url, known.profiles[name].key, "profile", name)
         return cls(url, source="environment" if settings.url else "local")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from api.client.resources import Answer, Resource
+from api.documents.bulk_schemas import BulkInfo
 from api.http.addresses import PREFIX
 from api.operations.schemas import OperationsInfo, RetryAccepted
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 
 class Operations(Resource):
+    async def cancel_change(self, id: str) -> Answer[BulkInfo]:
+        """Cancel a change of many documents."""
+        return await self._ask(BulkInfo, "POST", "bulk-changes", id, "cancel")
+
     async def get(self) -> Answer[OperationsInfo]:
         """The platform now."""
         return await self._ask(OperationsInfo, "GET", "operations")

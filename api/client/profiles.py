@@ -43,10 +43,10 @@ class Profiles(msgspec.Struct, frozen=True):
         kept = {other: profile for other, profile in self.profiles.items() if other != name}
         return Profiles("" if self.current == name else self.current, kept)
 
-    def name_of(self, url: str) -> str:
+    def name_of(self, url: str, *, named: bool = True) -> str:
         """The name of a sign-in at an address, the current one first; empty if there is none."""
         names = sorted(self.profiles, key=lambda name: name != self.current)
-        return next((name for name in names if same_place(self.profiles[name].url, url)), "")
+        return next((name for name in names if same_place(self.profiles[name].url, url, named=named)), "")
 
 
 def file() -> Path:
@@ -98,9 +98,13 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def same_place(one: str, other: str) -> bool:
-    """Whether two addresses are the same place: this machine has several names."""
-    if one == other:
-        return True
+def same_place(one: str, other: str, *, named: bool = True) -> bool:
+    """Whether two addresses are the same place.
+
+    Of one that the user ``named``, any name of this machine is; one that a file names has to be the same to the letter,
+    since another user may have another program at the same port of ``::1``.
+    """
+    if one == other or not named:
+        return one == other
     parts = [urlsplit(url) for url in (one, other)]
-    return is_loopback(one) and is_loopback(other) and len({(each.scheme, each.port) for each in parts}) == 1
+    return is_loopback(one) and is_loopback(other) and len({(each.scheme, each.port, each.path) for each in parts}) == 1

@@ -21,7 +21,7 @@ from api.documents.bulk_schemas import BulkAccepted, BulkFailureInfo, BulkInfo, 
 from api.http import addresses
 from api.http.access import Access, Needs, needs
 from api.http.language import language_of
-from api.http.schemas import Page
+from api.http.schemas import Page, page_of
 from workflows.client.jobs import Jobs
 
 AnyRequest = Request[Any, Any, Any]
@@ -79,10 +79,7 @@ class BulkChangesOfKnowledgeBase(Controller):
         limit: Limit = 20,
     ) -> Page[BulkInfo]:
         found = await catalog.bulk_changes.page(knowledge_base.id, cursor, limit)
-        return Page(
-            items=[bulk_info(change, language_of(request)) for change in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda change: bulk_info(change, language_of(request)))
 
 
 class BulkChangeController(Controller):
@@ -92,6 +89,18 @@ class BulkChangeController(Controller):
     @get(access=needs("reader", "bulk_change"), summary="Get a change of many documents")
     async def show(self, bulk_change: BulkChange, request: AnyRequest) -> BulkInfo:
         return bulk_info(bulk_change, language_of(request))
+
+    @post(
+        "/cancel",
+        status_code=200,
+        access=needs("contributor", "bulk_change", also=("operator",)),
+        summary="Cancel a change of many documents; what was changed stays",
+    )
+    async def cancel(
+        self, bulk_change: BulkChange, request: AnyRequest, catalog: Catalog, principal: Principal
+    ) -> BulkInfo:
+        change = await catalog.bulk_changes.cancel(bulk_change.id, principal.subject)
+        return bulk_info(change, language_of(request))
 
 
 def bulk_info(change: BulkChange, language: Language) -> BulkInfo:
@@ -117,6 +126,7 @@ def bulk_info(change: BulkChange, language: Language) -> BulkInfo:
         created_at=change.created_at,
         updated_at=change.updated_at,
         finished_at=change.finished_at,
+        canceled_by=change.canceled_by,
         workflow_id=bulk_workflow_id(change.id),
     )
 

@@ -61,7 +61,7 @@ class BulkInfo(Schema, frozen=True):
     """A change of many documents. ``unchanged`` did not match any more, or were as they would be.
 
     In the stage ``purge``, deleted documents are gone from every answer, and their data are being removed.
-    ``failures`` are the first ones.
+    ``failures`` are the first ones. What was changed before it was canceled stays so.
     """
 
     id: str
@@ -79,4 +79,5 @@ class BulkInfo(Schema, frozen=True):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    canceled_by: str | None
     workflow_id: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +25,23 @@ class Page(Schema, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+class Listed(Protocol):
+    """A record that a list has."""
+
+    @property
+    def id(self) -> str:
+        """Its id, by which lists are ordered."""
+        ...
+
+
+R = TypeVar("R", bound=Listed)
+
+
+def page_of(found: Sequence[R], limit: int, view: Callable[[R], T]) -> Page[T]:
+    """The page of at most ``limit`` records, as clients see them; a full one may have another one after it."""
+    return Page(items=[view(record) for record in found], next_cursor=found[-1].id if len(found) == limit else None)
 
 
 class JobAccepted(Schema, frozen=True):

@@ -105,13 +105,17 @@ async def after(seen: str | None, events: EventStream) -> EventStream:
         seen = None
 
 
-async def job_states(record: R, look: Callable[[], Awaitable[R]], view: Callable[[R], JobView]) -> EventStream:
+def state_event(info: JobView) -> Event:
+    """The event of a job's state; its id says how far the job is."""
+    return Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
+
+
+async def job_states(record: R, look: Callable[[], Awaitable[R]], view: Callable[[R], Event]) -> EventStream:
     """The state of a recorded job now, then each change up to its last one, or until it is gone."""
     shown: R | None = None
     while True:
         if record != shown:
-            info = view(record)
-            yield Event("state", info, f"{info.stage_number}.{info.done}.{info.state}")
+            yield view(record)
             shown = record
         if record.state in FINAL_STATES:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,7 @@ from activities.stores.catalog.records import Reindex
 from activities.stores.catalog.reindex_alls import ReindexAllItem, ReindexAllJob
 from api.http import addresses
 from api.http.schemas import JobAccepted
+from api.http.sse import Event
 from api.knowledge_bases.schemas import ChunkingSettings
 from api.reindex_all.schemas import ReindexAllInfo, ReindexAllItemInfo
 from api.reindexes.views import reindex_info
@@ -46,10 +48,29 @@ def reindex_all_info(job: ReindexAllJob) -> ReindexAllInfo:
     )
 
 
-def reindex_all_report(job: ReindexAllJob, reindexes: Mapping[str, Reindex], language: Language) -> ReindexAllInfo:
+class ReindexAllProgress(NamedTuple):
+    """A job, and the re-indexes that it has begun, by id."""
+
+    job: ReindexAllJob
+    reindexes: Mapping[str, Reindex]
+
+    @property
+    def state(self) -> str:
+        """The job's."""
+        return self.job.state
+
+
+def reindex_all_report(progress: ReindexAllProgress, language: Language) -> ReindexAllInfo:
     """A job with the report of each knowledge base."""
+    job, reindexes = progress
     items = [_item_info(item, reindexes.get(item.reindex_id or ""), language) for item in job.items]
     return msgspec.structs.replace(reindex_all_info(job), items=items)
+
+
+def reindex_all_event(info: ReindexAllInfo) -> Event:
+    """The event of a job's state; its id says how far the job, and what it has begun, is."""
+    done = sum(item.done or 0 for item in info.items or ())
+    return Event("state", info, f"{info.done}.{done}.{info.state}")
 
 
 def _item_info(item: ReindexAllItem, reindex: Reindex | None, language: Language) -> ReindexAllItemInfo:

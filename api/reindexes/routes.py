@@ -11,9 +11,10 @@ from litestar.response import Stream
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
 from api.http.access import needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
-from api.http.schemas import JobAccepted, Page
-from api.http.sse import after, event_stream, job_states
+from api.http.schemas import JobAccepted, Page, page_of
+from api.http.sse import after, event_stream, job_states, state_event
 from api.reindexes.control import ReindexControl
 from api.reindexes.schemas import ControlRequest, OverrideRequest, PlanRequest, ReindexInfo, ReindexRequest
 from api.reindexes.views import reindex_info, reindex_job
@@ -61,10 +62,7 @@ class ReindexesOfKnowledgeBase(Controller):
         limit: Limit = 20,
     ) -> Page[ReindexInfo]:
         found = await catalog.reindexes.page(knowledge_base.id, cursor, limit)
-        return Page(
-            items=[reindex_info(reindex, language_of(request)) for reindex in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda reindex: reindex_info(reindex, language_of(request)))
 
 
 class ReindexController(Controller):
@@ -79,11 +77,14 @@ class ReindexController(Controller):
         "/events",
         access=needs("reader", "reindex"),
         summary="Stream a re-index's states as server-sent events until it ends",
+        responses=JOB_STREAM,
     )
     async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
         language = language_of(request)
         states = job_states(
-            reindex, lambda: catalog.reindexes.get(reindex.id), lambda record: reindex_info(record, language)
+            reindex,
+            lambda: catalog.reindexes.get(reindex.id),
+            lambda record: state_event(reindex_info(record, language)),
         )
         return event_stream(after(request.headers.get("last-event-id"), states))
 

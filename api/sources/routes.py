@@ -14,9 +14,10 @@ from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.roles import includes
 from activities.stores.catalog.source_records import Source, Sync
 from api.http.access import Access, has, needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
-from api.http.schemas import JobAccepted, Page
-from api.http.sse import after, event_stream, job_states
+from api.http.schemas import JobAccepted, Page, page_of
+from api.http.sse import after, event_stream, job_states, state_event
 from api.sources.control import SourceControl
 from api.sources.schemas import SourceChange, SourceInfo, SourceRequest, SyncInfo, SyncRequest
 from api.sources.views import source_info, sync_info, sync_job
@@ -59,10 +60,7 @@ class SourcesOfKnowledgeBase(Controller):
     ) -> Page[SourceInfo]:
         found = await catalog.sources.page(knowledge_base.id, cursor, limit)
         manages = await _manages(access, principal, knowledge_base)
-        return Page(
-            items=[source_info(source, language_of(request), manages=manages) for source in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda source: source_info(source, language_of(request), manages=manages))
 
 
 class SourceController(Controller):
@@ -123,10 +121,7 @@ class SourceController(Controller):
     ) -> Page[SyncInfo]:
         found = await catalog.syncs.page(source.id, cursor, limit)
         manages = await _manages(access, principal, knowledge_base)
-        return Page(
-            items=[sync_info(sync, language_of(request), manages=manages) for sync in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda sync: sync_info(sync, language_of(request), manages=manages))
 
 
 class SyncController(Controller):
@@ -139,7 +134,12 @@ class SyncController(Controller):
     ) -> SyncInfo:
         return sync_info(sync, language_of(request), manages=await _manages(access, principal, knowledge_base))
 
-    @get("/events", access=needs("reader", "sync"), summary="Stream a sync's states as server-sent events")
+    @get(
+        "/events",
+        access=needs("reader", "sync"),
+        summary="Stream a sync's states as server-sent events",
+        responses=JOB_STREAM,
+    )
     async def events(
         self,
         sync: Sync,
@@ -152,7 +152,9 @@ class SyncController(Controller):
         manages = await _manages(access, principal, knowledge_base)
         language = language_of(request)
         states = job_states(
-            sync, lambda: catalog.syncs.get(sync.id), lambda record: sync_info(record, language, manages=manages)
+            sync,
+            lambda: catalog.syncs.get(sync.id),
+            lambda record: state_event(sync_info(record, language, manages=manages)),
         )
         return event_stream(after(request.headers.get("last-event-id"), states))
 

@@ -47,13 +47,13 @@ class WebhookControl:
         return await self._catalog.webhooks.rotate(endpoint.id, secret, actor), secret
 
     async def test(self, endpoint: Endpoint, actor: str) -> Delivery:
-        """Send a test event. Raises WrongState for a disabled endpoint."""
+        """Send a test event. Raises WrongState for a disabled endpoint, and TooManyRequests."""
         id = await self._catalog.deliveries.test(endpoint, actor)
         self._relay.wake()
         return await self._catalog.deliveries.get(id)
 
     async def retry(self, delivery: Delivery, actor: str) -> Delivery:
-        """Send an event again, now. Raises WrongState for a disabled endpoint."""
+        """Send an event again, now. Raises WrongState for a disabled endpoint, and TooManyRequests."""
         await self._catalog.deliveries.retry(delivery, actor)
         self._relay.wake()
         return await self._catalog.deliveries.get(delivery.id)

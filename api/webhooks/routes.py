@@ -13,7 +13,7 @@ from activities.stores.catalog.records import Principal
 from activities.stores.catalog.webhooks.records import Delivery, Endpoint
 from api.http.access import Access, has, needs
 from api.http.language import language_of
-from api.http.schemas import Page
+from api.http.schemas import Page, page_of
 from api.knowledge_bases.routes import given
 from api.webhooks.control import WebhookControl
 from api.webhooks.schemas import ChangeWebhook, DeliveryInfo, WebhookInfo, WebhookRequest, WebhookSecret
@@ -103,10 +103,7 @@ class WebhookController(Controller):
         limit: Limit = 20,
     ) -> Page[DeliveryInfo]:
         found = await catalog.deliveries.page(webhook.id, cursor, limit)
-        return Page(
-            items=[delivery_info(delivery, language_of(request)) for delivery in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(found, limit, lambda delivery: delivery_info(delivery, language_of(request)))
 
     @delete(status_code=204, access=OF_WEBHOOK, summary="Remove a webhook with its deliveries")
     async def remove(self, webhook: Endpoint, catalog: Catalog, principal: Principal) -> None:

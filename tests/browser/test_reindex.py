@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.browser.walk import READY_MS, Page, enter, expect, file, languages, overflow, sign_in
 from tests.conftest import Platform
 
@@ -204,20 +206,22 @@ GATE = {
 
 @languages
 def test_a_refused_switch_is_overridden_with_a_reason(page: Page, platform: Platform, language: str) -> None:
-    """On a phone: the card shows by how much it is worse and which questions, and asks for the reason."""
+    """On a phone, with a question set of a file: the card shows by how much it is worse, and asks for the reason."""
     page.set_viewport_size({"width": 390, "height": 800})
     words = GATE[language]
     name = enter(page, platform, language)
     add_log_books(page)
     answer = "The keeper of light 0 sees the ships that pass. " * 8
     questions = [{"question": f"Who sees the ships of light {n}?", "answer": answer} for n in range(2)]
-    started = page.request.post(
-        f"{platform.url}/api/v1/knowledge-bases/{name}/reindex",
-        headers={"Authorization": f"Bearer {platform.key}"},
-        data={"questions": questions, "chunking": {"max_tokens": 32, "overlap_tokens": 0}, "soak_seconds": 600},
-    )
-    assert started.status == 202
     page.goto(f"{platform.url}#/kb/{name}/index")
+    fill(page, WORDS[language]["max"], "32")
+    page.locator("#reindex-overlap").fill("0")
+    page.locator("#reindex-set").set_input_files(file("no set.json", "Who sees the ships?"))
+    press(page, WORDS[language]["start"])
+    expect(page.locator("#reindex-problem")).to_contain_text("no set.json")
+    lines = "\n".join(json.dumps(question) for question in questions)
+    page.locator("#reindex-set").set_input_files(file("lights.jsonl", lines))
+    press(page, WORDS[language]["start"])
     card = page.locator(".reindex")
     expect(card.locator(".gate")).to_contain_text(words["first"], timeout=READY_MS)
     expect(card).to_contain_text(words["worse"])

@@ -27,6 +27,9 @@ WORDS = {
         "some": "1 of 2 documents would be deleted now",
         "create": "Create schedule",
         "when": "Monday to Friday at 02:00",
+        "change": "Change",
+        "save": "Save",
+        "later": "Monday to Friday at 03:30",
         "pause": "Pause",
         "paused": "Paused",
         "resume": "Resume",
@@ -50,6 +53,9 @@ WORDS = {
         "some": "现在将删除 2 个文档中的 1 个",
         "create": "创建计划",
         "when": "周一至周五 02:00",
+        "change": "更改",
+        "save": "保存",
+        "later": "周一至周五 03:30",
         "pause": "暂停",
         "paused": "已暂停",
         "resume": "恢复",
@@ -113,6 +119,14 @@ def test_a_retention_is_made_and_paused(page: Page, platform: Platform, language
 
     row = page.locator(f'.schedule[data-name="clean-{kb}"]')
     expect(row).to_contain_text(words["when"])
+    row.get_by_role("button", name=words["change"], exact=True).click()
+    expect(form.get_by_label(words["name"])).to_be_disabled()
+    expect(form.get_by_label(words["days"])).to_have_value("365")
+    expect(form.get_by_label(words["expression"])).to_have_value("0 2 * * 1-5")
+    form.get_by_label(words["expression"]).fill("30 3 * * 1-5")
+    form.get_by_label(words["days"]).fill("400")
+    form.get_by_role("button", name=words["save"]).click()
+    expect(row).to_contain_text(words["later"])
     row.get_by_role("button", name=words["pause"], exact=True).click()
     expect(row.locator(".doc-head .pill")).to_have_text(words["paused"])
     row.get_by_role("button", name=words["resume"], exact=True).click()

@@ -31,6 +31,13 @@ def test_a_folder_is_followed_on_the_page(page: Page, platform: Platform) -> Non
     page.get_by_role("button", name="Follow", exact=True).click()
     card = page.locator(".origin")
     expect(card.locator(".origin-place")).to_have_text(str(folder))
+    card.get_by_role("button", name="Change").click()
+    page.get_by_label("Leave out (optional)").fill("drafts, *.tmp")
+    page.get_by_label("Tags of new documents (optional)").fill("notes")
+    page.get_by_label("Delete without a question, in percent").fill("10")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(card).to_contain_text("without drafts, *.tmp")
+    expect(place).to_be_visible()
     card.get_by_role("button", name="Preview").click()
     expect(card.locator(".origin-planned")).to_contain_text(
         "A sync would add 3, update 0 and delete 0", timeout=READY_MS

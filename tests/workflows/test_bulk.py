@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
+from temporalio import activity
 from temporalio.client import Client
+from temporalio.worker import Worker
 
+from activities.contracts.bulk import BulkInput, BulkJob, BulkSlice
+from activities.contracts.queues import Queue
+from activities.runtime.temporal import connect
+from activities.settings import TemporalSettings
 from tests.conftest import assert_eventually, finished, ready, upload
+from workflows.bulk import ChangeDocuments
 
 
 async def changed(api: httpx.AsyncClient, kb: str, **asked: Any) -> dict[str, Any]:
@@ -44,3 +52,33 @@ async def test_many_documents_are_tagged_retried_and_deleted(api: httpx.AsyncCli
     for each in documents:
         removed = await temporal.get_workflow_handle(f"delete/{each['id']}").result()
         assert removed["rows_after"] == 0
+
+
+async def test_a_canceled_change_says_so(temporal_server: TemporalSettings) -> None:
+    """Its run ends as canceled, after the data of what was deleted are removed."""
+    steps: list[str] = []
+
+    @activity.defn(name="change_documents")
+    async def change(input: BulkInput) -> BulkSlice:
+        steps.append("change")
+        return BulkSlice(ended=True, done=2, canceled_by="bob")
+
+    @activity.defn(name="purge_documents")
+    async def purge(input: BulkInput) -> BulkSlice:
+        steps.append("purge")
+        return BulkSlice(ended=True)
+
+    client = await connect(temporal_server)
+    job = BulkJob(
+        bulk_id="b", knowledge_base_id="k", knowledge_base="hr", action="delete", actor="ann", documents=5
+    )  # fmt: skip
+    async with (
+        Worker(client, task_queue=Queue.WORKFLOWS, workflows=[ChangeDocuments]),
+        Worker(client, task_queue=Queue.STORE, activities=[change, purge]),
+    ):
+        run = await client.start_workflow(
+            ChangeDocuments.run, job, id=f"bulk/{uuid4().hex}", task_queue=Queue.WORKFLOWS
+        )
+        assert (await run.result()).documents == 2
+        assert (await run.query(ChangeDocuments.state)).state == "canceled"
+    assert steps == ["change", "purge"]

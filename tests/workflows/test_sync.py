@@ -16,14 +16,16 @@ from temporalio.testing import ActivityEnvironment
 from activities.contracts.deletion import StopRunsInput
 from activities.contracts.ids import delete_id, sync_workflow_id
 from activities.contracts.reconcile import ScanInput
-from activities.contracts.sync import ApplyInput
+from activities.contracts.sync import ApplyInput, SyncInput
 from activities.ingest.deletion import DeletionActivities
 from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.runs import RunRepairActivities
 from activities.runtime.temporal import describe
 from activities.settings import TemporalSettings
-from activities.stores.blob_keys import original_key, sync_listing_key
+from activities.stores.blob_keys import original_key, sync_listing_key, sync_prefix
+from activities.stores.catalog.source_records import Sync
 from activities.stores.milvus import Milvus
+from activities.sync import steps
 from activities.sync.steps import SyncActivities
 from tests.activities.sync.s3 import serving_s3
 from tests.conftest import steps_of
@@ -204,17 +206,55 @@ async def test_a_slice_that_is_applied_again_changes_nothing_more(synced: Follow
     synced.write("new.txt", "New.")
     synced.write("part 0/3.txt", "Changed.", at=2e9)
     (synced.root / "part 1/4.txt").unlink()
-    asks = await synced.catalog.syncs.start(synced.source.id, "by hand", "ann", preview=False)
-    activities = SyncActivities(synced.blobs, synced.catalog, synced.settings)
-    environment = ActivityEnvironment(client=synced.client)
-    await environment.run(activities.list_source, ApplyInput(sync_id=asks.id, offset=0))
-    await environment.run(activities.compare_source, ApplyInput(sync_id=asks.id, offset=0))
+    asks, activities, environment = await compared(synced)
     first = await environment.run(activities.apply_changes, ApplyInput(sync_id=asks.id, offset=0))
     before = await synced.documents()
     again = await environment.run(activities.apply_changes, ApplyInput(sync_id=asks.id, offset=0))
     assert first == again
     assert first.counts == {"added": 1, "updated": 1, "deleted": 1}
     assert await synced.documents() == before
+
+
+async def test_a_document_that_is_deleted_meanwhile_is_added_anew(synced: Following) -> None:
+    """Also if its file has changed: with the source's tags, as its file were new; the tags of others stay theirs."""
+    before = await synced.documents()
+    for name in ("part 0/0.txt", "part 1/1.txt"):
+        synced.write(name, f"Changed {name}.", at=2e9)
+        await synced.catalog.documents.tag(before[name].id, ["mine"], "bob")
+    sync, activities, environment = await compared(synced)
+    await synced.catalog.documents.delete(before["part 0/0.txt"].id, "bob")
+    applied = await environment.run(activities.apply_changes, ApplyInput(sync_id=sync.id, offset=0))
+    assert applied.counts == {"added": 1, "updated": 1}
+    after = await synced.documents()
+    again, changed = after["part 0/0.txt"], after["part 1/1.txt"]
+    assert (again.id != before["part 0/0.txt"].id, again.version, again.tags) == (True, 1, ["synced"])
+    assert (changed.version, changed.tags) == (2, ["mine"])
+
+
+async def test_an_activity_loads_only_its_piece_of_the_changes(
+    synced: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are; one that begins in the middle of a piece ends with it, and the last is short."""
+    monkeypatch.setattr(steps, "PIECE", 4)
+    for number in range(10):
+        synced.write(f"new/{number}.txt", f"New text {number}.")
+    sync, activities, environment = await compared(synced)
+    pieces = [f"{sync_prefix(sync.id)}/changes-{piece}" for piece in range(3)]
+    assert set(await synced.blobs.list("syncs")) == {*pieces, sync_listing_key(sync.id)}
+    for offset, reached in ((0, 4), (5, 8), (8, 10)):
+        applied = await environment.run(activities.apply_changes, ApplyInput(sync_id=sync.id, offset=offset))
+        assert applied.next == reached
+    assert len(await synced.documents()) == COUNT + 9
+
+
+async def compared(synced: Following) -> tuple[Sync, SyncActivities, ActivityEnvironment]:
+    """A sync without a run that has its changes, and what to apply them with."""
+    sync = await synced.catalog.syncs.start(synced.source.id, "by hand", "ann", preview=False)
+    activities = SyncActivities(synced.blobs, synced.catalog, synced.settings)
+    environment = ActivityEnvironment(client=synced.client)
+    await environment.run(activities.list_source, SyncInput(sync_id=sync.id))
+    await environment.run(activities.compare_source, SyncInput(sync_id=sync.id))
+    return sync, activities, environment
 
 
 async def test_a_place_that_is_no_longer_allowed_ends_the_sync(

@@ -22,6 +22,7 @@ from activities.contracts import described
 from activities.contracts.ids import archive_id, reconcile_id
 from activities.contracts.queues import Queue
 from activities.contracts.search_attributes import attributes
+from activities.contracts.summaries import Summary
 from activities.runtime.temporal import RunNotFound, translated
 from workflows.archive import ArchiveHistories
 from workflows.contracts import ArchiveJob, ReconcileJob
@@ -44,7 +45,7 @@ async def schedule_reconcile(client: Client, minutes: int) -> None:
         ReconcileJob(),
         id=reconcile_id("scheduled"),  # Temporal adds the time
         task_queue=Queue.WORKFLOWS,
-        static_summary="Compare catalogue, blobs, Milvus and Temporal; repair differences",
+        static_summary=Summary("Compare catalogue, blobs, Milvus and Temporal; repair differences"),
         static_details=described.details(described.schedule(RECONCILE), "schedule"),
         typed_search_attributes=attributes(None, "schedule"),
     )
@@ -58,7 +59,7 @@ async def schedule_archive(client: Client, minutes: int) -> None:
         ArchiveJob(),
         id=archive_id("scheduled"),
         task_queue=Queue.WORKFLOWS,
-        static_summary="Export the histories of ended runs to the blob store",
+        static_summary=Summary("Export the histories of ended runs to the blob store"),
         static_details=described.details(described.RUNS, "schedule"),
         typed_search_attributes=attributes(None, "schedule"),
     )

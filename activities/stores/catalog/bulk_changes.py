@@ -16,7 +16,7 @@ from sqlalchemy import or_, select, update
 from activities.contracts.bulk import BulkAction, BulkJob, BulkRequested
 from activities.contracts.selection import DocumentFilter
 from activities.contracts.stages import JobStateName
-from activities.errors import HoldfastError, InvalidRequest, NotFound, Reason, SelectionChanged
+from activities.errors import HoldfastError, InvalidRequest, NotFound, Reason, SelectionChanged, WrongState
 from activities.phrases import Phrase
 from activities.stores.catalog.document_changes import change_document, deleted_by, locked_documents, retried
 from activities.stores.catalog.document_list import DocumentList
@@ -47,7 +47,10 @@ class BulkFailure(Record, frozen=True):
 
 
 class BulkChange(Record, frozen=True):
-    """A change and its progress; ``unchanged`` are documents that it did not apply to."""
+    """A change and its progress; ``unchanged`` are documents that it did not apply to.
+
+    One that is canceled, by ``canceled_by``, has changed what it counts as ``changed``, and that stays so.
+    """
 
     id: str
     knowledge_base_id: str
@@ -64,14 +67,19 @@ class BulkChange(Record, frozen=True):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    canceled_by: str | None = None
 
 
 class BulkStep(Record, frozen=True):
-    """A step of a change: ``ended`` with it, ``changed`` the documents that were looked at, or ``waits`` for others."""
+    """A step of a change: ``ended`` with it, ``done`` the documents that were looked at, or ``waits`` for others.
+
+    ``canceled_by`` is whoever ended it before that.
+    """
 
     ended: bool
     done: int
     waits: bool = False
+    canceled_by: str | None = None
 
 
 @repeats_conflicts
@@ -164,8 +172,10 @@ class BulkChanges:
         after, ids = await self._next(id, limit)
         async with self._engine.write() as session:
             row = await session.get(BulkChangeRow, id, with_for_update=True)
-            if row is None or row.finished_at is not None:
-                return BulkStep(ended=True, done=_done(row) if row else 0)
+            if row is None:
+                return BulkStep(ended=True, done=0)
+            if row.finished_at is not None:
+                return BulkStep(ended=True, done=_done(row), canceled_by=row.canceled_by)
             if (await session.get_one(KnowledgeBaseRow, row.knowledge_base_id)).deleted_at is not None:
                 row.state, row.finished_at = "canceled", now()
             elif row.stage != "purge" and row.after == after:  # else another run of it was faster
@@ -178,7 +188,29 @@ class BulkChanges:
                 if not ids:
                     row.stage = "purge" if row.action == "delete" else row.stage
                     row.state, row.finished_at = ("running", None) if row.stage == "purge" else ("ready", now())
-            return BulkStep(ended=row.stage == "purge" or row.finished_at is not None, done=_done(row))
+            ended = row.stage == "purge" or row.finished_at is not None
+            return BulkStep(ended=ended, done=_done(row), canceled_by=row.canceled_by)
+
+    async def cancel(self, id: str, actor: str) -> BulkChange:
+        """Ends a change before its next documents; what was changed stays, and the data of deleted ones are removed.
+
+        Raises NotFound, and WrongState for one that has no documents left to change.
+        """
+        async with self._engine.write() as session:
+            row = await session.get(BulkChangeRow, id, with_for_update=True)
+            if row is None:
+                raise NotFound(kind="bulk change", id=id)
+            if row.finished_at is not None or row.stage == "purge":
+                raise WrongState(state=row.state if row.finished_at is not None else row.stage)
+            row.canceled_by, row.updated_at = actor, now()
+            if row.action == "delete" and row.changed:
+                row.stage = "purge"
+            else:
+                row.state, row.finished_at = "canceled", row.updated_at
+            session.audit(
+                actor, "documents.cancel", row.knowledge_base_id, row.id, change=row.action, changed=row.changed
+            )
+            return _record(row)
 
     async def _next(self, id: str, limit: int) -> tuple[str, list[str]]:
         """The last document that a change has looked at, and the ids of the next ones."""
@@ -216,7 +248,7 @@ class BulkChanges:
             ]
             row.updated_at = now()
             if not documents:
-                row.state, row.finished_at = "ready", row.updated_at
+                row.state, row.finished_at = "canceled" if row.canceled_by else "ready", row.updated_at
         return documents
 
 
@@ -277,4 +309,5 @@ def _record(row: BulkChangeRow) -> BulkChange:
         created_at=row.created_at,
         updated_at=row.updated_at,
         finished_at=row.finished_at,
+        canceled_by=row.canceled_by,
     )

@@ -269,6 +269,8 @@ class _Acceptance:
         if upload.tags is not None:
             set_tags(pair[0], upload.tags)
         file = upload.source_file
+        if file is not None and pair[0].latest_version == 1 and not unchanged:
+            set_tags(pair[0], file.tags)
         pair[0].source_id, pair[0].source_stamp = (file.source_id, file.stamp) if file else (None, None)
         if not unchanged:
             self._documents += [pair[0]] if pair[0].latest_version == 1 else []

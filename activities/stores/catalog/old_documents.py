@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple
 from activities.contracts.retention import Expired, ExpiredDocument, ExpiredInput, ExpiredPage, UnpublishExpiredInput
 from activities.contracts.schedules import RetentionOptions
 from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.mapping import lock_latest
+from activities.stores.catalog.mapping import by_index, lock_latest
 from activities.stores.catalog.tables import DocumentRow, TagRow, UtcDateTime, VersionRow, now
 
 #: Rows of one query.
@@ -63,7 +63,8 @@ class OldDocuments:
             limit = min(limit, (await self.count(input)).expired)
         moment, _, id = input.after.partition(" ")
         after, found = (moment, id), list[ExpiredDocument]()
-        while len(found) < limit and (rows := await self._rows(input, after, before=input.cutoff)):
+        rows_at_once = PAGE if input.options.names else limit
+        while len(found) < limit and (rows := await self._rows(input, after, input.cutoff, rows_at_once)):
             for id, name, uploaded_at in rows:
                 after = (_moment(uploaded_at), id)
                 if matches(input.options, name):
@@ -99,14 +100,15 @@ class OldDocuments:
         return deleted
 
     async def _rows(
-        self, input: ExpiredInput, after: tuple[str, str], before: datetime | None = None
+        self, input: ExpiredInput, after: tuple[str, str], before: datetime | None = None, limit: int | None = None
     ) -> Sequence[tuple[str, str, datetime]]:
-        """(id, name, upload) of the documents with the tag, oldest upload first."""
-        query = _latest(input).order_by(VersionRow.created_at, DocumentRow.id).limit(PAGE)
+        """(id, name, upload) of the documents with the tag, oldest upload first: the index is walked from ``after``."""
+        query = by_index(_latest(input), "ix_versions_created_at")
+        query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit or PAGE)
         query = query.where(VersionRow.created_at < before) if before else query
         if after[0]:
             at = literal(datetime.fromisoformat(after[0]), UtcDateTime())
-            query = query.where(tuple_(VersionRow.created_at, DocumentRow.id) > tuple_(at, after[1]))
+            query = query.where(tuple_(VersionRow.created_at, VersionRow.document_id) > tuple_(at, after[1]))
         async with self._engine.read() as session:
             return [(id, name, uploaded_at) for id, name, uploaded_at in await session.execute(query)]
 
@@ -118,7 +120,9 @@ def _latest(input: ExpiredInput) -> Select[str, str, datetime]:
         .join(VersionRow, VersionRow.document_id == DocumentRow.id)
         .where(
             DocumentRow.knowledge_base_id == input.knowledge_base_id,
+            VersionRow.knowledge_base_id == input.knowledge_base_id,
             VersionRow.version == DocumentRow.latest_version,
+            VersionRow.replaced_at.is_(None),
             DocumentRow.deleted_at.is_(None),
             DocumentRow.source_id.is_(None),
             *_tagged(input.options),

@@ -180,10 +180,11 @@ class Document(Record, frozen=True):
 
 
 class SourceFile(Record, frozen=True):
-    """A file of a source; ``stamp`` changes when its content does."""
+    """A file of a source; ``stamp`` changes when its content does. A document that it makes gets ``tags``."""
 
     source_id: str
     stamp: str
+    tags: list[str] = []
 
 
 class Upload(Record, frozen=True):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from activities.contracts.schedules import (
     GOES_ON,
     KEPT_RUNS,
+    MAX_ALL_SCHEDULES,
     MAX_SCHEDULES,
     RECONCILE_SCHEDULE,
     BeginScheduledInput,
@@ -56,8 +57,7 @@ class Schedules:
         try:
             async with self._engine.write() as session:
                 knowledge_base = await lock_knowledge_base(session, new.knowledge_base_id)
-                if (await session.scalar(select(func.count()).select_from(ScheduleRow)) or 0) >= MAX_SCHEDULES:
-                    raise TooManySchedules(limit=MAX_SCHEDULES)
+                await _raise_if_full(session, new.knowledge_base_id)
                 session.add(row)
                 await session.flush()
                 _audit(session, row, new.actor, "create", **_settings(row))
@@ -73,7 +73,7 @@ class Schedules:
 
     async def all(self, knowledge_base_id: str | None = None) -> list[Schedule]:
         """All schedules by name, or those of a knowledge base, each with its latest run."""
-        query = _named().order_by(ScheduleRow.name).limit(MAX_SCHEDULES)
+        query = _named().order_by(ScheduleRow.name).limit(MAX_ALL_SCHEDULES)
         return await self._with_last(
             query.where(ScheduleRow.knowledge_base_id == knowledge_base_id) if knowledge_base_id else query
         )
@@ -223,6 +223,15 @@ async def _last_runs(session: Any, ids: Sequence[str]) -> dict[str, ScheduleRun]
     )
     rows = await session.scalars(select(ScheduleRunRow).where(ScheduleRunRow.id.in_(latest)))
     return {row.schedule_id: _run(row) for row in rows}
+
+
+async def _raise_if_full(session: Transaction, knowledge_base_id: str) -> None:
+    """Raises TooManySchedules if a knowledge base, or the platform, may have no more."""
+    of_knowledge_base = ScheduleRow.knowledge_base_id == knowledge_base_id
+    for limit, conditions in ((MAX_SCHEDULES, [of_knowledge_base]), (MAX_ALL_SCHEDULES, [])):
+        count = select(func.count()).select_from(ScheduleRow).where(*conditions)
+        if (await session.scalar(count) or 0) >= limit:
+            raise TooManySchedules(limit=limit)
 
 
 async def _row(session: Transaction, id: str) -> ScheduleRow:

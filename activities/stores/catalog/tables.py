@@ -308,6 +308,9 @@ class VersionRow(Table):
         ),
         _partial("ix_versions_bytes", "knowledge_base_id", "bytes", "document_id", where="replaced_at IS NULL"),
         _partial(
+            "ix_versions_created_at", "knowledge_base_id", "created_at", "document_id", where="replaced_at IS NULL"
+        ),
+        _partial(
             "ix_versions_outbox",
             "created_at",
             where="state = 'queued' AND dispatched_at IS NULL AND (batch_id IS NULL OR batch_page = 'alone')",
@@ -451,6 +454,7 @@ class BulkChangeRow(Table):
     failed: Mapped[int] = mapped_column(default=0)
     failures: Mapped[list[Any] | None]
     actor: Mapped[str] = mapped_column(String(200))
+    canceled_by: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     dispatched_at: Mapped[datetime | None]

@@ -80,6 +80,18 @@ async def ops_retry(api: Api, out: Output, code: str, kb: str | None, yes: bool)
     out.text(say("asked.ops.retry", code=code, documents=asked.value.documents, workflow_id=asked.value.workflow_id))
 
 
+@ops_group.command("cancel", help=say("help.ops.cancel"))
+@click.argument("id")
+@yes_option
+@talks_to_api
+async def ops_cancel(api: Api, out: Output, id: str, yes: bool) -> None:
+    """POST /bulk-changes/{id}/cancel."""
+    out.confirm(say("confirm.ops.cancel", id=id), yes)
+    change = await api.operations.cancel_change(id)
+    out.document(change.json)
+    out.text(say("asked.ops.cancel", changed=change.value.changed, total=change.value.total))
+
+
 async def _snapshots(api: Api) -> AsyncIterator[dict[str, Any]]:
     """Each snapshot as it came; one that is unchanged is left out."""
     async with aclosing(api.operations.events()) as events:

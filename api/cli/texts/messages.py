@@ -432,8 +432,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor.key_open_do": ("run `chmod 600 {path}`", "请运行 `chmod 600 {path}`"),
     "doctor.key_refused": ("the API refuses the key", "接口拒绝了该密钥"),
     "doctor.key_refused_do": (
-        "sign in with `holdfast login`, or set HOLDFAST_API_KEY to a valid key",
-        "请用 `holdfast login` 登录，或将 HOLDFAST_API_KEY 设为有效的密钥",
+        "sign in with `holdfast login`, or set HOLDFAST_URL and HOLDFAST_API_KEY, a valid key",
+        "请用 `holdfast login` 登录，或设置 HOLDFAST_URL 和有效的密钥 HOLDFAST_API_KEY",
     ),
     "doctor.live": ("API", "接口"),
     "doctor.live_ok": ("answers at {url}", "{url} 响应正常"),

@@ -52,8 +52,8 @@ OPERATING: dict[str, tuple[str, str]] = {
         "“{url}”不是地址；请按 https://kb.example.org 的形式填写。",
     ),
     "no-key-here": (
-        "There is no key for {url}: sign in with `holdfast login`, or set HOLDFAST_API_KEY.",
-        "没有 {url} 的密钥：请用 `holdfast login` 登录，或设置 HOLDFAST_API_KEY。",
+        "There is no key for {url}: sign in with `holdfast login`, or set HOLDFAST_URL and HOLDFAST_API_KEY.",
+        "没有 {url} 的密钥：请用 `holdfast login` 登录，或设置 HOLDFAST_URL 和 HOLDFAST_API_KEY。",
     ),
     "not-signed-in": ("There is no sign-in; make one with `holdfast login`.", "没有登录；请用 `holdfast login` 登录。"),
     "no-profile": ("There is no sign-in “{name}”, but: {known}.", "没有名为“{name}”的登录；现有：{known}。"),

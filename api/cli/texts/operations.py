@@ -13,6 +13,15 @@ OPERATIONS: dict[str, tuple[str, str]] = {
         "Retry all documents that failed for a reason, some at a time.",
         "重试因某一原因失败的所有文档，分批进行。",
     ),
+    "help.ops.cancel": (
+        "Cancel a change of many documents, by its id; what was changed stays.",
+        "按 ID 取消批量更改；已完成的更改保留。",
+    ),
+    "confirm.ops.cancel": ("Cancel the change {id}?", "取消批量更改 {id}？"),
+    "asked.ops.cancel": (
+        "Canceled. {changed} of {total} documents were changed before that, and stay so.",
+        "已取消。此前已更改 {total} 个文档中的 {changed} 个，这些更改保留。",
+    ),
     "help.ops.kb": ("Only in this knowledge base.", "仅限该知识库。"),
     "confirm.ops.retry": (
         "Retry all documents that failed for “{code}” in {kb}?",

@@ -3,7 +3,7 @@
 import { call } from '../shared/api.js';
 import { askForText, confirmAction } from '../shared/dialogs.js';
 import { $, announce, h, notify } from '../shared/dom.js';
-import { bind, t } from '../shared/i18n.js';
+import { bind, bindAttr, t } from '../shared/i18n.js';
 import { isOver, showState } from './job.js';
 
 const POLL_MS = 1000;
@@ -15,15 +15,16 @@ const TITLES = { delete: 'bulk.title_delete', retry: 'bulk.title_retry', tag: 'b
 const DONE = { delete: 'bulk.done_delete', retry: 'bulk.done_retry', tag: 'bulk.done_tag', untag: 'bulk.done_untag' };
 
 class BulkCard {
-  constructor(onDismiss) {
+  constructor(onDismiss, onCancel) {
     this.title = h('h3', { class: 'batch-name' });
     this.pill = h('span', { class: 'pill' });
     this.bar = h('progress', { class: 'batch-bar', max: '1', labels: { 'aria-label': 'bulk.bar' } });
     this.facts = h('p', { class: 'doc-facts' });
     this.failures = h('ul', { class: 'bulk-failures', hidden: true });
     this.dismiss = h('button', { type: 'button', class: 'quiet small', text: 'upload.dismiss', on: { click: onDismiss } });
+    this.cancel = h('button', { type: 'button', class: 'quiet small', text: 'documents.cancel', on: { click: onCancel } });
     this.element = h('li', { class: 'batch bulk' },
-      h('div', { class: 'doc-head' }, this.title, this.pill, this.dismiss), this.bar, this.facts, this.failures);
+      h('div', { class: 'doc-head' }, this.title, this.pill, this.cancel, this.dismiss), this.bar, this.facts, this.failures);
   }
 
   show(info) {
@@ -36,6 +37,8 @@ class BulkCard {
     if (info.state === 'ready') bind(this.pill, 'bulk.done');
     this.bar.hidden = over;
     this.dismiss.hidden = !over;
+    this.cancel.hidden = over || info.stage === 'purge';
+    bindAttr(this.cancel, 'aria-label', 'bulk.cancel_named', { name: () => this.title.textContent });
     if (info.total) this.bar.value = info.done / info.total;
     const fact = (key, params) => h('span', { text: [key, params] });
     this.facts.replaceChildren(...[
@@ -44,6 +47,7 @@ class BulkCard {
       (over || info.stage === 'purge') && fact(DONE[info.action], { n: info.changed, tag: info.tag || '' }),
       info.unchanged > 0 && fact('bulk.unchanged', { n: info.unchanged }),
       info.failed > 0 && h('strong', { class: 'bad', text: ['bulk.failed', { n: info.failed }] }),
+      info.canceled_by && fact('bulk.canceled_by', { actor: info.canceled_by }),
       fact('reindex.by', { actor: info.actor }),
     ].filter(Boolean));
     const told = info.failures.slice(0, SHOWN_FAILURES);
@@ -101,7 +105,7 @@ export class BulkChanges {
       card = new BulkCard(() => {
         this.drop(info.id);
         $('docs-search').focus();
-      });
+      }, () => this.cancel(info.id));
       this.cards.set(info.id, card);
       $('bulk').prepend(card.element);
     }
@@ -112,6 +116,17 @@ export class BulkChanges {
       announce(t('job.announce', { name: card.title.textContent, text: card.facts.textContent }));
     }
     if (before.done !== info.done || before.stage !== info.stage || before.state !== info.state) this.onMoved(info, before);
+  }
+
+  /** End a change before its next documents, once that is confirmed. */
+  async cancel(id) {
+    const sure = await confirmAction('bulk.cancel_title', 'bulk.cancel_text', 'bulk.cancel_yes', 'reindex.go_on');
+    if (!sure) return;
+    try {
+      this.show(await call('POST', `/bulk-changes/${id}/cancel`));
+    } catch (problem) {
+      if (problem.status !== 401) notify(problem);
+    }
   }
 
   drop(id) {

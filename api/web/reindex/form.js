@@ -4,6 +4,7 @@ import { $, h, problemLine } from '../shared/dom.js';
 import { bind, t } from '../shared/i18n.js';
 import { isOver } from '../documents/job.js';
 import { estimate } from './plan.js';
+import { questionsOf } from './questions.js';
 
 const NUMBERS = ['reindex-max', 'reindex-overlap', 'reindex-parallelism', 'reindex-throttle'];
 const PASSED = { max: 'reindex-max', overlap: 'reindex-overlap', model: 'reindex-model' };
@@ -12,10 +13,11 @@ const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 export class ReindexForm {
   /** `onPlan(request)` and `onStart(request)` when the fields are right. */
   constructor({ onPlan, onStart }) {
-    $('reindex-form').addEventListener('submit', (event) => {
+    $('reindex-form').addEventListener('submit', async (event) => {
       event.preventDefault();
       const request = this.read();
-      if (request) onStart(request);
+      const questions = request && (await this.questions());
+      if (questions !== undefined && request) onStart({ ...request, questions });
     });
     $('reindex-plan').addEventListener('click', () => {
       const request = this.read();
@@ -72,9 +74,20 @@ export class ReindexForm {
       throttle: percent / 100,
       window: from.value ? `${from.value}-${to.value} ${ZONE}` : '',
       approve: $('reindex-approve').checked,
-      questions: $('reindex-recent').checked ? 'recent' : null,
       soak_seconds: Number($('reindex-keep').value),
     };
+  }
+
+  /** What the gate asks: the set of a file, recent questions, or nothing (null); undefined, with the fault shown. */
+  async questions() {
+    const [file] = $('reindex-set').files;
+    if (!file) return $('reindex-recent').checked ? 'recent' : null;
+    try {
+      return questionsOf(await file.text());
+    } catch {
+      this.fault($('reindex-set'), ['gate.set_wrong', { name: file.name }]);
+      return undefined;
+    }
   }
 
   fault(input, text) {

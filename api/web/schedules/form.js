@@ -1,7 +1,8 @@
-// The form of a new schedule: what it starts, when, and the options of its kind.
+// The form of a schedule, a new one or one to change: what it starts, when, and the options of its kind.
 
 import { call } from '../shared/api.js';
 import { h, problemLine } from '../shared/dom.js';
+import { field, number, text } from '../shared/fields.js';
 import { bind, locale, t } from '../shared/i18n.js';
 import { moment } from '../shared/format.js';
 import { KINDS } from './row.js';
@@ -27,21 +28,6 @@ const SHOWN = {
   cron: ['cron', 'zone'],
 };
 
-let ids = 0;
-
-/** A labelled field. `help` is the key of a text below it. */
-function field(key, input, help) {
-  input.id = `schedule-field-${(ids += 1)}`;
-  const below = help ? h('p', { class: 'help', id: `${input.id}-help`, text: help }) : null;
-  if (below) input.setAttribute('aria-describedby', below.id);
-  const element = h('div', { class: 'field' }, h('label', { for: input.id, text: key }), input, below);
-  return Object.assign(element, { input, key });
-}
-
-const number = (min, max, value = '', required = true) =>
-  h('input', { type: 'number', inputmode: 'numeric', min: String(min), max: String(max), step: '1', value: String(value), required });
-const text = (maxlength, value = '', required = false) =>
-  h('input', { type: 'text', maxlength: String(maxlength), value, required, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
 const select = (choices) =>
   h('select', {}, ...Object.entries(choices).map(([value, key]) => h('option', { value, text: key })));
 const check = (key) => {
@@ -50,9 +36,9 @@ const check = (key) => {
 };
 
 export class ScheduleForm {
-  /** `onCreated(info)` when the server has it; `onClose()` when the form is left. */
-  constructor({ onCreated, onClose }) {
-    Object.assign(this, { onCreated });
+  /** `onSaved(info, isNew)` when the server has it; `onClose()` when the form is left. */
+  constructor({ onSaved, onClose }) {
+    Object.assign(this, { onSaved, changed: null });
     this.problem = h('p', { class: 'problem', role: 'alert', hidden: true });
     this.name = field('schedule.name', text(63), 'schedule.name_rule');
     this.kind = field('schedule.kind', select({ reindex: KINDS.reindex, sync: KINDS.sync, retention: KINDS.retention }));
@@ -70,8 +56,9 @@ export class ScheduleForm {
     this.note = field('schedule.note', text(500));
     this.paused = check('schedule.start_paused');
     this.submit = h('button', { type: 'submit', class: 'primary', text: 'schedule.create' });
+    this.title = h('h2', {});
     this.element = h('form', { class: 'card schedule-form', novalidate: true, hidden: true },
-      h('h2', { text: 'schedule.new' }), this.problem,
+      this.title, this.problem,
       h('div', { class: 'field-row' }, this.name, this.kind, this.kb),
       h('div', { class: 'field-row' }, this.often, ...Object.values(this.when)),
       ...Object.values(this.options).map(({ element }) => element),
@@ -80,7 +67,7 @@ export class ScheduleForm {
         h('button', { type: 'button', class: 'secondary', text: 'schedule.close', on: { click: onClose } })));
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.create();
+      this.save();
     });
     this.element.addEventListener('input', () => {
       problemLine(this.problem, null);
@@ -96,13 +83,13 @@ export class ScheduleForm {
     };
     const approve = check('schedule.approve');
     const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)), approve);
-    return { element, fields, read: () => ({ ...given(fields), ...(approve.input.checked && { approve: true }) }) };
+    return { element, fields, approve, read: () => ({ ...given(fields, this.changed), approve: approve.input.checked }) };
   }
 
   syncOptions() {
     const fields = { source_id: field('schedule.source', text(255, '', true), 'schedule.source_help') };
     const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)));
-    return { element, fields, read: () => given(fields) };
+    return { element, fields, read: () => given(fields, this.changed) };
   }
 
   retentionOptions() {
@@ -118,7 +105,7 @@ export class ScheduleForm {
     const element = h('div', { class: 'schedule-options' }, h('div', { class: 'field-row' }, ...Object.values(fields)),
       h('div', {}, ask), found);
     const read = () => {
-      const options = given(fields);
+      const options = given(fields, this.changed);
       return { ...options, max_share: options.max_share / 100 };
     };
     return { element, fields, read, found };
@@ -132,18 +119,46 @@ export class ScheduleForm {
     this.options.retention.found.replaceChildren();
   }
 
-  /** Open the form with the knowledge bases that there are. */
-  async open() {
+  /** Open the form with the knowledge bases that there are; with a schedule, to change that. */
+  async open(schedule = null) {
     this.relanguage();
     const page = await call('GET', '/knowledge-bases', { query: { limit: '1000' } });
     this.kb.input.replaceChildren(...page.items.map((kb) => h('option', { value: kb.name }, kb.title || kb.name)));
     problemLine(this.problem, page.items.length ? null : 'schedule.no_kb');
     this.submit.disabled = !page.items.length;
+    this.mark(schedule);
+    if (schedule) this.fill(schedule);
     this.element.hidden = false;
-    this.name.input.focus();
+    (schedule ? this.often : this.name).input.focus();
+  }
+
+  /** Let the form be that of a new schedule, or of one whose name, kind and knowledge base stay. */
+  mark(schedule) {
+    this.changed = schedule;
+    bind(this.title, schedule ? 'schedule.change_title' : 'schedule.new', { name: schedule?.name });
+    bind(this.submit, schedule ? 'schedule.save' : 'schedule.create');
+    for (const { input } of [this.name, this.kind, this.kb]) input.disabled = Boolean(schedule);
+    this.paused.hidden = Boolean(schedule);
+  }
+
+  /** Show a schedule as it is; its expression as such. */
+  fill({ name, kind, knowledge_base: kb, cron, every_minutes: minutes, time_zone: zone, note, options }) {
+    const set = ({ input }, value) => { input.value = value ?? ''; };
+    for (const [element, value] of [[this.name, name], [this.kind, kind], [this.kb, kb], [this.note, note]]) set(element, value);
+    set(this.often, minutes ? 'every' : 'cron');
+    if (minutes) set(this.when.minutes, minutes);
+    else set(this.when.cron, cron);
+    set(this.when.zone, zone);
+    const { fields, approve } = this.options[kind];
+    for (const [option, element] of Object.entries(fields)) {
+      set(element, option === 'max_share' ? Math.round(options[option] * 100) : options[option]);
+    }
+    if (approve) approve.input.checked = Boolean(options.approve);
+    this.arrange();
   }
 
   close() {
+    this.mark(null);
     this.element.hidden = true;
     this.element.reset();
     this.arrange();
@@ -187,24 +202,20 @@ export class ScheduleForm {
     return { cron: expression, time_zone: zone.input.value.trim() };
   }
 
-  async create() {
+  async save() {
     if (this.fault()) return;
+    const { changed } = this;
     const kind = this.kind.input.value;
+    const settings = { options: this.options[kind].read(), ...this.timing(), note: this.note.input.value.trim() };
+    const name = this.name.input.value.trim();
+    const added = { name, kind, knowledge_base: this.kb.input.value, paused: this.paused.input.checked };
     this.submit.disabled = true;
     try {
-      const info = await call('POST', '/schedules', {
-        body: {
-          name: this.name.input.value.trim(),
-          kind,
-          knowledge_base: this.kb.input.value,
-          options: this.options[kind].read(),
-          ...this.timing(),
-          note: this.note.input.value.trim(),
-          paused: this.paused.input.checked,
-        },
-      });
+      const info = changed
+        ? await call('PATCH', `/schedules/${encodeURIComponent(changed.name)}`, { body: settings })
+        : await call('POST', '/schedules', { body: { ...added, ...settings } });
       this.close();
-      this.onCreated(info);
+      this.onSaved(info, !changed);
     } catch (problem) {
       if (problem.status !== 401) problemLine(this.problem, problem);
     } finally {
@@ -230,9 +241,9 @@ export class ScheduleForm {
   }
 }
 
-/** The values of fields: numbers as numbers; empty ones are left out. */
-function given(fields) {
+/** The values of fields: numbers as numbers; empty ones are left out, but for texts that are to be emptied. */
+function given(fields, isChange) {
   const values = Object.entries(fields).map(([name, { input }]) => [name, input.value.trim(), input.type]);
-  return Object.fromEntries(values.filter(([, value]) => value)
+  return Object.fromEntries(values.filter(([, value, type]) => value || (isChange && type === 'text'))
     .map(([name, value, type]) => [name, type === 'number' ? Number(value) : value]));
 }

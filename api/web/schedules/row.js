@@ -100,6 +100,7 @@ export function scheduleRow(info, { act, mayAct, runs, isOpen }) {
       waits ? button('schedule.confirm', 'confirm', 'danger', { n: info.last.counts.expired || 0 }) : null,
       goesOn(info) ? (mayEdit ? button('schedule.cancel', 'cancel') : null) : button('schedule.run', 'run'),
       info.paused ? button('schedule.resume', 'resume') : button('schedule.pause', 'pause'),
+      mayEdit ? button('schedule.change', 'change') : null,
       mayEdit ? button('schedule.delete', 'delete', 'quiet') : null) : null);
 }
 

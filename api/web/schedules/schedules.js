@@ -32,8 +32,8 @@ export class Schedules {
     this.isOpen = true;
     this.denied = false;
     this.form = new ScheduleForm({
-      onCreated: (info) => {
-        announce(t('schedule.created', { name: info.name }));
+      onSaved: (info, isNew) => {
+        announce(t(isNew ? 'schedule.created' : 'schedule.changed', { name: info.name }));
         this.hideForm();
         this.load();
       },
@@ -65,10 +65,10 @@ export class Schedules {
     this.load();
   }
 
-  async showForm() {
+  async showForm(schedule = null) {
     this.add.hidden = true;
     try {
-      await this.form.open();
+      await this.form.open(schedule);
     } catch (problem) {
       this.add.hidden = false;
       if (problem.status !== 401) notify(problem);
@@ -123,6 +123,10 @@ export class Schedules {
 
   async act(action, info) {
     const { name } = info;
+    if (action === 'change') {
+      await this.showForm(info);
+      return;
+    }
     const n = info.last?.counts.expired || 0;
     if (action === 'delete' && !(await confirmDelete('schedule.delete_title', ['schedule.delete_text', { name }]))) return;
     const asks = ['schedule.confirm_text', { n, kb: info.knowledge_base }];

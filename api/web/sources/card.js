@@ -13,6 +13,7 @@ const ACTIONS = {
   resume: 'source.resume',
   confirm: 'source.confirm',
   cancel: 'source.cancel',
+  change: 'source.change',
   remove: 'source.remove',
 };
 
@@ -27,7 +28,7 @@ export const goesOn = (sync) => Boolean(sync && !isOver(sync.state));
 /** The actions on a source in its state. */
 function offered(source) {
   const sync = source.last_sync;
-  if (!goesOn(sync)) return ['run', 'preview', 'remove'];
+  if (!goesOn(sync)) return ['run', 'preview', 'change', 'remove'];
   return [
     sync.waiting_for === 'confirmation' && 'confirm',
     sync.state === 'paused' ? 'resume' : sync.waiting_for !== 'confirmation' && 'pause',

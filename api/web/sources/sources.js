@@ -2,28 +2,22 @@
 
 import { call } from '../shared/api.js';
 import { confirmAction } from '../shared/dialogs.js';
-import { $, announce, h, notify, problemLine } from '../shared/dom.js';
+import { $, announce, h, notify } from '../shared/dom.js';
 import { t } from '../shared/i18n.js';
 import { follow } from '../shared/sse.js';
 import { isOver } from '../documents/job.js';
 import { mayOperate } from '../operations/operations.js';
 import { SourceCard, goesOn } from './card.js';
+import { SourceForm } from './form.js';
 
 const sourcePath = (id) => `/sources/${encodeURIComponent(id)}`;
 const syncPath = (id) => `/syncs/${encodeURIComponent(id)}`;
-
-function field(id, label, help, props) {
-  return h('div', { class: 'field' },
-    h('label', { for: id, text: label }),
-    h('input', { id, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', ...props,
-      'aria-describedby': help ? `${id}-help` : null }),
-    help ? h('p', { class: 'help', id: `${id}-help`, text: help }) : null);
-}
 
 export class Sources {
   /** `onSynced()` when a sync has changed the documents. */
   constructor({ onSynced }) {
     Object.assign(this, { onSynced, kb: null, opened: 0, cards: new Map(), links: new Map() });
+    this.form = new SourceForm({ onSave: (source, fields) => this.save(source, fields) });
     $('panel-sources').append(
       h('header', { class: 'panel-head' },
         h('h1', { id: 'sources-title', tabindex: '-1', text: 'source.title' }),
@@ -31,20 +25,7 @@ export class Sources {
         h('a', { href: '#/schedules', text: 'source.schedules' })),
       h('ul', { class: 'batches', id: 'source-list', labels: { 'aria-label': 'source.list' } }),
       h('p', { class: 'empty', id: 'sources-none', hidden: true, text: 'source.none' }),
-      h('form', { class: 'card', id: 'source-form', novalidate: true },
-        h('h2', { text: 'source.form' }),
-        h('p', { class: 'problem', id: 'source-problem', role: 'alert', hidden: true }),
-        field('source-location', 'source.location', 'source.location_help', { required: true, maxlength: '1000' }),
-        h('div', { class: 'field-row' },
-          field('source-name', 'source.name', null, { maxlength: '100' }),
-          field('source-exclude', 'source.exclude', 'source.exclude_help', { maxlength: '1000' })),
-        h('div', { class: 'form-foot' },
-          h('button', { type: 'submit', class: 'primary', id: 'source-add', text: 'source.add' }))));
-    $('source-form').addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.add();
-    });
-    $('source-form').addEventListener('input', () => problemLine($('source-problem'), null));
+      this.form.element);
   }
 
   get base() {
@@ -65,9 +46,8 @@ export class Sources {
     this.cards.clear();
     this.kb = null;
     $('source-list').replaceChildren();
-    $('source-form').reset();
-    $('source-form').hidden = $('sources-none').hidden = true;
-    problemLine($('source-problem'), null);
+    this.form.reset();
+    this.form.element.hidden = $('sources-none').hidden = true;
   }
 
   /** Reload the server's sentences in the current language. */
@@ -88,7 +68,7 @@ export class Sources {
       for (const source of items) this.show(source);
       $('source-list').replaceChildren(...items.map((source) => this.cards.get(source.id).element));
       $('sources-none').hidden = items.length > 0;
-      $('source-form').hidden = !may;
+      this.form.element.hidden = !may;
       for (const { last_sync: sync, id } of items) if (goesOn(sync)) this.follow(id, sync.id);
     } catch (problem) {
       if (visit === this.opened && problem.status !== 401) notify(problem);
@@ -138,33 +118,24 @@ export class Sources {
     if (source && visit === this.opened) this.show(source);
   }
 
-  async add() {
-    const location = $('source-location');
-    if (!location.value.trim()) {
-      problemLine($('source-problem'), 'source.location_help');
-      location.focus();
-      return;
-    }
+  /** Add a source, or change one; throws the server's Problem. */
+  async save(source, fields) {
     const visit = this.opened;
-    const exclude = $('source-exclude').value.split(',').map((pattern) => pattern.trim()).filter(Boolean);
-    const name = $('source-name').value.trim();
-    $('source-add').disabled = true;
-    try {
-      await call('POST', this.base, { body: { location: location.value.trim(), exclude, ...(name ? { name } : {}) } });
-      if (visit !== this.opened) return;
-      $('source-form').reset();
-      announce(t('source.added'));
-      await this.load();
-      $('sources-title').focus();
-    } catch (problem) {
-      if (visit === this.opened && problem.status !== 401) problemLine($('source-problem'), problem);
-    } finally {
-      $('source-add').disabled = false;
-    }
+    if (source) await call('PATCH', sourcePath(source.id), { body: fields });
+    else await call('POST', this.base, { body: fields });
+    if (visit !== this.opened) return;
+    announce(t(source ? 'source.changed' : 'source.added'));
+    this.form.reset();
+    await this.load();
+    $('sources-title').focus();
   }
 
   /** Do what a button says, after a question if it takes something away. */
   async act(source, action) {
+    if (action === 'change') {
+      this.form.change(source);
+      return;
+    }
     const visit = this.opened;
     if (!(await this.isSure(source, action)) || visit !== this.opened) return;
     const card = this.cards.get(source.id);

@@ -112,6 +112,11 @@ export default {
   'bulk.done_untag': ['“{tag}” removed from {n}', '已从 {n} 个移除“{tag}”'],
   'bulk.unchanged': ['{n} not concerned', '{n} 个无需处理'],
   'bulk.failed': ['{n} failed', '{n} 个失败'],
+  'bulk.cancel_named': ['Cancel: {name}', '取消：{name}'],
+  'bulk.cancel_title': ['Cancel this change?', '取消此次批量更改？'],
+  'bulk.cancel_text': ['What was changed until then stays as it is.', '此前已完成的更改将保留。'],
+  'bulk.cancel_yes': ['Cancel it', '取消更改'],
+  'bulk.canceled_by': ['canceled by {actor}; what was changed stays', '由 {actor} 取消；已完成的更改保留'],
   'bulk.more_failures': ['and {n} more', '另有 {n} 个'],
 
   'batch.list': ['Batches: documents that were added together', '批次：一起添加的文档'],

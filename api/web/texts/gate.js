@@ -2,6 +2,9 @@
 
 export default {
   'gate.recent': ['Compare both indexes with the questions whose answers were rated helpful', '用被评为有用的问题比较两个索引'],
+  'gate.set': ['Or with a question set (optional)', '或使用问题集（可选）'],
+  'gate.set_help': ['A file for holdfast eval, as JSON or JSON lines', 'holdfast eval 的问题集文件，JSON 或 JSON Lines 格式'],
+  'gate.set_wrong': ['{name} is not a question set: JSON or JSON lines, each with a question.', '{name} 不是问题集：应为 JSON 或 JSON Lines，每项都有 question。'],
   'gate.stage': ['Compare', '比较'],
   'gate.title': ['Comparison on {n} {n|question|questions}', '在 {n} 个问题上的比较'],
   'gate.none': ['There was no question to compare with.', '没有可用于比较的问题。'],

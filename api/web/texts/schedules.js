@@ -10,6 +10,10 @@ export default {
   'schedule.new': ['New schedule', '新建计划'],
   'schedule.create': ['Create schedule', '创建计划'],
   'schedule.created': ['The schedule {name} was created.', '计划 {name} 已创建。'],
+  'schedule.change': ['Change', '更改'],
+  'schedule.change_title': ['Change the schedule {name}', '更改计划 {name}'],
+  'schedule.save': ['Save', '保存'],
+  'schedule.changed': ['The schedule {name} was changed.', '计划 {name} 已更改。'],
   'schedule.close': ['Close', '关闭'],
 
   'schedule.reindex': ['Re-index', '重建索引'],

@@ -285,6 +285,46 @@ def test_a_folder_does_not_choose_where_a_variables_key_goes(tmp_path: Path) -> 
     assert of(data)[1] == "hf_evil"
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://localhost:8701", "http://[::1]:8700", f"{LOCAL}/x"])
+def test_this_machine_is_no_exception(tmp_path: Path, url: str) -> None:
+    """Another user's program may listen there: a folder's file draws neither a variable's key nor that of a login."""
+    profiles.write(Profiles("here", {"here": Profile(LOCAL, "hf_here")}))
+    data = str(tmp_path)
+    (tmp_path / local_env.NAME).write_text(f"HOLDFAST_URL={url}\n")
+    assert of(data, HOLDFAST_API_KEY="hf_given") == (url, "", "environment")
+    assert of(data) == (url, "", "local")
+    local_env.write(tmp_path, url, "hf_folder")
+    assert of(data, HOLDFAST_API_KEY="hf_given") == (url, "", "environment")
+    assert of(data) == (url, "hf_folder", "local")
+    told = holdfast("whoami", env={"HOLDFAST_DATA": data, "HOLDFAST_API_KEY": "hf_given"})
+    assert "HOLDFAST_URL" in told.stderr
+
+
+COMBINATIONS = [
+    (url, key, local, login)
+    for url in ("", LOCAL, ELSEWHERE, "http://127.0.0.1:9")
+    for key in ("", "hf_given")
+    for local in ("", LOCAL, ELSEWHERE, "http://127.0.0.1:9")
+    for login in ("", LOCAL, ELSEWHERE, "http://127.0.0.1:9")
+]
+
+
+@pytest.mark.parametrize(("url", "key", "local", "login"), COMBINATIONS)
+def test_in_each_combination_a_key_goes_where_it_belongs(
+    tmp_path: Path, url: str, key: str, local: str, login: str
+) -> None:
+    """Or no key is sent: of variables, the folder's file and the login, each with an address of its own."""
+    if local:
+        local_env.write(tmp_path, local, "hf_folder")
+    if login:
+        profiles.write(Profiles("mine", {"mine": Profile(login, "hf_login")}))
+    environ = {name: value for name, value in (("HOLDFAST_URL", url), ("HOLDFAST_API_KEY", key)) if value}
+    chosen, sent, _ = of(str(tmp_path), **environ)
+    belongs = {"hf_given": url or LOCAL, "hf_folder": local, "hf_login": login, "": chosen}
+    assert belongs[sent] == chosen
+    assert sent or chosen in (url, local, LOCAL)
+
+
 def test_a_login_that_is_not_used_here_says_so(server: FakeApi, tmp_path: Path) -> None:
     """In a folder with a platform of its own, that one goes first."""
     data = Path(".holdfast")

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from api.cli.operations.display import age, bars, fit, renderable
+from api.documents.bulk_schemas import BulkInfo
 from api.operations.schemas import (
     DependencyHealth,
     FailureInfo,
@@ -140,3 +141,12 @@ def test_a_retry_needs_yes_where_nobody_can_be_asked(fake: FakeApi, holdfast: Ho
     assert json.loads(fake.requests[0].body) == {"reason_code": "empty", "knowledge_base": "hr"}
     holdfast("ops", "retry", "empty", "--yes")
     assert json.loads(fake.requests[1].body) == {"reason_code": "empty"}
+
+
+def test_a_change_of_many_documents_is_canceled(fake: FakeApi, holdfast: Holdfast) -> None:
+    """Once that is confirmed; what was changed by then is told."""
+    fake.on(f"POST /api/v1/bulk-changes/{ID}/cancel", whole(BulkInfo, id=ID, state="canceled", changed=3, total=7))
+    assert holdfast("ops", "cancel", ID).exit_code == 2
+    assert fake.requests == []
+    assert holdfast("ops", "cancel", ID, "--yes").stdout.startswith("Canceled. 3 of 7 documents")
+    assert json.loads(holdfast("ops", "cancel", ID, "--yes", "--json").stdout)["state"] == "canceled"

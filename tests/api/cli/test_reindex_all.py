@@ -10,7 +10,7 @@ import pytest
 from api.http.schemas import JobAccepted
 from api.reindex_all.schemas import ReindexAllInfo, ReindexAllItemInfo
 from api.reindexes.schemas import GateInfo, MeasureInfo, PlanInfo
-from tests.api.cli.fake_api import FakeApi, Holdfast, whole
+from tests.api.cli.fake_api import FakeApi, Holdfast, sse, whole
 from tests.conftest import Platform, ready
 
 ID = "0" * 31 + "1"
@@ -37,6 +37,7 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
     """The report has a line for each knowledge base; unless all are ready, the exit code says so."""
     fake.on("POST /api/v1/reindex-all", JOB)
     fake.on(f"GET /api/v1/reindex-all/{ID}", info("failed", *ITEMS))
+    fake.routes[f"GET /api/v1/reindex-all/{ID}/events"] = sse(("state", info("failed", *ITEMS)))
     fake.on(f"POST /api/v1/reindex-all/{ID}/cancel", JOB)
     words = ("reindex", "all", "start", "hr", "it", "--limit", "2", "--go-on", "--max-tokens", "64", "--watch")
     half = holdfast(*words)
@@ -57,6 +58,22 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
     assert json.loads(holdfast("reindex", "all", "show", ID, "--json").stdout)["items"][1]["reason"] == "It is worse."
     assert holdfast("reindex", "all", "cancel", ID).exit_code == 2
     assert holdfast("reindex", "all", "cancel", ID, "--yes").stdout == "It is being canceled.\n"
+
+
+def test_a_job_is_followed_by_its_events(fake: FakeApi, holdfast: Holdfast) -> None:
+    """Each change of its counts is a line; then comes the report, and the exit code says whether all are ready."""
+    fake.routes[f"GET /api/v1/reindex-all/{ID}/events"] = sse(
+        ("state", info("running", done=0)), ("state", info("running", done=0)), ("state", info("running")),
+        ("state", info("ready", done=2)),
+    )  # fmt: skip
+    fake.on(f"GET /api/v1/reindex-all/{ID}", info("ready", *ITEMS, done=2))
+    told = holdfast("reindex", "all", "watch", ID)
+    assert told.exit_code == 0
+    assert told.stdout.splitlines()[:3] == [
+        f"{done} of 2 knowledge bases: {state}" for done, state in ((0, "running"), (1, "running"), (2, "ready"))
+    ]
+    asked = [request.path for request in fake.requests if request.method == "GET"]
+    assert asked == [f"/api/v1/reindex-all/{ID}/events", f"/api/v1/reindex-all/{ID}"]
 
 
 @pytest.mark.endurance

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.webhooks.schemas import DeliveryInfo, WebhookInfo, WebhookSecret
+from api.cli.webhooks import webhook_change
+from api.webhooks.schemas import ChangeWebhook, DeliveryInfo, WebhookInfo, WebhookSecret
 from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast, whole
 from tests.conftest import Platform, assert_eventually, finished, upload
 from tests.receiver import Receiver, receiving
@@ -61,6 +62,23 @@ def test_a_webhook_is_tested_switched_and_removed(fake: FakeApi, holdfast: Holdf
     assert not fake.asked(f"DELETE /api/v1/webhooks/{ID}")
     assert holdfast("webhook", "remove", ID, "--yes").stdout == "The webhook was removed.\n"
     assert fake.asked(f"DELETE /api/v1/webhooks/{ID}")
+
+
+def test_every_setting_of_a_webhook_is_changed(fake: FakeApi, holdfast: Holdfast) -> None:
+    """Those that the API changes, each by itself; what is left out is not sent, and nothing is wrong usage."""
+    fake.on(f"PATCH /api/v1/webhooks/{ID}", whole(WebhookInfo, **SHOWN))
+    for words, sent in (
+        (("--url", URL), {"url": URL}),
+        (("--event", "document.ready", "--event", "batch.finished"), {"events": ["document.ready", "batch.finished"]}),
+        (("--event", "all"), {"events": []}),
+        (("--no-each-document",), {"each_document": False}),
+        (("--each-document", "--description", ""), {"each_document": True, "description": ""}),
+    ):
+        assert holdfast("webhook", "change", ID, *words).stdout == f"The webhook to {URL} was changed.\n"
+        assert json.loads(fake.requests[-1].body) == sent
+    assert holdfast("webhook", "change", ID).exit_code == 2
+    options = {parameter.name for parameter in webhook_change.params} - {"webhook", "as_json"}
+    assert options | {"disabled"} == set(ChangeWebhook.__struct_fields__)
 
 
 @pytest.fixture

@@ -90,6 +90,24 @@ async def test_a_change_is_read_in_the_language_of_its_reader(isolated_api: Isol
     assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
 
 
+async def test_a_change_is_canceled_once(isolated_api: IsolatedApi) -> None:
+    """Those who may start one may cancel it; what it has changed by then is told, and it is over."""
+    catalog = isolated_api.catalog
+    kb = await catalog.knowledge_bases.get("handbook")
+    wanted = BulkRequested(knowledge_base_id=kb.id, action="untag", tag="hr", ids=["nothing"], actor="ann")
+    path = f"/api/v1/bulk-changes/{(await catalog.bulk_changes.create(wanted)).id}/cancel"
+    assert (await request(isolated_api, "reader", "POST", path)).status_code == 403
+    answer = await request(isolated_api, "contributor", "POST", path)
+    assert (answer.status_code, answer.json()["state"], answer.json()["canceled_by"]) == (
+        200,
+        "canceled",
+        "contributor",
+    )
+    assert (answer.json()["changed"], answer.json()["total"]) == (0, 1)
+    again = await request(isolated_api, "contributor", "POST", path)
+    assert (again.status_code, again.json()["code"]) == (409, "wrong-state")
+
+
 async def test_the_list_takes_its_parameters(isolated_api: IsolatedApi) -> None:
     """Filter, order and counts; the plain list is what it was."""
     found = (await request(isolated_api, "reader", "GET", LIST)).json()

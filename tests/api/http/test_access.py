@@ -89,6 +89,7 @@ MAY: dict[str, set[str]] = {
     f"POST {KB}/documents/bulk": CONTROL,
     f"GET {KB}/documents/bulk": ALL,
     f"GET {BULK}": ALL,
+    f"POST {BULK}/cancel": CONTROL,
     f"GET {KB}/batches": ALL,
     f"POST {KB}/batches": CONTRIBUTE,
     f"POST {KB}/search": ALL,
@@ -128,6 +129,7 @@ MAY: dict[str, set[str]] = {
     "POST /api/v1/reindex-all": OPERATE,
     "GET /api/v1/reindex-all": OPERATE,
     "GET /api/v1/reindex-all/{many_id}": OPERATE,
+    "GET /api/v1/reindex-all/{many_id}/events": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/pause": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/resume": OPERATE,
     "POST /api/v1/reindex-all/{many_id}/cancel": OPERATE,
@@ -184,6 +186,9 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/audit/events": AUDIT,
     "GET /api/v1/audit/export": AUDIT,
     "GET /api/v1/audit/questions/{id}": ALL,
+    "POST /codec/decode": AUDIT,
+    "POST /codec/session": AUDIT,
+    "DELETE /codec/session": AUDIT,
     "POST /api/v1/reconcile": OPERATE,
     "GET /api/v1/reconcile/{id}": OPERATE,
     "GET /api/v1/operations": OPERATE,
@@ -238,6 +243,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
     "POST /api/v1/operations/failures/retry": {"reason_code": "empty"},
     "POST /v1/embeddings": {"model": "m", "input": "text"},
+    "POST /codec/decode": {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "MQ=="}]},
 }
 
 
@@ -321,6 +327,7 @@ def settings_in(folder: Path) -> Settings:
             "HOLDFAST_TRITON_ADDRESS": nowhere,
             "HOLDFAST_MILVUS_URI": f"http://{nowhere}",
             "HOLDFAST_SYNC_FOLDERS": "/srv/docs",
+            "HOLDFAST_API_ALLOWED_HOSTS": "holdfast",
         }
     )
 

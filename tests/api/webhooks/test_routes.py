@@ -67,9 +67,9 @@ async def test_a_secret_is_shown_once(isolated_api: IsolatedApi) -> None:
     ("body", "words"),
     [
         ({"url": "http://93.184.216.34/"}, "https"),
-        ({"url": "https://127.0.0.1/"}, "not public"),
-        ({"url": "https://[::ffff:10.0.0.1]/"}, "not public"),
-        ({"url": "https://169.254.169.254/latest/meta-data"}, "not public"),
+        ({"url": "https://127.0.0.1/"}, "no public"),
+        ({"url": "https://[::ffff:10.0.0.1]/"}, "no public"),
+        ({"url": "https://169.254.169.254/latest/meta-data"}, "no public"),
         ({"url": "https://ada:hunter2@93.184.216.34/"}, "user"),
         ({"url": "nonsense"}, "not an address"),
         ({"url": "https://93.184.216.34/" + "x" * 2048}, "length"),

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from activities.contracts.bulk import BulkAction, BulkRequested
 from activities.contracts.names import MAX_TAGS
 from activities.contracts.selection import DocumentFilter
-from activities.errors import EmptyDocument, InvalidRequest, NotFound, SelectionChanged
+from activities.errors import EmptyDocument, InvalidRequest, NotFound, SelectionChanged, WrongState
 from activities.settings import Settings
 from activities.stores.catalog import bulk_changes
 from activities.stores.catalog.bulk_changes import STALLED, BulkChange
@@ -183,3 +183,46 @@ async def test_a_silent_change_is_started_again(catalog: Catalog, kb: KnowledgeB
     await sql(settings, update(BulkChangeRow).values(updated_at=now() - STALLED - timedelta(seconds=1)))
     assert await catalog.bulk_changes.undispatched() == []
     assert (await sql(settings, select(DocumentRow.deleted_at)))[0][0] is None
+
+
+async def test_a_canceled_change_leaves_what_it_has_done(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """No document more is changed; what was counted stays, and whoever canceled it is told."""
+    for n in range(5):
+        await ready(catalog, kb, f"{n}.md")
+    id = await asked(catalog, kb, "tag", filter=ALL, tag="hr")
+    await catalog.bulk_changes.step(id, 2)
+    canceled = await catalog.bulk_changes.cancel(id, "bob")
+    assert (canceled.state, canceled.changed, canceled.total, canceled.canceled_by) == ("canceled", 2, 5, "bob")
+    step = await catalog.bulk_changes.step(id, 2)
+    assert (step.ended, step.done, step.canceled_by) == (True, 2, "bob")
+    tagged = await catalog.document_list.page(kb.id, DocumentFilter(tag="hr"))
+    assert len(tagged.documents) == 2
+    assert await catalog.bulk_changes.undispatched() == []
+    (event,) = await catalog.audit.page(None, 9, action="documents.cancel")
+    assert (event.actor, event.detail) == ("bob", {"change": "tag", "changed": 2})
+    with pytest.raises(WrongState, match="canceled"):
+        await catalog.bulk_changes.cancel(id, "bob")
+    with pytest.raises(NotFound):
+        await catalog.bulk_changes.cancel(MISSING, "bob")
+
+
+async def test_a_canceled_deletion_removes_the_data_of_what_it_deleted(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """And keeps the other documents; one that has deleted nothing ends at once, one that has deleted all goes on."""
+    for n in range(3):
+        await ready(catalog, kb, f"{n}.md")
+    id = await asked(catalog, kb, "delete", filter=ALL)
+    await catalog.bulk_changes.step(id, 1)
+    canceled = await catalog.bulk_changes.cancel(id, "bob")
+    assert (canceled.state, canceled.stage, canceled.changed) == ("running", "purge", 1)
+    assert (await catalog.bulk_changes.step(id, 1)).ended
+    (gone,) = await catalog.bulk_changes.to_purge(id)
+    await catalog.documents.remove(gone.id)
+    assert await catalog.bulk_changes.to_purge(id) == []
+    assert (await catalog.bulk_changes.get(id)).state == "canceled"
+    assert len(await names(catalog, kb)) == 2
+    nothing = await asked(catalog, kb, "delete", filter=ALL)
+    assert (await catalog.bulk_changes.cancel(nothing, "bob")).state == "canceled"
+    everything = await asked(catalog, kb, "delete", filter=ALL)
+    await made(catalog, everything)
+    with pytest.raises(WrongState, match="purge"):
+        await catalog.bulk_changes.cancel(everything, "bob")

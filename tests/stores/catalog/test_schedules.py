@@ -13,6 +13,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.schedule_records import NewSchedule, Schedule
 from activities.stores.catalog.tables import now
+from tests.stores.catalog.conftest import created
 
 
 async def made(catalog: Catalog, kb: KnowledgeBase, name: str = "nightly") -> Schedule:
@@ -48,6 +49,11 @@ async def test_a_name_is_taken_once(catalog: Catalog, kb: KnowledgeBase, monkeyp
     with pytest.raises(TooManySchedules):
         await made(catalog, kb, "another")
     assert await actions(catalog) == [("ann", "schedule.create")]
+    other = await created(catalog, "other")
+    await made(catalog, other, "of-other")  # each knowledge base has a number of its own …
+    monkeypatch.setattr(module, "MAX_ALL_SCHEDULES", 2)
+    with pytest.raises(TooManySchedules):  # … and the platform one of all
+        await made(catalog, await created(catalog, "third"), "of-third")
 
 
 async def test_a_change_is_confirmed_by_its_revision(catalog: Catalog, kb: KnowledgeBase) -> None:

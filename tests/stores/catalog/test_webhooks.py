@@ -21,12 +21,14 @@ from activities.errors import (
     NotFound,
     Reason,
     TooManyEndpoints,
+    TooManyRequests,
     WrongState,
 )
 from activities.phrases import Phrase
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Accepted, KnowledgeBase, Upload
+from activities.stores.catalog.webhooks import deliveries as module
 from activities.stores.catalog.webhooks.deliveries import FAILING, TRIED
 from activities.stores.catalog.webhooks.records import Endpoint, NewEndpoint, ToSend
 from api.http import addresses
@@ -354,6 +356,22 @@ async def test_endpoints_are_listed_and_limited(catalog: Catalog, kb: KnowledgeB
     assert (await catalog.webhooks.page(None, None, 1))[0] == everywhere
     await catalog.knowledge_bases.delete(kb.name, "ann")
     assert await catalog.webhooks.page(None, None, 100) == [everywhere]
+
+
+async def test_an_endpoint_is_not_flooded_by_hand(
+    catalog: Catalog, kb: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests and repetitions count together, for each endpoint by itself; nothing is recorded of one too many."""
+    monkeypatch.setattr(module, "MAX_REQUESTED_A_MINUTE", 3)
+    endpoint, other = await added(catalog, kb), await added(catalog, kb)
+    delivery = await catalog.deliveries.get(await catalog.deliveries.test(endpoint, "ann"))
+    for _ in range(2):
+        await catalog.deliveries.retry(delivery, "bob")
+    for asks in (catalog.deliveries.test(endpoint, "ann"), catalog.deliveries.retry(delivery, "ann")):
+        with pytest.raises(TooManyRequests):
+            await asks
+    assert len(await catalog.deliveries.page(endpoint.id, None, 10)) == 1
+    await catalog.deliveries.test(other, "ann")
 
 
 async def test_the_audit_trail_has_no_secret(catalog: Catalog, kb: KnowledgeBase) -> None:

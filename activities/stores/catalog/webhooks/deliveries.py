@@ -6,14 +6,21 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, delete, func, select, update
 
-from activities.contracts.webhooks import TEST_EVENT, Delivered, DeliveryState, DeliveryToMake
-from activities.errors import EndpointGone, NotFound, Reason, WrongState
+from activities.contracts.webhooks import (
+    MAX_REQUESTED_A_MINUTE,
+    TEST_EVENT,
+    Delivered,
+    DeliveryState,
+    DeliveryToMake,
+)
+from activities.errors import EndpointGone, NotFound, Reason, TooManyRequests, WrongState
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import fixed, stored_reason
 from activities.stores.catalog.tables import (
     SYSTEM,
+    AuditRow,
     KnowledgeBaseRow,
     WebhookDeliveryRow,
     WebhookEndpointRow,
@@ -154,29 +161,27 @@ class Deliveries:
             return [_record(*row) for row in found]
 
     async def test(self, endpoint: Endpoint, actor: str) -> str:
-        """Records a test event for one endpoint; the delivery's id. Raises WrongState for a disabled endpoint."""
+        """Records a test event for one endpoint; the delivery's id.
+
+        Raises NotFound, WrongState for a disabled endpoint, and TooManyRequests.
+        """
         data = {"webhook": {"id": endpoint.id}, "sent_by": actor}
         async with self._engine.write() as session:
-            row = await session.get(WebhookEndpointRow, endpoint.id, with_for_update={"read": True})
-            if row is None:
+            if not await _may_be_asked(session, endpoint.id):
                 raise NotFound(kind="webhook", id=endpoint.id)
-            if row.disabled_at is not None:
-                raise WrongState(state="disabled")
             (delivery,) = await record(session, TEST_EVENT, endpoint.knowledge_base_id, data, [endpoint.id])
             session.audit(actor, "webhook.test", endpoint.knowledge_base_id, endpoint.id)
         return delivery.id
 
     async def retry(self, delivery: Delivery, actor: str) -> None:
-        """Makes a delivery due now. Raises NotFound, and WrongState for a disabled endpoint."""
+        """Makes a delivery due now. Raises NotFound, WrongState for a disabled endpoint, and TooManyRequests."""
         async with self._engine.write() as session:
+            known = await _may_be_asked(session, delivery.endpoint_id)
             row = await session.get(WebhookDeliveryRow, delivery.id, with_for_update=True)
-            endpoint = await session.get(WebhookEndpointRow, delivery.endpoint_id)
-            if row is None or endpoint is None:
+            if row is None or not known:
                 raise NotFound(kind="delivery", id=delivery.id)
-            if endpoint.disabled_at is not None:
-                raise WrongState(state="disabled")
             row.state, row.due_at, row.next_attempt_at = "pending", now(), None
-            session.audit(actor, "webhook.retry", delivery.knowledge_base_id, endpoint.id, delivery=delivery.id)
+            session.audit(actor, "webhook.retry", delivery.knowledge_base_id, row.endpoint_id, delivery=delivery.id)
 
     async def expire(self, before: datetime) -> int:
         """Removes up to ``SLICE`` events from before ``before`` that nothing is pending of; returns their number."""
@@ -188,6 +193,27 @@ class Deliveries:
 
 
 _IS_PENDING = WebhookDeliveryRow.state == fixed("pending")
+
+
+async def _may_be_asked(session: Transaction, endpoint_id: str) -> bool:
+    """Whether there is an endpoint, to which people may have something sent now; others wait for this transaction.
+
+    Raises WrongState for a disabled one, and TooManyRequests.
+    """
+    lock = {"key_share": True}  # events for it are recorded meanwhile
+    row = await session.get(WebhookEndpointRow, endpoint_id, with_for_update=lock)
+    if row is None:
+        return False
+    if row.disabled_at is not None:
+        raise WrongState(state="disabled")
+    asked = select(func.count()).where(
+        AuditRow.object_id == endpoint_id,
+        AuditRow.action.in_(("webhook.test", "webhook.retry")),
+        AuditRow.at > now() - timedelta(minutes=1),
+    )
+    if (await session.scalar(asked) or 0) >= MAX_REQUESTED_A_MINUTE:
+        raise TooManyRequests(seconds=60)
+    return True
 
 
 def _attempted(row: WebhookDeliveryRow, status: int | None) -> None:
