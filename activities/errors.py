@@ -26,7 +26,8 @@
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
-    ├── FileLost: PassagesLost  QuestionsLost   the file store has lost what the catalogue refers to
+    ├── FileLost: PassagesLost  QuestionsLost  HistoryLost  HistoryTampered
+    │                              the file store has lost, or has otherwise, what the catalogue refers to
     ├── QuestionTimedOut           its search or its answer took too long, again and again
     ├── StepLost  AwaitsTurn       work that timed out again and again; work that gave way to shorter work
     ├── Superseded  Canceled       work that ended early, on purpose
@@ -569,6 +570,18 @@ class QuestionsLost(FileLost):
     code = "questions-lost"
     en = "The questions of this re-index are lost in the file store. The index in use is unchanged. Start it again."
     zh = "此次索引重建的问题集已从文件存储中丢失。现用索引没有变化，请重新开始。"
+
+
+class HistoryLost(FileLost):
+    code = "history-lost"
+    en = "The archived history of the run {run} is not in the file store any more. The audit trail has its hash."
+    zh = "文件存储中已没有运行 {run} 的归档历史。审计记录中有其哈希值。"
+
+
+class HistoryTampered(FileLost):
+    code = "history-tampered"
+    en = "The archived history of the run {run} was changed: its hash is not the one in the audit trail."
+    zh = "运行 {run} 的归档历史已被改动：其哈希值与审计记录不符。"
 
 
 class QuestionTimedOut(HoldfastError):

@@ -13,6 +13,8 @@ from activities.answering.rewrite import Rewriter
 from activities.answering.trial import Trials
 from activities.answering.wait_for_index import WaitActivities
 from activities.contracts.queues import Queue
+from activities.histories.archive import HistoryActivities
+from activities.histories.telling import OutsideActivities
 from activities.ingest.batches import BatchActivities
 from activities.ingest.bulk import BulkActivities
 from activities.ingest.chunk import ChunkActivities
@@ -159,11 +161,12 @@ def _reindexing(stores: Stores, unload: Callable[[], Awaitable[None]]) -> list[C
 
 
 def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
-    """The activities of ``Reconcile``, in the order of its stages."""
+    """The activities of ``Reconcile``, in the order of its stages, and of ``ArchiveHistories``."""
     runs = RunRepairActivities(stores.catalog, stores.milvus)
     rows = RowRepairActivities(stores.blobs, stores.milvus, stores.catalog)
     files = FileRepairActivities(stores.blobs, stores.catalog)
     blobs = BlobRepairActivities(stores.blobs, stores.catalog, settings.reconcile)
+    histories = HistoryActivities(stores.blobs, stores.catalog, settings.archive)
     return [
         runs.repair_batches,
         runs.repair_documents,
@@ -175,5 +178,8 @@ def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
         files.repair_files,
         blobs.expire_versions,
         blobs.repair_blobs,
+        OutsideActivities(stores.catalog).tell_outside,
         blobs.record_reconcile,
+        histories.archive_histories,
+        histories.expire_histories,
     ]

@@ -243,6 +243,13 @@ class ReconcileSettings(Section, frozen=True):
     """Days for which a replaced version keeps its files; 0 keeps them for ever."""
 
 
+class ArchiveSettings(Section, frozen=True):
+    minutes: Annotated[int, Meta(ge=0)] = 60
+    """Minutes between two exports of the histories of ended runs to the blob store; 0 disables them."""
+    keep_days: Annotated[int, Meta(ge=0)] = 0
+    """Days for which exported histories are kept; 0 keeps them for ever."""
+
+
 class SyncSettings(Section, frozen=True):
     folders: Annotated[str, Meta(pattern=r"^(/[^,]*(,\s*/[^,]*)*)?$")] = ""
     """Comma-separated absolute folders: knowledge bases may follow these and what is below; empty: no folder."""
@@ -296,6 +303,7 @@ class Settings(Section, frozen=True):
     worker: WorkerSettings = WorkerSettings()
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     sync: SyncSettings = SyncSettings()
     webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

@@ -23,6 +23,7 @@ from litestar.static_files import create_static_files_router
 from activities.settings import Settings, listed, load
 from activities.telemetry import logs
 from api.audit.routes import AuditController
+from api.audit.runs.routes import AuditRunController, AuditViewController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
 from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
@@ -131,6 +132,8 @@ CONTROLLERS = (
     WebhookController,
     DeliveryController,
     AuditController,
+    AuditRunController,
+    AuditViewController,
     CodecController,
     ReconcileController,
     LookupController,

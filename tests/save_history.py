@@ -22,7 +22,7 @@ async def save(workflow_id: str, name: str) -> None:
     client = await connect(load().temporal)
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     text = re.sub(r'"identity": "[^"]*"', '"identity": "worker"', json.dumps(json.loads(history.to_json()), indent=1))
-    text = re.sub(r'"\d+@[^"]*"', '"worker"', text)
+    text = re.sub(r'"(?:holdfast:)?\d+@[^"]*"', '"worker"', text)
     text = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', text)
     (FOLDER / f"{name}.json").write_text(text + "\n")
 

@@ -105,6 +105,7 @@ class AnswerQuestion:
             INTERACTIVE_STEP,
             local=job.conversation_id is None and job.history_key is None,  # else a language model may rewrite it first
         )
+        self._progress.note(f"Found {len(retrieved.sources)} passages")
         self._publish(SourcesEvent(sources=retrieved.sources))
         self._enter("generate")
         answered = await workflow.execute_activity(

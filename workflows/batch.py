@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 from temporalio import workflow
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, TemporalError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import signatures
+    from activities.contracts import described, signatures
     from activities.contracts.batches import (
         BatchInput,
         CancelQueuedInput,
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.ingest import DocumentToIngest
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue, fairness_key
-    from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
+    from activities.contracts.search_attributes import attributes
     from activities.contracts.stages import BATCH_STAGES, BatchState
     from activities.errors import Reason
     from activities.runtime.failures import final_failure, reason_of
@@ -271,16 +271,10 @@ class IngestBatch:
                 id=id,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=f"Index {document.document_name} v{document.version} into {document.knowledge_base}"[
-                    :200
-                ],
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(KNOWLEDGE_BASE, document.knowledge_base),
-                        SearchAttributePair(DOCUMENT, document.document_id),
-                        SearchAttributePair(OWNER, document.actor),
-                        SearchAttributePair(STAGE, "queued"),
-                    ]
+                static_summary=described.ingestion(document),
+                static_details=described.details(described.document(document.document_id), document.actor),
+                search_attributes=attributes(
+                    document.knowledge_base, document.actor, document.document_id, document.document_name
                 ),
             )
         except WorkflowAlreadyStartedError:
@@ -306,6 +300,7 @@ class IngestBatch:
         self._not_ended.pop(id, None)
         if self._in_flight.pop(id, None) is not None:
             self._done += 1
+            self._progress.count(self._done)
 
     def _is_over(self) -> bool:
         nothing_left = not (self._may_have_more or self._listed or self._in_flight or self._elsewhere or self._retry)

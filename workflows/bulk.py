@@ -65,6 +65,7 @@ class ChangeDocuments:
                 **LONG_STEP,
             )
             self._done = max(self._done, done.done)
+            self._progress.count(self._done, self._job.documents)
             if done.ended:
                 return done.canceled_by
             self._slices += 1

@@ -11,6 +11,7 @@ from activities.contracts.answers import AnswerMode
 from activities.contracts.batches import BatchToIngest, DocumentVersion
 from activities.contracts.documents import Remark
 from activities.contracts.failures import FailuresToRetry
+from activities.contracts.histories import Window
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.queues import Priority
 from activities.contracts.reconcile import Discrepancy
@@ -224,6 +225,20 @@ class ReconcileJob(Contract, frozen=True):
     grace_seconds: float = 300.0
     blob_grace_seconds: float = 3600.0
     all_files: bool = False
+
+
+class ArchiveJob(Contract, frozen=True):
+    """Export histories, then delete those kept for long enough. The other fields carry over as it continues as new."""
+
+    window: Window | None = None
+    archived: int = 0
+
+
+class ArchiveReport(Contract, frozen=True):
+    """The numbers of histories that were exported and deleted."""
+
+    archived: int
+    expired: int
 
 
 class ReconcileReport(Contract, frozen=True):

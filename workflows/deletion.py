@@ -69,6 +69,7 @@ class DeleteDocument:
             summary=f"Purge the rows of {job.document_name}",
             **LONG_STEP,
         )
+        self._progress.count(purged.before)
         self._progress.enter("remove_document")
         removed = await workflow.execute_activity(
             signatures.remove_document,

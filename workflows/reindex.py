@@ -336,6 +336,7 @@ class ReindexKnowledgeBase:
             return
         if (error := task.exception()) is None:
             self._done += 1
+            self._progress.count(self._done)
         elif isinstance(error, ActivityError) and not was_canceled(error):
             self._failures[document.document_id] = [document.document_name, reason_of(error).render()]
         else:

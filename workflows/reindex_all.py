@@ -104,6 +104,7 @@ class ReindexAll:
         elif advanced.state != self._latest.state and advanced.state == "running":
             self._progress.enter("reindex")
         self._latest = advanced
+        self._progress.count(advanced.done, advanced.total)
         return advanced
 
     async def _control(self, asked: ControlAllInput) -> None:

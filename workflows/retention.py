@@ -7,19 +7,19 @@ from datetime import timedelta
 
 import msgspec
 from temporalio import workflow
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import signatures
+    from activities.contracts import described, signatures
     from activities.contracts.deletion import DeleteJob
     from activities.contracts.ids import delete_id
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.retention import Expired, ExpiredDocument, ExpiredInput, UnpublishExpiredInput
     from activities.contracts.schedules import RecordScheduledInput, ScheduleRunState
-    from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
+    from activities.contracts.search_attributes import attributes
     from activities.contracts.stages import RETENTION_STAGES
     from activities.errors import Canceled, Reason, WouldDeleteTooMuch
     from activities.runtime.failures import final_failure, reason_of
@@ -109,6 +109,7 @@ class ApplyRetention:
             self._progress.enter("confirm")
             self._counted = await self._count()
         if self._confirmed:
+            self._progress.annotate(f"confirmed {self._confirmed:,} documents", by_actor(self._confirmed_by))
             await self._record("running")
 
     def _too_much(self) -> Reason:
@@ -161,6 +162,7 @@ class ApplyRetention:
             **SHORT_STEP,
         )
         await asyncio.gather(*(self._purge(deletion) for deletion in unpublished.deletions))
+        self._progress.count(self._deleted, self._counted.expired)
 
     async def _purge(self, deletion: DeleteJob) -> None:
         try:
@@ -170,14 +172,10 @@ class ApplyRetention:
                 id=delete_id(deletion.document_id),
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                static_summary=f"Delete {deletion.document_name} from {deletion.knowledge_base}"[:200],
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(KNOWLEDGE_BASE, deletion.knowledge_base),
-                        SearchAttributePair(DOCUMENT, deletion.document_id),
-                        SearchAttributePair(OWNER, deletion.actor),
-                        SearchAttributePair(STAGE, "queued"),
-                    ]
+                static_summary=described.deletion(deletion),
+                static_details=described.details(described.document(deletion.document_id), deletion.actor),
+                search_attributes=attributes(
+                    deletion.knowledge_base, deletion.actor, deletion.document_id, deletion.document_name
                 ),
             )
             self._rows += receipt.rows_before

@@ -103,4 +103,5 @@ class RetryFailures:
         )
         self._in_flight += requeued.versions
         self._done += len(requeued.versions)
+        self._progress.count(self._done)
         return bool(requeued.versions) or self._before != before

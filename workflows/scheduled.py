@@ -9,15 +9,13 @@ from temporalio import workflow
 from temporalio.common import (
     Priority,
     SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError, is_cancelled_exception
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import signatures
+    from activities.contracts import described, signatures
     from activities.contracts.ids import occurrence_of
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
@@ -32,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         ScheduleToRun,
         counts_of,
     )
-    from activities.contracts.search_attributes import KNOWLEDGE_BASE, OWNER, STAGE
+    from activities.contracts.search_attributes import attributes
     from activities.contracts.stages import SCHEDULED_STAGES, JobStateName
     from activities.contracts.summaries import Summary
     from activities.errors import Canceled, HoldfastError, Reason
@@ -73,6 +71,7 @@ class RunScheduled:
             self._progress.finish("ready", f"without a job: {begun.reason.render()}" if begun.reason else "")
             return ScheduledResult(state="skipped", reason=begun.reason)
         self._progress.enter("job")
+        self._progress.note(f"Follows {begun.job.id}")
         seen = await self._follow(begun.job)
         await to_the_end(self._record(begun.record_id, seen.state, seen.reason, seen.counts))
         state: JobStateName = "ready" if seen.state == "ready" else "canceled" if seen.state == "canceled" else "failed"
@@ -128,14 +127,9 @@ class RunScheduled:
             task_queue=Queue.WORKFLOWS,
             parent_close_policy=ParentClosePolicy.ABANDON,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=job.summary[:200],
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(KNOWLEDGE_BASE, job.knowledge_base),
-                    SearchAttributePair(OWNER, job.actor),
-                    SearchAttributePair(STAGE, "queued"),
-                ]
-            ),
+            static_summary=described.summary(job.summary, job.actor),
+            static_details=described.details(job.address, job.actor) if job.address else None,
+            search_attributes=attributes(job.knowledge_base, job.actor),
         )
         if workflow.cancellation_reason() is not None:  # the activity before has consumed the request
             child.cancel()

@@ -1,7 +1,12 @@
-"""The stage and state of a workflow, for its ``state`` query, Temporal's UI and the search attributes."""
+"""The stage and state of a workflow, for its ``state`` query, Temporal's UI and the search attributes.
+
+The details that the UI shows of a running or ended workflow are a log: one line with its time for each stage, wait and
+control. They are read by a query and cost no event, so that they may change without regard to histories.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
 
 from temporalio import workflow
@@ -10,6 +15,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.search_attributes import STAGE
     from activities.contracts.stages import JobStateName, number_of
     from workflows.contracts import JobState
+
+#: The latest lines of the log that the details show.
+LINES = 40
 
 
 class Progress:
@@ -21,41 +29,51 @@ class Progress:
         self._state: JobStateName = "queued"
         self._stage = ""
         self._updated_at: datetime | None = None
-        self._text = self._note = ""
+        self._log: deque[str] = deque(maxlen=LINES)
+        self._count = ""
 
     def enter(self, stage: str) -> None:
         """Begin a stage."""
         was_waiting = self._state == "waiting"
         self._set("running", stage)
-        self._set_details(f"Stage {self._number()} of {len(self._stages)}: {stage}")
+        self.note(f"Stage {self._number()} of {len(self._stages)}: {stage}")
         if was_waiting or not self._hide_stages:
             workflow.upsert_search_attributes([STAGE.value_set(stage)])
 
     def wait(self, stage: str) -> None:
         """Begin a stage in which the workflow waits for other work."""
         self._set("waiting", stage)
-        self._set_details(f"Waiting in stage {stage}")
+        self.note(f"Waiting in stage {stage}")
         workflow.upsert_search_attributes([STAGE.value_set("waiting")])
 
     def finish(self, state: JobStateName, by: str = "") -> None:
         """End as ``state``; the last stage stays visible. ``by`` (``by ada``) names the actor that ended the run."""
         self._set(state, self._stage)
-        self._note = ""
-        self._set_details(f"{with_actor(state.capitalize(), by)} after stage {self._stage}")
+        self.note(f"{with_actor(state.capitalize(), by)} after stage {self._stage}")
         workflow.upsert_search_attributes([STAGE.value_set(state)])
 
     def pause(self, by: str = "") -> None:
         """Pause before or in the current stage. ``by`` (``by ada``) names the actor that paused the run."""
         self._set("paused", self._stage)
-        self._note = ""
         where = f"in stage {self._stage}" if self._stage else "before the first stage"
-        self._set_details(f"{with_actor('Paused', by)} {where}")
+        self.note(f"{with_actor('Paused', by)} {where}")
         workflow.upsert_search_attributes([STAGE.value_set("paused")])
 
     def annotate(self, action: str, by: str) -> None:
-        """Show an actor's action in the details until the next action, a pause or the end of the run."""
-        self._note = with_actor(action, by) if by else ""
-        self._set_details(self._text)
+        """Log an actor's action; without an actor there is none."""
+        if by:
+            self.note(f"{action[:1].upper()}{action[1:]} {by}")
+
+    def note(self, text: str) -> None:
+        """Add a line to the log. It is shown to auditors: no text of a document or a question belongs there."""
+        self._count = ""
+        self._log.append(f"- {workflow.now():%Y-%m-%d %H:%M:%S} {text}")
+        self._show()
+
+    def count(self, done: int, total: int | None = None) -> None:
+        """Show behind the latest line how much of its work is done."""
+        self._count = f" ({done:,} of {total:,})" if total is not None else f" ({done:,})"
+        self._show()
 
     def state(self) -> JobState:
         """The result of the ``state`` query."""
@@ -70,9 +88,8 @@ class Progress:
     def _number(self) -> int:
         return number_of(self._stage, self._stages)
 
-    def _set_details(self, text: str) -> None:
-        self._text = text
-        workflow.set_current_details("; ".join(filter(None, (text, self._note))))
+    def _show(self) -> None:
+        workflow.set_current_details("\n".join(self._log) + self._count)
 
     def _set(self, state: JobStateName, stage: str) -> None:
         self._state, self._stage, self._updated_at = state, stage, workflow.now()

@@ -163,6 +163,7 @@ class SyncKnowledgeBase:
             applied = await self._reached("apply", signatures.apply_changes, input, f"Apply from {self._done:,} on")
             self._done, slices = applied.next, slices + 1
             self._applied += Counter(applied.counts)
+            self._progress.count(self._done, self._changes)
             if applied.full:
                 await self._wait_for("room", "apply")
                 await self._sleep(LOOK_FOR_ROOM)

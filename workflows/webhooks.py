@@ -69,6 +69,7 @@ class DeliverWebhook:
             if delivered.state != "pending":
                 return delivered
             self._progress.wait("deliver")
+            self._progress.note(f"Attempt {number} failed; the next one in {wait:,.0f} s")
             with suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda: self._asked, timeout=wait, timeout_summary=Summary(f"Until attempt {number + 1}")

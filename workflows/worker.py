@@ -31,41 +31,8 @@ from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
 from activities.telemetry import logs
-from workflows.answer import AnswerQuestion
-from workflows.batch import IngestBatch
-from workflows.bulk import ChangeDocuments
-from workflows.client.schedules import schedule_reconcile
-from workflows.deletion import DeleteDocument, DeleteKnowledgeBase
-from workflows.ingest import IngestDocument
-from workflows.reconcile import Reconcile
-from workflows.reindex import ReindexKnowledgeBase
-from workflows.reindex_all import ReindexAll
-from workflows.retention import ApplyRetention
-from workflows.retry_failures import RetryFailures
-from workflows.scheduled import RunScheduled
-from workflows.sync import SyncKnowledgeBase
-from workflows.webhooks import DeliverWebhook
-
-#: Workflows on the queue of their activities: their worker starts an activity eagerly, without another round trip to
-#: the server. (The queue of the other workflows still serves questions that started there.)
-ANSWER_WORKFLOWS = [AnswerQuestion]
-
-WORKFLOWS = [
-    IngestDocument,
-    IngestBatch,
-    DeleteDocument,
-    DeleteKnowledgeBase,
-    ReindexKnowledgeBase,
-    ChangeDocuments,
-    SyncKnowledgeBase,
-    ReindexAll,
-    AnswerQuestion,
-    Reconcile,
-    RetryFailures,
-    RunScheduled,
-    ApplyRetention,
-    DeliverWebhook,
-]
+from workflows.client.schedules import schedule_archive, schedule_reconcile
+from workflows.definitions import ANSWER_WORKFLOWS, WORKFLOWS
 
 #: Webhooks that one worker waits for at once.
 DELIVERIES = 32
@@ -151,6 +118,7 @@ async def _work(queues: list[str], settings: Settings, ready_file: Path | None) 
             await resources.enter_async_context(worker(client, queue, stores, settings, recorder))
         if Queue.WORKFLOWS in queues:
             await _retry_until_available(lambda: schedule_reconcile(client, settings.reconcile.minutes))
+            await _retry_until_available(lambda: schedule_archive(client, settings.archive.minutes))
         await log.ainfo("worker ready", queues=queues)
         if ready_file is not None:
             await asyncio.to_thread(ready_file.touch)

@@ -13,6 +13,14 @@ RUN_SCHEDULED, APPLY_RETENTION = "RunScheduled", "ApplyRetention"
 SYNC_KNOWLEDGE_BASE = "SyncKnowledgeBase"
 DELIVER_WEBHOOK = "DeliverWebhook"
 REINDEX_KNOWLEDGE_BASE, REINDEX_ALL = "ReindexKnowledgeBase", "ReindexAll"
+ANSWER_QUESTION, RETRY_FAILURES, ARCHIVE_HISTORIES = "AnswerQuestion", "RetryFailures", "ArchiveHistories"
+
+#: All of them: other runs of the namespace are not ours.
+TYPES = (
+    *(INGEST_DOCUMENT, INGEST_BATCH, RECONCILE, DELETE_DOCUMENT, DELETE_KNOWLEDGE_BASE, CHANGE_DOCUMENTS),
+    *(RUN_SCHEDULED, APPLY_RETENTION, SYNC_KNOWLEDGE_BASE, DELIVER_WEBHOOK, REINDEX_KNOWLEDGE_BASE, REINDEX_ALL),
+    *(ANSWER_QUESTION, RETRY_FAILURES, ARCHIVE_HISTORIES),
+)
 
 _INGEST, _BATCH, _QUESTION, _SCHEDULED = "ingest/", "batch/", "question/", "schedule/"
 
@@ -107,3 +115,8 @@ def webhook_workflow_id(event_id: str, endpoint_id: str) -> str:
 def reindex_all_id(id: str) -> str:
     """Workflow id of a re-index of many knowledge bases."""
     return f"reindex-all/{id}"
+
+
+def archive_id(id: str) -> str:
+    """Workflow id of an archiving of histories."""
+    return f"archive/{id}"

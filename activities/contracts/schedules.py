@@ -110,7 +110,7 @@ class BeginScheduledInput(Contract, frozen=True):
 
 
 class JobToStart(Contract, frozen=True):
-    """The workflow that a scheduled run starts and follows."""
+    """The workflow that a scheduled run starts and follows; ``address`` is that of its object in the API."""
 
     workflow: str
     id: str
@@ -118,6 +118,7 @@ class JobToStart(Contract, frozen=True):
     summary: str
     knowledge_base: str
     actor: str
+    address: str = ""
 
 
 class ScheduledBegun(Contract, frozen=True):

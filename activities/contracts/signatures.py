@@ -32,6 +32,7 @@ from activities.contracts.deletion import (
 )
 from activities.contracts.failures import FailuresRequeued, RequeueFailuresInput
 from activities.contracts.gate import JudgeInput, Measured, MeasureInput, QuestionSet, Verdict
+from activities.contracts.histories import ArchiveInput, ArchiveSlice, ExpireInput, ExpireSlice
 from activities.contracts.ingest import (
     Chunked,
     ChunkInput,
@@ -218,6 +219,18 @@ async def expire_versions(input: ScanInput) -> ScanResult: ...  # type: ignore[e
 
 @activity.defn(name="mend_blobs")
 async def repair_blobs(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="tell_outside")
+async def tell_outside(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="archive_histories")
+async def archive_histories(input: ArchiveInput) -> ArchiveSlice: ...  # type: ignore[empty-body]
+
+
+@activity.defn(name="expire_histories")
+async def expire_histories(input: ExpireInput) -> ExpireSlice: ...  # type: ignore[empty-body]
 
 
 @activity.defn(name="record_reconcile")

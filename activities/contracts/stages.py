@@ -44,13 +44,14 @@ SCHEDULED_STAGES = ("begin", "job")
 RETENTION_STAGES = ("count", "confirm", "delete")
 SYNC_STAGES = ("list", "compare", "confirm", "apply", "report")
 DELIVERY_STAGES = ("deliver",)
+ARCHIVE_STAGES = ("archive", "expire")
 
 #: Stages of a re-index after its switch, in which nothing can be canceled any more.
 AFTER_SWITCH = ("soak", "retire")
 
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
-    "record",
+    "outside", "record",
 )  # fmt: skip
 
 

@@ -27,12 +27,13 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from activities.contracts import described
 from activities.contracts.ids import RUN_SCHEDULED, scheduled_id
 from activities.contracts.queues import Queue
 from activities.contracts.schedules import ScheduleToRun, TimedSchedule
-from activities.contracts.summaries import Summary
+from activities.contracts.search_attributes import attributes
 from activities.errors import ScheduleTaken
-from activities.runtime.temporal import RPC_TIMEOUT, RunNotFound, attributes, translated
+from activities.runtime.temporal import RPC_TIMEOUT, RunNotFound, translated
 
 #: What a run of each kind is called in Temporal's UI.
 _TITLES = {"reindex": "Scheduled re-index", "retention": "Scheduled retention", "sync": "Scheduled sync"}
@@ -124,7 +125,10 @@ def _schedule(timed: TimedSchedule) -> Schedule:
             ScheduleToRun(schedule_id=timed.schedule_id, name=timed.name),
             id=scheduled_id(timed.name),  # Temporal adds the time
             task_queue=Queue.WORKFLOWS,
-            static_summary=Summary(f"{_TITLES[timed.kind]} of {timed.knowledge_base}: {timed.name}"),
+            static_summary=described.summary(
+                f"{_TITLES[timed.kind]} of {timed.knowledge_base}: {timed.name}", timed.actor
+            ),
+            static_details=described.details(described.schedule(timed.name), timed.actor),
             typed_search_attributes=attributes(timed.knowledge_base, timed.actor),
         ),
         spec=ScheduleSpec(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities.contracts import described
 from activities.contracts.batches import BatchToIngest
 from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
@@ -31,6 +32,7 @@ from activities.contracts.ids import (
 from activities.contracts.ingest import DocumentToIngest
 from activities.contracts.reindex import ReindexToRun
 from activities.contracts.reindex_all import ReindexAllToRun
+from activities.contracts.search_attributes import attributes
 from activities.contracts.sync import SyncToRun
 from activities.runtime import temporal
 
@@ -49,8 +51,9 @@ async def ingest(client: Client, document: DocumentToIngest) -> bool:
             INGEST_DOCUMENT,
             document,
             ingest_id(document.document_id, document.version),
-            f"Index {document.document_name} v{document.version} into {document.knowledge_base}",
-            temporal.attributes(document.knowledge_base, document.actor, document.document_id),
+            described.ingestion(document),
+            attributes(document.knowledge_base, document.actor, document.document_id, document.document_name),
+            details=described.details(described.document(document.document_id), document.actor),
             reuse=AGAIN,
             conflict=WorkflowIDConflictPolicy.FAIL,
         )
@@ -77,8 +80,9 @@ async def batch(
             INGEST_BATCH,
             job,
             batch_workflow_id(job.batch_id),
-            f"Index the batch {job.name} into {job.knowledge_base}",
-            temporal.attributes(job.knowledge_base, job.actor),
+            described.summary(f"Index the batch {job.name} into {job.knowledge_base}", job.actor),
+            attributes(job.knowledge_base, job.actor),
+            details=described.details(described.batch(job.batch_id), job.actor),
             reuse=reuse,
             first_signal=signal,
             signal_arguments=arguments,
@@ -97,8 +101,9 @@ async def delete_document(
         DELETE_DOCUMENT,
         job,
         delete_id(job.document_id),
-        f"Delete {job.document_name} from {job.knowledge_base}",
-        temporal.attributes(job.knowledge_base, job.actor, job.document_id),
+        described.deletion(job),
+        attributes(job.knowledge_base, job.actor, job.document_id, job.document_name),
+        details=described.details(described.document(job.document_id), job.actor),
         reuse=reuse,
     )
 
@@ -114,21 +119,24 @@ async def delete_knowledge_base(
         DELETE_KNOWLEDGE_BASE,
         job,
         delete_knowledge_base_id(job.knowledge_base_id),
-        f"Delete the knowledge base {job.knowledge_base}",
-        temporal.attributes(job.knowledge_base, job.actor),
+        described.summary(f"Delete the knowledge base {job.knowledge_base}", job.actor),
+        attributes(job.knowledge_base, job.actor),
+        details=described.details(described.knowledge_base(job.knowledge_base), job.actor),
         reuse=reuse,
     )
 
 
 async def reindex(client: Client, job: ReindexToRun) -> str:
     """Start a re-index, again if its run has ended otherwise than it should; returns the workflow's id."""
+    what = f"{'Plan to re-index' if job.plan_only else 'Re-index'} {job.knowledge_base} (generation {job.generation})"
     return await temporal.start(
         client,
         REINDEX_KNOWLEDGE_BASE,
         job,
         reindex_workflow_id(job.knowledge_base_id, job.generation),
-        f"{'Plan to re-index' if job.plan_only else 'Re-index'} {job.knowledge_base} (generation {job.generation})",
-        temporal.attributes(job.knowledge_base, job.actor),
+        described.summary(what, job.actor),
+        attributes(job.knowledge_base, job.actor),
+        details=described.details(described.reindex(job.reindex_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -141,8 +149,9 @@ async def change_documents(client: Client, job: BulkJob) -> str:
         CHANGE_DOCUMENTS,
         job,
         bulk_workflow_id(job.bulk_id),
-        f"{what}: {job.documents:,} documents of {job.knowledge_base}",
-        temporal.attributes(job.knowledge_base, job.actor),
+        described.summary(f"{what}: {job.documents:,} documents of {job.knowledge_base}", job.actor),
+        attributes(job.knowledge_base, job.actor),
+        details=described.details(described.bulk_change(job.bulk_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -154,8 +163,11 @@ async def sync(client: Client, job: SyncToRun) -> str:
         SYNC_KNOWLEDGE_BASE,
         job,
         sync_workflow_id(job.source_id, job.occurrence),
-        f"{'Preview the sync of' if job.preview else 'Sync'} {job.knowledge_base} with {job.source}",
-        temporal.attributes(job.knowledge_base, job.actor),
+        described.summary(
+            f"{'Preview the sync of' if job.preview else 'Sync'} {job.knowledge_base} with {job.source}", job.actor
+        ),
+        attributes(job.knowledge_base, job.actor),
+        details=described.details(described.sync(job.sync_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -167,7 +179,11 @@ async def reindex_all(client: Client, job: ReindexAllToRun) -> str:
         REINDEX_ALL,
         job,
         reindex_all_id(job.id),
-        f"{'Plan to re-index' if job.plan_only else 'Re-index'} many knowledge bases, one after the other",
-        temporal.attributes(None, job.actor),
+        described.summary(
+            f"{'Plan to re-index' if job.plan_only else 'Re-index'} many knowledge bases, one after the other",
+            job.actor,
+        ),
+        attributes(None, job.actor),
+        details=described.details(described.reindex_all(job.id), job.actor),
         reuse=AGAIN,
     )

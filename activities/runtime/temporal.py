@@ -6,7 +6,9 @@ Used by activities and by ``workflows.client``. Workflow definitions only use ``
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,12 +17,7 @@ from typing import Any, TypeVar
 from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
@@ -28,7 +25,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Contract
 from activities.contracts.queues import Queue
-from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
 from activities.contracts.summaries import Summary
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
 from activities.runtime.converter import converter_for
@@ -45,8 +41,9 @@ QUERY_TIMEOUT = timedelta(seconds=2)
 #: Requests of ``describe_all`` in flight.
 AT_ONCE = 16
 
-#: Temporal's limit on the summary of a run, in bytes.
-SUMMARY_BYTES = 200
+
+#: The identities of Holdfast's processes begin with it.
+OURS = "holdfast:"
 
 
 class RunNotFound(LookupError):
@@ -93,7 +90,12 @@ async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Ru
     config = settings.connection()
     converter = converter_for(settings.payload_keys.file, config["namespace"])
     async with translated():
-        return await Client.connect(**config, data_converter=converter, lazy=lazy, runtime=runtime)
+        return await Client.connect(**config, identity=identity(), data_converter=converter, lazy=lazy, runtime=runtime)
+
+
+def identity() -> str:
+    """What this process says of itself to Temporal, which records it with each signal and request."""
+    return f"{OURS}{os.getpid()}@{socket.gethostname()}"
 
 
 @asynccontextmanager
@@ -221,8 +223,9 @@ async def start(
     queue: str = Queue.WORKFLOWS,
     first_signal: str | None = None,
     signal_arguments: Sequence[object] = (),
+    details: str | None = None,
 ) -> str:
-    """Starts a workflow, given its run method or type name, and returns its id.
+    """Starts a workflow, given its run method or type name, and returns its id; see ``contracts.described``.
 
     If it is already running, only ``first_signal`` is sent, unless ``conflict`` forbids to join it. ``reuse`` decides
     whether a closed workflow is started again; by default one that has completed is left as it is. Any other policy
@@ -240,7 +243,8 @@ async def start(
                 id_reuse_policy=reuse,
                 start_signal=first_signal,
                 start_signal_args=signal_arguments,
-                static_summary=Summary(summary[:SUMMARY_BYTES]),
+                static_summary=Summary(summary),
+                static_details=details,
                 search_attributes=attributes,
                 rpc_timeout=RPC_TIMEOUT,
             )
@@ -248,18 +252,3 @@ async def start(
             if reuse is not WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY:
                 raise RunExists(id) from exc
     return id
-
-
-def attributes(
-    knowledge_base: str | None, actor: str, document_id: str | None = None, stage: str = "queued"
-) -> TypedSearchAttributes:
-    """The initial search attributes of a run; None values are left out."""
-    pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(OWNER, actor),
-        SearchAttributePair(STAGE, stage),
-    ]
-    if knowledge_base is not None:
-        pairs.append(SearchAttributePair(KNOWLEDGE_BASE, knowledge_base))
-    if document_id is not None:
-        pairs.append(SearchAttributePair(DOCUMENT, document_id))
-    return TypedSearchAttributes(pairs)

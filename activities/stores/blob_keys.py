@@ -12,6 +12,7 @@ key                                       holds
 ``syncs/<id>/listing``                    msgpack ``Listing``: the files of a source, while it is synced
 ``syncs/<id>/changes``                    msgpack ``list[Change]``: what the sync is to apply
 ``gates/<knowledge base>/<digest>``       msgpack ``list[Item]``: the questions of a re-index's quality gate
+``histories/<date>/<workflow>/<run>``     gzip of a ``temporal.api.export.v1.WorkflowExecutions`` with one run
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -20,6 +21,7 @@ key                                       holds
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 
 def digest(*parts: str | bytes) -> str:
@@ -99,3 +101,8 @@ def sync_changes_key(sync_id: str, piece: int) -> str:
 def gate_key(knowledge_base_id: str, content: bytes) -> str:
     """Key of a question set with this content."""
     return f"gates/{knowledge_base_id}/{digest(content)}"
+
+
+def run_history_key(closed_at: datetime, workflow_id: str, run_id: str) -> str:
+    """Key of a run's archived history. Ids of workflows may hold anything, so that their digest stands for them."""
+    return f"histories/{closed_at:%Y-%m-%d}/{digest(workflow_id)}/{digest(run_id)}"

@@ -23,6 +23,7 @@ from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
 from api.cli.reindex import reindex_group
+from api.cli.runs import audit_replay, audit_run, audit_runs
 from api.cli.schedules import schedule_group
 from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
@@ -118,6 +119,10 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+
+
+for command in (audit_runs, audit_run, audit_replay):
+    audit_group.add_command(command)
 
 
 def main() -> None:

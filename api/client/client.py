@@ -37,6 +37,7 @@ from api.client.resources import (
     Reindexes,
     Schedules,
 )
+from api.client.runs import Runs
 from api.client.sources import Sources
 from api.client.webhooks import Webhooks
 from api.http.addresses import PREFIX
@@ -147,6 +148,7 @@ class Api:
         self.questions = Questions(self)
         self.conversations = Conversations(self)
         self.audit = Audit(self)
+        self.runs = Runs(self)
         self.reconciliations = Reconciliations(self)
         self.lookup = Lookup(self)
         self.identity = Identity(self)

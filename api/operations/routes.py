@@ -18,10 +18,11 @@ from api.http.described import streamed
 from api.http.language import language_of
 from api.http.schemas import Page
 from api.http.sse import Event, EventStream, event_stream
+from api.http.temporal_ui import workflow_url
 from api.operations.monitor import SHARED_SECONDS, Monitor
 from api.operations.retries import FailureRetries
 from api.operations.schemas import JobInfo, OperationsInfo, RetryAccepted, RetryRequest
-from api.operations.views import cursor_of, job_infos, operations_info, position_of, steady, workflow_url
+from api.operations.views import cursor_of, job_infos, operations_info, position_of, steady
 
 AnyRequest = Request[Any, Any, Any]
 Limit = Annotated[int, Parameter(ge=1, le=100, description="Maximum number of items on a page.")]

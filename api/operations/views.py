@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 import msgspec
 
@@ -32,6 +31,7 @@ from activities.stores.catalog.operations.records import (
     Throughput,
 )
 from api.batches.views import batch_info
+from api.http.temporal_ui import runs_url, workflow_url
 from api.operations.monitor import PART_SECONDS, Dependency, JobList, JobsPart, Snapshot
 from api.operations.schemas import (
     AffectedKnowledgeBase,
@@ -75,7 +75,7 @@ def operations_info(snapshot: Snapshot, language: Language, temporal: TemporalSe
     """A snapshot in one language."""
     return OperationsInfo(
         taken_at=snapshot.taken_at,
-        temporal_url=_runs(temporal),
+        temporal_url=runs_url(temporal),
         dependencies=[_dependency(each, language) for each in snapshot.dependencies],
         jobs=_jobs(snapshot.jobs, snapshot.taken_at, language, temporal) if snapshot.jobs else None,
         queues=None if snapshot.queues is None else [_queue(each) for each in snapshot.queues],
@@ -127,15 +127,6 @@ def position_of(cursor: str | None) -> JobPosition | None:
         raise InvalidRequest(detail=Phrase.FOREIGN_CURSOR)
     at = _EPOCH + int(found[2]) * datetime.resolution
     return JobPosition(started=found[1] == "1", at=at, id=found[3])
-
-
-def workflow_url(workflow_id: str, temporal: TemporalSettings) -> str:
-    """The runs of a workflow in Temporal's Web UI."""
-    return f"{_runs(temporal)}/{quote(workflow_id, safe='')}"
-
-
-def _runs(temporal: TemporalSettings) -> str:
-    return f"{temporal.ui_url.rstrip('/')}/namespaces/{quote(temporal.namespace, safe='')}/workflows"
 
 
 def _dependency(dependency: Dependency, language: Language) -> DependencyHealth:

@@ -38,7 +38,7 @@ WORKERS = {
     "worker-bulk": ("gpu", "store"),
 }
 
-SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "Owner", "Stage")
+SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "DocumentName", "Owner", "Stage")
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
 # platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its

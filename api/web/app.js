@@ -26,13 +26,14 @@ import { KnowledgeBaseSettings } from './knowledge_base/settings.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
-import { Operations, mayOperate } from './operations/operations.js';
+import { Operations, operates, ownRole } from './operations/operations.js';
 import {
   askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
   sourcesAddress,
 } from './shared/route.js';
 import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
+import { learnRuns } from './shared/runs.js';
 import { Side } from './page/side.js';
 import { SignIn } from './page/sign_in.js';
 import { Sources } from './sources/sources.js';
@@ -134,12 +135,15 @@ async function route() {
   else await place();
 }
 
-/** Show the link to the operations page to those who may use it. */
+/** Show the links to the operations page and to runs to those who may use them. */
 async function offerOperations() {
   if (offered === session.key) return;
   offered = session.key;
-  const may = await mayOperate();
-  if (offered === session.key) $('operations-link').hidden = !may;
+  const key = session.key;
+  const role = await ownRole();
+  if (offered !== key) return;
+  $('operations-link').hidden = !operates(role);
+  await learnRuns(role);
 }
 
 function operate() {

@@ -13,6 +13,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
     temporal operator search-attribute create \
         --name KnowledgeBase --type Keyword \
         --name Document --type Keyword \
+        --name DocumentName --type Keyword \
         --name Owner --type Keyword \
         --name Stage --type Keyword && exit 0
     echo "the namespace is not ready yet (try $attempt)" >&2

@@ -48,7 +48,7 @@ async def test_many_documents_are_tagged_retried_and_deleted(api: httpx.AsyncCli
     page = (await api.get(f"/knowledge-bases/{kb}/documents", params={"counts": "true"})).json()
     assert ([each["id"] for each in page["items"]], page["counts"]["total"]) == ([empty["id"]], 1)
     run = await temporal.get_workflow_handle(deleted["workflow_id"]).describe()
-    assert await run.static_summary() == f"Delete: 3 documents of {kb}"
+    assert await run.static_summary() == f"Delete: 3 documents of {kb}, by admin"
     for each in documents:
         removed = await temporal.get_workflow_handle(f"delete/{each['id']}").result()
         assert removed["rows_after"] == 0

@@ -193,11 +193,12 @@ async def test_the_history_carries_references_only(api: httpx.AsyncClient, tempo
     assert "siebenundvierzig" not in history
     assert len(json.loads(history)["events"]) < 60
     description = await handle.describe()
-    assert await description.static_summary() == f"Index zahlen.txt v1 into {kb}"
+    assert await description.static_summary() == f"Index zahlen.txt v1 into {kb}, by admin"
     attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
     assert attributes["KnowledgeBase"] == kb
     assert attributes["Owner"] == "admin"
     assert attributes["Document"] == document["id"]
+    assert attributes["DocumentName"] == document["name"]
     assert attributes["Stage"] == "ready"
 
 

@@ -17,7 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.runtime.converter import converter_for
 from activities.runtime.encryption import is_encrypted
 from tests.conftest import ask, events, finished, ready, upload
-from workflows.worker import WORKFLOWS
+from workflows.definitions import WORKFLOWS
 
 FOLDER = Path(__file__).parents[1] / "data" / "histories"
 HISTORIES = sorted(FOLDER.glob("*.json"))

@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDReusePolicy
 
+from activities.contracts import described
 from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
@@ -25,6 +26,7 @@ from activities.contracts.ids import (
 from activities.contracts.queues import Queue
 from activities.contracts.reindex import ReindexToRun
 from activities.contracts.reindex_all import ReindexAllToRun
+from activities.contracts.search_attributes import attributes
 from activities.contracts.webhooks import DeliveryToMake
 from activities.runtime import starts, temporal
 from workflows.answer import AnswerQuestion
@@ -131,8 +133,9 @@ class Jobs:
             DeliverWebhook.run,
             job,
             webhook_workflow_id(job.event_id, job.endpoint_id),
-            f"Tell a webhook of {type}",
-            temporal.attributes(knowledge_base, "system"),
+            described.summary(f"Tell a webhook of {type}", "system"),
+            attributes(knowledge_base, "system"),
+            details=described.details(described.webhook(job.endpoint_id), "system"),
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             first_signal="retry" if again else None,
         )
@@ -145,19 +148,22 @@ class Jobs:
             job,
             question_id(job.question_id),
             f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
-            temporal.attributes(job.knowledge_base, job.actor, stage="running"),
+            attributes(job.knowledge_base, job.actor, stage="running"),
+            details=described.details(described.question(job.question_id), job.actor),
             queue=Queue.ANSWER,
         )
 
     async def reconcile(self, job: ReconcileJob) -> str:
         """Start a reconciliation; returns the workflow's id."""
+        what = f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}"
         return await temporal.start(
             self.client,
             Reconcile.run,
             job,
             reconcile_id(job.reconcile_id),
-            f"Compare catalogue, blobs, Milvus and Temporal{'; repair differences' if job.repair else ''}",
-            temporal.attributes(None, job.actor),
+            described.summary(what, job.actor),
+            attributes(None, job.actor),
+            details=described.details(described.reconciliation(job.reconcile_id), job.actor),
         )
 
     async def retry_failures(self, job: RetryFailuresJob) -> str:
@@ -167,8 +173,11 @@ class Jobs:
             RetryFailures.run,
             job,
             retry_failures_id(job.code, job.knowledge_base_id),
-            f"Retry documents that failed ({job.code}) in {job.knowledge_base or 'all knowledge bases'}",
-            temporal.attributes(job.knowledge_base, job.actor),
+            described.summary(
+                f"Retry documents that failed ({job.code}) in {job.knowledge_base or 'all knowledge bases'}", job.actor
+            ),
+            attributes(job.knowledge_base, job.actor),
+            details=described.details(described.OPERATIONS, job.actor),
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             first_signal="more",
             signal_arguments=(job,),

@@ -28,6 +28,8 @@ from activities.stores.catalog.reconcile.runs import StalledRuns
 from activities.stores.catalog.reindex_alls import ReindexAlls
 from activities.stores.catalog.reindexes import Reindexes
 from activities.stores.catalog.revision import require_migrated
+from activities.stores.catalog.runs.archive import RunArchive
+from activities.stores.catalog.runs.outside import OutsideActions
 from activities.stores.catalog.schedules import Schedules
 from activities.stores.catalog.search_scope import SearchScope
 from activities.stores.catalog.sources import Sources
@@ -71,6 +73,8 @@ class Catalog:
         self.operations = Operations(self._engine)
         self.webhooks = Endpoints(self._engine)
         self.deliveries = Deliveries(self._engine)
+        self.run_archive = RunArchive(self._engine)
+        self.outside_actions = OutsideActions(self._engine)
 
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""

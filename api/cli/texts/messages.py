@@ -11,6 +11,7 @@ from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
 from api.cli.texts.reindex_all import REINDEX_ALL
+from api.cli.texts.runs import RUNS
 from api.cli.texts.schedules import SCHEDULES
 from api.cli.texts.syncs import SYNCS
 from api.cli.texts.webhooks import WEBHOOKS
@@ -28,6 +29,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **WEBHOOKS,
     **GATE,
     **REINDEX_ALL,
+    **RUNS,
     # --- help ---
     "help.main": (
         "Holdfast: ask questions of your documents.",

@@ -4,6 +4,7 @@
 import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, t } from '../shared/i18n.js';
 import { Feedback } from './feedback.js';
+import { runLink, showRun } from '../shared/runs.js';
 import { holds } from './quotes.js';
 import { icon } from '../shared/icons.js';
 import { Markdown } from './markdown.js';
@@ -23,6 +24,7 @@ export class AnswerView {
     this.sources = new Sources((n) => this.open(n));
     this.text = new Markdown((n, block) => this.chip(n, block));
     this.feedback = new Feedback();
+    this.run = runLink();
     this.status = h('p', { class: 'answer-status' });
     this.notice = h('div', { class: 'answer-notice', hidden: true });
     this.notes = h('ul', { class: 'answer-notes', hidden: true });
@@ -34,7 +36,7 @@ export class AnswerView {
         type: 'button', class: 'icon', labels: { 'aria-label': 'answer.again', title: 'answer.again' },
         on: { click: () => actions.again(false) },
       }, icon('again')),
-      this.feedback.element);
+      this.feedback.element, this.run);
     this.answer = h('div', { class: 'answer', role: 'group', 'aria-busy': 'true', labels: { 'aria-label': 'answer.label' } },
       this.status, this.text.element, this.notice, this.notes, this.sources.element, this.tools, this.feedback.form);
     this.element = h('li', { class: 'turn' },
@@ -50,6 +52,7 @@ export class AnswerView {
   /** Set the id that the server gave the question. */
   known(id) {
     this.feedback.id = id;
+    showRun(this.run, id && `question/${id}`);
     this.element.dataset.id = id;
   }
 

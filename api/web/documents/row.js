@@ -4,6 +4,7 @@ import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
 import { bytes, duration, shortMoment } from '../shared/format.js';
 import { menuButton } from '../shared/menu.js';
+import { runAddress } from '../shared/runs.js';
 import { Steps, isOver, showFacts, showReason, showRemarks, showShare, showState, spoken } from './job.js';
 
 const PAUSE = ['documents.pause', 'pause'];
@@ -230,9 +231,11 @@ export class DocumentRow {
 
   menu() {
     const may = this.actions.may();
+    const run = runAddress(this.item.workflow_id);
     return [
       { text: 'documents.show', run: () => this.actions.show(this) },
       { text: 'documents.original', run: () => this.actions.original(this) },
+      run && { text: 'runs.open', run: () => window.open(run, '_blank', 'noopener,noreferrer') },
       may.tag && { text: 'documents.edit_tags', run: () => this.actions.tags(this) },
       may.remove && { text: 'documents.delete', run: () => this.actions.remove(this), danger: true },
     ].filter(Boolean);

@@ -21,11 +21,14 @@ const PARTS = {
   generations: 'operations.generations',
 };
 
+/** The role of the signed-in key; undefined if it is not known. */
+export const ownRole = async () => (await call('GET', '/me').catch(() => null))?.role;
+
+/** Whether a role may operate the platform. */
+export const operates = (role) => ROLES.includes(role);
+
 /** Whether the signed-in key may operate the platform. */
-export const mayOperate = async () => {
-  const me = await call('GET', '/me').catch(() => null);
-  return ROLES.includes(me?.role);
-};
+export const mayOperate = async () => operates(await ownRole());
 
 export class Operations {
   constructor() {

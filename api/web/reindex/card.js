@@ -3,6 +3,7 @@
 import { announce, h } from '../shared/dom.js';
 import { bind, t } from '../shared/i18n.js';
 import { duration, moment } from '../shared/format.js';
+import { runLink, showRun } from '../shared/runs.js';
 import { STATES, isOver, showReason, showState } from '../documents/job.js';
 import { gateReport } from './gate.js';
 import { cutting, planned } from './plan.js';
@@ -93,10 +94,11 @@ export class ReindexCard {
       h('label', { class: 'batch-at-once', labels: { title: 'reindex.speed_help' } },
         h('span', { text: 'reindex.speed' }), this.throttle));
     this.buttons = h('span', { class: 'doc-buttons' });
+    this.run = runLink();
     this.element = h('li', { class: 'batch reindex', data: { id: info.id } },
       h('div', { class: 'doc-head' }, this.title, this.pill),
       this.steps, this.bar, this.facts, this.note, this.reason, this.verified, this.gate, this.plan,
-      h('div', { class: 'batch-foot' }, this.speed, this.buttons));
+      h('div', { class: 'batch-foot' }, this.speed, this.run, this.buttons));
     this.show(info);
   }
 
@@ -108,6 +110,7 @@ export class ReindexCard {
     this.element.dataset.state = info.state;
     this.element.dataset.stage = info.stage;
     showPill(this.pill, info);
+    showRun(this.run, info.workflow_id);
     this.showSteps();
     this.showFacts();
     showReason(this.reason, info);

@@ -3,6 +3,7 @@
 import { announce, h } from '../shared/dom.js';
 import { bind, bindAttr, plain, t } from '../shared/i18n.js';
 import { moment } from '../shared/format.js';
+import { runLink, showRun } from '../shared/runs.js';
 import { STATES, isOver, sentence, showState } from '../documents/job.js';
 
 const ACTIONS = {
@@ -48,10 +49,11 @@ export class SourceCard {
     this.reason = h('p', { class: 'doc-reason', hidden: true });
     this.planned = h('div', { class: 'origin-planned', role: 'status' });
     this.buttons = h('span', { class: 'doc-buttons' });
+    this.run = runLink();
     this.element = h('li', { class: 'batch origin', data: { id: source.id } },
       h('div', { class: 'doc-head' }, this.title, this.pill),
       this.place, this.bar, this.facts, this.reason, this.planned,
-      h('div', { class: 'batch-foot' }, this.buttons));
+      h('div', { class: 'batch-foot' }, this.run, this.buttons));
     this.show(source);
   }
 
@@ -64,6 +66,7 @@ export class SourceCard {
     plain(this.place, source.location || '');
     this.place.hidden = !source.location;
     this.pill.hidden = !sync;
+    showRun(this.run, sync?.workflow_id);
     this.element.dataset.state = sync?.state || '';
     if (sync) showState(this.pill, sync.state);
     this.bar.hidden = !goesOn(sync);

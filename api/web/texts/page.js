@@ -5,6 +5,8 @@ export default {
   'app.title_in_kb': ['{what} · {kb} · Holdfast', '{what} · {kb} · Holdfast'],
   'app.value': ['{value}', '{value}'],
 
+  'runs.open': ['Run in Temporal', '在 Temporal 中查看运行'],
+
   'header.skip': ['Skip to content', '跳到正文'],
   'header.home': ['Holdfast, all knowledge bases', 'Holdfast，全部知识库'],
   'header.change_kb': ['Change', '切换'],

@@ -11,6 +11,7 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoResponse
 from temporalio.client import Client
 from temporalio.service import RetryConfig, RPCStatusCode
 
+from activities.contracts import search_attributes
 from activities.contracts.deletion import DeleteJob
 from activities.errors import TemporalRefused, TemporalUnavailable
 from activities.runtime import temporal
@@ -99,7 +100,7 @@ async def test_a_start_joins_a_running_run(temporal_server: TemporalSettings) ->
     job = DeleteJob(knowledge_base_id="k", knowledge_base="kb", document_id="d", document_name="a.txt", actor="ada")
 
     async def start() -> str:
-        attributes = temporal.attributes(None, "ada")
+        attributes = search_attributes.attributes(None, "ada")
         return await temporal.start(
             client, "DeleteDocument", job, "delete/d", "Delete" * 100, attributes, first_signal="more"
         )
@@ -107,7 +108,7 @@ async def test_a_start_joins_a_running_run(temporal_server: TemporalSettings) ->
     assert await start() == await start() == "delete/d"
     run = await temporal.describe(client, "delete/d")
     assert run is not None
-    assert run.typed_search_attributes == temporal.attributes(None, "ada")
+    assert run.typed_search_attributes == search_attributes.attributes(None, "ada")
     signals = [event async for event in client.get_workflow_handle("delete/d").fetch_history_events()]
     assert sum(event.HasField("workflow_execution_signaled_event_attributes") for event in signals) == 2
     await client.get_workflow_handle("delete/d").terminate()

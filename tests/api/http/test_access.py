@@ -70,6 +70,11 @@ QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 #: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
 MAY: dict[str, set[str]] = {
     "GET /metrics": OPERATE,
+    "GET /api/v1/audit/views": AUDIT | OPERATE,
+    "GET /api/v1/audit/runs": AUDIT,
+    "GET /api/v1/audit/runs/{run_id}": AUDIT,
+    "GET /api/v1/audit/runs/{run_id}/history": AUDIT,
+    "POST /api/v1/audit/runs/{run_id}/replay": AUDIT,
     "GET /api/v1/formats": ALL,
     "GET /api/v1/lookup": ALL,
     "GET /api/v1/me": ALL,
@@ -420,6 +425,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "model": kb.name,
         "document_id": document.id,
         "bulk_id": bulk.id,
+        "run_id": "01a227d0-9b21-7555-991a-703ba34522af",
         "batch_id": batch.id,
         "reindex_id": reindex.id,
         "schedule_name": schedule.name,
@@ -469,7 +475,7 @@ def test_public_routes_are_those_without_authentication(app: Litestar) -> None:
 def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
     """A path with a parameter declares the resource, so no handler trusts an id."""
     own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
-    own |= {route for route in MAY if "/{many_id}" in route}
+    own |= {route for route in MAY if "/{many_id}" in route or "/{run_id}" in route}
     for route, handler in handlers(app):
         needed = declaration(handler)
         parameters = set(re.findall(r"{(\w+)}", route))

@@ -87,6 +87,7 @@ OURS = {
     "source_id", "source_stamp",
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
+    "blob_key", "scan", "status",
 }  # fmt: skip
 
 
