@@ -7,11 +7,15 @@ COMPILE := .venv/bin/python -m piptools compile --quiet --strip-extras --no-head
 # What packages require and the platform never imports, with all that only these require (500 MB): OpenCV, the
 # geometry of its neighbours and the just-in-time compiler. A lock is complete, so it is installed without dependencies.
 UNUSED := $(addprefix --unsafe-package ,opencv-python shapely pyclipper numba llvmlite faker)
+# pip refuses a file that has not the hash in its lock, and a lock in which only some have one. PyTorch's builds for CPU
+# and GPU share a version and not a hash, so its lock has none.
+HASHES := --generate-hashes
 PLATFORM := .venv/.installed
 DEV := .venv/.installed-dev
 TRITON := .venv-triton/.installed
 TORCH := .venv-triton/.installed-torch
 TORCH_TESTS := .venv-torch/.installed
+AUDITED := requirements.lock requirements-dev.lock triton_models/requirements.lock triton_models/requirements-torch.lock
 WEIGHTS := .venv-triton/.weights
 MODELS := .venv-triton/.models
 GPU := $(wildcard /proc/driver/nvidia/version)
@@ -22,7 +26,7 @@ TORCH_INDEX := $(if $(GPU),,--retries 1 --extra-index-url https://download.pytor
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup repair python up torch test endurance lint format bench chaos lock clean
+.PHONY: help setup repair python up torch test endurance lint audit format bench chaos lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -54,6 +58,15 @@ lint: repair ## Check style, types and the import rules of the layers
 	.venv/bin/mypy --strict
 	.venv/bin/lint-imports
 
+audit: repair ## Look the locked packages up among known vulnerabilities (needs pip-audit and the Internet)
+	@.venv/bin/python -c 'import pip_audit' 2>/dev/null || { echo "skipped: pip-audit is not installed"; exit 0; }; \
+	for lock in $(AUDITED); do \
+		.venv/bin/python -m pip_audit --progress-spinner off --timeout 10 --disable-pip --no-deps -r $$lock >.audit 2>&1; status=$$?; \
+		if grep -qE 'ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|ServiceError|Max retries' .audit; then \
+			echo "$$lock: skipped, as no database of vulnerabilities could be reached"; \
+		else echo "$$lock:"; cat .audit; [ $$status = 0 ] || failed=1; fi; rm -f .audit; \
+	done; [ -z "$$failed" ]
+
 format: repair ## Format the code and apply automatic fixes
 	@$(MAKE) --silent --no-print-directory $(DEV)
 	.venv/bin/ruff check --fix .
@@ -70,9 +83,9 @@ chaos: setup ## Kill and freeze processes while people work, then verify all inv
 lock: repair ## Upgrade all dependencies in the lock files
 	@$(call venv,.venv)
 	@.venv/bin/python $(PIP_INSTALL) pip-tools
-	$(COMPILE) $(UNUSED) --upgrade --output-file requirements.lock pyproject.toml
-	$(COMPILE) $(UNUSED) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	cd triton_models && ../$(COMPILE) --allow-unsafe --no-annotate --upgrade --output-file requirements.lock requirements.in
+	$(COMPILE) $(HASHES) $(UNUSED) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(HASHES) $(UNUSED) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	cd triton_models && ../$(COMPILE) $(HASHES) --allow-unsafe --no-annotate --upgrade --output-file requirements.lock requirements.in
 	cd triton_models && ../$(COMPILE) --allow-unsafe --no-annotate --upgrade --constraint requirements.lock \
 		--output-file requirements-torch.lock requirements-torch.in
 	# Where a machine has the CPU build only, the lock names it; others have no such version.

@@ -16,7 +16,7 @@
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can correct it
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
-    │   ├── Unauthenticated  Forbidden  NotFound
+    │   ├── Unauthenticated  Forbidden  NotFound  UnknownHost
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
@@ -497,6 +497,12 @@ class KeyReused(Conflict):
     code = "idempotency-key-reused"
     en = "This Idempotency-Key came with another request before. Use a new key for a new request."
     zh = "该 Idempotency-Key 已用于其他请求。新的请求请使用新的键。"
+
+
+class UnknownHost(RequestError):
+    code = "unknown-host"
+    en = "This server is not called “{host}”. Use its address, or ask the operator to add the name to {setting}."
+    zh = "该服务器的名称不是“{host}”。请使用其地址，或请运维人员将该名称加入 {setting}。"
 
 
 class TooManyRequests(RequestError):

@@ -232,6 +232,16 @@ class Phrase(Bilingual):
     NOT_HTTP = ("its answer is not HTTP", "其响应不是 HTTP")
     WEBHOOK_DISABLED = ("the webhook is disabled", "该 Webhook 已停用")
     NOT_NETWORKS = ("{said} is not a network such as 10.0.0.0/8", "{said} 不是形如 10.0.0.0/8 的网络")
+    NOT_KEYS = (
+        "line {line} is not an id and a key of 32 bytes in base64, each id once",
+        "第 {line} 行不是标识加 32 字节的编码密钥，或标识重复",
+    )
+    PAYLOAD_UNREADABLE = (
+        "a payload cannot be decrypted with the keys that are there (key “{value}”), or is not as it was written",
+        "现有密钥（{value}）无法解密该数据，或数据已被改动",
+    )
+    OTHER_NAMESPACE = ("“{value}” is not the namespace of this platform", "“{value}”不是本平台的命名空间")
+    TOO_MANY_PAYLOADS = ("a request has at most {limit} payloads", "每个请求最多包含 {limit} 个数据项")
     # --- services ---
     MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")
     COLLECTION_INCOMPLETE = (

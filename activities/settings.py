@@ -43,6 +43,11 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 
 
+def listed(text: str) -> list[str]:
+    """The entries of a comma-separated setting."""
+    return [entry for part in text.split(",") if (entry := part.strip())]
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the sections; immutable, because all components of a process share one instance."""
 
@@ -66,6 +71,19 @@ class ApiSettings(Section, frozen=True):
     """The same for one user."""
     batch_parallelism: Positive = 8
     """Documents of one batch that are in flight at once; a batch can set its own number."""
+    allowed_hosts: Annotated[str, Meta(pattern=r"^([^,/]+(,[^,/]+)*)?$")] = ""
+    """Comma-separated names by which browsers and clients call the API, beside addresses and those of this machine;
+    `*` for any. Requests with another Host header get 421."""
+    cors_origins: Annotated[str, Meta(pattern=r"^(\s*https?://[^,/*\s]+\s*(,\s*https?://[^,/*\s]+\s*)*)?$")] = ""
+    """Comma-separated exact origins (`https://portal.example.org`) whose pages may call the API; empty for none."""
+    requests_per_minute: Positive = 12_000
+    """Requests that one key may send in a minute; further ones get 429 with Retry-After."""
+    refusals_per_minute: Positive = 300
+    """Requests without a valid key that one address may send in a minute before it gets 429."""
+    connections_per_address: Positive = 4096
+    """Connections that one address may hold open at once."""
+    trusted_proxies: str = ""
+    """Comma-separated addresses or networks of reverse proxies whose X-Forwarded-For is believed; empty for none."""
 
 
 class TemporalEnvironment(msgspec.Struct, frozen=True):
@@ -80,6 +98,12 @@ class TemporalEnvironment(msgspec.Struct, frozen=True):
         return [("variables", sorted(self.variables))]
 
 
+class PayloadKeys(msgspec.Struct, frozen=True):
+    """The file of keys that encrypt the payloads of Temporal; "" for no encryption."""
+
+    file: str = ""
+
+
 class TemporalSettings(Section, frozen=True):
     address: str = "127.0.0.1:7233"
     """host:port of Temporal's frontend (gRPC)."""
@@ -89,6 +113,8 @@ class TemporalSettings(Section, frozen=True):
     """Address of Temporal's Web UI; `holdfast up` serves it on this port."""
     environment: TemporalEnvironment = TemporalEnvironment()
     """Temporal's own environment variables; not a HOLDFAST_ setting."""
+    payload_keys: PayloadKeys = PayloadKeys()
+    """The file of ``PayloadSettings``, or that of the data folder if there is one; not a setting either."""
 
     def connection(self) -> ClientConnectConfig:
         """Address, namespace, TLS, API key and metadata: the arguments of ``Client.connect``.
@@ -100,6 +126,11 @@ class TemporalSettings(Section, frozen=True):
         if not self.environment.variables:
             return {"target_host": self.address, "namespace": self.namespace}
         return {"target_host": self.address, "namespace": self.namespace, **_connection(self.environment.variables)}
+
+
+class PayloadSettings(Section, frozen=True):
+    keys: str = ""
+    """File of the keys that encrypt what Temporal stores; `holdfast up` makes one in the data folder."""
 
 
 class TritonSettings(Section, frozen=True):
@@ -254,6 +285,7 @@ class Settings(Section, frozen=True):
     """API key of the command line; empty means the one in `<data>/local.env`. A secret."""
     api: ApiSettings = ApiSettings()
     temporal: TemporalSettings = TemporalSettings()
+    payload: PayloadSettings = PayloadSettings()
     triton: TritonSettings = TritonSettings()
     milvus: MilvusSettings = MilvusSettings()
     catalog: CatalogSettings = CatalogSettings()
@@ -272,6 +304,11 @@ class Settings(Section, frozen=True):
     def data_dir(self) -> Path:
         """The data folder as an absolute path."""
         return Path(self.data).expanduser().resolve()
+
+    @property
+    def keys_file(self) -> Path:
+        """The keys of payloads that ``holdfast up`` makes."""
+        return self.data_dir / "payload.keys"
 
     @property
     def catalog_url(self) -> str:
@@ -300,7 +337,7 @@ def variables(section: type[Section] = Settings, prefix: str = PREFIX) -> dict[s
     hints = get_type_hints(section)
     for field in msgspec.structs.fields(section):
         kind = hints[field.name]
-        if kind is TemporalEnvironment:
+        if kind in (TemporalEnvironment, PayloadKeys):
             continue
         if isinstance(kind, type) and issubclass(kind, Section):
             inner = variables(kind, f"{prefix}{field.name.upper()}_")
@@ -330,7 +367,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         _check(key, value, known[key])
     settings = msgspec.convert(tree, Settings, strict=False)
     settings.webhook.networks()
-    return msgspec.structs.replace(settings, temporal=_with_environment(settings.temporal, environ))
+    named = settings.payload.keys and str(Path(settings.payload.keys).expanduser())
+    keys = named or (str(settings.keys_file) if settings.keys_file.is_file() else "")
+    temporal = msgspec.structs.replace(settings.temporal, payload_keys=PayloadKeys(keys))
+    return msgspec.structs.replace(settings, temporal=_with_environment(temporal, environ))
 
 
 def is_temporal_variable(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,17 @@ from litestar import Litestar, Router, get
 from litestar.config.compression import CompressionConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
-from activities.settings import Settings, load
+from activities.settings import Settings, listed, load
 from activities.telemetry import logs
 from api.audit.routes import AuditController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
+from api.codec.browsers import CookieAsKey, allow_ui
+from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
@@ -32,8 +34,11 @@ from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, d
 from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
-from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol
+from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
+from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
+from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
+from api.http.rates import KeyRate, RefusalRate
 from api.identity.routes import IdentityController
 from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
@@ -57,23 +62,14 @@ from api.webhooks.routes import DeliveryController, WebhookController, WebhooksC
 
 WEB = Path(__file__).parent / "web"
 
-#: The page may run scripts from this server only; no other site may frame it.
-PAGE_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-
-#: Sent with every response, also with those of errors and files: the server adds them.
-SECURITY_HEADERS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Frame-Options", "DENY"),
-]
-
 #: Options of uvicorn. Its information of each WebSocket has the query, in which careless clients send their key.
 SERVER_OPTIONS: dict[str, Any] = {
     "log_config": None,
     "log_level": "warning",
     "access_log": False,
-    "headers": SECURITY_HEADERS,
+    "server_header": False,
     "http": BoundedProtocol,
+    "ws": CountedSocket,
     "ws_max_size": MAX_MESSAGE_BYTES,
     "timeout_graceful_shutdown": 5,
 }
@@ -88,7 +84,7 @@ async def page() -> File:
         WEB / "index.html",
         media_type="text/html",
         content_disposition_type="inline",
-        headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"},
+        headers={"Cache-Control": "no-cache"},
     )
 
 
@@ -96,19 +92,11 @@ def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
         version="0.1.0",
-        description="Ask questions of your documents. Uploads and questions are durable jobs with live progress.",
+        description=DESCRIPTION,
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],
         components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        render_plugins=[
-            SwaggerRenderPlugin(
-                path="/",
-                favicon="<link rel='icon' href='/web/favicon.svg'>",
-                js_url="/schema-assets/swagger-ui-bundle.js",
-                css_url="/schema-assets/swagger-ui.css",
-                standalone_preset_js_url="/schema-assets/swagger-ui-standalone-preset.js",
-            )
-        ],
+        render_plugins=[Reference(path="/")],
     )
 
 
@@ -143,6 +131,7 @@ CONTROLLERS = (
     WebhookController,
     DeliveryController,
     AuditController,
+    CodecController,
     ReconcileController,
     LookupController,
     IdentityController,
@@ -170,20 +159,37 @@ def create_app(settings: Settings) -> Litestar:
         guards=[authorize],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=check_body,
+        before_send=[allow_ui],
         middleware=[
             NulGuard(),
             PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
+            RefusalRate(settings.api.refusals_per_minute),
+            CookieAsKey(),
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
+            KeyRate(settings.api.requests_per_minute),
             RevokedKeys(),
         ],
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
+        plugins=[ErrorsOfRoutes(), StrictBodies()],
+        cors_config=cors(settings),
         request_max_body_size=JSON_MAX_BODY_BYTES,
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
+    app.asgi_handler = Edge(app.asgi_handler, settings)
     return app
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Options of uvicorn under these settings."""
+    trusted = listed(settings.api.trusted_proxies)
+    return SERVER_OPTIONS | {
+        "http": partial(BoundedProtocol, connections_per_address=settings.api.connections_per_address),
+        "proxy_headers": bool(trusted),
+        "forwarded_allow_ips": trusted,
+    }
 
 
 def main() -> None:
@@ -195,7 +201,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # keeps long-lived objects out of GC: full collections stalled requests for 130 ms
     log.info("serving", url=settings.api_url)
-    uvicorn.run(app, host=settings.api.host, port=settings.api.port, **SERVER_OPTIONS)
+    uvicorn.run(app, host=settings.api.host, port=settings.api.port, **server_options(settings))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from activities.contracts import search_attributes
 from activities.contracts.queues import Queue
 from activities.settings import PREFIX, load, variables
 from api.cli.main import cli
+from api.codec.browsers import PATH
 from api.stack.parts import SEARCH_ATTRIBUTES, TEMPORAL_CONFIG
 from api.stack.processes import free_port
 from api.stack.up import RETENTION_DAYS
@@ -418,6 +419,19 @@ def test_the_check_of_triton_can_fail() -> None:
 
 
 # --- Temporal --------------------------------------------------------------------------------------
+
+
+def test_payloads_are_encrypted_and_the_ui_asks_the_api_for_them() -> None:
+    """All that speak to Temporal have the same file of keys; browsers reach the endpoint where the API is published."""
+    for name in OURS:
+        speaks = name != "migrate"
+        assert (SERVICES[name].get("secrets") == ["payload-keys"]) == speaks, name
+        assert environment(name)["HOLDFAST_PAYLOAD_KEYS"] == "/run/secrets/payload-keys"
+    assert COMPOSE["secrets"].keys() == {"payload-keys"}
+    ui = environment("temporal-ui")
+    assert ui["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"] == "true"
+    [port] = SERVICES["api"]["ports"]
+    assert ui["TEMPORAL_CODEC_ENDPOINT"] == f"http://{port.rpartition(':')[0]}{PATH}"
 
 
 def test_the_ui_changes_nothing() -> None:

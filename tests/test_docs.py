@@ -140,7 +140,7 @@ def test_ci_runs_the_test_command(readme: str) -> None:
     """CI runs the README's test command last, after the checks."""
     script = (ROOT / ".ci/run").read_text()
     commands = [line for line in script.splitlines() if re.match(r"make ", line)]
-    assert commands == ["make lint", "make test"]
+    assert commands == ["make lint", "make audit", "make test"]
     assert script.rstrip().endswith("make test")
     assert "set -euo pipefail" in script
     assert all(f"`{command}`" in readme for command in commands)

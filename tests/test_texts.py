@@ -356,7 +356,7 @@ def names(request: Request[object, object, object], limit: Annotated[int, Parame
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """An application with the API's error handlers."""
     app = Litestar([probe, chat, names], exception_handlers=EXCEPTION_HANDLERS, openapi_config=None)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 

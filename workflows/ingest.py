@@ -401,7 +401,7 @@ class IngestDocument:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.render()}",
+            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.code}",
             **LONG_STEP,
         )
 
@@ -413,7 +413,7 @@ class IngestDocument:
             ),
             task_queue=Queue.STORE,
             priority=self._priority,
-            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.render()}",
+            summary=f"Record {'cancellation' if canceled else 'failure'}: {reason.code}",
             **SHORT_STEP,
         )
         if recorded.purge:

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from activities.contracts.search_attributes import KNOWLEDGE_BASE, OWNER, STAGE
     from activities.contracts.stages import SCHEDULED_STAGES, JobStateName
+    from activities.contracts.summaries import Summary
     from activities.errors import Canceled, HoldfastError, Reason
     from activities.runtime.failures import final_failure, reason_of
     from workflows.contracts import JobState, ScheduledResult
@@ -153,7 +154,7 @@ class RunScheduled:
             )
             if seen.state != "running":
                 return seen
-            await workflow.sleep(interval, summary="Until the next look")
+            await workflow.sleep(interval, summary=Summary("Until the next look"))
             interval = min(LOOK_LAST, interval * 2)
 
     async def _record(

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.contracts.queues import Priority as Urgency
     from activities.contracts.queues import Queue
     from activities.contracts.stages import DELIVERY_STAGES
+    from activities.contracts.summaries import Summary
     from activities.contracts.webhooks import Delivered, DeliverInput
     from activities.errors import HoldfastError
     from activities.runtime.failures import final_failure
@@ -70,7 +71,7 @@ class DeliverWebhook:
             self._progress.wait("deliver")
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._asked, timeout=wait, timeout_summary=f"Until attempt {number + 1}"
+                    lambda: self._asked, timeout=wait, timeout_summary=Summary(f"Until attempt {number + 1}")
                 )
         return await self._attempt(job, len(SCHEDULE) + 1, None)
 

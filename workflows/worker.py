@@ -25,6 +25,7 @@ from activities.errors import DependencyError
 from activities.ingest.progress import ProgressRecorder
 from activities.registry import activities_of
 from activities.runtime.interceptor import ActivityEdge
+from activities.runtime.summaries import ClearSummaries
 from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
@@ -90,7 +91,7 @@ def worker(client: Client, queue: str, stores: Stores, settings: Settings, recor
         Queue.WORKFLOWS: DELIVERIES,
     }
     shared: dict[str, Any] = {
-        "interceptors": [ActivityEdge(recorder)],
+        "interceptors": [ActivityEdge(recorder), ClearSummaries()],
         "graceful_shutdown_timeout": timedelta(seconds=5),
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
         "default_heartbeat_throttle_interval": timedelta(seconds=1),

@@ -1,10 +1,11 @@
 """Temporal data converter for msgspec: Structs, containers of Structs and tagged unions are encoded as JSON.
 
-Shaped like ``temporalio.contrib.pydantic``.
+Shaped like ``temporalio.contrib.pydantic``. With keys, payloads and failures are encrypted (``encryption``).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,10 +13,14 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
 )
+
+from activities.contracts.summaries import Summary
+from activities.runtime.encryption import IN_CLEAR, EncryptionCodec, KeyRing
 
 
 class MsgspecPayloadConverter(EncodingPayloadConverter):
@@ -28,7 +33,10 @@ class MsgspecPayloadConverter(EncodingPayloadConverter):
 
     def to_payload(self, value: Any) -> Payload | None:
         """Encodes any value that msgspec supports (Structs, dataclasses, datetimes, containers of them)."""
-        return Payload(metadata={"encoding": self.encoding.encode()}, data=msgspec.json.encode(value))
+        metadata = {"encoding": self.encoding.encode()}
+        if isinstance(value, Summary):
+            metadata[IN_CLEAR], value = b"summary", str(value)
+        return Payload(metadata=metadata, data=msgspec.json.encode(value))
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """Decodes into ``type_hint``. Raises msgspec.ValidationError when the value does not match."""
@@ -48,3 +56,14 @@ class HoldfastPayloadConverter(CompositePayloadConverter):
 
 
 data_converter = DataConverter(payload_converter_class=HoldfastPayloadConverter)
+
+
+def converter_for(keys: str, namespace: str) -> DataConverter:
+    """The converter of a process: encrypts with the keys of a file, unless it is "". Raises SettingsError."""
+    if not keys:
+        return data_converter
+    return DataConverter(
+        payload_converter_class=HoldfastPayloadConverter,
+        payload_codec=EncryptionCodec(KeyRing(Path(keys)), namespace),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )

@@ -16,6 +16,7 @@ from activities.runtime import heartbeat
 from activities.runtime.attempts import count_lost, lost
 from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
+from activities.telemetry.exceptions import shown
 
 log = structlog.get_logger()
 
@@ -94,7 +95,7 @@ class _Inbound(ActivityInboundInterceptor):
             failure = to_application_error(exc, self._edge.count(exc))
             expected = isinstance(exc, HoldfastError)
             await log.awarning(
-                "step failed", reason=str(exc)[:300], retried=not failure.non_retryable, exc_info=not expected
+                "step failed", reason=shown(exc), retried=not failure.non_retryable, exc_info=not expected
             )
             raise failure from exc
         self._listener.done()

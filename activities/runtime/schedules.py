@@ -30,6 +30,7 @@ from temporalio.client import (
 from activities.contracts.ids import RUN_SCHEDULED, scheduled_id
 from activities.contracts.queues import Queue
 from activities.contracts.schedules import ScheduleToRun, TimedSchedule
+from activities.contracts.summaries import Summary
 from activities.errors import ScheduleTaken
 from activities.runtime.temporal import RPC_TIMEOUT, RunNotFound, attributes, translated
 
@@ -123,7 +124,7 @@ def _schedule(timed: TimedSchedule) -> Schedule:
             ScheduleToRun(schedule_id=timed.schedule_id, name=timed.name),
             id=scheduled_id(timed.name),  # Temporal adds the time
             task_queue=Queue.WORKFLOWS,
-            static_summary=f"{_TITLES[timed.kind]} of {timed.knowledge_base}: {timed.name}",
+            static_summary=Summary(f"{_TITLES[timed.kind]} of {timed.knowledge_base}: {timed.name}"),
             typed_search_attributes=attributes(timed.knowledge_base, timed.actor),
         ),
         spec=ScheduleSpec(

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import (
@@ -20,6 +21,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
@@ -27,8 +29,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Contract
 from activities.contracts.queues import Queue
 from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
+from activities.contracts.summaries import Summary
 from activities.errors import TemporalRefused, TemporalUnavailable, first_line
-from activities.runtime.converter import data_converter
+from activities.runtime.converter import converter_for
 from activities.settings import TemporalSettings
 
 T = TypeVar("T")
@@ -82,14 +85,15 @@ _FIRST_CALL_STATUS = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
 
 
 async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
-    """A client with the msgspec data converter.
+    """A client with the msgspec data converter, which encrypts if there are keys.
 
     ``lazy`` connects at the first call, so that the API can start while Temporal is down. Raises SettingsError, and,
     unless ``lazy``, TemporalUnavailable and TemporalRefused.
     """
     config = settings.connection()
+    converter = converter_for(settings.payload_keys.file, config["namespace"])
     async with translated():
-        return await Client.connect(**config, data_converter=data_converter, lazy=lazy, runtime=runtime)
+        return await Client.connect(**config, data_converter=converter, lazy=lazy, runtime=runtime)
 
 
 @asynccontextmanager
@@ -136,6 +140,17 @@ async def describe(client: Client, workflow_id: str, run_id: str | None = None) 
             return await client.get_workflow_handle(workflow_id, run_id=run_id).describe(rpc_timeout=RPC_TIMEOUT)
     except RunNotFound:
         return None
+
+
+async def decoded(client: Client, workflow_id: str, payloads: Sequence[Payload], kind: type[T]) -> T | None:
+    """The first of the payloads that a description of a run has; None if there is none of this type."""
+    context = WorkflowSerializationContext(client.namespace, workflow_id)
+    converter = client.data_converter.with_context(context)
+    try:
+        values: list[T] = await converter.decode(payloads[:1], [kind])
+    except ValueError:  # not of this type, or not readable
+        return None
+    return values[0] if values else None
 
 
 async def describe_all(client: Client, workflow_ids: Iterable[str]) -> list[WorkflowExecutionDescription | None]:
@@ -223,7 +238,7 @@ async def start(
                 id_reuse_policy=reuse,
                 start_signal=first_signal,
                 start_signal_args=signal_arguments,
-                static_summary=summary[:SUMMARY_BYTES],
+                static_summary=Summary(summary[:SUMMARY_BYTES]),
                 search_attributes=attributes,
                 rpc_timeout=RPC_TIMEOUT,
             )

@@ -191,7 +191,8 @@ async def _receive(stream: socket.socket, length: int) -> bytearray:
 def _error(failure: Failure, limits: Limits) -> HoldfastError:
     """The child's error as an instance of its own class; its cause, which users are not told, is logged."""
     if failure.cause:
-        log.info("a document could not be read", code=failure.reason.code, cause=failure.cause)
+        log.info("a document could not be read", code=failure.reason.code, cause=failure.cause.partition(":")[0])
+        log.debug("its cause", cause=failure.cause)
     if failure.kind == MemoryError.__name__:
         return _too_large(limits)
     kind = next((kind for kind in _with_subclasses(HoldfastError) if kind.__name__ == failure.kind), ParserCrashed)

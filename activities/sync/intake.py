@@ -95,9 +95,7 @@ class SyncIntake:
     async def _accept(self, sync: Sync, source: Source, taken: Sequence[_Taken]) -> tuple[Counter[str], str | None]:
         counts, batch_id, waiting = Counter[str](), None, list(taken)
         while waiting:
-            open_batch = await self._catalog.syncs.open_batch(
-                sync.id, source.name, self._settings.batch_parallelism
-            )
+            open_batch = await self._catalog.syncs.open_batch(sync.id, source.name, self._settings.batch_parallelism)
             requests = [_request(sync, source, each, open_batch) for each in waiting]
             answers = await self._catalog.intake.accept_requests(requests)
             again: list[_Taken] = []

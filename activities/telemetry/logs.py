@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, WrappedLogger
 from temporalio import activity
 
 from activities.settings import LogSettings
+from activities.telemetry.exceptions import Exceptions
 
 #: Fields whose values are redacted in every log line.
 SECRETS = frozenset({"authorization", "api_key", "key", "token", "password", "secret"})
@@ -19,23 +19,21 @@ SECRETS = frozenset({"authorization", "api_key", "key", "token", "password", "se
 
 def configure(settings: LogSettings, process: str) -> None:
     """Configures logging of a process: structlog and standard library loggers write the same format to stderr."""
+    exceptions = Exceptions(messages=settings.level == "debug")
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _activity_context,
         _redact,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # No local variables: their values are documents, keys and settings.
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        structlog.processors.ExceptionRenderer(exceptions)
         if settings.format == "json"
         else structlog.processors.StackInfoRenderer(),
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=exceptions.console)
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, get
+from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
 
@@ -24,6 +25,9 @@ Action = Annotated[
     str | None,
     Parameter(description="An action such as `document.upload`, or `document` for all actions on documents."),
 ]
+
+
+LINES = ResponseSpec(str, generate_examples=False, description="An event in each line", media_type="application/jsonl")
 
 
 class AuditController(Controller):
@@ -47,7 +51,12 @@ class AuditController(Controller):
             next_cursor=found[-1].id if len(found) == limit else None,
         )
 
-    @get("/export", access=needs("auditor"), summary="Export audit events as JSON Lines, oldest first")
+    @get(
+        "/export",
+        access=needs("auditor"),
+        summary="Export audit events as JSON Lines, oldest first",
+        responses={200: LINES},
+    )
     async def export(
         self,
         catalog: Catalog,

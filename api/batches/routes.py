@@ -16,6 +16,7 @@ from api.batches.control import BatchControl
 from api.batches.schemas import BatchInfo, BatchRequest, ParallelismRequest
 from api.batches.views import batch_info, batch_job
 from api.http.access import needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page
 from api.http.sse import Event, after, event_stream
@@ -76,6 +77,7 @@ class BatchController(Controller):
         "/events",
         access=needs("reader", "batch"),
         summary="Stream a batch's states as server-sent events until the batch ends",
+        responses=JOB_STREAM,
     )
     async def events(
         self, batch: Batch, knowledge_base: KnowledgeBase, request: AnyRequest, batch_watches: BatchWatches

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, patch
+from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 
 from activities.errors import InvalidRequest
@@ -17,6 +18,7 @@ from api.conversations.markdown import markdown
 from api.conversations.schemas import ConversationDetail, ConversationInfo, RenameConversation
 from api.conversations.views import conversation_detail, conversation_info
 from api.http.access import needs
+from api.http.described import AlsoMarkdown
 from api.http.language import language_of
 from api.http.schemas import Page
 from api.questions.asking import Asking
@@ -75,7 +77,13 @@ class ConversationController(Controller):
         for question in await catalog.conversations.delete(conversation.id, principal.subject):
             await asking.erase(question)
 
-    @get("/export", access=needs("reader", "conversation"), summary="Download a conversation with its sources")
+    @get(
+        "/export",
+        access=needs("reader", "conversation"),
+        summary="Download a conversation with its sources",
+        responses={200: ResponseSpec(ConversationDetail, generate_examples=False, description="A file to download")},
+        operation_class=AlsoMarkdown,
+    )
     async def export(
         self,
         conversation: Conversation,

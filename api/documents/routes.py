@@ -42,6 +42,7 @@ from api.documents.views import chunk_info, document_info, document_job, job_sta
 from api.http.access import needs
 from api.http.admission import UploadGate
 from api.http.auth import PROTOCOL
+from api.http.described import DOWNLOAD, JOB_STREAM
 from api.http.language import language_of
 from api.http.ranges import content_response
 from api.http.schemas import JobAccepted, JobStateInfo, Page
@@ -179,6 +180,7 @@ class DocumentController(Controller):
         "/events",
         access=READS,
         summary="Stream a document's job states as server-sent events until the job ends",
+        responses=JOB_STREAM,
     )
     async def events(self, document: Document, request: AnyRequest, watches: DocumentWatches) -> Stream:
         language = language_of(request)
@@ -205,7 +207,7 @@ class DocumentController(Controller):
         items = [chunk_info(document.id, version, chunk) for chunk in chunks[cursor : cursor + limit]]
         return Page(items=items, next_cursor=str(cursor + limit) if cursor + limit < len(chunks) else None)
 
-    @get("/content", access=READS, summary="Download the uploaded file; supports ranges")
+    @get("/content", access=READS, summary="Download the uploaded file; supports ranges", responses=DOWNLOAD)
     async def content(self, document: Document, request: AnyRequest, blobs: Blobs) -> Stream | Response[bytes]:
         key = original_key(document.sha256)
         try:

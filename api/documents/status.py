@@ -41,7 +41,7 @@ class DocumentStatus:
         pending = description.raw_description.pending_activities
         if document.state == "waiting" and pending and pending[0].attempt > 1:
             return state_of(document, language)  # also while the next attempt finds out whether it is back
-        state = _with_activity(base, pending[0], language) if pending else base
+        state = await self._with_activity(description.id, base, pending[0], language) if pending else base
         same_stage = document.stage == state.stage and state.state == "running"
         return msgspec.structs.replace(state, eta_seconds=document.eta_seconds) if same_stage else state
 
@@ -58,6 +58,26 @@ class DocumentStatus:
             stage_count=len(INGEST_STAGES),
             waiting_for="worker",
         )
+
+    async def _with_activity(
+        self, id: str, base: JobState, pending: PendingActivityInfo, language: Language
+    ) -> JobState:
+        """Add what only the server knows: attempt, progress, and what the step is waiting for."""
+        client = self._jobs.client
+        changes: dict[str, object] = {"attempt": pending.attempt}
+        progress = await temporal.decoded(client, id, pending.heartbeat_details.payloads, Progress)
+        if progress is not None:
+            changes |= {"done": progress.done, "total": progress.total}
+        failure = pending.last_failure.application_failure_info
+        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED or not failure.type:
+            return msgspec.structs.replace(base, **changes)  # another attempt is under way
+        reason = await temporal.decoded(client, id, failure.details.payloads, Reason) or HoldfastError().reason
+        changes["reason"] = reason.render(language)
+        if failure.type in _DEPENDENCIES:
+            changes |= {"state": "waiting", "waiting_for": _DEPENDENCIES[failure.type]}
+            if pending.HasField("scheduled_time"):
+                changes["next_attempt_at"] = pending.scheduled_time.ToDatetime()
+        return msgspec.structs.replace(base, **changes)
 
 
 def state_of(document: Document, language: Language) -> JobState:
@@ -79,27 +99,3 @@ def state_of(document: Document, language: Language) -> JobState:
         updated_at=document.updated_at,
         remarks=remarks_of(document, language) if ready else [],
     )
-
-
-def _with_activity(base: JobState, pending: PendingActivityInfo, language: Language) -> JobState:
-    """Add what only the server knows: attempt, progress, and what the step is waiting for."""
-    changes: dict[str, object] = {"attempt": pending.attempt}
-    if pending.heartbeat_details.payloads:
-        progress = msgspec.json.decode(pending.heartbeat_details.payloads[0].data, type=Progress)
-        changes |= {"done": progress.done, "total": progress.total}
-    failure = pending.last_failure.application_failure_info
-    if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED or not failure.type:
-        return msgspec.structs.replace(base, **changes)  # another attempt is under way
-    changes["reason"] = _reason(failure.details.payloads, language)
-    if failure.type in _DEPENDENCIES:
-        changes |= {"state": "waiting", "waiting_for": _DEPENDENCIES[failure.type]}
-        if pending.HasField("scheduled_time"):
-            changes["next_attempt_at"] = pending.scheduled_time.ToDatetime()
-    return msgspec.structs.replace(base, **changes)
-
-
-def _reason(payloads: object, language: Language) -> str:
-    try:
-        return msgspec.json.decode(payloads[0].data, type=Reason).render(language)  # type: ignore[index]
-    except (IndexError, msgspec.DecodeError):
-        return HoldfastError().reason.render(language)

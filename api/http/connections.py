@@ -1,4 +1,5 @@
-"""Limits of a connection that uvicorn does not have: bytes of headers, and time for headers and bodies.
+"""Limits of a connection that uvicorn does not have: bytes of headers, time for headers and bodies, and
+connections of one address.
 
 Without them, one client without a key makes the process grow by gigabytes of headers, and half a request keeps its
 connection for ever.
@@ -7,10 +8,13 @@ connection for ever.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 #: Bytes of a request's line and headers, and of what may stand between the bytes of a chunked body.
 MAX_HEADER_BYTES = 32 << 10
@@ -24,11 +28,14 @@ BODY_BYTES, BODY_SECONDS = 16 << 10, 30.0
 #: Longest message of a WebSocket's client, which has nothing to say.
 MAX_MESSAGE_BYTES = 4 << 10
 
+#: Open connections by address.
+OPEN: Counter[str] = Counter()
+
 log = structlog.get_logger()
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with these limits; answers 431 or 408 and closes the connection."""
+    """uvicorn's HTTP protocol with these limits; answers 431, 408 or 429 and closes the connection."""
 
     _timer: asyncio.TimerHandle | None = None
     _in_body = False
@@ -36,20 +43,31 @@ class BoundedProtocol(HttpToolsProtocol):
     _bytes_outside = 0  # received since the last byte of a body, or the end of a request
     _body_bytes = 0  # in this interval
 
+    def __init__(self, *args: Any, connections_per_address: int = 1 << 20, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._most, self._address = connections_per_address, ""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        if _opened(self._address) > self._most:
+            transport.write(STATUS_LINE[429] + b"retry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            transport.close()
+            return
         self._arm(HEADER_SECONDS, self._refuse_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         self._disarm()
+        _closed(self._address)
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
         """The connection goes on with another protocol."""
         self._disarm()
         super().handle_websocket_upgrade()
+        _closed(self._address)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
@@ -102,7 +120,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(431)
         else:
-            super().send_400_response(msg)
+            self._refuse(400)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size
@@ -145,3 +163,31 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class CountedSocket(WebSocketsSansIOProtocol):
+    """uvicorn's protocol of WebSockets, counted among the connections of its address."""
+
+    _address = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called by the protocol before it."""
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        _opened(self._address)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        _closed(self._address)
+        super().connection_lost(exc)
+
+
+def _opened(address: str) -> int:
+    OPEN[address] += 1
+    return OPEN[address]
+
+
+def _closed(address: str) -> None:
+    OPEN[address] -= 1
+    if not OPEN[address]:
+        del OPEN[address]

@@ -28,6 +28,7 @@ from activities.errors import (
     TemporalUnavailable,
     TooManyRequests,
     Unauthenticated,
+    UnknownHost,
     UploadTooLarge,
 )
 from activities.phrases import Bilingual, Phrase
@@ -42,6 +43,7 @@ STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
+    (UnknownHost, HTTPStatus.MISDIRECTED_REQUEST),
     (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (UploadTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -91,17 +93,23 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
         headers["Retry-After"] = error.reason.params["seconds"]
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if request.url.path.startswith(OPENAI_PREFIX):
+    if request.scope["path"].startswith(OPENAI_PREFIX):
         return Response(openai_error(error, language_of(request)), status_code=int(status), headers=headers)
-    body = {
+    body = problem_body(error, language_of(request), request.scope["path"])
+    return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
+
+
+def problem_body(error: HoldfastError, language: Language, path: str) -> dict[str, Any]:
+    """The error as problem+json."""
+    status = status_of(error)
+    return {
         "type": f"urn:holdfast:problem:{error.reason.code}",
         "title": status.phrase,
         "status": int(status),
         "code": error.reason.code,
-        "detail": error.reason.render(language_of(request)),
-        "instance": request.url.path,
+        "detail": error.reason.render(language),
+        "instance": path,
     }
-    return Response(body, status_code=int(status), headers=headers, media_type="application/problem+json")
 
 
 def openai_error(error: HoldfastError, language: Language) -> dict[str, Any]:
@@ -133,7 +141,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     status = HTTPStatus(exc.status_code)
     code = status.name.lower().replace("_", "-")
     detail = _refusal(request, status, exc.detail)
-    if request.url.path.startswith(OPENAI_PREFIX):
+    if request.scope["path"].startswith(OPENAI_PREFIX):
         body = _openai_body(status, detail, None, code.replace("-", "_"))
         return Response(body, status_code=int(status), headers=exc.headers)
     body = {
@@ -142,7 +150,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
         "status": int(status),
         "code": code,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
     }
     return Response(body, status_code=int(status), headers=exc.headers, media_type="application/problem+json")
 
@@ -163,13 +171,13 @@ def too_deep(request: Request[Any, Any, Any], exc: RecursionError) -> Response[d
 
 def temporal_problem(request: Request[Any, Any, Any], exc: RPCError) -> Response[dict[str, Any]]:
     """The response to a failed call to Temporal that was not translated to a HoldfastError."""
-    log.warning("call to Temporal failed", status=exc.status.name, path=request.url.path)
+    log.warning("call to Temporal failed", status=exc.status.name, path=request.scope["path"])
     return problem(request, TemporalUnavailable())
 
 
 def unforeseen(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
     """The response to any other exception, which is logged in full and shown without details."""
-    log.error("request failed", path=request.url.path, method=request.method, exc_info=exc)
+    log.error("request failed", path=request.scope["path"], method=request.method, exc_info=exc)
     return problem(request, HoldfastError())
 
 

@@ -10,6 +10,9 @@ from litestar.response import Stream
 
 from activities.stores.blobs import Blobs
 
+#: Characters that stay out of a quoted name.
+_UNSAFE = re.compile(r"[^A-Za-z0-9 ._()+-]")
+
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 
 
@@ -17,6 +20,12 @@ def _bounded(digits: str, size: int) -> int:
     """The number, or ``size`` if it is larger; of any length, which ``int`` does not take."""
     digits = digits.lstrip("0") or "0"
     return min(int(digits), size) if len(digits) <= len(str(size)) else size
+
+
+def attachment(name: str) -> str:
+    """The header that makes browsers store a file under this name (RFC 6266), whatever characters it has."""
+    plain = _UNSAFE.sub("_", name) or "file"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def content_response(blobs: Blobs, key: str, name: str, range_header: str | None) -> Stream | Response[bytes]:
@@ -27,7 +36,7 @@ async def content_response(blobs: Blobs, key: str, name: str, range_header: str 
     size = await blobs.size(key)
     headers = {
         "Accept-Ranges": "bytes",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name.rsplit('/', 1)[-1])}",
+        "Content-Disposition": attachment(name.rsplit("/", 1)[-1]),
     }
     start, end = 0, size
     match = _RANGE.fullmatch(range_header.strip()) if range_header else None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from litestar import Controller, Request, Response, get
+from litestar.openapi import ResponseSpec
 
 from activities.errors import DependencyError, HoldfastError, Language
 from activities.phrases import Phrase
@@ -37,7 +38,12 @@ class HealthController(Controller):
     async def live(self) -> dict[str, bool]:
         return {"live": True}
 
-    @get("/ready", access=PUBLIC, summary="Check all dependencies and loops; 503 while one does not answer")
+    @get(
+        "/ready",
+        access=PUBLIC,
+        summary="Check all dependencies and loops; 503 while one does not answer",
+        responses={503: ResponseSpec(Readiness, generate_examples=False, description="One of them does not answer")},
+    )
     async def ready(
         self, request: Request[Any, Any, Any], stores: Stores, jobs: Jobs, loops: list[Loop]
     ) -> Response[Readiness]:

@@ -25,6 +25,7 @@ from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.connections import Stores
 from api.http.access import Access, needs
 from api.http.bodies import OPENAI_MAX_BODY_BYTES
+from api.http.described import AlsoStreams
 from api.http.language import language_of
 from api.openai import views
 from api.openai.chat import Chat
@@ -50,7 +51,8 @@ class OpenAIController(Controller):
         status_code=200,
         access=needs("reader"),  # … and ASKS, of the knowledge base that the body names
         summary="Ask a knowledge base; `stream` sends the answer as it is written",
-        responses={200: ResponseSpec(Completion, generate_examples=False)},
+        responses={200: ResponseSpec(Completion, generate_examples=False, description="The answer, whole or streamed")},
+        operation_class=AlsoStreams,
     )
     async def chat(
         self,

@@ -14,6 +14,7 @@ from activities.errors import Language
 from activities.settings import Settings, TemporalSettings
 from activities.stores.catalog.records import Principal
 from api.http.access import Access, needs
+from api.http.described import streamed
 from api.http.language import language_of
 from api.http.schemas import Page
 from api.http.sse import Event, EventStream, event_stream
@@ -28,6 +29,12 @@ Limit = Annotated[int, Parameter(ge=1, le=100, description="Maximum number of it
 #: Auditors read the trail, not this: it names machines, and every retry is in the trail.
 OPERATES = needs("operator")
 
+SNAPSHOTS = streamed(
+    "`snapshot` now and after each change; `unchanged` with the time of each look in between. The stream has no end.",
+    event="unchanged",
+    data='{"taken_at": "2026-01-31T09:30:00Z"}',
+)
+
 
 class OperationsController(Controller):
     path = "/api/v1/operations"
@@ -37,7 +44,12 @@ class OperationsController(Controller):
     async def show(self, request: AnyRequest, monitor: Monitor, settings: Settings) -> OperationsInfo:
         return operations_info(await monitor.snapshot(), language_of(request), settings.temporal)
 
-    @get("/events", access=OPERATES, summary="Stream the snapshots as server-sent events, whenever something changes")
+    @get(
+        "/events",
+        access=OPERATES,
+        summary="Stream the snapshots as server-sent events, whenever something changes",
+        responses={200: SNAPSHOTS},
+    )
     async def events(self, request: AnyRequest, monitor: Monitor, settings: Settings) -> Stream:
         return event_stream(_changes(monitor, language_of(request), settings.temporal))
 

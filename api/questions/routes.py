@@ -12,6 +12,7 @@ from activities.retrieval.retriever import Retriever
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal, Question
 from api.http.access import needs
+from api.http.described import streamed
 from api.http.language import language_of
 from api.http.sse import event_stream
 from api.questions.asking import Asking
@@ -29,6 +30,15 @@ from api.questions.views import index_state, question_accepted, question_info, s
 AnyRequest = Request[Any, Any, Any]
 
 OWN = needs("reader", "question")
+
+ANSWER = streamed(
+    "`state` when a stage begins (`stage`: wait_for_index, retrieve, generate, record; `pending`, `eta_seconds` while "
+    "it waits), `sources` with the passages, `delta` with the next piece of `text`, `reset` when the answer starts "
+    "over, and at last `done` with the whole answer and its citations, or `error` with `code` and `message`.",
+    id="3",
+    event="delta",
+    data='{"text": "Five days can be carried over [1]. "}',
+)
 
 
 class SearchController(Controller):
@@ -72,7 +82,12 @@ class QuestionController(Controller):
     async def show(self, question: Question, request: AnyRequest) -> QuestionInfo:
         return question_info(question, language_of(request))
 
-    @get("/events", access=OWN, summary="Stream the answer as server-sent events; resumes after Last-Event-ID")
+    @get(
+        "/events",
+        access=OWN,
+        summary="Stream the answer as server-sent events; resumes after Last-Event-ID",
+        responses={200: ANSWER},
+    )
     async def events(self, question: Question, request: AnyRequest, asking: Asking) -> Stream:
         offset = await resume_offset(asking, question, request.headers.get("last-event-id"))
         return event_stream(messages(asking.follow(question, offset), language_of(request)))

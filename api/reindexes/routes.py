@@ -11,6 +11,7 @@ from litestar.response import Stream
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal, Reindex
 from api.http.access import needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states, state_event
@@ -76,6 +77,7 @@ class ReindexController(Controller):
         "/events",
         access=needs("reader", "reindex"),
         summary="Stream a re-index's states as server-sent events until it ends",
+        responses=JOB_STREAM,
     )
     async def events(self, reindex: Reindex, request: AnyRequest, catalog: Catalog) -> Stream:
         language = language_of(request)

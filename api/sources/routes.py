@@ -14,6 +14,7 @@ from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.roles import includes
 from activities.stores.catalog.source_records import Source, Sync
 from api.http.access import Access, has, needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states, state_event
@@ -133,7 +134,12 @@ class SyncController(Controller):
     ) -> SyncInfo:
         return sync_info(sync, language_of(request), manages=await _manages(access, principal, knowledge_base))
 
-    @get("/events", access=needs("reader", "sync"), summary="Stream a sync's states as server-sent events")
+    @get(
+        "/events",
+        access=needs("reader", "sync"),
+        summary="Stream a sync's states as server-sent events",
+        responses=JOB_STREAM,
+    )
     async def events(
         self,
         sync: Sync,

@@ -167,6 +167,7 @@ def _temporal(settings: Settings) -> Part:
         settings.temporal.namespace,
     ]
     argv += ["--ui-port", str(ui_port), "--ui-disable-news-fetch"]
+    argv += ["--ui-codec-endpoint", f"{local_url(settings)}/codec"]  # browsers ask it for what is encrypted
     argv += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
     for key, value in TEMPORAL_CONFIG.items():
         argv += ["--dynamic-config-value", f"{key}={value}"]

@@ -18,14 +18,14 @@ from pathlib import Path
 from activities.settings import Settings
 from api.client import local_env
 from api.client.problems import Message, Problem
-from api.stack import ports, processes
+from api.stack import payload_keys, ports, processes
 from api.stack.parts import LOOPBACK, SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
 """Days for which the embedded Temporal keeps the histories of finished runs (its default is one day)."""
 
-WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME)
+WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME, "payload.keys")
 """What the platform keeps in the data folder. A person may keep more in it, which is left alone."""
 
 Tell = Callable[[Message], None]
@@ -44,7 +44,18 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     chosen = [part for part in chosen if not part.is_called(without)]
     with _private_files(), _lock_data_folder(settings.data_dir, tell):
         check([part for part in chosen if part.local])
+        _prepare_keys(settings, chosen)
         asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
+
+
+def _prepare_keys(settings: Settings, chosen: list[Part]) -> None:
+    """Read the keys of payloads, if they are named; make one for the embedded Temporal. Raises SettingsError."""
+    if settings.payload.keys:
+        from activities.runtime.encryption import KeyRing
+
+        KeyRing(Path(settings.temporal.payload_keys.file))
+    elif any(part.local and part.child.name == "temporal" for part in chosen):
+        payload_keys.create(settings.keys_file)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import stat
 import subprocess
 import sys
 import traceback
@@ -16,7 +17,9 @@ import pytest
 
 from activities import settings as module
 from activities.errors import SettingsError
-from activities.settings import Section, Settings, TemporalEnvironment, load, variables
+from activities.runtime.converter import converter_for
+from activities.settings import PayloadKeys, Section, Settings, TemporalEnvironment, load, variables
+from api.stack import payload_keys
 
 
 def documented(source: str) -> dict[str, dict[str, str | None]]:
@@ -39,7 +42,7 @@ def test_every_setting_is_documented() -> None:
     checked = 0
     for section in Section.__subclasses__():
         for field in msgspec.structs.fields(section):
-            if field.type is TemporalEnvironment:
+            if field.type in (TemporalEnvironment, PayloadKeys):
                 continue
             if not (isinstance(field.type, type) and issubclass(field.type, Section)):
                 doc = docs[section.__name__][field.name]
@@ -58,7 +61,18 @@ def test_a_variable_is_named_by_its_field() -> None:
         before: object = defaults
         for part in path:
             before = getattr(before, part)
-        for value in ("17", "plain", "json", "debug", "off", "read", "/srv", "s3://docs", "10.0.0.0/8"):
+        for value in (
+            "17",
+            "plain",
+            "json",
+            "debug",
+            "off",
+            "read",
+            "/srv",
+            "s3://docs",
+            "10.0.0.0/8",
+            "https://a.test",
+        ):
             try:
                 loaded: object = load({name: value})
             except SettingsError:
@@ -174,6 +188,21 @@ def test_a_crash_logs_no_secret(format: str) -> None:
     assert "step failed" in done.stderr
     assert "hush" not in done.stderr
     assert "the text of a document" not in done.stderr
+
+
+def test_the_keys_of_payloads_are_those_of_the_data_folder_or_named(tmp_path: Path) -> None:
+    """What `holdfast up` made there is used by every process of the folder; a named file goes first."""
+    environ = {"HOLDFAST_DATA": str(tmp_path)}
+    assert load(environ).temporal.payload_keys.file == ""
+    assert payload_keys.create(load(environ).keys_file)
+    made = tmp_path / "payload.keys"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert load(environ).temporal.payload_keys.file == str(made)
+    assert converter_for(str(made), "default").payload_codec is not None
+    before = made.read_bytes()
+    assert not payload_keys.create(made)
+    assert made.read_bytes() == before
+    assert load(environ | {"HOLDFAST_PAYLOAD_KEYS": "/etc/keys"}).temporal.payload_keys.file == "/etc/keys"
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -23,6 +23,7 @@ from tests.bench import (
     ask,
     beside,
     catalog,
+    codec,
     edit,
     embed,
     field,
@@ -111,6 +112,10 @@ async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
 
+async def _codec(options: Options) -> list[Measure]:
+    return await codec.payloads(200 if options.quick else 2_000)
+
+
 async def _embed(bench: Bench, library: Library, options: Options) -> list[Measure]:
     triton = bench.settings.triton
     with contextlib.redirect_stdout(sys.stderr):
@@ -144,7 +149,7 @@ ON_DEMAND: dict[str, Function] = {
 }
 """Run only when named: `ingest-small` ends with the first, the others make an environment or need data."""
 
-APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog}
+APART: dict[str, Callable[[Options], Awaitable[list[Measure]]]] = {"catalog": _catalog, "codec": _codec}
 """Run only when named, and before any platform starts."""
 
 ALL = BENCHES | ON_DEMAND

@@ -106,6 +106,7 @@ def pair(folder: Path) -> Iterator[Site]:
                 )
             }
             servers["HOLDFAST_API_KEY"] = a.key
+            servers["HOLDFAST_PAYLOAD_KEYS"] = str(a.settings.keys_file)
             without = [argument for name in DEPENDENCIES for argument in ("--without", name)]
             with running_platform(second, *without, **(shared | servers)) as b:
                 yield Site((a, b), server.pid)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from temporalio.api.common.v1 import Payloads
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
@@ -41,19 +42,26 @@ async def details(run: WorkflowHandle[Any, Any]) -> str:
     return metadata.current_details
 
 
-async def told(run: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
+async def told(temporal: Client, run: WorkflowHandle[Any, Any]) -> list[tuple[str, str]]:
     """Name and arguments of every signal and update of the history; the reason of a cancel request."""
     found = []
     async for event in run.fetch_history_events():
         if event.HasField("workflow_execution_signaled_event_attributes"):
             signal = event.workflow_execution_signaled_event_attributes
-            found.append((signal.signal_name, ",".join(each.data.decode() for each in signal.input.payloads)))
+            found.append((signal.signal_name, await _values(temporal, signal.input)))
         elif event.HasField("workflow_execution_update_accepted_event_attributes"):
             update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
-            found.append((update.name, ",".join(each.data.decode() for each in update.args.payloads)))
+            found.append((update.name, await _values(temporal, update.args)))
         elif event.HasField("workflow_execution_cancel_requested_event_attributes"):
             found.append(("cancel", event.workflow_execution_cancel_requested_event_attributes.cause))
     return found
+
+
+async def _values(temporal: Client, sent: Payloads) -> str:
+    """The arguments as JSON."""
+    codec = temporal.data_converter.payload_codec
+    assert codec is not None
+    return ",".join(each.data.decode() for each in await codec.decode(sent.payloads))
 
 
 async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb: str, temporal: Client) -> None:
@@ -75,9 +83,9 @@ async def test_a_document_names_the_actor_of_its_control(ada: httpx.AsyncClient,
     with pytest.raises(WorkflowFailureError):  # it is canceled at once; its run ends a moment later
         await run.result()
     assert await details(run) == "Canceled by ada after stage embed"
-    await replayer().replay_workflow(await run.fetch_history())
+    await replayer(temporal).replay_workflow(await run.fetch_history())
     said = [("pause", '"ada"'), ("resume", '"ada"'), ("retry", '"chunk","ada"'), ("cancel", "by ada")]
-    assert await told(run) == said
+    assert await told(temporal, run) == said
     assert (await ada.post(f"{path}/cancel")).status_code == 202  # repeated: nothing happens, and nothing is recorded
     assert (await ada.post(f"{path}/retry")).status_code == 202
     assert await trail(ada, kb, "document", document["id"]) == [
@@ -117,11 +125,11 @@ async def test_a_batch_names_the_actor_of_its_control(ada: httpx.AsyncClient, kb
     assert (await ada.post(f"{path}/cancel")).status_code == 202
     await batch_is(ada, batch["id"], "canceled")
     assert await details(run) == "Canceled by ada after stage ingest"
-    await replayer().replay_workflow(await run.fetch_history())
+    await replayer(temporal).replay_workflow(await run.fetch_history())
     controls = [("set_parallelism", '2,"ada"'), ("pause", '"ada"'), ("resume", '"ada"'), ("cancel", '"ada"')]
-    assert [each for each in await told(run) if each[0] != "more"] == controls
+    assert [each for each in await told(temporal, run) if each[0] != "more"] == controls
     assert (await ada.post(f"{path}/retry-failed")).status_code == 202
-    assert ("retry_failed", '"ada"') in await told(run)
+    assert ("retry_failed", '"ada"') in await told(temporal, run)
     assert (await ada.post(f"{path}/cancel")).status_code in (202, 409)
     assert (await trail(ada, kb, "batch", batch["id"]))[:6] == [
         ("ada", "batch.set-parallelism", {"parallelism": 2}),
@@ -155,7 +163,7 @@ async def test_a_question_names_who_canceled_it(ada: httpx.AsyncClient, kb: str,
 
         await assert_eventually(canceled)
     run = temporal.get_workflow_handle(question_id(asked["id"]))
-    assert [each for each in await told(run) if each[0] == "cancel"] == [("cancel", "by ada")]
+    assert [each for each in await told(temporal, run) if each[0] == "cancel"] == [("cancel", "by ada")]
     assert await details(run) == "Canceled by ada after stage wait_for_index"
     assert await trail(ada, kb, "question", asked["id"]) == [("ada", "question.cancel", {})]
     await ada.post(f"/documents/{document['id']}/cancel")

@@ -12,7 +12,6 @@ import pytest
 from temporalio.client import Client
 
 from activities.contracts.ingest import EmbedInput, IndexInput, PublishInput
-from activities.runtime.converter import data_converter
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.milvus import Milvus
 from tests.conftest import Platform, assert_eventually, events, finished, ready, steps_of, upload
@@ -213,7 +212,7 @@ async def test_a_run_writes_into_one_generation(
     async for event in temporal.get_workflow_handle(document["workflow_id"]).fetch_history_events():
         scheduled = event.activity_task_scheduled_event_attributes
         if (name := scheduled.activity_type.name) in kinds:
-            (inputs[name],) = await data_converter.decode(scheduled.input.payloads, [kinds[name]])
+            (inputs[name],) = await temporal.data_converter.decode(scheduled.input.payloads, [kinds[name]])
     if (index := inputs["embed"].index) is not None:
         inputs |= {"index": index, "publish": index.publish}
     assert {name: inputs[name].generation for name in kinds} == dict.fromkeys(kinds, 1)

@@ -553,7 +553,7 @@ async def test_it_is_started_watched_and_read_through_the_api(
     assert (state["found"], state["report"]["repair"], state["reason"]) == (1, False, None)
     history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
     assert len(history.events) < 100
-    await replayer().replay_workflow(history)
+    await replayer(temporal).replay_workflow(history)
     ((actor, detail),) = stores.sql(
         "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]
     )

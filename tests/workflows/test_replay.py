@@ -14,11 +14,16 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.runtime.converter import data_converter
+from activities.runtime.converter import converter_for
+from activities.runtime.encryption import is_encrypted
 from tests.conftest import ask, events, finished, ready, upload
 from workflows.worker import WORKFLOWS
 
-HISTORIES = sorted((Path(__file__).parents[1] / "data" / "histories").glob("*.json"))
+FOLDER = Path(__file__).parents[1] / "data" / "histories"
+HISTORIES = sorted(FOLDER.glob("*.json"))
+
+#: The key of the histories that are encrypted.
+KEYS = FOLDER / "keys"
 
 LEAVE = "Employees may carry over five days of unused annual leave into the next calendar year."
 
@@ -27,11 +32,11 @@ LEAVE = "Employees may carry over five days of unused annual leave into the next
 RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules("msgspec", "activities")
 
 
-def replayer() -> Replayer:
-    """Replays with the workers' converter, in the sandbox, which rejects non-deterministic code."""
+def replayer(client: Client | None = None) -> Replayer:
+    """Replays in the sandbox, which rejects non-deterministic code, with a client's converter or that of saved runs."""
     return Replayer(
         workflows=WORKFLOWS,
-        data_converter=data_converter,
+        data_converter=client.data_converter if client else converter_for(str(KEYS), "default"),
         workflow_runner=SandboxedWorkflowRunner(restrictions=RESTRICTIONS),
     )
 
@@ -39,7 +44,17 @@ def replayer() -> Replayer:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_an_old_history_replays(path: Path) -> None:
     """The current workflow code makes the same decisions as the code that wrote the history."""
-    await replayer().replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+    saved = WorkflowHistory.from_json(path.stem, path.read_text())
+    began = saved.events[0].workflow_execution_started_event_attributes
+    await replayer().replay_workflow(WorkflowHistory(began.workflow_id or path.stem, saved.events))
+
+
+def test_there_is_an_encrypted_history() -> None:
+    """Runs that are encrypted stay readable with their key."""
+    (path,) = (path for path in HISTORIES if path.stem.endswith("-encrypted"))
+    history = WorkflowHistory.from_json("any", path.read_text())
+    payloads = history.events[0].workflow_execution_started_event_attributes.input.payloads
+    assert all(map(is_encrypted, payloads))
 
 
 def test_there_is_a_history_of_every_workflow() -> None:
@@ -65,4 +80,4 @@ async def test_current_runs_replay(api: httpx.AsyncClient, temporal: Client, kb:
         asked["workflow_id"],
     ):
         history = await temporal.get_workflow_handle(workflow_id).fetch_history()
-        await replayer().replay_workflow(history)
+        await replayer(temporal).replay_workflow(history)

@@ -83,7 +83,7 @@ async def test_a_retention_asks_before_it_deletes_much(
     actions = {event["action"] for event in found}
     assert {"schedule.create", "schedule.run", "schedule.confirm", "schedule.ran", "document.delete"} <= actions
     for workflow_id in (ended["workflow_id"], ended["job_workflow_id"]):
-        await replayer().replay_workflow(await temporal.get_workflow_handle(workflow_id).fetch_history())
+        await replayer(temporal).replay_workflow(await temporal.get_workflow_handle(workflow_id).fetch_history())
     assert (await api.delete(f"/schedules/{name}")).status_code == 204
     assert (await api.get(f"/schedules/{name}")).status_code == 404
     assert await timers.describe(temporal, name) is None

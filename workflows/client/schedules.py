@@ -20,6 +20,7 @@ from temporalio.client import (
 
 from activities.contracts.ids import reconcile_id
 from activities.contracts.queues import Queue
+from activities.contracts.summaries import Summary
 from activities.runtime.temporal import RunNotFound, attributes, translated
 from workflows.contracts import ReconcileJob
 from workflows.reconcile import Reconcile
@@ -56,7 +57,7 @@ def _schedule(minutes: int) -> Schedule:
             ReconcileJob(),
             id=reconcile_id("scheduled"),  # Temporal adds the time
             task_queue=Queue.WORKFLOWS,
-            static_summary="Compare catalogue, blobs, Milvus and Temporal; repair differences",
+            static_summary=Summary("Compare catalogue, blobs, Milvus and Temporal; repair differences"),
             typed_search_attributes=attributes(None, "schedule"),
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))]),

@@ -112,13 +112,14 @@ class Engine:
         is the maximum number of connections to PostgreSQL.
         """
         if make_url(url).get_backend_name() == "sqlite":
-            self._engine: AsyncEngine = create_async_engine(url)
+            self._engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
             _prepare_sqlite(self._engine, checkpoints)
             return
         kept = min(KEPT_CONNECTIONS, connections)
         name = f"holdfast {socket.gethostname()} {os.getpid()}"  # which process holds a lock, in pg_stat_activity
         self._engine = create_async_engine(
             url,
+            hide_parameters=True,
             pool_pre_ping=True,
             pool_size=kept,
             max_overflow=connections - kept,

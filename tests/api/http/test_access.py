@@ -181,6 +181,9 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/audit/events": AUDIT,
     "GET /api/v1/audit/export": AUDIT,
     "GET /api/v1/audit/questions/{id}": ALL,
+    "POST /codec/decode": AUDIT,
+    "POST /codec/session": AUDIT,
+    "DELETE /codec/session": AUDIT,
     "POST /api/v1/reconcile": OPERATE,
     "GET /api/v1/reconcile/{id}": OPERATE,
     "GET /api/v1/operations": OPERATE,
@@ -235,6 +238,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
     "POST /api/v1/operations/failures/retry": {"reason_code": "empty"},
     "POST /v1/embeddings": {"model": "m", "input": "text"},
+    "POST /codec/decode": {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "MQ=="}]},
 }
 
 
@@ -318,6 +322,7 @@ def settings_in(folder: Path) -> Settings:
             "HOLDFAST_TRITON_ADDRESS": nowhere,
             "HOLDFAST_MILVUS_URI": f"http://{nowhere}",
             "HOLDFAST_SYNC_FOLDERS": "/srv/docs",
+            "HOLDFAST_API_ALLOWED_HOSTS": "holdfast",
         }
     )
 

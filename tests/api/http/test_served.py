@@ -18,8 +18,9 @@ from activities.contracts.documents import Chunking
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Accepted, Upload
-from api.app import SECURITY_HEADERS, SERVER_OPTIONS, create_app
+from api.app import SERVER_OPTIONS, create_app
 from api.http import auth, sse
+from api.http.headers import SECURITY_HEADERS
 from api.stack.processes import free_port
 from tests.api.http.test_access import settings_in
 
@@ -128,5 +129,5 @@ async def test_every_response_has_the_security_headers(served: Served, path: str
     """Once each, whatever answers: page, file, error or router."""
     async with served.client() as client:
         answer = await client.get(path)
-    for name, value in SECURITY_HEADERS:
+    for name, value in SECURITY_HEADERS.items():
         assert answer.headers.get_list(name) == [value]

@@ -53,7 +53,7 @@ async def app(settings: Settings) -> AsyncIterator[Litestar]:
 async def get(app: Litestar, path: str, key: str = "") -> httpx.Response:
     """The response of a path."""
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:  # type: ignore[arg-type]
         return await client.get(path, headers=headers)
 
 

@@ -354,3 +354,24 @@ def test_a_worker_that_waits_for_temporal_can_be_stopped(settings_env: dict[str,
             assert waiting.wait(DEADLINE) == 0
         finally:
             waiting.kill()
+
+
+def test_keys_that_cannot_be_used_are_named_before_anything_starts(
+    settings_env: dict[str, str], tmp_path: Path
+) -> None:
+    """The file is the setting's, and nothing is made in its place."""
+    file = tmp_path / "no" / "keys"
+    done = subprocess.run(
+        [sys.executable, "-m", "api.cli", "up", "--only", "temporal"],
+        env=os.environ | settings_env | {"HOLDFAST_PAYLOAD_KEYS": str(file)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"HOLDFAST_PAYLOAD_KEYS={file}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not file.exists()
+    assert not Path(settings_env["HOLDFAST_DATA"], "payload.keys").exists()
