@@ -420,6 +420,8 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             actor="ann",
         )
     )
+    many = await catalog.reindex_alls.create([kb], AllSettings(), "ann")
+    await catalog.reindex_alls.record(many.id, "ready")  # so that streams that watch it end
     shared = {
         "kb": kb.name,
         "model": kb.name,
@@ -429,7 +431,7 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "batch_id": batch.id,
         "reindex_id": reindex.id,
         "schedule_name": schedule.name,
-        "many_id": (await catalog.reindex_alls.create([kb], AllSettings(), "ann")).id,
+        "many_id": many.id,
     }
     keys, ids = {}, {}
     for role in ROLES:
