@@ -210,7 +210,6 @@ OPEN = {
     "GET /health/ready",
     "GET /schema",
     "GET /schema/openapi.json",
-    "GET /schema/oauth2-redirect.html",
     "GET /schema/{path}",
     "GET /schema-assets/{file_path}",
     "HEAD /schema-assets/{file_path}",
