@@ -19,7 +19,7 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["extractive", "generative"])
+@pytest.mark.parametrize("mode", ["extractive", pytest.param("generative", marks=pytest.mark.endurance)])
 async def test_a_document_gives_no_orders(api: httpx.AsyncClient, kb: str, mode: str) -> None:
     """And what it says is cited as its own, though it claims to be another source."""
     official = b"The annual bonus of drivers is three hundred euros."

@@ -167,7 +167,15 @@ async def test_a_key_that_is_gone_is_named(keys: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "# nothing\n", "first\n", "first c2hvcnQ=\n", f"a/b {'A' * 43}=\n", "first not base64\n", key("one") + "x y"],
+    [
+        "",
+        "# nothing\n",
+        "first\n",
+        "first c2hvcnQ=\n",
+        f"a/b {'A' * 43}=\n",
+        "first not base64\n",
+        f"one {'A' * 43}=\nx y",
+    ],
 )
 def test_a_broken_file_is_an_error_of_settings(keys: Path, content: str) -> None:
     """With the file and the line, and nothing of what it holds."""
