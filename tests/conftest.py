@@ -115,6 +115,7 @@ def _environ(data: Path) -> dict[str, str]:
         "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
         "HOLDFAST_SYNC_FOLDERS": str(data / "followed"),
         "HOLDFAST_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "HOLDFAST_API_REFUSALS_PER_MINUTE": "100000",  # every route without a key, for several tests
     }
 
 
