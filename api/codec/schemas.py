@@ -12,7 +12,7 @@ class EncodedPayload(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=Tr
     """A value of a run, with what it says of its encoding. Fields of later versions of Temporal are left out."""
 
     metadata: dict[str, bytes] = {}
-    data: bytes = b""
+    data: bytes = msgspec.field(default_factory=bytes)
 
 
 class EncodedPayloads(msgspec.Struct, kw_only=True, frozen=True):

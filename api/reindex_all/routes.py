@@ -11,6 +11,7 @@ from litestar.response import Stream
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from api.http.access import needs
+from api.http.described import JOB_STREAM
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page, page_of
 from api.http.sse import after, event_stream, job_states
@@ -61,6 +62,7 @@ class ReindexAllController(Controller):
         "/{many_id:str}/events",
         access=OPERATES,
         summary="Stream the report of a re-index of many knowledge bases as server-sent events until it ends",
+        responses=JOB_STREAM,
     )
     async def events(self, many_id: str, request: AnyRequest, catalog: Catalog) -> Stream:
         language = language_of(request)

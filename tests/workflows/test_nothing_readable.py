@@ -72,7 +72,7 @@ async def test_lists_of_runs_are_of_use_without_a_key(api: httpx.AsyncClient, te
     summaries = [event.user_metadata.summary for event in history.events if event.HasField("user_metadata")]
     assert not any(map(is_encrypted, summaries))
     texts = await data_converter.decode(summaries)
-    assert f"Index broken.xml v1 into {kb}" in texts
+    assert f"Index broken.xml v1 into {kb}, by admin" in texts
     assert "Record failure: damaged" in texts
     assert await (await handle.describe()).static_summary() == f"Index broken.xml v1 into {kb}"
 
