@@ -28,8 +28,7 @@ from activities.settings import Settings, TemporalSettings, load
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.triton import Triton
 from api.client import local_env
-from api.stack.parts import SEARCH_ATTRIBUTES
-from api.stack.probes import temporal_ready
+from api.stack.probes import SEARCH_ATTRIBUTES, temporal_ready
 from api.stack.processes import free_port
 from tests.postgresql import PostgreSQL, running_postgresql
 

@@ -14,7 +14,7 @@ import msgspec
 
 from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
 from api.stack.ports import LOCAL_HOSTS, Port, address_of, ip
-from api.stack.probes import http_ready, port_open, temporal_ready, triton_ready
+from api.stack.probes import SEARCH_ATTRIBUTES, http_ready, port_open, temporal_ready, triton_ready
 from api.stack.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +37,6 @@ WORKERS = {
     "worker-cpu": ("cpu",),
     "worker-bulk": ("gpu", "store"),
 }
-
-SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "DocumentName", "Owner", "Stage")
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
 # platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its

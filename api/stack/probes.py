@@ -8,9 +8,17 @@ import asyncio
 
 from activities.settings import Settings
 
+#: What runs can be searched by in Temporal.
+SEARCH_ATTRIBUTES = ("KnowledgeBase", "Document", "DocumentName", "Owner", "Stage")
+
 
 async def temporal_ready(settings: Settings) -> bool:
-    """Whether Temporal's frontend answers and knows the namespace."""
+    """Whether Temporal's frontend answers, knows the namespace and has all search attributes.
+
+    Those that a database of an earlier version lacks are added: its command line does that for a new database only.
+    """
+    from temporalio.api.enums.v1 import IndexedValueType
+    from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
     from activities.errors import DependencyError
@@ -19,7 +27,14 @@ async def temporal_ready(settings: Settings) -> bool:
     try:
         client = await temporal.connect(settings.temporal)
         async with temporal.translated():
-            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+            namespace, operator = client.namespace, client.operator_service
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
+            known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+            if missing := set(SEARCH_ATTRIBUTES) - set(known.custom_attributes):
+                added = dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+                await operator.add_search_attributes(
+                    AddSearchAttributesRequest(namespace=namespace, search_attributes=added)
+                )
     except (DependencyError, temporal.RunNotFound):
         return False
     return True
