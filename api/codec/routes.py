@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, post
+from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter
 from temporalio.api.common.v1 import Payload
 
@@ -20,6 +21,9 @@ from api.http.bodies import OPENAI_MAX_BODY_BYTES
 
 #: Of one request: a place in a run has 2 MB at most, a third more in base64.
 MAX_BODY_BYTES = OPENAI_MAX_BODY_BYTES
+
+#: A response without content, but with a cookie.
+NOTHING = {204: ResponseSpec(None, description="The browser's cookie is set.", generate_examples=False)}
 
 Namespace = Annotated[
     str | None, HeaderParameter(name="X-Namespace", description="The Temporal namespace; another one is refused.")
@@ -53,12 +57,18 @@ class CodecController(Controller):
         "/session",
         access=needs("auditor"),
         status_code=204,
+        responses=NOTHING,
         summary="Let this browser's Temporal UI decrypt with the key of this request, for eight hours",
     )
     async def begin(self, request: Request[Any, Any, Any], settings: Settings) -> Response[None]:
         key = request.headers["authorization"].partition(" ")[2].strip()
         return Response(None, status_code=204, cookies=[browsers.cookie(settings, key)])
 
-    @delete("/session", access=needs("auditor"), summary="Take the key from this browser again")
+    @delete(
+        "/session",
+        access=needs("auditor"),
+        responses=NOTHING,
+        summary="Take the key from this browser again",
+    )
     async def end(self, settings: Settings) -> Response[None]:
         return Response(None, status_code=204, cookies=[browsers.cookie(settings, "")])

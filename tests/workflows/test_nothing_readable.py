@@ -74,7 +74,7 @@ async def test_lists_of_runs_are_of_use_without_a_key(api: httpx.AsyncClient, te
     texts = await data_converter.decode(summaries)
     assert f"Index broken.xml v1 into {kb}, by admin" in texts
     assert "Record failure: damaged" in texts
-    assert await (await handle.describe()).static_summary() == f"Index broken.xml v1 into {kb}"
+    assert await (await handle.describe()).static_summary() == f"Index broken.xml v1 into {kb}, by admin"
 
 
 async def test_an_auditor_reads_runs_with_temporals_own_tool(
