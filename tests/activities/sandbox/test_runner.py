@@ -237,7 +237,7 @@ def refuse_for_a_reason(progress: Progress) -> None:
 
 @pytest.mark.parametrize("function", [open_nothing, refuse_for_a_reason])
 def test_the_cause_is_logged_and_not_told(function: object) -> None:
-    """Users are told no paths; operators find the library's own text in the log, at the level that is off by default."""
+    """Users are told no paths; operators find the library's own text at a level that is off by default."""
     with capture_logs() as logged, pytest.raises(HoldfastError) as caught:
         asyncio.run(run_isolated(function, limits=LIMITS))  # type: ignore[arg-type]
     assert "/nowhere" not in str(caught.value)
