@@ -151,6 +151,7 @@ export class ScheduleForm {
     set(this.when.zone, zone);
     const { fields, approve } = this.options[kind];
     for (const [option, element] of Object.entries(fields)) {
+      if (options[option] === undefined) continue; // as the form has it by itself
       set(element, option === 'max_share' ? Math.round(options[option] * 100) : options[option]);
     }
     if (approve) approve.input.checked = Boolean(options.approve);
