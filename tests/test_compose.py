@@ -26,7 +26,8 @@ from activities.contracts.queues import Queue
 from activities.settings import PREFIX, load, variables
 from api.cli.main import cli
 from api.codec.browsers import PATH
-from api.stack.probes import SEARCH_ATTRIBUTES, TEMPORAL_CONFIG
+from api.stack.parts import TEMPORAL_CONFIG
+from api.stack.probes import SEARCH_ATTRIBUTES
 from api.stack.processes import free_port
 from api.stack.up import RETENTION_DAYS
 

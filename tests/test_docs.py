@@ -139,7 +139,7 @@ def test_both_languages_say_the_same() -> None:
 def test_ci_runs_the_test_command(readme: str) -> None:
     """CI runs the README's test command last, after the checks."""
     script = (ROOT / ".ci/run").read_text()
-    commands = [line for line in script.splitlines() if re.match(r"make ", line)]
+    commands = [line.partition(" ||")[0] for line in script.splitlines() if line.startswith("make ")]
     assert commands == ["make lint", "make audit", "make test"]
     assert script.rstrip().endswith("make test")
     assert "set -euo pipefail" in script

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.conftest import Platform, running_platform
@@ -25,10 +26,8 @@ from tests.workflows.test_ingest import (  # noqa: F401
     test_a_new_version_replaces_the_old_one,
     test_equal_content_under_two_names_survives_the_deletion_of_one,
 )
-from tests.workflows.test_reindex import (  # noqa: F401
-    filled,
-    test_other_chunks_go_live_unnoticed_and_back,
-)
+from tests.workflows.test_reindex import filled  # noqa: F401
+from tests.workflows.test_reindex import test_other_chunks_go_live_unnoticed_and_back as other_chunks_go_live
 
 pytestmark = pytest.mark.long
 
@@ -41,3 +40,9 @@ def platform(
     url = postgresql.create("platform", postgresql_template)
     with running_platform(tmp_path_factory.mktemp("platform"), HOLDFAST_CATALOG_URL=url) as found:
         yield found
+
+
+@pytest.mark.endurance
+async def test_other_chunks_go_live_and_back(platform: Platform, api: httpx.AsyncClient, filled: str) -> None:  # noqa: F811
+    """As on SQLite; the short tests of generations run on both."""
+    await other_chunks_go_live(platform, api, filled)

@@ -75,6 +75,7 @@ async def survive_freeze(apis: Sequence[httpx.AsyncClient], kb: str, pid: int, s
 
 
 @pytest.mark.long
+@pytest.mark.endurance
 async def test_what_is_accepted_while_temporal_stands_still_is_indexed(
     api: httpx.AsyncClient, kb: str, platform: Platform
 ) -> None:
