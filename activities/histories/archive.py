@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution
 
@@ -17,7 +18,7 @@ from activities.settings import ArchiveSettings
 from activities.stores.blob_keys import run_history_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.runs.records import ArchivedRun, Run, RunStatus, fields_of
+from activities.stores.catalog.runs.records import ArchivedRun, Run, fields_of
 
 #: Temporal's list shows the end of a run some time after it: scans overlap by this time.
 OVERLAP = timedelta(minutes=5)
@@ -27,15 +28,6 @@ AT_ONCE = 8
 
 #: Histories that are deleted with one transaction.
 EXPIRED_AT_ONCE = 100
-
-_STATUS: dict[str, RunStatus] = {
-    "COMPLETED": "completed",
-    "FAILED": "failed",
-    "CANCELED": "canceled",
-    "TERMINATED": "terminated",
-    "CONTINUED_AS_NEW": "continued_as_new",
-    "TIMED_OUT": "timed_out",
-}
 
 
 class HistoryActivities:
@@ -53,14 +45,14 @@ class HistoryActivities:
         while True:
             page, token = await listing.page(client, listing.query_of(window), window.page)
             known = await self._archive.known(run.run_id for run in page)
-            new = [run for run in page if run.run_id not in known and listing.status_of(run).name in _STATUS]
+            new = [run for run in page if run.run_id not in known and listing.ended_as(run)]
             for start in range(0, len(new), AT_ONCE):
                 archived += await self._store(client, new[start : start + AT_ONCE])
                 report(archived)
             if not token:
                 await self._archive.set_mark("archive", window.until)
                 return ArchiveSlice(archived=archived)
-            window = Window(until=window.until, since=window.since, page=token)
+            window = msgspec.structs.replace(window, page=token)
             if end.is_over():
                 return ArchiveSlice(archived=archived, window=window)
 
@@ -76,9 +68,9 @@ class HistoryActivities:
 
     async def _export(self, client: Client, execution: WorkflowExecution) -> ArchivedRun | None:
         """Store a history; None if Temporal has dropped it. It is stored again if it could not be recorded."""
-        run = listing.run_of(execution)
+        run, status = listing.run_of(execution), listing.ended_as(execution)
         events = await listing.history(client, run)
-        if not events:
+        if not events or status is None:
             return None
         data = await asyncio.to_thread(export.pack, events)
         closed_at = execution.close_time or events[-1].event_time.ToDatetime(UTC)
@@ -86,7 +78,7 @@ class HistoryActivities:
         await self._blobs.put(key, data)
         return ArchivedRun(
             **fields_of(run, Run),
-            status=_STATUS[listing.status_of(execution).name],
+            status=status,
             closed_at=closed_at,
             events=len(events),
             bytes=len(data),

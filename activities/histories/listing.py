@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from datetime import datetime
+from typing import get_args
 
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecution
 
 from activities.contracts.histories import Window
 from activities.contracts.ids import TYPES
 from activities.contracts.search_attributes import DOCUMENT, KNOWLEDGE_BASE, OWNER, STAGE
 from activities.runtime import temporal
-from activities.stores.catalog.runs.records import Run
+from activities.stores.catalog.runs.records import Run, RunStatus
 
 #: Runs of one page of Temporal's list.
 PAGE = 100
@@ -69,9 +70,10 @@ async def history(client: Client, run: Run) -> list[HistoryEvent] | None:
         return None
 
 
-def status_of(execution: WorkflowExecution) -> WorkflowExecutionStatus:
-    """How a run stands; one without a status, which no server sends, runs."""
-    return execution.status or WorkflowExecutionStatus.RUNNING
+def ended_as(execution: WorkflowExecution) -> RunStatus | None:
+    """How a run ended; None while it runs."""
+    name = execution.status.name.lower() if execution.status else ""
+    return next((status for status in get_args(RunStatus) if status == name), None)
 
 
 def _cut(value: str | None, length: int) -> str | None:

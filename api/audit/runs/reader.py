@@ -122,7 +122,7 @@ class RunReader:
 
 
 def _found(execution: WorkflowExecution) -> Found:
-    state: RunState = listing.status_of(execution).name.lower()  # type: ignore[assignment]
+    state = listing.ended_as(execution) or "running"
     return Found(run=listing.run_of(execution), state=state, closed_at=execution.close_time, archived=None)
 
 
