@@ -24,7 +24,7 @@ from api.background.dispatcher import Dispatcher
 from api.background.watches import BatchWatches, DocumentWatches
 from api.background.webhooks import WebhookDispatcher
 from api.batches.control import BatchControl
-from api.codec.reading import RunReader
+from api.codec.reading import PayloadReader
 from api.documents.control import DocumentControl
 from api.documents.status import DocumentStatus
 from api.documents.uploads import Uploads
@@ -68,7 +68,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "monitor": Monitor(stores, jobs),
                 "retriever": Retriever(stores.milvus, stores.triton, catalog),
                 "asking": await resources.enter_async_context(aclosing(Asking(stores, jobs, settings))),
-                "runs": RunReader(catalog, jobs),
+                "runs": PayloadReader(catalog, jobs),
                 "webhook_control": WebhookControl(catalog, webhooks.loop, Gate(settings.webhook.networks())),
                 "uploads": Uploads(stores.blobs, catalog, jobs, dispatcher, settings.api),
             }
@@ -170,7 +170,7 @@ def _webhook_control(state: State) -> WebhookControl:
     return state.webhook_control  # type: ignore[no-any-return]
 
 
-def _runs(state: State) -> RunReader:
+def _runs(state: State) -> PayloadReader:
     return state.runs  # type: ignore[no-any-return]
 
 

@@ -35,7 +35,6 @@ SAMPLED, TIMED = 40, 48
 #: What a document costs beside its embedding, in seconds of one of the places that work at once.
 DOCUMENT_SECONDS = 0.15
 
-
 #: What begins and ends it, whatever its size: this comparison again, and the verification's samples.
 FIXED_SECONDS = 4.0
 

@@ -15,8 +15,8 @@ from workflows.client.jobs import Jobs
 ONE_READING = 60.0
 
 
-class RunReader:
-    """Reads runs for auditors; nothing is shown that is not recorded."""
+class PayloadReader:
+    """Reads payloads of runs for auditors; nothing is shown that is not recorded."""
 
     def __init__(self, catalog: Catalog, jobs: Jobs) -> None:
         self._catalog, self._jobs = catalog, jobs

@@ -14,7 +14,7 @@ from activities.phrases import Phrase
 from activities.settings import Settings
 from activities.stores.catalog.records import Principal
 from api.codec import browsers
-from api.codec.reading import RunReader
+from api.codec.reading import PayloadReader
 from api.codec.schemas import MAX_PAYLOADS, EncodedPayload, EncodedPayloads
 from api.http.access import needs
 from api.http.bodies import OPENAI_MAX_BODY_BYTES
@@ -42,7 +42,7 @@ class CodecController(Controller):
         summary="Decrypt payloads of runs for the Temporal UI and CLI; recorded in the audit trail",
     )
     async def decode(
-        self, data: EncodedPayloads, principal: Principal, runs: RunReader, namespace: Namespace = None
+        self, data: EncodedPayloads, principal: Principal, runs: PayloadReader, namespace: Namespace = None
     ) -> Response[EncodedPayloads]:
         if namespace not in (None, runs.namespace):
             raise InvalidRequest(detail=Phrase.OTHER_NAMESPACE, value=namespace)
