@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, TemporalError, WorkflowAlreadyS
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import described, signatures
+    from activities.contracts import addresses, described, signatures
     from activities.contracts.batches import (
         BatchInput,
         CancelQueuedInput,
@@ -272,7 +272,7 @@ class IngestBatch:
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 static_summary=described.ingestion(document),
-                static_details=described.details(described.document(document.document_id), document.actor),
+                static_details=described.details(addresses.document(document.document_id), document.actor),
                 search_attributes=attributes(
                     document.knowledge_base, document.actor, document.document_id, document.document_name
                 ),

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import described, signatures
+    from activities.contracts import addresses, described, signatures
     from activities.contracts.deletion import DeleteJob
     from activities.contracts.ids import delete_id
     from activities.contracts.queues import Priority as Urgency
@@ -173,7 +173,7 @@ class ApplyRetention:
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 static_summary=described.deletion(deletion),
-                static_details=described.details(described.document(deletion.document_id), deletion.actor),
+                static_details=described.details(addresses.document(deletion.document_id), deletion.actor),
                 search_attributes=attributes(
                     deletion.knowledge_base, deletion.actor, deletion.document_id, deletion.document_name
                 ),

@@ -13,8 +13,6 @@ from activities.contracts.summaries import Summary
 #: The longest summary, in characters of which each takes up to three bytes: Temporal's limit is 400 bytes or more.
 MAX_SUMMARY = 130
 
-PREFIX = "/api/v1"
-
 
 def summary(text: str, actor: str) -> Summary:
     """``text`` and who asked for it, in one line of limited length."""
@@ -36,65 +34,3 @@ def ingestion(document: DocumentToIngest) -> Summary:
 def deletion(job: DeleteJob) -> Summary:
     """Summary of a document's deletion."""
     return summary(f"Delete {job.document_name} from {job.knowledge_base}", job.actor)
-
-
-def document(id: str) -> str:
-    """Address of a document."""
-    return f"{PREFIX}/documents/{id}"
-
-
-def batch(id: str) -> str:
-    """Address of a batch."""
-    return f"{PREFIX}/batches/{id}"
-
-
-def knowledge_base(name: str) -> str:
-    """Address of a knowledge base."""
-    return f"{PREFIX}/knowledge-bases/{name}"
-
-
-def bulk_change(id: str) -> str:
-    """Address of a change of many documents."""
-    return f"{PREFIX}/bulk-changes/{id}"
-
-
-def reindex(id: str) -> str:
-    """Address of a re-index."""
-    return f"{PREFIX}/reindexes/{id}"
-
-
-def reindex_all(id: str) -> str:
-    """Address of a re-index of many knowledge bases."""
-    return f"{PREFIX}/reindex-all/{id}"
-
-
-def sync(id: str) -> str:
-    """Address of a sync."""
-    return f"{PREFIX}/syncs/{id}"
-
-
-def schedule(name: str) -> str:
-    """Address of a schedule."""
-    return f"{PREFIX}/schedules/{name}"
-
-
-def question(id: str) -> str:
-    """Address of a question's record, which auditors read."""
-    return f"{PREFIX}/audit/questions/{id}"
-
-
-def reconciliation(id: str) -> str:
-    """Address of a comparison of all stores."""
-    return f"{PREFIX}/reconcile/{id}"
-
-
-def webhook(id: str) -> str:
-    """Address of a webhook endpoint."""
-    return f"{PREFIX}/webhooks/{id}"
-
-
-#: Address of what operators see of failures and jobs.
-OPERATIONS = f"{PREFIX}/operations"
-
-#: Address of the archived and live runs.
-RUNS = f"{PREFIX}/audit/runs"

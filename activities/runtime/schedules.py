@@ -27,7 +27,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from activities.contracts import described
+from activities.contracts import addresses, described
 from activities.contracts.ids import RUN_SCHEDULED, scheduled_id
 from activities.contracts.queues import Queue
 from activities.contracts.schedules import ScheduleToRun, TimedSchedule
@@ -128,7 +128,7 @@ def _schedule(timed: TimedSchedule) -> Schedule:
             static_summary=described.summary(
                 f"{_TITLES[timed.kind]} of {timed.knowledge_base}: {timed.name}", timed.actor
             ),
-            static_details=described.details(described.schedule(timed.name), timed.actor),
+            static_details=described.details(addresses.schedule(timed.name), timed.actor),
             typed_search_attributes=attributes(timed.knowledge_base, timed.actor),
         ),
         spec=ScheduleSpec(

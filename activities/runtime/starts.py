@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities.contracts import described
+from activities.contracts import addresses, described
 from activities.contracts.batches import BatchToIngest
 from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
@@ -53,7 +53,7 @@ async def ingest(client: Client, document: DocumentToIngest) -> bool:
             ingest_id(document.document_id, document.version),
             described.ingestion(document),
             attributes(document.knowledge_base, document.actor, document.document_id, document.document_name),
-            details=described.details(described.document(document.document_id), document.actor),
+            details=described.details(addresses.document(document.document_id), document.actor),
             reuse=AGAIN,
             conflict=WorkflowIDConflictPolicy.FAIL,
         )
@@ -82,7 +82,7 @@ async def batch(
             batch_workflow_id(job.batch_id),
             described.summary(f"Index the batch {job.name} into {job.knowledge_base}", job.actor),
             attributes(job.knowledge_base, job.actor),
-            details=described.details(described.batch(job.batch_id), job.actor),
+            details=described.details(addresses.batch(job.batch_id), job.actor),
             reuse=reuse,
             first_signal=signal,
             signal_arguments=arguments,
@@ -103,7 +103,7 @@ async def delete_document(
         delete_id(job.document_id),
         described.deletion(job),
         attributes(job.knowledge_base, job.actor, job.document_id, job.document_name),
-        details=described.details(described.document(job.document_id), job.actor),
+        details=described.details(addresses.document(job.document_id), job.actor),
         reuse=reuse,
     )
 
@@ -121,7 +121,7 @@ async def delete_knowledge_base(
         delete_knowledge_base_id(job.knowledge_base_id),
         described.summary(f"Delete the knowledge base {job.knowledge_base}", job.actor),
         attributes(job.knowledge_base, job.actor),
-        details=described.details(described.knowledge_base(job.knowledge_base), job.actor),
+        details=described.details(addresses.knowledge_base(job.knowledge_base), job.actor),
         reuse=reuse,
     )
 
@@ -136,7 +136,7 @@ async def reindex(client: Client, job: ReindexToRun) -> str:
         reindex_workflow_id(job.knowledge_base_id, job.generation),
         described.summary(what, job.actor),
         attributes(job.knowledge_base, job.actor),
-        details=described.details(described.reindex(job.reindex_id), job.actor),
+        details=described.details(addresses.reindex(job.reindex_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -151,7 +151,7 @@ async def change_documents(client: Client, job: BulkJob) -> str:
         bulk_workflow_id(job.bulk_id),
         described.summary(f"{what}: {job.documents:,} documents of {job.knowledge_base}", job.actor),
         attributes(job.knowledge_base, job.actor),
-        details=described.details(described.bulk_change(job.bulk_id), job.actor),
+        details=described.details(addresses.bulk_change(job.bulk_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -167,7 +167,7 @@ async def sync(client: Client, job: SyncToRun) -> str:
             f"{'Preview the sync of' if job.preview else 'Sync'} {job.knowledge_base} with {job.source}", job.actor
         ),
         attributes(job.knowledge_base, job.actor),
-        details=described.details(described.sync(job.sync_id), job.actor),
+        details=described.details(addresses.sync(job.sync_id), job.actor),
         reuse=AGAIN,
     )
 
@@ -184,6 +184,6 @@ async def reindex_all(client: Client, job: ReindexAllToRun) -> str:
             job.actor,
         ),
         attributes(None, job.actor),
-        details=described.details(described.reindex_all(job.id), job.actor),
+        details=described.details(addresses.reindex_all(job.id), job.actor),
         reuse=AGAIN,
     )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from activities.contracts import Contract, described
+from activities.contracts import Contract, addresses
 from activities.contracts.documents import Chunking
 from activities.contracts.ids import (
     APPLY_RETENTION,
@@ -117,7 +117,7 @@ async def _start_reindex(catalog: Catalog, occurrence: Occurrence, options: Rein
         reindex_workflow_id(reindex.knowledge_base_id, reindex.generation),
         reindex.to_run(),
         f"Re-index {reindex.knowledge_base} (generation {reindex.generation})",
-        described.reindex(reindex.id),
+        addresses.reindex(reindex.id),
     )
 
 
@@ -154,7 +154,7 @@ async def _start_retention(catalog: Catalog, occurrence: Occurrence, options: Re
     )
     id = retention_id(schedule.knowledge_base_id, run.occurrence)
     summary = f"Delete documents of {schedule.knowledge_base} uploaded more than {options.days} days ago"
-    return _job(schedule, APPLY_RETENTION, id, job, summary, described.schedule(schedule.name))
+    return _job(schedule, APPLY_RETENTION, id, job, summary, addresses.schedule(schedule.name))
 
 
 # --- sync -----------------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ async def _start_sync(catalog: Catalog, occurrence: Occurrence, options: SyncOpt
         raise WrongState(state=sync.state)
     id = sync_workflow_id(sync.source_id, sync.occurrence)
     summary = f"Sync {sync.knowledge_base} with {sync.source}"
-    return _job(schedule, SYNC_KNOWLEDGE_BASE, id, sync.to_run(), summary, described.sync(sync.id))
+    return _job(schedule, SYNC_KNOWLEDGE_BASE, id, sync.to_run(), summary, addresses.sync(sync.id))
 
 
 def _job(schedule: Schedule, workflow: str, id: str, input: Contract, summary: str, address: str) -> JobToStart:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from activities.contracts import addresses
 from activities.contracts.ids import batch_workflow_id
 from activities.contracts.stages import PENDING
 from activities.errors import Language
 from activities.stores.catalog.records import Batch, Tally
 from api.batches.schemas import BatchInfo
-from api.http import addresses
 from api.http.schemas import JobAccepted
 
 

@@ -198,7 +198,7 @@ async def follow(
 
     ``job`` is its path, ``state`` its last known state, ``look`` the path of its state if different from ``job``.
     """
-    from api.http.addresses import PREFIX
+    from activities.contracts.addresses import PREFIX
 
     while state.get("state") not in FINISHED:
         async with aclosing(api.events(f"{PREFIX}{job}/events")) as events:

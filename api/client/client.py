@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Literal, Protocol, Self
 import httpx
 from httpx_sse import SSEError, aconnect_sse
 
+from activities.contracts.addresses import PREFIX
 from activities.errors import Language
 from api.client import local_env, profiles
 from api.client.operations import Operations
@@ -40,7 +41,6 @@ from api.client.resources import (
 from api.client.runs import Runs
 from api.client.sources import Sources
 from api.client.webhooks import Webhooks
-from api.http.addresses import PREFIX
 
 RECONNECT_SECONDS = 30.0
 """How long a stream of events may be unreachable before its reader gives up."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from activities.contracts.addresses import PREFIX
 from api.client.resources import Answer, Resource
 from api.documents.bulk_schemas import BulkInfo
-from api.http.addresses import PREFIX
 from api.operations.schemas import OperationsInfo, RetryAccepted
 
 if TYPE_CHECKING:

@@ -11,5 +11,5 @@ def segment(name: str) -> str:
 
 
 def at(*names: str) -> str:
-    """The path of one thing below the API's prefix (``api.http.addresses.PREFIX``)."""
+    """The path of one thing below the API's prefix (``activities.contracts.addresses.PREFIX``)."""
     return "".join(f"/{segment(name)}" for name in names)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
 
 import msgspec
 
+from activities.contracts.addresses import PREFIX
 from activities.contracts.answers import AnswerMode
 from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
@@ -22,7 +23,6 @@ from api.client.paths import at
 from api.client.problems import Problem
 from api.conversations.schemas import ConversationDetail, ConversationInfo
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, UploadAccepted
-from api.http.addresses import PREFIX
 from api.http.schemas import JobAccepted, JobStateInfo
 from api.identity.schemas import IdentityInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo

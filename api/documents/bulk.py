@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, get, post
 from litestar.params import Parameter
 
+from activities.contracts import addresses
 from activities.contracts.bulk import BulkAction, BulkRequested
 from activities.contracts.ids import bulk_workflow_id
 from activities.contracts.names import only_tag
@@ -18,7 +19,6 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from api.background.dispatcher import Dispatcher
 from api.documents.bulk_schemas import BulkAccepted, BulkFailureInfo, BulkInfo, BulkRequest, FilterRequest
-from api.http import addresses
 from api.http.access import Access, Needs, needs
 from api.http.language import language_of
 from api.http.schemas import Page, page_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from activities.contracts import addresses
 from activities.contracts.documents import Chunk, Remark
 from activities.contracts.ids import ingest_id
 from activities.contracts.stages import INGEST_STAGES, number_of
@@ -14,7 +15,6 @@ from activities.stores.catalog.records import Document
 from activities.stores.milvus import row_id
 from api.batches.views import batch_job
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, FormatInfo, UploadAccepted
-from api.http import addresses
 from api.http.schemas import JobStateInfo
 from workflows.contracts import JobState
 

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Controller, Request, get, post
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
 
+from activities.contracts import addresses
 from activities.contracts.ids import reconcile_id
 from activities.contracts.search_attributes import STAGE
 from activities.contracts.stages import FINAL_STATES, RECONCILE_STAGES, number_of
@@ -16,7 +17,6 @@ from activities.runtime import temporal
 from activities.runtime.failures import reason_of
 from activities.stores.catalog.records import Principal
 from activities.stores.catalog.tables import new_id
-from api.http import addresses
 from api.http.access import needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted

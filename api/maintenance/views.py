@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+from activities.contracts import addresses
 from activities.contracts.ids import reconcile_id
 from activities.contracts.stages import RECONCILE_STAGES
-from api.http import addresses
 from api.maintenance.schemas import FindingInfo, ReconcileInfo, ReconcileReportInfo
 from workflows.contracts import JobState, ReconcileReport
 

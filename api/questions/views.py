@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from activities.contracts import search
+from activities.contracts import addresses, search
 from activities.contracts.answers import Citation, Source
 from activities.contracts.ids import question_id
 from activities.errors import Language
 from activities.retrieval.passages import Passage
 from activities.stores.catalog.records import Feedback, PendingDocuments, Question
-from api.http import addresses
 from api.questions.schemas import (
     CitationInfo,
     FeedbackInfo,

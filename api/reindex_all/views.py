@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from activities.contracts import addresses
 from activities.contracts.ids import reindex_all_id
 from activities.contracts.reindex_all import ENDED
 from activities.errors import Language
 from activities.stores.catalog.records import Reindex
 from activities.stores.catalog.reindex_alls import ReindexAllItem, ReindexAllJob
-from api.http import addresses
 from api.http.schemas import JobAccepted
 from api.http.sse import Event
 from api.knowledge_bases.schemas import ChunkingSettings

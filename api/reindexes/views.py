@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from activities.contracts import addresses
 from activities.contracts.gate import Gate
 from activities.contracts.ids import reindex_workflow_id
 from activities.contracts.reindex import Verified
 from activities.contracts.stages import REINDEX_STAGES, number_of
 from activities.errors import Language
 from activities.stores.catalog.records import Reindex
-from api.http import addresses
 from api.http.schemas import JobAccepted
 from api.knowledge_bases.schemas import ChunkingSettings
 from api.reindexes.schemas import GateInfo, MeasureInfo, PlanInfo, ReindexInfo, VerifiedInfo, WorseInfo

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.params import Parameter
 
+from activities.contracts import addresses
 from activities.contracts.schedules import RECONCILE_SCHEDULE
 from activities.errors import ManagedBySetting
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.schedule_records import Schedule
-from api.http import addresses
 from api.http.access import Access, has, needs
 from api.http.language import language_of
 from api.http.schemas import JobAccepted, Page

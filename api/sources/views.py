@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from activities.contracts import addresses
 from activities.contracts.ids import sync_workflow_id
 from activities.contracts.stages import SYNC_STAGES, number_of
 from activities.errors import Language
 from activities.stores.catalog.source_records import Source, Sync
-from api.http import addresses
 from api.http.schemas import JobAccepted
 from api.sources.schemas import ReportInfo, SourceInfo, SyncInfo
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from activities.contracts import addresses
 from activities.contracts.ids import webhook_workflow_id
 from activities.errors import Language
 from activities.stores.catalog.webhooks.records import Delivery, Endpoint
-from api.http import addresses
 from api.webhooks.schemas import DeliveryInfo, WebhookInfo, WebhookSecret
 
 

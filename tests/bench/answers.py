@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.http.addresses import PREFIX
+from activities.contracts.addresses import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, say
 from tests.bench.shelf import Document, Shelf

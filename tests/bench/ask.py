@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from activities.answering.answer import NOT_FOUND
 from activities.answering.generation import within_budget
 from activities.answering.prompts import build_prompt, sampling
+from activities.contracts.addresses import PREFIX
 from activities.retrieval.retriever import PASSAGES
 from activities.text.sentences import sentences
-from api.http.addresses import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say
 from tests.bench.shelf import Document, Shelf

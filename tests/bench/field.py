@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from activities.contracts.addresses import PREFIX
 from activities.contracts.stages import FINAL_STATES
 from api.client.client import Api
-from api.http.addresses import PREFIX
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, say
 from tests.bench.shelf import Shelf

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from api.http.addresses import PREFIX
+from activities.contracts.addresses import PREFIX
 from tests.bench.generator import Generator, generator
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, say

@@ -12,7 +12,7 @@ import asyncio
 import uuid
 from typing import Any
 
-from api.http.addresses import PREFIX
+from activities.contracts.addresses import PREFIX
 from tests.bench.generator import Generator, generator
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, quantile, say

@@ -10,7 +10,7 @@ import io
 import uuid
 from typing import Any
 
-from api.http.addresses import PREFIX
+from activities.contracts.addresses import PREFIX
 from tests.bench.generator import Generator, generator
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, quantile, say

@@ -11,9 +11,9 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from activities.contracts.addresses import PREFIX
 from activities.errors import ModelError, TritonUnavailable
 from activities.stores.triton import RERANK_BATCH, RERANK_MODEL, Triton
-from api.http.addresses import PREFIX
 from tests.conftest import Platform, finished, running_platform, upload
 from tests.triton.conftest import ROOT, TritonPython
 

@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDReusePolicy
 
-from activities.contracts import described
+from activities.contracts import addresses, described
 from activities.contracts.bulk import BulkJob
 from activities.contracts.deletion import DeleteJob, DeleteKnowledgeBaseJob
 from activities.contracts.ids import (
@@ -135,7 +135,7 @@ class Jobs:
             webhook_workflow_id(job.event_id, job.endpoint_id),
             described.summary(f"Tell a webhook of {type}", "system"),
             attributes(knowledge_base, "system"),
-            details=described.details(described.webhook(job.endpoint_id), "system"),
+            details=described.details(addresses.webhook(job.endpoint_id), "system"),
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             first_signal="retry" if again else None,
         )
@@ -149,7 +149,7 @@ class Jobs:
             question_id(job.question_id),
             f"Answer a question of {job.actor} from {job.knowledge_base} ({job.mode})",
             attributes(job.knowledge_base, job.actor, stage="running"),
-            details=described.details(described.question(job.question_id), job.actor),
+            details=described.details(addresses.question_record(job.question_id), job.actor),
             queue=Queue.ANSWER,
         )
 
@@ -163,7 +163,7 @@ class Jobs:
             reconcile_id(job.reconcile_id),
             described.summary(what, job.actor),
             attributes(None, job.actor),
-            details=described.details(described.reconciliation(job.reconcile_id), job.actor),
+            details=described.details(addresses.reconciliation(job.reconcile_id), job.actor),
         )
 
     async def retry_failures(self, job: RetryFailuresJob) -> str:
@@ -177,7 +177,7 @@ class Jobs:
                 f"Retry documents that failed ({job.code}) in {job.knowledge_base or 'all knowledge bases'}", job.actor
             ),
             attributes(job.knowledge_base, job.actor),
-            details=described.details(described.OPERATIONS, job.actor),
+            details=described.details(addresses.OPERATIONS, job.actor),
             reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             first_signal="more",
             signal_arguments=(job,),

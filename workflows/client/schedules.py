@@ -18,7 +18,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from activities.contracts import described
+from activities.contracts import addresses, described
 from activities.contracts.ids import archive_id, reconcile_id
 from activities.contracts.queues import Queue
 from activities.contracts.search_attributes import attributes
@@ -46,7 +46,7 @@ async def schedule_reconcile(client: Client, minutes: int) -> None:
         id=reconcile_id("scheduled"),  # Temporal adds the time
         task_queue=Queue.WORKFLOWS,
         static_summary=Summary("Compare catalogue, blobs, Milvus and Temporal; repair differences"),
-        static_details=described.details(described.schedule(RECONCILE), "schedule"),
+        static_details=described.details(addresses.schedule(RECONCILE), "schedule"),
         typed_search_attributes=attributes(None, "schedule"),
     )
     await _ensure(client, RECONCILE, action, minutes)
@@ -60,7 +60,7 @@ async def schedule_archive(client: Client, minutes: int) -> None:
         id=archive_id("scheduled"),
         task_queue=Queue.WORKFLOWS,
         static_summary=Summary("Export the histories of ended runs to the blob store"),
-        static_details=described.details(described.RUNS, "schedule"),
+        static_details=described.details(addresses.RUNS, "schedule"),
         typed_search_attributes=attributes(None, "schedule"),
     )
     await _ensure(client, ARCHIVE, action, minutes)

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine as SyncEngine
 from sqlalchemy.exc import IntegrityError
 
+from activities.contracts import addresses
 from activities.contracts.documents import Chunking
 from activities.contracts.reindex import RecordReindexInput, ReindexToRun
 from activities.contracts.webhooks import MAX_ENDPOINTS, Delivered
@@ -31,7 +32,6 @@ from activities.stores.catalog.records import Accepted, KnowledgeBase, Upload
 from activities.stores.catalog.webhooks import deliveries as module
 from activities.stores.catalog.webhooks.deliveries import FAILING, TRIED
 from activities.stores.catalog.webhooks.records import Endpoint, NewEndpoint, ToSend
-from api.http import addresses
 from tests.stores.catalog.conftest import ONE, TWO, accepted, created, publishing, sql
 
 URL = "https://hooks.test/services/T0/token"

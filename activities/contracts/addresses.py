@@ -1,8 +1,25 @@
-"""Addresses that answers contain: where a job's state is, and where its events are streamed."""
+"""Addresses in the API, for answers and for descriptions of runs: where a thing and its state are, and its events."""
 
 from __future__ import annotations
 
 PREFIX = "/api/v1"
+
+
+#: What operators see of failures and jobs.
+OPERATIONS = f"{PREFIX}/operations"
+
+#: The archived and live runs.
+RUNS = f"{PREFIX}/audit/runs"
+
+
+def knowledge_base(name: str) -> str:
+    """A knowledge base."""
+    return f"{PREFIX}/knowledge-bases/{name}"
+
+
+def document(document_id: str) -> str:
+    """A document."""
+    return f"{PREFIX}/documents/{document_id}"
 
 
 def document_status(document_id: str) -> str:
@@ -48,6 +65,11 @@ def question(question_id: str) -> str:
 def question_events(question_id: str) -> str:
     """A question's answer as it is written."""
     return f"{PREFIX}/questions/{question_id}/events"
+
+
+def question_record(question_id: str) -> str:
+    """A question's record, which auditors read."""
+    return f"{PREFIX}/audit/questions/{question_id}"
 
 
 def reconciliation(reconcile_id: str) -> str:
