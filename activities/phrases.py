@@ -122,6 +122,7 @@ class Phrase(Bilingual):
     QUESTION_EMPTY = ("the question is empty", "问题为空")
     TITLE_EMPTY = ("the title is empty", "标题为空")
     NOT_A_TIME = ("“{value}” is not a date or time in ISO 8601", "“{value}”不是 ISO 8601 格式的日期或时间")
+    NO_SUCH_ACTION = ("there is no action “{value}”", "没有名为“{value}”的操作")
     NOTHING_MATCHES = ("no document matches", "没有符合条件的文档")
     TAG_NEEDED = (
         "`tag` is needed to tag or untag, and for nothing else",

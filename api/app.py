@@ -40,6 +40,7 @@ from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBod
 from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
+from api.http.recording.edge import Recording
 from api.identity.routes import IdentityController
 from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
@@ -181,7 +182,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
-    app.asgi_handler = Edge(app.asgi_handler, settings)
+    app.asgi_handler = Edge(Recording(app.asgi_handler), settings)
     return app
 
 

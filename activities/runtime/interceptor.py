@@ -16,7 +16,9 @@ from activities.runtime import heartbeat
 from activities.runtime.attempts import count_lost, lost
 from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
+from activities.telemetry import origin
 from activities.telemetry.exceptions import shown
+from activities.telemetry.origin import Origin
 
 log = structlog.get_logger()
 
@@ -78,6 +80,8 @@ class _Inbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         self._listener.begun()
         heartbeat.listener.set(self._listener.progressed)
+        info = activity.info()
+        origin.begin(Origin(workflow_id=info.workflow_id, run_id=info.workflow_run_id))
         try:
             if (error := await count_lost()) is not None:
                 raise error

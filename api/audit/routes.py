@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, get
+from litestar.di import Provide
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
 
 from activities.errors import NotFound
+from activities.stores.catalog.audit.answers import cursor_of
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import AuditEvent, Principal
-from api.audit.schemas import AuditEventInfo
-from api.audit.views import audit_event_info, question_record
+from activities.stores.catalog.records import AuditEvent, EventFilter, Principal
+from api.audit.filters import Version, event_filter
+from api.audit.schemas import AnswerUseInfo, AuditEventInfo
+from api.audit.views import answer_use_info, audit_event_info, question_record
 from api.http.access import has, needs
-from api.http.schemas import Page
+from api.http.schemas import Page, page_of
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
-Action = Annotated[
-    str | None,
-    Parameter(description="An action such as `document.upload`, or `document` for all actions on documents."),
-]
-
 
 LINES = ResponseSpec(str, generate_examples=False, description="An event in each line", media_type="application/jsonl")
 
@@ -33,23 +30,13 @@ LINES = ResponseSpec(str, generate_examples=False, description="An event in each
 class AuditController(Controller):
     path = "/api/v1/audit"
     tags = ["Audit"]
+    dependencies = {"wanted": Provide(event_filter)}
 
     @get("/events", access=needs("auditor"), summary="List audit events, newest first")
     async def events(
-        self,
-        catalog: Catalog,
-        kb: str | None = None,
-        actor: str | None = None,
-        action: Action = None,
-        since: datetime | None = None,
-        cursor: str | None = None,
-        limit: Limit = 100,
+        self, catalog: Catalog, wanted: EventFilter, cursor: str | None = None, limit: Limit = 100
     ) -> Page[AuditEventInfo]:
-        found = await catalog.audit.page(cursor, limit, knowledge_base=kb, actor=actor, action=action, since=since)
-        return Page(
-            items=[audit_event_info(event) for event in found],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        return page_of(await catalog.audit.page(cursor, limit, **wanted), limit, audit_event_info)
 
     @get(
         "/export",
@@ -57,19 +44,27 @@ class AuditController(Controller):
         summary="Export audit events as JSON Lines, oldest first",
         responses={200: LINES},
     )
-    async def export(
-        self,
-        catalog: Catalog,
-        principal: Principal,
-        kb: str | None = None,
-        actor: str | None = None,
-        action: Action = None,
-        since: datetime | None = None,
-    ) -> Stream:
+    async def export(self, catalog: Catalog, principal: Principal, wanted: EventFilter) -> Stream:
         await catalog.audit.note(principal.subject, "audit.export")
-        pages = catalog.audit.export(knowledge_base=kb, actor=actor, action=action, since=since)
         headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"}
-        return Stream(_lines(pages), media_type="application/jsonl", headers=headers)
+        return Stream(_lines(catalog.audit.export(**wanted)), media_type="application/jsonl", headers=headers)
+
+    @get(
+        "/documents/{id:str}/answers",
+        access=needs("auditor"),
+        summary="List the answers that used a document, newest first; also when it was replaced or deleted since",
+    )
+    async def answers(
+        self,
+        id: str,
+        catalog: Catalog,
+        version: Version = None,
+        cursor: Annotated[str | None, Parameter(max_length=64)] = None,
+        limit: Limit = 100,
+    ) -> Page[AnswerUseInfo]:
+        found = await catalog.answer_uses.page(id, version, cursor, limit)
+        following = cursor_of(found[-1]) if len(found) == limit else None
+        return Page(items=[answer_use_info(each) for each in found], next_cursor=following)
 
     @get(
         "/questions/{id:str}",

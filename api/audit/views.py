@@ -6,23 +6,22 @@ from typing import Any
 
 import msgspec
 
+from activities.contracts import addresses
 from activities.contracts.answers import Citation, Source
-from activities.stores.catalog.records import AuditEvent
-from api.audit.schemas import AuditEventInfo
+from activities.stores.catalog.records import AnswerUse, AuditEvent
+from api.audit.schemas import AnswerUseInfo, AuditEventInfo
 from api.questions.views import citation_info, source_info
 
 
 def audit_event_info(event: AuditEvent) -> AuditEventInfo:
     """One event of the trail."""
-    return AuditEventInfo(
-        id=event.id,
-        at=event.at,
-        actor=event.actor,
-        action=event.action,
-        knowledge_base=event.knowledge_base,
-        object_id=event.object_id,
-        detail=event.detail,
-    )
+    return AuditEventInfo(**{name: getattr(event, name) for name in AuditEventInfo.__struct_fields__})
+
+
+def answer_use_info(use: AnswerUse) -> AnswerUseInfo:
+    """An answer that used a document, with the address of its record."""
+    fields = {name: getattr(use, name) for name in AnswerUse.__struct_fields__}
+    return AnswerUseInfo(**fields, url=addresses.question_record(use.question_id))
 
 
 def question_record(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
@@ -19,6 +20,7 @@ from activities.errors import DependencyError, Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
+from activities.telemetry import origin
 
 #: The subject and role of the key that the first start creates.
 FIRST_SUBJECT = "admin"
@@ -53,6 +55,7 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
         if principal is None:
             raise Unauthenticated()
         structlog.contextvars.bind_contextvars(actor=principal.subject)
+        origin.begin(msgspec.structs.replace(origin.current(), key_id=principal.key_id))
         return AuthenticationResult(user=principal, auth=owner)
 
 

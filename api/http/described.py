@@ -127,7 +127,7 @@ WITH_BODY: Final = {"POST", "PATCH", "PUT"}
 WRITES: Final = {*WITH_BODY, "DELETE"}
 
 #: Parameters of handlers that name what is asked for, that read the file store, and that use a model.
-NAMES: Final = {"data", "kb", "batch"}
+NAMES: Final = {"data", "kb", "batch", "wanted"}
 FILES: Final = {"blobs", "asking", "reindex_control", "all_control", "schedule_control"}
 MODELS: Final = {"asking", "retriever", "stores", "reindex_control", "all_control"}
 

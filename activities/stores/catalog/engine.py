@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from activities.errors import CatalogUnavailable, first_line
+from activities.stores.catalog.audit.events import audit_row, name_objects
 from activities.stores.catalog.tables import AuditRow
 
 #: Time that a SQLite writer waits for another one, in seconds.
@@ -87,19 +88,26 @@ def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 class Transaction(AsyncSession):
     """A session for writes: changes and their audit events are committed together, or not at all."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._events: list[AuditRow] = []
+
     def audit(
         self, actor: str, action: str, knowledge_base_id: str | None, object_id: str | None, **detail: object
     ) -> None:
         """Adds an audit event: ``actor`` did ``action`` to the object, which may belong to a knowledge base."""
-        self.add(
-            AuditRow(
-                actor=actor,
-                action=action,
-                knowledge_base_id=knowledge_base_id,
-                object_id=object_id,
-                detail=dict(detail) or None,
-            )
-        )
+        self.record(audit_row(actor, action, knowledge_base_id, object_id, detail))
+
+    def record(self, *events: AuditRow) -> None:
+        """Adds audit events."""
+        self._events += events
+
+    async def conclude(self) -> None:
+        """Commits the changes with their audit events."""
+        if self._events:
+            await name_objects(self, self._events)
+            self.add_all(self._events)
+        await self.commit()
 
 
 class Engine:
@@ -146,7 +154,7 @@ class Engine:
         """
         async with self._session(Transaction, read_only=False) as transaction:
             yield transaction
-            await transaction.commit()
+            await transaction.conclude()
 
     @asynccontextmanager
     async def _session(self, kind: type[Session], *, read_only: bool) -> AsyncIterator[Session]:

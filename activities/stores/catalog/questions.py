@@ -11,6 +11,7 @@ from activities.contracts.events import DoneEvent, ErrorEvent
 from activities.contracts.questions import Answered, RecordAnswerInput, Turn
 from activities.contracts.stages import QuestionState
 from activities.errors import HoldfastError, Interrupted, NotFound, Reason
+from activities.stores.catalog.audit.answers import record_sources
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import stored_reason
 from activities.stores.catalog.question_events import add_events, count_events, drop_old_events
@@ -124,6 +125,7 @@ class Questions:
             total = round((row.finished_at - row.created_at).total_seconds() * 1000)
             row.milliseconds = {**input.milliseconds, **durations, "total": total}
             row.reason = msgspec.to_builtins(input.reason) if input.reason else None
+            record_sources(session, row)
             row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
             add_events(session, row.id, await count_events(session, row.id), [last_event(input.answered, input.reason)])
             await drop_old_events(session)

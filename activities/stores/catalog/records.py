@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
@@ -17,6 +17,7 @@ from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexTo
 from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
 from activities.errors import Reason
 from activities.stores.catalog.roles import Role
+from activities.telemetry.origin import Origin
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -460,9 +461,66 @@ class AuditEvent(Record, frozen=True):
     at: datetime
     actor: str
     action: str
+    outcome: str
+    code: str | None
     knowledge_base: str | None
+    object_type: str | None
     object_id: str | None
+    object_name: str | None
+    version: int | None
+    key_id: str | None
+    address: str | None
+    request_id: str | None
+    workflow_id: str | None
+    run_id: str | None
     detail: dict[str, Any]
+
+
+class NewEvent(Record, frozen=True):
+    """An audit event to be written, of the request or run in which it happened."""
+
+    actor: str
+    action: str
+    outcome: Literal["done", "refused", "failed"] = "done"
+    code: str | None = None
+    knowledge_base_id: str | None = None
+    object_id: str | None = None
+    object_name: str | None = None
+    version: int | None = None
+    detail: dict[str, Any] = {}
+    origin: Origin = Origin()
+
+
+class EventFilter(TypedDict, total=False):
+    """Which audit events are wanted; None does not matter.
+
+    ``knowledge_base`` is a name; deleted knowledge bases of that name match too. ``action`` is an action or its first
+    part (``document`` matches ``document.upload`` and others). ``since`` is included, ``until`` is not.
+    """
+
+    knowledge_base: str | None
+    actor: str | None
+    action: str | None
+    object_id: str | None
+    object_name: str | None
+    version: int | None
+    outcome: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+class AnswerUse(Record, frozen=True):
+    """An answer whose search had passages of a version of a document; ``cited`` if it quotes one."""
+
+    question_id: str
+    version: int
+    passages: int
+    cited: bool
+    state: str
+    actor: str
+    at: datetime
+    knowledge_base: str
+    deleted: bool
 
 
 class Question(Record, frozen=True):

@@ -533,6 +533,22 @@ class QuestionRow(Table):
     feedback_at: Mapped[datetime | None]
 
 
+class AnswerSourceRow(Table):
+    """A version of a document of which a question's search had passages; ``cited`` if its answer quotes one.
+
+    It refers to no row of the document: it stays when the document is deleted.
+    """
+
+    __tablename__ = "answer_sources"
+    document_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    question_id: Mapped[str] = mapped_column(
+        ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    version: Mapped[int] = mapped_column(primary_key=True)
+    passages: Mapped[int]
+    cited: Mapped[bool]
+
+
 class QuestionEventRow(Table):
     """An event of a question, for its readers; ``offset`` counts from 0 without a gap (``question_events``)."""
 
@@ -600,15 +616,34 @@ class WebhookDeliveryRow(Table):
 
 
 class AuditRow(Table):
-    """An audit event, written in the same transaction as the change."""
+    """An audit event, written in the same transaction as the change.
+
+    ``object_name`` is the object's name at that time. ``key_id``, ``address`` and ``request_id`` are those of the
+    request, ``workflow_id`` and ``run_id`` those of the run in which it happened.
+    """
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_object_id_action", "object_id", "action"),
+        Index("ix_audit_events_object_name", "object_name"),
+        _partial("ix_audit_events_not_done", "id", where="outcome <> 'done'"),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(default=now, index=True)
     actor: Mapped[str] = mapped_column(String(200), index=True)
     action: Mapped[str] = mapped_column(String(64), index=True)
     knowledge_base_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    object_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    object_id: Mapped[str | None] = mapped_column(String(32))
+    object_type: Mapped[str | None] = mapped_column(String(32))
+    object_name: Mapped[str | None] = mapped_column(String(255))
+    version: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(String(8), default="done", server_default="done")
+    code: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    workflow_id: Mapped[str | None] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(64))
     detail: Mapped[dict[str, Any] | None]
 
 
