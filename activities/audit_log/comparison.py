@@ -74,17 +74,11 @@ def _aligned(
     found = [Finding("reordered", offset + at, line=start + line) for line, at in known if (line, at) not in stay]
     lost = [at for at in range(len(signed)) if at not in seen]
     anchors = [(-1, -1), *sorted(stay), (len(events), len(signed))]
-    lines, places = iter(strange), iter(lost)
-    line, at = next(lines, None), next(places, None)
+    line = at = 0
     for end_line, end_place in anchors[1:]:
-        inside: list[int] = []
-        gaps: list[int] = []
-        while line is not None and line < end_line:
-            inside.append(line)
-            line = next(lines, None)
-        while at is not None and at < end_place:
-            gaps.append(at)
-            at = next(places, None)
+        inside = strange[line : bisect_left(strange, end_line)]
+        gaps = lost[at : bisect_left(lost, end_place)]
+        line, at = line + len(inside), at + len(gaps)
         last = open_end and end_place == len(signed)
         found += _gap(inside, gaps, start, offset, last=last)
     return found

@@ -603,6 +603,7 @@ class AuditRow(Table):
     """An audit event, written in the same transaction as the change."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (_partial("ix_audit_events_unlogged", "id", where="log_index IS NULL"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(default=now, index=True)
     actor: Mapped[str] = mapped_column(String(200), index=True)
@@ -610,6 +611,11 @@ class AuditRow(Table):
     knowledge_base_id: Mapped[str | None] = mapped_column(String(32), index=True)
     object_id: Mapped[str | None] = mapped_column(String(32), index=True)
     detail: Mapped[dict[str, Any] | None]
+    # What the tamper-evident log adds after the event was committed (``audit_log``):
+    log_index: Mapped[int | None] = mapped_column(index=True, unique=True)
+    salt: Mapped[str | None] = mapped_column(String(32))
+    text_salt: Mapped[str | None] = mapped_column(String(32))
+    text_hash: Mapped[str | None] = mapped_column(String(64))
 
 
 class ScheduleRow(Table):

@@ -88,6 +88,7 @@ OURS = {
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
     "blob_key", "scan", "status",
+    "keeper", "salt", "text_hash", "text_salt",
 }  # fmt: skip
 
 
