@@ -103,6 +103,8 @@ _ZH_WORDS = {
     "key": "密钥",
     "model": "模型",
     "reconciliation": "核对任务",
+    "event": "事件",
+    "checkpoint": "检查点",
     "failure": "失败原因",
     "webhook": "Webhook",
     "delivery": "投递",

@@ -250,6 +250,14 @@ class ArchiveSettings(Section, frozen=True):
     """Days for which exported histories are kept; 0 keeps them for ever."""
 
 
+class AuditSettings(Section, frozen=True):
+    key: str = ""
+    """File of the key that signs the audit log; empty: the one that `holdfast up` makes in the data folder."""
+    send_to: Annotated[str, Meta(pattern=r"^((/|https?://)[^,]+(,(/|https?://)[^,]+)*)?$")] = ""
+    """Further places of signed checkpoints, beside the data folder and the blob store: comma-separated absolute
+    files, to which they are appended, and addresses, to which they are posted."""
+
+
 class SyncSettings(Section, frozen=True):
     folders: Annotated[str, Meta(pattern=r"^(/[^,]*(,\s*/[^,]*)*)?$")] = ""
     """Comma-separated absolute folders: knowledge bases may follow these and what is below; empty: no folder."""
@@ -304,6 +312,7 @@ class Settings(Section, frozen=True):
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    audit: AuditSettings = AuditSettings()
     sync: SyncSettings = SyncSettings()
     webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
@@ -317,6 +326,16 @@ class Settings(Section, frozen=True):
     def keys_file(self) -> Path:
         """The keys of payloads that ``holdfast up`` makes."""
         return self.data_dir / "payload.keys"
+
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that signs the audit log; the file may not exist."""
+        return Path(self.audit.key).expanduser() if self.audit.key else self.data_dir / "audit.key"
+
+    @property
+    def checkpoints_file(self) -> Path:
+        """The signed checkpoints of the audit log that are kept in the data folder."""
+        return self.data_dir / "audit" / "checkpoints"
 
     @property
     def catalog_url(self) -> str:

@@ -22,6 +22,7 @@ from litestar.static_files import create_static_files_router
 
 from activities.settings import Settings, listed, load
 from activities.telemetry import logs
+from api.audit.log.routes import AuditLogController, QuestionProofController
 from api.audit.routes import AuditController
 from api.audit.runs.routes import AuditRunController, AuditViewController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
@@ -133,6 +134,8 @@ CONTROLLERS = (
     WebhookController,
     DeliveryController,
     AuditController,
+    AuditLogController,
+    QuestionProofController,
     AuditRunController,
     AuditViewController,
     CodecController,

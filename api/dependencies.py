@@ -20,6 +20,8 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
 from activities.webhooks.addresses import Gate
+from api.background.audit_log.keeper import AuditLogKeeper
+from api.background.audit_log.places import places_of
 from api.background.dispatcher import Dispatcher
 from api.background.watches import BatchWatches, DocumentWatches
 from api.background.webhooks import WebhookDispatcher
@@ -52,13 +54,15 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks = WebhookDispatcher(catalog, jobs)
-        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
+        keeper = AuditLogKeeper(catalog.audit_log, settings.audit_key_file, places_of(settings, stores.blobs))
+        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop, keeper.loop]
         app.state.update(
             {
                 "stores": stores,
                 "jobs": jobs,
                 "dispatcher": dispatcher,
                 "loops": loops,
+                "keeper": keeper,
                 "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
@@ -116,6 +120,10 @@ def _dispatcher(state: State) -> Dispatcher:
 
 def _loops(state: State) -> list[Loop]:
     return state.loops  # type: ignore[no-any-return]
+
+
+def _keeper(state: State) -> AuditLogKeeper:
+    return state.keeper  # type: ignore[no-any-return]
 
 
 def _retriever(state: State) -> Retriever:
@@ -193,6 +201,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "batch_watches": _batch_watches,
     "dispatcher": _dispatcher,
     "loops": _loops,
+    "keeper": _keeper,
     "control": _control,
     "batch_control": _batch_control,
     "reindex_control": _reindex_control,

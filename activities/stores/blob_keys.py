@@ -13,6 +13,7 @@ key                                       holds
 ``syncs/<id>/changes``                    msgpack ``list[Change]``: what the sync is to apply
 ``gates/<knowledge base>/<digest>``       msgpack ``list[Item]``: the questions of a re-index's quality gate
 ``histories/<date>/<workflow>/<run>``     gzip of a ``temporal.api.export.v1.WorkflowExecutions`` with one run
+``audit/checkpoints/<size>``              JSON line of a signed checkpoint of the audit log, with the leaves it added
 ========================================= ==========================================================
 
 ``<parsed>`` and ``<chunks>`` are digests of the whole key that they were made from.
@@ -106,3 +107,12 @@ def gate_key(knowledge_base_id: str, content: bytes) -> str:
 def run_history_key(closed_at: datetime, workflow_id: str, run_id: str) -> str:
     """Key of a run's archived history. Ids of workflows may hold anything, so that their digest stands for them."""
     return f"histories/{closed_at:%Y-%m-%d}/{digest(workflow_id)}/{digest(run_id)}"
+
+
+#: Where the signed checkpoints of the audit log lie.
+CHECKPOINTS = "audit/checkpoints"
+
+
+def checkpoint_key(size: int) -> str:
+    """Key of the checkpoint of this size; keys sort by size."""
+    return f"{CHECKPOINTS}/{size:016d}"

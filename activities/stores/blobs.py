@@ -101,6 +101,10 @@ class Blobs:
         """Decodes a msgpack blob as ``kind``. Raises KeyError when it does not exist."""
         return msgspec.msgpack.decode(await self.get(key), type=kind)
 
+    async def load_json(self, key: str, kind: type[T]) -> T:
+        """Decodes a JSON blob as ``kind``. Raises KeyError when it does not exist."""
+        return msgspec.json.decode(await self.get(key), type=kind)
+
     async def save(self, key: str, value: object) -> None:
         """Stores ``value`` as msgpack."""
         await self.put(key, msgspec.msgpack.encode(value))

@@ -176,6 +176,9 @@ def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[
     found = str(overdue["detail"]) if overdue else say("doctor.overdue_none")
     do = say("doctor.overdue_do", path=settings.data_dir / "logs" / "api.log") if overdue else ""
     yield Check(say("doctor.overdue"), not overdue, found, do)
+    tampered = answer.get("audit_log")
+    do = say("doctor.audit_log_do") if tampered else ""
+    yield Check(say("doctor.audit_log"), not tampered, str(tampered or say("state.ready")), do)
 
 
 def _processes(data: Path) -> Iterator[Check]:

@@ -176,6 +176,18 @@ class Api:
             raise _error(response)
         return response.content
 
+    async def pieces(self, path: str, **request: Any) -> AsyncGenerator[bytes, None]:
+        """A long file as it comes. Raises ApiError or Problem."""
+        try:
+            async with self._http.stream("GET", PREFIX + path, **request) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _error(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.TransportError as exc:
+            raise self._lost(exc) from exc
+
     async def lines(self, path: str, **request: Any) -> AsyncGenerator[str, None]:
         """A long text as it comes, line by line. Raises ApiError or Problem."""
         try:

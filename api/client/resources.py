@@ -17,6 +17,7 @@ from activities.contracts.addresses import PREFIX
 from activities.contracts.answers import AnswerMode
 from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
+from api.audit.log.schemas import LogInfo
 from api.audit.schemas import AuditEventInfo
 from api.batches.schemas import BatchInfo
 from api.client.paths import at
@@ -349,6 +350,18 @@ class Audit(Resource):
     def export(self, **chosen: str) -> AsyncGenerator[str, None]:
         """All events as lines of JSON, oldest first."""
         return self._api.lines(at("audit", "export"), params=chosen)
+
+    async def log(self) -> Answer[LogInfo]:
+        """How the tamper-evident log stands."""
+        return await self._ask(LogInfo, "GET", "audit", "log")
+
+    def log_export(self) -> AsyncGenerator[bytes, None]:
+        """The export of the whole log."""
+        return self._api.pieces(at("audit", "log", "export"))
+
+    async def question_proof(self, id: str) -> bytes:
+        """The file that proves the events of a question."""
+        return await self._api.content(at("audit", "questions", id, "proof"))
 
 
 class Reconciliations(Resource):

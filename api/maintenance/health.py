@@ -56,6 +56,7 @@ class HealthController(Controller):
             dependencies=list(states),
             loops=turning,
             overdue=_overdue_info(await overdue(stores.catalog), language),
+            audit_log=await _tampered(stores.catalog, language),
         )
         return Response(found, status_code=200 if ready else 503)
 
@@ -78,6 +79,16 @@ async def overdue(catalog: Catalog) -> Overdue | None:
             return await catalog.outbox.overdue(datetime.now(UTC) - OVERDUE_AFTER)
     except (TimeoutError, DependencyError):
         return None
+
+
+async def _tampered(catalog: Catalog, language: Language) -> str | None:
+    """What is wrong with the audit log; None while the catalogue does not say."""
+    try:
+        async with asyncio.timeout(PING_TIMEOUT):
+            problem = await catalog.audit_log.problem()
+    except (TimeoutError, DependencyError):
+        return None
+    return Phrase.AUDIT_LOG_TAMPERED.render(language, problem=problem) if problem else None
 
 
 def seconds_overdue(found: Overdue) -> float:

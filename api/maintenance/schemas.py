@@ -70,9 +70,13 @@ class OverdueInfo(Schema, frozen=True):
 
 
 class Readiness(Schema, frozen=True):
-    """``overdue`` is null if nothing is, or while the catalogue does not say."""
+    """``overdue`` is null if nothing is, or while the catalogue does not say; so is ``audit_log``.
+
+    ``audit_log`` says that the log of audit events was tampered with; the process itself may be ready.
+    """
 
     ready: bool
     dependencies: list[DependencyState]
     loops: list[LoopState]
     overdue: OverdueInfo | None
+    audit_log: str | None = None

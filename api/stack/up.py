@@ -18,14 +18,14 @@ from pathlib import Path
 from activities.settings import Settings
 from api.client import local_env
 from api.client.problems import Message, Problem
-from api.stack import payload_keys, ports, processes
+from api.stack import audit_key, payload_keys, ports, processes
 from api.stack.parts import LOOPBACK, SCRATCH, Part, all_parts, local_url, of_this_machine
 from api.stack.supervisor import Child, ChildFailed, Died, Ready, Supervisor
 
 RETENTION_DAYS = 90
 """Days for which the embedded Temporal keeps the histories of finished runs (its default is one day)."""
 
-WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME, "payload.keys")
+WRITTEN = ("*.db*", "blobs", "logs", "run", local_env.NAME, "payload.keys", "audit*")
 """What the platform keeps in the data folder. A person may keep more in it, which is left alone."""
 
 Tell = Callable[[Message], None]
@@ -49,7 +49,12 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
 
 
 def _prepare_keys(settings: Settings, chosen: list[Part]) -> None:
-    """Read the keys of payloads, if they are named; make one for the embedded Temporal. Raises SettingsError."""
+    """Read the keys of payloads, if they are named; make one for the embedded Temporal, and that of the audit log.
+
+    Raises SettingsError.
+    """
+    if not settings.audit.key and any(part.child.name == "api" for part in chosen):
+        audit_key.create(settings.audit_key_file)
     if settings.payload.keys:
         from activities.runtime.encryption import KeyRing
 

@@ -627,6 +627,7 @@ class AuditRow(Table):
         Index("ix_audit_events_object_id_action", "object_id", "action"),
         Index("ix_audit_events_object_name", "object_name"),
         _partial("ix_audit_events_not_done", "id", where="outcome <> 'done'"),
+        _partial("ix_audit_events_unlogged", "id", where="log_index IS NULL"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(default=now, index=True)
@@ -645,6 +646,11 @@ class AuditRow(Table):
     workflow_id: Mapped[str | None] = mapped_column(Text)
     run_id: Mapped[str | None] = mapped_column(String(64))
     detail: Mapped[dict[str, Any] | None]
+    # What the tamper-evident log adds after the event was committed (``audit_log``):
+    log_index: Mapped[int | None] = mapped_column(index=True, unique=True)
+    salt: Mapped[str | None] = mapped_column(String(32))
+    text_salt: Mapped[str | None] = mapped_column(String(32))
+    text_hash: Mapped[str | None] = mapped_column(String(64))
 
 
 class ScheduleRow(Table):

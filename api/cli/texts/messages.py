@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
+from api.cli.texts.audit_log import AUDIT_LOG
 from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
+    **AUDIT_LOG,
     **OPERATING,
     **OPERATIONS,
     **SCHEDULES,

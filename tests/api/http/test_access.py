@@ -185,6 +185,12 @@ MAY: dict[str, set[str]] = {
     f"GET {CONVERSATION}/export": ALL,
     "GET /api/v1/audit/events": AUDIT,
     "GET /api/v1/audit/export": AUDIT,
+    "GET /api/v1/audit/log": AUDIT,
+    "GET /api/v1/audit/log/checkpoint": AUDIT,
+    "GET /api/v1/audit/log/checkpoints": AUDIT,
+    "GET /api/v1/audit/log/proof/{event_id}": AUDIT,
+    "GET /api/v1/audit/log/export": AUDIT,
+    "GET /api/v1/audit/questions/{id}/proof": AUDIT,
     "GET /api/v1/audit/questions/{id}": ALL,
     "GET /api/v1/audit/documents/{id}/answers": AUDIT,
     "POST /codec/decode": AUDIT,
@@ -476,9 +482,13 @@ def test_public_routes_are_those_without_authentication(app: Litestar) -> None:
 
 def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
     """A path with a parameter declares the resource, so no handler trusts an id."""
-    own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
+    own = {
+        "GET /api/v1/audit/questions/{id}",
+        "GET /api/v1/audit/questions/{id}/proof",
+        "GET /api/v1/reconcile/{id}",
+    }  # in no knowledge base
     own.add("GET /api/v1/audit/documents/{id}/answers")  # also of deleted ones
-    own |= {route for route in MAY if "/{many_id}" in route or "/{run_id}" in route}
+    own |= {route for route in MAY if "/{many_id}" in route or "/{run_id}" in route or "/{event_id}" in route}
     for route, handler in handlers(app):
         needed = declaration(handler)
         parameters = set(re.findall(r"{(\w+)}", route))

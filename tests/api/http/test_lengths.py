@@ -89,6 +89,7 @@ OURS = {
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
     "blob_key", "scan", "status",
     "address", "code", "key_id", "object_name", "object_type", "outcome", "request_id",
+    "keeper", "salt", "text_hash", "text_salt",
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The tamper-evident log of audit events in the catalogue."""

@@ -1,0 +1,256 @@
+"""The log of audit events: grows by what was committed, is read as a whole, and gives proofs in few reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.audit_log import entries, tree
+from activities.audit_log.entries import Entry
+from activities.audit_log.export import End, Gap, Header, Line, Signed
+from activities.audit_log.notes import Checkpoint
+from activities.audit_log.tiles import BYTES, WIDTH, Place, Tiles, edge, places, split
+from activities.audit_log.tree import Node
+from activities.errors import NotFound
+from activities.stores.catalog.audit_log.tables import AuditCheckpointRow, AuditLogRow, AuditTileRow
+from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.records import Record
+from activities.stores.catalog.tables import AuditRow, now
+
+#: The only row of ``audit_log``.
+ONLY = 1
+
+#: Events that one transaction takes into the log, which bounds how long it holds up other writers.
+GROUP = 256
+
+#: Events of a page of an export.
+PAGE = 4 * WIDTH
+
+_COLUMNS = tuple(AuditRow.__mapper__.column_attrs.keys())
+
+
+class LogState(Record, frozen=True):
+    """How the log stands; ``waiting`` events are committed and not in it yet."""
+
+    size: int = 0
+    first: int = 0
+    anchor: str | None = None
+    problem: str | None = None
+    waiting: int = 0
+    checked: int = 0
+    check_began_at: datetime | None = None
+    check_ended_at: datetime | None = None
+
+
+class Proof(Record, frozen=True):
+    """Events with their proofs of inclusion in the tree of ``note``, the newest checkpoint."""
+
+    note: str
+    size: int
+    entries: list[Entry]
+    proofs: list[list[bytes]]
+
+
+@repeats_conflicts
+class AuditLog:
+    """The tamper-evident log in the catalogue."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def keep(self, keeper: str, seconds: float) -> bool:
+        """Whether ``keeper`` keeps the log for the next seconds; False while another one does."""
+        async with self._engine.write() as session:
+            row = await _locked(session)
+            if row.keeper not in (None, keeper) and row.kept_until is not None and row.kept_until > now():
+                return False
+            row.keeper, row.kept_until = keeper, now() + timedelta(seconds=seconds)
+        return True
+
+    async def state(self) -> LogState:
+        """How the log stands."""
+        waiting = select(func.count()).select_from(AuditRow).where(AuditRow.log_index.is_(None))
+        async with self._engine.read() as session:
+            row = await session.get(AuditLogRow, ONLY)
+            count = int(await session.scalar(waiting) or 0)
+        if row is None:
+            return LogState(waiting=count)
+        names = (name for name in LogState.__struct_fields__ if name != "waiting")
+        return LogState(waiting=count, **{name: getattr(row, name) for name in names})
+
+    async def problem(self) -> str | None:
+        """What is wrong with the log."""
+        async with self._engine.read() as session:
+            return await session.scalar(select(AuditLogRow.problem).where(AuditLogRow.id == ONLY))
+
+    async def append(self, limit: int = GROUP) -> int:
+        """Take committed events into the log, at most ``limit``; their number."""
+        query = select(AuditRow).where(AuditRow.log_index.is_(None)).order_by(AuditRow.id).limit(limit)
+        async with self._engine.write() as session:
+            log = await _locked(session)
+            rows = list(await session.scalars(query))
+            if not rows:
+                return 0
+            tiles = Tiles(await _tiles(session, edge(log.size)))
+            for row in rows:
+                row.salt, row.text_salt = entries.new_salt(), entries.new_salt()
+                row.log_index = log.size
+                tiles.append(log.size, entry_of(row).computed())
+                log.size += 1
+            for (level, position), hashes in tiles.changed.items():
+                await session.merge(AuditTileRow(level=level, position=position, hashes=hashes))
+        return len(rows)
+
+    async def root(self, size: int) -> bytes:
+        """The root of the tree of the first ``size`` leaves. Raises ``tiles.TileLost``."""
+        if not size:
+            return tree.EMPTY
+        async with self._engine.read() as session:
+            return (await _hashes(session, [(0, size)]))[0]
+
+    async def leaves(self, start: int, end: int) -> list[bytes]:
+        """The leaves of the tree from ``start`` up to ``end``; fewer if tiles are lost."""
+        async with self._engine.read() as session:
+            found = await _leaves(session, start, end)
+        return [found[index] for index in range(start, end) if index in found]
+
+    async def record(self, checkpoint: Checkpoint, note: str) -> None:
+        """Stores a signed checkpoint."""
+        async with self._engine.write() as session:
+            await session.merge(AuditCheckpointRow(size=checkpoint.size, note=note, at=checkpoint.at or now()))
+
+    async def checkpoints(self, after: int, limit: int) -> list[tuple[int, str, datetime]]:
+        """At most ``limit`` checkpoints larger than ``after``, the smallest first: size, note and time."""
+        query = select(AuditCheckpointRow).where(AuditCheckpointRow.size > after).order_by(AuditCheckpointRow.size)
+        async with self._engine.read() as session:
+            return [(row.size, row.note, row.at) for row in await session.scalars(query.limit(limit))]
+
+    async def newest(self) -> tuple[int, str]:
+        """Size and note of the newest checkpoint. Raises NotFound before the first one."""
+        async with self._engine.read() as session:
+            return await _newest(session)
+
+    async def report(self, problem: str | None) -> None:
+        """Stores what is wrong with the log, for all processes."""
+        async with self._engine.write() as session:
+            row = await _locked(session)
+            if row.problem != problem:
+                row.problem = problem
+
+    async def progress(self, checked: int, began_at: datetime, ended_at: datetime | None = None) -> None:
+        """Stores how far the check of the events against the tree is."""
+        async with self._engine.write() as session:
+            row = await _locked(session)
+            row.checked, row.check_began_at = checked, began_at
+            row.check_ended_at = ended_at or row.check_ended_at
+
+    async def page(self, start: int, end: int) -> list[Entry | Gap]:
+        """The entries from ``start`` up to ``end``, with a gap for each leaf without an event."""
+        query = select(AuditRow).where(AuditRow.log_index >= start, AuditRow.log_index < end)
+        async with self._engine.read() as session:
+            rows = {row.log_index: row for row in await session.scalars(query)}
+            leaves = await _leaves(session, start, end)
+        found: list[Entry | Gap] = []
+        for index in range(start, end):
+            leaf = leaves.get(index, b"").hex()
+            row = rows.get(index)
+            found.append(Gap(index, leaf) if row is None else _with_leaf(row, leaf))
+        return found
+
+    async def export(self, origin: str) -> AsyncIterator[Sequence[Line]]:
+        """Yields the lines of an export: all events up to the newest checkpoint. Raises NotFound before the first."""
+        size, _ = await self.newest()
+        state = await self.state()
+        async with self._engine.read() as session:
+            nodes = list(tree.covering(0, state.first))
+            subtrees = await _nodes(session, nodes)
+        yield [Header(origin, size, state.first, [subtrees(node).hex() for node in nodes], state.anchor)]
+        events = 0
+        for start in range(state.first, size, PAGE):
+            page = await self.page(start, min(start + PAGE, size))
+            events += sum(isinstance(each, Entry) for each in page)
+            yield page
+        after = 0
+        while found := [each for each in await self.checkpoints(after, PAGE) if each[0] <= size]:
+            yield [Signed(note) for _, note, _ in found]
+            after = found[-1][0]
+        yield [End(events)]
+
+    async def prove(self, *, event_id: str | None = None, question_id: str | None = None) -> Proof:
+        """Events that the newest checkpoint covers, with their proofs: one, or those of a question.
+
+        Raises NotFound without any.
+        """
+        query = select(AuditRow).where(AuditRow.log_index.is_not(None))
+        if event_id:
+            query = query.where(AuditRow.id == event_id)
+        else:
+            query = query.where(AuditRow.object_id == question_id, AuditRow.action.startswith("question."))
+        async with self._engine.read() as session:
+            size, note = await _newest(session)
+            rows = list(await session.scalars(query.where(AuditRow.log_index < size).order_by(AuditRow.log_index)))
+            if not rows:
+                raise NotFound(kind="event", id=event_id or question_id)
+            found = [_with_leaf(row, "") for row in rows]
+            proofs = [await _hashes(session, tree.inclusion_ranges(each.index, size)) for each in found]
+        return Proof(note=note, size=size, entries=found, proofs=proofs)
+
+
+async def _locked(session: AsyncSession) -> AuditLogRow:
+    row = await session.get(AuditLogRow, ONLY, with_for_update=True)
+    if row is None:
+        row = AuditLogRow(id=ONLY, size=0, first=0, checked=0)
+        session.add(row)
+        await session.flush()
+    return row
+
+
+async def _newest(session: AsyncSession) -> tuple[int, str]:
+    query = select(AuditCheckpointRow).order_by(AuditCheckpointRow.size.desc()).limit(1)
+    row = await session.scalar(query)
+    if row is None:
+        raise NotFound(kind="checkpoint", id="newest")
+    return row.size, row.note
+
+
+async def _tiles(session: AsyncSession, wanted: Iterable[Place]) -> dict[Place, bytes]:
+    query = select(AuditTileRow).where(tuple_(AuditTileRow.level, AuditTileRow.position).in_(list(wanted)))
+    return {(row.level, row.position): row.hashes for row in await session.scalars(query)}
+
+
+async def _nodes(session: AsyncSession, nodes: Iterable[Node]) -> tree.Nodes:
+    return Tiles(await _tiles(session, places(nodes))).node
+
+
+async def _hashes(session: AsyncSession, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    nodes = [node for each in ranges for node in tree.covering(*each)]
+    return tree.hashes(ranges, await _nodes(session, nodes))
+
+
+async def _leaves(session: AsyncSession, start: int, end: int) -> dict[int, bytes]:
+    query = select(AuditTileRow).where(
+        AuditTileRow.level == 0, AuditTileRow.position >= start // WIDTH, AuditTileRow.position * WIDTH < end
+    )
+    found: dict[int, bytes] = {}
+    for row in await session.scalars(query):
+        found |= enumerate(split(row.hashes[: WIDTH * BYTES]), row.position * WIDTH)
+    return found
+
+
+def entry_of(row: AuditRow) -> Entry:
+    """An event as it is in the log, by its columns."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in _COLUMNS}
+    facts = entries.facts_of(values)
+    index = row.log_index if row.log_index is not None else -1
+    if row.text_hash is not None:
+        return Entry(index, facts, row.salt or "", text_hash=row.text_hash)
+    return Entry(index, facts, row.salt or "", entries.text_of(values), row.text_salt)
+
+
+def _with_leaf(row: AuditRow, leaf: str) -> Entry:
+    return msgspec.structs.replace(entry_of(row), leaf=leaf)

@@ -1,0 +1,1 @@
+"""Keeps the tamper-evident log of audit events."""

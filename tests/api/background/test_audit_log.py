@@ -1,0 +1,179 @@
+"""The keeper of the audit log: it signs what was committed, sends it outside, and stops at a log that was rewritten."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from activities.audit_log.export import checkpoints_in, encoded
+from activities.audit_log.verify import verify
+from activities.settings import load
+from activities.stores.blobs import Blobs
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.migrate import upgrade
+from api.audit.log.routes import proof_info
+from api.background.audit_log.keeper import AuditLogKeeper
+from api.background.audit_log.places import places_of
+from api.stack import audit_key
+from tests.stores.catalog.conftest import sql
+
+QUESTION = "a" * 32
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    """A catalogue whose log is kept, in a folder of its own."""
+    found = Kept(tmp_path / "data")
+    await found.open()
+    yield found
+    await found.catalog.close()
+
+
+class Kept:
+    """A catalogue and the keeper of its log."""
+
+    def __init__(self, data: Path) -> None:
+        self.settings = load({"HOLDFAST_DATA": str(data), "HOLDFAST_AUDIT_SEND_TO": str(data.parent / "worm")})
+        self.file = self.settings.checkpoints_file
+
+    async def open(self) -> None:
+        """Make the catalogue and the key."""
+        self.settings.data_dir.mkdir()
+        await upgrade(self.settings)
+        audit_key.create(self.settings.audit_key_file)
+        self.catalog = Catalog(self.settings.catalog_url)
+        self.keeper = self.another()
+
+    def another(self) -> AuditLogKeeper:
+        """A keeper that knows nothing of what was kept outside, as after a restart."""
+        blobs = Blobs(self.settings.blobs_url)
+        return AuditLogKeeper(
+            self.catalog.audit_log, self.settings.audit_key_file, places_of(self.settings, blobs), sign_seconds=0
+        )
+
+    async def write(self, count: int) -> None:
+        """Write events of a question and others."""
+        for number in range(count):
+            await self.catalog.audit.note("ann", f"question.{number % 3}", QUESTION if number % 3 == 0 else None)
+
+    async def turns(self, keeper: AuditLogKeeper | None = None) -> str | None:
+        """Turns until nothing is left; what is wrong with the log."""
+        keeper = keeper or self.keeper
+        for _ in range(2):  # what was taken in one turn is signed in the next
+            while await keeper.once():
+                pass
+        return await self.catalog.audit_log.problem()
+
+    async def findings(self) -> list[str]:
+        """What the verification of an export finds, with the checkpoints from outside."""
+        key = self.keeper.signing_key()
+        assert key is not None
+        path = self.settings.data_dir / "export"
+        pages = self.catalog.audit_log.export(key.public.name)
+        path.write_bytes(b"".join([encoded(page) async for page in pages]))
+        return [each.kind for each in verify(path, [key.public], checkpoints_in(self.file)).findings]
+
+
+async def test_what_was_committed_is_signed_and_kept_outside(kept: Kept) -> None:
+    """In the data folder, in the blob store and in a further file, with all leaves; also after a restart."""
+    await kept.write(20)
+    assert await kept.turns() is None
+    await kept.write(5)
+    assert await kept.turns(kept.another()) is None
+    state = await kept.catalog.audit_log.state()
+    assert (state.size, state.waiting) == (25, 0)
+    for path in (kept.file, Path(kept.settings.audit.send_to)):
+        records = checkpoints_in(path)
+        assert [(each.first, len(each.added())) for each in records] == [(0, 20), (20, 5)]
+    blobs = Blobs(kept.settings.blobs_url)
+    assert sorted(await blobs.list("audit/checkpoints")) == [f"audit/checkpoints/{size:016d}" for size in (20, 25)]
+    assert await kept.findings() == []
+    assert kept.settings.audit_key_file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_rewritten_log_is_not_extended(kept: Kept) -> None:
+    """Neither an older state of it, nor one with another leaf: it is told, and no event enters it any more."""
+    await kept.write(10)
+    await kept.turns()
+    tiles = await sql(kept.settings, "SELECT hashes FROM audit_tiles")
+    await sql(kept.settings, "UPDATE audit_tiles SET hashes = zeroblob(320)")
+    await kept.write(3)
+    assert "is not the one" in (await kept.turns(kept.another()) or "")
+    assert (await kept.catalog.audit_log.state()).size == 10
+    await sql(kept.settings, f"UPDATE audit_tiles SET hashes = x'{tiles[0][0].hex()}'")
+    assert await kept.turns() is None
+    await sql(kept.settings, "UPDATE audit_log SET size = 4")
+    assert "old backup" in (await kept.turns(kept.another()) or "")
+
+
+async def test_a_changed_event_is_told_by_the_live_check(kept: Kept) -> None:
+    """Within one look through the log; the log itself goes on."""
+    await kept.write(10)
+    await kept.turns()
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 7")
+    await sql(kept.settings, "UPDATE audit_log SET check_ended_at = NULL")
+    assert "event 7" in (await kept.turns() or "")
+    assert await kept.findings() == ["changed"]
+
+
+async def test_another_key_does_not_go_on_with_the_log(kept: Kept) -> None:
+    """A log whose last checkpoint is by a key that is gone is not signed anew."""
+    await kept.write(3)
+    await kept.turns()
+    kept.settings.audit_key_file.unlink()
+    audit_key.create(kept.settings.audit_key_file)
+    assert "not signed by this key" in (await kept.turns(kept.another()) or "")
+
+
+def verifier() -> ModuleType:
+    """``docs/verify_proof.py`` as a module."""
+    path = Path(__file__).parents[3] / "docs" / "verify_proof.py"
+    assert len(path.read_text().splitlines()) <= 150
+    spec = importlib.util.spec_from_file_location("verify_proof", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def changes(proof: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Ways to change a proof, by the reason for which it is refused."""
+
+    def with_entry(**more: Any) -> dict[str, Any]:
+        return {**proof, "entries": [{**proof["entries"][0], **more}, *proof["entries"][1:]]}
+
+    entry = proof["entries"][0]
+    return {
+        "event 0 was changed": with_entry(facts=entry["facts"].replace("ann", "bob")),
+        "was changed, or is not in this log": with_entry(text='{"detail":{}}'),
+        "not by this key, or its text": {**proof, "checkpoint": proof["checkpoint"].replace("\n30\n", "\n31\n")},
+        "a path is too short": with_entry(path=entry["path"][:-1]),
+        "not of this question": {**proof, "question": "b" * 32},
+        "proves no event": {**proof, "entries": []},
+        "order of the log": {**proof, "entries": proof["entries"][::-1]},
+    }
+
+
+async def test_a_proof_is_verified_without_this_platform(kept: Kept) -> None:
+    """By the program in docs, which refuses each change of it with a reason; it has at most 20 KB."""
+    await kept.write(30)
+    await kept.turns()
+    key = kept.keeper.signing_key()
+    assert key is not None
+    found = proof_info(await kept.catalog.audit_log.prove(question_id=QUESTION), kept.keeper, QUESTION)
+    file = msgspec.json.encode(found)
+    assert len(file) <= 20_000
+    check = verifier()
+    lines = check.verify(json.loads(file), key.public.text)
+    assert len(lines) == 11
+    for reason, changed in changes(json.loads(file)).items():
+        with pytest.raises(check.Refused, match=reason):
+            check.verify(changed, key.public.text)
