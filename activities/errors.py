@@ -8,7 +8,7 @@
     │   ├── TritonUnavailable: ModelNotLoaded
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable: CatalogNotMigrated
-    │   ├── BlobsUnavailable
+    │   ├── BlobsUnavailable  NotSignedYet
     │   └── SourceUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  EncryptedDocument  DamagedDocument  NoText
@@ -22,7 +22,7 @@
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns
-    │   ├── Conflict: TooManyEndpoints
+    │   ├── Conflict: TooManyEndpoints  OnHold
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
@@ -104,7 +104,7 @@ _ZH_WORDS = {
     "model": "模型",
     "reconciliation": "核对任务",
     "event": "事件",
-    "checkpoint": "检查点",
+    "hold": "保全",
     "failure": "失败原因",
     "webhook": "Webhook",
     "delivery": "投递",
@@ -241,6 +241,13 @@ class BlobsUnavailable(DependencyError):
     dependency = "blobs"
     en = "The file store cannot be used: {detail}. Work waits and goes on when it is back."
     zh = "文件存储不可用：{detail}。任务会等待，恢复后自动继续。"
+
+
+class NotSignedYet(DependencyError):
+    code = "not-signed-yet"
+    dependency = "audit log"
+    en = "No signed checkpoint of the audit log covers this yet; try again in a minute."
+    zh = "审计日志的签名检查点尚未涵盖此内容，请一分钟后重试。"
 
 
 class SourceUnavailable(DependencyError):
@@ -404,6 +411,12 @@ class StillInUse(Conflict):
     code = "still-in-use"
     en = "“{name}” is in use and is not deleted: nothing of it was removed. Delete it through Holdfast first."
     zh = "“{name}”仍在使用中，尚未删除，因此没有移除其任何内容。请先通过 Holdfast 将其删除。"
+
+
+class OnHold(Conflict):
+    code = "on-hold"
+    en = "“{name}” is under a legal hold: nothing of it is deleted. Whoever keeps the audit trail can end the hold."
+    zh = "“{name}”处于诉讼保全中，其任何内容均不会被删除。审计人员可以解除保全。"
 
 
 class ModelNotServed(Conflict):

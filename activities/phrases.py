@@ -260,10 +260,6 @@ class Phrase(Bilingual):
         "the log of audit events was tampered with, or an old backup was restored: {problem}",
         "审计日志被篡改，或恢复了旧备份：{problem}",
     )
-    NOT_SIGNED_YET = (
-        "no signed checkpoint of the audit log covers this yet; try again in a minute",
-        "审计日志的签名检查点尚未涵盖此内容，请一分钟后重试",
-    )
     OVERDUE = (
         "{count} accepted uploads have no run yet, the oldest for {seconds} s; the API's log says why",
         "{count} 个已接收的上传尚未开始处理，最早的已等待 {seconds} 秒；原因见接口日志",

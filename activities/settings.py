@@ -256,6 +256,8 @@ class AuditSettings(Section, frozen=True):
     send_to: Annotated[str, Meta(pattern=r"^((/|https?://)[^,]+(,(/|https?://)[^,]+)*)?$")] = ""
     """Further places of signed checkpoints, beside the data folder and the blob store: comma-separated absolute
     files, to which they are appended, and addresses, to which they are posted."""
+    days: Annotated[int, Meta(ge=0)] = 0
+    """Days for which audit events are kept; 0 keeps them for ever. What is dropped is anchored by a signature."""
 
 
 class SyncSettings(Section, frozen=True):

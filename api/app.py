@@ -22,6 +22,7 @@ from litestar.static_files import create_static_files_router
 
 from activities.settings import Settings, listed, load
 from activities.telemetry import logs
+from api.audit.log.holds import HoldController
 from api.audit.log.routes import AuditLogController, QuestionProofController
 from api.audit.routes import AuditController
 from api.audit.runs.routes import AuditRunController, AuditViewController
@@ -136,6 +137,7 @@ CONTROLLERS = (
     AuditController,
     AuditLogController,
     QuestionProofController,
+    HoldController,
     AuditRunController,
     AuditViewController,
     CodecController,

@@ -54,7 +54,9 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks = WebhookDispatcher(catalog, jobs)
-        keeper = AuditLogKeeper(catalog.audit_log, settings.audit_key_file, places_of(settings, stores.blobs))
+        keeper = AuditLogKeeper(
+            catalog, settings.audit_key_file, places_of(settings, stores.blobs), settings.audit.days
+        )
         loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop, keeper.loop]
         app.state.update(
             {

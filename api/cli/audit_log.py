@@ -1,4 +1,4 @@
-"""`holdfast audit verify|prove|export-log|key`: the tamper-evident log of audit events."""
+"""`holdfast audit verify|prove|export-log|key|hold`: the tamper-evident log of audit events."""
 
 # ruff: noqa: PLC0415 - commands import slow modules themselves
 
@@ -159,3 +159,44 @@ async def _show_key(out: Output) -> None:
         state = found.value
         out.text(say("audit.log.size", size=state.size, waiting=state.waiting, checked=state.checked))
         out.text(state.problem or "")
+
+
+@click.group(name="hold", help=say("help.audit.hold"))
+def hold_group() -> None:
+    """Group of the commands on legal holds."""
+
+
+_reason = click.option("--reason", required=True, metavar="TEXT", help=say("help.audit.hold.reason"))
+
+
+@hold_group.command("set", help=say("help.audit.hold.set"))
+@click.argument("kb")
+@_reason
+@talks_to_api
+async def hold_set(api: Api, out: Output, kb: str, reason: str) -> None:
+    """POST /audit/holds."""
+    out.document((await api.audit.hold(kb, reason)).json)
+    out.text(say("audit.hold.set", kb=kb))
+
+
+@hold_group.command("list", help=say("help.audit.hold.list"))
+@talks_to_api
+async def hold_list(api: Api, out: Output) -> None:
+    """GET /audit/holds."""
+    found = await api.audit.holds()
+    out.document({"items": [hold.json for hold in found]})
+    rows = [
+        (each.knowledge_base, f"{each.at:%Y-%m-%d %H:%M}", each.actor, each.reason) for each in (h.value for h in found)
+    ]
+    out.table_or_nothing(("kb", "at", "actor", "reason"), rows, whole=("kb",))
+
+
+@hold_group.command("remove", help=say("help.audit.hold.remove"))
+@click.argument("kb")
+@_reason
+@talks_to_api
+async def hold_remove(api: Api, out: Output, kb: str, reason: str) -> None:
+    """POST /audit/holds/end."""
+    await api.audit.end_hold(kb, reason)
+    out.document({"knowledge_base": kb, "held": False})
+    out.text(say("audit.hold.removed", kb=kb))

@@ -12,7 +12,7 @@ import click
 from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
-from api.cli.audit_log import audit_export_log, audit_key, audit_prove, audit_verify
+from api.cli.audit_log import audit_export_log, audit_key, audit_prove, audit_verify, hold_group
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
@@ -122,7 +122,16 @@ for command in (
     cli.add_command(command)
 
 
-for command in (audit_runs, audit_run, audit_replay, audit_verify, audit_prove, audit_export_log, audit_key):
+for command in (
+    audit_runs,
+    audit_run,
+    audit_replay,
+    audit_verify,
+    audit_prove,
+    audit_export_log,
+    audit_key,
+    hold_group,
+):
     audit_group.add_command(command)
 
 

@@ -17,7 +17,7 @@ from activities.contracts.addresses import PREFIX
 from activities.contracts.answers import AnswerMode
 from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
-from api.audit.log.schemas import LogInfo
+from api.audit.log.schemas import HoldInfo, LogInfo
 from api.audit.schemas import AuditEventInfo
 from api.batches.schemas import BatchInfo
 from api.client.paths import at
@@ -358,6 +358,20 @@ class Audit(Resource):
     def log_export(self) -> AsyncGenerator[bytes, None]:
         """The export of the whole log."""
         return self._api.pieces(at("audit", "log", "export"))
+
+    async def holds(self) -> list[Answer[HoldInfo]]:
+        """The knowledge bases under a legal hold."""
+        return await self._page(HoldInfo, "audit", "holds")
+
+    async def hold(self, knowledge_base: str, reason: str) -> Answer[HoldInfo]:
+        """Put a knowledge base under a legal hold."""
+        body = {"knowledge_base": knowledge_base, "reason": reason}
+        return await self._ask(HoldInfo, "POST", "audit", "holds", json=body)
+
+    async def end_hold(self, knowledge_base: str, reason: str) -> None:
+        """End a legal hold."""
+        body = {"knowledge_base": knowledge_base, "reason": reason}
+        await self._api.call("POST", at("audit", "holds", "end"), json=body)
 
     async def question_proof(self, id: str) -> bytes:
         """The file that proves the events of a question."""

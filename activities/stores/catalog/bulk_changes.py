@@ -18,6 +18,7 @@ from activities.contracts.selection import DocumentFilter
 from activities.contracts.stages import JobStateName
 from activities.errors import HoldfastError, InvalidRequest, NotFound, Reason, SelectionChanged, WrongState
 from activities.phrases import Phrase
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.document_changes import change_document, deleted_by, locked_documents, retried
 from activities.stores.catalog.document_list import DocumentList
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
@@ -112,6 +113,8 @@ class BulkChanges:
         )
         async with self._engine.write() as session:
             await lock_knowledge_base(session, asked.knowledge_base_id)
+            if asked.action == "delete":
+                await require_not_held(session, asked.knowledge_base_id)
             session.add(row)
             await session.flush()
             detail: dict[str, object] = {"documents": total}
@@ -176,6 +179,8 @@ class BulkChanges:
                 return BulkStep(ended=True, done=0)
             if row.finished_at is not None:
                 return BulkStep(ended=True, done=_done(row), canceled_by=row.canceled_by)
+            if row.action == "delete" and row.stage != "purge":
+                await require_not_held(session, row.knowledge_base_id)
             if (await session.get_one(KnowledgeBaseRow, row.knowledge_base_id)).deleted_at is not None:
                 row.state, row.finished_at = "canceled", now()
             elif row.stage != "purge" and row.after == after:  # else another run of it was faster

@@ -5,7 +5,9 @@ from __future__ import annotations
 from activities.stores.catalog.api_keys import ApiKeys
 from activities.stores.catalog.audit.answers import AnswerUses
 from activities.stores.catalog.audit.trail import AuditTrail
+from activities.stores.catalog.audit_log.holds import Holds
 from activities.stores.catalog.audit_log.log import AuditLog
+from activities.stores.catalog.audit_log.retention import LogRetention
 from activities.stores.catalog.backlog import Backlog
 from activities.stores.catalog.batches import Batches
 from activities.stores.catalog.bulk_changes import BulkChanges
@@ -60,6 +62,8 @@ class Catalog:
         self.audit = AuditTrail(self._engine)
         self.answer_uses = AnswerUses(self._engine)
         self.audit_log = AuditLog(self._engine)
+        self.log_retention = LogRetention(self._engine)
+        self.holds = Holds(self._engine)
         self.api_keys = ApiKeys(self._engine)
         self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)

@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.audit_log.entries import ERASED as ERASED_EVENTS
 from activities.errors import InvalidRequest, NotFound
 from activities.phrases import Phrase
+from activities.stores.catalog.audit_log.erasure import erase_texts
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.questions import question_record
 from activities.stores.catalog.records import Conversation, Question
@@ -77,10 +80,12 @@ class Conversations:
         """Hides a conversation and erases its questions and answers; returns the ids of its questions.
 
         The rows stay for the audit trail. Unfinished questions are set to canceled, so that their runs no longer write
-        to them. Raises NotFound.
+        to them. Events of the conversation and its questions lose their texts, which the event of the deletion names.
+        Raises NotFound, and OnHold.
         """
         async with self._engine.write() as session:
             row, _, _ = await _one(session, id, owner)
+            await require_not_held(session, row.knowledge_base_id)
             await session.refresh(row, with_for_update=True)  # blocks new questions
             if row.deleted_at is not None:
                 raise NotFound(kind="conversation", id=id)
@@ -94,7 +99,9 @@ class Conversations:
                     question.state, question.finished_at = "canceled", row.deleted_at
             ids = select(QuestionRow.id).where(QuestionRow.conversation_id == id)
             await session.execute(delete(QuestionEventRow).where(QuestionEventRow.question_id.in_(ids)))
-            session.audit(owner, "conversation.delete", row.knowledge_base_id, id, questions=len(questions))
+            erased = await erase_texts(session, [id, *(question.id for question in questions)])
+            detail = {"questions": len(questions), **({ERASED_EVENTS: erased} if erased else {})}
+            session.audit(owner, "conversation.delete", row.knowledge_base_id, id, **detail)
         return [question.id for question in questions]
 
 

@@ -16,6 +16,7 @@ from activities.contracts.reindex import Target
 from activities.contracts.stages import PENDING, DocumentState
 from activities.errors import HoldfastError, NotFound, Reason, StillInUse, WrongState
 from activities.stores.catalog import transitions
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.intake import Intake
 from activities.stores.catalog.mapping import (
@@ -302,9 +303,10 @@ class Documents:
         return records
 
     async def delete(self, document_id: str, actor: str) -> Document:
-        """Marks a document as deleted, which excludes it from search immediately. Raises NotFound."""
+        """Marks a document as deleted, which excludes it from search immediately. Raises NotFound, and OnHold."""
         async with self._engine.write() as session:
             document, version = await _locked(session, document_id)
+            await require_not_held(session, document.knowledge_base_id)
             document.deleted_at, document.deleted_by, document.live_version = now(), actor, None
             session.audit(actor, "document.delete", document.knowledge_base_id, document.id, name=document.name)
         return document_record(document, version)

@@ -14,6 +14,7 @@ from activities.contracts.embedding import EmbeddingModel
 from activities.contracts.questions import AnswerSettings
 from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import IS_LIVE_GENERATION
 from activities.stores.catalog.records import Generation, KnowledgeBase
@@ -116,6 +117,7 @@ class KnowledgeBases:
         """
         async with self._engine.write() as session:
             row = await _live_row(session, name, lock=True)
+            await require_not_held(session, row.id)
             row.deleted_at, row.deleted_by = now(), actor
             await session.execute(
                 update(DocumentRow)

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple
 
 from activities.contracts.retention import Expired, ExpiredDocument, ExpiredInput, ExpiredPage, UnpublishExpiredInput
 from activities.contracts.schedules import RetentionOptions
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import by_index, lock_latest
 from activities.stores.catalog.tables import DocumentRow, TagRow, UtcDateTime, VersionRow, now
@@ -79,6 +80,7 @@ class OldDocuments:
         Idempotent: documents that the same actor has deleted meanwhile are named again.
         """
         async with self._engine.write() as session:
+            await require_not_held(session, input.knowledge_base_id)
             gone = select(DocumentRow.id, DocumentRow.name).where(
                 DocumentRow.id.in_(input.document_ids),
                 DocumentRow.deleted_by == input.actor,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import NotFound, SourceNameTaken, SyncRuns
+from activities.stores.catalog.audit_log.holds import require_not_held
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.mapping import lock_knowledge_base
 from activities.stores.catalog.source_records import NewSource, Source, SourceDocument, Sync
@@ -154,6 +155,7 @@ class Sources:
             if row is None or row.source_id != id:
                 return False
             if row.deleted_at is None:
+                await require_not_held(session, row.knowledge_base_id)
                 row.deleted_at, row.deleted_by, row.live_version = now(), actor, None
                 session.audit(actor, "document.delete", row.knowledge_base_id, row.id, name=row.name)
         return True

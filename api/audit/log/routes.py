@@ -11,8 +11,7 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from activities.audit_log.export import Line, encoded
-from activities.errors import Conflict, NotFound
-from activities.phrases import Phrase
+from activities.errors import NotSignedYet
 from activities.stores.catalog.audit_log.log import Proof
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
@@ -75,7 +74,7 @@ class AuditLogController(Controller):
 
     @get("/export", access=AUDITS, summary="Export the whole log, to verify it offline", responses={200: LINES})
     async def export(self, catalog: Catalog, principal: Principal, keeper: AuditLogKeeper) -> Stream:
-        await catalog.audit_log.newest()  # 404 before the first checkpoint, instead of an export without an end
+        await catalog.audit_log.newest()  # 503 before the first checkpoint, instead of an export without an end
         await catalog.audit.note(principal.subject, "audit.export-log")
         lines = catalog.audit_log.export(origin(keeper))
         headers = {"Content-Disposition": 'attachment; filename="audit-log.jsonl"', "Cache-Control": "no-store"}
@@ -89,19 +88,16 @@ class QuestionProofController(Controller):
     @get("/{id:str}/proof", access=AUDITS, summary="Prove the events of a question, for someone without this platform")
     async def proof(self, id: str, catalog: Catalog, principal: Principal, keeper: AuditLogKeeper) -> ProofInfo:
         await catalog.audit.question(id)
-        try:
-            found = await catalog.audit_log.prove(question_id=id)
-        except NotFound as exc:
-            raise Conflict(detail=Phrase.NOT_SIGNED_YET) from exc
+        found = await catalog.audit_log.prove(question_id=id)
         await catalog.audit.note(principal.subject, "audit.prove", id)
         return proof_info(found, keeper, id)
 
 
 def origin(keeper: AuditLogKeeper) -> str:
-    """The name of the log. Raises NotFound without a key."""
+    """The name of the log. Raises NotSignedYet without a key."""
     key = keeper.signing_key()
     if key is None:
-        raise NotFound(kind="key", id="audit")
+        raise NotSignedYet()
     return key.public.name
 
 

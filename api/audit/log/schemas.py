@@ -32,6 +32,15 @@ class LogInfo(Schema, frozen=True):
     check_ended_at: datetime | None
 
 
+class HoldInfo(Schema, frozen=True):
+    """A legal hold: who set it, when, and why."""
+
+    knowledge_base: str
+    reason: str
+    actor: str
+    at: datetime
+
+
 class EntryInfo(Schema, frozen=True):
     """An event as it is in the log, with its salts, and the path from its leaf to the root.
 

@@ -22,7 +22,8 @@ from activities.audit_log.notes import Checkpoint, NoteInvalid, SigningKey, chec
 from activities.audit_log.tiles import TileLost
 from activities.errors import DependencyError
 from activities.runtime.loops import Loop
-from activities.stores.catalog.audit_log.log import AuditLog, LogState
+from activities.stores.catalog.audit_log.log import LogState
+from activities.stores.catalog.catalog import Catalog
 from api.background.audit_log.places import Place
 
 #: Seconds between two turns, those for which a process keeps the log, and those between two words about a problem.
@@ -55,9 +56,10 @@ class AuditLogKeeper:
     """Keeps the log inside of ``loop``. Without a key, events enter the log and no checkpoint is signed."""
 
     def __init__(
-        self, catalog_log: AuditLog, key_file: Path, places: list[Place], sign_seconds: float = SIGN_SECONDS
+        self, catalog: Catalog, key_file: Path, places: list[Place], days: int = 0, sign_seconds: float = SIGN_SECONDS
     ) -> None:
-        self._log, self._key_file, self._places = catalog_log, key_file, places
+        self._log, self._retention = catalog.audit_log, catalog.log_retention
+        self._key_file, self._places, self._days = key_file, places, days
         self._sign_seconds = sign_seconds
         self._name = f"{socket.gethostname()}/{os.getpid()}"[-64:]
         self._kept: Kept | None = None
@@ -90,9 +92,10 @@ class AuditLogKeeper:
             return False
         if key is not None:
             await self._sign(key, state.size + taken, more=bool(taken))
-        if not taken:
-            await self._compare(state)
-        return bool(taken)
+        if taken:
+            return True
+        await self._compare(state)
+        return key is not None and await self._drop(key, state)
 
     async def _require_consistent(self, key: SigningKey, state: LogState) -> None:
         """Raises Contradiction unless the log has the last checkpoint that is kept outside."""
@@ -153,9 +156,21 @@ class AuditLogKeeper:
         leaves = await self._log.leaves(first, size)
         return signed(note, first, leaves) if len(leaves) == size - first else Signed(note)
 
+    async def _drop(self, key: SigningKey, state: LogState) -> bool:
+        """Drop events that are past their time, if nothing is wrong with the log; True if there may be more."""
+        before = datetime.now(UTC) - timedelta(days=self._days)
+        if not self._days or state.problem is not None:
+            return False
+        size = await self._retention.droppable(before)
+        if size:
+            anchor = Checkpoint(key.public.name, size, await self._log.root(size), datetime.now(UTC))
+            await self._retention.drop(size, key.sign(anchor.text), before)
+        return size > 0
+
     async def _compare(self, state: LogState) -> None:
         """Compare the next events with the leaves of the tree; once through, say what was found."""
         at, began = self._check or (state.first, datetime.now(UTC))
+        at = max(at, state.first)  # what retention dropped meanwhile
         recent = state.check_ended_at is not None and state.check_ended_at + CHECK_EVERY > began
         if self._check is None and recent and state.problem is None:
             return

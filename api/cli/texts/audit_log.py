@@ -84,6 +84,19 @@ AUDIT_LOG: dict[str, tuple[str, str]] = {
         "no checkpoint covers the events from {index} on yet",
         "自事件 {index} 起尚无检查点涵盖",
     ),
+    "help.audit.hold": (
+        "Legal holds: nothing of a held knowledge base is deleted or erased.",
+        "诉讼保全：保全中的知识库，任何内容均不会被删除。",
+    ),
+    "help.audit.hold.set": ("Put a knowledge base under a legal hold.", "对知识库实施保全。"),
+    "help.audit.hold.list": ("List the knowledge bases under a legal hold.", "列出保全中的知识库。"),
+    "help.audit.hold.remove": ("End the legal hold of a knowledge base.", "解除知识库的保全。"),
+    "help.audit.hold.reason": ("Why; it stands in the audit trail.", "原因，写入操作记录。"),
+    "audit.hold.set": (
+        "{kb} is under a legal hold: nothing of it is deleted.",
+        "{kb} 已实施保全，其任何内容均不会被删除。",
+    ),
+    "audit.hold.removed": ("{kb} is no longer under a legal hold.", "{kb} 的保全已解除。"),
     "not-an-export": (
         "{path} is no export of an audit log ({detail}). `holdfast audit export-log` writes one.",
         "{path} 不是审计日志的导出文件（{detail}）。可用 `holdfast audit export-log` 导出。",

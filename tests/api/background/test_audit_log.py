@@ -51,11 +51,11 @@ class Kept:
         self.catalog = Catalog(self.settings.catalog_url)
         self.keeper = self.another()
 
-    def another(self) -> AuditLogKeeper:
+    def another(self, days: int = 0) -> AuditLogKeeper:
         """A keeper that knows nothing of what was kept outside, as after a restart."""
         blobs = Blobs(self.settings.blobs_url)
         return AuditLogKeeper(
-            self.catalog.audit_log, self.settings.audit_key_file, places_of(self.settings, blobs), sign_seconds=0
+            self.catalog, self.settings.audit_key_file, places_of(self.settings, blobs), days, sign_seconds=0
         )
 
     async def write(self, count: int) -> None:
@@ -130,6 +130,21 @@ async def test_another_key_does_not_go_on_with_the_log(kept: Kept) -> None:
     kept.settings.audit_key_file.unlink()
     audit_key.create(kept.settings.audit_key_file)
     assert "not signed by this key" in (await kept.turns(kept.another()) or "")
+
+
+async def test_what_is_past_its_time_is_dropped_and_anchored(kept: Kept) -> None:
+    """Whole tiles of old events, but none of a knowledge base under a hold; the rest verifies, and goes on."""
+    await kept.write(600)
+    await kept.turns()
+    await sql(kept.settings, "UPDATE audit_events SET at = '2020-01-01 00:00:00' WHERE log_index < 580")
+    assert await kept.turns(kept.another(days=30)) is None
+    state = await kept.catalog.audit_log.state()
+    assert (state.first, state.anchor is not None) == (512, True)
+    (event,) = [each for each in await kept.catalog.audit.page(None, 10) if each.action == "audit.expire"]
+    assert event.detail["events"] == 512
+    await kept.write(5)
+    assert await kept.turns(kept.another()) is None
+    assert set(await kept.findings()) == {"changed"}  # the times that this test changed
 
 
 def verifier() -> ModuleType:

@@ -13,11 +13,14 @@ from activities.audit_log.entries import FACTS, TEXTS
 from activities.audit_log.export import encoded
 from activities.audit_log.notes import Checkpoint, SigningKey, new_signing_key
 from activities.audit_log.verify import verify
-from activities.errors import NotFound
+from activities.errors import NotFound, NotSignedYet, OnHold
 from activities.settings import Settings
+from activities.stores.catalog.bulk_changes import BulkRequested
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import KnowledgeBase
 from activities.stores.catalog.tables import AuditRow
-from tests.stores.catalog.conftest import sql
+from tests.stores.catalog.conftest import accepted, sql
+from tests.stores.catalog.test_conversations import asked, events
 
 ORIGIN = "holdfast.test/audit"
 
@@ -80,6 +83,8 @@ async def test_an_event_is_proven(catalog: Catalog, key: SigningKey, logged: lis
     assert (entry.index, proof.size, len(path)) == (255, 300, 9)
     assert tree.root_from_inclusion(entry.computed(), 255, 300, path) == root
     with pytest.raises(NotFound):
+        await catalog.audit_log.prove(event_id="f" * 32)
+    with pytest.raises(NotSignedYet):
         await catalog.audit_log.prove(question_id="f" * 32)
 
 
@@ -111,3 +116,47 @@ async def test_one_process_keeps_the_log(catalog: Catalog) -> None:
     assert not await log.keep("b", 60)
     assert await log.keep("a", 0)
     assert await log.keep("b", 60)
+
+
+async def test_a_deleted_conversation_is_erased_and_still_proven(
+    settings: Settings, catalog: Catalog, kb: KnowledgeBase, key: SigningKey, tmp_path: Path
+) -> None:
+    """Its events lose text and salt, and the deletion names them: told from one that lost them otherwise."""
+    question = await asked(catalog, kb, "Why?")
+    other = await asked(catalog, kb, "How?")
+    while await catalog.audit_log.append():
+        pass
+    await catalog.conversations.delete(question.conversation_id, "ann")
+    (deleted,) = await events(catalog, action="conversation.delete")
+    (ask,) = [each for each in await events(catalog, action="question.ask") if each.object_id == question.id]
+    assert deleted.detail == {"questions": 1, "erased_events": [ask.id]}
+    assert ask.detail == {}
+    while await catalog.audit_log.append():
+        pass
+    await sign(catalog, key)
+    assert [kind for kind, _, _ in await findings(catalog, key, tmp_path)] == ["erased"]
+    await sql(settings, f"UPDATE audit_events SET text_hash = text_salt || text_salt WHERE object_id = '{other.id}'")
+    found = {kind for kind, _, _ in await findings(catalog, key, tmp_path)}
+    assert found == {"erased", "erased_unrecorded", "changed"}
+
+
+async def test_nothing_of_a_held_knowledge_base_is_deleted(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """No document, conversation or version, and not itself, until the hold ends; both are in the trail."""
+    document, question = await accepted(catalog, kb), await asked(catalog, kb, "Why?")
+    await catalog.holds.set(kb.name, "A lawsuit", "eve")
+    whole = BulkRequested(knowledge_base_id=kb.id, action="delete", actor="ann", ids=[document])
+    for refused in (
+        lambda: catalog.documents.delete(document, "ann"),
+        lambda: catalog.conversations.delete(question.conversation_id, "ann"),
+        lambda: catalog.knowledge_bases.delete(kb.name, "ann"),
+        lambda: catalog.bulk_changes.create(whole),
+    ):
+        with pytest.raises(OnHold):
+            await refused()
+    assert [(each.knowledge_base, each.reason) for each in await catalog.holds.all()] == [(kb.name, "A lawsuit")]
+    await catalog.holds.remove(kb.name, "It ended", "eve")
+    with pytest.raises(NotFound):
+        await catalog.holds.remove(kb.name, "It ended", "eve")
+    await catalog.conversations.delete(question.conversation_id, "ann")
+    await catalog.documents.delete(document, "ann")
+    assert [each.action for each in await events(catalog, action="hold")] == ["hold.set", "hold.remove"]

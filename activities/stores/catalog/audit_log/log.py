@@ -16,7 +16,7 @@ from activities.audit_log.export import End, Gap, Header, Line, Signed
 from activities.audit_log.notes import Checkpoint
 from activities.audit_log.tiles import BYTES, WIDTH, Place, Tiles, edge, places, split
 from activities.audit_log.tree import Node
-from activities.errors import NotFound
+from activities.errors import NotFound, NotSignedYet
 from activities.stores.catalog.audit_log.tables import AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
@@ -131,7 +131,7 @@ class AuditLog:
             return [(row.size, row.note, row.at) for row in await session.scalars(query.limit(limit))]
 
     async def newest(self) -> tuple[int, str]:
-        """Size and note of the newest checkpoint. Raises NotFound before the first one."""
+        """Size and note of the newest checkpoint. Raises NotSignedYet before the first one."""
         async with self._engine.read() as session:
             return await _newest(session)
 
@@ -163,7 +163,7 @@ class AuditLog:
         return found
 
     async def export(self, origin: str) -> AsyncIterator[Sequence[Line]]:
-        """Yields the lines of an export: all events up to the newest checkpoint. Raises NotFound before the first."""
+        """Yields the lines of an export: all events up to the newest checkpoint. Raises NotSignedYet before."""
         size, _ = await self.newest()
         state = await self.state()
         async with self._engine.read() as session:
@@ -184,7 +184,7 @@ class AuditLog:
     async def prove(self, *, event_id: str | None = None, question_id: str | None = None) -> Proof:
         """Events that the newest checkpoint covers, with their proofs: one, or those of a question.
 
-        Raises NotFound without any.
+        Raises NotFound for an unknown event, and NotSignedYet for those that no checkpoint covers.
         """
         query = select(AuditRow).where(AuditRow.log_index.is_not(None))
         if event_id:
@@ -194,8 +194,10 @@ class AuditLog:
         async with self._engine.read() as session:
             size, note = await _newest(session)
             rows = list(await session.scalars(query.where(AuditRow.log_index < size).order_by(AuditRow.log_index)))
+            if not rows and event_id and await session.get(AuditRow, event_id) is None:
+                raise NotFound(kind="event", id=event_id)
             if not rows:
-                raise NotFound(kind="event", id=event_id or question_id)
+                raise NotSignedYet()
             found = [_with_leaf(row, "") for row in rows]
             proofs = [await _hashes(session, tree.inclusion_ranges(each.index, size)) for each in found]
         return Proof(note=note, size=size, entries=found, proofs=proofs)
@@ -214,7 +216,7 @@ async def _newest(session: AsyncSession) -> tuple[int, str]:
     query = select(AuditCheckpointRow).order_by(AuditCheckpointRow.size.desc()).limit(1)
     row = await session.scalar(query)
     if row is None:
-        raise NotFound(kind="checkpoint", id="newest")
+        raise NotSignedYet()
     return row.size, row.note
 
 

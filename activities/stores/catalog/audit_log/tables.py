@@ -39,6 +39,16 @@ class AuditTileRow(Table):
     hashes: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class AuditHoldRow(Table):
+    """A legal hold: nothing of the knowledge base is deleted or erased."""
+
+    __tablename__ = "audit_holds"
+    knowledge_base_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
 class AuditCheckpointRow(Table):
     """A signed checkpoint."""
 

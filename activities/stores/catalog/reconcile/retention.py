@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, delete, select, tuple_
 from sqlalchemy.orm import aliased
 
 from activities.contracts.stages import PENDING
+from activities.stores.catalog.audit_log.holds import held
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.tables import SYSTEM, DocumentRow, VersionRow
 
@@ -60,6 +61,7 @@ def _expired(before: datetime) -> Select[VersionRow, DocumentRow]:
         .join(live, (live.document_id == DocumentRow.id) & (live.version == DocumentRow.live_version))
         .where(
             DocumentRow.deleted_at.is_(None),
+            DocumentRow.knowledge_base_id.not_in(held()),
             VersionRow.version < DocumentRow.live_version,
             VersionRow.state.not_in(PENDING),
             live.published_at < before,

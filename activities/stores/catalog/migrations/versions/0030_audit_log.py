@@ -1,4 +1,4 @@
-"""The tamper-evident log of audit events: places and salts, tiles of its tree, checkpoints"""
+"""The tamper-evident log of audit events: places and salts, tiles of its tree, checkpoints; legal holds"""
 
 from __future__ import annotations
 
@@ -48,11 +48,19 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("size", name=op.f("pk_audit_checkpoints")),
     )
+    op.create_table(
+        "audit_holds",
+        sa.Column("knowledge_base_id", sa.String(32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("knowledge_base_id", name=op.f("pk_audit_holds")),
+    )
 
 
 def downgrade() -> None:
     """Drop them; the checkpoints outside of the catalogue stay."""
-    for table in ("audit_checkpoints", "audit_tiles", "audit_log"):
+    for table in ("audit_holds", "audit_checkpoints", "audit_tiles", "audit_log"):
         op.drop_table(table)
     op.drop_index("ix_audit_events_unlogged", "audit_events")
     op.drop_index("ix_audit_events_log_index", "audit_events")
