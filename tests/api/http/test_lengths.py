@@ -14,7 +14,7 @@ from activities.contracts.schedules import MAX_CRON, MAX_ZONE
 from activities.contracts.sync import MAX_LOCATION
 from activities.contracts.webhooks import MAX_URL
 from activities.errors import InvalidName, InvalidRequest
-from activities.stores.catalog.api_keys import MAX_SUBJECT
+from activities.stores.catalog.people.api_keys import MAX_SUBJECT
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
