@@ -62,6 +62,7 @@ class Phrase(Bilingual):
     GROUP_NAME = ("it contains control characters or a slash", "包含控制字符或斜杠")
     NAME_OF_USER = ("it is the name of a user; create a key of that user", "这是某个用户的名称，请为该用户创建密钥")
     NO_PASSWORD = ("a service account has no password; create a key for it", "服务账号没有密码，请为其创建密钥")
+    PASSWORD_LENGTH = ("a password has {least} to {limit} characters", "密码应为 {least} 到 {limit} 个字符")
     KEY_OF_PLATFORM = ("a key of single knowledge bases has no role of the platform", "限定知识库的密钥不能有平台角色")
     TAG_CONTROL_CHARACTERS = ("a tag contains control characters", "标签包含控制字符")
     TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")

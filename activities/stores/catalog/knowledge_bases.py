@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -91,9 +92,10 @@ class KnowledgeBases:
             raise NotFound(kind="knowledge base", id=id)
         return _record(row)
 
-    async def page(self, after: str | None, limit: int) -> list[KnowledgeBase]:
-        """At most ``limit`` knowledge bases ordered by name, after the name ``after``."""
+    async def page(self, after: str | None, limit: int, only: Collection[str] | None = None) -> list[KnowledgeBase]:
+        """At most ``limit`` knowledge bases, of those with the ids ``only``, by name, after the name ``after``."""
         query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at.is_(None))
+        query = query.where(KnowledgeBaseRow.id.in_(only)) if only is not None else query
         query = query.where(KnowledgeBaseRow.name > after) if after else query
         async with self._engine.read() as session:
             rows = await session.scalars(query.order_by(KnowledgeBaseRow.name).limit(limit))

@@ -10,6 +10,7 @@ from activities.phrases import Phrase
 
 MAX_USER_NAME = 100
 MAX_GROUP_NAME = 200
+MAX_DISPLAY_NAME = 200
 
 _USER = re.compile(r"\w[\w.@+-]*")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/]")
