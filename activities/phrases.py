@@ -55,6 +55,15 @@ class Phrase(Bilingual):
     CONTROL_CHARACTERS = ("it contains control characters", "包含控制字符")
     NAME_EMPTY = ("it is empty", "名称为空")
     NAME_TOO_LONG = ("it is longer than {limit} characters", "超过 {limit} 个字符")
+    USER_NAME = (
+        "it has letters, digits and . _ @ + - only, and begins with a letter or a digit",
+        "只能包含字母、数字和 . _ @ + -，并以字母或数字开头",
+    )
+    GROUP_NAME = ("it contains control characters or a slash", "包含控制字符或斜杠")
+    NAME_OF_USER = ("it is the name of a user; create a key of that user", "这是某个用户的名称，请为该用户创建密钥")
+    NO_PASSWORD = ("a service account has no password; create a key for it", "服务账号没有密码，请为其创建密钥")
+    PASSWORD_LENGTH = ("a password has {least} to {limit} characters", "密码应为 {least} 到 {limit} 个字符")
+    KEY_OF_PLATFORM = ("a key of single knowledge bases has no role of the platform", "限定知识库的密钥不能有平台角色")
     TAG_CONTROL_CHARACTERS = ("a tag contains control characters", "标签包含控制字符")
     TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")

@@ -43,7 +43,11 @@ from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording
-from api.identity.routes import IdentityController
+from api.identity.grants import GrantsController
+from api.identity.groups import GroupsController
+from api.identity.keys import KeysController
+from api.identity.routes import AuthController, IdentityController
+from api.identity.users import UsersController
 from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
@@ -144,6 +148,11 @@ CONTROLLERS = (
     ReconcileController,
     LookupController,
     IdentityController,
+    AuthController,
+    UsersController,
+    GroupsController,
+    KeysController,
+    GrantsController,
     OpenAIController,
     OperationsController,
 )

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
-from async_lru import alru_cache
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -32,7 +31,9 @@ from api.documents.status import DocumentStatus
 from api.documents.uploads import Uploads
 from api.http.access import RECORDS, Access
 from api.http.admission import Admission
-from api.http.auth import KEY_SECONDS
+from api.http.callers import Callers
+from api.http.tokens import KEYS_FILE, AccessTokens
+from api.identity.sign_in import SignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -53,7 +54,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
-        webhooks = WebhookDispatcher(catalog, jobs)
+        webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
         keeper = AuditLogKeeper(
             catalog, settings.audit_key_file, places_of(settings, stores.blobs), settings.audit.days
         )
@@ -65,7 +66,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "dispatcher": dispatcher,
                 "loops": loops,
                 "keeper": keeper,
-                "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
+                "callers": Callers(catalog, tokens),
+                "sign_in": SignIn(catalog, tokens),
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
@@ -184,6 +186,10 @@ def _runs(state: State) -> PayloadReader:
     return state.runs  # type: ignore[no-any-return]
 
 
+def _sign_in(state: State) -> SignIn:
+    return state.sign_in  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -219,6 +225,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "uploads": _uploads,
     "runs": _runs,
     "access": _access,
+    "sign_in": _sign_in,
     "principal": _principal,
 }
 
