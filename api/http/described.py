@@ -136,7 +136,7 @@ def errors_of(handler: HTTPRouteHandler, path: str) -> set[int]:
     """The statuses of errors that a route can answer."""
     found, methods, parameters = {400, 421}, set(handler.http_methods), handler.fn.__annotations__.keys()
     if declaration(handler) == PUBLIC:
-        return found
+        return found | {401, 413, 429, 503} if "sign_in" in parameters else found
     found |= {401, 403, 429, 503}
     if "{" in path or NAMES & parameters:
         found |= {404}
