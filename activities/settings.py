@@ -250,6 +250,11 @@ class ArchiveSettings(Section, frozen=True):
     """Days for which exported histories are kept; 0 keeps them for ever."""
 
 
+class AuditSettings(Section, frozen=True):
+    reads: Literal["all", "content", "none"] = "content"
+    """Reads in the audit trail: `content` of documents, questions and searches, `all` also of lists and states."""
+
+
 class SyncSettings(Section, frozen=True):
     folders: Annotated[str, Meta(pattern=r"^(/[^,]*(,\s*/[^,]*)*)?$")] = ""
     """Comma-separated absolute folders: knowledge bases may follow these and what is below; empty: no folder."""
@@ -304,6 +309,7 @@ class Settings(Section, frozen=True):
     parse: ParseSettings = ParseSettings()
     reconcile: ReconcileSettings = ReconcileSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    audit: AuditSettings = AuditSettings()
     sync: SyncSettings = SyncSettings()
     webhook: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()

@@ -31,6 +31,7 @@ from api.documents.uploads import Uploads
 from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.auth import KEY_SECONDS
+from api.http.recording.recorder import Recorder, Refusals
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -52,13 +53,17 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks = WebhookDispatcher(catalog, jobs)
-        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
+        recorder = Recorder(catalog.audit)
+        refusals = Refusals(recorder)
+        loops = [refusals.loop, dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
         app.state.update(
             {
                 "stores": stores,
                 "jobs": jobs,
                 "dispatcher": dispatcher,
                 "loops": loops,
+                "recorder": recorder,
+                "refusals": refusals,
                 "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
@@ -75,6 +80,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         )
         for loop in loops:
             await resources.enter_async_context(loop)
+        resources.push_async_callback(refusals.close)
         yield
 
 

@@ -112,7 +112,9 @@ PUBLIC: Final = "public"
 #: Seconds for which the knowledge base of a resource is cached; its id and name never change.
 KNOWN_SECONDS = 1.0
 
-_GRANTED = "granted"
+#: The state of a request that has the records that the guard loaded, and whether it refused what it has not loaded.
+GRANTED = "granted"
+REFUSED = "refused"
 
 log = structlog.get_logger()
 
@@ -285,12 +287,15 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise Unauthenticated()
     access: Access = connection.app.state.access
     id = connection.path_params.get(declared.parameter, "")
-    connection.scope["state"][_GRANTED] = await access.granted(principal, declared, id)
+    state = connection.scope["state"]
+    state[REFUSED] = True
+    state[GRANTED] = await access.granted(principal, declared, id)
+    state[REFUSED] = False
 
 
 def _provider(resource: Resource) -> Callable[..., Any]:
     def provide(scope: Scope) -> Any:
-        return scope["state"][_GRANTED][resource]  # KeyError: the handler's declaration names another resource
+        return scope["state"][GRANTED][resource]  # KeyError: the handler's declaration names another resource
 
     return provide
 
