@@ -7,7 +7,7 @@
     │   ├── TemporalUnavailable  TemporalRefused
     │   ├── TritonUnavailable: ModelNotLoaded
     │   ├── MilvusUnavailable
-    │   ├── CatalogUnavailable: CatalogNotMigrated
+    │   ├── CatalogUnavailable: CatalogNotMigrated  NotRecorded
     │   ├── BlobsUnavailable  NotSignedYet
     │   └── SourceUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
@@ -239,6 +239,12 @@ class CatalogNotMigrated(CatalogUnavailable):
     code = "catalog-not-migrated"
     en = "The catalogue database is not migrated (revision {found}, needed: {needed}). Run `holdfast migrate`."
     zh = "目录数据库尚未迁移（当前版本 {found}，需要 {needed}）。请运行 `holdfast migrate`。"
+
+
+class NotRecorded(CatalogUnavailable):
+    code = "catalog-not-recorded"
+    en = "The audit trail cannot be written, so nothing was done and nothing is shown. An operator has to look at it."
+    zh = "无法写入审计记录，因此未执行任何操作，也不显示任何内容。请管理员检查。"
 
 
 class BlobsUnavailable(DependencyError):

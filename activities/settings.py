@@ -258,6 +258,8 @@ class AuditSettings(Section, frozen=True):
     files, to which they are appended, and addresses, to which they are posted."""
     days: Annotated[int, Meta(ge=0)] = 0
     """Days for which audit events are kept; 0 keeps them for ever. What is dropped is anchored by a signature."""
+    reads: Literal["all", "content", "none"] = "content"
+    """Reads in the audit trail: `content` of documents, questions and searches, `all` also of lists and states."""
 
 
 class SyncSettings(Section, frozen=True):

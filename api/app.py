@@ -42,7 +42,7 @@ from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBod
 from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
-from api.http.recording.edge import Recording
+from api.http.recording.edge import Recording, recordable
 from api.identity.grants import GrantsController
 from api.identity.groups import GroupsController
 from api.identity.keys import KeysController
@@ -174,7 +174,7 @@ def create_app(settings: Settings) -> Litestar:
             Router("/", route_handlers=[DocumentsOfKnowledgeBase], request_max_body_size=settings.api.max_upload_bytes),
         ],
         dependencies=PROVIDERS,
-        guards=[authorize],
+        guards=[authorize, recordable],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=check_body,
         before_send=[allow_ui],
@@ -196,7 +196,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
-    app.asgi_handler = Edge(Recording(app.asgi_handler), settings)
+    app.asgi_handler = Edge(Recording(app.asgi_handler, settings.audit.reads), settings)
     return app
 
 

@@ -32,6 +32,7 @@ from api.documents.uploads import Uploads
 from api.http.access import RECORDS, Access
 from api.http.admission import Admission
 from api.http.callers import Callers
+from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
 from api.identity.sign_in import SignIn
 from api.operations.monitor import Monitor
@@ -55,16 +56,20 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
+        recorder = Recorder(catalog.audit)
+        refusals = Refusals(recorder)
         keeper = AuditLogKeeper(
             catalog, settings.audit_key_file, places_of(settings, stores.blobs), settings.audit.days
         )
-        loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop, keeper.loop]
+        loops = [refusals.loop, dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop, keeper.loop]
         app.state.update(
             {
                 "stores": stores,
                 "jobs": jobs,
                 "dispatcher": dispatcher,
                 "loops": loops,
+                "recorder": recorder,
+                "refusals": refusals,
                 "keeper": keeper,
                 "callers": Callers(catalog, tokens),
                 "sign_in": SignIn(catalog, tokens),
@@ -83,6 +88,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         )
         for loop in loops:
             await resources.enter_async_context(loop)
+        resources.push_async_callback(refusals.close)
         yield
 
 

@@ -21,6 +21,7 @@ EDGES = {
     "activities/runtime/loops.py": "the edge of a background task; the next turn must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
+    "api/http/recording/edge.py": "an answer that was withheld is answered already; every other error goes on",
     "api/background/dispatcher.py": "what is wrong with one start must not hold up the others",
     "api/background/watches.py": "what is wrong with one job must not hold up the watchers of the others; they get it",
     "api/questions/streams.py": "the edge of a background task; the next poll must still happen",

@@ -121,7 +121,9 @@ PUBLIC: Final = "public"
 #: Seconds for which the knowledge base of a resource is cached; its id and name never change.
 KNOWN_SECONDS = 1.0
 
-_GRANTED = "granted"
+#: The state of a request that has the records that the guard loaded, and whether it refused what it has not loaded.
+GRANTED = "granted"
+REFUSED = "refused"
 
 log = structlog.get_logger()
 
@@ -185,7 +187,7 @@ class Access:
 
     async def goes_on(self, before: Principal, now: Principal, handler: BaseRouteHandler, scope: Scope) -> bool:
         """Whether a stream that began with the rights ``before`` may go on with those of ``now``."""
-        declared, records = declaration(handler), scope["state"].get(_GRANTED, {})
+        declared, records = declaration(handler), scope["state"].get(GRANTED, {})
         if not isinstance(declared, Needs) or "knowledge_base" not in records:
             return rights_of(before) == rights_of(now)
         try:
@@ -324,12 +326,15 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
         raise PasswordChangeNeeded()
     access: Access = connection.app.state.access
     id = connection.path_params.get(declared.parameter, "")
-    connection.scope["state"][_GRANTED] = await access.granted(principal, declared, id)
+    state = connection.scope["state"]
+    state[REFUSED] = True
+    state[GRANTED] = await access.granted(principal, declared, id)
+    state[REFUSED] = False
 
 
 def _provider(resource: Resource) -> Callable[..., Any]:
     def provide(scope: Scope) -> Any:
-        return scope["state"][_GRANTED][resource]  # KeyError: the handler's declaration names another resource
+        return scope["state"][GRANTED][resource]  # KeyError: the handler's declaration names another resource
 
     return provide
 

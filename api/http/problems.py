@@ -76,6 +76,9 @@ class Refusal(Bilingual):
     NO_SUCH_METHOD = ("This address does not take {method} requests.", "该地址不支持 {method} 请求。")
 
 
+#: The state of a request that has the code of its error, for the audit trail.
+CODE = "code"
+
 #: Retry-After in seconds while a dependency is down.
 RETRY_AFTER = 5
 
@@ -88,6 +91,7 @@ def status_of(error: HoldfastError) -> HTTPStatus:
 def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[dict[str, Any]]:
     """The response to a HoldfastError."""
     status = status_of(error)
+    request.scope.setdefault("state", {})[CODE] = error.reason.code
     headers: dict[str, str] = {}
     if isinstance(error, DependencyError):
         headers["Retry-After"] = str(RETRY_AFTER)

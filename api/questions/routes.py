@@ -14,6 +14,7 @@ from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal
 from api.http.access import needs
 from api.http.described import streamed
 from api.http.language import language_of
+from api.http.recording.edge import note_text
 from api.http.sse import event_stream
 from api.questions.asking import Asking
 from api.questions.events import messages, resume_offset
@@ -47,8 +48,15 @@ class SearchController(Controller):
 
     @post("/search", status_code=200, access=needs("reader", "knowledge_base"), summary="Search for passages")
     async def search(
-        self, knowledge_base: KnowledgeBase, data: SearchRequest, catalog: Catalog, retriever: Retriever, asking: Asking
+        self,
+        request: AnyRequest,
+        knowledge_base: KnowledgeBase,
+        data: SearchRequest,
+        catalog: Catalog,
+        retriever: Retriever,
+        asking: Asking,
     ) -> SearchResponse:
+        note_text(request.scope, data.query)
         query = await asking.check(knowledge_base, data.query, data.documents, search_filter(data.filter))
         found, pending = await asyncio.gather(
             retriever.search(knowledge_base.id, query.text, data.limit, data.mode, query.documents, query.filter),

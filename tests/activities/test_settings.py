@@ -67,6 +67,7 @@ def test_a_variable_is_named_by_its_field() -> None:
             "json",
             "debug",
             "off",
+            "none",
             "read",
             "/srv",
             "s3://docs",
