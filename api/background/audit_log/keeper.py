@@ -86,7 +86,7 @@ class AuditLogKeeper:
             key = self.signing_key()
             if key is not None:
                 await self._require_consistent(key, state)
-            taken = await self._log.append()
+            taken = await self._log.append() if state.waiting else 0
         except (Contradiction, TileLost, NoteInvalid) as exc:
             await self._shout(f"{exc}" if not isinstance(exc, TileLost) else f"a tile of the tree is lost: {exc}")
             return False
