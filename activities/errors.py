@@ -9,7 +9,8 @@
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable: CatalogNotMigrated  NotRecorded
     │   ├── BlobsUnavailable  NotSignedYet
-    │   └── SourceUnavailable
+    │   ├── SourceUnavailable
+    │   └── IdentityProviderUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  EncryptedDocument  DamagedDocument  NoText
     │   ├── UnsupportedFormat: NeedsLibreOffice
@@ -17,6 +18,7 @@
     ├── RequestError               the caller can correct it
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
     │   ├── Unauthenticated: SignInRefused  SessionEnded
+    │   ├── ProviderRefused
     │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
@@ -106,6 +108,7 @@ _ZH_WORDS = {
     "group": "用户组",
     "grant": "授权",
     "session": "登录会话",
+    "provider": "统一登录服务",
     "model": "模型",
     "reconciliation": "核对任务",
     "event": "事件",
@@ -268,6 +271,13 @@ class SourceUnavailable(DependencyError):
     zh = "无法读取同步来源：{detail}。不会删除任何内容；恢复后同步自动继续。"
 
 
+class IdentityProviderUnavailable(DependencyError):
+    code = "identity-provider-unavailable"
+    dependency = "identity-provider"
+    en = "The sign-in service cannot be used: {detail}. Sign in with a password or an API key, or try again later."
+    zh = "统一登录服务不可用：{detail}。请使用密码或 API 密钥登录，或稍后重试。"
+
+
 class DocumentError(HoldfastError):
     """The document itself cannot be used; a retry would not help."""
 
@@ -398,6 +408,12 @@ class Forbidden(RequestError):
     code = "forbidden"
     en = "This key may not do that. Ask an administrator for the role “{role}”."
     zh = "此密钥无权执行该操作。请向管理员申请“{role}”角色。"
+
+
+class ProviderRefused(RequestError):
+    code = "provider-refused"
+    en = "The sign-in service's answer is refused: {detail}. Begin again, or ask an administrator."
+    zh = "统一登录服务的应答被拒绝：{detail}。请重新登录，或联系管理员。"
 
 
 class PasswordChangeNeeded(RequestError):

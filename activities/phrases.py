@@ -252,6 +252,35 @@ class Phrase(Bilingual):
     )
     OTHER_NAMESPACE = ("“{value}” is not the namespace of this platform", "“{value}”不是本平台的命名空间")
     TOO_MANY_PAYLOADS = ("a request has at most {limit} payloads", "每个请求最多包含 {limit} 个数据项")
+    # --- sign-in by a provider ---
+    TOKEN_MALFORMED = ("its token cannot be read", "无法读取其令牌")
+    TOKEN_ALGORITHM = ("its token is signed in a way that is not accepted", "不接受其令牌的签名方式")
+    TOKEN_SIGNATURE = ("the signature of its token is not valid", "其令牌的签名无效")
+    TOKEN_ISSUER = ("its token is of another issuer", "其令牌由其他机构签发")
+    TOKEN_AUDIENCE = ("its token is for another application", "其令牌是为其他应用签发的")
+    TOKEN_EXPIRED = ("its token has expired", "其令牌已过期")
+    TOKEN_FUTURE = ("its token is not valid yet; compare the clocks", "其令牌尚未生效，请核对时钟")
+    TOKEN_NONCE = ("its token belongs to another sign-in", "其令牌属于另一次登录")
+    TOKEN_CLAIM = ("the claim {claim} of its token is missing or malformed", "其令牌中的 {claim} 缺失或格式错误")
+    TOKEN_NOT_LOGOUT = ("its token is not one for signing out", "其令牌不是用于退出登录的令牌")
+    SIGN_IN_STATE = (
+        "the sign-in was begun in another browser, or too long ago",
+        "该登录由其他浏览器发起，或发起时间过久",
+    )
+    TOKEN_REPLAYED = ("its token was used before", "其令牌已被使用过")
+    SIGN_IN_ISSUER = ("the answer is of another provider", "应答来自其他登录服务")
+    SIGN_IN_ENDED = ("it ended the sign-in ({said})", "它终止了登录（{said}）")
+    SIGN_IN_DISABLED = ("this user is disabled", "该用户已停用")
+    SIGN_IN_CODE = ("it does not accept the code ({said})", "它不接受授权码（{said}）")
+    SIGN_IN_SUBJECT = ("it gives the data of another person", "它返回了其他人的资料")
+    SIGN_IN_CLAIM = ("{claim} is not what this platform requires", "{claim} 不符合本平台的要求")
+    PROVIDER_STATUS = ("it answered with HTTP {status} at {url}", "{url} 返回 HTTP {status}")
+    PROVIDER_ISSUER = (
+        "it names itself {said}, and HOLDFAST_OIDC_ISSUER says otherwise",
+        "它自称为 {said}，与 HOLDFAST_OIDC_ISSUER 不一致",
+    )
+    PROVIDER_PLAIN = ("its address {url} does not begin with https", "其地址 {url} 不是以 https 开头")
+    PROVIDER_LARGE = ("its answer is too large", "其应答过大")
     # --- services ---
     MODEL_NOT_LOADED = ("the model “{model}” is not loaded", "模型“{model}”尚未加载")
     COLLECTION_INCOMPLETE = (

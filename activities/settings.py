@@ -286,6 +286,41 @@ class WebhookSettings(Section, frozen=True):
         return found
 
 
+class OidcSettings(Section, frozen=True):
+    issuer: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Address of the company's OpenID Connect provider, exactly as it names itself; empty: no such sign-in."""
+    client_id: str = ""
+    """The id under which the provider knows this platform."""
+    client_secret: str = ""
+    """The client's secret at the provider; empty for a public client. A secret."""
+    client_secret_file: str = ""
+    """A file with the client's secret, instead of the setting."""
+    name: Annotated[str, Meta(max_length=60)] = ""
+    """What the button on the page calls the provider; empty: its host name."""
+    scopes: Annotated[str, Meta(pattern=r"^[!#-\[\]-~ ]*$")] = "openid profile email"
+    """What the provider is asked for, separated by spaces."""
+    groups_claim: str = "groups"
+    """The claim that lists a person's groups; empty: groups are not taken over."""
+    operator_groups: str = ""
+    """Comma-separated groups whose members are operators. Once one of these settings is set, they decide on roles."""
+    auditor_groups: str = ""
+    """The same for auditors."""
+    admin_groups: str = ""
+    """The same for administrators."""
+    required_claims: Annotated[str, Meta(pattern=r"^([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?$")] = ""
+    """Comma-separated `claim=value` that a person must have to sign in, such as `hd=example.org`."""
+
+    def secret(self) -> str:
+        """The client's secret. Raises SettingsError if its file cannot be read."""
+        if not self.client_secret_file:
+            return self.client_secret
+        try:
+            return Path(self.client_secret_file).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            key, value = f"{PREFIX}OIDC_CLIENT_SECRET_FILE", self.client_secret_file
+            raise SettingsError(key=key, value=value, problem=first_line(exc)) from exc
+
+
 class LogSettings(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Minimum severity of the log lines that are written."""
@@ -302,6 +337,8 @@ class Settings(Section, frozen=True):
     """URL of the API for the command line; empty means the embedded one."""
     api_key: str = ""
     """API key of the command line; empty means the one in `<data>/local.env`. A secret."""
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^/\s?#@]+/?)?$")] = ""
+    """Address at which browsers open the page (`https://holdfast.example.org`); empty: that of this machine."""
     api: ApiSettings = ApiSettings()
     temporal: TemporalSettings = TemporalSettings()
     payload: PayloadSettings = PayloadSettings()
@@ -319,6 +356,7 @@ class Settings(Section, frozen=True):
     audit: AuditSettings = AuditSettings()
     sync: SyncSettings = SyncSettings()
     webhook: WebhookSettings = WebhookSettings()
+    oidc: OidcSettings = OidcSettings()
     log: LogSettings = LogSettings()
 
     @property
@@ -357,6 +395,11 @@ class Settings(Section, frozen=True):
         all_interfaces = self.api.host in ("0.0.0.0", "::")  # noqa: S104
         host = "127.0.0.1" if all_interfaces else self.api.host
         return self.url or f"http://{host}:{self.api.port}"
+
+    @property
+    def page_url(self) -> str:
+        """The origin at which browsers open the page."""
+        return (self.public_url or self.api_url).rstrip("/")
 
 
 S = TypeVar("S", bound=Section)
@@ -447,6 +490,6 @@ def _check(key: str, value: str, path: tuple[str, ...]) -> None:
     try:
         msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as exc:
-        secret = path[-1] in ("token", "api_key") or path == ("catalog", "url")
+        secret = path[-1] in ("token", "api_key", "client_secret") or path == ("catalog", "url")
         phrase, params, _ = explain(str(exc))
         raise SettingsError(key=key, value="…" if secret else value, problem=phrase, **params) from exc

@@ -27,6 +27,7 @@ from api.audit.log.routes import AuditLogController, QuestionProofController
 from api.audit.routes import AuditController
 from api.audit.runs.routes import AuditRunController, AuditViewController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
+from api.browser.routes import BrowserController
 from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
@@ -54,6 +55,7 @@ from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
+from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
@@ -149,6 +151,9 @@ CONTROLLERS = (
     LookupController,
     IdentityController,
     AuthController,
+    BrowserController,
+    MethodsController,
+    OidcController,
     UsersController,
     GroupsController,
     KeysController,

@@ -34,7 +34,9 @@ from api.http.admission import Admission
 from api.http.callers import Callers
 from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
-from api.identity.sign_in import SignIn
+from api.identity.sign_in import SESSION_VALID, SignIn
+from api.oidc.attempts import attempt_key
+from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -56,6 +58,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
+        key = attempt_key(settings.data_dir / KEYS_FILE)
+        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key, SESSION_VALID)))
         recorder = Recorder(catalog.audit)
         refusals = Refusals(recorder)
         keeper = AuditLogKeeper(
@@ -73,6 +77,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "keeper": keeper,
                 "callers": Callers(catalog, tokens),
                 "sign_in": SignIn(catalog, tokens),
+                "oidc": oidc,
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
@@ -196,6 +201,10 @@ def _sign_in(state: State) -> SignIn:
     return state.sign_in  # type: ignore[no-any-return]
 
 
+def _oidc(state: State) -> OidcSignIn:
+    return state.oidc  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -232,6 +241,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "runs": _runs,
     "access": _access,
     "sign_in": _sign_in,
+    "oidc": _oidc,
     "principal": _principal,
 }
 

@@ -59,6 +59,7 @@ NAMES = {
     ),
     *("JSON", "ISO", "Last", "Event", "ID", "docx", "zip"),
     *("Webhook", "Webhooks", "HTTP", "HOLDFAST_WEBHOOK_ALLOWED_NETWORKS"),
+    *("HOLDFAST_OIDC_ISSUER", "https"),
 }
 
 

@@ -38,7 +38,11 @@ WS_POLICY_VIOLATION = 1008
 PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
 
 #: Paths that need no key, because they show no stored data. Their routes are declared public (``api.http.access``).
-OPEN_PATHS = ["^/$", "^/web/", "^/health/", "^/schema", "^/api/v1/auth/(token|refresh|invitations/accept)$"]
+OPEN_PATHS = [
+    *("^/$", "^/web/", "^/health/", "^/schema"),
+    "^/api/v1/auth/(token|refresh|invitations/accept|methods)$",
+    "^/api/v1/auth/(browser(/refresh|/sign-out)?|oidc(/callback|/backchannel-logout)?)$",
+]
 
 
 class ApiKeyAuthentication(AbstractAuthenticationMiddleware):

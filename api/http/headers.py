@@ -88,7 +88,8 @@ class Edge:
 
 def known_names(settings: Settings) -> frozenset[str]:
     """Names by which this server may be called; ``*`` stands for all."""
-    given = {urlsplit(settings.url).hostname or "", settings.api.host, *listed(settings.api.allowed_hosts)}
+    addresses = {urlsplit(url).hostname or "" for url in (settings.url, settings.public_url)}
+    given = addresses | {settings.api.host, *listed(settings.api.allowed_hosts)}
     return frozenset(name.lower().rstrip(".") for name in given | {"localhost", socket.gethostname()} if name)
 
 

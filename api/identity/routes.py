@@ -56,6 +56,7 @@ class IdentityController(Controller):
             everywhere=principal.everywhere if principal.within is None else None,
             knowledge_bases=granted,
             must_change_password=principal.must_change_password,
+            has_password=user is not None and user.has_password,
         )
 
 

@@ -45,6 +45,7 @@ class IdentityInfo(Schema, frozen=True):
     everywhere: str | None = None
     knowledge_bases: list[GrantedKnowledgeBase] = []
     must_change_password: bool = False
+    has_password: bool = False
 
 
 class TokenRequest(Request, frozen=True):

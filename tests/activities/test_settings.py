@@ -73,6 +73,7 @@ def test_a_variable_is_named_by_its_field() -> None:
             "s3://docs",
             "10.0.0.0/8",
             "https://a.test",
+            "hd=example.org",
         ):
             try:
                 loaded: object = load({name: value})
@@ -139,6 +140,7 @@ def test_an_unknown_variable_is_refused(key: str) -> None:
 SECRETS = {
     "HOLDFAST_MILVUS_TOKEN": "root:hush-hush",
     "HOLDFAST_API_KEY": "holdfast_hush-hush",
+    "HOLDFAST_OIDC_CLIENT_SECRET": "hush-hush",
     "HOLDFAST_CATALOG_URL": "postgresql+asyncpg://me:hush-hush@db/catalog",
 }
 
