@@ -40,6 +40,15 @@ GET    /api/v1/audit/events                                   audit.list        
 GET    /api/v1/audit/export                                   audit.export         own
 GET    /api/v1/audit/questions/{id}                           audit.read           own        id
 GET    /api/v1/audit/documents/{id}/answers                   audit.answers        always     id
+GET    /api/v1/audit/log                                      audit.checkpoint     metadata
+GET    /api/v1/audit/log/checkpoint                           audit.checkpoint     metadata
+GET    /api/v1/audit/log/checkpoints                          audit.checkpoint     metadata
+GET    /api/v1/audit/log/proof/{event_id}                     audit.prove          always
+GET    /api/v1/audit/log/export                               audit.export-log     own
+GET    /api/v1/audit/questions/{id}/proof                     audit.prove          own     id
+GET    /api/v1/audit/holds                                    hold.list            metadata
+POST   /api/v1/audit/holds                                    hold.set             own
+POST   /api/v1/audit/holds/end                                hold.remove          own
 GET    /api/v1/audit/views                                    run.list             metadata
 GET    /api/v1/audit/runs                                     run.list             always
 GET    /api/v1/audit/runs/{run_id}                            run.read             own        run_id
@@ -160,6 +169,32 @@ POST   /api/v1/syncs/{sync_id}/cancel                         sync.cancel       
 POST   /api/v1/syncs/{sync_id}/confirm                        sync.confirm         control
 """
 
+_PEOPLE: Final = """
+POST   /api/v1/auth/logout                                    session.end          own
+POST   /api/v1/auth/password                                  user.password        own
+GET    /api/v1/users                                          user.list            metadata
+POST   /api/v1/users                                          user.create          own
+GET    /api/v1/users/{user}                                   user.read            metadata
+PATCH  /api/v1/users/{user}                                   user.update          own
+DELETE /api/v1/users/{user}                                   user.remove          own
+POST   /api/v1/users/{user}/invitation                        user.invite          own
+POST   /api/v1/users/{user}/sign-out                          user.sign-out        own
+GET    /api/v1/groups                                         group.list           metadata
+POST   /api/v1/groups                                         group.create         own
+GET    /api/v1/groups/{group}                                 group.read           metadata
+DELETE /api/v1/groups/{group}                                 group.remove         own
+PUT    /api/v1/groups/{group}/members/{user}                  group.add-member     own
+DELETE /api/v1/groups/{group}/members/{user}                  group.remove-member  own
+GET    /api/v1/keys                                           key.list             metadata
+POST   /api/v1/keys                                           key.create           own
+DELETE /api/v1/keys/{key_id}                                  key.revoke           own
+GET    /api/v1/knowledge-bases/{kb}/grants                    grant.list           metadata
+PUT    /api/v1/knowledge-bases/{kb}/grants/user/{name}        grant.set            own
+DELETE /api/v1/knowledge-bases/{kb}/grants/user/{name}        grant.remove         own
+PUT    /api/v1/knowledge-bases/{kb}/grants/group/{name}       grant.set            own
+DELETE /api/v1/knowledge-bases/{kb}/grants/group/{name}       grant.remove         own
+"""
+
 _PLATFORM: Final = """
 GET    /api/v1/webhooks                                       webhook.read         metadata
 POST   /api/v1/webhooks                                       webhook.create       own
@@ -192,4 +227,4 @@ def _parsed(*tables: str) -> dict[str, Row]:
 
 
 #: Every route that needs a key, as ``GET /path/{parameter}``; sockets are ``WS``.
-ROUTES: Final = _parsed(_AUDIT, _DOCUMENTS, _QUESTIONS, _JOBS, _PLATFORM)
+ROUTES: Final = _parsed(_AUDIT, _DOCUMENTS, _QUESTIONS, _JOBS, _PEOPLE, _PLATFORM)

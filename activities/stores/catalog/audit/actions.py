@@ -10,7 +10,7 @@ from typing import Final
 #: First part of an action -> the kind of its object, and the second parts.
 _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     "access": (None, "refuse"),
-    "audit": ("question", "answers export list read"),
+    "audit": ("question", "answers checkpoint expire export export-log list prove read"),
     "batch": ("batch", "cancel close create pause read resume retry-failed set-parallelism"),
     "bulk_change": ("bulk_change", "read"),
     "catalog": (None, "read"),
@@ -23,7 +23,10 @@ _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     ),
     "documents": ("bulk_change", "cancel change delete retry tag untag"),
     "failures": (None, "retry"),
-    "key": ("key", "create revoke"),
+    "grant": ("subject", "list remove set"),
+    "group": ("group", "add-member create list read remove remove-member"),
+    "hold": ("knowledge_base", "list remove set"),
+    "key": ("key", "create list refused revoke"),
     "knowledge_base": ("knowledge_base", "create delete list read search update"),
     "model": (None, "embed list"),
     "operations": (None, "read"),
@@ -40,8 +43,13 @@ _KINDS: Final[dict[str, tuple[str | None, str]]] = {
         "started_outside terminated_outside updated_outside",
     ),
     "schedule": ("schedule", "backfill cancel change confirm create delete pause preview ran read resume run undo"),
+    "session": ("session", "address-locked create end refresh-reused refused"),
     "source": ("source", "change create delete read"),
     "sync": ("sync", "cancel confirm finish pause read resume start"),
+    "user": (
+        "user",
+        "accept-invitation create invite link list lock password read remove sign-out update",
+    ),
     "webhook": ("webhook", "create delete disable read retry rotate-secret test update"),
 }
 
