@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from api.cli.access import grant_group, group_group
 from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
@@ -28,6 +29,7 @@ from api.cli.runs import audit_replay, audit_run, audit_runs
 from api.cli.schedules import schedule_group
 from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
+from api.cli.users import user_group
 from api.cli.webhooks import webhook_group
 from api.client.problems import Message
 
@@ -110,6 +112,9 @@ for command in (
     conversation_group,
     evaluate,
     audit_group,
+    user_group,
+    group_group,
+    grant_group,
     migrate,
     key_group,
     login,

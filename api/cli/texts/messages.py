@@ -11,6 +11,7 @@ from api.cli.texts.audit_log import AUDIT_LOG
 from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
+from api.cli.texts.people import PEOPLE
 from api.cli.texts.reindex_all import REINDEX_ALL
 from api.cli.texts.runs import RUNS
 from api.cli.texts.schedules import SCHEDULES
@@ -26,6 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **AUDIT_LOG,
     **OPERATING,
     **OPERATIONS,
+    **PEOPLE,
     **SCHEDULES,
     **SYNCS,
     **WEBHOOKS,
