@@ -63,7 +63,8 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
         from activities.settings import load
         from api.stack.up import run
 
-        run(load(), only, without, tell, ready)
+        is_terminal = (sys.stderr if as_json else sys.stdout).isatty()
+        run(load(), only, without, tell, ready, tell if is_terminal else None)
 
 
 def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:

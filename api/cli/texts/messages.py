@@ -313,6 +313,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ended {count} processes of a platform that was killed",
         "已结束上次被强制终止的平台遗留的 {count} 个进程",
     ),
+    "up.first_user": (
+        "First user: {name}, password {password} (shown only this once; you choose another one when you sign in)",
+        "首个用户：{name}，密码 {password}（只显示这一次；登录后须更改）",
+    ),
     "up.stopping": ("Stopping … (Ctrl-C again to kill)", "正在停止 …（再按一次 Ctrl-C 强制结束）"),
     "up.stopped": ("Stopped.", "已停止。"),
     "up.all_ready": ("Holdfast is ready in {seconds:.0f} s.", "Holdfast 已就绪（{seconds:.0f} 秒）。"),
