@@ -17,13 +17,14 @@
     │   └── DocumentTooLarge  ParserCrashed  ParserTimedOut
     ├── RequestError               the caller can correct it
     │   ├── InvalidRequest  InvalidName  UnknownRole  QuestionTooLong  UploadTooLarge  BodyTooLarge
-    │   ├── Unauthenticated  Forbidden  NotFound  UnknownHost
-    │   ├── SignInRefused
+    │   ├── Unauthenticated: SignInRefused  SessionEnded
+    │   ├── ProviderRefused
+    │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost
     │   ├── TooManyRequests: TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
-    │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns
+    │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns  NameInUse
     │   ├── Conflict: TooManyEndpoints
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
@@ -103,6 +104,11 @@ _ZH_WORDS = {
     "batch": "批次",
     "bulk change": "批量操作",
     "key": "密钥",
+    "user": "用户",
+    "group": "用户组",
+    "grant": "授权",
+    "session": "登录会话",
+    "provider": "统一登录服务",
     "model": "模型",
     "reconciliation": "核对任务",
     "failure": "失败原因",
@@ -371,16 +377,34 @@ class Unauthenticated(RequestError):
     zh = "需要有效的 API 密钥：请发送 `Authorization: Bearer <key>`。"
 
 
+class SignInRefused(Unauthenticated):
+    code = "sign-in-refused"
+    en = "Sign-in refused: name or password are wrong, or the user is locked or disabled. Try again in some minutes."
+    zh = "登录被拒绝：用户名或密码错误，或该用户已被锁定或停用。请几分钟后再试。"
+
+
+class SessionEnded(Unauthenticated):
+    code = "session-ended"
+    en = "This session or invitation has ended. Sign in again, or ask an administrator for a new invitation."
+    zh = "此会话或邀请已失效。请重新登录，或向管理员索取新的邀请。"
+
+
 class Forbidden(RequestError):
     code = "forbidden"
     en = "This key may not do that. Ask an administrator for the role “{role}”."
     zh = "此密钥无权执行该操作。请向管理员申请“{role}”角色。"
 
 
-class SignInRefused(RequestError):
-    code = "sign-in-refused"
+class ProviderRefused(RequestError):
+    code = "provider-refused"
     en = "The sign-in service's answer is refused: {detail}. Begin again, or ask an administrator."
     zh = "统一登录服务的应答被拒绝：{detail}。请重新登录，或联系管理员。"
+
+
+class PasswordChangeNeeded(RequestError):
+    code = "password-change-needed"
+    en = "Set a password of your own first: `holdfast user password`, or the page."
+    zh = "请先设置您自己的密码：使用 `holdfast user password` 或网页。"
 
 
 class NotFound(RequestError):
@@ -399,6 +423,12 @@ class NameTaken(Conflict):
     code = "name-taken"
     en = "There is already a knowledge base “{name}”. Choose another name."
     zh = "知识库“{name}”已存在，请使用其他名称。"
+
+
+class NameInUse(Conflict):
+    code = "name-in-use"
+    en = "The name “{name}” is in use, or was: names are not given twice. Choose another one."
+    zh = "名称“{name}”已被使用或曾被使用，名称不会重复分配。请使用其他名称。"
 
 
 class ContentBeingRemoved(Conflict):

@@ -55,6 +55,15 @@ class Phrase(Bilingual):
     CONTROL_CHARACTERS = ("it contains control characters", "包含控制字符")
     NAME_EMPTY = ("it is empty", "名称为空")
     NAME_TOO_LONG = ("it is longer than {limit} characters", "超过 {limit} 个字符")
+    USER_NAME = (
+        "it has letters, digits and . _ @ + - only, and begins with a letter or a digit",
+        "只能包含字母、数字和 . _ @ + -，并以字母或数字开头",
+    )
+    GROUP_NAME = ("it contains control characters or a slash", "包含控制字符或斜杠")
+    NAME_OF_USER = ("it is the name of a user; create a key of that user", "这是某个用户的名称，请为该用户创建密钥")
+    NO_PASSWORD = ("a service account has no password; create a key for it", "服务账号没有密码，请为其创建密钥")
+    PASSWORD_LENGTH = ("a password has {least} to {limit} characters", "密码应为 {least} 到 {limit} 个字符")
+    KEY_OF_PLATFORM = ("a key of single knowledge bases has no role of the platform", "限定知识库的密钥不能有平台角色")
     TAG_CONTROL_CHARACTERS = ("a tag contains control characters", "标签包含控制字符")
     TAG_LENGTH = ("a tag has 1 to {limit} characters", "标签应为 1 到 {limit} 个字符")
     TOO_MANY_TAGS = ("a document has at most {limit} tags", "文档最多 {limit} 个标签")
@@ -257,6 +266,10 @@ class Phrase(Bilingual):
         "the sign-in was begun in another browser, or too long ago",
         "该登录由其他浏览器发起，或发起时间过久",
     )
+    TOKEN_REPLAYED = ("its token was used before", "其令牌已被使用过")
+    SIGN_IN_ISSUER = ("the answer is of another provider", "应答来自其他登录服务")
+    SIGN_IN_ENDED = ("it ended the sign-in ({said})", "它终止了登录（{said}）")
+    SIGN_IN_DISABLED = ("this user is disabled", "该用户已停用")
     SIGN_IN_CODE = ("it does not accept the code ({said})", "它不接受授权码（{said}）")
     SIGN_IN_SUBJECT = ("it gives the data of another person", "它返回了其他人的资料")
     SIGN_IN_CLAIM = ("{claim} is not what this platform requires", "{claim} 不符合本平台的要求")

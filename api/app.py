@@ -25,6 +25,7 @@ from activities.telemetry import logs
 from api.audit.routes import AuditController
 from api.audit.runs.routes import AuditRunController, AuditViewController
 from api.batches.routes import BatchController, BatchesOfKnowledgeBase
+from api.browser.routes import BrowserController
 from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
@@ -40,13 +41,18 @@ from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBod
 from api.http.headers import Edge, cors
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
-from api.identity.routes import IdentityController
+from api.identity.grants import GrantsController
+from api.identity.groups import GroupsController
+from api.identity.keys import KeysController
+from api.identity.routes import AuthController, IdentityController
+from api.identity.users import UsersController
 from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
+from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
@@ -138,6 +144,14 @@ CONTROLLERS = (
     ReconcileController,
     LookupController,
     IdentityController,
+    AuthController,
+    BrowserController,
+    MethodsController,
+    OidcController,
+    UsersController,
+    GroupsController,
+    KeysController,
+    GrantsController,
     OpenAIController,
     OperationsController,
 )

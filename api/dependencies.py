@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
-from async_lru import alru_cache
 from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -30,7 +29,11 @@ from api.documents.status import DocumentStatus
 from api.documents.uploads import Uploads
 from api.http.access import RECORDS, Access
 from api.http.admission import Admission
-from api.http.auth import KEY_SECONDS
+from api.http.callers import Callers
+from api.http.tokens import KEYS_FILE, AccessTokens
+from api.identity.sign_in import SESSION_VALID, SignIn
+from api.oidc.attempts import attempt_key
+from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -51,7 +54,9 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
-        webhooks = WebhookDispatcher(catalog, jobs)
+        webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
+        key = attempt_key(settings.data_dir / KEYS_FILE)
+        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key, SESSION_VALID)))
         loops = [dispatcher.loop, watches.loop, batch_watches.loop, webhooks.loop]
         app.state.update(
             {
@@ -59,7 +64,9 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
                 "jobs": jobs,
                 "dispatcher": dispatcher,
                 "loops": loops,
-                "principal_of": alru_cache(maxsize=1024, ttl=KEY_SECONDS)(catalog.api_keys.find),
+                "callers": Callers(catalog, tokens),
+                "sign_in": SignIn(catalog, tokens),
+                "oidc": oidc,
                 "access": Access(catalog),
                 "admission": Admission(catalog, settings.api),
                 "status": DocumentStatus(catalog, jobs),
@@ -174,6 +181,14 @@ def _runs(state: State) -> PayloadReader:
     return state.runs  # type: ignore[no-any-return]
 
 
+def _sign_in(state: State) -> SignIn:
+    return state.sign_in  # type: ignore[no-any-return]
+
+
+def _oidc(state: State) -> OidcSignIn:
+    return state.oidc  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -208,6 +223,8 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "uploads": _uploads,
     "runs": _runs,
     "access": _access,
+    "sign_in": _sign_in,
+    "oidc": _oidc,
     "principal": _principal,
 }
 

@@ -22,7 +22,7 @@ from api.cli.texts.messages import language, say
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
-    from activities.stores.catalog.api_keys import ApiKeys
+    from activities.stores.catalog.people.api_keys import ApiKeys
     from activities.stores.catalog.records import ApiKey
 
 T = TypeVar("T")

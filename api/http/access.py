@@ -29,9 +29,9 @@ Roles in the platform, which read every knowledge base:
 Questions and conversations belong to their asker: all other callers, administrators included, get 404. A caller
 without a role in a knowledge base gets 404 for it and its contents; a caller whose role is too low gets 403.
 
-Until there are grants, a key has its role in every knowledge base. Grants per knowledge base will replace the body of
-``Access.role_in``, which has the caller and the record and returns None for no role; nothing else will change.
-``own_role`` will then apply only outside of a knowledge base, such as to creating one.
+A user has the roles in knowledge bases that it and its groups are granted; its keys have at most those. A key without
+an owner has its role in every knowledge base. ``Access.role_in`` says which role a caller has in one. ``own_role``
+applies outside of a knowledge base, such as to creating one: who manages any may create others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import Scope
 
-from activities.errors import Forbidden, NotFound, Unauthenticated
+from activities.errors import Forbidden, NotFound, PasswordChangeNeeded, Unauthenticated
 from activities.stores.catalog.bulk_changes import BulkChange
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import (
@@ -61,7 +61,16 @@ from activities.stores.catalog.records import (
     Record,
     Reindex,
 )
-from activities.stores.catalog.roles import LADDER, LOWEST, SYSTEM_ROLES, KnowledgeBaseRole, Role, SystemRole, includes
+from activities.stores.catalog.roles import (
+    LADDER,
+    LOWEST,
+    SYSTEM_ROLES,
+    KnowledgeBaseRole,
+    Role,
+    SystemRole,
+    higher,
+    includes,
+)
 from activities.stores.catalog.schedule_records import Schedule
 from activities.stores.catalog.source_records import Source, Sync
 from activities.stores.catalog.webhooks.records import Delivery, Endpoint
@@ -121,7 +130,7 @@ class Needs(msgspec.Struct, frozen=True):
     """What a route requires: ``role`` or one of ``also``, in the knowledge base of ``resource`` if there is one.
 
     ``parameter`` is the path parameter with the resource's id. ``recent`` accepts a record cached for up to
-    ``KNOWN_SECONDS``.
+    ``KNOWN_SECONDS``. ``restricted`` admits a user who must set a password of its own first.
     """
 
     role: Role
@@ -129,6 +138,7 @@ class Needs(msgspec.Struct, frozen=True):
     parameter: str
     also: tuple[SystemRole, ...]
     recent: bool
+    restricted: bool = False
 
 
 def needs(
@@ -138,21 +148,22 @@ def needs(
     at: str | None = None,
     also: tuple[SystemRole, ...] = (),
     recent: bool = False,
+    restricted: bool = False,
 ) -> Needs:
     """The declaration of a route, see ``Needs``; ``at`` is its ``parameter``."""
-    return Needs(role, resource, at or (PARAMETERS[resource] if resource else ""), also, recent)
+    return Needs(role, resource, at or (PARAMETERS[resource] if resource else ""), also, recent, restricted)
 
 
 def has(principal: Principal, role: SystemRole) -> bool:
     """Whether the caller has a platform role; ``admin`` has all of them."""
-    return principal.role in (role, "admin")
+    return bool({role, "admin"} & set(principal.platform))
 
 
 def own_role(principal: Principal) -> KnowledgeBaseRole:
-    """The role of the caller's key outside of a knowledge base."""
-    if has(principal, "admin"):
-        return "manager"
-    return next((role for role in LADDER if role == principal.role), LOWEST)
+    """The caller's role outside of a knowledge base; a key of single knowledge bases has the lowest."""
+    if principal.within is not None:
+        return LOWEST
+    return max((principal.everywhere or LOWEST, *principal.granted.values()), key=LADDER.index)
 
 
 class Access:
@@ -168,7 +179,20 @@ class Access:
 
     async def role_in(self, principal: Principal, knowledge_base: KnowledgeBase) -> KnowledgeBaseRole | None:
         """The caller's role in a knowledge base; None hides it from the caller."""
-        return own_role(principal)
+        if principal.within is not None and knowledge_base.id not in principal.within:
+            return None
+        return higher(principal.everywhere, principal.granted.get(knowledge_base.id))
+
+    async def goes_on(self, before: Principal, now: Principal, handler: BaseRouteHandler, scope: Scope) -> bool:
+        """Whether a stream that began with the rights ``before`` may go on with those of ``now``."""
+        declared, records = declaration(handler), scope["state"].get(_GRANTED, {})
+        if not isinstance(declared, Needs) or "knowledge_base" not in records:
+            return rights_of(before) == rights_of(now)
+        try:
+            await self._require(now, declared, records["knowledge_base"], "")
+        except (NotFound, Forbidden):
+            return False
+        return True
 
     async def strongest_role(self, principal: Principal, knowledge_base: KnowledgeBase) -> Role | None:
         """The caller's role in a knowledge base; ``operator`` for an operator who only reads it otherwise."""
@@ -254,6 +278,19 @@ def _compare(principal: Principal, role: KnowledgeBaseRole, needed: Needs) -> No
         raise Forbidden(role=needed.role)
 
 
+def rights_of(principal: Principal) -> tuple[object, ...]:
+    """All that decides about the caller's requests."""
+    return (principal.platform, principal.everywhere, principal.granted, principal.within)
+
+
+def visible(principal: Principal) -> frozenset[str] | None:
+    """The ids of the knowledge bases that the caller may see; None for all."""
+    if principal.everywhere is not None:
+        return principal.within
+    granted = frozenset(principal.granted)
+    return granted if principal.within is None else granted & principal.within
+
+
 def declaration(handler: BaseRouteHandler) -> Needs | Literal["public"] | None:
     """The access declaration of a route; None if it has no valid one."""
     declared = handler.opt.get(OPTION)
@@ -283,6 +320,8 @@ async def authorize(connection: ASGIConnection[Any, Any, Any, Any], handler: Bas
     principal = connection.scope.get("user")
     if not isinstance(principal, Principal):
         raise Unauthenticated()
+    if principal.must_change_password and not declared.restricted:
+        raise PasswordChangeNeeded()
     access: Access = connection.app.state.access
     id = connection.path_params.get(declared.parameter, "")
     connection.scope["state"][_GRANTED] = await access.granted(principal, declared, id)

@@ -1,4 +1,4 @@
-"""Authentication by API key; the subject of the key is the actor of the request."""
+"""Authentication by API key or access token; the owner of the key, or the user, is the actor of the request."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from activities.errors import DependencyError, Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
+from api.http.access import Access
+from api.http.callers import Callers
 
 #: The subject and role of the key that the first start creates.
 FIRST_SUBJECT = "admin"
 FIRST_ROLE = "admin"
-
-#: Seconds for which a valid key is cached: a revoked key stops working after at most this time.
-KEY_SECONDS = 1.0
 
 #: Seconds between two looks whether the key of an open stream is still valid.
 STREAM_KEY_SECONDS = 5.0
@@ -37,27 +36,31 @@ WS_POLICY_VIOLATION = 1008
 PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
 
 #: Paths that need no key, because they show no stored data. Their routes are declared public (``api.http.access``).
-OPEN_PATHS = ["^/$", "^/web/", "^/health/", "^/schema"]
+OPEN_PATHS = [
+    *("^/$", "^/web/", "^/health/", "^/schema"),
+    "^/api/v1/auth/(token|refresh|invitations/accept|methods)$",
+    "^/api/v1/auth/(browser(/refresh|/sign-out)?|oidc(/callback|/backchannel-logout)?)$",
+]
 
 
 class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
-    """``Authorization: Bearer <key>``; anything else is a 401."""
+    """``Authorization: Bearer <key or access token>``; anything else is a 401."""
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
         """The key's owner. Raises Unauthenticated."""
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         if not key and connection.scope["type"] == ScopeType.WEBSOCKET:
             scheme, key = "bearer", _key_of_subprotocol(connection)
-        owner = partial(connection.app.state.principal_of, key.strip())
-        principal = await owner() if scheme.lower() == "bearer" and key else None
+        callers: Callers = connection.app.state.callers
+        principal = await callers.find(key.strip()) if scheme.lower() == "bearer" and key else None
         if principal is None:
             raise Unauthenticated()
         structlog.contextvars.bind_contextvars(actor=principal.subject)
-        return AuthenticationResult(user=principal, auth=owner)
+        return AuthenticationResult(user=principal, auth=partial(callers.again, key.strip(), principal))
 
 
 class RevokedKeys(ASGIMiddleware):
-    """Ends event streams and sockets whose key was revoked; runs after authentication."""
+    """Ends event streams and sockets whose key, session, user or grant has ended; runs after authentication."""
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
@@ -74,7 +77,7 @@ class RevokedKeys(ASGIMiddleware):
             if message["type"] == "http.response.start":
                 streams = any(b"text/event-stream" in value for _, value in message["headers"])
             elif streams and time.monotonic() - checked > STREAM_KEY_SECONDS:
-                if await _is_revoked(owner):
+                if await _is_revoked(owner, scope):
                     await _end(message, send)
                     return
                 checked = time.monotonic()
@@ -83,12 +86,16 @@ class RevokedKeys(ASGIMiddleware):
         await next_app(scope, receive, send_while_valid)
 
 
-async def _is_revoked(owner: Callable[[], Awaitable[Principal | None]]) -> bool:
-    """Whether the key is certainly revoked: while the catalogue is down, streams go on."""
+async def _is_revoked(owner: Callable[[], Awaitable[Principal | None]], scope: Scope) -> bool:
+    """Whether the caller certainly lost its access: while the catalogue is down, streams go on."""
     try:
-        return await owner() is None
+        principal = await owner()
     except DependencyError:
         return False
+    if principal is None:
+        return True
+    access: Access = scope["litestar_app"].state.access
+    return not await access.goes_on(scope["user"], principal, scope["route_handler"], scope)
 
 
 async def _end(message: Message, send: Send) -> None:

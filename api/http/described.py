@@ -123,6 +123,9 @@ ERRORS: Final[dict[int, tuple[HoldfastError, str]]] = {
     504: (QuestionTimedOut(), "The answer took too long."),
 }
 
+#: Public routes under this prefix sign people in.
+SIGN_IN_PREFIX: Final = "/api/v1/auth/"
+
 WITH_BODY: Final = {"POST", "PATCH", "PUT"}
 WRITES: Final = {*WITH_BODY, "DELETE"}
 
@@ -136,7 +139,9 @@ def errors_of(handler: HTTPRouteHandler, path: str) -> set[int]:
     """The statuses of errors that a route can answer."""
     found, methods, parameters = {400, 421}, set(handler.http_methods), handler.fn.__annotations__.keys()
     if declaration(handler) == PUBLIC:
-        return found
+        signs_in = path.startswith(SIGN_IN_PREFIX)
+        found |= {404, 503} if signs_in else set()
+        return found | ({401, 413, 429} if signs_in and methods & WITH_BODY else set())
     found |= {401, 403, 429, 503}
     if "{" in path or NAMES & parameters:
         found |= {404}

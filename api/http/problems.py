@@ -22,6 +22,7 @@ from activities.errors import (
     Language,
     ModelError,
     NotFound,
+    PasswordChangeNeeded,
     QuestionTimedOut,
     QuestionTooLong,
     RequestError,
@@ -41,6 +42,7 @@ log = structlog.get_logger()
 STATUS: tuple[tuple[type[HoldfastError], HTTPStatus], ...] = (
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (PasswordChangeNeeded, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (UnknownHost, HTTPStatus.MISDIRECTED_REQUEST),

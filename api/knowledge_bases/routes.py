@@ -14,7 +14,7 @@ from activities.ingest.models import usable_model
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.connections import Stores
-from api.http.access import Access, needs
+from api.http.access import Access, needs, visible
 from api.http.schemas import JobAccepted, Page
 from api.knowledge_bases.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, KnowledgeBaseInfo
 from api.knowledge_bases.views import knowledge_base_info
@@ -34,7 +34,7 @@ class KnowledgeBaseController(Controller):
         model = await usable_model(stores.triton, data.embedding_model) if data.embedding_model else None
         chunking = Chunking(max_tokens=data.chunking.max_tokens, overlap_tokens=data.chunking.overlap_tokens)
         created = await catalog.knowledge_bases.create(
-            data.name, data.title, data.description, chunking, principal.subject, model
+            data.name, data.title, data.description, chunking, principal.subject, model, principal.user_id
         )
         return knowledge_base_info(created, {}, data.embedding_model)
 
@@ -42,7 +42,7 @@ class KnowledgeBaseController(Controller):
     async def index(
         self, catalog: Catalog, access: Access, principal: Principal, cursor: str | None = None, limit: Limit = 100
     ) -> Page[KnowledgeBaseInfo]:
-        found = await catalog.knowledge_bases.page(cursor, limit)
+        found = await catalog.knowledge_bases.page(cursor, limit, visible(principal))
         shown = await access.readable(principal, found)
         ids = [record.id for record in shown]
         counts = await catalog.knowledge_bases.counts(ids)

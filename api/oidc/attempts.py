@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.phrases import Phrase
 
 PATH: Final = "/api/v1/auth/oidc"
@@ -65,17 +66,17 @@ def sealed(attempt: Attempt, key: bytes) -> str:
 
 
 def opened(cookies: Mapping[str, str], state: str, key: bytes, now: float) -> Attempt:
-    """The attempt with this state, that this browser began. Raises SignInRefused."""
+    """The attempt with this state, that this browser began. Raises ProviderRefused."""
     content, _, signature = cookies.get(cookie_of(state), "").partition(".")
     try:
         raw = _decoded(content)
         if not raw or not hmac.compare_digest(_decoded(signature), _signature(raw, key)):
-            raise SignInRefused(detail=Phrase.SIGN_IN_STATE)
+            raise ProviderRefused(detail=Phrase.SIGN_IN_STATE)
         attempt = msgspec.json.decode(raw, type=Attempt)
     except (ValueError, msgspec.DecodeError) as exc:
-        raise SignInRefused(detail=Phrase.SIGN_IN_STATE) from exc
+        raise ProviderRefused(detail=Phrase.SIGN_IN_STATE) from exc
     if not hmac.compare_digest(attempt.state.encode(), state.encode()) or attempt.expires_at <= now:
-        raise SignInRefused(detail=Phrase.SIGN_IN_STATE)
+        raise ProviderRefused(detail=Phrase.SIGN_IN_STATE)
     return attempt
 
 
@@ -89,3 +90,9 @@ def _encoded(content: bytes) -> str:
 
 def _decoded(text: str) -> bytes:
     return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def attempt_key(file: Path) -> bytes:
+    """The key of the cookies: derived from the first of those that sign access tokens, which all API processes have."""
+    first = file.read_text().split("\n", 1)[0]
+    return hmac.digest(first.encode(), b"holdfast oidc attempts", "sha256")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.phrases import Phrase
 from activities.settings import OidcSettings, listed
 from activities.stores.catalog.roles import SystemRole
@@ -33,11 +33,11 @@ class Person(msgspec.Struct, frozen=True):
 
 
 def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
-    """The person whom the claims describe. Raises SignInRefused if a required claim is missing or different."""
+    """The person whom the claims describe. Raises ProviderRefused if a required claim is missing or different."""
     for pair in listed(settings.required_claims):
         claim, _, wanted = pair.partition("=")
         if wanted.strip() not in _texts(claims.get(claim.strip())):
-            raise SignInRefused(detail=Phrase.SIGN_IN_CLAIM, claim=claim.strip())
+            raise ProviderRefused(detail=Phrase.SIGN_IN_CLAIM, claim=claim.strip())
     groups = groups_of(claims, settings.groups_claim)
     return Person(
         issuer=str(claims["iss"]),

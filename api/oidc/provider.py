@@ -19,7 +19,7 @@ import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
-from activities.errors import IdentityProviderUnavailable, SignInRefused, first_line
+from activities.errors import IdentityProviderUnavailable, ProviderRefused, first_line
 from activities.phrases import Phrase
 from activities.settings import OidcSettings
 from api.oidc.tokens import Expected, UnknownKey, allowed
@@ -88,7 +88,7 @@ class Provider:
         return (await self._fresh()).description
 
     async def checked(self, check: Callable[[KeySet, Expected], Any]) -> Any:
-        """Check a token; once more with newly read keys if it is signed by an unknown one. Raises SignInRefused."""
+        """Check a token; once more with newly read keys if it is signed by an unknown one. Raises ProviderRefused."""
         known = await self._fresh()
         try:
             return check(known.keys, self._expected(known))
@@ -97,10 +97,10 @@ class Provider:
         try:
             return check(known.keys, self._expected(known))
         except UnknownKey as exc:
-            raise SignInRefused(detail=Phrase.TOKEN_SIGNATURE) from exc
+            raise ProviderRefused(detail=Phrase.TOKEN_SIGNATURE) from exc
 
     async def tokens(self, code: str, verifier: str, redirect_uri: str) -> Tokens:
-        """Trade a code for tokens. Raises SignInRefused if the provider does not take it."""
+        """Trade a code for tokens. Raises ProviderRefused if the provider does not take it."""
         description = await self.description()
         form = {
             "grant_type": "authorization_code",
@@ -120,11 +120,11 @@ class Provider:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise _bad_status(status, description.token_endpoint)
         if status != HTTPStatus.OK:
-            raise SignInRefused(detail=Phrase.SIGN_IN_CODE, said=_error_of(body))
+            raise ProviderRefused(detail=Phrase.SIGN_IN_CODE, said=_error_of(body))
         try:
             return msgspec.json.decode(body, type=Tokens)
         except msgspec.DecodeError as exc:
-            raise SignInRefused(detail=Phrase.TOKEN_MALFORMED) from exc
+            raise ProviderRefused(detail=Phrase.TOKEN_MALFORMED) from exc
 
     async def userinfo(self, access_token: str) -> dict[str, Any]:
         """What the provider says of the owner of a token; nothing if it has no such endpoint."""

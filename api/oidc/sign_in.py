@@ -8,7 +8,7 @@ from typing import Any
 
 from httpx import QueryParams
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.phrases import Phrase
 from activities.settings import OidcSettings
 from api.oidc import tokens
@@ -39,7 +39,7 @@ async def claims_of(
 ) -> dict[str, Any]:
     """The checked claims of the person for whom the provider has given a code.
 
-    The provider's user information adds what its token leaves out. Raises SignInRefused and
+    The provider's user information adds what its token leaves out. Raises ProviderRefused and
     IdentityProviderUnavailable.
     """
     given = await provider.tokens(code, attempt.verifier, redirect_uri)
@@ -49,7 +49,7 @@ async def claims_of(
         return claims
     more = await provider.userinfo(given.access_token)
     if more and more.get("sub") != claims["sub"]:
-        raise SignInRefused(detail=Phrase.SIGN_IN_SUBJECT)
+        raise ProviderRefused(detail=Phrase.SIGN_IN_SUBJECT)
     return more | claims
 
 

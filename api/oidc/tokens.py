@@ -1,7 +1,7 @@
 """Validation of the tokens that a provider signs: ID tokens (OpenID Connect Core 3.1.3.7) and logout tokens.
 
 The signature is checked by a maintained library with the provider's public keys and a list of allowed algorithms; the
-claims are checked here. Every refusal is a SignInRefused with its own reason.
+claims are checked here. Every refusal is a ProviderRefused with its own reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from joserfc.errors import BadSignatureError, JoseError, UnsupportedAlgorithmErr
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.phrases import Phrase
 
 #: Signatures that are accepted. Never ``none``, and none whose key the client shares with the provider.
@@ -66,31 +66,31 @@ def allowed(named: Sequence[str]) -> tuple[str, ...]:
 
 
 def id_token(token: str, keys: KeySet, expected: Expected, nonce: str, now: float) -> dict[str, Any]:
-    """The claims of an ID token. Raises SignInRefused, and UnknownKey for one of a key that is not in ``keys``."""
+    """The claims of an ID token. Raises ProviderRefused, and UnknownKey for one of a key that is not in ``keys``."""
     claims = _signed(token, keys, expected)
     _check_origin(claims, expected, now)
     given = claims.get("nonce")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
-        raise SignInRefused(detail=Phrase.TOKEN_NONCE)
+        raise ProviderRefused(detail=Phrase.TOKEN_NONCE)
     _text(claims, "sub")
     return claims
 
 
 def logout_token(token: str, keys: KeySet, expected: Expected, now: float) -> Logout:
-    """A logout token (Back-Channel Logout 2.6). Raises SignInRefused and UnknownKey."""
+    """A logout token (Back-Channel Logout 2.6). Raises ProviderRefused and UnknownKey."""
     claims = _signed(token, keys, expected)
     _check_origin(claims, expected, now, demands_expiry=False)
     events = claims.get("events")
     if not isinstance(events, Mapping) or not isinstance(events.get(LOGOUT_EVENT), Mapping):
-        raise SignInRefused(detail=Phrase.TOKEN_NOT_LOGOUT)
+        raise ProviderRefused(detail=Phrase.TOKEN_NOT_LOGOUT)
     if "nonce" in claims:
-        raise SignInRefused(detail=Phrase.TOKEN_NOT_LOGOUT)
+        raise ProviderRefused(detail=Phrase.TOKEN_NOT_LOGOUT)
     issued_at = _number(claims, "iat")
     if issued_at < now - LOGOUT_SECONDS:
-        raise SignInRefused(detail=Phrase.TOKEN_EXPIRED)
+        raise ProviderRefused(detail=Phrase.TOKEN_EXPIRED)
     subject, session = (_text(claims, name) if name in claims else None for name in ("sub", "sid"))
     if subject is None and session is None:
-        raise SignInRefused(detail=Phrase.TOKEN_CLAIM, claim="sub")
+        raise ProviderRefused(detail=Phrase.TOKEN_CLAIM, claim="sub")
     return Logout(subject=subject, session=session, issued_at=issued_at, id=_text(claims, "jti"))
 
 
@@ -101,18 +101,18 @@ class UnknownKey(Exception):
 def _signed(token: str, keys: KeySet, expected: Expected) -> dict[str, Any]:
     """The claims of a token whose signature is valid."""
     if len(token) > MAX_CHARACTERS or not token.isascii():
-        raise SignInRefused(detail=Phrase.TOKEN_MALFORMED)
+        raise ProviderRefused(detail=Phrase.TOKEN_MALFORMED)
     if not expected.algorithms:  # the library would take its own list
-        raise SignInRefused(detail=Phrase.TOKEN_ALGORITHM)
+        raise ProviderRefused(detail=Phrase.TOKEN_ALGORITHM)
     registry = JWSRegistry(algorithms=list(expected.algorithms), strict_check_header=False)
     try:
         return jwt.decode(token, lambda found: _key(keys, found.headers()), registry=registry).claims
     except UnsupportedAlgorithmError as exc:
-        raise SignInRefused(detail=Phrase.TOKEN_ALGORITHM) from exc
+        raise ProviderRefused(detail=Phrase.TOKEN_ALGORITHM) from exc
     except BadSignatureError as exc:
-        raise SignInRefused(detail=Phrase.TOKEN_SIGNATURE) from exc
+        raise ProviderRefused(detail=Phrase.TOKEN_SIGNATURE) from exc
     except (JoseError, ValueError, TypeError, KeyError) as exc:
-        raise SignInRefused(detail=Phrase.TOKEN_MALFORMED) from exc
+        raise ProviderRefused(detail=Phrase.TOKEN_MALFORMED) from exc
 
 
 def _key(keys: KeySet, header: Mapping[str, Any]) -> Any:
@@ -130,30 +130,30 @@ _FAMILIES: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 def _check_origin(claims: Mapping[str, Any], expected: Expected, now: float, *, demands_expiry: bool = True) -> None:
     """Check who made a token for whom, and when."""
     if claims.get("iss") != expected.issuer:
-        raise SignInRefused(detail=Phrase.TOKEN_ISSUER)
+        raise ProviderRefused(detail=Phrase.TOKEN_ISSUER)
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if expected.client_id not in audiences:
-        raise SignInRefused(detail=Phrase.TOKEN_AUDIENCE)
+        raise ProviderRefused(detail=Phrase.TOKEN_AUDIENCE)
     authorized = claims.get("azp")
     if authorized != expected.client_id and (authorized is not None or len(audiences) > 1):
-        raise SignInRefused(detail=Phrase.TOKEN_AUDIENCE)
+        raise ProviderRefused(detail=Phrase.TOKEN_AUDIENCE)
     if (demands_expiry or "exp" in claims) and _number(claims, "exp") <= now - LEEWAY_SECONDS:
-        raise SignInRefused(detail=Phrase.TOKEN_EXPIRED)
+        raise ProviderRefused(detail=Phrase.TOKEN_EXPIRED)
     starts = [_number(claims, "iat"), *([_number(claims, "nbf")] if "nbf" in claims else [])]
     if max(starts) > now + LEEWAY_SECONDS:
-        raise SignInRefused(detail=Phrase.TOKEN_FUTURE)
+        raise ProviderRefused(detail=Phrase.TOKEN_FUTURE)
 
 
 def _number(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
-        raise SignInRefused(detail=Phrase.TOKEN_CLAIM, claim=name)
+        raise ProviderRefused(detail=Phrase.TOKEN_CLAIM, claim=name)
     return float(value)
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_SUBJECT or not value.isprintable():
-        raise SignInRefused(detail=Phrase.TOKEN_CLAIM, claim=name)
+        raise ProviderRefused(detail=Phrase.TOKEN_CLAIM, claim=name)
     return value

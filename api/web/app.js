@@ -1,6 +1,6 @@
 // The page's composition root: selects the view for the address and connects the modules.
 //
-//   app ── sign_in, knowledge_bases, settings, route
+//   app ── sign_in, invitation, account, knowledge_bases, settings, route
 //     ├── documents ── filter, selection, row, actions, list ── job
 //     │     ├── adding ── drop_zone, uploads, sending
 //     │     ├── batches ── batch_card, batch_upload, watcher
@@ -9,12 +9,16 @@
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── schedules ── schedule_form, schedule_row ── job
 //     ├── sources ── source_card ── job
+//     ├── people ── users, groups ── parts
+//     ├── keys, access ── parts
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     ├── passages ── original, quotes
 //     └── operations ── health, queues, throughput, jobs, failures, generations ── rows, job
 //   all of them on: api, sse, dom, format, i18n, icons
 
+import { AccessPanel } from './people/access.js';
+import { Account } from './page/account.js';
 import { call, session } from './shared/api.js';
 import { Chat } from './chat/chat.js';
 import { Conversations } from './chat/conversations.js';
@@ -22,31 +26,46 @@ import { Documents } from './documents/documents.js';
 import { $, clearAnnouncements, clearNotices, notify } from './shared/dom.js';
 import { bind, onLanguage, plain, startLanguage, t } from './shared/i18n.js';
 import { drawIcons } from './shared/icons.js';
+import { Invitation, invitationHere } from './page/invitation.js';
+import { Keys, atKeys } from './people/keys.js';
 import { KnowledgeBaseSettings } from './knowledge_base/settings.js';
 import { KnowledgeBases, counts } from './page/knowledge_bases.js';
+import { People, atPeople } from './people/people.js';
 import { Passages } from './chat/passages.js';
 import { Reindexes } from './reindex/reindexes.js';
-import { Operations, operates, ownRole } from './operations/operations.js';
+import { Operations, operates } from './operations/operations.js';
 import {
-  askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
+  accessAddress, askAddress, atOperations, conversationAddress, documentsAddress, here, indexAddress, rename, settingsAddress,
   sourcesAddress,
 } from './shared/route.js';
 import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
 import { learnRuns } from './shared/runs.js';
 import { Side } from './page/side.js';
-import { SignIn } from './page/sign_in.js';
+import { SignIn, refusalHere } from './page/sign_in.js';
 import { Sources } from './sources/sources.js';
 
-const VIEWS = ['view-sign-in', 'view-choose', 'view-operations', 'view-schedules', 'view-kb'];
+const VIEWS = [
+  'view-sign-in', 'view-invitation', 'view-choose', 'view-operations', 'view-schedules', 'view-people', 'view-keys', 'view-kb',
+];
 const TITLES = {
-  documents: 'documents-title', index: 'index-title', settings: 'settings-title', sources: 'sources-title', ask: 'ask-title',
+  documents: 'documents-title', index: 'index-title', settings: 'settings-title', sources: 'sources-title', access: 'access-title',
+  ask: 'ask-title',
 };
-const LINKS = { documents: 'side-documents', index: 'side-index', settings: 'side-settings', sources: 'side-sources' };
+const LINKS = {
+  documents: 'side-documents', index: 'side-index', settings: 'side-settings', sources: 'side-sources', access: 'side-access',
+};
 const TALLY_MS = 400;
+const CHECK_MS = 20_000; // a session that was ended elsewhere ends here within this time
+const RETURN = 'holdfast.return'; // where somebody was who left for the provider
 
 drawIcons();
 const signIn = new SignIn(() => route());
+const invitation = new Invitation(() => route());
+const account = new Account(() => signOut());
+const people = new People(() => account.me);
+const keys = new Keys(() => account.me);
+const access = new AccessPanel();
 const chooser = new KnowledgeBases();
 const side = new Side();
 const passages = new Passages();
@@ -90,7 +109,7 @@ const chat = new Chat({
   onAsked: () => conversations.load(true),
   onPassage: (cited) => passages.cited(cited),
 });
-new Settings(() => signedOut(null));
+new Settings();
 let open = null; // the name of the open knowledge base
 let recounting = 0;
 let placed = location.hash; // the address that is shown
@@ -99,17 +118,31 @@ let offered = ''; // the key whose role is known
 
 function show(view) {
   for (const other of VIEWS) $(other).hidden = other !== view;
-  $('sign-out').hidden = view === 'view-sign-in';
+  $('account-open').hidden = !session.key;
   $('where').hidden = $('side-open').hidden = view !== 'view-kb';
-  if (view === 'view-operations') $('operations-link').setAttribute('aria-current', 'page');
-  else $('operations-link').removeAttribute('aria-current');
+  for (const each of ['operations', 'people']) {
+    if (view === `view-${each}`) $(`${each}-link`).setAttribute('aria-current', 'page');
+    else $(`${each}-link`).removeAttribute('aria-current');
+  }
   document.body.dataset.view = view;
 }
 
 async function route() {
+  if (invitationHere()) {
+    leave();
+    session.forget();
+    account.forget();
+    show('view-invitation');
+    title();
+    invitation.open(invitationHere());
+    return;
+  }
+  invitation.close();
   if (!session.key) {
+    const refused = refusalHere();
+    if (refused) rename('#/');
     show('view-sign-in');
-    signIn.open();
+    signIn.open(refused);
     return;
   }
   if (location.hash !== placed && (here().panel !== 'settings' || here().kb !== open) && settings.isDirty) {
@@ -122,28 +155,46 @@ async function route() {
   const wanted = here();
   clearNotices();
   side.close();
-  offerOperations();
+  await learnWho();
+  if (!session.key) return;
   schedules.close();
+  people.close();
+  keys.close();
   if (atOperations()) {
     operate();
     return;
   }
   operations.close();
-  if (isSchedules()) await showSchedules();
+  if (atPeople()) await showPage('view-people', people);
+  else if (atKeys()) await showPage('view-keys', keys);
+  else if (isSchedules()) await showSchedules();
   else if (!wanted.kb) await choose();
   else if (wanted.kb !== open) await enter(wanted.kb);
   else await place();
 }
 
-/** Show the links to the operations page and to runs to those who may use them. */
-async function offerOperations() {
-  if (offered === session.key) return;
-  offered = session.key;
-  const key = session.key;
-  const role = await ownRole();
-  if (offered !== key) return;
-  $('operations-link').hidden = !operates(role);
-  await learnRuns(role);
+/** Learn who is signed in, and offer what that person may use. */
+async function learnWho() {
+  if (offered === who()) return;
+  offered = who();
+  const me = await account.learn();
+  const roles = me?.roles || [];
+  $('operations-link').hidden = !roles.some(operates);
+  $('people-link').hidden = !roles.includes('admin');
+  $('kb-form').hidden = Boolean(me) && me.everywhere !== 'manager' && !me.knowledge_bases.some((kb) => kb.role === 'manager');
+  if (me?.must_change_password) account.changePassword(true);
+  await learnRuns(roles);
+}
+
+/** What changes when somebody else signs in; a renewed access token does not. */
+const who = () => (session.isPerson ? 'person' : session.key);
+
+async function showPage(view, shown) {
+  leave();
+  show(view);
+  title();
+  await shown.open();
+  title();
 }
 
 function operate() {
@@ -177,6 +228,7 @@ function leave() {
   reindexes.close();
   settings.close();
   sources.close();
+  access.close();
   conversations.close();
   chat.close();
 }
@@ -195,6 +247,8 @@ async function enter(name) {
     $('side-settings').href = settingsAddress(name);
     $('side-settings').hidden = kb.role !== 'manager';
     $('side-sources').href = sourcesAddress(name);
+    $('side-access').href = accessAddress(name);
+    $('side-access').hidden = kb.role !== 'manager';
     show('view-kb');
     const listed = documents.open(name, kb.role);
     tally(kb.documents);
@@ -227,11 +281,13 @@ async function place() {
   $('panel-index').hidden = panel !== 'index';
   $('panel-settings').hidden = panel !== 'settings';
   $('panel-sources').hidden = panel !== 'sources';
+  $('panel-access').hidden = panel !== 'access';
   $('panel-ask').hidden = panel !== 'ask';
   mark();
   if (panel !== 'index') reindexes.close();
   if (panel !== 'settings') settings.close();
   if (panel !== 'sources') sources.close();
+  if (panel !== 'access') access.close();
   if (panel !== 'documents') documents.adding.showSending();
   if (panel !== 'ask') {
     title();
@@ -240,6 +296,7 @@ async function place() {
     if (panel === 'index') await reindexes.open(open, query);
     else if (panel === 'settings') await settings.open(open);
     else if (panel === 'sources') await sources.open(open);
+    else if (panel === 'access') await access.open(open);
     else await documents.place(query);
     return;
   }
@@ -277,7 +334,9 @@ function mark() {
 }
 
 function title() {
-  if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
+  const page = { 'view-people': 'people.title', 'view-keys': 'keys.title' }[document.body.dataset.view];
+  if (page) document.title = `${t(page)} · ${t('app.title')}`;
+  else if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
   else if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
   else {
     const what = $(TITLES[shown()]).textContent;
@@ -308,18 +367,57 @@ function recount() {
   }, TALLY_MS);
 }
 
+async function signOut() {
+  const provider = session.signOut(); // forgets the credentials at once
+  signedOut(null);
+  const address = await provider;
+  if (address) location.assign(address);
+}
+
 function signedOut(problem) {
-  session.signOut();
+  session.forget();
   leave();
   documents.stop();
   operations.close();
+  people.close();
+  keys.close();
+  account.forget();
   offered = '';
-  $('operations-link').hidden = true;
+  $('operations-link').hidden = $('people-link').hidden = true;
   schedules.close();
   clearNotices();
   show('view-sign-in');
   title();
   signIn.open(problem);
+}
+
+/** Begin: with the session of this browser, or the one with which the provider has just sent somebody back. */
+async function start() {
+  const arrived = location.hash === '#/signed-in';
+  try {
+    if (arrived) {
+      rename(stored() || '#/');
+      await session.arrive();
+    } else {
+      await session.resume();
+    }
+  } catch (problem) {
+    show('view-sign-in');
+    signIn.open(problem);
+    return;
+  }
+  route();
+}
+
+/** Where somebody was who left for the provider. */
+function stored() {
+  try {
+    const address = sessionStorage.getItem(RETURN);
+    sessionStorage.removeItem(RETURN);
+    return address?.startsWith('#/') ? address : '';
+  } catch {
+    return '';
+  }
 }
 
 /** Ctrl+K or ⌘K focuses the question; Escape closes the passages if nothing else is open. */
@@ -358,5 +456,12 @@ onLanguage(() => {
   conversations.draw();
 });
 
+function checkSession() {
+  if (session.isPerson && !document.hidden) call('GET', '/me').catch(() => null);
+}
+
+setInterval(checkSession, CHECK_MS);
+document.addEventListener('visibilitychange', checkSession);
+
 startLanguage();
-route();
+start();

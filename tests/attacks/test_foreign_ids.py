@@ -21,7 +21,8 @@ pytestmark = [
 ROUTES = [
     route
     for route in MAY
-    if re.search(r"{\w+}", route) and not re.search(r"WS |/audit/|/reconcile/|/reindex-all/|many_id", route)
+    if re.search(r"{\w+}", route)
+    and not re.search(r"WS |/audit/|/reconcile/|/reindex-all/|many_id|/users/|/groups/|/grants/", route)
 ]
 
 #: Parts of an answer that are new each time.

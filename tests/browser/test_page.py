@@ -141,20 +141,21 @@ def test_every_text_of_a_view_is_chinese_after_the_switch(page: Page, platform: 
 
 def test_a_wrong_key_does_not_sign_in(page: Page) -> None:
     """The server's sentence about the key is shown on the sign-in form, which stays."""
-    page.get_by_label("API key").fill("not-a-key")
+    page.get_by_role("radio", name="Key", exact=True).check()
+    page.get_by_label("API key", exact=True).fill("not-a-key")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#sign-in-problem")).to_contain_text("API key")
-    expect(page.get_by_label("API key")).to_be_visible()
+    expect(page.get_by_label("API key", exact=True)).to_be_visible()
 
 
 def test_a_person_signs_out(page: Page, platform: Platform) -> None:
-    """The button is in the settings; the page deletes the key."""
+    """The button is under the name; the page deletes the key."""
     sign_in(page, platform.key)
-    page.get_by_role("button", name="Settings").click()
+    page.locator("#account-open").click()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.get_by_label("API key", exact=True)).to_be_focused()
     page.reload()
-    expect(page.get_by_label("API key")).to_be_visible()
+    expect(page.get_by_label("API key", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 390])

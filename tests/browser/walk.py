@@ -22,7 +22,8 @@ class Platform(Protocol):
 
 
 def sign_in(page: Page, key: str) -> None:
-    page.get_by_label("API key").fill(key)
+    page.get_by_role("radio", name="Key", exact=True).check()
+    page.get_by_label("API key", exact=True).fill(key)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Knowledge bases", exact=True)).to_be_visible()
 

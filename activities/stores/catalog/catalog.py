@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from activities.stores.catalog.api_keys import ApiKeys
 from activities.stores.catalog.audit import AuditTrail
 from activities.stores.catalog.backlog import Backlog
 from activities.stores.catalog.batches import Batches
@@ -20,6 +19,11 @@ from activities.stores.catalog.lookup import Lookup
 from activities.stores.catalog.old_documents import OldDocuments
 from activities.stores.catalog.operations.operations import Operations
 from activities.stores.catalog.outbox import Outbox
+from activities.stores.catalog.people.api_keys import ApiKeys
+from activities.stores.catalog.people.grants import Grants
+from activities.stores.catalog.people.groups import Groups
+from activities.stores.catalog.people.sessions import Sessions
+from activities.stores.catalog.people.users import Users
 from activities.stores.catalog.question_events import QuestionEvents
 from activities.stores.catalog.questions import Questions
 from activities.stores.catalog.reconcile.references import References
@@ -57,6 +61,10 @@ class Catalog:
         self.backlog = Backlog(self._engine)
         self.audit = AuditTrail(self._engine)
         self.api_keys = ApiKeys(self._engine)
+        self.users = Users(self._engine)
+        self.sessions = Sessions(self._engine)
+        self.groups = Groups(self._engine)
+        self.grants = Grants(self._engine)
         self.stalled_runs = StalledRuns(self._engine)
         self.references = References(self._engine)
         self.retention = Retention(self._engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 import msgspec
 from sqlalchemy import delete, func, select, update
@@ -16,6 +17,7 @@ from activities.contracts.reindex import GenerationPhase
 from activities.errors import NameTaken, NotFound, StillInUse
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import IS_LIVE_GENERATION
+from activities.stores.catalog.people.tables import GrantRow
 from activities.stores.catalog.records import Generation, KnowledgeBase
 from activities.stores.catalog.tables import (
     DocumentRow,
@@ -43,10 +45,12 @@ class KnowledgeBases:
         chunking: Chunking,
         actor: str,
         embedding: EmbeddingModel | None = None,
+        manager: str = "",
     ) -> KnowledgeBase:
         """Creates a knowledge base with its first index generation, of the model ``embedding``. Raises NameTaken.
 
-        Without a model it gets the one that is the default when its first document is indexed.
+        Without a model it gets the one that is the default when its first document is indexed. The user ``manager``
+        (an id) is its first manager.
         """
         row = KnowledgeBaseRow(
             id=new_id(),
@@ -66,6 +70,11 @@ class KnowledgeBases:
                     generation.model, generation.model_fingerprint = embedding.name, embedding.fingerprint
                 session.add(generation)
                 session.audit(actor, "knowledge_base.create", row.id, row.id, name=name)
+                if manager:
+                    of_user = {"subject_kind": "user", "subject_id": manager, "role": "manager"}
+                    session.add(GrantRow(knowledge_base_id=row.id, created_by=actor, **of_user))
+                    detail = {"kind": "user", "name": actor, "before": None, "after": "manager"}
+                    session.audit(actor, "grant.set", row.id, manager, **detail)
         except IntegrityError as exc:
             raise NameTaken(name=name) from exc
         return _record(row)
@@ -83,9 +92,10 @@ class KnowledgeBases:
             raise NotFound(kind="knowledge base", id=id)
         return _record(row)
 
-    async def page(self, after: str | None, limit: int) -> list[KnowledgeBase]:
-        """At most ``limit`` knowledge bases ordered by name, after the name ``after``."""
+    async def page(self, after: str | None, limit: int, only: Collection[str] | None = None) -> list[KnowledgeBase]:
+        """At most ``limit`` knowledge bases, of those with the ids ``only``, by name, after the name ``after``."""
         query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.deleted_at.is_(None))
+        query = query.where(KnowledgeBaseRow.id.in_(only)) if only is not None else query
         query = query.where(KnowledgeBaseRow.name > after) if after else query
         async with self._engine.read() as session:
             rows = await session.scalars(query.order_by(KnowledgeBaseRow.name).limit(limit))
@@ -112,7 +122,7 @@ class KnowledgeBases:
     async def delete(self, name: str, actor: str) -> KnowledgeBase:
         """Marks a knowledge base and all its documents as deleted, which hides them immediately. Raises NotFound.
 
-        Rows, blobs and collections are purged by the deletion workflow. Its webhooks are removed.
+        Rows, blobs and collections are purged by the deletion workflow. Its webhooks and grants are removed.
         """
         async with self._engine.write() as session:
             row = await _live_row(session, name, lock=True)
@@ -124,6 +134,7 @@ class KnowledgeBases:
             )
             of_it = WebhookEndpointRow.knowledge_base_id == row.id
             await session.execute(delete(WebhookEndpointRow).where(of_it))
+            await session.execute(delete(GrantRow).where(GrantRow.knowledge_base_id == row.id))
             session.audit(actor, "knowledge_base.delete", row.id, row.id, name=name)
         return _record(row)
 

@@ -16,7 +16,7 @@ from activities.contracts.questions import AnswerSettings
 from activities.contracts.reindex import GenerationPhase, ReindexPlan, ReindexToRun, Verified
 from activities.contracts.stages import BatchState, DocumentState, JobStateName, QuestionState
 from activities.errors import Reason
-from activities.stores.catalog.roles import Role
+from activities.stores.catalog.roles import KnowledgeBaseRole, Role, SystemRole
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,21 +24,41 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Principal(Record, frozen=True):
-    """The owner of a valid API key."""
+    """Who acts, with which rights: the owner of a valid API key, or the user of a session.
+
+    ``everywhere`` is the role in every knowledge base, ``granted`` those in single ones by id; a key with a scope acts
+    ``within`` these knowledge bases only. ``platform`` has the roles of the platform, ``role`` the strongest of all.
+    """
 
     subject: str
     role: Role
-    key_id: str
+    key_id: str = ""
+    session_id: str = ""
+    user_id: str = ""
+    platform: tuple[SystemRole, ...] = ()
+    everywhere: KnowledgeBaseRole | None = None
+    granted: dict[str, KnowledgeBaseRole] = {}
+    within: frozenset[str] | None = None
+    must_change_password: bool = False
 
 
 class ApiKey(Record, frozen=True):
-    """An API key without its secret; ``role`` is the effective role, ``revoked_at`` None while the key is valid."""
+    """An API key without its secret; ``role`` is the effective role, ``revoked_at`` None while the key is valid.
+
+    ``owner`` is the name of the user whose rights it has, at most those of its role; None for a key that has its role
+    in every knowledge base. ``knowledge_bases`` (ids) limits it to these.
+    """
 
     id: str
     subject: str
     role: Role
     created_at: datetime
     revoked_at: datetime | None
+    owner: str | None = None
+    name: str = ""
+    knowledge_bases: list[str] | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class Generation(Record, frozen=True):

@@ -89,18 +89,6 @@ def _key_of_name(context: DefaultExecutionContext) -> str:
     return search_key(context.get_current_parameters()["name"])  # type: ignore[no-untyped-call]
 
 
-class ApiKeyRow(Table):
-    """An API key, stored as a hash; ``subject`` is the user who acts with it."""
-
-    __tablename__ = "api_keys"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    subject: Mapped[str] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(32))
-    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    revoked_at: Mapped[datetime | None]
-
-
 class KnowledgeBaseRow(Table):
     __tablename__ = "knowledge_bases"
     __table_args__ = (

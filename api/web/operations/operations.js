@@ -21,14 +21,11 @@ const PARTS = {
   generations: 'operations.generations',
 };
 
-/** The role of the signed-in key; undefined if it is not known. */
-export const ownRole = async () => (await call('GET', '/me').catch(() => null))?.role;
-
 /** Whether a role may operate the platform. */
 export const operates = (role) => ROLES.includes(role);
 
-/** Whether the signed-in key may operate the platform. */
-export const mayOperate = async () => operates(await ownRole());
+/** Whether who is signed in may operate the platform. */
+export const mayOperate = async () => ((await call('GET', '/me').catch(() => null))?.roles || []).some(operates);
 
 export class Operations {
   constructor() {

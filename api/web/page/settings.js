@@ -1,4 +1,4 @@
-// Settings of this device (theme, language) and signing out.
+// Settings of this device: theme and language.
 
 import { $ } from '../shared/dom.js';
 import { language, onLanguage, setLanguage } from '../shared/i18n.js';
@@ -6,18 +6,13 @@ import { language, onLanguage, setLanguage } from '../shared/i18n.js';
 const STORED = 'holdfast.theme'; // read by theme.js
 
 export class Settings {
-  /** `onSignOut()` is called by the button. */
-  constructor(onSignOut) {
+  constructor() {
     const root = document.documentElement;
     for (const radio of $('settings').querySelectorAll('[name="theme"]')) {
       radio.checked = radio.value === root.dataset.theme;
       radio.addEventListener('change', () => this.theme(radio.value));
     }
     $('language').addEventListener('click', () => setLanguage(language() === 'zh' ? 'en' : 'zh'));
-    $('sign-out').addEventListener('click', () => {
-      $('settings').hidePopover();
-      onSignOut();
-    });
     $('settings').addEventListener('toggle', (event) => {
       $('settings-open').setAttribute('aria-expanded', String(event.newState === 'open'));
     });

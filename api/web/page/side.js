@@ -19,7 +19,7 @@ export class Side {
     $('side').inert = NARROW.matches && !this.isOpen;
     $('side').dataset.open = this.isOpen;
     $('side-scrim').hidden = !this.isOpen;
-    for (const id of ['panel-ask', 'panel-documents', 'panel-index', 'panel-settings', 'panel-sources']) {
+    for (const id of ['panel-ask', 'panel-documents', 'panel-index', 'panel-settings', 'panel-sources', 'panel-access']) {
       $(id).inert = this.isOpen;
     }
     $('side-open').setAttribute('aria-expanded', String(this.isOpen));

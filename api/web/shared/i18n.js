@@ -10,6 +10,7 @@ import knowledgeBase from '../texts/knowledge_base.js';
 import operations from '../texts/operations.js';
 import gate from '../texts/gate.js';
 import page from '../texts/page.js';
+import people from '../texts/people.js';
 import reindex from '../texts/reindex.js';
 import schedules from '../texts/schedules.js';
 import sources from '../texts/sources.js';
@@ -18,6 +19,7 @@ export const LANGUAGES = ['en', 'zh'];
 
 const MESSAGES = {
   ...page, ...documents, ...knowledgeBase, ...reindex, ...sources, ...gate, ...schedules, ...chat, ...operations,
+  ...people,
 };
 
 const STORED = 'holdfast.language';

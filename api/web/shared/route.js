@@ -7,10 +7,16 @@
 //   #/kb/NAME/index       the index of the documents (?max=…: the form for another one, filled in)
 //   #/kb/NAME/settings    the settings of the knowledge base
 //   #/kb/NAME/sources     the folders and buckets that it follows
+//   #/kb/NAME/access      who may do what in it
+//   #/keys                one's own API keys
+//   #/people              users and groups
+//   #/invitation/TOKEN    an invited person chooses a password
+//   #/sign-in             signing in (?refused=…: why the provider's answer was refused)
+//   #/signed-in           where the provider's answer leads
 //   #/operations          the operations of the platform
 
-const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|sources|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
-const PANELS = ['documents', 'index', 'settings', 'sources'];
+const PLACE = /^#\/kb\/([^/?]+)(?:\/(ask|documents|index|settings|sources|access|c\/([^/?]+)))?\/?(?:\?(.*))?$/;
+const PANELS = ['documents', 'index', 'settings', 'sources', 'access'];
 
 /**
  * The current address → {kb, panel: null | 'ask' | one of PANELS, conversation, query: URLSearchParams}; kb is null if
@@ -41,6 +47,7 @@ export const documentsAddress = (kb, query) => withQuery(`${kbAddress(kb)}/docum
 export const indexAddress = (kb, query) => withQuery(`${kbAddress(kb)}/index`, query);
 export const settingsAddress = (kb) => `${kbAddress(kb)}/settings`;
 export const sourcesAddress = (kb) => `${kbAddress(kb)}/sources`;
+export const accessAddress = (kb) => `${kbAddress(kb)}/access`;
 export const conversationAddress = (kb, id) => `${kbAddress(kb)}/c/${encodeURIComponent(id)}`;
 
 /** Replace the address without an entry in the history. */

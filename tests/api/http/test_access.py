@@ -34,6 +34,7 @@ from activities.stores.blob_keys import original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.people.records import NewUser
 from activities.stores.catalog.records import Accepted, KnowledgeBase, Principal, Upload
 from activities.stores.catalog.roles import ROLES, KnowledgeBaseRole
 from activities.stores.catalog.schedule_records import NewSchedule
@@ -41,7 +42,8 @@ from activities.stores.catalog.source_records import NewSource
 from activities.stores.catalog.webhooks.records import NewEndpoint
 from api.app import create_app
 from api.http.access import PUBLIC, RESOURCES, Access, Needs, declaration, lists_methods, needs
-from api.http.auth import KEY_SECONDS, OPEN_PATHS
+from api.http.auth import OPEN_PATHS
+from api.http.callers import KEY_SECONDS
 from tests.conftest import Platform, assert_eventually, finished, upload
 
 #: Litestar 2 warns of features that version 3 drops, here as in the running application.
@@ -65,6 +67,8 @@ SOURCES, SYNCS = "/api/v1/sources/{source_id}", "/api/v1/syncs/{sync_id}"
 KB, DOCUMENT, BATCH = "/api/v1/knowledge-bases/{kb}", "/api/v1/documents/{document_id}", "/api/v1/batches/{batch_id}"
 BULK = "/api/v1/bulk-changes/{bulk_id}"
 WEBHOOK, DELIVERY = "/api/v1/webhooks/{webhook_id}", "/api/v1/webhooks/deliveries/{delivery_id}"
+ADMIN = {"admin"}
+USER, GROUP = "/api/v1/users/{user}", "/api/v1/groups/{group}"
 QUESTION, CONVERSATION = "/api/v1/questions/{id}", "/api/v1/conversations/{id}"
 
 #: Every route that needs a key, and the roles that may use it (on existing objects, and owned ones of their own).
@@ -199,13 +203,42 @@ MAY: dict[str, set[str]] = {
     "GET /v1/models": ALL,
     "GET /v1/models/{model}": ALL,
     "POST /v1/embeddings": ALL,
+    "POST /api/v1/auth/logout": ALL,
+    "POST /api/v1/auth/password": ALL,
+    "GET /api/v1/users": ADMIN,
+    "POST /api/v1/users": ADMIN,
+    f"GET {USER}": ADMIN,
+    f"PATCH {USER}": ADMIN,
+    f"POST {USER}/invitation": ADMIN,
+    f"POST {USER}/sign-out": ADMIN,
+    "GET /api/v1/groups": ADMIN,
+    "POST /api/v1/groups": ADMIN,
+    f"GET {GROUP}": ADMIN,
+    f"PUT {GROUP}/members/{{user}}": ADMIN,
+    f"DELETE {GROUP}/members/{{user}}": ADMIN,
+    "GET /api/v1/keys": ALL,
+    "POST /api/v1/keys": ADMIN,
+    "DELETE /api/v1/keys/{key_id}": ALL,
+    f"GET {KB}/grants": MANAGE,
+    f"PUT {KB}/grants/user/{{name}}": MANAGE,
+    f"PUT {KB}/grants/group/{{name}}": MANAGE,
+    f"DELETE {KB}/grants/user/{{name}}": MANAGE,
+    f"DELETE {KB}/grants/group/{{name}}": MANAGE,
+    f"DELETE {USER}": ADMIN,
+    f"DELETE {GROUP}": ADMIN,
 }
 
 #: Routes that need no key.
 OPEN = {
+    "POST /api/v1/auth/token",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/invitations/accept",
     "GET /",
     "GET /web/{file_path}",
     "HEAD /web/{file_path}",
+    *(f"POST /api/v1/auth/browser{name}" for name in ("", "/refresh", "/sign-out")),
+    *("GET /api/v1/auth/methods", "GET /api/v1/auth/oidc", "GET /api/v1/auth/oidc/callback"),
+    "POST /api/v1/auth/oidc/backchannel-logout",
     "GET /health/live",
     "GET /health/ready",
     "GET /schema",
@@ -242,6 +275,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
     "POST /api/v1/operations/failures/retry": {"reason_code": "empty"},
     "POST /v1/embeddings": {"model": "m", "input": "text"},
+    "POST /api/v1/auth/password": {"current": "x", "new": "x"},
+    "POST /api/v1/users": {"name": "{fresh}"},
+    f"PATCH {USER}": {"display_name": "Tim"},
+    "POST /api/v1/groups": {"name": "{fresh}"},
+    "POST /api/v1/keys": {"owner": "granted", "role": "reader"},
+    f"PUT {KB}/grants/user/{{name}}": {"role": "reader"},
+    f"PUT {KB}/grants/group/{{name}}": {"role": "reader"},
     "POST /codec/decode": {"payloads": [{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "MQ=="}]},
 }
 
@@ -433,7 +473,12 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
         "many_id": many.id,
     }
     keys, ids = {}, {}
+    for name in ("tim", "granted"):
+        await catalog.users.create(NewUser(name=name), "ann")
+        await catalog.groups.create(name, "ann")
     for role in ROLES:
+        spare = await catalog.api_keys.find(await catalog.api_keys.create(role, role))
+        assert spare is not None
         keys[role] = await catalog.api_keys.create(role, role)
         question = await catalog.questions.create(kb.id, "How much leave?", "extractive", None, role)
         await catalog.questions.interrupt(question.id)  # so that its stream ends
@@ -447,6 +492,10 @@ async def isolated_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             **told,
             "source_id": source_id,
             "sync_id": sync_id,
+            "user": "tim",
+            "group": "tim",
+            "name": "granted",
+            "key_id": spare.key_id,
             "question": question.id,
             "conversation": question.conversation_id,
         }
@@ -477,6 +526,7 @@ def test_the_declaration_loads_the_resource_of_a_path(app: Litestar) -> None:
     """A path with a parameter declares the resource, so no handler trusts an id."""
     own = {"GET /api/v1/audit/questions/{id}", "GET /api/v1/reconcile/{id}"}  # in no knowledge base
     own |= {route for route in MAY if "/{many_id}" in route or "/{run_id}" in route}
+    own |= {route for route in MAY if re.search(r"/({user}|{group}|{key_id}|{name})", route)}  # of administrators
     for route, handler in handlers(app):
         needed = declaration(handler)
         parameters = set(re.findall(r"{(\w+)}", route))

@@ -14,7 +14,8 @@ from activities.contracts.schedules import MAX_CRON, MAX_ZONE
 from activities.contracts.sync import MAX_LOCATION
 from activities.contracts.webhooks import MAX_URL
 from activities.errors import InvalidName, InvalidRequest
-from activities.stores.catalog.api_keys import MAX_SUBJECT
+from activities.stores.catalog.people.api_keys import MAX_SUBJECT
+from activities.stores.catalog.people.names import MAX_DISPLAY_NAME, MAX_GROUP_NAME, MAX_USER_NAME
 from activities.stores.catalog.questions import TITLE_CHARACTERS
 from activities.stores.catalog.tables import Table
 from api.documents.routes import MAX_KEY_CHARACTERS
@@ -56,6 +57,10 @@ CONSTANTS = {
     "webhook_endpoints.url": MAX_URL,
     "reindexes.override_reason": MAX_OVERRIDE,
     "api_keys.subject": MAX_SUBJECT,
+    "api_keys.name": MAX_SUBJECT,
+    "users.name": MAX_USER_NAME,
+    "users.display_name": MAX_DISPLAY_NAME,
+    "groups.name": MAX_GROUP_NAME,
     "documents.name": MAX_NAME,
     "documents.name_key": MAX_SEARCH_KEY,
     "bulk_changes.tag": MAX_TAG,
@@ -88,6 +93,9 @@ OURS = {
     "disabled_cause", "endpoint_id", "event_id", "previous_secret", "secret", "type",
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
     "blob_key", "scan", "status",
+    "address", "group_id", "hash", "owner_id", "password_hash", "previous_refresh_hash", "refresh_hash",
+    "rotation_salt", "source", "subject_id", "subject_kind", "user_agent", "user_id",
+    "external_sid", "issuer", "subject",  # of an identity provider
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from api.oidc.attempts import SECONDS, begin, cookie_of, opened, sealed
 
 KEY, NOW = b"k" * 32, 1_800_000_000.0
@@ -42,8 +42,8 @@ def test_what_this_browser_did_not_begin_is_refused() -> None:
         "empty": {attempt.cookie: "."},
     }
     for cookies in wrong.values():
-        with pytest.raises(SignInRefused):
+        with pytest.raises(ProviderRefused):
             opened(cookies, attempt.state, KEY, NOW)
-    with pytest.raises(SignInRefused):
+    with pytest.raises(ProviderRefused):
         opened({attempt.cookie: good}, attempt.state, KEY, NOW + SECONDS)
     assert attempt.cookie == cookie_of(attempt.state) != other.cookie

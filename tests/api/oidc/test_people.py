@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.settings import OidcSettings
 from api.oidc.people import MAX_GROUPS, person_of
 
@@ -61,5 +61,5 @@ def test_who_lacks_a_required_claim_is_refused(claims: dict[str, Any]) -> None:
     """So that not everybody with an account at a public provider may come in."""
     settings = OidcSettings(required_claims="hd=example.org,email_verified=true")
     assert person_of(WHO | {"hd": "example.org", "email_verified": True}, settings).subject == "u-1"
-    with pytest.raises(SignInRefused):
+    with pytest.raises(ProviderRefused):
         person_of(WHO | claims | {"email_verified": True}, settings)

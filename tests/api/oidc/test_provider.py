@@ -14,7 +14,7 @@ import pytest
 from joserfc.jwk import KeySet, RSAKey
 from msgspec.structs import replace
 
-from activities.errors import IdentityProviderUnavailable, SignInRefused
+from activities.errors import IdentityProviderUnavailable, ProviderRefused
 from activities.settings import OidcSettings
 from api.oidc.attempts import begin
 from api.oidc.provider import FRESH_SECONDS, MAX_BYTES, RETRY_SECONDS, Provider, is_safe
@@ -52,7 +52,7 @@ async def test_a_code_becomes_the_claims_of_a_person(issuer: str) -> None:
         assert (found["state"], found["iss"]) == (attempt.state, issuer)
         claims = await claims_of(provider, settings, attempt, found["code"], REDIRECT)
         assert {name: claims[name] for name in ("sub", "name", "groups", "email")} == {"sub": "ana"} | PEOPLE["ana"]
-        with pytest.raises(SignInRefused):  # a code is good for once
+        with pytest.raises(ProviderRefused):  # a code is good for once
             await claims_of(provider, settings, attempt, found["code"], REDIRECT)
 
 
@@ -64,7 +64,7 @@ async def test_a_code_of_another_attempt_is_refused(issuer: str, wrong: str) -> 
     sent = attempt if wrong == "secret" else replace(attempt, **{wrong: getattr(other, wrong)})
     async with aclosing(Provider(settings)) as provider:
         found = code_of(await authorization_url(provider, settings, sent, REDIRECT), "ana")
-        with pytest.raises(SignInRefused):
+        with pytest.raises(ProviderRefused):
             await claims_of(provider, settings, attempt, found["code"], REDIRECT)
 
 
@@ -167,7 +167,7 @@ async def test_new_keys_are_read_when_a_token_needs_them() -> None:
         return expected.issuer
 
     for _ in range(3):
-        with pytest.raises(SignInRefused):
+        with pytest.raises(ProviderRefused):
             await provider.checked(check)
     assert answers.asked.count("/jwks") == 1
     answers.paths["/jwks"] = (200, {"keys": [KEY.as_dict(private=False) | {"kid": "new"}]})

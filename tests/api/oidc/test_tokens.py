@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from joserfc.jws import JWSRegistry
 from msgspec.structs import replace
 
-from activities.errors import SignInRefused
+from activities.errors import ProviderRefused
 from activities.phrases import Phrase
 from api.oidc.provider import key_set
 from api.oidc.tokens import (
@@ -70,7 +70,7 @@ def as_logout(token: str) -> Logout:
 
 
 def refusal(token: str, check: Callable[[str], object] = as_id_token) -> Phrase | None:
-    with pytest.raises(SignInRefused) as caught:
+    with pytest.raises(ProviderRefused) as caught:
         check(token)
     return Phrase.of_code(caught.value.reason.params["@detail"])
 
@@ -171,7 +171,7 @@ def test_only_safe_algorithms_of_the_provider_are_allowed() -> None:
     assert allowed(["none", "HS256", "ES256", "RS256"]) == ("RS256", "ES256")
     assert allowed([]) == ("RS256",)
     assert allowed(["none"]) == ()
-    with pytest.raises(SignInRefused):
+    with pytest.raises(ProviderRefused):
         id_token(signed(CLAIMS, SECRET, "HS256"), KEYS, replace(EXPECTED, algorithms=()), "n", NOW)
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import update
 
 from activities.errors import NotFound, UnknownRole
 from activities.settings import Settings
-from activities.stores.catalog.api_keys import KEY_PREFIX, hash_key
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.tables import ApiKeyRow
+from activities.stores.catalog.people.api_keys import KEY_PREFIX, hash_key
+from activities.stores.catalog.people.tables import ApiKeyRow
 from tests.stores.catalog.conftest import MISSING, sql
 
 

@@ -9,7 +9,7 @@ from alembic import context
 from sqlalchemy import Connection, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activities.stores.catalog.tables import Table
+from activities.stores.catalog.people.tables import UserRow
 
 #: Time that a migration of SQLite waits for another one, in seconds.
 BUSY_SECONDS = 600
@@ -20,7 +20,7 @@ LOCK = 4_857_219_604
 
 def _run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=Table.metadata, render_as_batch=True, transactional_ddl=True
+        connection=connection, target_metadata=UserRow.metadata, render_as_batch=True, transactional_ddl=True
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
@@ -53,7 +53,7 @@ def _lock_at_the_start(engine: AsyncEngine) -> None:
 
 url = context.config.attributes["url"]
 if context.is_offline_mode():
-    context.configure(url=url, target_metadata=Table.metadata, literal_binds=True)
+    context.configure(url=url, target_metadata=UserRow.metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 else:

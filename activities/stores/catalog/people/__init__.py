@@ -1,0 +1,1 @@
+"""Users, their sessions and keys, groups, and grants on knowledge bases."""

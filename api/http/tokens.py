@@ -1,0 +1,98 @@
+"""Access tokens: JWTs of some minutes, signed with the first key of a file; each of its keys is accepted.
+
+A line of the file is a key's id and the key in base64. A new first line rotates: tokens of the old keys stay valid
+until these lines are removed. Several API processes need the same file.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import tempfile
+import time
+from pathlib import Path
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+#: Name of the file in the data folder.
+KEYS_FILE = "token.keys"
+
+ALGORITHM = "HS256"
+ISSUER, AUDIENCE = "holdfast", "holdfast-api"
+
+#: Seconds for which an access token is valid.
+VALID_SECONDS = 600
+
+#: Longest token that is looked at, in characters.
+MAX_TOKEN = 4096
+
+_PART = r"[A-Za-z0-9_-]+"
+_TOKEN = re.compile(rf"{_PART}\.{_PART}\.{_PART}")
+
+
+class AccessTokens:
+    """Makes and reads access tokens."""
+
+    def __init__(self, file: Path) -> None:
+        """Reads the keys; makes a file with one, for its owner only, if there is none."""
+        if not file.exists():
+            _make(file)
+        lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
+        self._keys = {id: OctKey.import_key(base64.b64decode(key)) for id, key in lines}
+        self._signing = lines[0][0]
+
+    def create(self, user: str, session_id: str) -> str:
+        """An access token of a session."""
+        now = int(time.time())
+        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": user, "sid": session_id, "iat": now}
+        header = {"alg": ALGORITHM, "typ": "at+jwt", "kid": self._signing}
+        return jwt.encode(header, claims | {"exp": now + VALID_SECONDS}, self._keys[self._signing], [ALGORITHM])
+
+    def session_of(self, token: str) -> str | None:
+        """The session of a valid access token, otherwise None."""
+        if len(token) > MAX_TOKEN or not _TOKEN.fullmatch(token) or not _is_canonical(token):
+            return None
+        registry = jwt.JWTClaimsRegistry(
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": AUDIENCE},
+            exp={"essential": True},
+            sid={"essential": True},
+        )
+        for key in self._keys.values():
+            try:
+                found = jwt.decode(token, key, [ALGORITHM])
+                registry.validate(found.claims)
+            except (JoseError, ValueError, TypeError):
+                continue
+            session = found.claims["sid"]
+            return session if isinstance(session, str) and found.header.get("typ") == "at+jwt" else None
+        return None
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether the signature has one spelling only: base64 ignores some bits of its last character."""
+    signature = token.rpartition(".")[2]
+    try:
+        content = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except ValueError:
+        return False
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode() == signature
+
+
+def _make(file: Path) -> None:
+    """Make the file with one new key, whole or not at all; another process may be first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=file.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as written:
+            written.write(f"{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+        try:
+            os.link(name, file)
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(name)

@@ -1,0 +1,133 @@
+"""Signing in: passwords, lock-out by address, and the tokens of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from activities.errors import InvalidRequest, SignInRefused, TooManyRequests
+from activities.phrases import Phrase
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.people.records import Tokens
+from api.http.rates import Buckets
+from api.http.tokens import VALID_SECONDS, AccessTokens
+from api.identity.schemas import TokenInfo
+
+#: A session ends so long after its sign-in.
+SESSION_VALID = timedelta(days=14)
+
+MIN_PASSWORD, MAX_PASSWORD = 12, 256
+
+#: Passwords that are hashed at once: each takes 64 MiB for a tenth of a second.
+HASHED_AT_ONCE = 2
+
+#: Refused sign-ins of an address in a minute, after which it is locked for ``LOCKED_SECONDS``.
+REFUSALS_PER_MINUTE = 20
+LOCKED_SECONDS = 60
+MOST_LOCKED = 10_000
+
+
+class SignIn:
+    """Signs users in."""
+
+    def __init__(self, catalog: Catalog, tokens: AccessTokens) -> None:
+        self._catalog, self._tokens, self._hasher = catalog, tokens, PasswordHasher()
+        self._places = asyncio.Semaphore(HASHED_AT_ONCE)
+        self._refusals = Buckets(REFUSALS_PER_MINUTE)
+        self._locked: dict[str, float] = {}
+        self._of_nobody = self._hasher.hash("of nobody")  # so that an unknown name takes as long as a known one
+
+    async def with_password(self, name: str, password: str, address: str, user_agent: str) -> TokenInfo:
+        """Signs a user in. Raises SignInRefused, and TooManyRequests for an address that was refused too often."""
+        self._check_address(address)
+        name = name.strip().lower()
+        found = await self._catalog.users.credentials(name)
+        right = await self._verify(found.password_hash if found else None, password)
+        if found is None or not right:
+            await self._catalog.users.refused(found.user.id if found else None, name, address)
+            await self._count(address)
+            raise SignInRefused()
+        try:
+            session = await self._catalog.sessions.create(
+                found.user.id, SESSION_VALID, address=address, user_agent=user_agent
+            )
+        except SignInRefused:
+            await self._count(address)
+            raise
+        return self.answer(session)
+
+    async def refresh(self, token: str, address: str) -> TokenInfo:
+        """The next tokens of a session. Raises SessionEnded, and TooManyRequests."""
+        self._check_address(address)
+        return self.answer(await self._catalog.sessions.refresh(token, address))
+
+    async def accept(self, token: str, password: str, address: str, user_agent: str) -> TokenInfo:
+        """Sets the password of an invited user and signs it in. Raises SessionEnded and InvalidRequest."""
+        self._check_address(address)
+        user = await self._catalog.users.accept(token, await self.hashed(password))
+        return self.answer(
+            await self._catalog.sessions.create(
+                user.id, SESSION_VALID, address=address, user_agent=user_agent, method="invitation"
+            )
+        )
+
+    async def change_password(self, user_id: str, session_id: str, current: str, new: str, address: str) -> None:
+        """Sets a user's own password; its other sessions end. Raises SignInRefused for a wrong current one."""
+        self._check_address(address)
+        user = await self._catalog.users.by_id(user_id)
+        found = await self._catalog.users.credentials(user.name)
+        hashed = await self.hashed(new)
+        if found is None or not await self._verify(found.password_hash, current):
+            await self._catalog.users.refused(user.id, user.name, address)
+            await self._count(address)
+            raise SignInRefused()
+        await self._catalog.users.set_password(user.id, hashed, user.name, keep_session=session_id)
+
+    async def hashed(self, password: str) -> str:
+        """The hash of a new password. Raises InvalidRequest for one that is too short or too long."""
+        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise InvalidRequest(detail=Phrase.PASSWORD_LENGTH, least=MIN_PASSWORD, limit=MAX_PASSWORD)
+        async with self._places:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    def answer(self, tokens: Tokens) -> TokenInfo:
+        """What a client gets that signed in."""
+        remaining = tokens.session.expires_at - datetime.now(UTC)
+        return TokenInfo(
+            access_token=self._tokens.create(tokens.user.name, tokens.session.id),
+            expires_in=VALID_SECONDS,
+            refresh_token=tokens.refresh_token,
+            refresh_expires_in=max(0, int(remaining.total_seconds())),
+            must_change_password=tokens.user.must_change_password,
+        )
+
+    async def _verify(self, stored: str | None, password: str) -> bool:
+        async with self._places:
+            right = await asyncio.to_thread(self._matches, stored or self._of_nobody, password[: MAX_PASSWORD + 1])
+        return right and stored is not None
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (Argon2Error, InvalidHashError, UnicodeEncodeError):
+            return False
+
+    def _check_address(self, address: str) -> None:
+        left = self._locked.get(address, 0) - time.monotonic()
+        if left > 0:
+            raise TooManyRequests(seconds=int(left) + 1)
+
+    async def _count(self, address: str) -> None:
+        """Count a refusal of an address, and lock it after too many."""
+        try:
+            self._refusals.take(address)
+        except TooManyRequests:
+            if len(self._locked) >= MOST_LOCKED:
+                self._locked.pop(next(iter(self._locked)))
+            self._locked[address] = time.monotonic() + LOCKED_SECONDS
+            await self._catalog.audit.note("anonymous", "session.address-locked", None, address=address)
+            raise

@@ -1,0 +1,252 @@
+"""Users, sessions, groups and grants in the catalogue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from activities.errors import InvalidName, InvalidRequest, NameInUse, NotFound, SessionEnded, SignInRefused
+from activities.settings import Settings
+from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.people.records import NewUser, Tokens, User
+from activities.stores.catalog.people.sessions import GRACE, REFRESH_PREFIX
+from activities.stores.catalog.people.tables import SessionRow
+from activities.stores.catalog.people.users import LOCKED_AFTER
+from activities.stores.catalog.records import KnowledgeBase, Principal
+from activities.stores.catalog.tables import now
+from tests.stores.catalog.conftest import sql
+
+DAY = timedelta(days=1)
+
+
+async def user(catalog: Catalog, name: str = "rita", **fields: object) -> User:
+    """A new user."""
+    return await catalog.users.create(NewUser(name=name, **fields), "admin")  # type: ignore[arg-type]
+
+
+async def rights(catalog: Catalog, tokens: Tokens) -> Principal:
+    """What a session may do now."""
+    found = await catalog.sessions.find(tokens.session.id)
+    assert found is not None
+    return found
+
+
+async def test_a_name_is_given_once(catalog: Catalog) -> None:
+    """In one spelling; not again after its user was removed, nor where a key without an owner acts under it."""
+    assert (await user(catalog, " Rita@Example.org ")).name == "rita@example.org"
+    with pytest.raises(NameInUse):
+        await user(catalog, "RITA@example.org")
+    await catalog.users.remove("rita@example.org", "admin")
+    with pytest.raises(NameInUse):
+        await user(catalog, "rita@example.org")
+    with pytest.raises(NotFound):
+        await catalog.users.get("rita@example.org")
+    await catalog.api_keys.create("ann", "reader")
+    with pytest.raises(NameInUse):
+        await user(catalog, "ann")
+    await user(catalog, "bob")
+    with pytest.raises(InvalidName, match="create a key of that user"):
+        await catalog.api_keys.create("bob", "reader")
+    for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0"):
+        with pytest.raises(InvalidName):
+            await user(catalog, name)
+
+
+async def test_grants_of_a_user_and_of_its_groups_add_up(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """The higher one counts; what is taken away, or whose group is removed, is gone."""
+    rita = await user(catalog)
+    tokens = await catalog.sessions.create(rita.id, DAY)
+    assert (await rights(catalog, tokens)).granted == {}
+    await catalog.grants.set(kb.id, "user", "rita", "reader", "admin")
+    await catalog.groups.create("hr", "admin")
+    await catalog.grants.set(kb.id, "group", "hr", "contributor", "admin")
+    assert (await rights(catalog, tokens)).granted == {kb.id: "reader"}
+    await catalog.groups.add_member("hr", "rita", "admin")
+    found = await rights(catalog, tokens)
+    assert (found.granted, found.everywhere, found.platform) == ({kb.id: "contributor"}, None, ())
+    assert [(grant.kind, grant.name, grant.role) for grant in await catalog.grants.page(kb.id)] == [
+        ("group", "hr", "contributor"), ("user", "rita", "reader"),
+    ]  # fmt: skip
+    await catalog.groups.remove("hr", "admin")
+    assert (await rights(catalog, tokens)).granted == {kb.id: "reader"}
+    await catalog.grants.remove(kb.id, "user", "rita", "admin")
+    assert (await rights(catalog, tokens)).granted == {}
+    with pytest.raises(NotFound):
+        await catalog.grants.remove(kb.id, "user", "rita", "admin")
+    events = await catalog.audit.page(None, 20, action="grant")
+    assert [(event.action, event.detail["before"], event.detail["after"]) for event in events] == [
+        ("grant.remove", "reader", None), ("grant.set", None, "contributor"), ("grant.set", None, "reader"),
+    ]  # fmt: skip
+
+
+async def test_external_groups_follow_the_provider(catalog: Catalog) -> None:
+    """They are created, joined and left; a local group of the same name is not joined."""
+    rita = await user(catalog)
+    await catalog.groups.create("local", "admin")
+    await catalog.groups.add_member("local", "rita", "admin")
+    await catalog.groups.create("other", "admin")
+    await catalog.groups.set_external(rita.id, ["/eng/search", "other"], "rita")
+    assert await catalog.users.groups_of(rita.id) == ["eng.search", "local"]
+    await catalog.groups.set_external(rita.id, [], "rita")
+    assert await catalog.users.groups_of(rita.id) == ["local"]
+
+
+async def test_a_key_may_at_most_what_its_owner_may(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Cut by its role and its knowledge bases; it ends with its time and with its owner."""
+    rita = await user(catalog, roles=("operator",))
+    await catalog.grants.set(kb.id, "user", "rita", "manager", "admin")
+    made = [
+        await catalog.api_keys.create_for(rita, "rita", role=role, knowledge_bases=within)
+        for role, within in (("admin", None), ("contributor", None), ("operator", None), ("admin", [kb.id]))
+    ]
+    found = [await catalog.api_keys.find(key) for _, key in made]
+    assert [(each.granted, each.everywhere, each.platform, each.role) for each in found if each] == [
+        ({kb.id: "manager"}, "reader", ("operator",), "operator"),
+        ({kb.id: "contributor"}, "reader", (), "contributor"),
+        ({kb.id: "reader"}, "reader", ("operator",), "operator"),
+        ({kb.id: "manager"}, "reader", (), "manager"),
+    ]
+    assert [each.within for each in found if each] == [None, None, None, frozenset({kb.id})]
+    with pytest.raises(InvalidRequest):
+        await catalog.api_keys.create_for(rita, "rita", role="operator", knowledge_bases=[kb.id])
+    _, ended = await catalog.api_keys.create_for(rita, "rita", expires_at=now() - timedelta(seconds=1))
+    assert await catalog.api_keys.find(ended) is None
+    assert await catalog.api_keys.find(ended) is None
+    assert len(await catalog.audit.page(None, 10, action="key.refused")) == 1, "the first use after the end only"
+    await catalog.users.change("rita", {"disabled": True}, "admin")
+    assert [await catalog.api_keys.find(key) for _, key in made] == [None] * 4
+    await catalog.users.change("rita", {"disabled": False}, "admin")
+    assert await catalog.api_keys.find(made[0][1]) is not None
+
+
+async def test_a_refresh_token_is_used_once(settings: Settings, catalog: Catalog) -> None:
+    """Its successor is given again for some seconds; then a second use ends the session."""
+    rita = await user(catalog)
+    first = await catalog.sessions.create(rita.id, DAY)
+    second = await catalog.sessions.refresh(first.refresh_token)
+    assert second.refresh_token != first.refresh_token
+    assert (await catalog.sessions.refresh(first.refresh_token)).refresh_token == second.refresh_token
+    third = await catalog.sessions.refresh(second.refresh_token)
+    assert (await catalog.sessions.refresh(second.refresh_token)).refresh_token == third.refresh_token
+    await sql(settings, update(SessionRow).values(rotated_at=now() - GRACE - timedelta(seconds=1)))
+    with pytest.raises(SessionEnded):
+        await catalog.sessions.refresh(second.refresh_token)
+    with pytest.raises(SessionEnded):
+        await catalog.sessions.refresh(third.refresh_token)
+    assert await catalog.sessions.find(first.session.id) is None
+    (event,) = await catalog.audit.page(None, 10, action="session.refresh-reused")
+    assert (event.actor, event.object_id) == ("rita", first.session.id)
+
+
+async def test_the_token_before_the_last_ends_the_session_at_once(catalog: Catalog) -> None:
+    """However soon it comes."""
+    rita = await user(catalog)
+    first = await catalog.sessions.create(rita.id, DAY)
+    second = await catalog.sessions.refresh(first.refresh_token)
+    third = await catalog.sessions.refresh(second.refresh_token)
+    with pytest.raises(SessionEnded):
+        await catalog.sessions.refresh(first.refresh_token)
+    with pytest.raises(SessionEnded):
+        await catalog.sessions.refresh(third.refresh_token)
+
+
+@pytest.mark.parametrize("token", ["", REFRESH_PREFIX, f"{REFRESH_PREFIX}{'0' * 32}_x", "holdfast_x", "\0" * 60])
+async def test_a_wrong_refresh_token_is_refused(catalog: Catalog, token: str) -> None:
+    """Whatever its form."""
+    with pytest.raises(SessionEnded):
+        await catalog.sessions.refresh(token)
+
+
+async def test_sessions_end_with_their_user(catalog: Catalog) -> None:
+    """When it is disabled, signed out, removed, gets a password, or is signed out at its provider."""
+    rita = await user(catalog, issuer="https://id", subject="1")
+    ends = [
+        lambda: catalog.users.change("rita", {"disabled": True}, "admin"),
+        lambda: catalog.users.sign_out("rita", "admin"),
+        lambda: catalog.users.set_password(rita.id, "hash", "admin"),
+        lambda: catalog.sessions.end_external("https://id", None, "s1", "provider"),
+        lambda: catalog.sessions.end_external("https://id", "1", None, "provider"),
+        lambda: catalog.users.remove("rita", "admin"),
+    ]
+    for end in ends:
+        tokens = await catalog.sessions.create(rita.id, DAY, external_sid="s1")
+        assert await catalog.sessions.find(tokens.session.id) is not None
+        await end()
+        assert await catalog.sessions.find(tokens.session.id) is None
+        if end is ends[0]:
+            with pytest.raises(SignInRefused):
+                await catalog.sessions.create(rita.id, DAY)
+            await catalog.users.change("rita", {"disabled": False}, "admin")
+
+
+async def test_wrong_passwords_lock_a_user_for_a_time(catalog: Catalog) -> None:
+    """After some; a password set by an administrator opens it."""
+    rita = await user(catalog, password_hash="hash")
+    for _ in range(LOCKED_AFTER):
+        assert (await catalog.sessions.create(rita.id, DAY)) is not None
+        await catalog.users.refused(rita.id, "rita", "192.0.2.1")
+        if _ == 0:
+            await catalog.users.refused(None, "nobody", "192.0.2.1")
+    for _ in range(LOCKED_AFTER - 1):  # the sign-ins between had set the count back
+        await catalog.users.refused(rita.id, "rita", "192.0.2.1")
+    with pytest.raises(SignInRefused):
+        await catalog.sessions.create(rita.id, DAY)
+    await catalog.users.set_password(rita.id, "other", "admin")
+    await catalog.sessions.create(rita.id, DAY)
+    (locked,) = await catalog.audit.page(None, 10, action="user.lock")
+    assert (locked.object_id, locked.detail["address"]) == (rita.id, "192.0.2.1")
+
+
+async def test_an_invitation_sets_a_password_once(catalog: Catalog) -> None:
+    """A newer one replaces it; a service account gets none."""
+    await user(catalog)
+    old, invitation = await catalog.users.invite("rita", "admin"), await catalog.users.invite("rita", "admin")
+    with pytest.raises(SessionEnded):
+        await catalog.users.accept(old.token, "hash")
+    await catalog.users.accept(invitation.token, "hash")
+    credentials = await catalog.users.credentials("rita")
+    assert credentials is not None
+    assert (credentials.password_hash, credentials.user.has_password) == ("hash", True)
+    with pytest.raises(SessionEnded):
+        await catalog.users.accept(invitation.token, "other")
+    await user(catalog, "robot", kind="service")
+    with pytest.raises(InvalidRequest):
+        await catalog.users.invite("robot", "admin")
+    assert await catalog.users.credentials("robot") is None
+
+
+async def test_a_removed_user_leaves_no_rights(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Its grants, memberships and keys are gone; the key stays in the list as revoked."""
+    rita = await user(catalog)
+    await catalog.grants.set(kb.id, "user", "rita", "reader", "admin")
+    await catalog.groups.create("hr", "admin")
+    await catalog.groups.add_member("hr", "rita", "admin")
+    _, key = await catalog.api_keys.create_for(rita, "rita")
+    await catalog.users.remove("rita", "admin")
+    assert (await catalog.grants.page(kb.id), await catalog.groups.members("hr")) == ([], [])
+    assert await catalog.api_keys.find(key) is None
+    assert [each.revoked_at is None for each in await catalog.api_keys.all(rita.id)] == [False]
+
+
+async def test_who_creates_a_knowledge_base_manages_it(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """If it is a user; the grant goes with the knowledge base."""
+    rita = await user(catalog)
+    made = await catalog.knowledge_bases.create("mine", "", "", kb.chunking, "rita", manager=rita.id)
+    assert [(grant.name, grant.role) for grant in await catalog.grants.page(made.id)] == [("rita", "manager")]
+    await catalog.knowledge_bases.delete("mine", "rita")
+    assert await catalog.grants.page(made.id) == []
+
+
+async def test_secrets_are_not_stored(settings: Settings, catalog: Catalog) -> None:
+    """Neither refresh tokens nor invitations."""
+    rita = await user(catalog)
+    tokens = await catalog.sessions.create(rita.id, DAY)
+    invitation = await catalog.users.invite("rita", "admin")
+    stored = str(
+        [await sql(settings, f"SELECT * FROM {table}") for table in ("sessions", "invitations", "audit_events")]
+    )
+    assert tokens.session.id in stored
+    assert tokens.refresh_token.rpartition("_")[2] not in stored
+    assert invitation.token.rpartition("_")[2] not in stored
