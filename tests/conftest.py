@@ -28,6 +28,7 @@ from activities.settings import Settings, TemporalSettings, load
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.triton import Triton
 from api.client import local_env
+from api.stack.parts import TEMPORAL_CONFIG
 from api.stack.probes import SEARCH_ATTRIBUTES, temporal_ready
 from api.stack.processes import free_port
 from tests.postgresql import PostgreSQL, running_postgresql
@@ -223,6 +224,8 @@ def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalSet
     settings = TemporalSettings(address=f"127.0.0.1:{free_port()}")
     argv = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless", "--log-level", "error"]
     argv += [part for name in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")]
+    timers = "history.timerProcessorMaxTimeShift"
+    argv += ["--dynamic-config-value", f"{timers}={TEMPORAL_CONFIG[timers]}"]
     argv += ["--port", settings.address.rpartition(":")[2]]
     log = tmp_path_factory.mktemp("temporal") / "log"
     with log.open("w") as output:

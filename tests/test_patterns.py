@@ -8,6 +8,7 @@ import pkgutil
 import re
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import chain
@@ -88,11 +89,13 @@ def patterns() -> list[Any]:
         for folder in ("activities", "api", "workflows", "triton_models")
         for path in sorted((ROOT / folder).rglob("*.py"))
     ]
-    sources = "\n".join(path.read_text() for path in paths)
+    uses: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        for name, method in re.findall(r"\b(\w+)\.(\w+)\(", path.read_text()):
+            uses[name].add(method)
     for module in modules():
         for name, value in list(vars(module).items()):
-            uses = set(re.findall(rf"\b{name}\.(\w+)\(", sources)) if isinstance(value, re.Pattern) else set()
-            anchored = bool(uses) and uses <= {"match", "fullmatch"}
+            anchored = isinstance(value, re.Pattern) and name in uses and uses[name] <= {"match", "fullmatch"}
             for pattern in compiled(value):
                 place, searches = found.get(pattern, (f"{module.__name__}.{name}", False))
                 found[pattern] = place, searches or not anchored

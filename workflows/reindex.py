@@ -71,6 +71,10 @@ DRAIN = timedelta(seconds=10)
 LOOK_AGAIN = timedelta(minutes=10)
 
 
+#: Patch: earlier runs lost a cancel that came during the switch, which the API had accepted.
+HEED_CANCEL_IN_SWITCH = "heed-cancel-in-switch"
+
+
 class _RolledBack(Exception):
     """The ``rollback`` update returned to the generation before."""
 
@@ -97,11 +101,11 @@ class ReindexKnowledgeBase:
         self._begun = job.passed
         self._paused, self._paused_by = job.paused, job.paused_by
         self._canceled, self._canceled_by = job.canceled_by is not None, by_actor(job.canceled_by or "")
-        self._approved_by = self._finish_by = self._rollback_by = ""
+        self._approved_by = self._finish_by = self._rollback_by = self._canceled_in_switch = ""
         self._gate, self._gated = Gate(job.reindex_id, self._priority), job.gated
         self._gate_refusal: Reason | None = None
         self._overridden_by, self._override_reason = job.overridden_by or "", ""
-        self._switched = self._rolled_back = self._refused = self._ended = self._gave_up = False
+        self._switched = self._soaks = self._rolled_back = self._refused = self._ended = self._gave_up = False
 
     @workflow.query
     def state(self) -> JobState:
@@ -124,9 +128,11 @@ class ReindexKnowledgeBase:
 
     @workflow.signal
     def cancel(self, actor: str = "") -> None:
-        """Remove what was built and end. Has no effect after the switch; see ``rollback``."""
+        """Remove what was built and end. During the switch it is a rollback; later it has no effect: ``rollback``."""
         if not self._switched:
             self._canceled, self._canceled_by = True, by_actor(actor)
+        elif not self._soaks:
+            self._canceled_in_switch = actor or self._job.actor
 
     @workflow.signal
     def control(self, controls: ReindexControls, actor: str = "") -> None:
@@ -524,11 +530,13 @@ class ReindexKnowledgeBase:
             await self._wait_while_paused({})
             await self._enter("switch")
             self._raise_if_canceled()
-            self._switched = True  # from now on a cancel has no effect
+            self._switched = True  # from now on a cancel is a rollback
             switched = await to_the_end(self._switch_to(back=False, actor=self._approved_by or self._job.actor))
             if switched.switched:
                 return
             self._switched, self._approved_by = False, ""
+            if self._canceled_in_switch and workflow.patched(HEED_CANCEL_IN_SWITCH):
+                self.cancel(self._canceled_in_switch)
             await self._build_and_verify()
             if self._job.approve:
                 await self._wait_for_approval()
@@ -547,6 +555,9 @@ class ReindexKnowledgeBase:
     async def _soak(self) -> None:
         """Keep the generation before; return to it when that is asked for. Raises _RolledBack then."""
         await self._enter("soak")
+        self._soaks = True
+        if self._canceled_in_switch and workflow.patched(HEED_CANCEL_IN_SWITCH):
+            self._rollback_by = self._canceled_in_switch
         end = workflow.now() + timedelta(seconds=self._job.soak_seconds)
         while not self._has_soaked() and workflow.now() < end:
             with suppress(TimeoutError):

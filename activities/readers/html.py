@@ -35,6 +35,13 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
 _PARTS = ("h1", "h2", "h3", "h4", "h5", "h6", "table", "section", "article")
 _BLOCKS = frozenset((*_PARTS, "ul", "ol", "pre", "blockquote"))
+# Descriptions of pictures that editors write by themselves: a word for "picture" with a number, or a file's name.
+_NO_DESCRIPTION = re.compile(
+    r"(?:(?:an? |the )?(?:image|img|picture|pic|photo|screen ?shot|alt(?: text)?|image description|untitled)"
+    r"|图片?|图像|圖片?|圖像|截图|截圖|照片|插图|插圖|在这里插入图片描述|在這裡插入圖片描述)[\s\d_().-]*"
+    r"|\S{1,200}\.(?:png|jpe?g|gif|webp|svg|bmp|tiff?)",
+    re.I,
+)
 _VERBATIM = frozenset(("pre", "textarea", "script", "style"))
 
 
@@ -99,6 +106,9 @@ def _tidy(root: Any, sheet: Sheet) -> list[list[Element]]:
     for node in list(root.iter("table")):
         if _is_layout(node):
             _unwrap_table(node)
+    for node in root.iter("img"):
+        if _NO_DESCRIPTION.fullmatch(node.get("alt", "").strip()):
+            node.attrib.pop("alt", None)
     settle_notes(root, sheet)
     for node in list(root.iter(*_SHOWN)):
         node.tag = _SHOWN[node.tag]

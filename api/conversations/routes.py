@@ -17,7 +17,7 @@ from activities.stores.catalog.records import Conversation, Principal
 from api.conversations.markdown import markdown
 from api.conversations.schemas import ConversationDetail, ConversationInfo, RenameConversation
 from api.conversations.views import conversation_detail, conversation_info
-from api.http.access import needs
+from api.http.access import needs, visible
 from api.http.described import AlsoMarkdown
 from api.http.language import language_of
 from api.http.schemas import Page
@@ -41,7 +41,7 @@ class ConversationsController(Controller):
         cursor: str | None = None,
         limit: Limit = 50,
     ) -> Page[ConversationInfo]:
-        found = await catalog.conversations.page(principal.subject, kb, cursor, limit)
+        found = await catalog.conversations.page(principal.subject, kb, cursor, limit, visible(principal))
         return Page(
             items=[conversation_info(conversation) for conversation in found],
             next_cursor=cursor_after(found[-1]) if len(found) == limit else None,

@@ -39,7 +39,8 @@ WORKERS = {
 }
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
-# platform's own bulk work. The update interval is how soon the server records that a finished run's tasks are done: its
+# platform's own bulk work. The time shift is by how much timers may be late: retries, timeouts and waits take up to a
+# second longer by default. The update interval is how soon the server records that a finished run's tasks are done: its
 # history cannot be deleted before. The next two bound the number of readers of one question's stream. The last
 # but one closes the HTTP API, which nothing here uses and which obeys any web page that is open on this machine. The
 # last one: the server asks its makers for news of its version otherwise.
@@ -59,6 +60,7 @@ TEMPORAL_CONFIG = {
     "matching.persistenceMaxQPS": 100_000,
     "system.visibilityPersistenceMaxReadQPS": 100_000,
     "system.visibilityPersistenceMaxWriteQPS": 100_000,
+    "history.timerProcessorMaxTimeShift": '"50ms"',
     "history.transferProcessorUpdateAckInterval": '"5s"',
     "history.maxInFlightUpdates": 1_000,
     "history.maxTotalUpdates": 100_000,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.walk import Page, Platform, ask, enter, expect, languages, overflow
+from tests.browser.walk import Page, Platform, ask, becomes_true, enter, expect, languages, overflow
 
 ID, CONVERSATION = "1" * 32, "2" * 32
 SOURCES = [
@@ -234,7 +234,7 @@ def test_an_answer_is_copied_with_its_sources(page: Page, platform: Platform) ->
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ask(page, "How many days?").get_by_role("button", name="Copy").click()
     copied = "Five days. [1]\n\nSources\n[1] handbook-1.pdf, page 1, Leave"
-    page.wait_for_function("async (text) => (await navigator.clipboard.readText()) === text", arg=copied)
+    becomes_true(page, "async (text) => (await navigator.clipboard.readText()) === text", copied)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

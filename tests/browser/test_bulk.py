@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser.walk import READY_MS, Page, Platform, enter, expect, file, languages
+from tests.browser.walk import READY_MS, Page, Platform, becomes_true, enter, expect, file, languages
 
 WORDS = {
     "en": {
@@ -91,7 +91,7 @@ def test_uploads_go_on_while_something_else_is_shown(page: Page, platform: Platf
     while held:
         held.pop().continue_()
     expect(sending).to_be_hidden()
-    page.wait_for_function("window.dispatchEvent(new Event('beforeunload', {cancelable: true}))")
+    becomes_true(page, "window.dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     page.locator(f'a[href="#/kb/{name}"]').click()
     page.locator("#side-documents").click()
     expect(page.locator(".doc")).to_have_count(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from typing import Any, Protocol
 
@@ -73,3 +74,14 @@ def ask(page: Page, question: str) -> Any:
 def overflow(page: Page) -> int:
     """The number of pixels by which the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def becomes_true(page: Page, expression: str, argument: Any = None, seconds: float = 30) -> None:
+    """Wait until an expression is true in the page.
+
+    Playwright's ``wait_for_function`` polls with ``eval``, which the page's security policy forbids.
+    """
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {expression}"
+        page.wait_for_timeout(50)

@@ -142,7 +142,7 @@ async def test_a_retry_of_a_canceled_document_reuses_its_work(
 async def test_a_running_document_goes_back_to_a_step(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
     """A retry from a step repeats that step and all later ones."""
     (document,) = await upload(api, kb, ("long.txt", fresh_text()))
-    await embedding(api, document["id"], 64)
+    await embedding(api, document["id"])
     retried = await api.post(f"/documents/{document['id']}/retry", json={"from_step": "parse"})
     assert retried.status_code == 202, retried.text
     assert (await finished(api, document["id"]))["state"] == "ready"

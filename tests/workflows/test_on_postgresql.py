@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 from tests.conftest import Platform, running_platform
 from tests.postgresql import PostgreSQL
@@ -18,10 +19,12 @@ from tests.workflows.test_batches import (  # noqa: F401 - collected here, for t
 )
 from tests.workflows.test_control import (  # noqa: F401
     test_a_newer_version_stops_the_older_run,
-    test_a_paused_document_holds_and_goes_on_where_it_was,
-    test_a_retry_of_a_canceled_document_reuses_its_work,
     test_deleting_while_indexing_leaves_nothing,
 )
+from tests.workflows.test_control import (
+    test_a_paused_document_holds_and_goes_on_where_it_was as a_paused_document_holds,
+)
+from tests.workflows.test_control import test_a_retry_of_a_canceled_document_reuses_its_work as a_retry_reuses
 from tests.workflows.test_ingest import (  # noqa: F401
     test_a_new_version_replaces_the_old_one,
     test_equal_content_under_two_names_survives_the_deletion_of_one,
@@ -46,3 +49,17 @@ def platform(
 async def test_other_chunks_go_live_and_back(platform: Platform, api: httpx.AsyncClient, filled: str) -> None:  # noqa: F811
     """As on SQLite; the short tests of generations run on both."""
     await other_chunks_go_live(platform, api, filled)
+
+
+@pytest.mark.endurance
+async def test_a_paused_document_goes_on_where_it_was(api: httpx.AsyncClient, kb: str, temporal: Client) -> None:
+    """As on SQLite: what it has embedded is no matter of the catalogue."""
+    await a_paused_document_holds(api, kb, temporal)
+
+
+@pytest.mark.endurance
+async def test_a_retry_reuses_the_work_of_a_canceled_document(
+    api: httpx.AsyncClient, kb: str, temporal: Client
+) -> None:
+    """As on SQLite: what it has embedded is no matter of the catalogue."""
+    await a_retry_reuses(api, kb, temporal)

@@ -237,15 +237,24 @@ async def test_a_cancel_ends_a_pause(client: Client) -> None:
     assert played.retired == [(NEW, True)]
 
 
-async def test_a_switch_refuses_a_cancel_and_a_soak_is_rolled_back(client: Client) -> None:
-    """The new generation is removed then, after the old one is searched again."""
+async def test_a_cancel_during_the_switch_is_rolled_back_after_it(client: Client) -> None:
+    """The cancel was accepted, so the old generation is searched in the end, and the new one removed."""
     played = Played("switch")
     async with Worked(client, played) as run:
         await asyncio.wait_for(played.reached.wait(), 30)
         await run.signal(ReindexKnowledgeBase.cancel, "bob")
         played.go.set()
+        assert not (await asyncio.wait_for(run.result(), 30)).switched
+    assert played.calls[-2:] == ["switch back", "retire"]
+    assert played.retired == [(NEW, False)]
+    assert played.records[-1] == ("canceled", "", "rolled-back")
+
+
+async def test_a_soak_is_not_canceled_but_rolled_back(client: Client) -> None:
+    """The new generation is removed then, after the old one is searched again."""
+    played = Played()
+    async with Worked(client, played) as run:
         await played.recorded("running", "soak")
-        assert played.retired == []
         await run.execute_update(ReindexKnowledgeBase.rollback, "bob")
         assert not (await asyncio.wait_for(run.result(), 30)).switched
     assert played.calls[-2:] == ["switch back", "retire"]

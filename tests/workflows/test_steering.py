@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -56,9 +57,13 @@ from workflows.batch import IngestBatch
 from workflows.client.jobs import Jobs
 from workflows.contracts import BatchJob, IngestJob, IngestResult
 from workflows.ingest import IngestDocument
+from workflows.policies import LONG_STEP
 
 SECONDS = 50
 """After this, a run counts as stuck."""
+
+HEARTBEATS, DEAD_AFTER = timedelta(seconds=0.2), timedelta(seconds=3)
+"""How often a worker reports, and so hears of a cancel request; after which silence it counts as dead."""
 
 PARSED = Parsed(
     parsed_key="parsed", elements=1, characters=9, media_type="text/plain",
@@ -189,7 +194,12 @@ async def client(temporal_server: TemporalSettings, steps: Steps) -> AsyncIterat
     ]  # fmt: skip
     async with (
         Worker(client, task_queue=Queue.WORKFLOWS, workflows=flows, workflow_runner=runner),
-        Worker(client, task_queue=Queue.CPU, activities=[steps.parse, steps.unpack]),
+        Worker(
+            client,
+            task_queue=Queue.CPU,
+            activities=[steps.parse, steps.unpack],
+            max_heartbeat_throttle_interval=HEARTBEATS,
+        ),
         Worker(client, task_queue=Queue.GPU, activities=[steps.embed]),
         Worker(client, task_queue=Queue.STORE, activities=store),
     ):
@@ -264,10 +274,19 @@ async def dies_when_stopped() -> None:
     try:
         await until_stopped()
     except asyncio.CancelledError:
-        await asyncio.sleep(12)
+        await activity.wait_for_worker_shutdown()
 
 
-STOPS = pytest.mark.parametrize("stop", [until_stopped, fails_when_stopped, dies_when_stopped])
+STOPS = pytest.mark.parametrize("stop", [until_stopped, fails_when_stopped, dies_when_stopped], indirect=True)
+
+
+@pytest.fixture
+def stop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Stop:
+    """How work stops. Where that takes the heartbeat timeout, the timeout is short."""
+    chosen: Stop = request.param
+    if chosen is dies_when_stopped:
+        monkeypatch.setitem(LONG_STEP, "heartbeat_timeout", DEAD_AFTER)
+    return chosen
 
 
 # --- documents --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,13 +38,21 @@ class Conversations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def page(self, owner: str, knowledge_base: str | None, cursor: str | None, limit: int) -> list[Conversation]:
-        """At most ``limit`` conversations, those with the newest questions first.
+    async def page(
+        self,
+        owner: str,
+        knowledge_base: str | None,
+        cursor: str | None,
+        limit: int,
+        only: Collection[str] | None = None,
+    ) -> list[Conversation]:
+        """At most ``limit`` conversations, those with the newest questions first, in knowledge bases of ids ``only``.
 
         ``knowledge_base`` is a name. Raises InvalidRequest for an invalid cursor.
         """
         query = _owned(owner).where(ConversationRow.listed)
         query = query.where(KnowledgeBaseRow.name == knowledge_base) if knowledge_base else query
+        query = query.where(KnowledgeBaseRow.id.in_(only)) if only is not None else query
         if cursor:
             at, id = _position(cursor)
             query = query.where(

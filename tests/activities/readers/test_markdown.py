@@ -82,3 +82,11 @@ def test_footnotes_join_their_paragraphs_and_struck_text_is_left_out(tmp_path: P
         *("pots (note long: Of clay.)", "Kind | Fee\nBike | 5 (note 1: Without milk.)", "End."),
     ]
     assert [(remark.kind, remark.count) for remark in document.remarks] == [("struck-text", 1)]
+
+
+def test_descriptions_that_editors_put_in_for_pictures_are_left_out(tmp_path: Path) -> None:
+    """A word for "picture", a number or a file's name says nothing; what a person wrote stays."""
+    silent = ["图片", "在这里插入图片描述", "image", "Image 12", "screenshot_2", "IMG_2034.jpg", "图片1"]
+    told = ["Image of the harbour", "组织结构图", "2024", "Alternative tariffs"]
+    text = "\n\n".join(f"![{description}](a.png)" for description in [*silent, *told])
+    assert [one for _, one in shape(parsed(tmp_path, f"# Harbour\n\n{text}", "a.md"))] == ["Harbour", *told]

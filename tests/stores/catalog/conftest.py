@@ -96,9 +96,9 @@ async def accepted(catalog: Catalog, kb: KnowledgeBase, name: str = "a.pdf", sha
     return (await catalog.documents.accept(kb.id, name, sha256, 7, "ann")).document.id
 
 
-async def sql(settings: Settings, statement: str | Executable) -> list[Any]:
-    """Run a statement directly on the database, past the catalogue; its rows, if it has any."""
-    engine = create_async_engine(settings.catalog_url)
+async def sql(settings: Settings | str, statement: str | Executable) -> list[Any]:
+    """Run a statement directly on the database (or URL), past the catalogue; its rows, if it has any."""
+    engine = create_async_engine(settings if isinstance(settings, str) else settings.catalog_url)
     async with engine.begin() as connection:
         result = await connection.execute(text(statement) if isinstance(statement, str) else statement)
         rows: list[Any] = list(result) if result.returns_rows else []
