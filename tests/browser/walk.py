@@ -23,7 +23,7 @@ class Platform(Protocol):
 
 
 def sign_in(page: Page, key: str) -> None:
-    page.get_by_text("Key", exact=True).click()
+    page.get_by_role("radio", name="Key", exact=True).check()
     page.get_by_label("API key", exact=True).fill(key)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Knowledge bases", exact=True)).to_be_visible()
