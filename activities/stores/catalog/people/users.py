@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.errors import InvalidRequest, NameInUse, NotFound, SessionEnded
 from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
+from activities.stores.catalog.people import administrators
 from activities.stores.catalog.people.names import user_name
 from activities.stores.catalog.people.records import Credentials, Invitation, NewUser, User
 from activities.stores.catalog.people.tables import (
@@ -128,9 +129,14 @@ class Users:
         return Credentials(user=user_record(row), password_hash=row.password_hash) if row else None
 
     async def change(self, name: str, changes: dict[str, Any], actor: str) -> User:
-        """Sets ``display_name``, ``roles`` and ``disabled``; disabling ends the sessions. Returns the user."""
+        """Sets ``display_name``, ``roles`` and ``disabled``; disabling ends the sessions. Returns the user.
+
+        Raises LastAdministrator.
+        """
         async with self._engine.write() as session:
             row = await user_row(session, name, lock=True)
+            if changes.get("disabled") or "admin" not in changes.get("roles", ["admin"]):
+                await administrators.keep_one(session, row)
             before = {"roles": list(row.roles), "disabled": row.disabled_at is not None}
             if "display_name" in changes:
                 row.display_name = changes["display_name"]
@@ -148,9 +154,13 @@ class Users:
         return user_record(row)
 
     async def remove(self, name: str, actor: str) -> None:
-        """Removes a user with its grants, memberships, sessions and keys. Its name stays taken."""
+        """Removes a user with its grants, memberships, sessions and keys. Its name stays taken.
+
+        Raises LastAdministrator.
+        """
         async with self._engine.write() as session:
             row = await user_row(session, name, lock=True)
+            await administrators.keep_one(session, row)
             row.removed_at = row.disabled_at = now()
             row.password_hash = row.issuer = row.subject = None
             row.roles, row.display_name = [], ""
