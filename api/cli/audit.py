@@ -30,6 +30,12 @@ def audit_group() -> None:
 def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that filter events."""
     for option in (
+        click.option("--outcome", type=click.Choice(["done", "refused", "failed"]), help=say("help.audit.outcome")),
+        click.option("--name", metavar="NAME", help=say("help.audit.name")),
+        click.option("--object", metavar="ID", help=say("help.audit.object")),
+        click.option(
+            "--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.event_until")
+        ),
         click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.since")),
         click.option("--action", metavar="NAME", help=say("help.audit.action")),
         click.option("--actor", metavar="SUBJECT", help=say("help.audit.actor")),
@@ -94,10 +100,11 @@ async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any
         out.text(say("written", path=output))
 
 
-def _params(kb: str | None, actor: str | None, action: str | None, since: datetime | None) -> dict[str, str]:
+def _params(since: datetime | None, until: datetime | None, **given: str | None) -> dict[str, str]:
     """Query parameters of the filter; a date without a zone is UTC, like all recorded times."""
-    given = {"kb": kb, "actor": actor, "action": action, "since": since and since.replace(tzinfo=UTC).isoformat()}
-    return {name: value for name, value in given.items() if value}
+    times = {"since": since, "until": until}
+    found = {name: at.replace(tzinfo=UTC).isoformat() for name, at in times.items() if at is not None}
+    return {name: value for name, value in given.items() if value} | found
 
 
 def _lines(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -106,5 +106,7 @@ async def test_vanished_documents_are_asked_for(api: httpx.AsyncClient, kb: str,
     *_, (_, last) = await events(api, f"/syncs/{job['id']}/events")
     assert (last["state"], last["applied"]) == ("ready", {"deleted": 3})
     assert last["confirmed_by"]
-    actions = [event["action"] for event in (await api.get("/audit/events", params={"kb": kb})).json()["items"]]
+    actions = [
+        event["action"] for event in (await api.get("/audit/events", params={"kb": kb, "limit": 1000})).json()["items"]
+    ]
     assert {"sync.start", "sync.confirm", "sync.finish"} <= set(actions)

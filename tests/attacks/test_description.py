@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.http.access import PUBLIC, declaration
-from api.http.described import DESCRIPTION, ERRORS
+from api.http.described import DESCRIPTION, ERRORS, SIGN_IN_PREFIX
 from tests.api.http.test_access import LEAVE, MAY, IsolatedApi, handlers, isolated_api
 from tests.attacks.fuzzing import Findings, probe, probe_in_process
 from tests.conftest import ready
@@ -71,7 +71,8 @@ def test_every_route_is_described(isolated_api: IsolatedApi) -> None:
             continue
         needs_key = "security" not in operation
         assert needs_key == (declaration(handler) != PUBLIC), route
-        assert ("401" in operation["responses"]) == (needs_key or "/auth/" in path), route
+        signs_in = path.startswith(SIGN_IN_PREFIX) and method == "POST"
+        assert ("401" in operation["responses"]) == (needs_key or signs_in), route
         for status, response in operation["responses"].items():
             if int(status) in ERRORS and not (path == "/health/ready" and status == "503"):
                 (content,) = response["content"].values()

@@ -141,7 +141,7 @@ def test_every_text_of_a_view_is_chinese_after_the_switch(page: Page, platform: 
 
 def test_a_wrong_key_does_not_sign_in(page: Page) -> None:
     """The server's sentence about the key is shown on the sign-in form, which stays."""
-    page.get_by_text("Key", exact=True).click()
+    page.get_by_role("radio", name="Key", exact=True).check()
     page.get_by_label("API key", exact=True).fill("not-a-key")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#sign-in-problem")).to_contain_text("API key")

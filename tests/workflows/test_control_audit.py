@@ -28,12 +28,14 @@ async def ada(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def trail(api: httpx.AsyncClient, kb: str, action: str, object_id: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Actor, action and detail of the events of an object, oldest first, without uploads."""
+    """Actor, action and detail of the events of an object, oldest first, without uploads and reads."""
     found = (await api.get("/audit/events", params={"kb": kb, "action": action, "limit": 1000})).json()["items"]
     return [
         (each["actor"], each["action"], each["detail"])
         for each in reversed(found)
-        if each["object_id"] == object_id and each["action"] not in ("document.upload", "batch.create", "question.ask")
+        if each["object_id"] == object_id
+        and each["action"] not in ("document.upload", "batch.create", "question.ask")
+        and not each["action"].endswith(".read")
     ]
 
 

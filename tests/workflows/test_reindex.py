@@ -137,7 +137,7 @@ async def test_other_chunks_go_live_unnoticed_and_back(platform: Platform, api: 
     assert not {name for name in await collections(platform) if name.endswith(f"_g{info['generation']}")} & {
         f"kb_{job['workflow_id'].split('/')[1]}_g{info['generation']}"
     }
-    events_of = (await api.get("/audit/events", params={"kb": filled, "limit": 50})).json()["items"]
+    events_of = (await api.get("/audit/events", params={"kb": filled, "limit": 1000})).json()["items"]
     actions = {event["action"] for event in events_of}
     assert {"reindex.start", "reindex.control", "reindex.switch", "reindex.rollback"} <= actions
 

@@ -79,7 +79,7 @@ async def test_a_retention_asks_before_it_deletes_much(
         assert (await api.get(f"/documents/{document['id']}")).status_code == status
     assert (await api.post(f"/schedules/{name}/confirm")).json()["code"] == "wrong-state"
 
-    found = (await api.get("/audit/events", params={"kb": kb, "limit": 50})).json()["items"]
+    found = (await api.get("/audit/events", params={"kb": kb, "limit": 1000})).json()["items"]
     actions = {event["action"] for event in found}
     assert {"schedule.create", "schedule.run", "schedule.confirm", "schedule.ran", "document.delete"} <= actions
     for workflow_id in (ended["workflow_id"], ended["job_workflow_id"]):

@@ -27,6 +27,14 @@ def test_events_are_listed(fake: FakeApi, holdfast: Holdfast) -> None:
     assert holdfast("audit", "events", "--since", "yesterday").exit_code == 2
 
 
+def test_events_are_found_by_object_outcome_and_time(fake: FakeApi, holdfast: Holdfast) -> None:
+    """With the parameters of the API."""
+    query = "object=d1&name=a.pdf&outcome=refused&until=2026-01-03T00%3A00%3A00%2B00%3A00&limit=50"
+    fake.on(f"GET /api/v1/audit/events?{query}", {"items": [EVENT], "next_cursor": None})
+    options = ("--object", "d1", "--name", "a.pdf", "--outcome", "refused", "--until", "2026-01-03")
+    assert "document.upload" in holdfast("audit", "events", *options).stdout
+
+
 def test_the_export_is_written_line_by_line(fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
     """To stdout or a file; the API's refusal is shown."""
     lines = (json.dumps(EVENT, ensure_ascii=False) + "\n").encode() * 3

@@ -244,7 +244,7 @@ async def test_events_come_in_pages_and_as_lines(auditor: httpx.AsyncClient, bob
     """Pages are newest first, lines oldest first; filters apply to both; a bad date is refused."""
     for number in range(3):
         await ask(bob, kb, f"Question {number}?")
-    chosen = {"kb": kb, "actor": "bob", "action": "question"}
+    chosen = {"kb": kb, "actor": "bob", "action": "question.ask"}
     first = (await auditor.get("/audit/events", params={**chosen, "limit": 2})).json()
     rest = (await auditor.get("/audit/events", params={**chosen, "cursor": first["next_cursor"]})).json()
     paged = first["items"] + rest["items"]
