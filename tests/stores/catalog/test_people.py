@@ -19,6 +19,7 @@ from activities.errors import (
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.leftovers import SLICE
+from activities.stores.catalog.people.names import RESERVED
 from activities.stores.catalog.people.records import NewUser, Tokens, User
 from activities.stores.catalog.people.sessions import GRACE, REFRESH_PREFIX
 from activities.stores.catalog.people.tables import InvitationRow, SessionRow
@@ -58,6 +59,9 @@ async def test_a_name_is_given_once(catalog: Catalog) -> None:
     await user(catalog, "bob")
     with pytest.raises(InvalidName, match="create a key of that user"):
         await catalog.api_keys.create("bob", "reader")
+    for name in RESERVED:
+        with pytest.raises(NameInUse):
+            await user(catalog, name.upper())
     for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0"):
         with pytest.raises(InvalidName):
             await user(catalog, name)
@@ -220,6 +224,11 @@ async def test_an_invitation_sets_a_password_once(catalog: Catalog) -> None:
     assert (credentials.password_hash, credentials.user.has_password) == ("hash", True)
     with pytest.raises(SessionEnded):
         await catalog.users.accept(invitation.token, "other")
+    left = await catalog.users.invite("rita", "admin")
+    await catalog.users.set_password((await catalog.users.get("rita")).id, "new hash", "admin")
+    for check in (catalog.users.require_invited(left.token), catalog.users.accept(left.token, "other")):
+        with pytest.raises(SessionEnded):
+            await check
     await user(catalog, "robot", kind="service")
     with pytest.raises(InvalidRequest):
         await catalog.users.invite("robot", "admin")
