@@ -25,7 +25,7 @@
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns  NameInUse
-    │   ├── Conflict: TooManyEndpoints  OnHold
+    │   ├── Conflict: TooManyEndpoints  OnHold  LastAdministrator
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
@@ -444,6 +444,12 @@ class NameInUse(Conflict):
     code = "name-in-use"
     en = "The name “{name}” is in use, or was: names are not given twice. Choose another one."
     zh = "名称“{name}”已被使用或曾被使用，名称不会重复分配。请使用其他名称。"
+
+
+class LastAdministrator(Conflict):
+    code = "last-administrator"
+    en = "“{name}” is the last administrator who can sign in with a password. Make another one first."
+    zh = "“{name}”是最后一个可用密码登录的管理员。请先设置另一个管理员。"
 
 
 class ContentBeingRemoved(Conflict):

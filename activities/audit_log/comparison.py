@@ -18,7 +18,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 #: Findings that are no tampering.
-LAWFUL: frozenset[Kind] = frozenset({"erased", "uncovered"})
+LAWFUL: frozenset[Kind] = frozenset({"erased"})
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -38,6 +38,9 @@ MAX_SUSPECTS = 20_000
 #: Retention of the answers stored for an Idempotency-Key, and of webhook events with their deliveries.
 ANSWERS_KEPT, EVENTS_KEPT = timedelta(hours=24), timedelta(days=7)
 
+#: Retention of sessions that ended, and of invitations that were used or expired.
+SIGN_INS_KEPT = timedelta(days=30)
+
 
 class BlobRepairActivities:
     """Runs on the ``store`` queue."""
@@ -59,10 +62,12 @@ class BlobRepairActivities:
     async def expire_versions(self, input: ScanInput) -> ScanResult:
         """Forgets versions that were replaced longer ago than they are kept; their blobs are then unreferenced.
 
-        Events of webhooks expire too.
+        Events of webhooks, ended sessions and useless invitations expire too.
         """
         discrepancies, end, after = Discrepancies(), TimeSlice(), ("", 0)
         while input.repair and await self._catalog.deliveries.expire(datetime.now(UTC) - EVENTS_KEPT):
+            report(0)
+        while input.repair and await self._catalog.leftovers.remove(datetime.now(UTC) - SIGN_INS_KEPT):
             report(0)
         if not self._settings.keep_versions_days:
             return ScanResult(findings=[])

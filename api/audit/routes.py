@@ -18,13 +18,16 @@ from api.audit.export.formats import FILES, Format, exported
 from api.audit.filters import Version, event_filter
 from api.audit.schemas import AnswerUseInfo, AuditEventInfo
 from api.audit.views import answer_use_info, audit_event_info, question_record
-from api.http.access import has, needs
+from api.http.access import Access, has, needs
 from api.http.described import AlsoCsv
 from api.http.schemas import Page, page_of
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 
 LINES = ResponseSpec(str, generate_examples=False, description="An event in each line", media_type="application/jsonl")
+
+#: What seeing one's own question takes; sources have texts of the knowledge base.
+SEES = needs("reader", "knowledge_base")
 
 
 class AuditController(Controller):
@@ -75,10 +78,11 @@ class AuditController(Controller):
         access=needs("reader"),
         summary="Get the full record of a question; auditors see those of other users",
     )
-    async def question(self, id: str, catalog: Catalog, principal: Principal) -> dict[str, Any]:
+    async def question(self, id: str, catalog: Catalog, access: Access, principal: Principal) -> dict[str, Any]:
         """Every column of the question's row, by its name, with citations and sources whole."""
         record = await catalog.audit.question(id)
         mine = record["actor"] == principal.subject and record["deleted_at"] is None
+        mine = mine and await access.may(principal, SEES, record["knowledge_base_id"])
         if not mine and not has(principal, "auditor"):
             raise NotFound(kind="question", id=id)
         if not mine:

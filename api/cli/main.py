@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from api.cli.access import grant_group, group_group
 from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
@@ -28,6 +29,7 @@ from api.cli.runs import audit_replay, audit_run, audit_runs
 from api.cli.schedules import schedule_group
 from api.cli.sync import sync_group
 from api.cli.texts.messages import TEXTS, say, text_of
+from api.cli.users import user_group
 from api.cli.webhooks import webhook_group
 from api.client.problems import Message
 
@@ -61,7 +63,8 @@ def up(only: tuple[str, ...], without: tuple[str, ...], as_json: bool) -> None:
         from activities.settings import load
         from api.stack.up import run
 
-        run(load(), only, without, tell, ready)
+        is_terminal = (sys.stderr if as_json else sys.stdout).isatty()
+        run(load(), only, without, tell, ready, tell if is_terminal else None)
 
 
 def _summary(places: dict[str, str], seconds: float) -> Iterator[str]:
@@ -110,6 +113,9 @@ for command in (
     conversation_group,
     evaluate,
     audit_group,
+    user_group,
+    group_group,
+    grant_group,
     migrate,
     key_group,
     login,

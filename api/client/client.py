@@ -23,6 +23,7 @@ from activities.errors import Language
 from api.client import local_env, profiles
 from api.client.operations import Operations
 from api.client.paths import segment
+from api.client.people import Grants, Groups, Keys, Users
 from api.client.problems import Problem
 from api.client.resources import (
     Audit,
@@ -152,6 +153,10 @@ class Api:
         self.reconciliations = Reconciliations(self)
         self.lookup = Lookup(self)
         self.identity = Identity(self)
+        self.users = Users(self)
+        self.groups = Groups(self)
+        self.grants = Grants(self)
+        self.keys = Keys(self)
         self.operations = Operations(self)
 
     async def __aenter__(self) -> Self:

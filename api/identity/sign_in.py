@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from activities.errors import InvalidRequest, SignInRefused, TooManyRequests
+from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyRequests
 from activities.phrases import Phrase
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.records import Tokens
@@ -25,6 +28,9 @@ MIN_PASSWORD, MAX_PASSWORD = 12, 256
 #: Passwords that are hashed at once: each takes 64 MiB for a tenth of a second.
 HASHED_AT_ONCE = 2
 
+#: Passwords of one address that are hashed or wait for it, and the seconds after which further ones are tried again.
+HASHED_OF_ADDRESS, HASHING_SECONDS = 20, 2
+
 #: Refused sign-ins of an address in a minute, after which it is locked for ``LOCKED_SECONDS``.
 REFUSALS_PER_MINUTE = 20
 LOCKED_SECONDS = 60
@@ -37,6 +43,7 @@ class SignIn:
     def __init__(self, catalog: Catalog, tokens: AccessTokens) -> None:
         self._catalog, self._tokens, self._hasher = catalog, tokens, PasswordHasher()
         self._places = asyncio.Semaphore(HASHED_AT_ONCE)
+        self._hashing: Counter[str] = Counter()
         self._refusals = Buckets(REFUSALS_PER_MINUTE)
         self._locked: dict[str, float] = {}
         self._of_nobody = self._hasher.hash("of nobody")  # so that an unknown name takes as long as a known one
@@ -46,7 +53,7 @@ class SignIn:
         self._check_address(address)
         name = name.strip().lower()
         found = await self._catalog.users.credentials(name)
-        right = await self._verify(found.password_hash if found else None, password)
+        right = await self._verify(found.password_hash if found else None, password, address)
         if found is None or not right:
             await self._catalog.users.refused(found.user.id if found else None, name, address)
             await self._count(address)
@@ -61,14 +68,24 @@ class SignIn:
         return self.answer(session)
 
     async def refresh(self, token: str, address: str) -> TokenInfo:
-        """The next tokens of a session. Raises SessionEnded, and TooManyRequests."""
-        self._check_address(address)
+        """The next tokens of a session. Raises SessionEnded.
+
+        Nobody can guess a token, so wrong ones of its neighbours never refuse the right one of an address.
+        """
         return self.answer(await self._catalog.sessions.refresh(token, address))
 
     async def accept(self, token: str, password: str, address: str, user_agent: str) -> TokenInfo:
-        """Sets the password of an invited user and signs it in. Raises SessionEnded and InvalidRequest."""
+        """Sets the password of an invited user and signs it in.
+
+        Raises SessionEnded, InvalidRequest and TooManyRequests. No password is hashed for a wrong token.
+        """
         self._check_address(address)
-        user = await self._catalog.users.accept(token, await self.hashed(password))
+        try:
+            await self._catalog.users.require_invited(token)
+            user = await self._catalog.users.accept(token, await self.hashed(password, address))
+        except SessionEnded:
+            await self._count(address)
+            raise
         return self.answer(
             await self._catalog.sessions.create(
                 user.id, SESSION_VALID, address=address, user_agent=user_agent, method="invitation"
@@ -80,18 +97,18 @@ class SignIn:
         self._check_address(address)
         user = await self._catalog.users.by_id(user_id)
         found = await self._catalog.users.credentials(user.name)
-        hashed = await self.hashed(new)
-        if found is None or not await self._verify(found.password_hash, current):
+        hashed = await self.hashed(new, address)
+        if found is None or not await self._verify(found.password_hash, current, address):
             await self._catalog.users.refused(user.id, user.name, address)
             await self._count(address)
             raise SignInRefused()
         await self._catalog.users.set_password(user.id, hashed, user.name, keep_session=session_id)
 
-    async def hashed(self, password: str) -> str:
+    async def hashed(self, password: str, address: str = "") -> str:
         """The hash of a new password. Raises InvalidRequest for one that is too short or too long."""
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise InvalidRequest(detail=Phrase.PASSWORD_LENGTH, least=MIN_PASSWORD, limit=MAX_PASSWORD)
-        async with self._places:
+        async with self._place(address):
             return await asyncio.to_thread(self._hasher.hash, password)
 
     def answer(self, tokens: Tokens) -> TokenInfo:
@@ -105,8 +122,22 @@ class SignIn:
             must_change_password=tokens.user.must_change_password,
         )
 
-    async def _verify(self, stored: str | None, password: str) -> bool:
-        async with self._places:
+    @asynccontextmanager
+    async def _place(self, address: str) -> AsyncIterator[None]:
+        """A place among the passwords that are hashed. Raises TooManyRequests if many of this address wait for one."""
+        if address and self._hashing[address] >= HASHED_OF_ADDRESS:
+            raise TooManyRequests(seconds=HASHING_SECONDS)
+        self._hashing[address] += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._hashing[address] -= 1
+            if not self._hashing[address]:
+                del self._hashing[address]
+
+    async def _verify(self, stored: str | None, password: str, address: str) -> bool:
+        async with self._place(address):
             right = await asyncio.to_thread(self._matches, stored or self._of_nobody, password[: MAX_PASSWORD + 1])
         return right and stored is not None
 

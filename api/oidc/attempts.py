@@ -94,5 +94,5 @@ def _decoded(text: str) -> bytes:
 
 def attempt_key(file: Path) -> bytes:
     """The key of the cookies: derived from the first of those that sign access tokens, which all API processes have."""
-    first = file.read_text().split("\n", 1)[0]
+    first = next(line for line in file.read_text().splitlines() if line.strip())
     return hmac.digest(first.encode(), b"holdfast oidc attempts", "sha256")

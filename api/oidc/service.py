@@ -23,6 +23,7 @@ from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.names import MAX_USER_NAME, user_name
 from activities.stores.catalog.people.records import NewUser, Tokens, User
+from api.http.rates import Buckets
 from api.oidc import attempts, tokens
 from api.oidc.people import Person, person_of
 from api.oidc.provider import Provider
@@ -30,6 +31,9 @@ from api.oidc.sign_in import authorization_url, claims_of
 
 #: Names that are tried for a new user: the person's own, then with a number, then one that nobody else has.
 TRIES: Final = 20
+
+#: Refusals of an address in a minute that are recorded; further ones get 429, so that no attack fills the disk.
+REFUSALS_PER_MINUTE: Final = 20
 
 #: Logout tokens that are remembered, so that none is used twice.
 REMEMBERED: Final = 10_000
@@ -54,6 +58,7 @@ class OidcSignIn:
         self._settings, self._catalog, self._key, self._valid = settings, catalog, key, valid
         self._provider = Provider(settings.oidc)
         self._used: dict[str, float] = {}
+        self._refusals = Buckets(REFUSALS_PER_MINUTE)
 
     async def aclose(self) -> None:
         """Close the connections to the provider."""
@@ -81,7 +86,7 @@ class OidcSignIn:
     async def finish(self, answer: Answer, cookies: Mapping[str, str], address: str, user_agent: str) -> Tokens:
         """The session of the person with whom the provider answers.
 
-        Raises ProviderRefused, which is recorded, and IdentityProviderUnavailable.
+        Raises ProviderRefused, which is recorded, TooManyRequests, and IdentityProviderUnavailable.
         """
         try:
             attempt = attempts.opened(cookies, answer.state, self._key, time.time())
@@ -108,7 +113,7 @@ class OidcSignIn:
     async def sign_out(self, token: str, address: str) -> int:
         """End the sessions that a logout token of the provider names; their number.
 
-        Raises ProviderRefused, which is recorded, and IdentityProviderUnavailable.
+        Raises ProviderRefused, which is recorded, TooManyRequests, and IdentityProviderUnavailable.
         """
         try:
             logout: tokens.Logout = await self._provider.checked(partial(_logout, token))
@@ -175,7 +180,8 @@ class OidcSignIn:
         self._used[id] = now + tokens.LOGOUT_SECONDS + tokens.LEEWAY_SECONDS
 
     async def _refused(self, refusal: ProviderRefused, what: str, address: str) -> None:
-        """Record a refusal with its reason."""
+        """Record a refusal with its reason. Raises TooManyRequests for an address that was refused too often."""
+        self._refusals.take(address)
         reason = refusal.reason.params
         detail = {name: reason[name] for name in ("claim", "said") if name in reason}
         await self._catalog.audit.note(

@@ -32,11 +32,19 @@ Tell = Callable[[Message], None]
 Announce = Callable[[dict[str, str], float], None]
 
 
-def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tell: Tell, ready: Announce) -> None:
+def run(
+    settings: Settings,
+    only: tuple[str, ...],
+    without: tuple[str, ...],
+    tell: Tell,
+    ready: Announce,
+    show: Tell | None = None,
+) -> None:
     """Start the parts and keep them running until SIGINT or SIGTERM.
 
     ``only`` and ``without`` name parts. ``tell`` receives each progress message; ``ready`` receives the ``places`` and
-    the duration of the start in seconds once all parts are ready. Raises Problem.
+    the duration of the start in seconds once all parts are ready. ``show`` receives what has a secret in it: None where
+    nobody reads along, and then there is no first user. Raises Problem.
     """
     settings = of_this_machine(settings)
     parts = all_parts(settings)
@@ -45,7 +53,7 @@ def run(settings: Settings, only: tuple[str, ...], without: tuple[str, ...], tel
     with _private_files(), _lock_data_folder(settings.data_dir, tell):
         check([part for part in chosen if part.local])
         _prepare_keys(settings, chosen)
-        asyncio.run(Stack(settings, parts, chosen, tell, ready).serve())
+        asyncio.run(Stack(settings, parts, chosen, tell, ready, show).serve())
 
 
 def _prepare_keys(settings: Settings, chosen: list[Part]) -> None:
@@ -134,9 +142,17 @@ def check(parts: list[Part]) -> None:
 class Stack:
     """The chosen parts of the platform under a supervisor."""
 
-    def __init__(self, settings: Settings, parts: list[Part], chosen: list[Part], tell: Tell, ready: Announce) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: list[Part],
+        chosen: list[Part],
+        tell: Tell,
+        ready: Announce,
+        show: Tell | None = None,
+    ) -> None:
         self._settings, self._parts, self._chosen = settings, parts, chosen
-        self._tell, self._ready = tell, ready
+        self._tell, self._ready, self._show = tell, ready, show
         data = settings.data_dir
         self._supervisor = Supervisor(data / "logs", data / "run" / "stack.json", self._report)
         self._stopping = False
@@ -201,13 +217,16 @@ class Stack:
         self._tell(Message("up.found", title=_title(part.child), address=part.address))
 
     async def _prepare(self) -> None:
-        """Migrate the catalogue and, on the first start, create the first key."""
+        """Migrate the catalogue and, on the first start, create the first key and the first user."""
         from activities.stores.catalog.migrate import upgrade
         from api.http import auth
+        from api.stack import first_user
 
         await upgrade(self._settings)
         key = await auth.first_key(self._settings)
         local_env.write(self._settings.data_dir, local_url(self._settings), key)
+        if self._show is not None:
+            await first_user.introduce(self._settings, self._show)
 
     def _report(self, event: Ready | Died) -> None:
         title = _title(event.child)

@@ -55,12 +55,14 @@ class WebhooksController(Controller):
         limit: Limit = 100,
     ) -> Page[WebhookInfo]:
         of = (await access.named(principal, MANAGES, kb)).id if kb is not None else None
-        found = await catalog.webhooks.page(of, cursor, limit)
-        shown = [each for each in found if await _may_manage(access, principal, each)]
-        return Page(
-            items=[webhook_info(endpoint) for endpoint in shown],
-            next_cursor=found[-1].id if len(found) == limit else None,
-        )
+        shown: list[Endpoint] = []
+        while len(shown) < limit:  # no page and no cursor tells of those of others
+            found = await catalog.webhooks.page(of, cursor, limit)
+            shown += [each for each in found if await _may_manage(access, principal, each)]
+            if len(found) < limit:
+                break
+            cursor = found[-1].id
+        return page_of(shown[:limit], limit, webhook_info)
 
 
 async def _may_manage(access: Access, principal: Principal, endpoint: Endpoint) -> bool:

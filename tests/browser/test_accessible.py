@@ -38,7 +38,7 @@ def test_axe_finds_nothing_serious_in_any_view(page: Page, platform: Platform, s
     sign_in(page, platform.key)
     assert violations(page) == []
     page.reload()
-    name = page.get_by_label("Name", exact=True)
+    name = page.get_by_role("textbox", name="Name", exact=True)
     name.fill(f"axe-{scheme}-{width}")
     name.press("Enter")
     expect(page.locator("#docs-empty")).to_be_visible()

@@ -32,7 +32,7 @@ def sign_in(page: Page, key: str) -> None:
 def create_knowledge_base(page: Page) -> str:
     """Create a knowledge base; the page shows its documents, since there are none."""
     name = f"page-{uuid.uuid4().hex[:8]}"
-    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("textbox", name="Name", exact=True).fill(name)
     page.get_by_role("button", name="Create knowledge base").click()
     expect(page).to_have_url(re.compile(rf"#/kb/{name}/documents$"))
     expect(page.get_by_role("button", name="Choose files")).to_be_visible()

@@ -26,6 +26,7 @@ from activities.stores.catalog.outbox import Outbox
 from activities.stores.catalog.people.api_keys import ApiKeys
 from activities.stores.catalog.people.grants import Grants
 from activities.stores.catalog.people.groups import Groups
+from activities.stores.catalog.people.leftovers import Leftovers
 from activities.stores.catalog.people.sessions import Sessions
 from activities.stores.catalog.people.users import Users
 from activities.stores.catalog.question_events import QuestionEvents
@@ -71,6 +72,7 @@ class Catalog:
         self.api_keys = ApiKeys(self._engine)
         self.users = Users(self._engine)
         self.sessions = Sessions(self._engine)
+        self.leftovers = Leftovers(self._engine)
         self.groups = Groups(self._engine)
         self.grants = Grants(self._engine)
         self.stalled_runs = StalledRuns(self._engine)

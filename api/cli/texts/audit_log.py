@@ -81,8 +81,8 @@ AUDIT_LOG: dict[str, tuple[str, str]] = {
         "事件 {index} 的内容已删除，日志中有记录（{detail}）",
     ),
     "audit.finding.uncovered": (
-        "no checkpoint covers the events from {index} on yet",
-        "自事件 {index} 起尚无检查点涵盖",
+        "no valid checkpoint covers the events from {index} on, so nothing is proven of them",
+        "自事件 {index} 起没有有效的检查点涵盖，因此无法证明其真实性",
     ),
     "help.audit.hold": (
         "Legal holds: nothing of a held knowledge base is deleted or erased.",

@@ -11,6 +11,7 @@ from api.cli.texts.audit_log import AUDIT_LOG
 from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
+from api.cli.texts.people import PEOPLE
 from api.cli.texts.reindex_all import REINDEX_ALL
 from api.cli.texts.runs import RUNS
 from api.cli.texts.schedules import SCHEDULES
@@ -26,6 +27,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **AUDIT_LOG,
     **OPERATING,
     **OPERATIONS,
+    **PEOPLE,
     **SCHEDULES,
     **SYNCS,
     **WEBHOOKS,
@@ -310,6 +312,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "up.swept": (
         "Ended {count} processes of a platform that was killed",
         "已结束上次被强制终止的平台遗留的 {count} 个进程",
+    ),
+    "up.first_user": (
+        "First user: {name}, password {password} (shown only this once; you choose another one when you sign in)",
+        "首个用户：{name}，密码 {password}（只显示这一次；登录后须更改）",
     ),
     "up.stopping": ("Stopping … (Ctrl-C again to kill)", "正在停止 …（再按一次 Ctrl-C 强制结束）"),
     "up.stopped": ("Stopped.", "已停止。"),

@@ -41,7 +41,7 @@ _DETAIL: Final = "recorded"
 _UNATTEMPTED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.TOO_MANY_REQUESTS)
 
 MAX_ID: Final = 32
-MAX_VERSION: Final = 2**53
+MAX_VERSION: Final = 2**31
 
 
 class Recording:

@@ -108,8 +108,13 @@ class Refusals:
             return
         if window is not None:
             await self._end(key, window)
-        self._windows[key] = _Window(self._clock(), event)
-        await self._recorder.record(event)
+        opened = self._windows[key] = _Window(self._clock(), event)
+        try:
+            await self._recorder.record(event)
+        except NotRecorded:  # the next one is not only counted: it would be answered without an event
+            if self._windows.get(key) is opened:
+                del self._windows[key]
+            raise
 
     async def turn(self) -> None:
         """Record the counts of windows that are over."""

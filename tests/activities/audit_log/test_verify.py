@@ -38,6 +38,17 @@ def test_a_whole_log_has_no_findings(log: Log) -> None:
     assert verdict(log, log.entries) == verdict(log, log.entries, log.outside) == []
 
 
+def test_an_export_without_its_checkpoints_proves_nothing(log: Log, tmp_path: Path) -> None:
+    """Otherwise whoever changes events would only have to leave the checkpoints out."""
+    entries = list(log.entries)
+    logs.changed(entries, random.Random(2))
+    path = tmp_path / "export"
+    path.write_bytes(encoded([Header(ORIGIN, SIZE), *entries, End(SIZE)]))
+    report = verify(path, log.keys)
+    assert [each.kind for each in report.findings] == ["uncovered"]
+    assert report.tampered
+
+
 @pytest.mark.parametrize("kind", ["changed", "missing", "inserted", "reordered", "erased_unrecorded"])
 def test_the_event_that_was_tampered_with_is_named(log: Log, kind: str) -> None:
     """In 60 random places each, whether or not the attacker numbered the events anew."""

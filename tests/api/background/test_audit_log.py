@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from activities.audit_log.export import checkpoints_in, encoded
 from activities.audit_log.verify import verify
+from activities.contracts.documents import Chunking
 from activities.settings import load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
@@ -145,6 +147,32 @@ async def test_what_is_past_its_time_is_dropped_and_anchored(kept: Kept) -> None
     await kept.write(5)
     assert await kept.turns(kept.another()) is None
     assert set(await kept.findings()) == {"changed"}  # the times that this test changed
+
+
+async def test_a_hold_that_is_set_while_events_are_dropped_keeps_them(kept: Kept) -> None:
+    """What may be dropped was counted before the hold, which the drop respects all the same."""
+    held = await kept.catalog.knowledge_bases.create("held", "", "", Chunking(), "ann")
+    await kept.write(300)
+    await kept.turns()
+    before = datetime.now(UTC) + timedelta(days=1)
+    size = await kept.catalog.log_retention.droppable(before)
+    await kept.catalog.holds.set(held.name, "a lawsuit", "ann")
+    await kept.catalog.log_retention.drop(size, "anchor", before)
+    assert (size, (await kept.catalog.audit_log.state()).first) == (256, 0)
+    assert await kept.catalog.log_retention.droppable(before) == 0
+    await kept.catalog.holds.remove(held.name, "it is over", "ann")
+    await kept.catalog.log_retention.drop(size, "anchor", before)
+    assert (await kept.catalog.audit_log.state()).first == 256
+
+
+async def test_a_clock_that_went_back_stops_no_log(kept: Kept) -> None:
+    """Another process keeps the log for its time at most, not until the clock has its old time again."""
+    log = kept.catalog.audit_log
+    assert await log.keep("one", 90)
+    assert not await log.keep("two", 90)
+    await sql(kept.settings, "UPDATE audit_log SET kept_until = '2100-01-01 00:00:00'")
+    assert await log.keep("two", 90)
+    assert not await log.keep("one", 90)
 
 
 def verifier() -> ModuleType:

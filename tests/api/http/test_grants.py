@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +13,12 @@ import httpx
 import pytest
 
 from activities.contracts.documents import Chunking
+from activities.errors import SessionEnded, TooManyRequests
 from activities.stores.catalog.people.records import NewUser
 from api.http.access import Access, declaration
 from api.http.callers import KEY_SECONDS
+from api.http.tokens import KEYS_FILE, AccessTokens
+from api.identity.sign_in import HASHED_AT_ONCE, HASHED_OF_ADDRESS, REFUSALS_PER_MINUTE, SignIn
 from tests.api.http.test_access import CONVERSATION, KB, MAY, QUESTION, IsolatedApi, handlers, isolated_api
 from tests.conftest import assert_eventually
 
@@ -227,3 +232,68 @@ async def test_managers_grant_in_their_knowledge_base(isolated_api: IsolatedApi)
             ("group", "reader"), ("user", "manager"),
         ]  # fmt: skip
         assert (await manager.get(f"{KB}/grants".replace("{kb}", "handbook"))).status_code == 404
+
+
+async def test_the_record_of_a_question_is_as_closed_as_the_question(isolated_api: IsolatedApi) -> None:
+    """Without a right in the knowledge base any more, or by a key of another one, its passages are not shown."""
+    catalog, handbook = isolated_api.catalog, await isolated_api.catalog.knowledge_bases.get("handbook")
+    user = await catalog.users.create(NewUser(name="quinn"), "ann")
+    await catalog.grants.set(handbook.id, "user", "quinn", "reader", "ann")
+    asked = await catalog.questions.create(handbook.id, "How much leave?", "extractive", None, "quinn")
+    _, whole = await catalog.api_keys.create_for(user, "ann")
+    _, scoped = await catalog.api_keys.create_for(user, "ann", knowledge_bases=["0" * 32])
+
+    async def statuses(key: str) -> list[int]:
+        async with client(isolated_api, key) as quinn:
+            paths = (f"/api/v1/audit/questions/{asked.id}", f"/api/v1/questions/{asked.id}")
+            return [(await quinn.get(path)).status_code for path in paths]
+
+    assert await statuses(whole) == [200, 200]
+    assert await statuses(scoped) == [404, 404]
+    await catalog.grants.remove(handbook.id, "user", "quinn", "ann")
+
+    async def closed() -> bool:
+        return await statuses(whole) == [404, 404]
+
+    await assert_eventually(closed, KEY_SECONDS + 5)
+
+
+async def test_a_page_of_webhooks_tells_nothing_of_others(isolated_api: IsolatedApi) -> None:
+    """A cursor would be the id of one, and its number of pages their number."""
+    for role, status in (("reader", None), ("manager", str)):
+        answer = await isolated_api.call(role, "GET /api/v1/webhooks?limit=1")
+        assert answer.status_code == 200, answer.text
+        assert isinstance(answer.json()["next_cursor"], status or type(None)), role
+
+
+class Slow:
+    """A hasher that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.hashed, self.go = 0, threading.Event()
+
+    def verify(self, stored: str, password: str) -> bool:
+        """Wait, and refuse."""
+        self.hashed += 1
+        self.go.wait(10)
+        return False
+
+
+async def test_an_address_keeps_no_others_from_signing_in(isolated_api: IsolatedApi) -> None:
+    """Its passwords do not queue up; a wrong invitation costs no hash; a locked address refreshes its sessions."""
+    tokens = await signed_in(isolated_api, "lou")
+    sign_in = SignIn(isolated_api.catalog, AccessTokens(isolated_api.app.state.settings.data_dir / KEYS_FILE))
+    sign_in._hasher = slow = Slow()  # type: ignore[assignment]
+    calls = [asyncio.create_task(sign_in.with_password("lou", "wrong", "192.0.2.1", "")) for _ in range(100)]
+    _, waiting = await asyncio.wait(calls, timeout=3)
+    assert (len(waiting), slow.hashed) == (HASHED_OF_ADDRESS, HASHED_AT_ONCE)
+    slow.go.set()
+    await asyncio.wait(calls)
+    assert slow.hashed == HASHED_OF_ADDRESS
+    assert not sign_in._hashing
+    for _ in range(REFUSALS_PER_MINUTE + 1):
+        with pytest.raises((SessionEnded, TooManyRequests)):
+            await sign_in.accept("holdfast_invitation_x", PASSWORD, "192.0.2.2", "")
+    with pytest.raises(TooManyRequests):
+        await sign_in.accept("holdfast_invitation_x", PASSWORD, "192.0.2.2", "")
+    assert (await sign_in.refresh(tokens["refresh_token"], "192.0.2.2")).access_token

@@ -12,6 +12,7 @@ from activities.errors import NotRecorded
 from activities.stores.catalog.audit.actions import ACTIONS
 from activities.stores.catalog.records import AuditEvent, NewEvent
 from activities.telemetry.origin import Origin
+from api.http.recording.edge import _version
 from api.http.recording.recorder import MOST_WINDOWS, Recorder, Refusals
 from api.http.recording.routes import ROUTES
 from tests.api.http.test_access import DOCUMENT, KB, MAY, IsolatedApi, app, isolated_api
@@ -111,6 +112,24 @@ async def test_events_that_arrive_together_share_a_transaction() -> None:
     failing = Recorder(Unwritable())  # type: ignore[arg-type]
     with pytest.raises(NotRecorded):
         await failing.record(refused("a"))
+
+
+async def test_a_refusal_that_was_not_recorded_is_not_only_counted() -> None:
+    """As long as none can be written, none is answered; the next one after that is the first with an event."""
+    trail = Trail()
+    refusals = Refusals(Recorder(Unwritable()))  # type: ignore[arg-type]
+    for _ in range(2):
+        with pytest.raises(NotRecorded):
+            await refusals.record(refused("a"))
+    refusals._recorder = Recorder(trail)  # type: ignore[arg-type]
+    await refusals.record(refused("a"))
+    assert trail.transactions == [[refused("a")]]
+
+
+@pytest.mark.parametrize(("text", "version"), [("7", 7), (str(2**31 - 1), 2**31 - 1), (str(2**31), None), ("-1", None)])
+def test_a_version_fits_its_column(text: str, version: int | None) -> None:
+    """A larger one would make PostgreSQL refuse the events of all requests that are recorded together."""
+    assert _version(text) == version
 
 
 async def test_refusals_cannot_fill_the_disk() -> None:

@@ -14,14 +14,14 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from activities.errors import ProviderRefused
+from activities.errors import ProviderRefused, TooManyRequests
 from activities.phrases import Phrase
 from activities.settings import OidcSettings, Settings, load
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.people.records import NewUser, Tokens
 from api.oidc.people import Person
-from api.oidc.service import TRIES, Answer, OidcSignIn, names_for
+from api.oidc.service import REFUSALS_PER_MINUTE, TRIES, Answer, OidcSignIn, names_for
 from tests.api.oidc.identity import CLIENT_ID, SECRET, running_provider, signed_in_at
 
 PAGE = "http://127.0.0.1:1"
@@ -122,6 +122,11 @@ async def test_refusals_are_recorded_with_their_reason(oidc: OidcSignIn, catalog
     reasons = [event.detail["reason"] for event in reversed(events)]
     assert reasons == [phrase.code for _, phrase in wrong] + [Phrase.SIGN_IN_DISABLED.code]
     assert all(event.detail["address"] == "192.0.2.1" for event in events)
+    calls = [oidc.finish(Answer(state="other"), {}, "192.0.2.1", "") for _ in range(2 * REFUSALS_PER_MINUTE)]
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(each) for each in found} == {ProviderRefused, TooManyRequests}
+    recorded = [event for event in await catalog.audit.page(None, 100) if event.action == "session.refused"]
+    assert len(recorded) < 2 * REFUSALS_PER_MINUTE
 
 
 async def test_without_a_provider_there_is_no_button(catalog: Catalog, settings: Settings) -> None:

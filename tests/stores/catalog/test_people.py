@@ -5,14 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
-from activities.errors import InvalidName, InvalidRequest, NameInUse, NotFound, SessionEnded, SignInRefused
+from activities.errors import (
+    InvalidName,
+    InvalidRequest,
+    LastAdministrator,
+    NameInUse,
+    NotFound,
+    SessionEnded,
+    SignInRefused,
+)
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.people.leftovers import SLICE
+from activities.stores.catalog.people.names import RESERVED
 from activities.stores.catalog.people.records import NewUser, Tokens, User
 from activities.stores.catalog.people.sessions import GRACE, REFRESH_PREFIX
-from activities.stores.catalog.people.tables import SessionRow
+from activities.stores.catalog.people.tables import InvitationRow, SessionRow
 from activities.stores.catalog.people.users import LOCKED_AFTER
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.tables import now
@@ -49,6 +59,9 @@ async def test_a_name_is_given_once(catalog: Catalog) -> None:
     await user(catalog, "bob")
     with pytest.raises(InvalidName, match="create a key of that user"):
         await catalog.api_keys.create("bob", "reader")
+    for name in RESERVED:
+        with pytest.raises(NameInUse):
+            await user(catalog, name.upper())
     for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0"):
         with pytest.raises(InvalidName):
             await user(catalog, name)
@@ -211,6 +224,11 @@ async def test_an_invitation_sets_a_password_once(catalog: Catalog) -> None:
     assert (credentials.password_hash, credentials.user.has_password) == ("hash", True)
     with pytest.raises(SessionEnded):
         await catalog.users.accept(invitation.token, "other")
+    left = await catalog.users.invite("rita", "admin")
+    await catalog.users.set_password((await catalog.users.get("rita")).id, "new hash", "admin")
+    for check in (catalog.users.require_invited(left.token), catalog.users.accept(left.token, "other")):
+        with pytest.raises(SessionEnded):
+            await check
     await user(catalog, "robot", kind="service")
     with pytest.raises(InvalidRequest):
         await catalog.users.invite("robot", "admin")
@@ -250,3 +268,56 @@ async def test_secrets_are_not_stored(settings: Settings, catalog: Catalog) -> N
     assert tokens.session.id in stored
     assert tokens.refresh_token.rpartition("_")[2] not in stored
     assert invitation.token.rpartition("_")[2] not in stored
+
+
+async def test_the_last_administrator_stays(catalog: Catalog) -> None:
+    """Of those with a password that are enabled; an administrator's key is another way in, while it is valid."""
+    await user(catalog, "ann", roles=("admin",), password_hash="hash")
+    await user(catalog, "bob", roles=("admin",), password_hash="hash")
+    await user(catalog, "eve", roles=("admin",))
+    ends = [
+        lambda: catalog.users.change("ann", {"disabled": True}, "bob"),
+        lambda: catalog.users.change("ann", {"roles": ["auditor"]}, "bob"),
+        lambda: catalog.users.remove("ann", "bob"),
+    ]
+    await catalog.users.change("bob", {"disabled": True}, "ann")
+    for end in ends:
+        with pytest.raises(LastAdministrator, match="“ann” is the last administrator"):
+            await end()
+    assert (await catalog.users.change("ann", {"display_name": "Ann", "roles": ["admin"]}, "ann")).roles == ("admin",)
+    await catalog.users.change("eve", {"disabled": True}, "ann")
+    await catalog.api_keys.create("ops", "admin")
+    for end in ends[:2]:
+        await end()
+        await catalog.users.change("ann", {"disabled": False, "roles": ["admin"]}, "ops")
+    (key,) = await catalog.api_keys.all()
+    await catalog.api_keys.revoke(key.id, "ops")
+    with pytest.raises(LastAdministrator):
+        await ends[2]()
+    await catalog.users.change("bob", {"disabled": False}, "ann")
+    await ends[2]()
+
+
+async def test_what_is_left_of_sign_ins_is_removed_in_time(settings: Settings, catalog: Catalog) -> None:
+    """Sessions and invitations that ended long ago, so many at once; what goes on, or ended lately, stays."""
+    rita, bob = await user(catalog), await user(catalog, "bob")
+    on, out, over = [(await catalog.sessions.create(rita.id, DAY)).session.id for _ in range(3)]
+    await catalog.users.invite("rita", "admin")
+    await catalog.users.accept((await catalog.users.invite("bob", "admin")).token, "hash")
+    assert await catalog.leftovers.remove(now() - 30 * DAY) == 0
+    old = now() - 31 * DAY
+    await sql(settings, update(SessionRow).where(SessionRow.id == out).values(revoked_at=old))
+    await sql(settings, update(SessionRow).where(SessionRow.id == over).values(expires_at=old))
+    await sql(settings, update(InvitationRow).where(InvitationRow.user_id == bob.id).values(used_at=old))
+    assert await catalog.leftovers.remove(now() - 30 * DAY) == 3
+    assert await catalog.leftovers.remove(now() - 30 * DAY) == 0
+    assert await sql(settings, "SELECT id FROM sessions") == [(on,)]
+    assert await sql(settings, "SELECT user_id FROM invitations") == [(rita.id,)]
+    await sql(settings, update(InvitationRow).values(expires_at=old))
+    assert await catalog.leftovers.remove(now() - 30 * DAY) == 1
+    fields = {"user_id": rita.id, "refresh_hash": "x", "expires_at": old, "rotated_at": old}
+    rows = [fields | {"id": f"{n:032x}", "address": "", "user_agent": "", "created_at": old, "used_at": old}
+            for n in range(SLICE + 1)]  # fmt: skip
+    for first in range(0, len(rows), 100):
+        await sql(settings, insert(SessionRow).values(rows[first : first + 100]))
+    assert [await catalog.leftovers.remove(now()) for _ in range(3)] == [SLICE, 1, 0]

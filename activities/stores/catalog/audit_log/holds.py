@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import NotFound, OnHold
-from activities.stores.catalog.audit_log.tables import AuditHoldRow
+from activities.stores.catalog.audit_log.tables import ONLY, AuditHoldRow, AuditLogRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
 from activities.stores.catalog.tables import KnowledgeBaseRow
@@ -42,6 +42,7 @@ class Holds:
         """Holds the knowledge base of this name, or gives its hold another reason. Raises NotFound."""
         async with self._engine.write() as session:
             id = await _locked(session, knowledge_base)
+            await session.get(AuditLogRow, ONLY, with_for_update=True)  # no event is dropped beside it
             row = await session.merge(AuditHoldRow(knowledge_base_id=id, reason=reason, actor=actor))
             session.audit(actor, "hold.set", id, id, reason=reason)
             await session.flush()

@@ -17,13 +17,10 @@ from activities.audit_log.notes import Checkpoint
 from activities.audit_log.tiles import BYTES, WIDTH, Place, Tiles, edge, places, split
 from activities.audit_log.tree import Node
 from activities.errors import NotFound, NotSignedYet
-from activities.stores.catalog.audit_log.tables import AuditCheckpointRow, AuditLogRow, AuditTileRow
+from activities.stores.catalog.audit_log.tables import ONLY, AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
 from activities.stores.catalog.tables import AuditRow, now
-
-#: The only row of ``audit_log``.
-ONLY = 1
 
 #: Events that one transaction takes into the log, which bounds how long it holds up other writers.
 GROUP = 256
@@ -64,15 +61,19 @@ class AuditLog:
         self._engine = engine
 
     async def keep(self, keeper: str, seconds: float) -> bool:
-        """Whether ``keeper`` keeps the log for the next seconds; False while another one does."""
+        """Whether ``keeper`` keeps the log for the next seconds; False while another one does.
+
+        A time that is further away than these seconds is of a clock that went back since, and does not count.
+        """
         async with self._engine.read() as session:
             known = await session.get(AuditLogRow, ONLY)
         until = known.kept_until if known is not None and known.keeper == keeper else None
-        if until is not None and until > now() + timedelta(seconds=seconds / 2):
+        if until is not None and timedelta(seconds=seconds / 2) < until - now() <= timedelta(seconds=seconds):
             return True  # without a write, which would hold up others each time
         async with self._engine.write() as session:
             row = await _locked(session)
-            if row.keeper not in (None, keeper) and row.kept_until is not None and row.kept_until > now():
+            until = row.kept_until if row.keeper not in (None, keeper) else None
+            if until is not None and now() < until <= now() + timedelta(seconds=seconds):
                 return False
             row.keeper, row.kept_until = keeper, now() + timedelta(seconds=seconds)
         return True

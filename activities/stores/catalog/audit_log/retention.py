@@ -8,13 +8,15 @@ from sqlalchemy import delete, func, select
 
 from activities.audit_log.tiles import WIDTH
 from activities.stores.catalog.audit_log.holds import held
-from activities.stores.catalog.audit_log.log import ONLY
-from activities.stores.catalog.audit_log.tables import AuditCheckpointRow, AuditLogRow, AuditTileRow
+from activities.stores.catalog.audit_log.tables import ONLY, AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.tables import SYSTEM, AuditRow
 
 #: Events that one transaction drops at most.
 AT_ONCE = 8 * WIDTH
+
+_FIRST = select(func.min(AuditRow.log_index)).where(AuditRow.log_index.is_not(None))
+_FIRST_HELD = _FIRST.where(AuditRow.knowledge_base_id.in_(held()))
 
 
 @repeats_conflicts
@@ -29,22 +31,25 @@ class LogRetention:
 
         It ends before the newest checkpoint, and before the first event of a knowledge base under a legal hold.
         """
-        logged = select(func.min(AuditRow.log_index)).where(AuditRow.log_index.is_not(None))
         async with self._engine.read() as session:
             log = await session.get(AuditLogRow, ONLY)
             if log is None:
                 return 0
             ends = [log.first + AT_ONCE, await session.scalar(select(func.max(AuditCheckpointRow.size))) or 0]
-            ends.append(await session.scalar(logged.where(AuditRow.at >= before)))
-            ends.append(await session.scalar(logged.where(AuditRow.knowledge_base_id.in_(held()))))
+            ends.append(await session.scalar(_FIRST.where(AuditRow.at >= before)))
+            ends.append(await session.scalar(_FIRST_HELD))
         size = min(end for end in ends if end is not None) // WIDTH * WIDTH
         return size if size > log.first else 0
 
     async def drop(self, size: int, anchor: str, before: datetime) -> None:
-        """Drops the first ``size`` events; ``anchor`` is the signed checkpoint of that size."""
+        """Drops the first ``size`` events; ``anchor`` is the signed checkpoint of that size.
+
+        Drops none if a legal hold of some was set meanwhile: setting one takes the same lock (``Holds.set``).
+        """
         async with self._engine.write() as session:
             log = await session.get_one(AuditLogRow, ONLY, with_for_update=True)
-            if size <= log.first:
+            first_held = await session.scalar(_FIRST_HELD)
+            if size <= log.first or (first_held is not None and first_held < size):
                 return
             events = size - log.first
             await session.execute(delete(AuditRow).where(AuditRow.log_index < size))

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from activities.stores.catalog.tables import Table, now
 
+#: The only row of ``audit_log``.
+ONLY = 1
+
 
 class AuditLogRow(Table):
     """The log, in one row: its size, the process that keeps it, and what is wrong with it.

@@ -12,6 +12,9 @@ MAX_USER_NAME = 100
 MAX_GROUP_NAME = 200
 MAX_DISPLAY_NAME = 200
 
+#: Actors of the audit trail that are no users: nobody acts under their names.
+RESERVED = frozenset({"system", "anonymous", "unknown", "identity-provider"})
+
 _USER = re.compile(r"\w[\w.@+-]*")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/]")
 

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.errors import InvalidRequest, NameInUse, NotFound, SessionEnded
 from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.people.names import user_name
+from activities.stores.catalog.people import administrators
+from activities.stores.catalog.people.names import RESERVED, user_name
 from activities.stores.catalog.people.records import Credentials, Invitation, NewUser, User
 from activities.stores.catalog.people.tables import (
     ApiKeyRow,
@@ -45,8 +46,13 @@ class Users:
         self._engine = engine
 
     async def create(self, new: NewUser, actor: str) -> User:
-        """Adds a user. Raises InvalidName, and NameInUse for the name of a user, of a removed one, or of a key."""
+        """Adds a user.
+
+        Raises InvalidName, and NameInUse for the name of a user, of a removed one, of a key, or of no user (RESERVED).
+        """
         name = user_name(new.name)
+        if name in RESERVED:
+            raise NameInUse(name=name)
         row = UserRow(
             name=name,
             display_name=new.display_name,
@@ -128,9 +134,14 @@ class Users:
         return Credentials(user=user_record(row), password_hash=row.password_hash) if row else None
 
     async def change(self, name: str, changes: dict[str, Any], actor: str) -> User:
-        """Sets ``display_name``, ``roles`` and ``disabled``; disabling ends the sessions. Returns the user."""
+        """Sets ``display_name``, ``roles`` and ``disabled``; disabling ends the sessions. Returns the user.
+
+        Raises LastAdministrator.
+        """
         async with self._engine.write() as session:
             row = await user_row(session, name, lock=True)
+            if changes.get("disabled") or "admin" not in changes.get("roles", ["admin"]):
+                await administrators.keep_one(session, row)
             before = {"roles": list(row.roles), "disabled": row.disabled_at is not None}
             if "display_name" in changes:
                 row.display_name = changes["display_name"]
@@ -148,9 +159,13 @@ class Users:
         return user_record(row)
 
     async def remove(self, name: str, actor: str) -> None:
-        """Removes a user with its grants, memberships, sessions and keys. Its name stays taken."""
+        """Removes a user with its grants, memberships, sessions and keys. Its name stays taken.
+
+        Raises LastAdministrator.
+        """
         async with self._engine.write() as session:
             row = await user_row(session, name, lock=True)
+            await administrators.keep_one(session, row)
             row.removed_at = row.disabled_at = now()
             row.password_hash = row.issuer = row.subject = None
             row.roles, row.display_name = [], ""
@@ -168,11 +183,12 @@ class Users:
     async def set_password(
         self, id: str, password_hash: str, actor: str, *, must_change: bool = False, keep_session: str | None = None
     ) -> None:
-        """Sets a password, and ends all sessions but one."""
+        """Sets a password, and ends invitations and all sessions but one."""
         async with self._engine.write() as session:
             row = await _row_of(session, id, lock=True)
             _set_password(row, password_hash, must_change=must_change)
             await _end_sessions(session, row.id, keep_session)
+            await session.execute(delete(InvitationRow).where(InvitationRow.user_id == row.id))
             session.audit(actor, "user.password", None, row.id, name=row.name)
 
     async def refused(self, id: str | None, name: str, address: str) -> None:
@@ -201,6 +217,13 @@ class Users:
             session.add(InvitationRow(hash=hash_token(token), user_id=row.id, expires_at=expires_at))
             session.audit(actor, "user.invite", None, row.id, name=row.name)
         return Invitation(token=token, expires_at=expires_at)
+
+    async def require_invited(self, token: str) -> None:
+        """Raises SessionEnded for a token of an invitation that is wrong, used or old."""
+        async with self._engine.read() as session:
+            invitation = await session.get(InvitationRow, hash_token(token))
+        if invitation is None or invitation.used_at is not None or invitation.expires_at <= now():
+            raise SessionEnded()
 
     async def accept(self, token: str, password_hash: str) -> User:
         """Sets the password of an invited user, once. Raises SessionEnded for a wrong, used or old token."""
