@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Controller, get
 from litestar.di import Provide
 from litestar.openapi import ResponseSpec
@@ -15,11 +13,13 @@ from litestar.response import Stream
 from activities.errors import NotFound
 from activities.stores.catalog.audit.answers import cursor_of
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.records import AuditEvent, EventFilter, Principal
+from activities.stores.catalog.records import EventFilter, Principal
+from api.audit.export.formats import FILES, Format, exported
 from api.audit.filters import Version, event_filter
 from api.audit.schemas import AnswerUseInfo, AuditEventInfo
 from api.audit.views import answer_use_info, audit_event_info, question_record
 from api.http.access import Access, has, needs
+from api.http.described import AlsoCsv
 from api.http.schemas import Page, page_of
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
@@ -44,13 +44,17 @@ class AuditController(Controller):
     @get(
         "/export",
         access=needs("auditor"),
-        summary="Export audit events as JSON Lines, oldest first",
+        summary="Export audit events as JSON Lines, CSV or OCSF events, oldest first",
         responses={200: LINES},
+        operation_class=AlsoCsv,
     )
-    async def export(self, catalog: Catalog, principal: Principal, wanted: EventFilter) -> Stream:
-        await catalog.audit.note(principal.subject, "audit.export")
-        headers = {"Content-Disposition": 'attachment; filename="audit.jsonl"', "Cache-Control": "no-store"}
-        return Stream(_lines(catalog.audit.export(**wanted)), media_type="application/jsonl", headers=headers)
+    async def export(
+        self, catalog: Catalog, principal: Principal, wanted: EventFilter, format: Format = "jsonl"
+    ) -> Stream:
+        await catalog.audit.note(principal.subject, "audit.export", format=format)
+        media_type, name = FILES[format]
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return Stream(exported(catalog.audit.export(**wanted), format), media_type=media_type, headers=headers)
 
     @get(
         "/documents/{id:str}/answers",
@@ -84,9 +88,3 @@ class AuditController(Controller):
         if not mine:
             await catalog.audit.note(principal.subject, "audit.read", id)
         return question_record(record)
-
-
-async def _lines(pages: AsyncIterator[list[AuditEvent]]) -> AsyncIterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    async for page in pages:
-        yield encoder.encode_lines([audit_event_info(event) for event in page])

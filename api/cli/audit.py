@@ -1,8 +1,9 @@
-"""`holdfast audit`: events of the audit trail, and the full record of a question."""
+"""`holdfast audit`: events of the audit trail, the full record of a question, the answers that used a document."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, nullcontext
 from datetime import UTC, datetime
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api.cli.names import id_of
+from api.cli.names import id_of, reference
 from api.cli.output import Output, talks_to_api
 from api.cli.questions import print_sources
 from api.cli.texts.messages import say, say_or
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
-    from api.audit.schemas import AuditEventInfo
+    from api.audit.schemas import AnswerUseInfo, AuditEventInfo
     from api.client.client import Api
 
 
@@ -32,6 +33,7 @@ def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--outcome", type=click.Choice(["done", "refused", "failed"]), help=say("help.audit.outcome")),
         click.option("--name", metavar="NAME", help=say("help.audit.name")),
+        click.option("--version", type=click.IntRange(1, 2**53), metavar="N", help=say("help.audit.version")),
         click.option("--object", metavar="ID", help=say("help.audit.object")),
         click.option(
             "--until", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), help=say("help.audit.event_until")
@@ -79,32 +81,61 @@ async def audit_question(api: Api, out: Output, question: str) -> None:
                  f"{source['chunk_id']}")  # fmt: skip
 
 
+@audit_group.command("answers", help=say("help.audit.answers"))
+@click.option("--version", type=click.IntRange(1, 2**53), metavar="N", help=say("help.audit.version"))
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=say("help.limit"))
+@reference("document")
+@talks_to_api
+async def audit_answers(api: Api, out: Output, document: str, kb: str | None, version: int | None, limit: int) -> None:
+    """GET /audit/documents/{id}/answers, the newest ones."""
+    found = await api.audit.answers(await id_of(api, out, "document", document, kb), limit, version)
+    out.document({"items": [use.json for use in found]})
+    rows = [] if out.json else [_use(use.value) for use in found]
+    columns = ("id", "at", "actor", "kb", "version", "passages", "quoted", "state")
+    out.table_or_nothing(columns, rows)
+
+
+def _use(use: AnswerUseInfo) -> tuple[object, ...]:
+    quoted = say("audit.quoted" if use.cited else "audit.not_quoted")
+    state = say("audit.erased") if use.deleted else say_or(f"state.{use.state}", use.state)
+    at = f"{use.at:%Y-%m-%d %H:%M:%S}"
+    return use.question_id, at, use.actor, use.knowledge_base, use.version, use.passages, quoted, state
+
+
 @audit_group.command("export", help=say("help.audit.export"))
 @narrowed
+@click.option(
+    "--format",
+    type=click.Choice(["jsonl", "csv", "ocsf"]),
+    default="jsonl",
+    show_default=True,
+    help=say("help.audit.format"),
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help=say("help.output"))
 @talks_to_api
-async def audit_export(api: Api, out: Output, output: Path | None, **chosen: Any) -> None:
-    """GET /audit/export, streamed line by line, because it may be long."""
+async def audit_export(api: Api, out: Output, format: str, output: Path | None, **chosen: Any) -> None:
+    """GET /audit/export, streamed, because it may be long."""
     try:
-        target: Any = nullcontext() if output is None else output.open("w", encoding="utf-8")
+        target: Any = nullcontext(sys.stdout.buffer) if output is None else output.open("wb")
     except OSError as exc:
         raise Problem("unwritable", path=output, detail=exc.strerror or exc) from exc
-    count = 0
+    lines = 0
     with target as file:
-        async with aclosing(api.audit.export(**_params(**chosen))) as lines:
-            async for line in lines:
-                count += 1
-                click.echo(line, file=file)
+        async with aclosing(api.audit.export(format, **_params(**chosen))) as pieces:
+            async for piece in pieces:
+                lines += piece.count(b"\n")
+                file.write(piece)
+        file.flush()
     if output is not None:
-        out.document({"events": count, "file": str(output)})
+        out.document({"events": lines - (format == "csv"), "file": str(output)})
         out.text(say("written", path=output))
 
 
-def _params(since: datetime | None, until: datetime | None, **given: str | None) -> dict[str, str]:
+def _params(since: datetime | None, until: datetime | None, **given: str | int | None) -> dict[str, str]:
     """Query parameters of the filter; a date without a zone is UTC, like all recorded times."""
     times = {"since": since, "until": until}
     found = {name: at.replace(tzinfo=UTC).isoformat() for name, at in times.items() if at is not None}
-    return {name: value for name, value in given.items() if value} | found
+    return {name: str(value) for name, value in given.items() if value} | found
 
 
 def _lines(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -197,18 +197,6 @@ class Api:
         except httpx.TransportError as exc:
             raise self._lost(exc) from exc
 
-    async def lines(self, path: str, **request: Any) -> AsyncGenerator[str, None]:
-        """A long text as it comes, line by line. Raises ApiError or Problem."""
-        try:
-            async with self._http.stream("GET", PREFIX + path, **request) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _error(response)
-                async for line in response.aiter_lines():
-                    yield line
-        except httpx.TransportError as exc:
-            raise self._lost(exc) from exc
-
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """The answer as it comes, whatever its status. Raises Problem if there is none."""
         try:

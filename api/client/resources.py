@@ -18,7 +18,7 @@ from activities.contracts.answers import AnswerMode
 from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
 from api.audit.log.schemas import HoldInfo, LogInfo
-from api.audit.schemas import AuditEventInfo
+from api.audit.schemas import AnswerUseInfo, AuditEventInfo
 from api.batches.schemas import BatchInfo
 from api.client.paths import at
 from api.client.problems import Problem
@@ -347,9 +347,15 @@ class Audit(Resource):
         """The whole record of a question: its columns by their names."""
         return await self._api.call("GET", at("audit", "questions", id))  # type: ignore[no-any-return]
 
-    def export(self, **chosen: str) -> AsyncGenerator[str, None]:
-        """All events as lines of JSON, oldest first."""
-        return self._api.lines(at("audit", "export"), params=chosen)
+    def export(self, format: str, **chosen: str) -> AsyncGenerator[bytes, None]:
+        """All events, oldest first, each on a line: ``jsonl``, ``csv`` (with a header) or ``ocsf``."""
+        return self._api.pieces(at("audit", "export"), params={"format": format} | chosen)
+
+    async def answers(self, document_id: str, limit: int, version: int | None) -> list[Answer[AnswerUseInfo]]:
+        """The newest answers that used a document, or a version of it."""
+        return await self._page(
+            AnswerUseInfo, "audit", "documents", document_id, "answers", limit=limit, version=version
+        )
 
     async def log(self) -> Answer[LogInfo]:
         """How the tamper-evident log stands."""

@@ -237,6 +237,15 @@ class AlsoMarkdown(Operation):
         also(self, "text/markdown")
 
 
+@dataclass
+class AlsoCsv(Operation):
+    """A route whose success is JSON Lines or CSV."""
+
+    def __post_init__(self) -> None:
+        """Called by the constructor."""
+        also(self, "text/csv")
+
+
 def also(operation: Operation, media_type: str) -> None:
     """Describe a further form of the success."""
     content = (operation.responses or {})["200"].content  # type: ignore[union-attr]

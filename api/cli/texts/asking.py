@@ -41,10 +41,16 @@ ASKING: dict[str, tuple[str, str]] = {
         "Show the full record of a question: passages, models, times.",
         "查看问题的完整记录：段落、模型、耗时。",
     ),
-    "help.audit.export": (
-        "Export audit events as JSON Lines, oldest first.",
-        "导出操作记录，最早的在前，每行一个 JSON 文档。",
+    "help.audit.export": ("Export audit events, oldest first.", "导出操作记录，最早的在前。"),
+    "help.audit.format": (
+        "jsonl (a JSON document in each line), csv (for spreadsheets), ocsf (for security tools).",
+        "`jsonl`（每行一个 JSON 文档）、`csv`（用于电子表格）或 `ocsf`（用于安全工具）。",
     ),
+    "help.audit.answers": (
+        "List the answers that used a document, newest first; also when it was replaced or deleted since.",
+        "列出使用过某个文档的回答，最新的在前；文档后来被替换或删除的也包括在内。",
+    ),
+    "help.audit.version": ("Only this version of the document.", "只含文档的此版本。"),
     "help.audit.since": ("Only events after this time (UTC).", "只含此时间之后的记录（UTC）。"),
     "help.audit.action": (
         "Only this action: document.upload, or document for all actions on documents.",
@@ -59,6 +65,11 @@ ASKING: dict[str, tuple[str, str]] = {
     "col.actor": ("by", "操作者"),
     "col.action": ("action", "操作"),
     "col.object": ("object", "对象"),
+    "col.passages": ("passages", "段落数"),
+    "col.quoted": ("quoted", "引用"),
+    "audit.quoted": ("quoted", "已引用"),
+    "audit.not_quoted": ("found", "仅检索到"),
+    "audit.erased": ("erased by its asker", "已被提问者删除"),
     "audit.asked": ("Question", "问题"),
     "audit.searched": ("Searched as", "检索词"),
     "audit.by": ("Asked by", "提问者"),

@@ -36,19 +36,46 @@ def test_events_are_found_by_object_outcome_and_time(fake: FakeApi, holdfast: Ho
 
 
 def test_the_export_is_written_line_by_line(fake: FakeApi, holdfast: Holdfast, tmp_path: Path) -> None:
-    """To stdout or a file; the API's refusal is shown."""
+    """To stdout or a file, in the wanted form; the API's refusal is shown."""
     lines = (json.dumps(EVENT, ensure_ascii=False) + "\n").encode() * 3
-    fake.routes["GET /api/v1/audit/export"] = Reply(lines, kind="application/jsonl")
+    fake.routes["GET /api/v1/audit/export?format=jsonl"] = Reply(lines, kind="application/jsonl")
+    table = "id,name\r\ne1,休假\u2028.pdf\r\n"
+    fake.routes["GET /api/v1/audit/export?format=csv&version=2"] = Reply(table.encode(), kind="text/csv")
+    options = ("--format", "csv", "--version", "2")
+    assert holdfast("audit", "export", *options).stdout_bytes == table.encode()
     assert [json.loads(line) for line in holdfast("audit", "export").stdout.splitlines()] == [EVENT] * 3
     target = tmp_path / "audit.jsonl"
     assert "audit.jsonl" in holdfast("audit", "export", "-o", str(target)).stdout
     assert target.read_bytes() == lines
     assert json.loads(holdfast("audit", "export", "-o", str(target), "--json").stdout)["events"] == 3
+    sheet = tmp_path / "audit.csv"
+    assert json.loads(holdfast("audit", "export", *options, "-o", str(sheet), "--json").stdout)["events"] == 1
+    assert sheet.read_bytes() == table.encode()
     nowhere = holdfast("audit", "export", "-o", str(tmp_path / "no" / "audit.jsonl"))
     assert (nowhere.exit_code, "audit.jsonl cannot be written" in nowhere.stderr) == (1, True)
-    fake.problem("GET /api/v1/audit/export?kb=hr", 403, "Only auditors may read this.")
+    fake.problem("GET /api/v1/audit/export?format=jsonl&kb=hr", 403, "Only auditors may read this.")
     refused = holdfast("audit", "export", "--kb", "hr")
     assert (refused.exit_code, refused.stderr) == (1, "Only auditors may read this.\n")
+
+
+def test_the_answers_that_used_a_document_are_listed(fake: FakeApi, holdfast: Holdfast) -> None:
+    """By a version of it, and whether they quote it; those that their askers deleted say so."""
+    id = "0" * 32
+    use = {
+        "question_id": "q1", "version": 2, "passages": 3, "cited": True, "state": "ready", "actor": "ann",
+        "at": "2026-01-02T11:30:05Z", "knowledge_base": "hr", "deleted": False, "url": "/x",
+    }  # fmt: skip
+    erased = use | {"question_id": "q0", "cited": False, "deleted": True}
+    fake.on(
+        f"GET /api/v1/audit/documents/{id}/answers?limit=50&version=2", {"items": [use, erased], "next_cursor": None}
+    )
+    assert holdfast("audit", "answers", id, "--version", "2").stdout.splitlines() == [
+        "q1\t2026-01-02 11:30:05\tann\thr\t2\t3\tquoted\tready",
+        "q0\t2026-01-02 11:30:05\tann\thr\t2\t3\tfound\terased by its asker",
+    ]
+    chinese = holdfast("audit", "answers", id, "--version", "2", env={"LC_ALL": CHINESE}).stdout
+    assert ("已引用" in chinese, "已被提问者删除" in chinese) == (True, True)
+    assert json.loads(holdfast("audit", "answers", id, "--version", "2", "--json").stdout) == {"items": [use, erased]}
 
 
 async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient, kb: str, platform: Platform) -> None:
@@ -66,6 +93,10 @@ async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient,
     assert record["sources"][0]["chunk_id"] in shown
     exported = platform.holdfast("audit", "export", "--kb", kb).stdout.splitlines()
     assert {json.loads(line)["id"] for line in exported} >= {event["id"] for event in events}
+    heading, *rows = platform.holdfast("audit", "export", "--kb", kb, "--format", "csv").stdout.splitlines()
+    assert (heading.split(",")[0], len(rows) >= len(exported)) == ("id", True)
+    used = json.loads(platform.holdfast("audit", "answers", "travel.txt", "--kb", kb, "--json").stdout)["items"]
+    assert [use["question_id"] for use in used] == [question]
     assert platform.holdfast("audit", "question", "nothing").returncode == 1
 
 

@@ -1,0 +1,1 @@
+"""The forms in which audit events are exported."""
