@@ -65,7 +65,7 @@ class Recorder:
             taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             try:
                 await self._trail.append([event for event, _ in taken])
-            except UNWRITABLE as exc:
+            except Exception as exc:  # whatever it is, those that wait must hear of it
                 log.error("audit events cannot be written", events=len(taken), exc_info=exc)
                 for _, written in taken:
                     if not written.done():

@@ -125,6 +125,20 @@ async def test_events_that_arrive_together_share_a_transaction() -> None:
         await failing.record(refused("a"))
 
 
+async def test_nobody_waits_for_an_event_that_failed_unexpectedly() -> None:
+    """Errors that are none of the catalogue's are refusals too."""
+
+    class Broken(Trail):
+        """Fails as no catalogue does."""
+
+        async def append(self, events: list[NewEvent]) -> None:
+            """Fail."""
+            raise ValueError(len(events))
+
+    with pytest.raises(NotRecorded):
+        await asyncio.wait_for(Recorder(Broken()).record(refused("a")), 5)  # type: ignore[arg-type]
+
+
 async def test_a_refusal_that_was_not_recorded_is_not_only_counted() -> None:
     """As long as none can be written, none is answered; the next one after that is the first with an event."""
     trail = Trail()
