@@ -1,6 +1,7 @@
-"""`holdfast migrate` and `holdfast key …`: administration of deployments without `holdfast up`.
+"""`holdfast migrate` and `holdfast key …`: administration of deployments without `holdfast up`, and one's own keys.
 
 These commands use the catalogue's database, not the API, because no caller can sign in before the first key exists.
+Keys of users are made, listed and revoked over the API.
 """
 
 # ruff: noqa: PLC0415 - commands import slow modules themselves
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from api.cli.names import CANDIDATES, ID
+from api.cli import own_keys
 from api.cli.output import Output, json_option, yes_option
 from api.cli.texts.messages import language, say
 from api.client.problems import Problem
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from activities.stores.catalog.records import ApiKey
 
 T = TypeVar("T")
+
+api_option = click.option("--api", "over_api", is_flag=True, help=say("help.key.api"))
 
 #: The actor of a revocation in the audit trail: access to the database needs no key.
 ACTOR = "command line"
@@ -63,12 +66,22 @@ def key_group() -> None:
 
 
 @key_group.command("create", help=say("help.key.create"))
-@click.option("--subject", required=True, help=say("help.subject"))
+@click.option("--subject", help=say("help.subject"))
 @click.option("--role", type=RoleName(), default="reader", show_default=True, help=say("help.role"))
+@click.option("--kb", "kbs", multiple=True, metavar="NAME", help=say("help.key.kb"))
+@click.option("--days", type=click.IntRange(1, 3650), help=say("help.key.days"))
+@click.option("--name", help=say("help.key.name"))
 @json_option
-def key_create(subject: str, role: str, as_json: bool) -> None:
-    """Print a new key, and nothing else, on stdout; only its hash is stored."""
+def key_create(
+    subject: str | None, role: str, kbs: tuple[str, ...], days: int | None, name: str | None, as_json: bool
+) -> None:
+    """Print a new key, and nothing else, on stdout; only its hash is stored. Without a subject it is one's own."""
     out = Output(as_json)
+    if subject is None:
+        own_keys.create(out, role, kbs, days, name)
+        return
+    if kbs or days or name:
+        raise click.UsageError(say("key.own-only"))
     with out.problems():
         key = asyncio.run(_with_keys(lambda keys: keys.create(subject, role)))
     out.document({"subject": subject, "role": role, "key": key})
@@ -76,10 +89,14 @@ def key_create(subject: str, role: str, as_json: bool) -> None:
 
 
 @key_group.command("list", help=say("help.key.list"))
+@api_option
 @json_option
-def key_list(as_json: bool) -> None:
+def key_list(over_api: bool, as_json: bool) -> None:
     """List all keys, oldest first, including revoked ones."""
     out = Output(as_json)
+    if over_api:
+        own_keys.show(out)
+        return
     with out.problems():
         found = asyncio.run(_with_keys(lambda keys: keys.all()))
     out.document({"items": msgspec.to_builtins(found)})
@@ -89,11 +106,15 @@ def key_list(as_json: bool) -> None:
 
 @key_group.command("revoke", help=say("help.key.revoke"))
 @click.argument("key")
+@api_option
 @yes_option
 @json_option
-def key_revoke(key: str, yes: bool, as_json: bool) -> None:
+def key_revoke(key: str, over_api: bool, yes: bool, as_json: bool) -> None:
     """Revoke a key, effective within a second; revoking it again changes nothing."""
     out = Output(as_json)
+    if over_api:
+        own_keys.revoke(out, key, yes)
+        return
     with out.problems():
         revoked = asyncio.run(_with_keys(lambda keys: _revoke(keys, key, out, yes)))
     out.document(msgspec.to_builtins(revoked))
@@ -115,19 +136,7 @@ async def _migrate() -> None:
 
 async def _revoke(keys: ApiKeys, text: str, out: Output, yes: bool) -> ApiKey:
     """Revoke the key with this id or beginning of one, or the only valid one of this subject."""
-    known = await keys.all()
-    found = (
-        [key for key in known if key.id == text]
-        or [key for key in known if key.subject == text and key.revoked_at is None]
-        or [key for key in known if ID.fullmatch(text) and key.id.startswith(text)]
-    )
-    if not found:
-        raise Problem("no-key", id=text)
-    if len(found) > 1:
-        lines = [f"  {key.id}  {key.subject}  {key.role}" for key in found[:CANDIDATES]]
-        lines += ["  …"] if len(found) > CANDIDATES else []
-        out.fail("ambiguous", "\n".join([say("ambiguous", text=text), *lines]), 2)
-    (key,) = found
+    key = own_keys.chosen(out, await keys.all(), text)
     out.confirm(say("key.sure", id=key.id, subject=key.subject, role=key.role), yes)
     return await keys.revoke(key.id, ACTOR)
 

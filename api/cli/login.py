@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 
+from api.cli import passwords
 from api.cli.output import Output, clean, json_option
+from api.cli.passwords import password_stdin
 from api.cli.texts.messages import language, say
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
     from api.client.client import Target
-    from api.client.profiles import Profiles
-    from api.identity.schemas import IdentityInfo
+    from api.client.profiles import Profile, Profiles
+    from api.identity.schemas import IdentityInfo, TokenInfo
 
 #: Longest key and longest name of a sign-in, in characters.
 MAX_KEY, MAX_NAME = 4096, 100
@@ -29,10 +32,16 @@ MAX_KEY, MAX_NAME = 4096, 100
 @click.argument("url", required=False)
 @click.option("--name", help=say("help.login.name"))
 @click.option("--key-stdin", is_flag=True, help=say("help.login.key_stdin"))
+@click.option("--user", help=say("help.login.user"))
+@password_stdin
 @json_option
-def login(url: str | None, name: str | None, key_stdin: bool, as_json: bool) -> None:
-    """Keep an address and a key, which the API accepted before, and make them the current ones."""
+def login(
+    url: str | None, name: str | None, key_stdin: bool, user: str | None, password_stdin: bool, as_json: bool
+) -> None:
+    """Keep an address and a key, or the tokens of a user, which the API accepted, and make them the current ones."""
     out = Output(as_json)
+    if (user and key_stdin) or (password_stdin and not user):
+        raise click.UsageError(say("login.user-or-key"))
     with out.problems():
         from activities.settings import load
         from api.client import profiles
@@ -41,16 +50,22 @@ def login(url: str | None, name: str | None, key_stdin: bool, as_json: bool) -> 
         known = profiles.read()
         current = known.profiles.get(known.current)
         url = profiles.address(url or (current.url if current else load().api_url))
-        name = _named(url) if name is None else name
+        if name is None:
+            name = f"{user}@{_named(url)}"[:MAX_NAME] if user else _named(url)
         if not name or len(name) > MAX_NAME or not name.isprintable():
             raise click.UsageError(say("login.bad-name", limit=MAX_NAME))
         if url.startswith("http:") and not profiles.is_loopback(url):
             click.echo(say("login.open", url=url), err=True)
-        key = _key(out, url, key_stdin)
-        me = _identity(Target(url, key))
-        profiles.write(profiles.read().adding(name, profiles.Profile(url, key)))
+        if user:
+            profile = _with_password(url, user, passwords.ask(out, say("login.password", user=user), password_stdin))
+        else:
+            profile = profiles.Profile(url, _key(out, url, key_stdin))
+        me = _identity(Target(url, profile.key))
+        profiles.write(profiles.read().adding(name, profile))
         out.document({"profile": name, "url": url, "subject": me.subject, "role": me.role})
         out.text(say("login.done", url=url, subject=me.subject, role=me.role, name=name))
+        if me.must_change_password:
+            click.echo(say("login.must-change"), err=True)
         here = Target.of(load())
         if (here.source, here.profile) != ("profile", name):
             click.echo(say("login.shadowed", url=here.url, source=_source(here)), err=True)
@@ -61,20 +76,19 @@ def login(url: str | None, name: str | None, key_stdin: bool, as_json: bool) -> 
 @click.option("--all", "everything", is_flag=True, help=say("help.logout.all"))
 @json_option
 def logout(name: str | None, everything: bool, as_json: bool) -> None:
-    """Forget the current sign-in, the named one, or all; their keys stay valid."""
+    """Forget the current sign-in, the named one, or all; sessions of users end, keys stay valid."""
     out = Output(as_json)
     with out.problems():
         from api.client import profiles
 
         known = profiles.read()
-        if everything:
-            gone = list(known.profiles)
-            profiles.write(profiles.Profiles())
-        else:
-            gone = [_known(known, name or known.current)]
-            profiles.write(known.without(gone[0]))
+        gone = list(known.profiles) if everything else [_known(known, name or known.current)]
+        for each in gone:
+            if known.profiles[each].refresh_token:
+                _end(each, known.profiles[each].url)
+            profiles.write(profiles.read().without(each))
         out.document({"removed": gone})
-        out.text("\n".join(say("logout.done", name=each, url=known.profiles[each].url) for each in gone))
+        out.text("\n".join(_gone(each, known.profiles[each]) for each in gone))
 
 
 @click.command("whoami", help=say("help.whoami"))
@@ -91,7 +105,7 @@ def whoami(as_json: bool) -> None:
             raise Problem("no-key-here", url=target.url)
         me = _identity(target)
         where = {"url": target.url, "source": target.source, "profile": target.profile or None}
-        out.document({"subject": me.subject, "role": me.role, "key_id": me.key_id, **where})
+        out.document({**msgspec.to_builtins(me), **where})
         out.text(say("whoami", subject=me.subject, role=me.role, url=target.url, source=_source(target)))
 
 
@@ -160,6 +174,47 @@ def _key(out: Output, url: str, from_stdin: bool) -> str:
     return key
 
 
+def _with_password(url: str, user: str, password: str) -> Profile:
+    """The sign-in of a user. Raises Problem, and ApiError."""
+    from api.client.client import Api, ApiError, Target
+    from api.client.session import profile_of
+
+    async def ask() -> TokenInfo:
+        async with Api(Target(url), language()) as api:
+            return (await api.identity.sign_in(user, password)).value
+
+    try:
+        return profile_of(url, user, asyncio.run(ask()))
+    except ApiError as exc:
+        if exc.status == HTTPStatus.UNAUTHORIZED:
+            raise Problem("login.wrong", url=url) from exc
+        if not exc.code:
+            raise Problem("not-holdfast", url=url, detail=exc) from exc
+        raise
+
+
+def _end(name: str, url: str) -> None:
+    """End the session of a sign-in; one that cannot be ended now is only forgotten, which is said."""
+    from api.client.client import Api, ApiError, Target
+
+    async def end() -> None:
+        async with Api(Target(url, "", "profile", name, session=True), language()) as api:
+            await api.identity.sign_out()
+
+    try:
+        asyncio.run(end())
+    except Problem as exc:
+        if exc.code != "login.expired":
+            click.echo(say("logout.not-ended", url=url), err=True)
+    except ApiError as exc:
+        if exc.status != HTTPStatus.UNAUTHORIZED:
+            click.echo(say("logout.not-ended", url=url), err=True)
+
+
+def _gone(name: str, profile: Profile) -> str:
+    return say("logout.ended" if profile.refresh_token else "logout.done", name=name, url=profile.url)
+
+
 def _identity(target: Target) -> IdentityInfo:
     """As whom the key acts. Raises Problem, and ApiError where the API cannot tell."""
     from api.client.client import Api, ApiError
@@ -172,6 +227,8 @@ def _identity(target: Target) -> IdentityInfo:
         return asyncio.run(ask())
     except ApiError as exc:
         if exc.status == HTTPStatus.UNAUTHORIZED:
+            if target.session:
+                raise Problem("login.expired", name=target.profile) from exc
             raise Problem("login.refused", url=target.url) from exc
         if not exc.code:  # no problem+json: some other server
             raise Problem("not-holdfast", url=target.url, detail=exc) from exc

@@ -115,17 +115,22 @@ def talks_to_api(function: Callable[..., Awaitable[None]]) -> Callable[..., None
     @functools.wraps(function)
     def command(*, as_json: bool, **options: Any) -> None:
         out = Output(as_json)
-        with out.problems():
-            from activities.settings import load
-            from api.client.client import Api, Target
-
-            async def talk() -> None:
-                async with Api(Target.of(load()), language()) as api:
-                    await function(api, out, **options)
-
-            asyncio.run(talk())
+        runs_with_api(out, lambda api: function(api, out, **options))
 
     return command
+
+
+def runs_with_api(out: Output, act: Callable[[Api], Awaitable[None]]) -> None:
+    """Run ``act`` with a connection to the API, and handle errors."""
+    with out.problems():
+        from activities.settings import load
+        from api.client.client import Api, Target
+
+        async def talk() -> None:
+            async with Api(Target.of(load()), language()) as api:
+                await act(api)
+
+        asyncio.run(talk())
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -40,6 +40,7 @@ from api.client.resources import (
     Schedules,
 )
 from api.client.runs import Runs
+from api.client.session import SessionAuth
 from api.client.sources import Sources
 from api.client.webhooks import Webhooks
 
@@ -88,13 +89,14 @@ Source = Literal["environment", "local", "profile", "default"]
 class Target:
     """Which API the command line talks to, and with which key (a secret), which ``source`` gave.
 
-    ``profile`` is the name of the sign-in if it is one.
+    ``profile`` is the name of the sign-in if it is one, which is a ``session`` where its key has to be renewed.
     """
 
     url: str
     key: str = ""
     source: Source = field(default="default", compare=False)
     profile: str = field(default="", compare=False)
+    session: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, settings: ClientSettings) -> Target:
@@ -109,7 +111,7 @@ class Target:
         if not (settings.url or settings.api_key or local):
             known = profiles.read()
             if profile := known.profiles.get(known.current):
-                return cls(profile.url, profile.key, "profile", known.current)
+                return cls(profile.url, profile.key, "profile", known.current, bool(profile.refresh_token))
             return cls(settings.api_url.rstrip("/"))
         url = (settings.url or local.get("HOLDFAST_URL") or settings.api_url).rstrip("/")
         if settings.api_key:
@@ -120,7 +122,8 @@ class Target:
             return cls(url, key, "local")
         known = profiles.read()
         if name := known.name_of(url, named=bool(settings.url)):
-            return cls(url, known.profiles[name].key, "profile", name)
+            profile = known.profiles[name]
+            return cls(url, profile.key, "profile", name, bool(profile.refresh_token))
         return cls(url, source="environment" if settings.url else "local")
 
 
@@ -129,12 +132,13 @@ class Api:
 
     def __init__(self, target: Target, language: Language = "en") -> None:
         headers: dict[str, str] = {"Accept-Language": language}
-        if target.key:
+        if target.key and not target.session:
             headers["Authorization"] = f"Bearer {target.key}"
         self.url = target.url
         self._http = httpx.AsyncClient(
             base_url=target.url,
             headers=headers,
+            auth=SessionAuth(target.url, target.profile) if target.session else None,
             timeout=httpx.Timeout(60, connect=5),
             trust_env=not profiles.is_loopback(target.url),  # a proxy for the internet does not lead home
         )

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,12 +21,22 @@ from api.client.problems import Problem
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+#: How often a process asks for a lock that another one has.
+LOCK_SECONDS = 0.05
 
-class Profile(msgspec.Struct, frozen=True):
-    """An address and the key for it, which is sent nowhere else. A secret."""
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An address and the key for it, which is sent nowhere else. A secret.
+
+    Of a ``user`` that signed in with a password, the key is an access token, which ends at ``expires_at`` (seconds) and
+    is renewed with the refresh token.
+    """
 
     url: str
     key: str
+    user: str = ""
+    refresh_token: str = ""
+    expires_at: float = 0
 
 
 class Profiles(msgspec.Struct, frozen=True):
@@ -37,6 +52,10 @@ class Profiles(msgspec.Struct, frozen=True):
     def adding(self, name: str, profile: Profile) -> Profiles:
         """With this one as well, which becomes the current one."""
         return Profiles(name, {**self.profiles, name: profile})
+
+    def keeping(self, name: str, profile: Profile) -> Profiles:
+        """With new tokens of this one."""
+        return msgspec.structs.replace(self, profiles={**self.profiles, name: profile})
 
     def without(self, name: str) -> Profiles:
         """Without this one; then none is current if it was."""
@@ -76,6 +95,31 @@ def write(profiles: Profiles) -> None:
         private_files.write(path, msgspec.json.format(msgspec.json.encode(profiles)).decode())
     except OSError as exc:
         raise Problem("unwritable", path=path, detail=exc.strerror) from exc
+
+
+@asynccontextmanager
+async def locked() -> AsyncIterator[None]:
+    """For one process of this user at a time. Raises Problem."""
+    path = file().with_suffix(".lock")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise Problem("unwritable", path=path, detail=exc.strerror) from exc
+    try:
+        while not _is_taken(handle):  # noqa: ASYNC110 - another process has it
+            await asyncio.sleep(LOCK_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_taken(handle: int) -> bool:
+    """Whether the lock of a file could be taken."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def address(text: str) -> str:

@@ -25,7 +25,7 @@ from api.client.problems import Problem
 from api.conversations.schemas import ConversationDetail, ConversationInfo
 from api.documents.schemas import ChunkInfo, DocumentInfo, DocumentJob, UploadAccepted
 from api.http.schemas import JobAccepted, JobStateInfo
-from api.identity.schemas import IdentityInfo
+from api.identity.schemas import IdentityInfo, TokenInfo
 from api.knowledge_bases.schemas import KnowledgeBaseInfo
 from api.lookup.schemas import Kind, MatchInfo
 from api.maintenance.schemas import ReconcileInfo
@@ -403,6 +403,14 @@ class Identity(Resource):
     async def me(self) -> Answer[IdentityInfo]:
         """As whom the key acts."""
         return await self._ask(IdentityInfo, "GET", "me")
+
+    async def sign_in(self, user: str, password: str) -> Answer[TokenInfo]:
+        """The tokens of a new session."""
+        return await self._ask(TokenInfo, "POST", "auth", "token", json={"username": user, "password": password})
+
+    async def sign_out(self) -> None:
+        """End the session."""
+        await self._api.call("POST", at("auth", "logout"))
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PASSWORD = "correct horse battery"
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class Site:

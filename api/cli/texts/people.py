@@ -54,6 +54,49 @@ PEOPLE: dict[str, tuple[str, str]] = {
     "help.grant.list": ("List who has which role in a knowledge base.", "列出各用户和组在知识库中的角色。"),
     "help.grant.remove": ("Take a role in a knowledge base away.", "取消在知识库中的角色。"),
     "help.grant.group": ("NAME is that of a group.", "名称为组的名称。"),
+    "help.login.user": (
+        "Sign in as this user, with a password that is asked for, instead of a key.",
+        "以该用户身份登录，输入密码，而不使用密钥。",
+    ),
+    "help.key.name": ("What the key is for.", "密钥的用途。"),
+    "help.key.kb": ("The key is for this knowledge base only (repeatable).", "密钥仅限该知识库（可重复）。"),
+    "help.key.days": ("The key ends after so many days.", "密钥在这些天后失效。"),
+    "help.key.api": (
+        "Over the API: your own keys; those of all for administrators.",
+        "通过接口：自己的密钥；管理员可见全部密钥。",
+    ),
+    # --- sign-in ---
+    "login.password": ("Password of {user}", "{user} 的密码"),
+    "login.user-or-key": (
+        "Sign in with a key or with `--user`; `--password-stdin` belongs to `--user`.",
+        "请用密钥或 `--user` 登录；`--password-stdin` 须与 `--user` 一起使用。",
+    ),
+    "login.wrong": (
+        "{url} does not accept this user name and password, or the user is locked for some minutes.",
+        "{url} 不接受该用户名和密码，或该用户已被暂时锁定。",
+    ),
+    "login.must-change": (
+        "First choose another password: `holdfast user password`.",
+        "请先更改密码：`holdfast user password`。",
+    ),
+    "login.expired": (
+        "The sign-in {name} has ended; sign in again with `holdfast login --user`.",
+        "登录 {name} 已失效；请用 `holdfast login --user` 重新登录。",
+    ),
+    "login.not-renewed": (
+        "{url} did not renew the sign-in (HTTP {status}); try again.",
+        "{url} 未能续期登录（HTTP {status}），请重试。",
+    ),
+    "logout.ended": ("Signed out of {url} ({name}).", "已退出 {url}（{name}）。"),
+    "logout.not-ended": (
+        "{url} could not be told; the session there ends by itself after at most 14 days.",
+        "未能通知 {url}；该处的会话最迟在 14 天后自动结束。",
+    ),
+    # --- keys ---
+    "key.own-only": (
+        "`--kb`, `--days` and `--name` belong to a key of your own, which has no `--subject`.",
+        "`--kb`、`--days` 和 `--name` 用于自己的密钥，不能与 `--subject` 一起使用。",
+    ),
     # --- users ---
     "user.added": (
         "The user {name} is added; `holdfast user invite {name}` lets them choose a password.",

@@ -55,17 +55,19 @@ class Recording:
         if scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET):
             await self._app(scope, receive, send)
             return
-        client, request_id, withheld = scope.get("client"), uuid.uuid4().hex, False
+        client, request_id = scope.get("client"), uuid.uuid4().hex
         origin.begin(Origin(address=client[0] if client else None, request_id=request_id))
+        answered = withheld = False
 
         async def send_recorded(message: Message) -> None:
-            nonlocal withheld
+            nonlocal withheld, answered
             if withheld:
                 return
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                status = message["status"] if message["type"] == "http.response.start" else HTTPStatus.OK
+            status = None if answered else _status_of(message, scope)
+            if status is not None:
+                answered = True
                 try:
-                    await self._record(scope, HTTPStatus(status), request_id)
+                    await self._record(scope, status, request_id)
                 except NotRecorded as error:
                     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
                         withheld = True
@@ -99,6 +101,20 @@ class Recording:
             code = scope["state"].get(CODE)
             replaced = {name: getattr(event, name) for name in event.__struct_fields__}
             await refusals.record(NewEvent(**replaced | {"outcome": outcome, "action": action, "code": code}))
+
+
+def _status_of(message: Message, scope: Scope) -> HTTPStatus | None:
+    """The status of an answer by its first message; a socket that is closed instead of accepted has none of its own."""
+    match message["type"]:
+        case "http.response.start":
+            return HTTPStatus(message["status"])
+        case "websocket.accept":
+            return HTTPStatus.OK
+        case "websocket.close" if not isinstance(scope.get("user"), Principal):
+            return HTTPStatus.UNAUTHORIZED
+        case "websocket.close":
+            return HTTPStatus.NOT_FOUND if scope["state"].get(REFUSED) else HTTPStatus.INTERNAL_SERVER_ERROR
+    return None
 
 
 def is_recorded_refusal(row: Row, status: HTTPStatus, *, guarded: bool) -> bool:

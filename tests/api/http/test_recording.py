@@ -64,6 +64,17 @@ async def test_what_is_refused_is_recorded_once_a_minute(isolated_api: IsolatedA
     assert (event.actor, event.code, event.key_id) == ("unknown", "unauthenticated", None)
 
 
+async def test_a_refused_socket_is_recorded(isolated_api: IsolatedApi) -> None:
+    """Without a valid key, and about a document that is not there."""
+    path = "/api/v1/documents/{}/ws"
+    assert await isolated_api.socket("wrong", path.format("0" * 32)) == "websocket.close"
+    event, *_ = await newest(isolated_api, "access.refuse")
+    assert (event.actor, event.detail["status"], event.code) == ("unknown", 401, None)
+    assert await isolated_api.socket(isolated_api.keys["reader"], path.format("0" * 32)) == "websocket.close"
+    event, *_ = await newest(isolated_api, "document.status")
+    assert (event.actor, event.outcome, event.detail["status"]) == ("reader", "refused", 404)
+
+
 async def test_no_record_no_answer(isolated_api: IsolatedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the event cannot be written, nothing is shown, and no run is steered."""
 
