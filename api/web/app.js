@@ -11,6 +11,7 @@
 //     ├── sources ── source_card ── job
 //     ├── people ── users, groups ── parts
 //     ├── keys, access ── parts
+//     ├── audit ── filter, events, log, holds, answers, record ── sentence, address
 //     ├── chat ── composer, question_run ── answer ── markdown, sources, feedback, quotes
 //     ├── conversations ── menu, dialogs
 //     ├── passages ── original, quotes
@@ -18,6 +19,8 @@
 //   all of them on: api, sse, dom, format, i18n, icons
 
 import { AccessPanel } from './people/access.js';
+import { atAudit, mayAudit } from './audit/address.js';
+import { Audit } from './audit/audit.js';
 import { Account } from './page/account.js';
 import { call, session } from './shared/api.js';
 import { Chat } from './chat/chat.js';
@@ -46,7 +49,8 @@ import { SignIn, refusalHere } from './page/sign_in.js';
 import { Sources } from './sources/sources.js';
 
 const VIEWS = [
-  'view-sign-in', 'view-invitation', 'view-choose', 'view-operations', 'view-schedules', 'view-people', 'view-keys', 'view-kb',
+  'view-sign-in', 'view-invitation', 'view-choose', 'view-operations', 'view-schedules', 'view-people', 'view-keys', 'view-audit',
+  'view-kb',
 ];
 const TITLES = {
   documents: 'documents-title', index: 'index-title', settings: 'settings-title', sources: 'sources-title', access: 'access-title',
@@ -66,6 +70,7 @@ const account = new Account(() => signOut());
 const people = new People(() => account.me);
 const keys = new Keys(() => account.me);
 const access = new AccessPanel();
+const audit = new Audit();
 const chooser = new KnowledgeBases();
 const side = new Side();
 const passages = new Passages();
@@ -120,7 +125,7 @@ function show(view) {
   for (const other of VIEWS) $(other).hidden = other !== view;
   $('account-open').hidden = !session.key;
   $('where').hidden = $('side-open').hidden = view !== 'view-kb';
-  for (const each of ['operations', 'people']) {
+  for (const each of ['operations', 'people', 'audit']) {
     if (view === `view-${each}`) $(`${each}-link`).setAttribute('aria-current', 'page');
     else $(`${each}-link`).removeAttribute('aria-current');
   }
@@ -160,12 +165,14 @@ async function route() {
   schedules.close();
   people.close();
   keys.close();
+  audit.close();
   if (atOperations()) {
     operate();
     return;
   }
   operations.close();
   if (atPeople()) await showPage('view-people', people);
+  else if (atAudit()) await showPage('view-audit', audit);
   else if (atKeys()) await showPage('view-keys', keys);
   else if (isSchedules()) await showSchedules();
   else if (!wanted.kb) await choose();
@@ -181,6 +188,7 @@ async function learnWho() {
   const roles = me?.roles || [];
   $('operations-link').hidden = !roles.some(operates);
   $('people-link').hidden = !roles.includes('admin');
+  $('audit-link').hidden = !roles.some(mayAudit);
   $('kb-form').hidden = Boolean(me) && me.everywhere !== 'manager' && !me.knowledge_bases.some((kb) => kb.role === 'manager');
   if (me?.must_change_password) account.changePassword(true);
   await learnRuns(roles);
@@ -334,7 +342,7 @@ function mark() {
 }
 
 function title() {
-  const page = { 'view-people': 'people.title', 'view-keys': 'keys.title' }[document.body.dataset.view];
+  const page = { 'view-people': 'people.title', 'view-keys': 'keys.title', 'view-audit': 'audit.title' }[document.body.dataset.view];
   if (page) document.title = `${t(page)} · ${t('app.title')}`;
   else if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
   else if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
@@ -381,9 +389,10 @@ function signedOut(problem) {
   operations.close();
   people.close();
   keys.close();
+  audit.close();
   account.forget();
   offered = '';
-  $('operations-link').hidden = $('people-link').hidden = true;
+  $('operations-link').hidden = $('people-link').hidden = $('audit-link').hidden = true;
   schedules.close();
   clearNotices();
   show('view-sign-in');

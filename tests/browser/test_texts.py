@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from activities.stores.catalog.audit.actions import ACTIONS
+
 WEB = Path(__file__).parents[2] / "api" / "web"
 SCRIPTS = sorted(path for path in WEB.rglob("*.js") if "vendor" not in path.parts)
 TEXTS = sorted((WEB / "texts").glob("*.js"))
@@ -67,3 +69,17 @@ def test_the_page_holds_under_a_strict_content_security_policy() -> None:
         text = path.read_text().replace(SVG, "")
         assert not re.search(r"(?:src|href)=\"(?!/web/|#)|@import|url\(|https?:", text), path.name
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), path.name
+
+
+def test_every_action_of_the_audit_trail_has_its_sentence() -> None:
+    """In both languages, with the same parameters; none for an action that does not exist."""
+    table = (WEB / "texts" / "audit.js").read_text().split("export const SENTENCES = {", 1)[1]
+    found = re.findall(rf"^  '([\w.-]+)': \[{STRING},\s*{STRING}\],$", table, re.MULTILINE)
+    assert len(found) == len({action for action, _, _ in found})
+    assert {action for action, _, _ in found} == ACTIONS.keys()
+    for action, english, chinese in found:
+        assert CHINESE.search(chinese), action
+        assert not CHINESE.search(english), action
+        assert re.search(r"[A-Za-z]{3}", english), action
+        used = [set(re.findall(r"\{(\w+)", text)) for text in (english, chinese)]
+        assert used[0] == used[1] <= {"actor", "ok", "what"}, action

@@ -45,3 +45,7 @@ export function moment(value, timeStyle = 'short') {
   return new Intl.DateTimeFormat(locale(), today ? { timeStyle } : { dateStyle: 'medium', timeStyle: 'short' })
     .format(date);
 }
+
+/** An ISO time → date and time with seconds, always. */
+export const exactMoment = (value) =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(value));

@@ -4,6 +4,7 @@
 // ("name=key, name=key"), so that a language switch takes one walk over the document.
 // In a text, {name} is a parameter and {n|page|pages} picks a form by the number n.
 
+import audit, { SENTENCES } from '../texts/audit.js';
 import chat from '../texts/chat.js';
 import documents from '../texts/documents.js';
 import knowledgeBase from '../texts/knowledge_base.js';
@@ -19,7 +20,8 @@ export const LANGUAGES = ['en', 'zh'];
 
 const MESSAGES = {
   ...page, ...documents, ...knowledgeBase, ...reindex, ...sources, ...gate, ...schedules, ...chat, ...operations,
-  ...people,
+  ...people, ...audit,
+  ...Object.fromEntries(Object.entries(SENTENCES).map(([action, pair]) => [`did.${action}`, pair])),
 };
 
 const STORED = 'holdfast.language';
@@ -46,6 +48,9 @@ export const acceptLanguage = () => (current === 'zh' ? 'zh-CN, zh;q=0.9, en;q=0
 
 /** The locale for numbers and dates. */
 export const locale = () => (current === 'zh' ? 'zh-CN' : 'en');
+
+/** Whether there is a text of this key. */
+export const has = (key) => Object.hasOwn(MESSAGES, key);
 
 /** The text of a key. A parameter may be a function, which is called when the text is rendered. */
 export function t(key, params = {}) {

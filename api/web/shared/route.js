@@ -10,6 +10,7 @@
 //   #/kb/NAME/access      who may do what in it
 //   #/keys                one's own API keys
 //   #/people              users and groups
+//   #/audit               the audit trail (?actor=…&action=…: the events that match; see audit/address.js)
 //   #/invitation/TOKEN    an invited person chooses a password
 //   #/sign-in             signing in (?refused=…: why the provider's answer was refused)
 //   #/signed-in           where the provider's answer leads

@@ -82,7 +82,7 @@ async def test_a_question_is_traced_on_the_real_platform(api: httpx.AsyncClient,
     """From the command line alone: the asker, the passages with their scores, the models, and the times."""
     await ready(api, kb, ("travel.txt", b"Travel costs are refunded within ten working days after the trip."))
     assert platform.holdfast("ask", "When are travel costs refunded?", "--kb", kb).returncode == 0
-    events = json.loads(platform.holdfast("audit", "events", "--kb", kb, "--json").stdout)["items"]
+    events = json.loads(platform.holdfast("audit", "events", "--kb", kb, "--limit", "1000", "--json").stdout)["items"]
     assert {event["action"] for event in events} >= {"document.upload", "document.publish", "question.ask"}
     (question,) = [event["object_id"] for event in events if event["action"] == "question.ask"]
     shown = platform.holdfast("audit", "question", question).stdout
