@@ -53,6 +53,9 @@ class KeysController(Controller):
 
 
 def _may_revoke(principal: Principal, key: ApiKey) -> bool:
+    """Whether the key is the caller's; a key with a scope has only itself."""
+    if principal.within is not None:
+        return key.id == principal.key_id
     return has(principal, "admin") or key.subject == principal.subject
 
 

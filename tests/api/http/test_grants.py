@@ -180,6 +180,11 @@ async def test_keys_are_made_in_a_session_only(isolated_api: IsolatedApi) -> Non
         assert [key["name"] for key in (await kim.get("/api/v1/keys")).json()["items"]] == ["ci"]
         other = isolated_api.ids["admin"]["key_id"]
         assert (await kim.delete(f"/api/v1/keys/{other}")).status_code == 404
+        whole = made.json()["id"]
+        scoped = (await kim.post("/api/v1/keys", json={"name": "scoped", "knowledge_bases": []})).json()
+    async with client(isolated_api, scoped["key"]) as key:
+        assert [each["name"] for each in (await key.get("/api/v1/keys")).json()["items"]] == ["scoped"]
+        assert (await key.delete(f"/api/v1/keys/{whole}")).status_code == 404
     async with client(isolated_api, made.json()["key"]) as key:
         assert (await key.post("/api/v1/keys", json={})).status_code == 403
 
