@@ -34,9 +34,9 @@ from api.http.admission import Admission
 from api.http.callers import Callers
 from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
-from api.identity.sign_in import SESSION_VALID, SignIn
+from api.identity.sign_in import SignIn
 from api.oidc.attempts import attempt_key
-from api.oidc.service import OidcSignIn
+from api.oidc.service import SESSION_VALID, OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking

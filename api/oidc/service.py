@@ -35,6 +35,9 @@ TRIES: Final = 20
 #: Refusals of an address in a minute that are recorded; further ones get 429, so that no attack fills the disk.
 REFUSALS_PER_MINUTE: Final = 20
 
+#: Groups and roles are those that the provider told at the sign-in, so a session does not outlast a working day.
+SESSION_VALID: Final = timedelta(hours=12)
+
 #: Logout tokens that are remembered, so that none is used twice.
 REMEMBERED: Final = 10_000
 
