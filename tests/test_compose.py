@@ -212,6 +212,12 @@ def test_what_is_installed_cannot_be_changed(name: str) -> None:
     assert name == "etcd" or any(each.partition(":")[0] == "/tmp" for each in written)
 
 
+def test_the_data_folder_of_the_api_outlives_its_container() -> None:
+    """It holds the keys of access tokens, and checkpoints of the audit log; the root is read-only."""
+    (folder,) = re.findall(r"HOLDFAST_DATA=(\S+)", (ROOT / "deploy" / "Dockerfile").read_text())
+    assert [each for each in SERVICES["api"]["volumes"] if each.endswith(f":{folder}")] == [f"api:{folder}"]
+
+
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_long_running_services_are_watched(name: str) -> None:
     """Each has a health check with a limit, a restart policy, and a rotated log."""

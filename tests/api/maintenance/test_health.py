@@ -86,6 +86,7 @@ async def test_a_loop_that_is_dead_or_stuck_is_told(app: Litestar, monkeypatch: 
         "batch-watches": True,
         "webhooks": True,
         "audit-log": True,
+        "refusals": True,
     }
     monkeypatch.setattr(loops, "LATE_SECONDS", -100)
     states = (await readiness(app))["loops"]
