@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -105,9 +106,13 @@ async def test_what_has_no_run_after_a_minute_is_told(app: Litestar, settings: S
     batch = await catalog.batches.create(kb.id, "b", 1, "ann", closed=True, archive_sha256="0" * 64)
     assert (await readiness(app))["overdue"] is None
     before = (datetime.now(UTC) - timedelta(seconds=100)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    with closing(sqlite3.connect(settings.data_dir / "catalog.db")) as database, database:
-        database.execute("UPDATE versions SET updated_at = ?", (before,))
-        database.execute("UPDATE batches SET updated_at = ? WHERE id = ?", (before, batch.id))
+
+    def backdate() -> None:
+        with closing(sqlite3.connect(settings.data_dir / "catalog.db", timeout=60)) as database, database:
+            database.execute("UPDATE versions SET updated_at = ?", (before,))
+            database.execute("UPDATE batches SET updated_at = ? WHERE id = ?", (before, batch.id))
+
+    await asyncio.to_thread(backdate)  # a loop of the API that ends may still write
     overdue = (await readiness(app))["overdue"]
     assert overdue["count"] == 2
     assert 99 < overdue["oldest_seconds"] < 200
