@@ -197,6 +197,10 @@ def _runs(state: State) -> PayloadReader:
     return state.runs  # type: ignore[no-any-return]
 
 
+def _callers(state: State) -> Callers:
+    return state.callers  # type: ignore[no-any-return]
+
+
 def _sign_in(state: State) -> SignIn:
     return state.sign_in  # type: ignore[no-any-return]
 
@@ -240,6 +244,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "uploads": _uploads,
     "runs": _runs,
     "access": _access,
+    "callers": _callers,
     "sign_in": _sign_in,
     "oidc": _oidc,
     "principal": _principal,

@@ -31,3 +31,7 @@ class Callers:
     async def again(self, credential: str, before: Principal) -> Principal | None:
         """The caller of an open stream: the session counts, not the end of the token that it began with."""
         return await (self._of_session(before.session_id) if before.session_id else self._of_key(credential))
+
+    def forget(self, session_id: str) -> None:
+        """Read the rights of a session again at its next request, after its user has changed them."""
+        self._of_session.cache_invalidate(session_id)

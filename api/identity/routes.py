@@ -11,6 +11,7 @@ from activities.phrases import Phrase
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from api.http.access import PUBLIC, Access, needs, visible
+from api.http.callers import Callers
 from api.identity.schemas import (
     AcceptRequest,
     GrantedKnowledgeBase,
@@ -77,16 +78,20 @@ class AuthController(Controller):
         return await sign_in.accept(data.token, data.password, *client_of(request))
 
     @post("/logout", status_code=204, access=needs("reader", restricted=True), summary="End this session")
-    async def logout(self, principal: Principal, catalog: Catalog) -> None:
+    async def logout(self, principal: Principal, catalog: Catalog, callers: Callers) -> None:
         if principal.session_id:
             await catalog.sessions.end(principal.session_id, principal.subject)
+            callers.forget(principal.session_id)
 
     @post("/password", status_code=204, access=needs("reader", restricted=True), summary="Set your own password")
-    async def password(self, data: PasswordRequest, request: AnyRequest, principal: Principal, sign_in: SignIn) -> None:
+    async def password(
+        self, data: PasswordRequest, request: AnyRequest, principal: Principal, sign_in: SignIn, callers: Callers
+    ) -> None:
         if not principal.session_id:
             raise InvalidRequest(detail=Phrase.NO_PASSWORD)
         address, _ = client_of(request)
         await sign_in.change_password(principal.user_id, principal.session_id, data.current, data.new, address)
+        callers.forget(principal.session_id)
 
 
 def client_of(request: AnyRequest) -> tuple[str, str]:
