@@ -7,16 +7,16 @@ until these lines are removed. Several API processes need the same file.
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
-import tempfile
 import time
 from pathlib import Path
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
+
+from api.http import key_files
 
 #: Name of the file in the data folder.
 KEYS_FILE = "token.keys"
@@ -39,7 +39,7 @@ class AccessTokens:
     def __init__(self, file: Path) -> None:
         """Reads the keys; makes a file with one, for its owner only, if there is none."""
         if not file.exists():
-            _make(file)
+            key_files.create(file, f"{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}")
         lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
         self._keys = {id: OctKey.import_key(base64.b64decode(key)) for id, key in lines}
         self._signing = lines[0][0]
@@ -83,18 +83,3 @@ def _is_canonical(token: str) -> bool:
     except ValueError:
         return False
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode() == signature
-
-
-def _make(file: Path) -> None:
-    """Make the file with one new key, whole or not at all; another process may be first."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=file.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as written:
-            written.write(f"{secrets.token_hex(4)} {base64.b64encode(secrets.token_bytes(32)).decode()}\n")
-        try:
-            os.link(name, file)
-        except FileExistsError:
-            return
-    finally:
-        os.unlink(name)

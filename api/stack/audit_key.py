@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from activities.audit_log.notes import new_signing_key
+from api.http import key_files
 
 #: What the name of a log begins with; random digits follow.
 ORIGIN = "holdfast.audit"
@@ -13,12 +14,4 @@ ORIGIN = "holdfast.audit"
 
 def create(file: Path) -> bool:
     """Make a file with a new key of a new name, for its owner only; False if there is one."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    with os.fdopen(descriptor, "w") as written:
-        written.write(f"{new_signing_key(f'{ORIGIN}/{os.urandom(4).hex()}')}\n")
-        written.flush()
-        os.fsync(descriptor)
-    return True
+    return key_files.create(file, new_signing_key(f"{ORIGIN}/{os.urandom(4).hex()}"))
