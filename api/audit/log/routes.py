@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-from litestar import Controller, Response, get
+import msgspec
+from litestar import Controller, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
@@ -15,10 +16,11 @@ from activities.errors import NotSignedYet
 from activities.stores.catalog.audit_log.log import Proof
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
-from api.audit.log.schemas import CheckpointInfo, EntryInfo, LogInfo, ProofInfo
+from api.audit.log.holds import Reason
+from api.audit.log.schemas import CheckpointInfo, ContinuationInfo, EntryInfo, LogInfo, ProofInfo
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.http.access import needs
-from api.http.schemas import Page
+from api.http.schemas import Page, Request
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 After = Annotated[int, Parameter(ge=0, le=2**62, description="Only checkpoints of more events.")]
@@ -30,6 +32,12 @@ NOTE = ResponseSpec(str, generate_examples=False, description="A signed note", m
 
 #: What a proof's file says of its form.
 FORMAT = "holdfast-audit-proof-1"
+
+
+class ContinueRequest(Request, frozen=True):
+    """Why an older state was restored."""
+
+    reason: Reason
 
 
 class AuditLogController(Controller):
@@ -49,6 +57,16 @@ class AuditLogController(Controller):
             check_began_at=state.check_began_at,
             check_ended_at=state.check_ended_at,
         )
+
+    @post(
+        "/continue",
+        access=needs("admin"),
+        status_code=200,
+        summary="Let the log go on after an older state was restored: declares, signed, which events are lost",
+    )
+    async def go_on(self, data: ContinueRequest, principal: Principal, keeper: AuditLogKeeper) -> ContinuationInfo:
+        """Reads the checkpoints outside. 409 where nothing is lost, or where this is no older state of the log."""
+        return ContinuationInfo(**msgspec.structs.asdict(await keeper.go_on(principal.subject, data.reason)))
 
     @get(
         "/checkpoint",

@@ -32,6 +32,21 @@ class LogInfo(Schema, frozen=True):
     check_ended_at: datetime | None
 
 
+class ContinuationInfo(Schema, frozen=True):
+    """The log had ``kept`` events again and goes on from ``size``; the events between are declared lost.
+
+    ``root`` is that of the newest checkpoint outside, as hexadecimal digits.
+    """
+
+    origin: str
+    kept: int
+    size: int
+    root: str
+    at: datetime
+    actor: str
+    reason: str
+
+
 class HoldInfo(Schema, frozen=True):
     """A legal hold: who set it, when, and why."""
 

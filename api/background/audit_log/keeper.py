@@ -16,14 +16,16 @@ from typing import NamedTuple
 
 import structlog
 
+from activities.audit_log.continuations import Continuation, Lost, lost_by
 from activities.audit_log.entries import Entry
-from activities.audit_log.export import Signed, signed
+from activities.audit_log.export import Gap, Signed, signed
 from activities.audit_log.notes import Checkpoint, NoteInvalid, SigningKey, checkpoint_of
 from activities.audit_log.tiles import TileLost
-from activities.errors import DependencyError
+from activities.errors import DependencyError, NotSignedYet
 from activities.runtime.loops import Loop
 from activities.stores.catalog.audit_log.log import LogState
 from activities.stores.catalog.catalog import Catalog
+from api.background.audit_log.continuation import declare
 from api.background.audit_log.places import Place
 
 #: Seconds between two turns, those for which a process keeps the log, and those between two words about a problem.
@@ -97,13 +99,20 @@ class AuditLogKeeper:
         await self._compare(state)
         return key is not None and await self._drop(key, state)
 
+    async def go_on(self, actor: str, reason: str) -> Continuation:
+        """Declare lost what is signed outside and not in the log. Raises NotSignedYet, Conflict, DependencyError."""
+        key = self.signing_key()
+        if key is None:
+            raise NotSignedYet()
+        return await declare(self._log, key, self._places, actor, reason)
+
     async def _require_consistent(self, key: SigningKey, state: LogState) -> None:
         """Raises Contradiction unless the log has the last checkpoint that is kept outside."""
         kept = self._kept if self._kept is not None else await self._read_outside(key, state)
         if state.size < kept.size:
             raise Contradiction(
                 f"the log has {state.size} events and a checkpoint of {kept.size} is kept outside: "
-                "an old backup was restored, or the end was cut off"
+                "an old backup was restored (then `holdfast audit continue`), or the end was cut off"
             )
         if await self._log.root(kept.size) != kept.root:
             raise Contradiction(f"the log is not the one whose checkpoint of {kept.size} events is kept outside")
@@ -175,7 +184,10 @@ class AuditLogKeeper:
         if self._check is None and recent and state.problem is None:
             return
         page = await self._log.page(at, min(at + CHECKED, state.size))
+        lost = await self._lost() if any(isinstance(each, Gap) for each in page) else []
         for each in page:
+            if isinstance(each, Gap) and any(gone.start <= each.index < gone.end for gone in lost):
+                continue
             if not isinstance(each, Entry) or each.computed().hex() != each.leaf:
                 self._check = None
                 await self._log.progress(0, began, datetime.now(UTC))
@@ -190,6 +202,10 @@ class AuditLogKeeper:
         await self._log.progress(at, began, datetime.now(UTC))
         if state.problem is not None:
             await self._log.report(None)
+
+    async def _lost(self) -> list[Lost]:
+        key = self.signing_key()
+        return lost_by(await self._log.continuations(), [key.public], key.public.name) if key else []
 
     async def _shout(self, problem: str) -> None:
         await self._log.report(problem)

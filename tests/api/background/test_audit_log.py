@@ -13,16 +13,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from activities.audit_log.export import checkpoints_in, encoded
+from activities.audit_log.comparison import Finding
+from activities.audit_log.export import Signed, checkpoints_in, encoded
 from activities.audit_log.verify import verify
 from activities.contracts.documents import Chunking
+from activities.errors import LeavesLost, NothingLost, OtherLog
 from activities.settings import load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from api.audit.log.routes import proof_info
+from api.background.audit_log.continuation import declare
 from api.background.audit_log.keeper import AuditLogKeeper
-from api.background.audit_log.places import places_of
+from api.background.audit_log.places import FilePlace, places_of
 from api.stack import audit_key
 from tests.stores.catalog.conftest import sql
 
@@ -73,14 +76,32 @@ class Kept:
                 pass
         return await self.catalog.audit_log.problem()
 
+    async def backup(self) -> bytes:
+        """The catalogue's file."""
+        await sql(self.settings, "PRAGMA wal_checkpoint(TRUNCATE)")
+        return (self.settings.data_dir / "catalog.db").read_bytes()
+
+    async def restore(self, backup: bytes) -> None:
+        """Put a backup in the place of the catalogue."""
+        await self.catalog.close()
+        for path in self.settings.data_dir.glob("catalog.db*"):
+            path.unlink()
+        (self.settings.data_dir / "catalog.db").write_bytes(backup)
+        self.catalog = Catalog(self.settings.catalog_url)
+        self.keeper = self.another()
+
     async def findings(self) -> list[str]:
+        """The kinds of what the verification of an export finds."""
+        return [each.kind for each in await self.verified()]
+
+    async def verified(self) -> list[Finding]:
         """What the verification of an export finds, with the checkpoints from outside."""
         key = self.keeper.signing_key()
         assert key is not None
         path = self.settings.data_dir / "export"
         pages = self.catalog.audit_log.export(key.public.name)
         path.write_bytes(b"".join([encoded(page) async for page in pages]))
-        return [each.kind for each in verify(path, [key.public], checkpoints_in(self.file)).findings]
+        return verify(path, [key.public], checkpoints_in(self.file)).findings
 
 
 async def test_what_was_committed_is_signed_and_kept_outside(kept: Kept) -> None:
@@ -113,6 +134,61 @@ async def test_a_rewritten_log_is_not_extended(kept: Kept) -> None:
     assert await kept.turns() is None
     await sql(kept.settings, "UPDATE audit_log SET size = 4")
     assert "old backup" in (await kept.turns(kept.another()) or "")
+
+
+async def test_a_restored_backup_goes_on_once_it_is_declared(kept: Kept) -> None:
+    """What the backup lacks is declared lost, signed; then the log goes on, and all that was signed before is valid."""
+    await kept.write(10)
+    await kept.turns()
+    with pytest.raises(NothingLost):
+        await kept.keeper.go_on("ann", "no reason")
+    backup = await kept.backup()
+    await kept.write(5)
+    await kept.turns()
+    before = checkpoints_in(kept.file)[-1]
+    await kept.restore(backup)
+    await kept.write(3)
+    assert "holdfast audit continue" in (await kept.turns() or "")
+    declared = await kept.keeper.go_on("ann", "the disk broke\u2028")
+    assert (declared.kept, declared.size, declared.actor) == (10, 15, "ann")
+    assert await kept.turns() is None
+    state = await kept.catalog.audit_log.state()
+    assert (state.size, state.checked) == (19, 19)
+    assert [(each.kind, each.index, each.end) for each in await kept.verified()] == [("lost", 10, 15)]
+    assert before in checkpoints_in(kept.file)
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 17")
+    await sql(kept.settings, "DELETE FROM audit_events WHERE log_index = 8")
+    assert [(each.kind, each.index) for each in await kept.verified()] == [
+        ("lost", 10),
+        ("missing", 8),
+        ("changed", 17),
+    ]
+    await sql(kept.settings, "DELETE FROM audit_events WHERE log_index = 15")
+    assert {each.kind for each in await kept.verified()} == {"missing", "changed"}
+    await sql(kept.settings, "UPDATE audit_log SET check_ended_at = NULL")
+    assert "event 8" in (await kept.turns() or "")
+
+
+async def test_another_log_is_not_declared_an_older_state(kept: Kept) -> None:
+    """Nor one whose lost events have no hashes outside: nothing is declared, and the log waits."""
+    await kept.write(4)
+    await kept.turns()
+    backup = await kept.backup()
+    await kept.write(5)
+    await kept.turns()
+    await kept.restore(backup)
+    tiles = await sql(kept.settings, "SELECT hashes FROM audit_tiles")
+    await sql(kept.settings, "UPDATE audit_tiles SET hashes = zeroblob(128)")
+    with pytest.raises(OtherLog):
+        await kept.keeper.go_on("ann", "a lie")
+    await sql(kept.settings, f"UPDATE audit_tiles SET hashes = x'{tiles[0][0].hex()}'")
+    without = kept.file.with_name("without")
+    without.write_bytes(encoded([Signed(each.note) for each in checkpoints_in(kept.file)]))
+    key = kept.keeper.signing_key()
+    assert key is not None
+    with pytest.raises(LeavesLost):
+        await declare(kept.catalog.audit_log, key, [FilePlace(without)], "ann", "too little is known")
+    assert (await kept.catalog.audit_log.state()).size == 4
 
 
 async def test_a_changed_event_is_told_by_the_live_check(kept: Kept) -> None:

@@ -193,6 +193,7 @@ MAY: dict[str, set[str]] = {
     "POST /api/v1/audit/holds": AUDIT,
     "POST /api/v1/audit/holds/end": AUDIT,
     "GET /api/v1/audit/log": AUDIT,
+    "POST /api/v1/audit/log/continue": {"admin"},
     "GET /api/v1/audit/log/checkpoint": AUDIT,
     "GET /api/v1/audit/log/checkpoints": AUDIT,
     "GET /api/v1/audit/log/proof/{event_id}": AUDIT,

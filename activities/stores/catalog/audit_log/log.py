@@ -11,12 +11,14 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.audit_log import entries, tree
+from activities.audit_log.continuations import ACTION, DECLARATION, Continuation
 from activities.audit_log.entries import Entry
 from activities.audit_log.export import End, Gap, Header, Line, Signed
 from activities.audit_log.notes import Checkpoint
 from activities.audit_log.tiles import BYTES, WIDTH, Place, Tiles, edge, places, split
 from activities.audit_log.tree import Node
 from activities.errors import NotFound, NotSignedYet
+from activities.stores.catalog.audit.events import audit_row
 from activities.stores.catalog.audit_log.tables import ONLY, AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
@@ -111,6 +113,39 @@ class AuditLog:
             for (level, position), hashes in tiles.changed.items():
                 await session.merge(AuditTileRow(level=level, position=position, hashes=hashes))
         return len(rows)
+
+    async def go_on(self, declared: Continuation, note: str, leaves: Sequence[bytes]) -> bool:
+        """Take the leaves of lost events into the log, and after them the event that declares it; ``note`` is signed.
+
+        False if the log has grown meanwhile. Raises ``tiles.TileLost``.
+        """
+        detail = {"kept": declared.kept, "size": declared.size, "reason": declared.reason, DECLARATION: note}
+        async with self._engine.write() as session:
+            log = await _locked(session)
+            if log.size != declared.kept:
+                return False
+            row = audit_row(declared.actor, ACTION, None, None, detail)
+            row.salt, row.text_salt, row.log_index = entries.new_salt(), entries.new_salt(), declared.size
+            session.add(row)
+            tiles = Tiles(await _tiles(session, edge(log.size)))
+            for leaf in (*leaves, entry_of(row).computed()):
+                tiles.append(log.size, leaf)
+                log.size += 1
+            for (level, position), hashes in tiles.changed.items():
+                await session.merge(AuditTileRow(level=level, position=position, hashes=hashes))
+        return True
+
+    async def frontier(self, size: int) -> tree.Frontier:
+        """The tree of the first ``size`` leaves, to be extended. Raises ``tiles.TileLost``."""
+        nodes = list(tree.covering(0, size))
+        async with self._engine.read() as session:
+            return tree.Frontier(size, map(await _nodes(session, nodes), nodes))
+
+    async def continuations(self) -> list[Entry]:
+        """The events that declare others lost, in their order."""
+        query = select(AuditRow).where(AuditRow.action == ACTION, AuditRow.log_index.is_not(None))
+        async with self._engine.read() as session:
+            return [entry_of(row) for row in await session.scalars(query.order_by(AuditRow.log_index))]
 
     async def root(self, size: int) -> bytes:
         """The root of the tree of the first ``size`` leaves. Raises ``tiles.TileLost``."""
