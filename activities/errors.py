@@ -479,15 +479,15 @@ class OnHold(Conflict):
 
 class NothingLost(Conflict):
     code = "nothing-lost"
-    en = "The audit log has {size} events and all that were signed: no older state was restored, it goes on."
+    en = "The audit log has all of the events that were signed ({size} of them): no older state of it was restored."
     zh = "审计日志有 {size} 个事件，已签名的均在其中：没有恢复过较早状态，日志照常继续。"
 
 
 class LeavesLost(Conflict):
     code = "leaves-lost"
     en = (
-        "The checkpoints outside lack the hashes of lost events, from event {index} on, of {size}. Add a place that has "
-        "them to HOLDFAST_AUDIT_SEND_TO and restart; the log waits."
+        "The checkpoints outside lack the hashes of lost events, from event {index} on, of {size}. Add a place that "
+        "has them to HOLDFAST_AUDIT_SEND_TO and restart; the log waits."
     )
     zh = (
         "外部检查点中缺少丢失事件的哈希：自事件 {index} 起，共 {size} 个。"
