@@ -66,6 +66,7 @@ export default {
   'audit.log_checked': ['All compared with the catalogue: {when}', '与目录全部核对完成：{when}'],
   'audit.log_unchecked': ['Not all compared with the catalogue yet', '尚未与目录全部核对'],
   'audit.log_key': ['Public key; write it down outside of Holdfast', '公钥，请另行保存在 Holdfast 之外'],
+  'audit.log_export': ['Export the whole log', '导出整个日志'],
   'audit.log_unknown': ['How the log stands is not known now.', '暂时无法得知日志的状态。'],
 
   'audit.holds': ['Legal holds', '诉讼保全'],
@@ -92,6 +93,7 @@ export default {
   'audit.erased': ['Erased by its asker', '已被提问者删除'],
 
   'audit.record_title': ['Record of a question', '问题的完整记录'],
+  'audit.proof': ['Proof for others', '供他人核验的证明'],
   'audit.erased_text': ['Its asker deleted the conversation: the texts are erased.', '提问者删除了对话，文本已清除。'],
   'audit.question': ['Question', '问题'],
   'audit.searched': ['Searched as', '检索词'],

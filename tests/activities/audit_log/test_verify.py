@@ -138,7 +138,7 @@ def test_declared_losses_are_lawful_and_all_else_is_named() -> None:
     assert verdict(log, log.entries, log.outside) == verdict(log, log.entries) == lost
     dice = random.Random(1)
     for kind in ("changed", "missing", "inserted", "erased_unrecorded"):
-        for _ in range(40):
+        for _ in range(12):
             entries = list(log.entries)
             line = getattr(logs, kind)(entries, dice)
             at = log.entries[line].index

@@ -22,7 +22,7 @@ from activities.settings import load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
-from api.audit.log.routes import proof_info
+from api.audit.log.proofs import MAX_BYTES, question_proof
 from api.background.audit_log.continuation import declare
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.background.audit_log.places import FilePlace, places_of
@@ -270,11 +270,15 @@ def changes(proof: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {**proof, "entries": [{**proof["entries"][0], **more}, *proof["entries"][1:]]}
 
     entry = proof["entries"][0]
+    note = proof["checkpoint"]
     return {
-        "event 0 was changed": with_entry(facts=entry["facts"].replace("ann", "bob")),
+        "an event was changed": with_entry(facts=entry["facts"].replace("ann", "bob")),
         "was changed, or is not in this log": with_entry(text='{"detail":{}}'),
-        "not by this key, or its text": {**proof, "checkpoint": proof["checkpoint"].replace("\n30\n", "\n31\n")},
-        "a path is too short": with_entry(path=entry["path"][:-1]),
+        "changed, or is not in this": {**proof, "entries": [{**entry, "index": 1}, *proof["entries"][1:]]},
+        "a place that the log does not have": with_entry(index=10**6),
+        "not by this key, or its text": {**proof, "checkpoint": note.replace(note.split("\n")[1], "31", 1)},
+        "hashes are missing": {**proof, "hashes": proof["hashes"][:-1]},
+        "too many hashes": {**proof, "hashes": [*proof["hashes"], proof["hashes"][0]]},
         "not of this question": {**proof, "question": "b" * 32},
         "proves no event": {**proof, "entries": []},
         "order of the log": {**proof, "entries": proof["entries"][::-1]},
@@ -287,12 +291,29 @@ async def test_a_proof_is_verified_without_this_platform(kept: Kept) -> None:
     await kept.turns()
     key = kept.keeper.signing_key()
     assert key is not None
-    found = proof_info(await kept.catalog.audit_log.prove(question_id=QUESTION), kept.keeper, QUESTION)
-    file = msgspec.json.encode(found)
-    assert len(file) <= 20_000
+    file = msgspec.json.encode(await question_proof(kept.catalog.audit_log, kept.keeper, QUESTION))
     check = verifier()
     lines = check.verify(json.loads(file), key.public.text)
     assert len(lines) == 11
     for reason, changed in changes(json.loads(file)).items():
         with pytest.raises(check.Refused, match=reason):
             check.verify(changed, key.public.text)
+
+
+async def test_a_proof_of_a_question_with_many_events_has_its_important_ones(kept: Kept) -> None:
+    """At most 20 KB: what was done, then the newest reads; the file says how many events it leaves out."""
+    for number in range(120):
+        action = "question.ask" if number == 5 else "question.feedback" if number % 20 == 0 else "question.read"
+        await kept.catalog.audit.note("ann" * 20, action, QUESTION, text="问题" * 20)
+        await kept.catalog.audit.note("bob", "audit.list")
+    await kept.turns()
+    key = kept.keeper.signing_key()
+    assert key is not None
+    found = await question_proof(kept.catalog.audit_log, kept.keeper, QUESTION)
+    file = msgspec.json.encode(found)
+    assert 15_000 < len(file) <= MAX_BYTES
+    actions = [json.loads(each.facts)["action"] for each in found.entries]
+    assert (actions.count("question.ask"), actions.count("question.feedback")) == (1, 6)
+    assert found.left_out + len(actions) == 120
+    lines = verifier().verify(json.loads(file), key.public.text)
+    assert f"{found.left_out} more events" in lines[-1]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.audit_log import entries, tree
@@ -47,12 +47,16 @@ class LogState(Record, frozen=True):
 
 
 class Proof(Record, frozen=True):
-    """Events with their proofs of inclusion in the tree of ``note``, the newest checkpoint."""
+    """Events with the hashes that prove that they are in the tree of ``note``, the newest checkpoint.
+
+    ``left_out`` events of a question are not among them.
+    """
 
     note: str
     size: int
     entries: list[Entry]
-    proofs: list[list[bytes]]
+    hashes: list[bytes]
+    left_out: int = 0
 
 
 @repeats_conflicts
@@ -222,26 +226,31 @@ class AuditLog:
             after = found[-1][0]
         yield [End(events)]
 
-    async def prove(self, *, event_id: str | None = None, question_id: str | None = None) -> Proof:
-        """Events that the newest checkpoint covers, with their proofs: one, or those of a question.
+    async def prove(self, *, event_id: str | None = None, question_id: str | None = None, limit: int = 1) -> Proof:
+        """Events that the newest checkpoint covers, with their proof: one, or at most ``limit`` of a question.
 
-        Raises NotFound for an unknown event, and NotSignedYet for those that no checkpoint covers.
+        Of a question, what was done comes before reads, and the newest first. Raises NotFound for an unknown event,
+        and NotSignedYet for those that no checkpoint covers.
         """
-        query = select(AuditRow).where(AuditRow.log_index.is_not(None))
-        if event_id:
-            query = query.where(AuditRow.id == event_id)
-        else:
-            query = query.where(AuditRow.object_id == question_id, AuditRow.action.startswith("question."))
+        wanted = AuditRow.id == event_id if event_id else _of_question(question_id)
         async with self._engine.read() as session:
             size, note = await _newest(session)
-            rows = list(await session.scalars(query.where(AuditRow.log_index < size).order_by(AuditRow.log_index)))
-            if not rows and event_id and await session.get(AuditRow, event_id) is None:
+            covered = select(AuditRow).where(wanted, AuditRow.log_index < size)
+            count = int(await session.scalar(covered.with_only_columns(func.count())) or 0)
+            if not count and event_id and await session.get(AuditRow, event_id) is None:
                 raise NotFound(kind="event", id=event_id)
-            if not rows:
+            if not count:
                 raise NotSignedYet()
-            found = [_with_leaf(row, "") for row in rows]
-            proofs = [await _hashes(session, tree.inclusion_ranges(each.index, size)) for each in found]
-        return Proof(note=note, size=size, entries=found, proofs=proofs)
+            reads = case((AuditRow.action == "question.ask", 0), (AuditRow.action == "question.read", 2), else_=1)
+            rows = await session.scalars(covered.order_by(reads, AuditRow.log_index.desc()).limit(limit))
+            found = sorted((_with_leaf(row, "") for row in rows), key=lambda each: each.index)
+            ranges = tree.proof_ranges([each.index for each in found], size)
+            hashes = await _hashes(session, ranges)
+        return Proof(note=note, size=size, entries=found, hashes=hashes, left_out=count - len(found))
+
+
+def _of_question(id: str | None) -> ColumnElement[bool]:
+    return (AuditRow.object_id == id) & AuditRow.action.startswith("question.")
 
 
 async def _locked(session: AsyncSession) -> AuditLogRow:
