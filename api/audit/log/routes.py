@@ -49,7 +49,7 @@ class AuditLogController(Controller):
             size=state.size,
             first=state.first,
             waiting=state.waiting,
-            problem=state.problem,
+            problem=state.problem or state.difference,
             checked=state.checked,
             check_began_at=state.check_began_at,
             check_ended_at=state.check_ended_at,

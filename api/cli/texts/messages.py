@@ -504,6 +504,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "段落或向量丢失的文档，已重新生成",
     ),
     "finding.expired_versions": ("replaced versions past their retention, removed", "超过保留期的旧版本，已移除"),
+    "finding.audit_log_differs": (
+        "audit events that are not those of the signed log; see `holdfast audit verify`",
+        "与签名日志不符的审计事件，见 `holdfast audit verify`",
+    ),
     "finding.stray_blobs": ("unreferenced files, removed", "无人引用的文件，已删除"),
     "col.finding": ("finding", "发现"),
     "col.count": ("found", "数量"),

@@ -116,6 +116,7 @@ export const SENTENCES = {
   'audit.answers': ['{actor} {ok|looked up|tried to look up} which answers used the document{what}', '{actor} {ok|查阅了|尝试查阅}使用过文档{what}的回答'],
   'audit.checkpoint': ['{actor} {ok|looked at|tried to look at} the state of the signed log{what}', '{actor} {ok|查看了|尝试查看}签名日志的状态{what}'],
   'audit.continue': ['{actor} {ok|let|tried to let} the signed log go on after a restored backup{what}', '{actor} {ok|使|尝试使}签名日志在恢复备份后继续{what}'],
+  'audit.differ': ['Holdfast found audit events that differ from the signed log{what}', 'Holdfast 发现审计事件与签名日志不符{what}'],
   'audit.expire': ['Holdfast dropped audit events whose time was over{what}', 'Holdfast 清除了已过保留期的审计事件{what}'],
   'audit.export': ['{actor} {ok|exported|tried to export} the audit trail{what}', '{actor} {ok|导出了|尝试导出}审计日志{what}'],
   'audit.export-log': ['{actor} {ok|exported|tried to export} the whole signed log{what}', '{actor} {ok|导出了|尝试导出}完整的签名日志{what}'],

@@ -14,14 +14,18 @@ import msgspec
 import pytest
 
 from activities.audit_log.comparison import Finding
+from activities.audit_log.entries import Entry
 from activities.audit_log.export import Signed, checkpoints_in, encoded
 from activities.audit_log.verify import verify
 from activities.contracts.documents import Chunking
+from activities.contracts.reconcile import ScanInput
 from activities.errors import LeavesLost, NothingLost, OtherLog
+from activities.reconcile.audit_log import AuditLogActivities
 from activities.settings import load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
+from activities.stores.catalog.records import NewEvent
 from api.audit.log.proofs import MAX_BYTES, question_proof
 from api.background.audit_log.continuation import declare
 from api.background.audit_log.keeper import AuditLogKeeper
@@ -75,6 +79,16 @@ class Kept:
             while await keeper.once():
                 pass
         return await self.catalog.audit_log.problem()
+
+    async def compare(self, *, repair: bool = True) -> list[str]:
+        """What Reconcile's look through the log finds, in two words each."""
+        found, after, scan = [], "", AuditLogActivities(self.catalog).check_audit_log
+        while True:
+            result = await scan(ScanInput(repair=repair, grace_seconds=0, after=after))
+            found += [" ".join(each.split()[:2]) for finding in result.findings for each in finding.examples]
+            if result.next is None:
+                return found
+            after = result.next
 
     async def backup(self) -> bytes:
         """The catalogue's file."""
@@ -152,8 +166,8 @@ async def test_a_restored_backup_goes_on_once_it_is_declared(kept: Kept) -> None
     declared = await kept.keeper.go_on("ann", "the disk broke\u2028")
     assert (declared.kept, declared.size, declared.actor) == (10, 15, "ann")
     assert await kept.turns() is None
-    state = await kept.catalog.audit_log.state()
-    assert (state.size, state.checked) == (19, 19)
+    assert (await kept.catalog.audit_log.state()).size == 19
+    assert await kept.compare() == []
     assert [(each.kind, each.index, each.end) for each in await kept.verified()] == [("lost", 10, 15)]
     assert before in checkpoints_in(kept.file)
     await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 17")
@@ -165,8 +179,7 @@ async def test_a_restored_backup_goes_on_once_it_is_declared(kept: Kept) -> None
     ]
     await sql(kept.settings, "DELETE FROM audit_events WHERE log_index = 15")
     assert {each.kind for each in await kept.verified()} == {"missing", "changed"}
-    await sql(kept.settings, "UPDATE audit_log SET check_ended_at = NULL")
-    assert "event 8" in (await kept.turns() or "")
+    assert await kept.compare() == ["event 8", *(f"event {at}" for at in range(10, 16)), "event 17"]
 
 
 async def test_another_log_is_not_declared_an_older_state(kept: Kept) -> None:
@@ -191,14 +204,50 @@ async def test_another_log_is_not_declared_an_older_state(kept: Kept) -> None:
     assert (await kept.catalog.audit_log.state()).size == 4
 
 
-async def test_a_changed_event_is_told_by_the_live_check(kept: Kept) -> None:
-    """Within one look through the log; the log itself goes on."""
-    await kept.write(10)
+async def test_reconcile_tells_events_that_differ_from_the_log(kept: Kept) -> None:
+    """Changed ones, and hashes that were changed with them; one event in the trail for each new finding."""
+    await kept.write(600)
     await kept.turns()
-    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 7")
-    await sql(kept.settings, "UPDATE audit_log SET check_ended_at = NULL")
+    assert await kept.compare() == []
+    state = await kept.catalog.audit_log.state()
+    assert (state.checked, state.check_ended_at is not None) == (600, True)
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index IN (7, 300)")
+    assert await kept.compare(repair=False) == ["event 7", "event 300"]
+    assert await kept.turns() is None
+    for _ in range(2):
+        assert await kept.compare() == ["event 7", "event 300"]
     assert "event 7" in (await kept.turns() or "")
-    assert await kept.findings() == ["changed"]
+    (told,) = [each for each in await kept.catalog.audit.page(None, 10) if each.action == "audit.differ"]
+    assert (told.actor, told.object_type) == ("system", None)
+    assert "2 in all" in told.detail["difference"]
+    leaves = await sql(kept.settings, "SELECT hashes FROM audit_tiles WHERE level = 0 AND position = 0")
+    for entry in await kept.catalog.audit_log.page(0, 600):
+        assert isinstance(entry, Entry)
+        if entry.index == 7:
+            changed = leaves[0][0][: 7 * 32] + entry.computed() + leaves[0][0][8 * 32 :]
+            await sql(
+                kept.settings, f"UPDATE audit_tiles SET hashes = x'{changed.hex()}' WHERE level = 0 AND position = 0"
+            )
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'ann' WHERE log_index = 300")
+    assert await kept.compare() == ["the hashes"]
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'ann' WHERE log_index = 7")
+    await sql(
+        kept.settings, f"UPDATE audit_tiles SET hashes = x'{leaves[0][0].hex()}' WHERE level = 0 AND position = 0"
+    )
+    assert await kept.compare() == []
+    assert await kept.turns() is None
+
+
+async def test_only_the_platform_declares_events_lost(kept: Kept) -> None:
+    """An event that somebody put into the catalogue stops the log; an attempt that was refused does not."""
+    refused = NewEvent(actor="bob", action="audit.continue", outcome="refused")
+    await kept.catalog.audit.append([refused])
+    assert await kept.turns() is None
+    assert await kept.findings() == []
+    await kept.catalog.audit.note("bob", "audit.continue", declaration="a lie")
+    assert "declares others lost" in (await kept.turns() or "")
+    await sql(kept.settings, "DELETE FROM audit_events WHERE action = 'audit.continue' AND outcome = 'done'")
+    assert await kept.turns() is None
 
 
 async def test_another_key_does_not_go_on_with_the_log(kept: Kept) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 #: First part of an action -> the kind of its object, and the second parts.
 _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     "access": (None, "refuse"),
-    "audit": ("question", "answers checkpoint continue expire export export-log list prove read"),
+    "audit": (None, "answers checkpoint continue differ expire export export-log list prove read"),
     "batch": ("batch", "cancel close create pause read resume retry-failed set-parallelism"),
     "bulk_change": ("bulk_change", "read"),
     "catalog": (None, "read"),
@@ -54,7 +54,7 @@ _KINDS: Final[dict[str, tuple[str | None, str]]] = {
 }
 
 #: Actions on another kind of object than the others of their first part.
-_OTHER: Final = {"audit.answers": "document"}
+_OTHER: Final = {"audit.answers": "document", "audit.prove": "question", "audit.read": "question"}
 
 #: Every action -> the kind of its object.
 ACTIONS: Final[dict[str, str | None]] = {

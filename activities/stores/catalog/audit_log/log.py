@@ -22,7 +22,7 @@ from activities.stores.catalog.audit.events import audit_row
 from activities.stores.catalog.audit_log.tables import ONLY, AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
-from activities.stores.catalog.tables import AuditRow, now
+from activities.stores.catalog.tables import SYSTEM, AuditRow, now
 
 #: Events that one transaction takes into the log, which bounds how long it holds up other writers.
 GROUP = 256
@@ -34,16 +34,24 @@ _COLUMNS = tuple(AuditRow.__mapper__.column_attrs.keys())
 
 
 class LogState(Record, frozen=True):
-    """How the log stands; ``waiting`` events are committed and not in it yet."""
+    """How the log stands; ``waiting`` events are committed and not in it yet.
+
+    ``problem`` is what its keeper found, ``difference`` what Reconcile did.
+    """
 
     size: int = 0
     first: int = 0
     anchor: str | None = None
     problem: str | None = None
+    difference: str | None = None
     waiting: int = 0
     checked: int = 0
     check_began_at: datetime | None = None
     check_ended_at: datetime | None = None
+
+
+class Undeclarable(Exception):
+    """An event declares others lost, and was not written by this platform. The text is for operators."""
 
 
 class Proof(Record, frozen=True):
@@ -97,17 +105,24 @@ class AuditLog:
 
     async def problem(self) -> str | None:
         """What is wrong with the log."""
+        found = func.coalesce(AuditLogRow.problem, AuditLogRow.difference)
         async with self._engine.read() as session:
-            return await session.scalar(select(AuditLogRow.problem).where(AuditLogRow.id == ONLY))
+            return await session.scalar(select(found).where(AuditLogRow.id == ONLY))
 
     async def append(self, limit: int = GROUP) -> int:
-        """Take committed events into the log, at most ``limit``; their number."""
+        """Take committed events into the log, at most ``limit``; their number.
+
+        Raises Undeclarable for an event that declares others lost: ``go_on`` writes these at their places.
+        """
         query = select(AuditRow).where(AuditRow.log_index.is_(None)).order_by(AuditRow.id).limit(limit)
         async with self._engine.write() as session:
             log = await _locked(session)
             rows = list(await session.scalars(query))
             if not rows:
                 return 0
+            forged = next((row.id for row in rows if (row.action, row.outcome) == (ACTION, "done")), None)
+            if forged is not None:
+                raise Undeclarable(f"the event {forged} declares others lost, and was not written by Holdfast")
             tiles = Tiles(await _tiles(session, edge(log.size)))
             for row in rows:
                 row.salt, row.text_salt = entries.new_salt(), entries.new_salt()
@@ -187,12 +202,15 @@ class AuditLog:
             if row.problem != problem:
                 row.problem = problem
 
-    async def progress(self, checked: int, began_at: datetime, ended_at: datetime | None = None) -> None:
-        """Stores how far the check of the events against the tree is."""
+    async def compared(self, checked: int, began_at: datetime, wrong: int, first: str) -> None:
+        """Stores that ``checked`` events were compared with the tree; a new difference is an event in the trail."""
+        difference = f"{first} ({wrong} in all); verify an export" if wrong else None
         async with self._engine.write() as session:
             row = await _locked(session)
-            row.checked, row.check_began_at = checked, began_at
-            row.check_ended_at = ended_at or row.check_ended_at
+            row.checked, row.check_began_at, row.check_ended_at = checked, began_at, now()
+            if difference not in (None, row.difference):
+                session.audit(SYSTEM, "audit.differ", None, None, difference=difference)
+            row.difference = difference
 
     async def page(self, start: int, end: int) -> list[Entry | Gap]:
         """The entries from ``start`` up to ``end``, with a gap for each leaf without an event."""
