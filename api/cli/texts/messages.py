@@ -472,6 +472,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "repair.versions": ("Replaced versions", "被替换的版本"),
     "repair.blobs": ("Unreferenced files", "无人引用的文件"),
     "repair.outside": ("What was done to runs around the API", "绕过 API 对运行所做的操作"),
+    "repair.log": ("Audit events and their signed log", "审计事件与签名日志"),
     "repair.record": ("Recording the result", "记录结果"),
     "repair.nothing": ("No differences were found.", "没有发现不一致。"),
     "repair.failed": ("The comparison did not finish: {reason}", "核对未能完成：{reason}"),
