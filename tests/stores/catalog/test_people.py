@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from activities.stores.catalog.people.leftovers import SLICE
 from activities.stores.catalog.people.names import RESERVED
 from activities.stores.catalog.people.records import NewUser, Tokens, User
 from activities.stores.catalog.people.sessions import GRACE, REFRESH_PREFIX
-from activities.stores.catalog.people.tables import InvitationRow, SessionRow
+from activities.stores.catalog.people.tables import GroupRow, InvitationRow, SessionRow
 from activities.stores.catalog.people.users import LOCKED_AFTER
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.tables import now
@@ -104,6 +105,20 @@ async def test_external_groups_follow_the_provider(catalog: Catalog) -> None:
     assert await catalog.users.groups_of(rita.id) == ["eng.search", "local"]
     await catalog.groups.set_external(rita.id, [], "rita")
     assert await catalog.users.groups_of(rita.id) == ["local"]
+
+
+async def test_two_groups_of_the_provider_are_two_here(settings: Settings, catalog: Catalog) -> None:
+    """Also where their names look the same here; one that was made before its name was kept goes on."""
+    rita, tim = await user(catalog), await catalog.users.create(NewUser(name="tim"), "admin")
+    await catalog.groups.set_external(rita.id, ["eng/search"], "rita")
+    await sql(settings, update(GroupRow).values(external_name=None))
+    await catalog.groups.set_external(rita.id, ["eng/search"], "rita")
+    for _ in range(2):
+        await catalog.groups.set_external(tim.id, ["eng.search"], "tim")
+    (other,) = await catalog.users.groups_of(tim.id)
+    assert await catalog.users.groups_of(rita.id) == ["eng.search"]
+    assert re.fullmatch(r"eng\.search-[0-9a-f]{8}", other)
+    assert [group.members for group in await catalog.groups.page(None, 10)] == [1, 1]
 
 
 async def test_a_key_may_at_most_what_its_owner_may(catalog: Catalog, kb: KnowledgeBase) -> None:
