@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from activities.errors import TooManyRequests
+from activities.errors import TooManyPasswords
 
 #: Wrong passwords after which an address waits, and for how many seconds: twice as long after each further such number.
 WRONG_PASSWORDS: Final = 5
@@ -33,11 +33,11 @@ class Lockouts:
         self._wrong: OrderedDict[tuple[str, str], tuple[int, float, float]] = OrderedDict()
 
     def check(self, name: str, address: str) -> None:
-        """Raises TooManyRequests with the seconds for which the address has to wait."""
+        """Raises TooManyPasswords with the seconds for which the address has to wait."""
         _, _, until = self._wrong.get((name, address), (0, 0.0, 0.0))
         left = until - self._clock()
         if left > 0:
-            raise TooManyRequests(seconds=math.ceil(left))
+            raise TooManyPasswords(seconds=math.ceil(left))
 
     def count(self, name: str, address: str) -> bool:
         """Count a wrong password; whether the address waits from now on."""

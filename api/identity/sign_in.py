@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyRequests
+from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyPasswords, TooManyRequests
 from activities.phrases import Phrase
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.records import Credentials, Tokens
@@ -166,7 +166,7 @@ class SignIn:
     def _check_address(self, address: str) -> None:
         left = self._locked.get(address, 0) - time.monotonic()
         if left > 0:
-            raise TooManyRequests(seconds=int(left) + 1)
+            raise TooManyPasswords(seconds=int(left) + 1)
 
     async def _count(self, address: str) -> None:
         """Count a refusal of an address, and lock it after too many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.errors import TooManyRequests
+from activities.errors import TooManyPasswords
 from api.identity.lockouts import FORGOTTEN_AFTER, MOST_PAIRS, WRONG_PASSWORDS, Lockouts
 
 
@@ -22,7 +22,7 @@ def seconds(lockouts: Lockouts, name: str, address: str) -> int:
     """For how long an address waits for a name."""
     try:
         lockouts.check(name, address)
-    except TooManyRequests as refusal:
+    except TooManyPasswords as refusal:
         return int(refusal.reason.params["seconds"])
     return 0
 
@@ -53,6 +53,6 @@ def test_not_more_pairs_are_counted_than_there_is_room_for() -> None:
             lockouts.count(name, "x")
     for number in range(MOST_PAIRS - 1):
         lockouts.count("x", str(number))
-    with pytest.raises(TooManyRequests):
+    with pytest.raises(TooManyPasswords):
         lockouts.check("second", "x")
     lockouts.check("first", "x")
