@@ -309,6 +309,8 @@ class OidcSettings(Section, frozen=True):
     """The same for administrators."""
     required_claims: Annotated[str, Meta(pattern=r"^([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?$")] = ""
     """Comma-separated `claim=value` that a person must have to sign in, such as `hd=example.org`."""
+    session_hours: Annotated[int, Meta(ge=1, le=336)] = 12
+    """Hours after which a person signs in there again: groups and roles are those of the last sign-in."""
 
     def secret(self) -> str:
         """The client's secret. Raises SettingsError if its file cannot be read."""
