@@ -59,7 +59,9 @@ class Phrase(Bilingual):
         "it has letters, digits and . _ @ + - only, and begins with a letter or a digit",
         "只能包含字母、数字和 . _ @ + -，并以字母或数字开头",
     )
-    GROUP_NAME = ("it contains control characters or a slash", "包含控制字符或斜杠")
+    MIXED_SCRIPTS = ("it mixes letters of scripts that look alike", "混用了外形相近的不同文字")
+    RESERVED_NAME = ("the audit trail uses this name itself", "审计记录自身使用该名称")
+    GROUP_NAME = ("it contains invisible characters or a slash", "包含不可见字符或斜杠")
     NAME_OF_USER = ("it is the name of a user; create a key of that user", "这是某个用户的名称，请为该用户创建密钥")
     NO_PASSWORD = ("a service account has no password; create a key for it", "服务账号没有密码，请为其创建密钥")
     PASSWORD_LENGTH = ("a password has {least} to {limit} characters", "密码应为 {least} 到 {limit} 个字符")
