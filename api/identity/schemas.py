@@ -16,7 +16,7 @@ Granted = Literal["reader", "contributor", "manager"]
 Kind = Literal["person", "service"]
 Password = Annotated[str, Meta(max_length=1024)]
 Token = Annotated[str, Meta(max_length=1024)]
-DisplayName = Annotated[str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f]*$")]
+DisplayName = Annotated[str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 
 
 class GrantedKnowledgeBase(Schema, frozen=True):
