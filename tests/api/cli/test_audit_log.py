@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from activities.audit_log.comparison import LAWFUL
 from activities.audit_log.export import End, Header, Signed, encoded
 from tests.activities.audit_log.logs import ORIGIN, Log, key
 from tests.api.cli.fake_api import CHINESE, Holdfast
