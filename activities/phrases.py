@@ -311,6 +311,10 @@ class Phrase(Bilingual):
     )
     SOURCE_REFUSED = ("access to it is refused", "没有访问权限")
     SOURCE_NO_BUCKET = ("there is no such bucket", "存储桶不存在")
+    SOURCE_NO_PATH = (
+        "a key directly below its prefix is no path, such as ../x or a//b; the worker's log names it",
+        "前缀下一级有无法作为路径的键（如 ../x 或 a//b）；键名见工作进程日志",
+    )
     SOURCE_SILENT = (
         "its storage does not answer as it should; the worker's log has the details",
         "存储没有正常响应；详情见工作进程日志",
