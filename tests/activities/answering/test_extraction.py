@@ -279,3 +279,10 @@ def test_a_follow_up_moves_on_only_to_a_sentence_with_its_words() -> None:
     for asked, best in (("And employees?", other), ("Who owns it?", quoted), ("By whom?", quoted)):
         found = SourceTexts([], b"", asked, asked=asked, said=f"{quoted.text} [1]")
         assert _going_on(AnswerContext(found, [], 0.0, CARD), [quoted, other])[0].text == best.text
+
+
+def test_equal_items_below_different_ones_are_different() -> None:
+    """What an item is below stands before it."""
+    text = "Hours\n  Porto\n    The desk closes at noon.\n  Lisbon\n    The desk closes at noon."
+    found = sentences_of([text], [source(1)])
+    assert [one.around for one in found] == ["Porto The desk closes at noon.", "Lisbon The desk closes at noon."]
