@@ -21,6 +21,7 @@ from activities.text.asking import (
     asks_for_one,
     asks_several,
     asks_yes_or_no,
+    subject,
 )
 from activities.text.blocks import Line, Listing, Table, continuation, introduces, lines_of, listings, tables
 from activities.text.lexicon import denies
@@ -117,7 +118,7 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
     """The lists of the passages: of the first ones, or of all that a question for items may mean."""
     close = [one for one in scored[:LOOKED_AT] if scored[0].score - one.score <= CLOSE]
     question = context.question
-    wanted = topic_words(question) - LISTING_WORDS
+    wanted = topic_words(subject(question)) - LISTING_WORDS
     refuses = denies(question)
     told = topic_words(scored[0].text) if scored else set()
     for place, text in enumerate(context.texts if everywhere else context.texts[:PASSAGES]):

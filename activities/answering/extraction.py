@@ -12,7 +12,7 @@ from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.topics import new_words
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.asking import ASKING_WORDS, LISTING_WORDS, asks_for_items, compares
+from activities.text.asking import ASKING_WORDS, LISTING_WORDS, asks_for_items, compares, subject
 from activities.text.blocks import headings, items_above, listings, tables
 from activities.text.lexicon import distinctions, gives_what_is_asked
 from activities.text.scripts import is_han
@@ -271,7 +271,7 @@ def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
 
 def _is_listed(context: AnswerContext) -> bool:
     """Whether a list has all words of a question for several things in its introduction."""
-    wanted = topic_words(context.question) - ASKING_WORDS - LISTING_WORDS
+    wanted = topic_words(subject(context.question)) - ASKING_WORDS - LISTING_WORDS
     if len(wanted) < 2 or not asks_for_items(context.question):
         return False
     lists = (one for text in context.texts[:PASSAGES] for one in listings(text))
