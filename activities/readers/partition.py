@@ -38,6 +38,7 @@ from activities.phrases import Phrase
 from activities.settings import ParseSettings
 
 __all__ = [
+    "DEEPEST",
     "QUIET",
     "Progress",
     "check_depth",
@@ -52,6 +53,9 @@ __all__ = [
 
 QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False}
 """Options of every ``partition_*`` call: language detection is off because its result is not used."""
+
+#: The deepest level of a heading, or of an item of a list.
+DEEPEST = 9
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SPACES = re.compile("[ \t\u00a0]+")
@@ -112,8 +116,11 @@ def partition_word(document: Document) -> list[source_elements.Element]:
     return list(_DocxPartitioner.iter_document_elements(options))
 
 
-def element(item: source_elements.Element) -> Element | None:
-    """Converts an element of unstructured; None for page breaks, running headers and elements without text."""
+def element(item: source_elements.Element, outermost: int = 1) -> Element | None:
+    """Converts an element of unstructured; None for page breaks, running headers and elements without text.
+
+    ``outermost`` is the depth that unstructured gives to the items of a list that is in no other one.
+    """
     if isinstance(
         item, (source_elements.PageBreak, source_elements.Header, source_elements.Footer, source_elements.PageNumber)
     ):
@@ -125,7 +132,9 @@ def element(item: source_elements.Element) -> Element | None:
     elif kind == "code":
         text = item.text.strip("\r\n").rstrip()
     elif kind == "title":
-        text, level = " ".join(text.split()), min(9, (depth or 0) + 1)
+        text, level = " ".join(text.split()), min(DEEPEST, (depth or 0) + 1)
+    elif kind == "list" and depth is not None:
+        level = min(DEEPEST, max(1, depth - outermost + 1))
     return Element(text=text, kind=kind, page=page, level=level) if text else None
 
 
