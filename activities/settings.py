@@ -330,6 +330,16 @@ class LogSettings(Section, frozen=True):
     """`console` for people, `json` for log collectors."""
 
 
+class MetricsSettings(Section, frozen=True):
+    token: Annotated[str, Meta(pattern=r"^(\S{16,})?$")] = ""
+    """Token with which Prometheus reads metrics, and nothing else; at least 16 characters. A secret."""
+    host: str = "127.0.0.1"
+    """Address on which workers show their metrics."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Port on which a worker shows its metrics to whoever has the token; 0: none. Those of `holdfast up` take this one
+    and the next ones."""
+
+
 class Settings(Section, frozen=True):
     """All settings of one process."""
 
@@ -360,6 +370,7 @@ class Settings(Section, frozen=True):
     webhook: WebhookSettings = WebhookSettings()
     oidc: OidcSettings = OidcSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def data_dir(self) -> Path:

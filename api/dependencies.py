@@ -18,6 +18,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
+from activities.telemetry import metrics
 from activities.webhooks.addresses import Gate
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.background.audit_log.places import places_of
@@ -54,6 +55,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as resources:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
+        metrics.show_build()
+        metrics.watch_connections(stores.catalog.connections)
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
@@ -208,6 +211,10 @@ def _oidc(state: State) -> OidcSignIn:
     return state.oidc  # type: ignore[no-any-return]
 
 
+def _admission(state: State) -> Admission:
+    return state.admission  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -242,6 +249,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "asking": _asking,
     "uploads": _uploads,
     "runs": _runs,
+    "admission": _admission,
     "access": _access,
     "callers": _callers,
     "sign_in": _sign_in,

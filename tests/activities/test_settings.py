@@ -74,6 +74,7 @@ def test_a_variable_is_named_by_its_field() -> None:
             "10.0.0.0/8",
             "https://a.test",
             "hd=example.org",
+            "sixteen-or-more-characters",
         ):
             try:
                 loaded: object = load({name: value})
@@ -138,6 +139,7 @@ def test_an_unknown_variable_is_refused(key: str) -> None:
 
 
 SECRETS = {
+    "HOLDFAST_METRICS_TOKEN": "hush-hush-for-metrics",
     "HOLDFAST_MILVUS_TOKEN": "root:hush-hush",
     "HOLDFAST_API_KEY": "holdfast_hush-hush",
     "HOLDFAST_OIDC_CLIENT_SECRET": "hush-hush",
