@@ -14,6 +14,7 @@ from litestar.middleware.authentication import AbstractAuthenticationMiddleware,
 from activities.errors import Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Principal
 from activities.telemetry import origin
 from activities.telemetry.scraping import is_scraper
 from api.http.access import SCRAPED
