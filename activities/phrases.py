@@ -181,6 +181,7 @@ class Phrase(Bilingual):
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
     UNUSABLE = ("the value cannot be used ({said})", "该值不可用（{said}）")
     NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")
+    SECRET_TWICE = ("{name} is set too, and only one of the two can be used", "同时设置了 {name}，两者只能用一个")
     # --- documents ---
     PICTURE = ("a picture", "图片")
     UNKNOWN_PICTURE = ("what follows its first bytes is no picture", "起始字节之后不是图片内容")
