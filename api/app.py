@@ -32,6 +32,7 @@ from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.dify.routes import DifyController
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
@@ -159,6 +160,7 @@ CONTROLLERS = (
     KeysController,
     GrantsController,
     OpenAIController,
+    DifyController,
     OperationsController,
 )
 
