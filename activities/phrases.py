@@ -145,6 +145,14 @@ class Phrase(Bilingual):
         "Last-Event-ID must be an id of this stream, not “{value}”",
         "Last-Event-ID 应为此事件流的编号，而“{value}”不是",
     )
+    DIFY_OR = (
+        "conditions can be joined by `and` only",
+        "条件之间只能用 `and` 连接",
+    )
+    DIFY_CONDITION = (
+        "no search can be narrowed down by the condition {condition}; fields are {fields}",
+        "检索无法按条件 {condition} 筛选；可用的字段：{fields}",
+    )
     ONE_ANSWER = ("there is one answer: `n` must be 1", "只有一个回答：`n` 必须为 1")
     NO_USER_QUESTION = ("the last message must be a question of the user", "最后一条消息必须是用户的问题")
     ONLY_TEXT = ("only text can be read, not “{value}”", "只支持文本，不支持“{value}”")

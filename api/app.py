@@ -31,6 +31,7 @@ from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.dify.routes import DifyController
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
@@ -160,6 +161,7 @@ CONTROLLERS = (
     KeysController,
     GrantsController,
     OpenAIController,
+    DifyController,
     OperationsController,
 )
 
