@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISABLE_NOTICE="1")
@@ -22,7 +23,7 @@ from spacy.tokens import Doc
 from unstructured.cleaners.core import clean_bullets
 from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
-from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
+from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner, _ListLabels
 from unstructured.partition.html import partition_html
 from unstructured.partition.text import element_from_text
 from unstructured.partition.text_type import (
@@ -35,6 +36,7 @@ from unstructured.partition.text_type import (
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
 from activities.phrases import Phrase
+from activities.readers.numerals import numeral
 from activities.settings import ParseSettings
 
 __all__ = [
@@ -113,7 +115,23 @@ def partition_word(document: Document) -> list[source_elements.Element]:
     """
     options = DocxPartitionerOptions(file=None, file_path=None, include_page_breaks=False, infer_table_structure=False)
     options.document = document
-    return list(_DocxPartitioner.iter_document_elements(options))
+    return list(_Partitioner.iter_document_elements(options))
+
+
+class _Labels(_ListLabels):
+    """The numbers before the items of lists, also Chinese and Japanese ones."""
+
+    @staticmethod
+    def _format_number(value: int, num_fmt: str) -> str:
+        return numeral(value, num_fmt) or _ListLabels._format_number(value, num_fmt)
+
+
+class _Partitioner(_DocxPartitioner):
+    """Partitions a Word document, with the numbers of its lists."""
+
+    @cached_property
+    def _list_labels(self) -> _ListLabels:
+        return _Labels(self._document)
 
 
 def element(item: source_elements.Element, outermost: int = 1) -> Element | None:
