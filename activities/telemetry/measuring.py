@@ -26,6 +26,7 @@ def measured(settings: MetricsSettings) -> Iterator[Runtime | None]:
     sdk = SdkMetrics()
     runtime = Runtime(telemetry=TelemetryConfig(metrics=sdk.buffer))
     metrics.show_build()
+    metrics.RECONCILED.set_to_current_time()
     with sdk, serving(settings):
         REGISTRY.register(sdk)
         try:
