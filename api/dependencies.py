@@ -19,6 +19,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
 from activities.telemetry import metrics
+from activities.telemetry.measuring import process_runtime
 from activities.webhooks.addresses import Gate
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.background.audit_log.places import places_of
@@ -57,7 +58,7 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
         metrics.show_build()
         metrics.watch_connections(stores.catalog.connections)
-        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
+        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True, runtime=process_runtime()))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
         key = tokens.derived(b"oidc attempts")

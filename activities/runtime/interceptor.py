@@ -19,6 +19,7 @@ from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
 from activities.telemetry import metrics, origin
 from activities.telemetry.exceptions import shown
+from activities.telemetry.logs import describe
 from activities.telemetry.origin import Origin
 
 log = structlog.get_logger()
@@ -83,6 +84,8 @@ class _Inbound(ActivityInboundInterceptor):
         began = time.perf_counter()
         heartbeat.listener.set(self._listener.progressed)
         info = activity.info()
+        for argument in input.args[:1]:
+            describe(argument)
         origin.begin(Origin(workflow_id=info.workflow_id, run_id=info.workflow_run_id))
         try:
             if (error := await count_lost()) is not None:
@@ -111,6 +114,7 @@ class _Inbound(ActivityInboundInterceptor):
             raise failure from exc
         self._listener.done()
         _count(info.activity_type, "done", began)
+        log.info("step done", seconds=round(time.perf_counter() - began, 3))
         return result
 
 

@@ -78,7 +78,9 @@ QUESTION_SECONDS = Histogram(
     "holdfast_question_seconds", "Time to a stage of an answer, or (done) to its end.", ["mode", "stage"], buckets=FAST
 )
 WITHHELD = Counter("holdfast_sentences_withheld_total", "Generated sentences that no source supports.")
-RECONCILED = Gauge("holdfast_reconcile_last_success_timestamp_seconds", "When this worker ended a reconciliation.")
+RECONCILED = Gauge(
+    "holdfast_reconcile_last_success_timestamp_seconds", "When this worker last ended a reconciliation, or started."
+)
 DISCREPANCIES = Counter("holdfast_reconcile_findings_total", "What reconciliations found.", ["kind"])
 
 # --- what others count -------------------------------------------------------------------------------
@@ -104,15 +106,12 @@ FOREIGN = (
     "process_resident_memory_bytes",
     "process_open_fds",
     "process_max_fds",
-    "process_start_time_seconds",
     # the Temporal SDK (activities.telemetry.sdk_metrics)
-    "temporal_activity_execution_latency_seconds",
     "temporal_activity_schedule_to_start_latency_seconds",
     "temporal_num_pollers",
     "temporal_request_failure_total",
     "temporal_request_total",
     "temporal_request_latency_seconds",
-    "temporal_long_request_failure_total",
     "temporal_sticky_cache_size",
     "temporal_worker_task_slots_available",
     "temporal_worker_task_slots_used",

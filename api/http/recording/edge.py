@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import structlog
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
@@ -56,6 +57,7 @@ class Recording:
             await self._app(scope, receive, send)
             return
         client, request_id = scope.get("client"), uuid.uuid4().hex
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         origin.begin(Origin(address=client[0] if client else None, request_id=request_id))
         answered = withheld = False
 
