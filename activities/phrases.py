@@ -241,6 +241,10 @@ class Phrase(Bilingual):
     UNTRUSTED = ("the certificate of its server is not valid ({said})", "其服务器证书无效（{said}）")
     NOT_HTTP = ("its answer is not HTTP", "其响应不是 HTTP")
     WEBHOOK_DISABLED = ("the webhook is disabled", "该 Webhook 已停用")
+    NOT_AN_ENDPOINT = (
+        "an endpoint and its model are written like https://host/v1#model",
+        "服务地址和模型应写成 https://host/v1#model 的形式",
+    )
     NOT_NETWORKS = ("{said} is not a network such as 10.0.0.0/8", "{said} 不是形如 10.0.0.0/8 的网络")
     NOT_KEYS = (
         "line {line} is not an id and a key of 32 bytes in base64, each id once",
@@ -314,6 +318,8 @@ class Phrase(Bilingual):
         "存储没有正常响应；详情见工作进程日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
+    NOT_REACHED = ("it cannot be reached ({said})", "无法连接（{said}）")
+    BROKEN_OFF = ("its answer broke off", "回答中途中断")
 
 
 @unique

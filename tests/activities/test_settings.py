@@ -114,7 +114,7 @@ def test_variables_are_read_into_their_sections() -> None:
         ("HOLDFAST_WORKER_GPU_SLOTS", "-1"),
         ("HOLDFAST_WORKER_GPU_SLOTS", "1.5"),
         ("HOLDFAST_LOG_LEVEL", "loud"),
-        ("HOLDFAST_GENERATE_PROMPT_FORMAT", "chatgpt"),
+        ("HOLDFAST_GENERATE_MODEL", "https://host/v1"),
     ],
 )
 def test_a_wrong_value_is_named(key: str, value: str) -> None:
@@ -141,6 +141,7 @@ SECRETS = {
     "HOLDFAST_MILVUS_TOKEN": "root:hush-hush",
     "HOLDFAST_API_KEY": "holdfast_hush-hush",
     "HOLDFAST_OIDC_CLIENT_SECRET": "hush-hush",
+    "HOLDFAST_GENERATE_API_KEY": "hush-hush",
     "HOLDFAST_CATALOG_URL": "postgresql+asyncpg://me:hush-hush@db/catalog",
 }
 
