@@ -318,10 +318,11 @@ class Triton:
 
     async def language_model(self) -> LanguageModel:
         """The language model that Triton asks, and what keeps it from being used."""
-        async with asyncio.timeout(CARD_TIMEOUT), aclosing(self._stream([], [CARD])) as results:
-            async for result in results:
-                if card := _content(result, CARD):
-                    return msgspec.json.decode(card, type=LanguageModel)
+        with _translated():
+            async with asyncio.timeout(CARD_TIMEOUT), aclosing(self._stream([], [CARD])) as results:
+                async for result in results:
+                    if card := _content(result, CARD):
+                        return msgspec.json.decode(card, type=LanguageModel)
         raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=GENERATE_MODEL)
 
     async def _stream(self, inputs: list[InferInput], outputs: Sequence[str]) -> AsyncGenerator[Any]:

@@ -116,6 +116,7 @@ POST   /v1/embeddings                                         model.embed       
 
 _JOBS: Final = """
 GET    /api/v1/embedding-models                               model.list           metadata
+GET    /api/v1/language-model                                 model.list           metadata
 POST   /api/v1/knowledge-bases/{kb}/reindex                   reindex.start        own
 POST   /api/v1/knowledge-bases/{kb}/reindex-plan              reindex.plan         metadata
 GET    /api/v1/knowledge-bases/{kb}/reindexes                 reindex.list         metadata

@@ -85,6 +85,7 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/knowledge-bases": ALL,
     "POST /api/v1/knowledge-bases": MANAGE,
     "GET /api/v1/embedding-models": ALL,
+    "GET /api/v1/language-model": ALL,
     f"GET {KB}": ALL,
     f"PATCH {KB}": MANAGE,
     f"DELETE {KB}": MANAGE,
