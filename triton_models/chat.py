@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-DEFAULT_MAX_TOKENS = 300
+DEFAULT_MAX_TOKENS = 16
 """Longest answer to a request without `max_tokens`."""
 
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "seed", "max_tokens", "stop", "ignore_eos", "presence_penalty",
