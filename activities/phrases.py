@@ -143,6 +143,10 @@ class Phrase(Bilingual):
         "Last-Event-ID must be an id of this stream, not “{value}”",
         "Last-Event-ID 应为此事件流的编号，而“{value}”不是",
     )
+    OWN_FILTER = (
+        "`filters` are not supported: `holdfast.filter` has tags, pages and times",
+        "不支持 `filters`：请使用 `holdfast.filter` 按标签、页码和时间筛选",
+    )
     ONE_ANSWER = ("there is one answer: `n` must be 1", "只有一个回答：`n` 必须为 1")
     NO_USER_QUESTION = ("the last message must be a question of the user", "最后一条消息必须是用户的问题")
     ONLY_TEXT = ("only text can be read, not “{value}”", "只支持文本，不支持“{value}”")

@@ -79,7 +79,7 @@ class Endpoint:
 
     def close(self) -> None:
         """See `chat.Engine`."""
-        asyncio.run_coroutine_threadsafe(self._session.close(), self._loop).result(CONNECT_SECONDS)
+        asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result(CONNECT_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def card(self) -> dict[str, Any]:
@@ -128,6 +128,10 @@ class Endpoint:
             ),
             trust_env=False,
         )
+
+    async def _disconnect(self) -> None:
+        await self._session.close()
+        await asyncio.sleep(0.1)  # the loop closes sockets a turn later
 
     async def _ask(self, chat: Chat, pieces: "queue.SimpleQueue[str | None]") -> Ending:
         """Asks for one answer and queues its pieces. Raises `EndpointError`."""

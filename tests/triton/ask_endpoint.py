@@ -1,7 +1,7 @@
 """Asks endpoints by the engine itself, without Triton: a line of JSON in, a line of JSON out.
 
-In: `environ` (the settings), `seconds` after which the reader leaves, or `card` to have it describe the endpoint. Out:
-`pieces` and `ending`, or `error`, or `card`, and the `seconds` that it took.
+In: `environ` (the settings), `seconds` or `pieces` after which the reader leaves, or `card` to have it describe the
+endpoint. Out: `pieces` and `ending`, or `error`, or `card`.
 """
 
 import json
@@ -23,16 +23,16 @@ SAMPLING = '{"temperature": 0, "max_tokens": 50, "stop": ["a", "b", "c", "d", "e
 
 
 class Reader:
-    """Keeps the pieces, and leaves after some time."""
+    """Keeps the pieces, and leaves after some time or some pieces."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, most: int) -> None:
         self.pieces: list[str] = []
-        self._end = time.monotonic() + seconds
+        self._end, self._most = time.monotonic() + seconds, most
 
     @property
     def left(self) -> bool:
         """See `chat.Reader`."""
-        return time.monotonic() > self._end
+        return time.monotonic() > self._end or len(self.pieces) >= self._most
 
     def send(self, text: str) -> None:
         """See `chat.Reader`."""
@@ -42,7 +42,7 @@ class Reader:
 def outcome(wanted: dict[str, Any]) -> dict[str, Any]:
     """What comes of one request."""
     os.environ.update(wanted["environ"])
-    reader = Reader(wanted.get("seconds", 60))
+    reader = Reader(wanted.get("seconds", 60), wanted.get("pieces", 1000))
     try:
         endpoint = Endpoint(address_of(os.environ))
     except ModelUnavailableError as exc:
@@ -58,8 +58,8 @@ def outcome(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 for line in sys.stdin:
-    began, names = time.monotonic(), set(os.environ)
+    names = set(os.environ)
     answer = outcome(json.loads(line))
     for name in set(os.environ) - names:
         del os.environ[name]
-    print(json.dumps({**answer, "seconds": time.monotonic() - began}), flush=True)
+    print(json.dumps(answer), flush=True)
