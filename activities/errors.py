@@ -9,7 +9,7 @@
     │   ├── MilvusUnavailable
     │   ├── CatalogUnavailable: CatalogNotMigrated  NotRecorded
     │   ├── BlobsUnavailable  NotSignedYet
-    │   ├── SourceUnavailable
+    │   ├── SourceUnavailable  LanguageModelUnavailable
     │   └── IdentityProviderUnavailable
     ├── DocumentError              the document cannot be read: fails at once, with its reason (no retry)
     │   ├── EmptyDocument  EncryptedDocument  DamagedDocument  NoText
@@ -29,6 +29,7 @@
     │   ├── Conflict: NothingLost  LeavesLost  OtherLog
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
+    │   └── LanguageModelRefused: LanguageModelKeyRefused  LanguageModelNotFound  LanguageModelNotTrusted
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
     ├── FileLost: PassagesLost  QuestionsLost  HistoryLost  HistoryTampered
     │                              the file store has lost, or has otherwise, what the catalogue refers to
@@ -66,6 +67,9 @@ Language = phrases.Language
 #: Prefix of parameter names that hold a phrase's code. A phrase is stored twice: ``name`` holds its English text,
 #: ``@name`` its code.
 _PHRASE = "@"
+
+#: The longest wait that a service's Retry-After brings about, in seconds.
+MAX_RETRY_AFTER = 300.0
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -270,6 +274,19 @@ class SourceUnavailable(DependencyError):
     dependency = "source"
     en = "The source cannot be read: {detail}. Nothing is deleted; the sync goes on when it can be read again."
     zh = "无法读取同步来源：{detail}。不会删除任何内容；恢复后同步自动继续。"
+
+
+class LanguageModelUnavailable(DependencyError):
+    """``retry_after`` is how long the service wishes to be left alone, in seconds."""
+
+    code = "language-model-unavailable"
+    dependency = "language model"
+    en = "The language model {model} at {host} cannot answer now: {detail}. The question waits and is asked again."
+    zh = "{host} 上的语言模型 {model} 暂时无法回答：{detail}。问题会等待并自动重试。"
+
+    def __init__(self, retry_after: float = 0, **params: object) -> None:
+        super().__init__(**params)
+        self.retry_after = min(retry_after, MAX_RETRY_AFTER)
 
 
 class IdentityProviderUnavailable(DependencyError):
@@ -661,6 +678,54 @@ class ModelError(HoldfastError):
     code = "model-refused"
     en = "The model could not use its input: {detail}"
     zh = "模型无法处理输入：{detail}"
+
+
+class LanguageModelRefused(ModelError):
+    code = "language-model-refused"
+    en = (
+        "The service of the language model {model} at {host} refused the request: {detail}. An operator has to check "
+        "HOLDFAST_GENERATE_MODEL and HOLDFAST_GENERATE_EXTRA, and the account there."
+    )
+    zh = (
+        "{host} 上语言模型 {model} 的服务拒绝了请求：{detail}。请管理员检查 HOLDFAST_GENERATE_MODEL、"
+        "HOLDFAST_GENERATE_EXTRA 以及该服务的账户。"
+    )
+
+
+class LanguageModelKeyRefused(LanguageModelRefused):
+    code = "language-model-key-refused"
+    en = (
+        "The service of the language model at {host} does not accept the API key for {model}: {detail}. An operator "
+        "has to set another one in HOLDFAST_GENERATE_API_KEY or the file of HOLDFAST_GENERATE_API_KEY_FILE."
+    )
+    zh = (
+        "{host} 的语言模型服务不接受用于 {model} 的 API 密钥：{detail}。请管理员在 HOLDFAST_GENERATE_API_KEY 或 "
+        "HOLDFAST_GENERATE_API_KEY_FILE 指定的文件中更换密钥。"
+    )
+
+
+class LanguageModelNotFound(LanguageModelRefused):
+    code = "language-model-not-found"
+    en = (
+        "There is no language model {model} at {host}, or no such address: {detail}. An operator has to check "
+        "HOLDFAST_GENERATE_MODEL, which is like https://host/v1#model."
+    )
+    zh = (
+        "{host} 上没有语言模型 {model}，或地址有误：{detail}。请管理员检查 HOLDFAST_GENERATE_MODEL，"
+        "其格式为 https://host/v1#model。"
+    )
+
+
+class LanguageModelNotTrusted(LanguageModelRefused):
+    code = "language-model-not-trusted"
+    en = (
+        "The certificate of the language model's service at {host} is not trusted: {detail}. An operator has to name "
+        "the file of its authority in HOLDFAST_GENERATE_CA_FILE."
+    )
+    zh = (
+        "语言模型服务 {host} 的证书不受信任：{detail}。请管理员在 HOLDFAST_GENERATE_CA_FILE 中指定其"
+        "证书颁发机构的文件。"
+    )
 
 
 class FileLost(HoldfastError):

@@ -153,6 +153,10 @@ class Phrase(Bilingual):
         "no search can be narrowed down by the condition {condition}; fields are {fields}",
         "检索无法按条件 {condition} 筛选；可用的字段：{fields}",
     )
+    OWN_FILTER = (
+        "`filters` are not supported: `holdfast.filter` has tags, pages and times",
+        "不支持 `filters`：请使用 `holdfast.filter` 按标签、页码和时间筛选",
+    )
     ONE_ANSWER = ("there is one answer: `n` must be 1", "只有一个回答：`n` 必须为 1")
     NO_USER_QUESTION = ("the last message must be a question of the user", "最后一条消息必须是用户的问题")
     ONLY_TEXT = ("only text can be read, not “{value}”", "只支持文本，不支持“{value}”")
@@ -252,6 +256,10 @@ class Phrase(Bilingual):
     UNTRUSTED = ("the certificate of its server is not valid ({said})", "其服务器证书无效（{said}）")
     NOT_HTTP = ("its answer is not HTTP", "其响应不是 HTTP")
     WEBHOOK_DISABLED = ("the webhook is disabled", "该 Webhook 已停用")
+    NOT_AN_ENDPOINT = (
+        "an endpoint and its model are written like https://host/v1#model",
+        "服务地址和模型应写成 https://host/v1#model 的形式",
+    )
     NOT_NETWORKS = ("{said} is not a network such as 10.0.0.0/8", "{said} 不是形如 10.0.0.0/8 的网络")
     NOT_KEYS = (
         "line {line} is not an id and a key of 32 bytes in base64, each id once",
@@ -329,6 +337,8 @@ class Phrase(Bilingual):
         "存储没有正常响应；详情见工作进程日志",
     )
     NO_ANSWER_WITHIN = ("no answer within {seconds} s", "{seconds} 秒内没有响应")
+    NOT_REACHED = ("it cannot be reached ({said})", "无法连接（{said}）")
+    BROKEN_OFF = ("its answer broke off", "回答中途中断")
 
 
 @unique

@@ -12,6 +12,7 @@ when the connection is made.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -42,7 +43,10 @@ TEMPORAL_PREFIXES = ("TEMPORAL_TLS_", "TEMPORAL_GRPC_META_")
 
 #: Settings whose values are never shown, and may stand in a file.
 SECRETS = frozenset(
-    {("api_key",), ("milvus", "token"), ("catalog", "url"), ("oidc", "client_secret"), ("metrics", "token")}
+    {
+        *(("api_key",), ("milvus", "token"), ("catalog", "url"), ("oidc", "client_secret")),
+        *(("metrics", "token"), ("generate", "api_key")),
+    }
 )
 
 #: What the name of a secret setting ends with to name a file that holds it.
@@ -182,12 +186,21 @@ class EmbedSettings(Section, frozen=True):
 
 class GenerateSettings(Section, frozen=True):
     model: str = ""
-    """Language model: a GGUF file, `owner/repo:file.gguf`, or empty for the bundled one (read by Triton).
-    Naming one makes `generative` the default answer mode."""
+    """Language model: a GGUF file, `owner/repo:file.gguf`, an OpenAI-compatible endpoint (`https://host/v1#model`), or
+    empty for the bundled one (read by Triton). Naming one makes `generative` the default answer mode."""
+    api_key: str = ""
+    """API key of the endpoint (read by Triton only); empty for none. A secret."""
+    api_key_file: str = ""
+    """A file with the endpoint's API key, instead of the setting; read for each request (by Triton only)."""
+    ca_file: str = ""
+    """Certificates by which the endpoint's is verified (PEM, read by Triton); empty: those that the system trusts."""
+    extra: str = ""
+    """JSON object of further fields of each request to the endpoint, such as `{"reasoning_effort":"low"}` (read by
+    Triton); null leaves a field out."""
+    timeout_seconds: Positive = 120
+    """Longest silence of the endpoint before and within an answer, in seconds (read by Triton)."""
     languages: str = "en"
     """Comma-separated ISO 639-1 codes of the languages that the language model writes; `*` for all."""
-    prompt_format: Literal["chatml", "llama3", "gemma", "mistral", "plain"] = "chatml"
-    """Chat template that the language model was trained with."""
     max_tokens: Positive = 300
     """Longest generated answer, in tokens."""
     context_tokens: Positive = 900
@@ -197,6 +210,11 @@ class GenerateSettings(Section, frozen=True):
         """Whether the language model writes ``language`` (an ISO 639-1 code)."""
         languages = {code.strip() for code in self.languages.split(",")}
         return "*" in languages or language in languages
+
+    def check(self) -> None:
+        """Raises SettingsError for an endpoint that names no model."""
+        if self.model.startswith(("http://", "https://")) and not re.fullmatch(r"https?://[^\s#?@]+#\S+", self.model):
+            raise SettingsError(key=f"{PREFIX}GENERATE_MODEL", value=self.model, problem=Phrase.NOT_AN_ENDPOINT)
 
     @property
     def rephrases(self) -> bool:
@@ -449,6 +467,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         _check(key, value, known[key])
     settings = msgspec.convert(tree, Settings, strict=False)
     settings.webhook.networks()
+    settings.generate.check()
     named = settings.payload.keys and str(Path(settings.payload.keys).expanduser())
     keys = named or (str(settings.keys_file) if settings.keys_file.is_file() else "")
     temporal = msgspec.structs.replace(settings.temporal, payload_keys=PayloadKeys(keys))
@@ -456,9 +475,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _with_files(environ: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """The settings of the environment; secrets that it names files for are read from these."""
+    """The settings of the environment; secrets that it names files for are read from these.
+
+    The key of the language model's endpoint is not: Triton reads its file itself, anew for each answer.
+    """
     given = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
-    for name in [name for name, path in known.items() if path in SECRETS]:
+    for name in [name for name, path in known.items() if path in SECRETS and name + FILE not in known]:
         file = given.pop(name + FILE, "")
         if not file:
             continue

@@ -55,6 +55,7 @@ from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
+from api.maintenance.language_model import LanguageModelController
 from api.maintenance.reconcile import ReconcileController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
@@ -119,6 +120,7 @@ CONTROLLERS = (
     FormatController,
     KnowledgeBaseController,
     EmbeddingModelController,
+    LanguageModelController,
     BulkChangesOfKnowledgeBase,
     BulkChangeController,
     DocumentController,

@@ -296,13 +296,18 @@ ELSEWHERE = {
     *("HOLDFAST_TRITON_VENV", "HOLDFAST_TRITON_METRICS_PORT"),
 }
 
+#: Settings that the model server gets, and nothing else: the key of a language model's endpoint among them.
+MODEL_SERVERS = {
+    f"HOLDFAST_GENERATE_{name}" for name in ("API_KEY", "API_KEY_FILE", "CA_FILE", "EXTRA", "TIMEOUT_SECONDS")
+}
+
 
 @pytest.mark.parametrize("name", [*WORKERS, "api", "migrate"])
 def test_every_setting_can_be_set(name: str) -> None:
     """Without an edit of the file: what compose does not set itself it takes from .env."""
     given = SERVICES[name]["environment"]
     settings = {key for key in given if key.startswith(PREFIX) and key.removesuffix(FILE) not in given.keys() - {key}}
-    assert variables().keys() - ELSEWHERE == settings - ELSEWHERE
+    assert variables().keys() - ELSEWHERE - MODEL_SERVERS == settings - ELSEWHERE
     fixed = {key for key, value in given.items() if value is not None and f"${{{key}:-" not in value}
     addresses = ("_ADDRESS", "_NAMESPACE", "_URI", "_URL", "_TOKEN")
     assert all(key.endswith(addresses) for key in fixed if key.startswith(PREFIX) and key not in ELSEWHERE)
@@ -310,7 +315,8 @@ def test_every_setting_can_be_set(name: str) -> None:
 
 def test_models_are_named_to_triton_too() -> None:
     """The settings that say which model to serve reach the model server as well."""
-    read = set(re.findall(r"HOLDFAST_\w+", (ROOT / "triton_models/model_files.py").read_text()))
+    files = ("model_files.py", "endpoint_settings.py")
+    read = {name for file in files for name in re.findall(r"HOLDFAST_\w+", (ROOT / "triton_models" / file).read_text())}
     given = {key for key in SERVICES["triton"]["environment"] if key.startswith(PREFIX)}
     assert read == given
 

@@ -46,7 +46,12 @@ REQUIRED = {
 
 EVERYTHING = REQUIRED | {
     "image": REQUIRED["image"] | {"pullSecrets": ["registry"]},
-    "secret": {"milvusToken": True, "oidcClientSecret": True, "variables": ["AWS_SECRET_ACCESS_KEY", "HF_TOKEN"]},
+    "secret": {
+        "milvusToken": True,
+        "oidcClientSecret": True,
+        "generateApiKey": True,
+        "variables": ["AWS_SECRET_ACCESS_KEY", "HF_TOKEN"],
+    },
     "temporal": REQUIRED["temporal"] | {"uiUrl": "https://temporal.example.org"},
     "settings": {"HOLDFAST_EMBED_MODEL": "BAAI/bge-m3", "HOLDFAST_PARSE_MAX_PAGES": 300, "HOLDFAST_LOG_LEVEL": "debug"},
     "variables": {"AWS_REGION": "eu-central-1", "AWS_ALLOW_HTTP": True},
@@ -202,6 +207,7 @@ OF_THE_CHART = {
     *("HOLDFAST_TEMPORAL_ADDRESS", "HOLDFAST_TEMPORAL_NAMESPACE", "HOLDFAST_TEMPORAL_UI_URL", "HOLDFAST_PUBLIC_URL"),
     *("HOLDFAST_TRITON_ADDRESS", "HOLDFAST_MILVUS_URI", "HOLDFAST_BLOBS_URL"),
     *("HOLDFAST_PAYLOAD_KEYS", "HOLDFAST_AUDIT_KEY", "HOLDFAST_METRICS_HOST", "HOLDFAST_METRICS_PORT"),
+    "HOLDFAST_GENERATE_API_KEY_FILE",
 }
 
 
@@ -235,7 +241,11 @@ def test_values_reach_the_processes() -> None:
         "debug",
     )
     assert given["HOLDFAST_PUBLIC_URL"] == "https://kb.example.org"
-    assert environment("everything", "triton") == {"HOLDFAST_EMBED_MODEL": "BAAI/bge-m3"}
+    assert environment("everything", "triton") == {
+        "HOLDFAST_EMBED_MODEL": "BAAI/bge-m3",
+        "HOLDFAST_GENERATE_API_KEY_FILE": "/run/secrets/holdfast/generate-api-key",
+    }
+    assert secrets_of("everything", "triton") == {"generate-api-key"}
     [named] = [each for each in container("everything", "api")["env"] if each["name"] == "AWS_SECRET_ACCESS_KEY"]
     assert named["valueFrom"] == {"secretKeyRef": {"name": "holdfast", "key": "AWS_SECRET_ACCESS_KEY"}}
     assert environment("required", "api").get("HOLDFAST_API_BATCH_PARALLELISM") is None

@@ -210,6 +210,16 @@ def other_settings() -> list[str]:
     return [part.strip() for part in os.environ.get(OTHERS_VARIABLE, "").split(",") if part.strip()]
 
 
+def generates_elsewhere() -> bool:
+    """Whether `HOLDFAST_GENERATE_MODEL` names an OpenAI-compatible endpoint, `https://host/v1#model`."""
+    return os.environ.get(GENERATE_VARIABLE, "").startswith(("http://", "https://"))
+
+
+def generate_name() -> str:
+    """How records name the language model that llama.cpp runs."""
+    return os.environ.get(GENERATE_VARIABLE, "") or "bundled"
+
+
 def generate_model(setting: str | None = None) -> Path:
     """The GGUF file that `setting` (default: `HOLDFAST_GENERATE_MODEL`) names.
 

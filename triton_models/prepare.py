@@ -113,6 +113,11 @@ def _other_embed_models(progress: Progress) -> None:
 
 
 def _generate_model(progress: Progress) -> None:
+    if model_files.generates_elsewhere():
+        from endpoint_settings import address_of
+
+        progress(address_of(os.environ).written_by)
+        return
     progress(f"{model_files.generate_model().name} ready")
 
 

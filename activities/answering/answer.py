@@ -55,6 +55,9 @@ ITEMS_JOINED = {"en": ", ", "zh": "、"}
 #: The name that records give to the language model that comes with the platform.
 BUNDLED = "bundled"
 
+#: Longest name of a language model in records.
+MODEL_CHARACTERS = 300
+
 
 class AnswerActivities:
     """Runs on the ``answer`` queue."""
@@ -133,7 +136,7 @@ class AnswerActivities:
                 report(tokens.count)
                 if tokens.count > 1:  # the first words are on their way to the reader
                     scoring = scoring or group.create_task(score_sentences(context, self._vectors))
-            written = await stream.finish(cut=tokens.count >= pending.max_tokens)
+            written = await stream.finish(cut=pending.is_cut)
             took["generate"] = _since(began)
             scored = await scoring if scoring else await score_sentences(context, self._vectors)
         if self._is_to_the_point(context.question, stream.grounded, scored):
@@ -143,9 +146,10 @@ class AnswerActivities:
             answered = respond(context, text, scored, "unsupported")
         return msgspec.structs.replace(
             answered,
-            tokens=tokens.count,
+            tokens=pending.ending.tokens or tokens.count,
+            prompt_tokens=pending.ending.prompt_tokens or 0,
             withheld=stream.ungrounded,
-            model=self._settings.model or BUNDLED,
+            model=(pending.ending.model or self._settings.model or BUNDLED)[:MODEL_CHARACTERS],
             prompt_version=PROMPT_VERSION,
             milliseconds=took,
         )

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from activities.answering.prompts import build_prompt, max_tokens, sampling
 from activities.retrieval.passages import SourceTexts
 from activities.settings import GenerateSettings
-from activities.stores.triton import Triton
+from activities.stores.triton import Generated, Triton
 from activities.text.scripts import query_language
 
 #: Generations that may wait to be claimed. More would take the language model's time from answers being streamed.
@@ -30,6 +30,18 @@ class PendingGeneration(NamedTuple):
     used: list[str]
     max_tokens: int
     tokens: TokenStream
+    endings: list[Generated]
+
+    @property
+    def ending(self) -> Generated:
+        """How it ended, once all its pieces have come."""
+        return self.endings[-1] if self.endings else Generated()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended at the limit."""
+        finish = self.ending.finish
+        return finish == "length" if finish else self.tokens.count >= self.max_tokens
 
 
 class GenerationPrefetch:
@@ -63,10 +75,11 @@ class GenerationPrefetch:
 
     async def _generate(self, found: SourceTexts) -> PendingGeneration:
         used = within_budget(await self._triton.tokenizer(), found.texts, self._settings.context_tokens)
-        prompt = build_prompt(found.question, used, self._settings.prompt_format, found.settings.instructions)
+        prompt = build_prompt(found.question, used, found.settings.instructions)
         parameters = sampling(self._settings, found.settings)
-        tokens = TokenStream(self._triton.generate(prompt, parameters))
-        return PendingGeneration(found, used, max_tokens(self._settings, found.settings), tokens)
+        endings: list[Generated] = []
+        tokens = TokenStream(self._triton.generate(prompt, parameters, endings.append))
+        return PendingGeneration(found, used, max_tokens(self._settings, found.settings), tokens, endings)
 
     def _drop(self, key: str, pending: PendingGeneration | None) -> None:
         if pending is not None and self._pending.get(key) is pending:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from activities.contracts.questions import AnswerSettings, Turn
 from activities.settings import GenerateSettings
+from activities.stores.triton import ChatMessage
 
 #: Recorded with every generated answer; raise it with every change of a prompt.
-PROMPT_VERSION = "2"
+PROMPT_VERSION = "3"
 
 SYSTEM = (
     "You answer questions from numbered sources. Use only what the sources say, in the language of the question. "
@@ -26,35 +27,15 @@ REWRITE = (
 TURNS = 4
 ANSWER_CHARACTERS = 400
 
-#: Chat templates by name: (system, user) → the finished prompt, which ends where the answer begins.
-FORMATS: dict[str, Callable[[str, str], str]] = {
-    "chatml": lambda system, user: (
-        f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
-    ),
-    "llama3": lambda system, user: (
-        f"<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{system}<|eot_id|>"
-        f"<|start_header_id|>user<|end_header_id|>\n\n{user}<|eot_id|>"
-        "<|start_header_id|>assistant<|end_header_id|>\n\n"
-    ),
-    "gemma": lambda system, user: f"<start_of_turn>user\n{system}\n\n{user}<end_of_turn>\n<start_of_turn>model\n",
-    "mistral": lambda system, user: f"<s>[INST] {system}\n\n{user} [/INST]",
-    "plain": lambda system, user: f"{system}\n\n{user}\n\nAnswer: ",
-}
-
-#: The token by which a model of each format ends its turn.
-STOPS: dict[str, list[str]] = {
-    "chatml": ["<|im_end|>"],
-    "llama3": ["<|eot_id|>"],
-    "gemma": ["<end_of_turn>"],
-    "mistral": ["</s>"],
-    "plain": [],
-}
-
 #: Some models continue with a question of their own.
 NEXT_QUESTION = "\nQuestion:"
 
-#: Markers by which a document could pose as another speaker; they are removed from quoted text.
-_MARKERS = ("<|", "|>", "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<s>", "</s>")
+#: Tokens of chat templates by which a document could pose as another speaker; they are removed from quoted text. The
+#: template is that of the language model, which may be any.
+_MARKERS = (
+    "<|", "|>", "<｜", "｜>", "<start_of_turn>", "<end_of_turn>", "<s>", "</s>", "<bos>", "<eos>",
+    "<think>", "</think>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<<SYS>>", "<</SYS>>", "[gMASK]",
+)  # fmt: skip
 
 #: Text by which a source could end itself and begin another, or pose as the question.
 _BORDER = re.compile(r"</?\s*+(?:sources?|conversation)\b[^>]{0,200}>|^[^\S\n]*+(?:Last )?question\s*+:", re.I | re.M)
@@ -68,22 +49,26 @@ _RAISED = re.compile(r"(?<!\S)[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}(?!\S)|(?<!\S)[�
 _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
-def build_prompt(question: str, sources: Sequence[str], format: str, instructions: str | None = None) -> str:
-    """The finished prompt for a question and its sources, numbered from 1.
+def build_prompt(question: str, sources: Sequence[str], instructions: str | None = None) -> list[ChatMessage]:
+    """The messages for a question and its sources, numbered from 1.
 
     ``instructions`` are those of the knowledge base's managers, who may be trusted, unlike its documents.
     """
     quoted = "\n\n".join(f"[{n}] {_quoted(text)}" for n, text in enumerate(sources, 1))
     system = f"{SYSTEM}\n\n{_without_markers(instructions)}" if instructions else SYSTEM
-    return FORMATS[format](system, f"<sources>\n{quoted}\n</sources>\n\nQuestion: {_quoted(question)}")
+    return _chat(system, f"<sources>\n{quoted}\n</sources>\n\nQuestion: {_quoted(question)}")
 
 
-def build_rewrite(question: str, turns: Sequence[Turn], format: str) -> str:
-    """The prompt that rewrites a question so that it stands alone."""
+def build_rewrite(question: str, turns: Sequence[Turn]) -> list[ChatMessage]:
+    """The messages that have a language model rewrite a question so that it stands alone."""
     said = "\n".join(
         f"Q: {_quoted(turn.question)}\nA: {_quoted(turn.answer[:ANSWER_CHARACTERS])}" for turn in turns[-TURNS:]
     )
-    return FORMATS[format](REWRITE, f"<conversation>\n{said}\n</conversation>\n\nLast question: {_quoted(question)}")
+    return _chat(REWRITE, f"<conversation>\n{said}\n</conversation>\n\nLast question: {_quoted(question)}")
+
+
+def _chat(system: str, user: str) -> list[ChatMessage]:
+    return [ChatMessage("system", system), ChatMessage("user", user)]
 
 
 def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> dict[str, object]:
@@ -96,7 +81,7 @@ def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> d
         "temperature": own.temperature if own.temperature is not None else 0.0,
         "repetition_penalty": 1.1,  # small models fall into loops
         "max_tokens": max_tokens(settings, own),
-        "stop": [*STOPS[settings.prompt_format], NEXT_QUESTION],
+        "stop": [NEXT_QUESTION],
     }
     return chosen if own.top_p is None else {**chosen, "top_p": own.top_p}
 

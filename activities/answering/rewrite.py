@@ -129,7 +129,7 @@ class Rewriter:
 
     async def _generated(self, question: str, turns: Sequence[Turn]) -> str:
         """The language model's version; empty when it fails or takes too long."""
-        prompt = build_rewrite(question, turns, self._settings.prompt_format)
+        prompt = build_rewrite(question, turns)
         parameters = {**sampling(self._settings), "max_tokens": REWRITE_TOKENS}
         pieces: list[str] = []
         try:

@@ -100,7 +100,7 @@ class Answered(Contract, frozen=True):
 
     ``fallback`` is the reason why ``mode`` is not the requested one; ``withheld`` counts generated sentences that are
     not shown because no source supports them. ``model`` is the language model, if it was used, ``prompt_version`` the
-    version of its prompt; ``milliseconds`` are durations by stage.
+    version of its prompt, ``tokens`` and ``prompt_tokens`` what it counted; ``milliseconds`` are durations by stage.
     """
 
     answer: str
@@ -113,6 +113,7 @@ class Answered(Contract, frozen=True):
     model: str | None = None
     prompt_version: str | None = None
     milliseconds: dict[str, int] = {}
+    prompt_tokens: int = 0
 
 
 class RecordAnswerInput(Contract, frozen=True):

@@ -21,7 +21,9 @@ def to_application_error(exc: Exception, failures: int) -> ApplicationError:
     """
     reason = exc.reason if isinstance(exc, HoldfastError) else HoldfastError().reason
     if isinstance(exc, DependencyError):
-        return ApplicationError(str(exc), reason, exc.dependency, type=reason.code)
+        wished = getattr(exc, "retry_after", 0)
+        delay = timedelta(seconds=wished) if wished else None
+        return ApplicationError(str(exc), reason, exc.dependency, type=reason.code, next_retry_delay=delay)
     if isinstance(exc, HoldfastError):
         return ApplicationError(str(exc), reason, type=reason.code, non_retryable=True)
     return ApplicationError(

@@ -3,8 +3,8 @@
 The ``embed`` model serves its own description (``card``) and ``tokenizer``, so that clients need no model settings.
 Further embedding models, which the settings of Triton name, are served beside it as ``embed_<fingerprint>``, and loaded
 by ``embed_loader`` when they are first asked for; None stands for ``embed``.
-Tensor names are those of ``triton_models/*/config.pbtxt``; ``generate`` has the names of Triton's vLLM backend.
-Errors: ``TritonUnavailable`` (retried) or ``ModelError`` (the model rejected its input).
+Tensor names are those of ``triton_models/*/config.pbtxt``. ``generate`` is a GGUF or an OpenAI-compatible endpoint.
+Errors: ``TritonUnavailable`` (retried) or ``ModelError`` (the model rejected its input), and those of the endpoint.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any, Literal
 
 import grpc
 import msgspec
@@ -26,6 +26,7 @@ from tritonclient.utils import InferenceServerException
 
 from activities.contracts.embedding import EmbeddingModel
 from activities.errors import (
+    HoldfastError,
     ModelError,
     ModelMismatch,
     ModelNotLoaded,
@@ -34,6 +35,7 @@ from activities.errors import (
     plain_line,
 )
 from activities.phrases import Phrase
+from activities.stores.endpoint import ENDPOINT, EndpointProblem, endpoint_error, failure_of
 from activities.stores.vectors import Vectors
 from activities.telemetry import metrics
 
@@ -53,10 +55,10 @@ QUERY = "query"
 SCORE = "score"
 
 GENERATE_MODEL = "generate"
-TEXT_INPUT = "text_input"
-STREAM = "stream"
+MESSAGES = "messages"
 SAMPLING_PARAMETERS = "sampling_parameters"
 TEXT_OUTPUT = "text_output"
+ENDING = "ending"
 
 #: Request parameter that gives a question's embedding priority over bulk work.
 URGENT = "urgent"
@@ -74,6 +76,9 @@ URGENT_TIMEOUT = 20.0
 #: Timeout of loading or unloading embedding models, in seconds. What takes longer is waited for by the next request.
 LOAD_TIMEOUT = 60.0
 
+#: Timeout of describing the language model, in seconds; its endpoint is asked first.
+CARD_TIMEOUT = 12.0
+
 #: How often an embedding model is looked for, and loaded, before a request for it counts as an outage.
 LOOKS = 3
 
@@ -87,6 +92,40 @@ _DEAD_MODEL = "is not healthy"
 _TRANSIENT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "RESOURCE_EXHAUSTED", "UNKNOWN", "NOT_FOUND"}
 #: Those among them of a model that is not loaded.
 _NOT_THERE = {"UNAVAILABLE", "NOT_FOUND"}
+
+
+class ChatMessage(msgspec.Struct, frozen=True):
+    """A message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Generated(msgspec.Struct, frozen=True):
+    """How an answer ended: the model as records name it, the engine's finish reason, tokens as the engine counts."""
+
+    model: str = ""
+    finish: str = ""
+    prompt_tokens: int | None = None
+    tokens: int | None = None
+
+
+class LanguageModel(msgspec.Struct, frozen=True):
+    """The language model that Triton asks; ``host`` is empty for one that runs in Triton itself."""
+
+    model: str
+    host: str
+    problem: EndpointProblem | None = None
+
+    @property
+    def name(self) -> str:
+        """As records name it."""
+        return f"{self.model} @ {self.host}" if self.host else self.model
+
+    @property
+    def error(self) -> HoldfastError | None:
+        """What keeps it from being used."""
+        return None if self.problem is None else endpoint_error(self.problem, self.model, self.host)
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +169,9 @@ def _translated() -> Iterator[None]:
         raise TritonUnavailable(detail=type(exc).__name__) from exc
 
 
-def _error(status: str, message: str | None) -> TritonUnavailable | ModelError:
+def _error(status: str, message: str | None) -> HoldfastError:
+    if message and message.startswith(ENDPOINT):
+        return failure_of(message)
     detail = (message or "no message").splitlines()[0][:200]
     outage = not status or status in _TRANSIENT or (status == "INTERNAL" and _DEAD_MODEL in detail)
     return TritonUnavailable(detail=detail) if outage else ModelError(detail=detail)
@@ -256,19 +297,44 @@ class Triton:
             scores += result.as_numpy(SCORE).ravel().tolist()
         return scores
 
-    async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
-        """Yields pieces of generated text as they arrive; closing the iterator stops the generation in Triton."""
-        text = InferInput(TEXT_INPUT, [1], "BYTES")
-        text.set_data_from_numpy(np.array([prompt.encode()], dtype=np.object_))
-        stream = InferInput(STREAM, [1], "BOOL")
-        stream.set_data_from_numpy(np.array([True]))
-        parameters = InferInput(SAMPLING_PARAMETERS, [1], "BYTES")
-        parameters.set_data_from_numpy(np.array([json.dumps(sampling).encode()], dtype=np.object_))
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: dict[str, object],
+        ended: Callable[[Generated], None] | None = None,
+    ) -> AsyncIterator[str]:
+        """Yields pieces of generated text as they arrive; closing the iterator stops the generation.
+
+        ``ended`` is called after the last piece. Raises LanguageModelUnavailable and LanguageModelRefused too.
+        """
+        inputs = [
+            _strings(MESSAGES, [msgspec.json.encode(messages).decode()], [1]),
+            _strings(SAMPLING_PARAMETERS, [json.dumps(sampling)], [1]),
+        ]
+        async with aclosing(self._stream(inputs, [TEXT_OUTPUT, ENDING])) as results:
+            async for result in results:
+                if pieces := _content(result, TEXT_OUTPUT):
+                    yield pieces.decode()
+                if ended is not None and (ending := _content(result, ENDING)):
+                    ended(msgspec.json.decode(ending, type=Generated))
+
+    async def language_model(self) -> LanguageModel:
+        """The language model that Triton asks, and what keeps it from being used."""
+        with _translated():
+            async with asyncio.timeout(CARD_TIMEOUT), aclosing(self._stream([], [CARD])) as results:
+                async for result in results:
+                    if card := _content(result, CARD):
+                        return msgspec.json.decode(card, type=LanguageModel)
+        raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=GENERATE_MODEL)
+
+    async def _stream(self, inputs: list[InferInput], outputs: Sequence[str]) -> AsyncGenerator[Any]:
+        """The responses to one request to ``generate``."""
 
         async def requests() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "model_name": GENERATE_MODEL,
-                "inputs": [text, stream, parameters],
+                "inputs": inputs,
+                "outputs": [InferRequestedOutput(name) for name in outputs],
                 "enable_empty_final_response": True,
             }
 
@@ -279,9 +345,7 @@ class Triton:
                 async for result, error in responses:
                     if error is not None:
                         raise error
-                    pieces = result.as_numpy(TEXT_OUTPUT)
-                    if pieces is not None and pieces.size:
-                        yield b"".join(pieces.ravel()).decode()
+                    yield result
                     final = result.get_response().parameters.get("triton_final_response")
                     if final is not None and final.bool_param:
                         return
@@ -353,6 +417,12 @@ def _is_not_there(error: TritonUnavailable) -> bool:
     """Whether Triton may have answered that it does not serve the model (now), or another one in its place."""
     cause = error.__cause__
     return isinstance(cause, InferenceServerException) and str(cause.status()).rpartition(".")[2] in _NOT_THERE
+
+
+def _content(result: Any, output: str) -> bytes:
+    """An output of a response; empty if the response has none."""
+    content = result.as_numpy(output)
+    return b"" if content is None else b"".join(content.ravel())
 
 
 def _strings(name: str, texts: Sequence[str], shape: Sequence[int] = ()) -> InferInput:

@@ -23,6 +23,8 @@ from api.cli.texts.messages import language, say, text_of
 from api.client.problems import Problem
 
 if TYPE_CHECKING:
+    import httpx
+
     from activities.settings import Settings
     from api.client.client import Target
 
@@ -149,6 +151,7 @@ async def _api(settings: Settings, target: Target) -> list[Check]:
         if target.key:
             try:
                 await api.knowledge_bases.page(limit=1)
+                findings += _language_model(await api.send("GET", "/api/v1/language-model"))
             except ApiError as exc:
                 refused = exc.status in (401, 403)
                 do = say("doctor.key_refused_do") if refused else ""
@@ -179,6 +182,19 @@ def _dependencies(settings: Settings, body: bytes, all_ready: bool) -> Iterator[
     tampered = answer.get("audit_log")
     do = say("doctor.audit_log_do") if tampered else ""
     yield Check(say("doctor.audit_log"), not tampered, str(tampered or say("state.ready")), do)
+
+
+def _language_model(answer: httpx.Response) -> Iterator[Check]:
+    """The language model (``LanguageModelInfo``); nothing while Triton, which has a line of its own, is down."""
+    if not answer.is_success:
+        return
+    try:
+        found = answer.json()
+        name, host, ready, detail = str(found["name"]), found["host"], bool(found["ready"]), found["detail"]
+    except (ValueError, KeyError, TypeError):
+        return
+    where = say("doctor.language_model_at", name=name, host=host) if host else name
+    yield Check(say("doctor.language_model"), ready, where, "" if ready else str(detail))
 
 
 def _processes(data: Path) -> Iterator[Check]:

@@ -61,6 +61,18 @@ class LoopState(Schema, frozen=True):
     detail: str | None = None
 
 
+class LanguageModelInfo(Schema, frozen=True):
+    """The model that writes generated answers; ``host`` is null for one that runs on the platform's own model server.
+
+    ``detail`` says what to do about one that is not ready.
+    """
+
+    name: str
+    host: str | None
+    ready: bool
+    detail: str | None
+
+
 class OverdueInfo(Schema, frozen=True):
     """Uploads that were accepted and have no run for longer than a minute; the process itself may be ready."""
 

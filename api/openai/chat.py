@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -45,9 +44,6 @@ class Separator(Bilingual):
 
 DONE = Data(b"[DONE]")
 
-#: The number of a source, after the sentence that stands on it.
-_MARKER = re.compile(r"\[\d+\]")
-
 
 class Sent:
     """The text that a client of a stream has: it can grow, and nothing of it can be taken back.
@@ -66,7 +62,7 @@ class Sent:
             self._now = ""
             return ""
         self._now += event.text
-        checked = max((marker.end() for marker in _MARKER.finditer(self._now)), default=0)
+        checked = max((marker.end() for marker in views.MARKER.finditer(self._now)), default=0)
         return self._grow(self._now[:checked])
 
     def finish(self, answer: str, language: str) -> str:
@@ -97,8 +93,11 @@ class Chat:
         """The whole answer; ``limit`` is the length at which it is cut, in tokens. Raises what ended it instead."""
         answer = await self._asking.answer(self._question)
         usage = await self._usage(answer.done)
+        content = harmless(answer.done.answer)
         message = AnswerMessage(
-            content=harmless(answer.done.answer), holdfast=views.answer_extension(self._question, answer)
+            content=content,
+            holdfast=views.answer_extension(self._question, answer),
+            annotations=views.file_citations(content, 0, answer.done.citations),
         )
         choice = Choice(message=message, finish_reason=_reason(answer.done, usage, limit))
         return Completion(**self._head, choices=[choice], usage=usage)  # type: ignore[arg-type]
@@ -122,7 +121,7 @@ class Chat:
         text_language = query_language(self._question.question)
         usage = None if include_usage else msgspec.UNSET
         sources: list[Source] = []
-        begun = False
+        whole = ""
         try:
             async for event in self._asking.attend(self._question):
                 match event:
@@ -137,14 +136,16 @@ class Chat:
                         continue
                 if text:
                     text = harmless(text)  # it ends behind a source's number, or is the last one: nothing is cut in two
-                    delta = Delta(content=text) if begun else Delta(role="assistant", content=text)
+                    delta = Delta(content=text) if whole else Delta(role="assistant", content=text)
                     yield self._chunk(delta, usage=usage)
-                    begun = True
+                    whole += text
                 if isinstance(event, DoneEvent):
                     counted = await self._usage(event)
                     reason = _reason(event, counted, limit)
                     grounds = views.answer_extension(self._question, Answer(event, sources))
-                    yield self._chunk(Delta(holdfast=grounds), reason, usage)
+                    begin = len(whole) - len(harmless(event.answer))
+                    marks = views.file_citations(whole, max(begin, 0), event.citations)
+                    yield self._chunk(Delta(holdfast=grounds, annotations=marks), reason, usage)
                     if include_usage:
                         yield _data(Chunk(**self._head, choices=[], usage=counted))  # type: ignore[arg-type]
                     yield DONE

@@ -4,6 +4,8 @@
 are the conversation; nothing is taken from the platform's own conversations, and the question is in none that is
 listed. What the answer stands on is in the extension field ``holdfast``. Errors have OpenAI's shape.
 
+``POST /v1/vector_stores/{id}/search``: passages of a knowledge base, whose name is the id.
+
 ``POST /v1/embeddings``: the platform's embedding model. Texts are embedded as passages unless ``input_type`` says
 ``query``.
 """
@@ -19,6 +21,7 @@ from litestar.openapi import ResponseSpec
 
 from activities.errors import Canceled, InvalidRequest
 from activities.phrases import Phrase
+from activities.retrieval.retriever import Retriever
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
@@ -27,11 +30,24 @@ from api.http.access import Access, needs
 from api.http.bodies import OPENAI_MAX_BODY_BYTES
 from api.http.described import AlsoStreams
 from api.http.language import language_of
+from api.http.recording.edge import note_text
 from api.openai import views
 from api.openai.chat import Chat
 from api.openai.embeddings import embed
 from api.openai.messages import parse_messages
-from api.openai.schemas import ChatOptions, ChatRequest, Completion, EmbeddingList, EmbeddingRequest, Model, ModelList
+from api.openai.schemas import (
+    ChatOptions,
+    ChatRequest,
+    Completion,
+    EmbeddingList,
+    EmbeddingRequest,
+    Model,
+    ModelList,
+    RankingOptions,
+    SearchOptions,
+    VectorStoreResults,
+    VectorStoreSearch,
+)
 from api.questions.asking import Asking
 from api.questions.views import search_filter
 
@@ -89,6 +105,32 @@ class OpenAIController(Controller):
             return Response(await unless_gone(request, chat.completion(limit)))
         counted = data.stream_options is not None and data.stream_options.include_usage
         return await unless_gone(request, chat.stream(limit, counted, language_of(request)))
+
+    @post(
+        "/vector_stores/{kb:str}/search",
+        status_code=200,
+        access=needs("reader", "knowledge_base"),
+        summary="Search a knowledge base, as a vector store",
+    )
+    async def search(
+        self,
+        data: VectorStoreSearch,
+        request: AnyRequest,
+        knowledge_base: KnowledgeBase,
+        retriever: Retriever,
+        asking: Asking,
+    ) -> VectorStoreResults:
+        if data.filters is not None:
+            raise InvalidRequest(detail=Phrase.OWN_FILTER, param="filters")
+        wanted = [data.query] if isinstance(data.query, str) else data.query
+        options, ranking = data.holdfast or SearchOptions(), data.ranking_options or RankingOptions()
+        note_text(request.scope, "\n".join(wanted))
+        query = await asking.check(knowledge_base, "\n".join(wanted), options.documents, search_filter(options.filter))
+        found = await retriever.search(
+            knowledge_base.id, query.text, data.max_num_results, options.mode, query.documents, query.filter
+        )
+        good = [passage for passage in found.passages if passage.score >= ranking.score_threshold]
+        return VectorStoreResults(search_query=wanted, data=[views.result(passage) for passage in good])
 
     @get("/models", access=needs("reader"), summary="List the knowledge bases as models")
     async def models(self, catalog: Catalog, access: Access, principal: Principal) -> ModelList:

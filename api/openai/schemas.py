@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from activities.contracts.answers import AnswerMode, Fallback
+from activities.contracts.search import SearchMode
 from api.http.schemas import Request, Schema
 from api.questions.schemas import CitationInfo, SearchFilter, SourceInfo
 
@@ -90,12 +91,22 @@ class AnswerExtension(Schema, frozen=True):
     sources: list[SourceInfo]
 
 
+class FileCitation(Schema, frozen=True):
+    """An annotation as in OpenAI's file search: ``index`` is the place of the source's number in the content."""
+
+    file_id: str
+    filename: str
+    index: int
+    type: Literal["file_citation"] = "file_citation"
+
+
 FinishReason = Literal["stop", "length"]
 
 
 class AnswerMessage(Schema, frozen=True):
     content: str
     holdfast: AnswerExtension
+    annotations: list[FileCitation]
     role: Literal["assistant"] = "assistant"
     refusal: None = None
 
@@ -120,6 +131,7 @@ class Delta(Schema, frozen=True):
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
     holdfast: AnswerExtension | UnsetType = UNSET
+    annotations: list[FileCitation] | UnsetType = UNSET
 
 
 class ChunkChoice(Schema, frozen=True):
@@ -138,6 +150,54 @@ class Chunk(Schema, frozen=True):
     choices: list[ChunkChoice]
     usage: Usage | UnsetType | None = UNSET
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+
+
+# --- vector stores ---------------------------------------------------------------------------------
+
+
+class RankingOptions(Lenient, frozen=True):
+    score_threshold: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
+class SearchOptions(Request, frozen=True):
+    """Holdfast's own part of a search; see ``POST …/search``."""
+
+    mode: SearchMode = "hybrid"
+    documents: Annotated[list[str], Meta(max_length=100)] = []
+    filter: SearchFilter | None = None
+
+
+class VectorStoreSearch(Lenient, frozen=True):
+    """A vector store is a knowledge base. OpenAI's ``filters`` are refused: ``holdfast.filter`` has ours."""
+
+    query: str | Annotated[list[str], Meta(min_length=1, max_length=10)]
+    max_num_results: Annotated[int, Meta(ge=1, le=50)] = 10
+    ranking_options: RankingOptions | None = None
+    filters: Any = None
+    holdfast: SearchOptions | None = None
+
+
+class TextContent(Schema, frozen=True):
+    text: str
+    type: Literal["text"] = "text"
+
+
+class VectorStoreResult(Schema, frozen=True):
+    """A passage; ``file_id`` is its document's."""
+
+    file_id: str
+    filename: str
+    score: float
+    attributes: dict[str, str | int]
+    content: list[TextContent]
+
+
+class VectorStoreResults(Schema, frozen=True):
+    search_query: list[str]
+    data: list[VectorStoreResult]
+    has_more: bool = False
+    next_page: None = None
+    object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
 
 
 # --- models and embeddings -------------------------------------------------------------------------

@@ -130,6 +130,8 @@ def environment(
             value = getattr(value, field)
         if value == "" or path[0] in ("url", "api_key") or (sections and path[0] not in sections):
             continue
+        if name in TRITONS and "triton" not in sections:
+            continue
         env[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return env | {"HOLDFAST_DATA": str(settings.data_dir), "TMPDIR": str(settings.data_dir / SCRATCH)}
 
@@ -138,6 +140,9 @@ def local_url(settings: Settings) -> str:
     """The address of this machine's API, regardless of HOLDFAST_URL."""
     return msgspec.structs.replace(settings, url="").api_url
 
+
+#: Settings that no process but Triton gets: the key of a language model's endpoint.
+TRITONS = ("HOLDFAST_GENERATE_API_KEY", "HOLDFAST_GENERATE_API_KEY_FILE")
 
 #: Probes of Triton that may fail in a row: a machine that is very busy, or suspended, fails a few.
 FAILED_PROBES = 5

@@ -26,6 +26,7 @@ from activities.answering.generation import within_budget
 from activities.answering.prompts import build_prompt, sampling
 from activities.contracts.addresses import PREFIX
 from activities.retrieval.retriever import PASSAGES
+from activities.stores.triton import ChatMessage
 from activities.text.sentences import sentences
 from tests.bench.instance import Bench
 from tests.bench.measures import Measure, milliseconds, quantile, say
@@ -140,17 +141,17 @@ async def first_token(bench: Bench, shelf: Shelf, asked: list[str]) -> list[Meas
     ]
 
 
-async def prompt_of(bench: Bench, shelf: Shelf, question: str) -> str:
+async def prompt_of(bench: Bench, shelf: Shelf, question: str) -> list[ChatMessage]:
     """The prompt that the platform builds for a question: same search, same budget, same template."""
     body = {"query": question, "limit": PASSAGES}
     found = await bench.api.call("POST", f"/knowledge-bases/{shelf.name}/search", json=body)
     settings = bench.settings.generate
     texts = [hit["text"] for hit in found["hits"]]
     used = within_budget(await bench.stores.triton.tokenizer(), texts, settings.context_tokens)
-    return build_prompt(question, used, settings.prompt_format)
+    return build_prompt(question, used)
 
 
-async def beginning(bench: Bench, prompt: str) -> str:
+async def beginning(bench: Bench, prompt: list[ChatMessage]) -> str:
     """The first words of a direct call's answer; leaves the prompt in a slot."""
     pieces: list[str] = []
     async with aclosing(bench.stores.triton.generate(prompt, sampling(bench.settings.generate))) as coming:  # type: ignore[type-var]
@@ -162,7 +163,7 @@ async def beginning(bench: Bench, prompt: str) -> str:
     return "".join(pieces)
 
 
-async def first_piece(bench: Bench, prompt: str) -> float:
+async def first_piece(bench: Bench, prompt: list[ChatMessage]) -> float:
     """Seconds from a direct call to its first piece."""
     began = time.perf_counter()
     async with aclosing(bench.stores.triton.generate(prompt, sampling(bench.settings.generate))) as pieces:  # type: ignore[type-var]

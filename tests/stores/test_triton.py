@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from activities.errors import ModelError, TritonUnavailable
-from activities.stores.triton import Triton
+from activities.stores.triton import ChatMessage, Generated, Triton
 from api.stack.processes import free_port
 
-PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
+PROMPT = [ChatMessage("user", "Name three animals and what they eat.")]
 
 
 async def test_both_models_are_ready(triton: Triton) -> None:
@@ -78,10 +78,16 @@ async def test_a_questions_vector_has_the_models_prompt(triton: Triton) -> None:
 
 
 async def test_text_comes_in_pieces(triton: Triton) -> None:
-    """The answer is streamed and ends by itself."""
-    pieces = [piece async for piece in triton.generate(PROMPT, {"max_tokens": 24, "temperature": 0})]
+    """The answer is streamed and ends by itself, and the model tells how; it describes itself too."""
+    endings: list[Generated] = []
+    pieces = [piece async for piece in triton.generate(PROMPT, {"max_tokens": 24, "temperature": 0}, endings.append)]
     assert len(pieces) > 3
     assert len("".join(pieces)) > 20
+    [ending] = endings
+    assert (ending.model, ending.finish, ending.tokens) == ("bundled", "length", 24)
+    assert 20 < (ending.prompt_tokens or 0) < 60
+    described = await triton.language_model()
+    assert (described.name, described.error) == ("bundled", None)
 
 
 async def test_leaving_the_iterator_stops_the_generation(triton: Triton) -> None:

@@ -19,13 +19,6 @@ def strings(name: str, values: Sequence[str | bytes], *, batched: bool) -> Infer
     return tensor
 
 
-def flag(name: str, value: bool) -> InferInput:
-    """A boolean tensor [1]."""
-    tensor = InferInput(name, [1], "BOOL")
-    tensor.set_data_from_numpy(np.array([value]))
-    return tensor
-
-
 async def embed(
     client: InferenceServerClient, texts: Sequence[str | bytes], *, urgent: bool = False
 ) -> npt.NDArray[np.float32]:
@@ -47,15 +40,13 @@ async def described(client: InferenceServerClient, output: str) -> bytes:
     return content
 
 
-def question(prompt: str, *, stream: bool = True, exclude: bool | None = None, **sampling: Any) -> dict[str, Any]:
-    """Keyword arguments of one request to `generate`."""
+def question(text: str, **sampling: Any) -> dict[str, Any]:
+    """Keyword arguments of one request to `generate`, with a message of the system and one of a user."""
+    messages = [{"role": "system", "content": "You answer questions."}, {"role": "user", "content": text}]
     inputs = [
-        strings("text_input", [prompt], batched=False),
-        flag("stream", stream),
+        strings("messages", [json.dumps(messages)], batched=False),
         strings("sampling_parameters", [json.dumps(sampling)], batched=False),
     ]
-    if exclude is not None:
-        inputs.append(flag("exclude_input_in_output", exclude))
     return {"model_name": "generate", "inputs": inputs, "enable_empty_final_response": True}
 
 

@@ -14,9 +14,11 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from activities.errors import TritonUnavailable
-from activities.stores.triton import Triton
+from activities.stores.triton import ChatMessage, Triton
 from tests.conftest import Platform, assert_eventually
 from tests.triton.conftest import TritonPython
+
+HELLO = [ChatMessage("user", "Hello")]
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 OPEN = {"ServerLive", "ServerReady", "ModelReady", "ModelInfer", "ModelStreamInfer"}
@@ -74,7 +76,7 @@ async def test_a_model_with_code_in_it_is_refused(platform: Platform, triton_url
 
 async def test_the_server_speaks_no_http(platform: Platform, triton: Triton) -> None:
     """None of its ports, nor those of its models, takes the request of a web page that unloads a model."""
-    async for _ in triton.generate("Hello", {"max_tokens": 1}):
+    async for _ in triton.generate(HELLO, {"max_tokens": 1}):
         pass  # loads the language model, which listens then
     server = tritonserver(platform)
     own = {int(platform.settings.triton.address.rpartition(":")[2]), platform.settings.triton.metrics_port}
@@ -96,7 +98,7 @@ async def test_inference_is_open(triton: Triton) -> None:
     """The platform describes its model, embeds and generates as ever."""
     await triton.ping()
     assert (await triton.embed(["text"])).shape == (1, (await triton.card()).dimension)
-    assert [piece async for piece in triton.generate("Hello", {"max_tokens": 3, "temperature": 0})]
+    assert [piece async for piece in triton.generate(HELLO, {"max_tokens": 3, "temperature": 0})]
 
 
 @pytest.mark.parametrize("model", ["embed", "generate"])
@@ -139,7 +141,7 @@ async def infer(triton: Triton, model: str, tokens: int = 3) -> None:
     if model == "embed":
         await triton.embed(["word " * 400] * min(tokens, 64))
     else:
-        async for _ in triton.generate("Hello", {"max_tokens": tokens, "temperature": 0, "ignore_eos": True}):
+        async for _ in triton.generate(HELLO, {"max_tokens": tokens, "temperature": 0, "ignore_eos": True}):
             pass
 
 

@@ -48,12 +48,10 @@ def test_rerank_has_the_tensors_of_the_client() -> None:
     assert tensors(triton.RERANK_MODEL, "output") == {triton.SCORE}
 
 
-def test_generate_has_the_tensors_of_the_client_and_of_vllm() -> None:
-    """The names are fixed by Triton's vLLM backend."""
-    asked = {triton.TEXT_INPUT, triton.STREAM, triton.SAMPLING_PARAMETERS}
-    assert asked == {"text_input", "stream", "sampling_parameters"}
-    assert tensors(triton.GENERATE_MODEL, "input") == asked | {"exclude_input_in_output"}
-    assert tensors(triton.GENERATE_MODEL, "output") == {triton.TEXT_OUTPUT} == {"text_output"}
+def test_generate_has_the_tensors_of_the_client() -> None:
+    """The same for the language model."""
+    assert tensors(triton.GENERATE_MODEL, "input") == {triton.MESSAGES, triton.SAMPLING_PARAMETERS}
+    assert tensors(triton.GENERATE_MODEL, "output") == {triton.TEXT_OUTPUT, triton.ENDING, triton.CARD}
 
 
 def test_a_model_inside_a_package_describes_itself(torch_python: TritonPython) -> None:

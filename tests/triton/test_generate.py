@@ -9,7 +9,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.triton.tensors import once, pieces, question
 
-PROMPT = "<|im_start|>user\nName three animals and what they eat.<|im_end|>\n<|im_start|>assistant\n"
+PROMPT = "Name three animals and what they eat."
 SLOTS = 4
 
 
@@ -25,31 +25,20 @@ async def test_an_answer_comes_in_pieces(client: InferenceServerClient) -> None:
     assert 40 < len(b"".join(got)) < 400
 
 
-async def test_the_template_in_the_prompt_is_understood(client: InferenceServerClient) -> None:
-    """`<|im_end|>` is a token, not text: the model answers the question instead of continuing it."""
-    prompt = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
-    text = b"".join(await answer(client, question(prompt, max_tokens=40, temperature=0)))
+async def test_the_template_is_that_of_the_file(client: InferenceServerClient) -> None:
+    """The model answers the question instead of continuing it, and its end of turn is a token, not text."""
+    text = b"".join(await answer(client, question("What is the capital of France?", max_tokens=40, temperature=0)))
     assert b"Paris" in text
     assert b"<|im" not in text
 
 
-async def test_without_streaming_there_is_one_response(client: InferenceServerClient) -> None:
-    """As in the vLLM backend, it starts with the prompt unless the client excludes it."""
-    whole = await answer(client, question(PROMPT, stream=False, max_tokens=12, temperature=0))
-    assert len(whole) == 1
-    assert whole[0].startswith(PROMPT.encode())
-    bare = await answer(client, question(PROMPT, stream=False, exclude=True, max_tokens=12, temperature=0))
-    assert len(bare) == 1
-    assert not bare[0].startswith(PROMPT.encode())
-    assert len(bare[0]) > 10
-
-
 async def test_a_stop_string_ends_the_answer(client: InferenceServerClient) -> None:
     """The stop string itself is not sent."""
-    request = question("1 2 3 4 5 6 7", max_tokens=40, temperature=0, stop=["12"])
-    text = b"".join(await answer(client, request))
-    assert b"11" in text
-    assert b"12" not in text
+    whole = b"".join(await answer(client, question(PROMPT, max_tokens=20, temperature=0)))
+    word = whole.split()[3].decode()
+    text = b"".join(await answer(client, question(PROMPT, max_tokens=20, temperature=0, stop=[word])))
+    assert whole.startswith(text)
+    assert text.rstrip() == whole.partition(word.encode())[0].rstrip()
 
 
 async def test_a_piece_never_ends_inside_a_character(client: InferenceServerClient) -> None:
@@ -88,9 +77,8 @@ async def test_cancelling_frees_the_slots(client: InferenceServerClient, prompt:
         (question("word " * 9000, max_tokens=5), "exceeds the available context size"),
         (question(PROMPT, max_tokens=5, colour="red"), "unknown sampling parameters: colour"),
         (question(PROMPT, temperature="hot"), "temperature"),
-        (question(PROMPT, exclude=False), "exclude_input_in_output"),
     ],
-    ids=["prompt too long", "unknown parameter", "wrong type", "prompt in a stream"],
+    ids=["prompt too long", "unknown parameter", "wrong type"],
 )
 async def test_an_unsupported_request_ends_with_an_error(
     client: InferenceServerClient, request_: dict[str, Any], message: str
@@ -102,7 +90,11 @@ async def test_an_unsupported_request_ends_with_an_error(
 
 
 async def test_parameters_may_be_left_out(client: InferenceServerClient) -> None:
-    """Only the prompt is required; 16 tokens are generated then, as in vLLM."""
-    request = question(PROMPT)
-    request["inputs"] = [tensor for tensor in request["inputs"] if tensor.name() == "text_input"]
-    assert len(await answer(client, request)) == 1
+    """Only the messages are required, and they have to be messages."""
+    request = question("Say yes.")
+    tensors = request["inputs"]
+    request["inputs"] = [tensor for tensor in tensors if tensor.name() == "messages"]
+    assert await answer(client, request)
+    request["inputs"] = [tensor for tensor in tensors if tensor.name() != "messages"]
+    with pytest.raises(InferenceServerException, match="messages"):
+        await answer(client, request)

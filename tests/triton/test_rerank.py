@@ -13,7 +13,7 @@ import pytest
 
 from activities.contracts.addresses import PREFIX
 from activities.errors import ModelError, TritonUnavailable
-from activities.stores.triton import RERANK_BATCH, RERANK_MODEL, Triton
+from activities.stores.triton import RERANK_BATCH, RERANK_MODEL, ChatMessage, Triton
 from tests.conftest import Platform, finished, running_platform, upload
 from tests.triton.conftest import ROOT, TritonPython
 
@@ -78,7 +78,8 @@ async def test_the_bundled_language_model_takes_memory_when_it_is_asked(rerankin
 
     await reranker.ping()
     assert not loaded()
-    text = "".join([piece async for piece in reranker.generate("One, two, three,", {"max_tokens": 8})])
+    count = [ChatMessage("user", "Count: one, two, three,")]
+    text = "".join([piece async for piece in reranker.generate(count, {"max_tokens": 8})])
     assert text
     assert loaded()
 

@@ -97,7 +97,7 @@ async def test_the_record_shows_how_an_answer_was_made(
     assert made is not None
     assert (made.generation, made.embedding_fingerprint) == (generation.generation, generation.model_fingerprint)
     assert made.embedding_model
-    assert (made.language_model, made.prompt_version) == ("bundled", "2")
+    assert (made.language_model, made.prompt_version) == ("bundled", "3")
     assert made.tokens > 0
     assert {"rewrite", "retrieve", "first_token", "generate", "total"} <= set(made.milliseconds)
     assert (question.fallback, question.withheld) == (done["fallback"], done["withheld"])

@@ -455,6 +455,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "see {path}; `holdfast up` restarts it automatically",
         "请查看 {path}；`holdfast up` 会自动重启它",
     ),
+    "doctor.language_model": ("language model", "语言模型"),
+    "doctor.language_model_at": (
+        "{name} at {host}, which gets questions and passages",
+        "{host} 上的 {name}（会收到问题和段落）",
+    ),
     "doctor.overdue": ("accepted uploads", "已接收的上传"),
     "doctor.overdue_none": ("all have their run", "均已开始处理"),
     "doctor.overdue_do": ("see {path}", "请查看 {path}"),

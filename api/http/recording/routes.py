@@ -111,6 +111,7 @@ PATCH  /api/v1/conversations/{id}                             conversation.renam
 DELETE /api/v1/conversations/{id}                             conversation.delete  own
 GET    /api/v1/conversations/{id}/export                      conversation.export  always
 POST   /v1/chat/completions                                   question.ask         own
+POST   /v1/vector_stores/{kb}/search                          knowledge_base.search content
 GET    /v1/models                                             model.list           metadata
 GET    /v1/models/{model}                                     model.list           metadata
 POST   /v1/embeddings                                         model.embed          metadata
@@ -118,6 +119,7 @@ POST   /v1/embeddings                                         model.embed       
 
 _JOBS: Final = """
 GET    /api/v1/embedding-models                               model.list           metadata
+GET    /api/v1/language-model                                 model.list           metadata
 POST   /api/v1/knowledge-bases/{kb}/reindex                   reindex.start        own
 POST   /api/v1/knowledge-bases/{kb}/reindex-plan              reindex.plan         metadata
 GET    /api/v1/knowledge-bases/{kb}/reindexes                 reindex.list         metadata

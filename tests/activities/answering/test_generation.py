@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -14,7 +14,7 @@ from activities.answering.generation import MAX_PENDING, GenerationPrefetch, Pen
 from activities.errors import ModelError
 from activities.retrieval.passages import SourceTexts
 from activities.settings import GenerateSettings
-from activities.stores.triton import Triton
+from activities.stores.triton import ChatMessage, Generated, Triton
 from tests.conftest import assert_eventually
 
 FOUND = SourceTexts(["Unused leave is lost on 31 March."], b"", "When is unused leave lost?")
@@ -25,11 +25,16 @@ class Watched(Triton):
 
     begun = ended = 0
 
-    async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: dict[str, object],
+        ended: Callable[[Generated], None] | None = None,
+    ) -> AsyncIterator[str]:
         """See `Triton.generate`."""
         self.begun += 1
         try:
-            async with aclosing(super().generate(prompt, sampling)) as pieces:  # type: ignore[type-var]
+            async with aclosing(super().generate(messages, sampling, ended)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     yield piece
         finally:
@@ -59,6 +64,7 @@ async def test_the_answer_claims_the_prefetched_generation(watched: Watched) -> 
     pending = await prefetch.claim("q", FOUND)
     assert pending.used == FOUND.texts
     first = await text_of(pending)
+    assert (pending.ending.model, pending.ending.tokens, pending.is_cut) == ("bundled", 12, True)
     assert watched.begun == watched.ended == 1
     assert first == await text_of(await prefetch.claim("q", FOUND))
     assert watched.begun == 2

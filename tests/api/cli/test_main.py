@@ -107,9 +107,24 @@ def test_doctor_succeeds_on_a_healthy_platform(fake: FakeApi, holdfast: Holdfast
     fake.on("GET /health/live", {"ok": True})
     fake.on("GET /health/ready", {"dependencies": [{"name": "milvus", "ready": True, "detail": None}]})
     fake.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
+    fake.on("GET /api/v1/language-model", {"name": "m", "host": "models.example", "ready": True, "detail": None})
     result = holdfast("doctor", "--json")
     assert json.loads(result.stdout)["ok"], result.stdout
+    assert "m at models.example, which gets questions" in result.stdout
     assert result.exit_code == 0
+
+
+def test_doctor_names_a_language_model_that_cannot_answer(fake: FakeApi, holdfast: Holdfast) -> None:
+    """With what to do about it, as the API says it."""
+    fake.on("GET /health/live", {"ok": True})
+    fake.on("GET /health/ready", {"dependencies": []})
+    fake.on("GET /api/v1/knowledge-bases?limit=1", {"items": []})
+    model = {"name": "m", "host": "models.example", "ready": False, "detail": "Set another key."}
+    fake.on("GET /api/v1/language-model", model)
+    result = holdfast("doctor")
+    assert result.exit_code == 1
+    [bad] = [line for line in result.stdout.splitlines() if line.startswith("✗")]
+    assert bad.split("\t")[1:] == ["m at models.example, which gets questions and passages", "Set another key."]
 
 
 def test_doctor_names_a_dead_loop_and_what_has_no_run(fake: FakeApi, holdfast: Holdfast) -> None:

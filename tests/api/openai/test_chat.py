@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from activities.contracts.answers import Citation
 from activities.contracts.events import DeltaEvent, ResetEvent
 from api.openai.chat import Sent
+from api.openai.views import file_citations
 
 
 def test_a_sentence_is_sent_when_it_was_checked() -> None:
@@ -47,3 +49,12 @@ def test_a_changed_answer_follows_at_the_end() -> None:
 def test_an_answer_that_was_only_recorded_is_sent_whole() -> None:
     """Without any earlier delta, the end sends all of it."""
     assert Sent().finish("Nothing is known of that.", "en") == "Nothing is known of that."
+
+
+def test_numbers_of_sources_are_file_citations() -> None:
+    """Each place in the last answer; not in text before it that was taken back, and no number without a source."""
+    cited = [Citation(n=n, document_id=f"d{n}", document_name=f"{n}.txt", quote="x") for n in (1, 2)]
+    content = "Old. [1]\n\nFive days. [2] 年假。[1] See [3]."
+    found = file_citations(content, content.index("Five"), cited)
+    assert [(each.file_id, each.filename) for each in found] == [("d2", "2.txt"), ("d1", "1.txt")]
+    assert [content[each.index : each.index + 3] for each in found] == ["[2]", "[1]"]

@@ -74,6 +74,10 @@ async def test_an_answer_comes_with_its_sources(client: AsyncOpenAI, api: httpx.
     assert choice.message.content == grounds["answer"] == record["answer"]
     assert (grounds["citations"], grounds["sources"]) == (record["citations"], record["sources"])
     assert (grounds["found"], grounds["mode"], record["actor"]) == (True, "extractive", "admin")
+    [mark] = (choice.message.model_extra or {}).get("annotations") or choice.message.annotations or []
+    mark = mark if isinstance(mark, dict) else mark.model_dump(exclude_none=True)
+    assert (mark["type"], mark["filename"]) == ("file_citation", "leave.txt")
+    assert (choice.message.content or "")[mark["index"] :].startswith("[1]")
     assert answer.usage is not None
     assert answer.usage.prompt_tokens > 5
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
@@ -358,6 +362,26 @@ async def test_without_triton_there_is_a_clear_error(
 
     await assert_eventually(back)
     assert (await ask(api, handbook, QUESTION))[-1][1]["found"]
+
+
+# --- vector stores ---------------------------------------------------------------------------------
+
+
+async def test_a_knowledge_base_is_a_vector_store(client: AsyncOpenAI, api: httpx.AsyncClient, handbook: str) -> None:
+    """OpenAI's own call finds what a search finds; filters that would be ignored are refused."""
+    found = await client.vector_stores.search(handbook, query=QUESTION, max_num_results=1)
+    hits = (await api.post(f"/knowledge-bases/{handbook}/search", json={"query": QUESTION, "limit": 1})).json()["hits"]
+    assert [(each.file_id, each.filename, each.score) for each in found.data] == [
+        (hit["document_id"], hit["document_name"], hit["score"]) for hit in hits
+    ]
+    assert found.data[0].content[0].text == LEAVE
+    high = {"score_threshold": 1.0}
+    none = await client.vector_stores.search(handbook, query=["签证", "费用"], ranking_options=high)
+    assert all(each.score == 1 for each in none.data)
+    with pytest.raises(openai.BadRequestError, match=r"holdfast\.filter"):
+        await client.vector_stores.search(handbook, query="x", filters={"type": "eq", "key": "a", "value": "b"})
+    with pytest.raises(openai.NotFoundError):
+        await client.vector_stores.search("nowhere", query="x")
 
 
 # --- models and embeddings -------------------------------------------------------------------------

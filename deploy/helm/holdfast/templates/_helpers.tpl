@@ -74,7 +74,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $named "HOLDFAST_AUDIT_KEY" (printf "%s/audit-key" $secrets) -}}
 {{- if $values.secret.oidcClientSecret }}{{ $_ := set $named "HOLDFAST_OIDC_CLIENT_SECRET_FILE" (printf "%s/oidc-client-secret" $secrets) }}{{ end -}}
 {{- end -}}
-{{- range $name, $value := merge (dict) $values.settings $values.variables $named }}
+{{- range $name, $value := merge (omit $values.settings "HOLDFAST_GENERATE_CA_FILE" "HOLDFAST_GENERATE_EXTRA" "HOLDFAST_GENERATE_TIMEOUT_SECONDS") $values.variables $named }}
 - name: {{ $name }}
   value: {{ $value | toString | quote }}
 {{- end }}
