@@ -21,6 +21,7 @@ from activities.telemetry import logs
 from tests.bench import (
     answers,
     ask,
+    audit,
     beside,
     catalog,
     codec,
@@ -110,6 +111,10 @@ async def _field(bench: Bench, library: Library, options: Options) -> list[Measu
     return await field.check(bench, options.field)
 
 
+async def _audit(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await audit.overhead(bench, library, options.questions, min(options.documents, 60))
+
+
 async def _catalog(options: Options) -> list[Measure]:
     return await catalog.queries(*((3_000, 1_000) if options.quick else (300_000, 100_000)))
 
@@ -145,6 +150,7 @@ BENCHES: dict[str, Function] = {
 ON_DEMAND: dict[str, Function] = {
     "readd": _readd,
     "reindex": _reindex,
+    "audit": _audit,
     "peers": _peers,
     "answers": _answers,
     "field": _field,
