@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections import defaultdict
 
@@ -31,6 +32,9 @@ PAGE = 1000
 
 #: Documents that are cut for the estimate, and their chunks that are embedded to time the model.
 SAMPLED, TIMED = 40, 48
+
+#: How often these are embedded, unless that takes longer than so many seconds.
+ROUNDS, ROUNDS_SECONDS = 5, 3.0
 
 #: What a document costs beside its embedding, in seconds of one of the places that work at once.
 DOCUMENT_SECONDS = 0.15
@@ -154,11 +158,19 @@ class PlanActivities:
         return chunks
 
     async def _rate(self, card: ModelCard, texts: list[Chunk]) -> float:
-        """The tokens that the model embeds in a second."""
+        """The tokens that the model embeds in a second: the median of some rounds, as questions interrupt it."""
         sample = sorted({digest(chunk.searched): chunk for chunk in texts}.items(), key=lambda item: item[1].tokens)
         timed = [sample[index] for index in np.linspace(0, len(sample) - 1, min(TIMED, len(sample))).astype(int)]
         if not timed:
             return 1.0
+        await self._embed_timed(card, timed[:1])  # the first request of a model takes longer
+        end, rates = time.monotonic() + ROUNDS_SECONDS, [await self._embed_timed(card, timed)]
+        while len(rates) < ROUNDS and time.monotonic() < end:
+            rates.append(await self._embed_timed(card, timed))
+        return statistics.median(rates)
+
+    async def _embed_timed(self, card: ModelCard, timed: list[tuple[str, Chunk]]) -> float:
+        """Tokens of these chunks, ordered by length, in a second."""
         begun = time.monotonic()
         wanted = {hash: chunk.searched for hash, chunk in timed}
         await embed_chunks(self._triton, card, self._blobs, "", wanted, self._embed, len(wanted))
