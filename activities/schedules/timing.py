@@ -23,6 +23,9 @@ from activities.phrases import Phrase
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
+#: Files among the time zones that say how a machine is set: Temporal's may be another one, or have none.
+_OF_THIS_MACHINE = {"Factory", "localtime", "posixrules"}
+
 #: Fields in order: their phrase, lowest and highest number, and names that count from the lowest.
 _FIELDS: tuple[tuple[Phrase, int, int, tuple[str, ...]], ...] = (
     (Phrase.CRON_MINUTE, 0, 59, ()),
@@ -99,7 +102,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _OF_THIS_MACHINE)
 
 
 def check_timing(timing: Timing) -> None:

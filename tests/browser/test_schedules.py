@@ -34,7 +34,7 @@ WORDS = {
         "paused": "Paused",
         "resume": "Resume",
         "waits": "It would delete 1 of 2 documents",
-        "confirm": "Delete 1 documents",
+        "confirm": "Delete 1 document",
         "deleted": "1 deleted",
         "delete": "Delete",
     },

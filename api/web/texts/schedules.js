@@ -39,7 +39,7 @@ export default {
   'schedule.resume': ['Resume', '恢复'],
   'schedule.delete': ['Delete', '删除'],
   'schedule.cancel': ['Cancel the run', '取消运行'],
-  'schedule.confirm': ['Delete {n} documents', '删除 {n} 个文档'],
+  'schedule.confirm': ['Delete {n} {n|document|documents}', '删除 {n} 个文档'],
   'schedule.done_run': ['A run of {name} was started.', '已启动 {name} 的一次运行。'],
   'schedule.done_pause': ['{name} is paused.', '{name} 已暂停。'],
   'schedule.done_resume': ['{name} goes on.', '{name} 已恢复。'],

@@ -60,6 +60,7 @@ def test_an_impossible_time_is_refused(text: str, said: str) -> None:
         Timing(),
         Timing(cron="0 2 * * *", every_minutes=5),
         Timing(cron="0 2 * * *", time_zone="Mars/Olympus"),
+        Timing(cron="0 2 * * *", time_zone="localtime"),
         Timing(every_minutes=5, time_zone="../../etc/passwd"),
         Timing(every_minutes=5, time_zone=""),
     ],
