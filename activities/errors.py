@@ -20,7 +20,7 @@
     │   ├── Unauthenticated: SignInRefused  SessionEnded
     │   ├── ProviderRefused
     │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost
-    │   ├── TooManyRequests: TooManyUploads  TooManyPending
+    │   ├── TooManyRequests: TooManyPasswords  TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
@@ -613,6 +613,12 @@ class TooManyRequests(RequestError):
     code = "too-many-requests"
     en = "Too many requests at once. Try again in {seconds} seconds; nothing was changed."
     zh = "同时请求过多，请在 {seconds} 秒后重试。没有做任何更改。"
+
+
+class TooManyPasswords(TooManyRequests):
+    code = "too-many-passwords"
+    en = "Too many wrong passwords. Try again in {seconds} seconds."
+    zh = "密码错误次数过多，请在 {seconds} 秒后重试。"
 
 
 class TooManyUploads(TooManyRequests):

@@ -96,6 +96,8 @@ async def _beside(bench: Bench, library: Library, options: Options) -> list[Meas
 
 
 async def _reindex(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    if options.chunks:
+        return await reindex.costs(bench, library, options.chunks)
     return await reindex.other_chunks(bench, library, options.documents)
 
 
@@ -205,6 +207,12 @@ def arguments() -> Options:
     add("--rounds", type=int, default=2, help="rounds of ingest-long and peers (%(default)s)")
     add("--bursts", type=int, default=5, help="rounds of uploads, idle and busy (%(default)s)")
     add("--documents", type=int, default=1000, help="small documents, added, and added again (%(default)s)")
+    add(
+        "--chunks",
+        type=int,
+        action="append",
+        help="reindex: only what so many chunks cost, alone; repeatable (1000, 10000, 50000)",
+    )
     add("--pages", type=int, default=870, help="length of the edited document, without --file (%(default)s)")
     add("--clients", type=int, default=50, help="clients that upload at once (%(default)s)")
     add("--megabytes", type=int, default=500, help="size of the large upload (%(default)s)")

@@ -24,7 +24,7 @@ from api.http.schemas import Page, Request
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 After = Annotated[int, Parameter(ge=0, le=2**62, description="Only checkpoints of more events.")]
-Cursor = Annotated[str | None, Parameter(pattern="^[0-9]{1,18}$")]
+Cursor = Annotated[str | None, Parameter(pattern=r"^[0-9]{1,18}$(?!\n)")]
 
 AUDITS = needs("auditor")
 LINES = ResponseSpec(str, generate_examples=False, description="A line for each event", media_type="application/jsonl")

@@ -157,6 +157,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "“{kb}” has no re-index. Start one with: holdfast reindex start --kb {kb}",
         "“{kb}”没有索引重建任务。可运行：holdfast reindex start --kb {kb}",
     ),
+    "reindex.settings": (
+        "No document has to be made again; the new settings are for those that are added after the re-index.",
+        "没有需要重建的文档；重建索引后，新设置用于之后添加的文档。",
+    ),
     "reindex.nothing": (
         "Nothing to do: all {documents} documents are as they would be made today.",
         "无需处理：{documents} 个文档与现行设置一致。",

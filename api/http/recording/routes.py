@@ -99,6 +99,7 @@ GET    /api/v1/lookup                                         catalog.read      
 
 _QUESTIONS: Final = """
 POST   /api/v1/knowledge-bases/{kb}/search                    knowledge_base.search content
+POST   /api/v1/dify/retrieval                                 knowledge_base.search content
 POST   /api/v1/knowledge-bases/{kb}/questions                 question.ask         own
 GET    /api/v1/questions/{id}                                 question.read        content
 GET    /api/v1/questions/{id}/events                          question.read        content
