@@ -589,3 +589,25 @@ async def test_it_is_scheduled(platform: Platform, temporal: Client) -> None:
         return any(run.status is WorkflowExecutionStatus.COMPLETED for run in runs)
 
     await assert_eventually(ended)
+
+
+async def test_an_event_that_differs_from_the_log_is_found_and_told(stores: Stores, api: httpx.AsyncClient) -> None:
+    """In the report, in the trail and in readiness, until it is as it was; nothing changes it back."""
+
+    async def logged() -> list[Any]:
+        return stores.sql("SELECT actor, log_index FROM audit_events WHERE log_index IS NOT NULL LIMIT 1")
+
+    ((actor, index),) = await assert_eventually(logged)
+    stores.sql("UPDATE audit_events SET actor = 'mallory' WHERE log_index = ?", index)
+    try:
+        finding = (await stores.reconcile())["audit_log_differs"]
+        ready = (await api.get(f"{stores.platform.url}/health/ready")).json()
+    finally:
+        stores.sql("UPDATE audit_events SET actor = ? WHERE log_index = ?", actor, index)
+    assert (finding.count, finding.mended) == (1, 0)
+    assert finding.examples == [f"event {index} is not the one that entered the log"]
+    assert f"event {index}" in ready["audit_log"]
+    (told, *_) = (await api.get("/audit/events", params={"action": "audit.differ"})).json()["items"]
+    assert (told["actor"], f"event {index}" in told["detail"]["difference"]) == ("system", True)
+    assert "audit_log_differs" not in await stores.reconcile()
+    assert (await api.get(f"{stores.platform.url}/health/ready")).json()["audit_log"] is None
