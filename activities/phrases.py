@@ -59,6 +59,7 @@ class Phrase(Bilingual):
         "it has letters, digits and . _ @ + - only, and begins with a letter or a digit",
         "只能包含字母、数字和 . _ @ + -，并以字母或数字开头",
     )
+    TOO_MANY_KEYS = ("the user has {limit} keys already; revoke some", "该用户已有 {limit} 个密钥，请先撤销一些")
     MIXED_SCRIPTS = ("it mixes letters of scripts that look alike", "混用了外形相近的不同文字")
     RESERVED_NAME = ("the audit trail uses this name itself", "审计记录自身使用该名称")
     GROUP_NAME = ("it contains invisible characters or a slash", "包含不可见字符或斜杠")

@@ -22,7 +22,7 @@ class KeysController(Controller):
 
     @get(access=needs("reader"), summary="List your own keys; all keys for administrators")
     async def index(self, catalog: Catalog, principal: Principal) -> Page[KeyInfo]:
-        found = await catalog.api_keys.all()
+        found = await catalog.api_keys.all(subject=None if has(principal, "admin") else principal.subject)
         return Page(items=[KeyInfo(**_fields(key)) for key in found if _may_revoke(principal, key)])
 
     @post(access=needs("reader"), summary="Make a key; the answer has its secret, which is not shown again")

@@ -12,7 +12,9 @@ from activities.stores.catalog.people.names import MAX_DISPLAY_NAME
 from api.http.schemas import Request, Schema
 
 Platform = Literal["operator", "auditor", "admin"]
+Roles = Annotated[list[Platform], Meta(max_length=3)]
 Granted = Literal["reader", "contributor", "manager"]
+Name = Annotated[str, Meta(max_length=200)]
 Kind = Literal["person", "service"]
 Password = Annotated[str, Meta(max_length=1024)]
 Token = Annotated[str, Meta(max_length=1024)]
@@ -54,7 +56,7 @@ class IdentityInfo(Schema, frozen=True):
 class TokenRequest(Request, frozen=True):
     """A sign-in with a password."""
 
-    username: Annotated[str, Meta(max_length=200)]
+    username: Name
     password: Password
 
 
@@ -92,10 +94,10 @@ class TokenInfo(Schema, frozen=True):
 class CreateUser(Request, frozen=True):
     """A user; without a password it is invited, signs in elsewhere, or is a service account with keys."""
 
-    name: Annotated[str, Meta(max_length=200)]
+    name: Name
     display_name: DisplayName = ""
     kind: Kind = "person"
-    roles: list[Platform] = []
+    roles: Roles = []
     password: Password | None = None
     must_change_password: bool = False
 
@@ -104,7 +106,7 @@ class ChangeUser(Request, frozen=True):
     """What changes of a user."""
 
     display_name: DisplayName | UnsetType = UNSET
-    roles: list[Platform] | UnsetType = UNSET
+    roles: Roles | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
     password: Password | UnsetType = UNSET
 
@@ -172,9 +174,9 @@ class CreateKey(Request, frozen=True):
 
     name: DisplayName = ""
     role: Literal["reader", "contributor", "manager", "operator", "auditor", "admin"] = "admin"
-    knowledge_bases: list[str] | None = None
+    knowledge_bases: Annotated[list[Name], Meta(max_length=100)] | None = None
     expires_at: datetime | None = None
-    owner: str | None = None
+    owner: Name | None = None
 
 
 class KeyInfo(Schema, frozen=True):

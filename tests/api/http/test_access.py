@@ -586,6 +586,16 @@ async def test_a_browser_offers_its_key_as_a_subprotocol(isolated_api: IsolatedA
             b'{"knowledge_base": "", "reason": "x"}',
             "`knowledge_base`: expected `str` of length >= 1",
         ),
+        (
+            "/api/v1/keys",  # each of which would be looked up
+            json.dumps({"owner": "tim", "knowledge_bases": ["handbook"] * 101}).encode(),
+            "`knowledge_bases`: expected `array` of length <= 100",
+        ),
+        (
+            "/api/v1/users",
+            json.dumps({"name": "kim", "roles": ["admin"] * 4}).encode(),
+            "`roles`: expected `array` of length <= 3",
+        ),
     ],
 )
 async def test_only_what_is_wrong_is_named(isolated_api: IsolatedApi, path: str, body: bytes, detail: str) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import update
+from datetime import datetime, timedelta, timezone
 
-from activities.errors import NotFound, UnknownRole
+import pytest
+from sqlalchemy import insert, update
+
+from activities.errors import InvalidRequest, NotFound, UnknownRole
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.people.api_keys import KEY_PREFIX, hash_key
+from activities.stores.catalog.people.api_keys import KEY_PREFIX, MAX_KEYS, hash_key
+from activities.stores.catalog.people.records import NewUser
 from activities.stores.catalog.people.tables import ApiKeyRow
+from activities.stores.catalog.tables import now
 from tests.stores.catalog.conftest import MISSING, sql
+
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 
 
 async def test_a_key_is_known_by_its_hash_only(settings: Settings, catalog: Catalog) -> None:
@@ -67,3 +73,23 @@ async def test_a_revoked_key_has_no_owner(catalog: Catalog) -> None:
     (event,) = await catalog.audit.page(None, 10, action="key.revoke")
     assert (event.actor, event.object_id) == ("carl", principal.key_id)
     assert event.detail == {"subject": "ann", "role": "manager"}
+
+
+async def test_a_user_has_so_many_keys(settings: Settings, catalog: Catalog) -> None:
+    """Those that ended do not count; a list of knowledge bases has each once, and the end is a time of the calendar."""
+    rita = await catalog.users.create(NewUser(name="rita"), "admin")
+    made, _ = await catalog.api_keys.create_for(rita, "rita", knowledge_bases=["1", "2", "1"])
+    assert made.knowledge_bases == ["1", "2"]
+    fields = {"subject": "rita", "owner_id": rita.id, "role": "reader", "created_at": now()}
+    rows = [fields | {"id": f"{n:032x}", "secret_sha256": f"{n:064x}"} for n in range(MAX_KEYS - 2)]
+    await sql(settings, insert(ApiKeyRow).values(rows))
+    last, _ = await catalog.api_keys.create_for(rita, "rita")
+    with pytest.raises(InvalidRequest, match=str(MAX_KEYS)):
+        await catalog.api_keys.create_for(rita, "rita")
+    await catalog.api_keys.revoke(last.id, "rita")
+    for impossible in (datetime.min.replace(tzinfo=EAST), datetime.max.replace(tzinfo=WEST)):
+        with pytest.raises(InvalidRequest, match="ISO 8601"):
+            await catalog.api_keys.create_for(rita, "rita", expires_at=impossible)
+    await catalog.api_keys.create_for(rita, "rita", expires_at=now() - timedelta(days=1))
+    await catalog.api_keys.create_for(rita, "rita")
+    assert await catalog.api_keys.all(subject="nobody") == []

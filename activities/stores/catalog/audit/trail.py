@@ -14,6 +14,7 @@ from activities.phrases import Phrase
 from activities.stores.catalog.audit.actions import is_known, object_type_of
 from activities.stores.catalog.audit.events import row_of
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.moments import in_utc
 from activities.stores.catalog.records import AuditEvent, EventFilter, NewEvent
 from activities.stores.catalog.tables import SYSTEM, AuditRow, ConversationRow, KnowledgeBaseRow, QuestionRow, first_id
 
@@ -164,10 +165,10 @@ def _matching(wanted: EventFilter) -> Select[AuditRow, str]:
     if action := wanted.get("action"):
         query = query.where(_is_action(action))
     if since := wanted.get("since"):
-        moment = _in_utc(since)
+        moment = _within(since)
         query = query.where(AuditRow.at >= moment, AuditRow.id >= first_id(moment - CLOCK_SLACK))
     if until := wanted.get("until"):
-        moment = _in_utc(until)
+        moment = _within(until)
         query = query.where(AuditRow.at < moment, AuditRow.id <= first_id(moment + CLOCK_SLACK))
     return query
 
@@ -176,12 +177,8 @@ def _is_action(action: str) -> ColumnElement[bool]:
     return (AuditRow.action == action) | AuditRow.action.startswith(f"{action}.", autoescape=True)
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        moment = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-        return min(max(moment, EARLIEST), LATEST)
-    except OverflowError as exc:
-        raise InvalidRequest(detail=Phrase.NOT_A_TIME, value=at.isoformat()) from exc
+def _within(at: datetime) -> datetime:
+    return min(max(in_utc(at), EARLIEST), LATEST)
 
 
 def _event(row: AuditRow, knowledge_base: str | None) -> AuditEvent:

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select
 from activities.errors import CatalogUnavailable, InvalidName, InvalidRequest, NotFound, UnknownRole
 from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, repeats_conflicts
+from activities.stores.catalog.moments import in_utc
 from activities.stores.catalog.people import rights
 from activities.stores.catalog.people.names import RESERVED, spelt
 from activities.stores.catalog.people.records import User
@@ -26,6 +27,9 @@ KEY_PREFIX = "holdfast_"
 
 #: Longest subject or name of a key, in characters.
 MAX_SUBJECT = 200
+
+#: Keys of a user that can be used at the same time.
+MAX_KEYS = 200
 
 #: How exact the last use of a key is.
 LAST_USE = timedelta(minutes=10)
@@ -76,17 +80,23 @@ class ApiKeys:
         """Creates a key of a user, and returns it with its secret, which cannot be read again.
 
         It may do what the user may, at most what ``role`` may, and in ``knowledge_bases`` (ids) only. Raises
-        UnknownRole, InvalidName, and InvalidRequest for a role of the platform within knowledge bases.
+        UnknownRole, InvalidName, and InvalidRequest for a role of the platform within knowledge bases, for an end that
+        no calendar has, and where the user has ``MAX_KEYS`` already.
         """
         _check(owner.name, role)
         if len(name) > MAX_SUBJECT or "\0" in name:
             raise InvalidName(name=name[:60], detail=Phrase.NAME_TOO_LONG, limit=MAX_SUBJECT)
         if knowledge_bases is not None and role not in (*LADDER, "admin"):
             raise InvalidRequest(detail=Phrase.KEY_OF_PLATFORM)
+        expires_at = in_utc(expires_at) if expires_at else None
         row = ApiKeyRow(subject=owner.name, role=role, owner_id=owner.id, name=name or None, expires_at=expires_at)
-        row.knowledge_bases = list(knowledge_bases) if knowledge_bases is not None else None
+        row.knowledge_bases = list(dict.fromkeys(knowledge_bases)) if knowledge_bases is not None else None
         key = _secret_of(row)
         async with self._engine.write() as session:
+            goes_on = ApiKeyRow.expires_at.is_(None) | (ApiKeyRow.expires_at > now())
+            live = select(func.count()).where(ApiKeyRow.owner_id == owner.id, ApiKeyRow.revoked_at.is_(None), goes_on)
+            if (await session.scalar(live) or 0) >= MAX_KEYS:
+                raise InvalidRequest(detail=Phrase.TOO_MANY_KEYS, limit=MAX_KEYS)
             session.add(row)
             await session.flush()
             detail = {"owner": owner.name, "role": role, "name": name, "knowledge_bases": row.knowledge_bases}
@@ -126,10 +136,11 @@ class ApiKeys:
                 if present is not None:
                     present.last_used_at = now()
 
-    async def all(self, owner_id: str | None = None) -> list[ApiKey]:
-        """All keys, or those of a user, including revoked ones, oldest first."""
+    async def all(self, owner_id: str | None = None, subject: str | None = None) -> list[ApiKey]:
+        """All keys, or those of a user, or those that act as ``subject``; including revoked ones, oldest first."""
         query = _owned().order_by(ApiKeyRow.id)
         query = query.where(ApiKeyRow.owner_id == owner_id) if owner_id else query
+        query = query.where(ApiKeyRow.subject == subject) if subject else query
         async with self._engine.read() as session:
             return [_record(row, owner.name if owner else None) for row, owner in await session.execute(query)]
 

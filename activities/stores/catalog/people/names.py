@@ -13,7 +13,7 @@ MAX_GROUP_NAME = 200
 MAX_DISPLAY_NAME = 200
 
 #: Actors of the audit trail that are no users: nobody acts under their names.
-RESERVED = frozenset({"system", "anonymous", "unknown", "identity-provider", "temporal", "schedule"})
+RESERVED = frozenset({"system", "anonymous", "unknown", "identity-provider", "temporal", "schedule", "holdfast"})
 
 #: Scripts with letters that look like those of another one: a name has letters of one of them at most.
 ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})

@@ -58,7 +58,7 @@ class Users:
             name=name,
             display_name=new.display_name,
             kind=new.kind,
-            roles=list(new.roles),
+            roles=[role for role in SYSTEM_ROLES if role in new.roles],
             password_hash=new.password_hash,
             must_change_password=new.must_change_password,
             issuer=new.issuer,
@@ -72,7 +72,7 @@ class Users:
                     raise NameInUse(name=name)
                 session.add(row)
                 await session.flush()
-                detail = {"name": name, "kind": new.kind, "roles": list(new.roles)}
+                detail = {"name": name, "kind": new.kind, "roles": row.roles}
                 detail |= {"issuer": new.issuer} if new.issuer else {}
                 session.audit(actor, "user.create", None, row.id, **detail)
         except IntegrityError as exc:
