@@ -26,9 +26,9 @@ PERSONAL = re.compile(r"annual|leave|carry|handbook|test-[0-9a-f]{12}|[0-9a-f]{2
 
 
 def configuration(platform: Platform, folder: Path, own: int) -> Path:
-    """The configuration of docker-compose.yml with the addresses of this platform, scraping each second."""
+    """The configuration of docker-compose.yml with the addresses of this platform, scraping every other second."""
     config: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    config["global"] = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"}
     config["rule_files"] = [str(PROMETHEUS / "rules.yml")]
     log = (platform.settings.data_dir / "logs" / "temporal.log").read_text()
     temporal = re.findall(r"Metrics:\s+http://([\w.]+:\d+)", log)[-1:]
