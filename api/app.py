@@ -16,7 +16,6 @@ from litestar.config.compression import CompressionConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
@@ -32,6 +31,7 @@ from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.dify.routes import DifyController
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
@@ -41,6 +41,7 @@ from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
 from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
 from api.http.headers import Edge, cors
+from api.http.measured import Measured
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording, recordable
@@ -54,10 +55,10 @@ from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
-from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
+from api.operations.metrics import Metrics
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
 from api.reindex_all.routes import ReindexAllController
@@ -160,6 +161,7 @@ CONTROLLERS = (
     KeysController,
     GrantsController,
     OpenAIController,
+    DifyController,
     OperationsController,
 )
 
@@ -186,7 +188,6 @@ def create_app(settings: Settings) -> Litestar:
         before_send=[allow_ui],
         middleware=[
             NulGuard(),
-            PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
             RefusalRate(settings.api.refusals_per_minute),
             CookieAsKey(),
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
@@ -202,7 +203,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
-    app.asgi_handler = Edge(Recording(app.asgi_handler, settings.audit.reads), settings)
+    app.asgi_handler = Measured(Edge(Recording(app.asgi_handler, settings.audit.reads), settings))
     return app
 
 

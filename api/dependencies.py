@@ -18,6 +18,8 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
+from activities.telemetry import metrics
+from activities.telemetry.measuring import process_runtime
 from activities.webhooks.addresses import Gate
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.background.audit_log.places import places_of
@@ -54,7 +56,9 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as resources:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
-        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
+        metrics.show_build()
+        metrics.watch_connections(stores.catalog.connections)
+        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True, runtime=process_runtime()))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
         key = tokens.derived(b"oidc attempts")
@@ -208,6 +212,10 @@ def _oidc(state: State) -> OidcSignIn:
     return state.oidc  # type: ignore[no-any-return]
 
 
+def _admission(state: State) -> Admission:
+    return state.admission  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -242,6 +250,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "asking": _asking,
     "uploads": _uploads,
     "runs": _runs,
+    "admission": _admission,
     "access": _access,
     "callers": _callers,
     "sign_in": _sign_in,

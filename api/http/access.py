@@ -118,6 +118,9 @@ OPTION = "access"
 #: The declaration of a route that needs no key, because it shows no stored data.
 PUBLIC: Final = "public"
 
+#: The option of a route that the holder of the token for metrics may call too: ``opt={SCRAPED: True}``.
+SCRAPED = "scraped"
+
 #: Seconds for which the knowledge base of a resource is cached; its id and name never change.
 KNOWN_SECONDS = 1.0
 

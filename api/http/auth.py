@@ -14,7 +14,10 @@ from litestar.middleware.authentication import AbstractAuthenticationMiddleware,
 from activities.errors import Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.records import Principal
 from activities.telemetry import origin
+from activities.telemetry.scraping import is_scraper
+from api.http.access import SCRAPED
 from api.http.callers import Callers
 
 #: The subject and role of the key that the first start creates.
@@ -32,6 +35,10 @@ OPEN_PATHS = [
 ]
 
 
+#: The caller with the token for metrics. Authentication knows it on the routes of metrics only.
+SCRAPER = Principal(subject="metrics", role="operator", platform=("operator",))
+
+
 class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
     """``Authorization: Bearer <key or access token>``; anything else is a 401."""
 
@@ -40,6 +47,8 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         if not key and connection.scope["type"] == ScopeType.WEBSOCKET:
             scheme, key = "bearer", _key_of_subprotocol(connection)
+        if _may_scrape(connection, scheme, key.strip()):
+            return AuthenticationResult(user=SCRAPER, auth=None)
         callers: Callers = connection.app.state.callers
         principal = await callers.find(key.strip()) if scheme.lower() == "bearer" and key else None
         if principal is None:
@@ -47,6 +56,12 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
         structlog.contextvars.bind_contextvars(actor=principal.subject)
         origin.begin(msgspec.structs.replace(origin.current(), key_id=principal.key_id))
         return AuthenticationResult(user=principal, auth=partial(callers.again, key.strip(), principal))
+
+
+def _may_scrape(connection: ASGIConnection[Any, Any, Any, Any], scheme: str, token: str) -> bool:
+    """Whether a request reads metrics with the token for that; for every other route it is a wrong key."""
+    scraped = bool(connection.route_handler.opt.get(SCRAPED))
+    return scraped and scheme.lower() == "bearer" and is_scraper(connection.app.state.settings.metrics, token)
 
 
 def _key_of_subprotocol(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
@@ -27,12 +28,15 @@ from activities.errors import (
     QuestionTooLong,
     RequestError,
     TemporalUnavailable,
+    TooManyPending,
     TooManyRequests,
+    TooManyUploads,
     Unauthenticated,
     UnknownHost,
     UploadTooLarge,
 )
 from activities.phrases import Bilingual, Phrase
+from activities.telemetry import metrics
 from activities.validation import explain
 from api.http.language import language_of
 
@@ -79,6 +83,9 @@ class Refusal(Bilingual):
 #: The state of a request that has the code of its error, for the audit trail.
 CODE = "code"
 
+#: How a limit refuses an upload.
+REFUSED_UPLOADS = (TooManyUploads, TooManyPending, UploadTooLarge)
+
 #: Retry-After in seconds while a dependency is down.
 RETRY_AFTER = 5
 
@@ -92,6 +99,10 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
     """The response to a HoldfastError."""
     status = status_of(error)
     request.scope.setdefault("state", {})[CODE] = error.reason.code
+    if isinstance(error, Unauthenticated):
+        metrics.AUTHENTICATION_FAILURES.inc()
+    if isinstance(error, REFUSED_UPLOADS):
+        metrics.UPLOADS_REFUSED.labels(error.reason.code).inc()
     headers: dict[str, str] = {}
     if isinstance(error, DependencyError):
         headers["Retry-After"] = str(RETRY_AFTER)
@@ -144,6 +155,8 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
         return problem(request, _too_large(request))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
         return problem(request, InvalidRequest(detail=_validation_detail(exc, language_of(request))))
+    if fault := _fault_of_body(exc):
+        return problem(request, InvalidRequest(detail=_named([fault], language_of(request))))
     status = HTTPStatus(exc.status_code)
     code = status.name.lower().replace("_", "-")
     detail = _refusal(request, status, exc.detail)
@@ -205,11 +218,23 @@ def _validation_detail(exc: HTTPException, language: Language) -> str:
     fields = [item for item in fields if item not in missing]
     if not fields and any(item.get("key") == "data" for item in missing):
         return Phrase.CUT_JSON.render(language)
+    return _named(fields, language) or explain(exc.detail).render(language)
+
+
+def _named(fields: list[dict[str, Any]], language: Language) -> str:
+    """The invalid fields with their errors."""
     colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
-    parts = [
+    return semicolon.join(
         f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields
-    ]
-    return semicolon.join(parts) or explain(exc.detail).render(language)
+    )
+
+
+def _fault_of_body(exc: HTTPException) -> dict[str, Any] | None:
+    """The invalid field of a body that has the name of a dependency, which Litestar takes for a fault of the server."""
+    message, _, place = str(exc.__cause__).partition(" - at `$.data")
+    if not isinstance(exc.__cause__, msgspec.ValidationError) or not place:
+        return None
+    return {"key": place.strip(".`"), "message": message}
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

@@ -15,6 +15,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyPasswords, TooManyRequests
 from activities.phrases import Phrase
 from activities.stores.catalog.catalog import Catalog
+from activities.stores.catalog.people.names import spelt
 from activities.stores.catalog.people.records import Credentials, Tokens
 from api.http.rates import Buckets
 from api.http.tokens import VALID_SECONDS, AccessTokens
@@ -54,7 +55,7 @@ class SignIn:
 
     async def with_password(self, name: str, password: str, address: str, user_agent: str) -> TokenInfo:
         """Signs a user in. Raises SignInRefused, and TooManyRequests for an address that was refused too often."""
-        name = name.strip().lower()
+        name = spelt(name)
         found = await self._checked(name, password, address)
         try:
             session = await self._catalog.sessions.create(

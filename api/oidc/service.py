@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -201,11 +202,12 @@ class OidcSignIn:
 def names_for(person: Person) -> list[str]:
     """Names for the user of a person, best first; all can be names of users."""
     suffix = hashlib.sha256(f"{person.issuer} {person.subject}".encode()).hexdigest()[:12]
-    try:
-        base = user_name(person.name)
-    except InvalidName:
-        kept = "".join(each if each.isalnum() or each in ".-@+_" else "-" for each in person.name)
-        base = kept.lower().strip(".-@+_")[: MAX_USER_NAME - 20] or "user"
+    kept = "".join(each if each.isalnum() or each in ".-@+_" else "-" for each in person.name).strip(".-@+_")
+    base = "user"
+    for name in (person.name, kept[: MAX_USER_NAME - 20], "user"):
+        with suppress(InvalidName):
+            base = user_name(name)
+            break
     return [base, *(f"{base[: MAX_USER_NAME - 20]}-{number}" for number in range(2, TRIES)), f"user-{suffix}"]
 
 

@@ -141,8 +141,14 @@ async def test_without_a_provider_there_is_no_button(catalog: Catalog, settings:
 
 @pytest.mark.parametrize(
     ("given", "name"),
-    [("Ana.Li@example.org", "ana.li@example.org"), ("Ana Li", "ana-li"), ("李 安娜", "李-安娜"), ("//", "user")],
-    ids=["address", "space", "chinese", "nothing"],
+    [
+        ("Ana.Li@example.org", "ana.li@example.org"),
+        ("Ana Li", "ana-li"),
+        ("李 安娜", "李-安娜"),
+        ("//", "user"),
+        ("\u0430dmin", "user"),
+    ],
+    ids=["address", "space", "chinese", "nothing", "mixed scripts"],
 )
 def test_names_become_names_of_users(given: str, name: str) -> None:
     """The first that is tried; the last one belongs to nobody else."""

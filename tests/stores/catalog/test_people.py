@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -30,6 +31,7 @@ from activities.stores.catalog.tables import now
 from tests.stores.catalog.conftest import sql
 
 DAY = timedelta(days=1)
+CYRILLIC_A = "\u0430"
 
 
 async def user(catalog: Catalog, name: str = "rita", **fields: object) -> User:
@@ -63,9 +65,45 @@ async def test_a_name_is_given_once(catalog: Catalog) -> None:
     for name in RESERVED:
         with pytest.raises(NameInUse):
             await user(catalog, name.upper())
-    for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0"):
+        with pytest.raises(InvalidName, match="audit trail"):
+            await catalog.api_keys.create(name, "reader")
+    for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0", "a\u200bb", "\u202eb", CYRILLIC_A + "dmin"):
         with pytest.raises(InvalidName):
             await user(catalog, name)
+
+
+async def test_a_name_is_found_in_every_spelling(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Full-width letters, letters with their accents apart, and capitals are those of the name; scripts stay apart."""
+    made = [(await user(catalog, name)).name for name in ("Jose\u0301", "ＲＩＴＡ", "иван", "李雷-hr")]
+    assert made == ["josé", "rita", "иван", "李雷-hr"]
+    for name in ("JOSE\u0301", " josé", "ｒｉｔａ"):
+        assert (await catalog.users.get(name)).name in made
+        assert await catalog.users.credentials(name)
+        with pytest.raises(NameInUse):
+            await user(catalog, name)
+    with pytest.raises(InvalidName):
+        await catalog.api_keys.create("Rita", "reader")
+    await catalog.groups.create("Cafe\u0301", "admin")
+    await catalog.grants.set(kb.id, "group", "Café", "reader", "admin")
+    for name in ("staff\u200b", "\u202estaff", "a/b", " "):
+        with pytest.raises(InvalidName):
+            await catalog.groups.create(name, "admin")
+
+
+async def test_who_is_removed_meanwhile_has_no_grant_that_stays(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Nor is a member: whatever comes first, the other one finds no user, or takes it along."""
+    await catalog.groups.create("hr", "admin")
+    for turn in range(5):
+        name = (await user(catalog, f"rita{turn}")).name
+        done = await asyncio.gather(
+            catalog.grants.set(kb.id, "user", name, "reader", "admin"),
+            catalog.users.remove(name, "admin"),
+            catalog.groups.add_member("hr", name, "admin"),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in done if isinstance(each, BaseException)] in ([], [NotFound], [NotFound] * 2)
+    assert await catalog.grants.page(kb.id) == []
+    assert (await catalog.groups.get("hr")).members == 0
 
 
 async def test_grants_of_a_user_and_of_its_groups_add_up(catalog: Catalog, kb: KnowledgeBase) -> None:

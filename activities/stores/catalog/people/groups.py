@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import NameInUse, NotFound
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
-from activities.stores.catalog.people.names import MAX_GROUP_NAME, group_name
+from activities.stores.catalog.people.names import MAX_GROUP_NAME, group_name, spelt_group
 from activities.stores.catalog.people.records import Group, GroupSource
 from activities.stores.catalog.people.tables import GrantRow, GroupMemberRow, GroupRow, UserRow
 from activities.stores.catalog.people.users import user_row
@@ -71,7 +71,8 @@ class Groups:
     async def add_member(self, name: str, user: str, actor: str) -> None:
         """Adds a user to a group; nothing happens if it is a member."""
         async with self._engine.write() as session:
-            group, member = await group_row(session, name, lock=True), await user_row(session, user)
+            group = await group_row(session, name, lock=True)
+            member = await user_row(session, user, lock=True)  # it may be removed now
             if await session.get(GroupMemberRow, (group.id, member.id)) is None:
                 session.add(GroupMemberRow(group_id=group.id, user_id=member.id))
                 session.audit(actor, "group.add-member", None, group.id, name=group.name, user=member.name)
@@ -136,7 +137,7 @@ async def _external_row(session: Transaction, external_name: str, actor: str) ->
 
 async def group_row(session: AsyncSession, name: str, *, lock: bool = False) -> GroupRow:
     """The row of a group by name. Raises NotFound."""
-    query = select(GroupRow).where(GroupRow.name == name)
+    query = select(GroupRow).where(GroupRow.name == spelt_group(name))
     row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound(kind="group", id=name)
