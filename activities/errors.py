@@ -424,8 +424,8 @@ class SessionEnded(Unauthenticated):
 
 class Forbidden(RequestError):
     code = "forbidden"
-    en = "This key may not do that. Ask an administrator for the role “{role}”."
-    zh = "此密钥无权执行该操作。请向管理员申请“{role}”角色。"
+    en = "You may not do that. Ask an administrator for the role “{role}”."
+    zh = "您无权执行该操作。请向管理员申请“{role}”角色。"
 
 
 class ProviderRefused(RequestError):
@@ -442,8 +442,8 @@ class PasswordChangeNeeded(RequestError):
 
 class NotFound(RequestError):
     code = "not-found"
-    en = "There is no {kind} “{id}”, or this key may not see it."
-    zh = "不存在该{kind}“{id}”，或此密钥无权查看。"
+    en = "There is no {kind} “{id}”, or you may not see it."
+    zh = "不存在该{kind}“{id}”，或您无权查看。"
 
 
 class Conflict(RequestError):

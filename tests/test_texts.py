@@ -296,7 +296,7 @@ def test_a_reason_of_an_older_version_is_shown_as_stored() -> None:
 
 def test_user_input_is_never_taken_for_a_text() -> None:
     """Not for a word, not for a phrase, not for a template."""
-    assert NotFound(kind="document", id="ready").reason.render("zh") == "不存在该文档“ready”，或此密钥无权查看。"
+    assert NotFound(kind="document", id="ready").reason.render("zh") == "不存在该文档“ready”，或您无权查看。"
     assert "question-empty" in InvalidName(name="question-empty", detail="@name-empty").reason.render("zh")
     assert "{limit}" in InvalidName(name="{limit}", detail=Phrase.NAME_TOO_LONG, limit=1).reason.render("zh")
 

@@ -142,12 +142,12 @@ def test_a_stored_reason_is_rendered_later(kind: type[HoldfastError]) -> None:
 def test_a_reason_of_another_version_can_be_rendered() -> None:
     """An unknown code is an internal error, and a missing parameter does not break the sentence."""
     assert Reason("from-the-future", {"x": "1"}).render() == HoldfastError.en
-    assert Reason("not-found").render() == "There is no ? “?”, or this key may not see it."
+    assert Reason("not-found").render() == "There is no ? “?”, or you may not see it."
 
 
 def test_words_are_translated_and_names_are_not() -> None:
     """`document` is translated in the sentence about a missing document; a file's text is never used as a template."""
-    assert NotFound(kind="document", id="abc").reason.render("zh") == "不存在该文档“abc”，或此密钥无权查看。"
+    assert NotFound(kind="document", id="abc").reason.render("zh") == "不存在该文档“abc”，或您无权查看。"
     assert str(InvalidRequest(detail="{code} {0} %s")).endswith("{code} {0} %s")
 
 

@@ -63,7 +63,7 @@ def test_an_ambiguous_name_shows_the_candidates(fake: FakeApi, holdfast: Holdfas
 
 
 def test_what_is_not_found_is_left_to_the_api(fake: FakeApi, holdfast: Holdfast) -> None:
-    """Its sentence says that there is none, or that this key may not see it."""
+    """Its sentence says that there is none, or that the caller may not see it."""
     fake.problem("GET /api/v1/documents/leave%25/status", 404, "There is no document “leave%”.")
     result = holdfast("status", "leave%")
     assert (result.exit_code, result.stderr) == (1, "There is no document “leave%”.\n")
