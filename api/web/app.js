@@ -8,6 +8,7 @@
 //     ├── knowledge_base_settings ── fields, remove
 //     ├── reindexes ── reindex_form, reindex_card ── plan, job
 //     ├── schedules ── schedule_form, schedule_row ── job
+//     ├── webhooks ── form, row, parts
 //     ├── sources ── source_card ── job
 //     ├── people ── users, groups ── parts
 //     ├── keys, access ── parts
@@ -43,13 +44,14 @@ import {
 } from './shared/route.js';
 import { Schedules, isSchedules } from './schedules/schedules.js';
 import { Settings } from './page/settings.js';
+import { Webhooks, atWebhooks } from './webhooks/webhooks.js';
 import { learnRuns } from './shared/runs.js';
 import { Side } from './page/side.js';
 import { SignIn, refusalHere } from './page/sign_in.js';
 import { Sources } from './sources/sources.js';
 
 const VIEWS = [
-  'view-sign-in', 'view-invitation', 'view-choose', 'view-operations', 'view-schedules', 'view-people', 'view-keys', 'view-audit',
+  'view-sign-in', 'view-invitation', 'view-choose', 'view-operations', 'view-schedules', 'view-webhooks', 'view-people', 'view-keys', 'view-audit',
   'view-kb',
 ];
 const TITLES = {
@@ -95,6 +97,7 @@ const settings = new KnowledgeBaseSettings({
 });
 const operations = new Operations();
 const schedules = new Schedules();
+const webhooks = new Webhooks(() => (account.me?.roles || []).some(operates));
 const sources = new Sources({
   onSynced: () => {
     documents.refilter(); // some may be gone
@@ -163,6 +166,7 @@ async function route() {
   await learnWho();
   if (!session.key) return;
   schedules.close();
+  webhooks.close();
   people.close();
   keys.close();
   audit.close();
@@ -174,6 +178,7 @@ async function route() {
   if (atPeople()) await showPage('view-people', people);
   else if (atAudit()) await showPage('view-audit', audit);
   else if (atKeys()) await showPage('view-keys', keys);
+  else if (atWebhooks()) await showPage('view-webhooks', webhooks);
   else if (isSchedules()) await showSchedules();
   else if (!wanted.kb) await choose();
   else if (wanted.kb !== open) await enter(wanted.kb);
@@ -189,7 +194,9 @@ async function learnWho() {
   $('operations-link').hidden = !roles.some(operates);
   $('people-link').hidden = !roles.includes('admin');
   $('audit-link').hidden = !roles.some(mayAudit);
-  $('kb-form').hidden = Boolean(me) && me.everywhere !== 'manager' && !me.knowledge_bases.some((kb) => kb.role === 'manager');
+  const manages = me?.everywhere === 'manager' || Boolean(me?.knowledge_bases.some((kb) => kb.role === 'manager'));
+  $('kb-form').hidden = Boolean(me) && !manages;
+  $('webhooks-link').hidden = !manages && !roles.some(operates);
   if (me?.must_change_password) account.changePassword(true);
   await learnRuns(roles);
 }
@@ -342,7 +349,9 @@ function mark() {
 }
 
 function title() {
-  const page = { 'view-people': 'people.title', 'view-keys': 'keys.title', 'view-audit': 'audit.title' }[document.body.dataset.view];
+  const page = {
+    'view-people': 'people.title', 'view-keys': 'keys.title', 'view-audit': 'audit.title', 'view-webhooks': 'webhook.title',
+  }[document.body.dataset.view];
   if (page) document.title = `${t(page)} · ${t('app.title')}`;
   else if (isSchedules()) document.title = `${t('schedule.title')} · ${t('app.title')}`;
   else if (!open) document.title = t(atOperations() && session.key ? 'operations.page_title' : 'app.title');
@@ -394,6 +403,7 @@ function signedOut(problem) {
   offered = '';
   $('operations-link').hidden = $('people-link').hidden = $('audit-link').hidden = true;
   schedules.close();
+  webhooks.close();
   clearNotices();
   show('view-sign-in');
   title();
@@ -461,6 +471,7 @@ onLanguage(() => {
   reindexes.relanguage();
   operations.relanguage();
   schedules.relanguage();
+  webhooks.relanguage();
   sources.relanguage();
   conversations.draw();
 });

@@ -15,11 +15,12 @@ import people from '../texts/people.js';
 import reindex from '../texts/reindex.js';
 import schedules from '../texts/schedules.js';
 import sources from '../texts/sources.js';
+import webhooks from '../texts/webhooks.js';
 
 export const LANGUAGES = ['en', 'zh'];
 
 const MESSAGES = {
-  ...page, ...documents, ...knowledgeBase, ...reindex, ...sources, ...gate, ...schedules, ...chat, ...operations,
+  ...page, ...documents, ...knowledgeBase, ...reindex, ...sources, ...gate, ...schedules, ...webhooks, ...chat, ...operations,
   ...people, ...audit,
   ...Object.fromEntries(Object.entries(SENTENCES).map(([action, pair]) => [`did.${action}`, pair])),
 };
