@@ -32,6 +32,11 @@ class Callers:
         """The caller of an open stream: the session counts, not the end of the token that it began with."""
         return await (self._of_session(before.session_id) if before.session_id else self._of_key(credential))
 
+    def forget_all(self) -> None:
+        """Read everybody's rights again at their next request, after a request has given some to its caller."""
+        self._of_key.cache_clear()
+        self._of_session.cache_clear()
+
     def forget(self, session_id: str) -> None:
         """Read the rights of a session again at its next request, after its user has changed them."""
         self._of_session.cache_invalidate(session_id)

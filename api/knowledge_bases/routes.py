@@ -15,6 +15,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.connections import Stores
 from api.http.access import Access, needs, visible
+from api.http.callers import Callers
 from api.http.schemas import JobAccepted, Page
 from api.knowledge_bases.schemas import ChangeKnowledgeBase, CreateKnowledgeBase, KnowledgeBaseInfo
 from api.knowledge_bases.views import knowledge_base_info
@@ -29,13 +30,14 @@ class KnowledgeBaseController(Controller):
 
     @post(access=needs("manager"), summary="Create a knowledge base")
     async def create(
-        self, data: CreateKnowledgeBase, catalog: Catalog, stores: Stores, principal: Principal
+        self, data: CreateKnowledgeBase, catalog: Catalog, stores: Stores, principal: Principal, callers: Callers
     ) -> KnowledgeBaseInfo:
         model = await usable_model(stores.triton, data.embedding_model) if data.embedding_model else None
         chunking = Chunking(max_tokens=data.chunking.max_tokens, overlap_tokens=data.chunking.overlap_tokens)
         created = await catalog.knowledge_bases.create(
             data.name, data.title, data.description, chunking, principal.subject, model, principal.user_id
         )
+        callers.forget_all()  # who creates one manages it from the next request on
         return knowledge_base_info(created, {}, data.embedding_model)
 
     @get(access=needs("reader"), summary="List knowledge bases by name")

@@ -236,6 +236,15 @@ async def test_managers_grant_in_their_knowledge_base(isolated_api: IsolatedApi)
         assert (await manager.get(f"{KB}/grants".replace("{kb}", "handbook"))).status_code == 404
 
 
+async def test_who_creates_a_knowledge_base_manages_it_at_once(isolated_api: IsolatedApi) -> None:
+    """From the next request on, though rights are cached: a page goes there right after."""
+    key = await caller(isolated_api, "grant elsewhere")
+    async with client(isolated_api, key) as manager:
+        name = f"mine-{secrets.token_hex(4)}"
+        assert (await manager.post("/api/v1/knowledge-bases", json={"name": name})).status_code == 201
+        assert (await manager.get(f"/api/v1/knowledge-bases/{name}")).json()["role"] == "manager"
+
+
 async def test_the_record_of_a_question_is_as_closed_as_the_question(isolated_api: IsolatedApi) -> None:
     """Without a right in the knowledge base any more, or by a key of another one, its passages are not shown."""
     catalog, handbook = isolated_api.catalog, await isolated_api.catalog.knowledge_bases.get("handbook")
