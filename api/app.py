@@ -16,7 +16,6 @@ from litestar.config.compression import CompressionConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins.prometheus import PrometheusConfig
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
@@ -32,18 +31,21 @@ from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.dify.routes import DifyController
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
-from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
+from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
 from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
 from api.http.headers import Edge, cors
+from api.http.measured import Measured
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording, recordable
+from api.http.revocation import RevokedAccess
 from api.identity.grants import GrantsController
 from api.identity.groups import GroupsController
 from api.identity.keys import KeysController
@@ -53,10 +55,10 @@ from api.knowledge_bases.embedding import EmbeddingModelController
 from api.knowledge_bases.routes import KnowledgeBaseController
 from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
-from api.maintenance.metrics import Metrics
 from api.maintenance.reconcile import ReconcileController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
+from api.operations.metrics import Metrics
 from api.operations.routes import OperationsController
 from api.questions.routes import QuestionController, SearchController
 from api.reindex_all.routes import ReindexAllController
@@ -159,6 +161,7 @@ CONTROLLERS = (
     KeysController,
     GrantsController,
     OpenAIController,
+    DifyController,
     OperationsController,
 )
 
@@ -185,12 +188,11 @@ def create_app(settings: Settings) -> Litestar:
         before_send=[allow_ui],
         middleware=[
             NulGuard(),
-            PrometheusConfig(app_name="holdfast", prefix="holdfast", group_path=True).middleware,
             RefusalRate(settings.api.refusals_per_minute),
             CookieAsKey(),
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
             KeyRate(settings.api.requests_per_minute),
-            RevokedKeys(),
+            RevokedAccess(),
         ],
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
@@ -201,7 +203,7 @@ def create_app(settings: Settings) -> Litestar:
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
     )
     app.state.settings = settings
-    app.asgi_handler = Edge(Recording(app.asgi_handler, settings.audit.reads), settings)
+    app.asgi_handler = Measured(Edge(Recording(app.asgi_handler, settings.audit.reads), settings))
     return app
 
 

@@ -18,6 +18,8 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.stores.connections import Stores
+from activities.telemetry import metrics
+from activities.telemetry.measuring import process_runtime
 from activities.webhooks.addresses import Gate
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.background.audit_log.places import places_of
@@ -35,8 +37,7 @@ from api.http.callers import Callers
 from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
 from api.identity.sign_in import SignIn
-from api.oidc.attempts import attempt_key
-from api.oidc.service import SESSION_VALID, OidcSignIn
+from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -55,11 +56,13 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as resources:
         stores = await resources.enter_async_context(Stores.open(settings, interactive=True))
-        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True))
+        metrics.show_build()
+        metrics.watch_connections(stores.catalog.connections)
+        catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True, runtime=process_runtime()))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
-        key = attempt_key(settings.data_dir / KEYS_FILE)
-        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key, SESSION_VALID)))
+        key = tokens.derived(b"oidc attempts")
+        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key)))
         recorder = Recorder(catalog.audit)
         refusals = Refusals(recorder)
         keeper = AuditLogKeeper(
@@ -209,6 +212,10 @@ def _oidc(state: State) -> OidcSignIn:
     return state.oidc  # type: ignore[no-any-return]
 
 
+def _admission(state: State) -> Admission:
+    return state.admission  # type: ignore[no-any-return]
+
+
 def _access(state: State) -> Access:
     return state.access  # type: ignore[no-any-return]
 
@@ -243,6 +250,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "asking": _asking,
     "uploads": _uploads,
     "runs": _runs,
+    "admission": _admission,
     "access": _access,
     "callers": _callers,
     "sign_in": _sign_in,

@@ -23,7 +23,7 @@ from temporalio.common import SearchAttributeKey
 
 from activities.contracts import search_attributes
 from activities.contracts.queues import Queue
-from activities.settings import PREFIX, load, variables
+from activities.settings import FILE, PREFIX, load, variables
 from api.cli.main import cli
 from api.codec.browsers import PATH
 from api.stack.parts import TEMPORAL_CONFIG
@@ -231,11 +231,11 @@ def test_long_running_services_are_watched(name: str) -> None:
 def test_only_the_page_and_the_ui_are_published_and_only_here() -> None:
     """Ports are published on 127.0.0.1; only the API, the UI and the model server have outbound access."""
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published.keys() == {"api", "temporal-ui"}
+    assert published.keys() == {"api", "temporal-ui", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     assert COMPOSE["networks"]["inside"]["internal"] is True
     outside = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert outside == {"api", "temporal-ui", "triton", "worker-workflows"}
+    assert outside == {"api", "temporal-ui", "triton", "worker-workflows", "grafana"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 
@@ -246,7 +246,7 @@ def test_no_password_stands_in_the_file() -> None:
     """Secrets are variables without a default, and so are the passwords in addresses."""
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            if value is None:  # passed on from .env
+            if value is None or key.endswith("__FILE"):  # passed on from .env; a path
                 continue
             if SECRET.search(key):
                 assert VARIABLE.search(value), f"{name}: {key}"
@@ -266,7 +266,8 @@ def test_env_example_lists_the_required_variables() -> None:
     passed = {
         key for service in SERVICES.values() for key, value in service.get("environment", {}).items() if not value
     }
-    optional = set(re.findall(r"^#(\w+)=.+$", text, re.M)) - {"COMPOSE_FILE"}
+    passed |= {secret["environment"] for secret in COMPOSE["secrets"].values() if "environment" in secret}
+    optional = set(re.findall(r"^#(\w+)=.+$", text, re.M)) - {"COMPOSE_FILE", "COMPOSE_PROFILES"}
     assert optional <= passed | {match["name"] for match in found if match["kind"] != "?"}
 
 
@@ -300,7 +301,8 @@ ELSEWHERE = {
 def test_every_setting_can_be_set(name: str) -> None:
     """Without an edit of the file: what compose does not set itself it takes from .env."""
     given = SERVICES[name]["environment"]
-    assert variables().keys() - ELSEWHERE == {key for key in given if key.startswith(PREFIX)} - ELSEWHERE
+    settings = {key for key in given if key.startswith(PREFIX) and key.removesuffix(FILE) not in given.keys() - {key}}
+    assert variables().keys() - ELSEWHERE == settings - ELSEWHERE
     fixed = {key for key, value in given.items() if value is not None and f"${{{key}:-" not in value}
     addresses = ("_ADDRESS", "_NAMESPACE", "_URI", "_URL", "_TOKEN")
     assert all(key.endswith(addresses) for key in fixed if key.startswith(PREFIX) and key not in ELSEWHERE)
@@ -434,7 +436,7 @@ def test_payloads_are_encrypted_and_the_ui_asks_the_api_for_them() -> None:
         speaks = name != "migrate"
         assert ("payload-keys" in SERVICES[name].get("secrets", [])) == speaks, name
         assert environment(name)["HOLDFAST_PAYLOAD_KEYS"] == "/run/secrets/payload-keys"
-    assert COMPOSE["secrets"].keys() == {"payload-keys", "audit-key"}
+    assert {name for name, secret in COMPOSE["secrets"].items() if "file" in secret} == {"payload-keys", "audit-key"}
     assert [name for name in OURS if "audit-key" in SERVICES[name].get("secrets", [])] == ["api"]  # only it signs
     ui = environment("temporal-ui")
     assert ui["TEMPORAL_CODEC_INCLUDE_CREDENTIALS"] == "true"
@@ -537,3 +539,36 @@ def _copied(dockerfile: Path) -> list[str]:
     """The paths that a Dockerfile copies from the repository."""
     copies = [line[1:-1] for line in _instructions(dockerfile) if line[0] == "COPY"]
     return [source for sources in copies if not sources[0].startswith("--from") for source in sources]
+
+
+# --- monitoring ------------------------------------------------------------------------------------
+
+
+def test_monitoring_is_started_by_those_who_want_it() -> None:
+    """Prometheus and Grafana have a profile; nothing else depends on them."""
+    optional = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
+    assert (
+        optional == {name for name, service in SERVICES.items() if "profiles" in service} == {"prometheus", "grafana"}
+    )
+    needed = {need for name in SERVICES.keys() - optional for need in SERVICES[name].get("depends_on", {})}
+    assert not optional & needed
+
+
+def test_prometheus_asks_where_something_listens() -> None:
+    """Its targets are services on ports that they show; those that ask for a token or password get it."""
+    config = _file("deploy/prometheus/prometheus.yml")
+    secrets = {f"/run/secrets/{name}" for name in SERVICES["prometheus"]["secrets"]}
+    asked = set()
+    for job in config["scrape_configs"]:
+        file = job.get("authorization", {}).get("credentials_file") or job.get("basic_auth", {}).get("password_file")
+        assert file is None or file in secrets
+        for found in job.get("static_configs", []):
+            asked.update(target for target in found["targets"] if not target.startswith("127.0.0.1:"))
+        for found in job.get("dns_sd_configs", []):
+            assert file == "/run/secrets/metrics-token"
+            asked.update(f"{name}:{found['port']}" for name in found["names"])
+    metrics = load({key: value for key, value in environment("api").items() if key.startswith(PREFIX)}).metrics
+    workers = {f"{name}:{metrics.port}" for name in WORKERS}
+    assert metrics.host == "0.0.0.0"
+    assert workers < asked
+    assert all(listens(target) for target in asked - workers), asked

@@ -36,6 +36,8 @@ class Encoder(Protocol):
     precision: str
     batch_size: int
     """Number of texts that one request should carry."""
+    tokens: int
+    """Tokens that were embedded so far; 0 if they are not counted."""
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
         """Vectors of shape [len(texts), dimension] in the order of the texts; long texts are truncated.
@@ -74,11 +76,13 @@ class OnnxEncoder:
         self._urgent, self._others = lanes(cores)
         self._clock = UrgencyClock()
         self._bulk_slots = threading.Semaphore(max(1, cores // 2))
+        self.tokens = 0
         self.dimension = int(self.encode(["warm up"]).shape[1])
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Floats:
         """Implements `Encoder.encode`."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        self.tokens += sum(map(len, tokens))  # two threads may lose a count to each other: it is a metric
         # Longest first, so that no core starts a long text at the end.
         order = sorted(range(len(tokens)), key=lambda i: -len(tokens[i]))
         if urgent:
@@ -110,6 +114,7 @@ class TorchEncoder:
     device = "cuda"
     precision = "float16"
     batch_size = 64
+    tokens = 0
 
     def __init__(self, model: EmbedModel, device_id: int) -> None:
         import torch

@@ -30,7 +30,8 @@ from activities.runtime.temporal import connect
 from activities.sandbox import runner
 from activities.settings import Settings, load
 from activities.stores.connections import Stores
-from activities.telemetry import logs
+from activities.telemetry import logs, metrics
+from activities.telemetry.measuring import measured
 from workflows.client.schedules import schedule_archive, schedule_reconcile
 from workflows.definitions import ANSWER_WORKFLOWS, WORKFLOWS
 
@@ -101,9 +102,11 @@ async def run(queues: list[str], settings: Settings, ready_file: Path | None = N
 
 async def _work(queues: list[str], settings: Settings, ready_file: Path | None) -> None:
     """Work until cancelled; activities in flight then have the graceful shutdown timeout to end."""
-    client = await _retry_until_available(lambda: connect(settings.temporal))
     async with AsyncExitStack() as resources:
+        runtime = resources.enter_context(measured(settings.metrics))
+        client = await _retry_until_available(lambda: connect(settings.temporal, runtime=runtime))
         stores = await resources.enter_async_context(Stores.open(settings))
+        metrics.watch_connections(stores.catalog.connections)
         await _retry_until_available(stores.catalog.ping)  # also until it is migrated
         recorder = ProgressRecorder(stores.catalog)
         await resources.enter_async_context(recorder.recording())

@@ -27,6 +27,7 @@ from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors, VectorSet, vector_set
+from activities.telemetry import metrics
 
 log = structlog.get_logger()
 
@@ -93,6 +94,8 @@ class EmbedActivities:
         await self._blobs.save(key, vector_set(hashes, np.stack([known[hash] for hash in hashes])))
         if len(chunks) > GROUP:
             await self._remove_parts(prefix, key)
+        metrics.CHUNKS.labels("made").inc(len(missing))
+        metrics.CHUNKS.labels("reused").inc(len(chunks) - len(missing))
         return _embedded(key, card, len(chunks), embedded=len(missing))
 
     async def _made(

@@ -24,6 +24,7 @@ from activities.settings import ReconcileSettings
 from activities.stores.blob_keys import digest, original_key
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
+from activities.telemetry import metrics
 
 #: SHA-256 of an upload, by which its blobs are named.
 CONTENT = re.compile(r"[0-9a-f]{64}")
@@ -212,6 +213,9 @@ class BlobRepairActivities:
         if input.repair:
             await self._catalog.intake.forget_answers(datetime.now(UTC) - ANSWERS_KEPT)
             await self._catalog.analyze()
+        for finding in input.findings:
+            metrics.DISCREPANCIES.labels(finding.kind).inc(finding.count)
+        metrics.RECONCILED.set_to_current_time()
 
 
 async def _is_alone() -> bool:

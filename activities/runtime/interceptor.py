@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from typing import Any
 
@@ -16,8 +17,9 @@ from activities.runtime import heartbeat
 from activities.runtime.attempts import count_lost, lost
 from activities.runtime.failures import cause_of, to_application_error
 from activities.runtime.heartbeat import Progress
-from activities.telemetry import origin
+from activities.telemetry import metrics, origin
 from activities.telemetry.exceptions import shown
+from activities.telemetry.logs import describe
 from activities.telemetry.origin import Origin
 
 log = structlog.get_logger()
@@ -79,8 +81,11 @@ class _Inbound(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         self._listener.begun()
+        began = time.perf_counter()
         heartbeat.listener.set(self._listener.progressed)
         info = activity.info()
+        for argument in input.args[:1]:
+            describe(argument)
         origin.begin(Origin(workflow_id=info.workflow_id, run_id=info.workflow_run_id))
         try:
             if (error := await count_lost()) is not None:
@@ -90,17 +95,28 @@ class _Inbound(ActivityInboundInterceptor):
             result = await super().execute_activity(input)
         except (CancelledError, asyncio.CancelledError):
             self._listener.stopped()
+            _count(info.activity_type, "stopped", began)
             raise
         except ApplicationError:
+            _count(info.activity_type, "failed", began)
             raise
         except Exception as raised:  # noqa: BLE001 - the outermost handler of every activity
             exc = cause_of(raised)
             self._listener.failed(exc)
             failure = to_application_error(exc, self._edge.count(exc))
             expected = isinstance(exc, HoldfastError)
+            _count(info.activity_type, "failed", began)
+            reason = exc.reason.code if isinstance(exc, HoldfastError) else metrics.OTHER
+            metrics.STEP_FAILURES.labels(info.activity_type, reason, str(not failure.non_retryable).lower()).inc()
             await log.awarning(
                 "step failed", reason=shown(exc), retried=not failure.non_retryable, exc_info=not expected
             )
             raise failure from exc
         self._listener.done()
+        _count(info.activity_type, "done", began)
+        log.info("step done", seconds=round(time.perf_counter() - began, 3))
         return result
+
+
+def _count(step: str, outcome: str, began: float) -> None:
+    metrics.STEP_SECONDS.labels(step, outcome).observe(time.perf_counter() - began)

@@ -35,6 +35,7 @@ from activities.errors import (
 )
 from activities.phrases import Phrase
 from activities.stores.vectors import Vectors
+from activities.telemetry import metrics
 
 EMBED_MODEL = "embed"
 TEXT = "text"
@@ -231,7 +232,8 @@ class Triton:
 
         The caller adds the prompts. ``urgent`` requests (of interactive users) have priority over bulk work.
         """
-        result = await self._infer(texts, EMBEDDING, urgent, model)
+        with metrics.EMBED_SECONDS.labels("urgent" if urgent else "bulk").time():
+            result = await self._infer(texts, EMBEDDING, urgent, model)
         vectors: Vectors = result.as_numpy(EMBEDDING)
         return vectors
 

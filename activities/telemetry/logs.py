@@ -1,9 +1,11 @@
-"""Structured logs: one line per event; lines of an activity carry its workflow id, activity type and attempt."""
+"""Structured logs: one line per event; lines of an activity carry its run, step, attempt and subject."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -13,15 +15,24 @@ from temporalio import activity
 from activities.settings import LogSettings
 from activities.telemetry.exceptions import Exceptions
 
+#: Fields of a step's input that its log lines have.
+SUBJECTS = ("document_id", "version", "knowledge_base_id", "batch_id", "question_id", "reindex_id", "sync_id", "actor")
+
 #: Fields whose values are redacted in every log line.
 SECRETS = frozenset({"authorization", "api_key", "key", "token", "password", "secret"})
 
 
 def configure(settings: LogSettings, process: str) -> None:
     """Configures logging of a process: structlog and standard library loggers write the same format to stderr."""
+
+    def of_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("process", process)  # also in threads, which inherit no context
+        return event
+
     exceptions = Exceptions(messages=settings.level == "debug")
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        of_process,
         _activity_context,
         _redact,
         structlog.stdlib.add_log_level,
@@ -53,13 +64,40 @@ def configure(settings: LogSettings, process: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for duplicate in ("pymilvus", "temporalio.activity"):  # the store clients and the interceptor log these errors
         logging.getLogger(duplicate).setLevel(logging.CRITICAL)
-    structlog.contextvars.bind_contextvars(process=process)
+    _log_what_is_uncaught()
+
+
+def _log_what_is_uncaught() -> None:
+    """Errors that end the process or a thread, and warnings of Python, are lines of the log like others."""
+    log = structlog.get_logger()
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+            return
+        log.critical("uncaught error", exc_info=(kind, error, trace))
+
+    def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            thread = args.thread.name if args.thread is not None else ""
+            log.error("uncaught error", thread=thread, exc_info=(args.exc_type, args.exc_value, args.exc_traceback))
+
+    sys.excepthook, threading.excepthook = uncaught, uncaught_in_thread
+    logging.captureWarnings(True)
+
+
+def describe(input: object) -> None:
+    """Adds what a step works on to the lines that it logs: the ids that its input has, and no other field of it."""
+    structlog.contextvars.bind_contextvars(
+        **{name: value for name in SUBJECTS if isinstance(value := getattr(input, name, None), str | int)}
+    )
 
 
 def _activity_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     if activity.in_activity():
         info = activity.info()
         event.setdefault("workflow_id", info.workflow_id)
+        event.setdefault("run_id", info.workflow_run_id)
         event.setdefault("step", info.activity_type)
         event.setdefault("attempt", info.attempt)
     return event

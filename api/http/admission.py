@@ -46,6 +46,11 @@ class Admission:
         if not self._uploading[user]:
             del self._uploading[user]
 
+    @property
+    def uploading(self) -> int:
+        """Uploads in progress."""
+        return self._uploading.total()
+
     @alru_cache(ttl=COUNTED_SECONDS)
     async def pending(self) -> dict[str, int]:
         """Number of accepted, unfinished documents by user."""

@@ -28,12 +28,15 @@ from activities.errors import (
     QuestionTooLong,
     RequestError,
     TemporalUnavailable,
+    TooManyPending,
     TooManyRequests,
+    TooManyUploads,
     Unauthenticated,
     UnknownHost,
     UploadTooLarge,
 )
 from activities.phrases import Bilingual, Phrase
+from activities.telemetry import metrics
 from activities.validation import explain
 from api.http.language import language_of
 
@@ -80,6 +83,9 @@ class Refusal(Bilingual):
 #: The state of a request that has the code of its error, for the audit trail.
 CODE = "code"
 
+#: How a limit refuses an upload.
+REFUSED_UPLOADS = (TooManyUploads, TooManyPending, UploadTooLarge)
+
 #: Retry-After in seconds while a dependency is down.
 RETRY_AFTER = 5
 
@@ -93,6 +99,10 @@ def problem(request: Request[Any, Any, Any], error: HoldfastError) -> Response[d
     """The response to a HoldfastError."""
     status = status_of(error)
     request.scope.setdefault("state", {})[CODE] = error.reason.code
+    if isinstance(error, Unauthenticated):
+        metrics.AUTHENTICATION_FAILURES.inc()
+    if isinstance(error, REFUSED_UPLOADS):
+        metrics.UPLOADS_REFUSED.labels(error.reason.code).inc()
     headers: dict[str, str] = {}
     if isinstance(error, DependencyError):
         headers["Retry-After"] = str(RETRY_AFTER)

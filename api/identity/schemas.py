@@ -20,7 +20,7 @@ Password = Annotated[str, Meta(max_length=1024)]
 Token = Annotated[str, Meta(max_length=1024)]
 #: Without controls, and without what turns the direction of the text around it.
 DisplayName = Annotated[
-    str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$")
+    str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$(?!\n)")
 ]
 
 

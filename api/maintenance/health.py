@@ -81,13 +81,17 @@ async def overdue(catalog: Catalog) -> Overdue | None:
         return None
 
 
-async def _tampered(catalog: Catalog, language: Language) -> str | None:
-    """What is wrong with the audit log; None while the catalogue does not say."""
+async def tampering(catalog: Catalog) -> str | None:
+    """What is wrong with the audit log, "" if nothing is; None while the catalogue does not say."""
     try:
         async with asyncio.timeout(PING_TIMEOUT):
-            problem = await catalog.audit_log.problem()
+            return await catalog.audit_log.problem() or ""
     except (TimeoutError, DependencyError):
         return None
+
+
+async def _tampered(catalog: Catalog, language: Language) -> str | None:
+    problem = await tampering(catalog)
     return Phrase.AUDIT_LOG_TAMPERED.render(language, problem=problem) if problem else None
 
 

@@ -24,6 +24,7 @@ from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.names import MAX_USER_NAME, user_name
 from activities.stores.catalog.people.records import NewUser, Tokens, User
+from activities.stores.catalog.people.sessions import NO_SID
 from api.http.rates import Buckets
 from api.oidc import attempts, tokens
 from api.oidc.people import Person, person_of
@@ -35,9 +36,6 @@ TRIES: Final = 20
 
 #: Refusals of an address in a minute that are recorded; further ones get 429, so that no attack fills the disk.
 REFUSALS_PER_MINUTE: Final = 20
-
-#: Groups and roles are those that the provider told at the sign-in, so a session does not outlast a working day.
-SESSION_VALID: Final = timedelta(hours=12)
 
 #: Logout tokens that are remembered, so that none is used twice.
 REMEMBERED: Final = 10_000
@@ -58,8 +56,9 @@ class Answer(msgspec.Struct, frozen=True):
 class OidcSignIn:
     """Sign-in by the provider that the settings name."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, key: bytes, valid: timedelta) -> None:
-        self._settings, self._catalog, self._key, self._valid = settings, catalog, key, valid
+    def __init__(self, settings: Settings, catalog: Catalog, key: bytes) -> None:
+        self._settings, self._catalog, self._key = settings, catalog, key
+        self._valid = timedelta(hours=settings.oidc.session_hours)
         self._provider = Provider(settings.oidc)
         self._used: dict[str, float] = {}
         self._refusals = Buckets(REFUSALS_PER_MINUTE)
@@ -213,9 +212,9 @@ def names_for(person: Person) -> list[str]:
 
 
 def _session_of(claims: Mapping[str, Any]) -> str:
-    """The provider's id of its session; "" where it has none, so that the sessions of a subject are still found."""
+    """The provider's id of its session; ``NO_SID`` where it has none, so that a subject's sessions are still found."""
     sid = claims.get("sid")
-    return sid if isinstance(sid, str) and len(sid) <= tokens.MAX_SUBJECT else ""
+    return sid if isinstance(sid, str) and len(sid) <= tokens.MAX_SUBJECT else NO_SID
 
 
 def _logout(token: str, keys: Any, expected: tokens.Expected) -> tokens.Logout:

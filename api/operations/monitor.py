@@ -18,6 +18,7 @@ from activities.phrases import Phrase
 from activities.stores.catalog.operations.records import (
     CurrentGeneration,
     CurrentJob,
+    DocumentTotals,
     FailureGroup,
     JobPosition,
     NotStarted,
@@ -37,6 +38,9 @@ SHARED_SECONDS, PART_SECONDS = 2.0, 2.0
 
 #: Seconds for which the rows of an index are not counted again.
 ROWS_SECONDS = 30.0
+
+#: Seconds for which all documents are not counted again.
+TOTALS_SECONDS = 10.0
 
 #: Jobs and index generations of a snapshot.
 JOBS, GENERATIONS = 20, 50
@@ -80,6 +84,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     problems: dict[Part, Reason]
 
 
+class Vitals(msgspec.Struct, frozen=True):
+    """What metrics show of the platform at one moment; a part that could not be read is None."""
+
+    dependencies: list[Dependency]
+    documents: DocumentTotals | None
+    not_started: NotStarted | None
+    jobs: dict[JobKind, dict[JobStateName, int]] | None
+    queues: list[QueueState] | None
+
+
 class Monitor:
     """Takes snapshots when somebody asks, and does nothing else."""
 
@@ -94,26 +108,39 @@ class Monitor:
         taken_at = datetime.now(UTC)
         problems: dict[Part, Reason] = {}
 
-        async def part(name: Part, read: Callable[[], Awaitable[T]], late: DependencyError) -> T | None:
-            try:
-                async with asyncio.timeout(PART_SECONDS):
-                    return await read()
-            except TimeoutError:
-                problems[name] = late.reason
-            except DependencyError as exc:
-                problems[name] = exc.reason
-            return None
+        async def part(name: Part, read: Callable[[], Awaitable[T]]) -> T | None:
+            return await _part(name, read, problems)
 
-        slow = CatalogUnavailable(detail=Phrase.NO_ANSWER_WITHIN, seconds=round(PART_SECONDS))
         dependencies, found, queues, throughput, failures, generations = await asyncio.gather(
             self._dependencies(),
-            part("jobs", self._current, slow),
-            part("queues", lambda: describe_queues(self._jobs.client), TemporalUnavailable()),
-            part("throughput", self._operations.throughput.last_hour, slow),
-            part("failures", self._operations.failures.groups, slow),
-            part("generations", self._generations, slow),
+            part("jobs", self._current),
+            part("queues", self._queues),
+            part("throughput", self._operations.throughput.last_hour),
+            part("failures", self._operations.failures.groups),
+            part("generations", self._generations),
         )
         return Snapshot(taken_at, dependencies, found, queues, throughput, failures, generations, problems)
+
+    @alru_cache(maxsize=1, ttl=SHARED_SECONDS)
+    async def vitals(self) -> Vitals:
+        """What metrics show, now or up to SHARED_SECONDS ago; totals of all documents up to TOTALS_SECONDS ago."""
+        problems: dict[Part, Reason] = {}
+        jobs = self._operations.jobs
+        dependencies, documents, not_started, counts, queues = await asyncio.gather(
+            self._dependencies(),
+            _part("jobs", self._totals, problems),
+            _part("jobs", jobs.not_started, problems),
+            _part("jobs", jobs.counts, problems),
+            _part("queues", self._queues, problems),
+        )
+        return Vitals(dependencies, documents, not_started, counts, queues)
+
+    @alru_cache(maxsize=1, ttl=TOTALS_SECONDS)
+    async def _totals(self) -> DocumentTotals:
+        return await self._operations.jobs.document_totals()
+
+    async def _queues(self) -> list[QueueState]:
+        return await describe_queues(self._jobs.client)
 
     async def page(self, after: JobPosition | None, limit: int, kind: JobKind | None = None) -> JobList:
         """A page of jobs, with the records of its batches and re-indexes."""
@@ -173,3 +200,16 @@ class Monitor:
         if name not in self._since or self._since[name][0] != ready:
             self._since[name] = ready, datetime.now(UTC)
         return Dependency(name, ready, self._since[name][1], milliseconds, reason)
+
+
+async def _part(name: Part, read: Callable[[], Awaitable[T]], problems: dict[Part, Reason]) -> T | None:
+    """A part of a snapshot; None, with its reason among the problems, if it cannot be read in time."""
+    try:
+        async with asyncio.timeout(PART_SECONDS):
+            return await read()
+    except TimeoutError:
+        slow = CatalogUnavailable(detail=Phrase.NO_ANSWER_WITHIN, seconds=round(PART_SECONDS))
+        problems[name] = (TemporalUnavailable() if name == "queues" else slow).reason
+    except DependencyError as exc:
+        problems[name] = exc.reason
+    return None

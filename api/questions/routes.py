@@ -11,6 +11,7 @@ from litestar.response import Stream
 from activities.retrieval.retriever import Retriever
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal, Question
+from activities.telemetry import metrics
 from api.http.access import needs
 from api.http.described import streamed
 from api.http.language import language_of
@@ -118,4 +119,5 @@ class QuestionController(Controller):
     ) -> QuestionInfo:
         feedback = Feedback(rating=data.rating, comment=(data.comment or "").strip() or None)
         rated = await catalog.questions.rate(question.id, feedback, principal.subject)
+        metrics.rated(data.rating)
         return question_info(rated, language_of(request))

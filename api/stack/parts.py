@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from activities.settings import PREFIX, Settings, TemporalEnvironment, is_temporal_variable, variables
-from api.stack.ports import LOCAL_HOSTS, Port, address_of, ip
+from api.stack.ports import LOCAL_HOSTS, WORKERS, Port, address_of, ip, metrics_ports
 from api.stack.probes import SEARCH_ATTRIBUTES, http_ready, port_open, temporal_ready, triton_ready
 from api.stack.supervisor import Child
 
@@ -31,12 +31,6 @@ FOREIGN_TRITON = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_", "MALLOC_"),
 )
-
-WORKERS = {
-    "worker-interactive": ("workflows", "answer"),
-    "worker-cpu": ("cpu",),
-    "worker-bulk": ("gpu", "store"),
-}
 
 # The first four make priority and fairness exact. The rate limits are meant for shared clusters and would throttle the
 # platform's own bulk work. The time shift is by how much timers may be late: retries, timeouts and waits take up to a
@@ -94,7 +88,7 @@ class Part:
 def all_parts(settings: Settings) -> list[Part]:
     """Every part, dependencies first."""
     settings = of_this_machine(settings)
-    workers = [_worker(settings, name, queues) for name, queues in WORKERS.items()]
+    workers = [_worker(settings, name) for name in WORKERS]
     return [_temporal(settings), _milvus(settings), _triton(settings), *workers, _api(settings)]
 
 
@@ -229,16 +223,19 @@ def _triton(settings: Settings) -> Part:
     )
 
 
-def _worker(settings: Settings, name: str, queues: tuple[str, ...]) -> Part:
+def _worker(settings: Settings, name: str) -> Part:
     file = settings.data_dir / "run" / f"{name}.ready"
     argv = [sys.executable, "-m", "workflows.worker", "--ready-file", str(file)]
-    for queue in queues:
+    for queue in WORKERS[name]:
         argv += ["--queue", queue]
+    shown = metrics_ports(settings.metrics.host, settings.metrics.port if settings.metrics.token else 0)
+    ports = tuple(port for port in shown if port.part == name)
 
     async def ready() -> bool:
         return file.exists()
 
-    return Part(child=_child(name, argv, _python_env(settings), ready, stale=(file,), stop_seconds=20))
+    env = _python_env(settings) | {"HOLDFAST_METRICS_PORT": str(ports[0].port if ports else 0)}
+    return Part(child=_child(name, argv, env, ready, stale=(file,), stop_seconds=20), ports=ports)
 
 
 def _api(settings: Settings) -> Part:

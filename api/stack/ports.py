@@ -16,6 +16,13 @@ from api.stack.processes import port_taken
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 
+WORKERS = {
+    "worker-interactive": ("workflows", "answer"),
+    "worker-cpu": ("cpu",),
+    "worker-bulk": ("gpu", "store"),
+}
+"""The workers of the embedded platform, with their task queues."""
+
 _LISTENING = "0A"
 """State of a socket in /proc/net/tcp."""
 
@@ -59,7 +66,14 @@ def needed(environ: Mapping[str, str]) -> list[Port]:
     host = setting("API_HOST", "127.0.0.1")
     api = Port("api", host, int(setting("API_PORT", "8700")), "HOLDFAST_API_PORT")
     here = [each._replace(host=ip(each.host)) for each in ports if each.host in LOCAL_HOSTS]
-    return [*here, api]
+    metrics = int(setting("METRICS_PORT", "0")) if setting("METRICS_TOKEN", "") else 0
+    return [*here, *metrics_ports(setting("METRICS_HOST", "127.0.0.1"), metrics), api]
+
+
+def metrics_ports(host: str, first: int) -> list[Port]:
+    """The ports on which the workers show their metrics, from ``first`` on; none if that is 0."""
+    names = WORKERS if first else ()
+    return [Port(name, ip(host), first + number, "HOLDFAST_METRICS_PORT") for number, name in enumerate(names)]
 
 
 def taken(ports: Iterable[Port]) -> dict[Port, User | None]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 import httpx
 import pytest
 
 from activities.readers.formats import readable
-from tests.conftest import Platform, ready, upload
+from api.stack.ports import WORKERS
+from tests.conftest import METRICS_TOKEN, Platform, ready, upload
 from tests.test_texts import HAN
 
 LEAVE = "Employees may carry over five days of unused annual leave."
@@ -253,9 +255,31 @@ async def test_the_original_bytes_come_back(
 async def test_metrics_are_served_to_a_key(platform: Platform, api: httpx.AsyncClient) -> None:
     """Requests are counted by route."""
     await api.get("/knowledge-bases")
+    await api.get("/knowledge-bases", headers={"Authorization": "Bearer wrong"})
+    await api.get(f"{platform.url}/no-such-path-{secrets.token_hex(4)}")
     answer = await api.get(f"{platform.url}/metrics")
     assert answer.status_code == 200
-    assert "holdfast_requests_total" in answer.text
+    for path, status in (("/api/v1/knowledge-bases", 200), ("/api/v1/knowledge-bases", 401), ("other", 404)):
+        counted = f'holdfast_requests_total{{method="GET",path="{path}",status_code="{status}"}}'
+        assert counted in answer.text
+    assert "no-such-path" not in answer.text
+
+
+async def test_the_token_for_metrics_reads_metrics_only(platform: Platform) -> None:
+    """On every other path it is a wrong key; the ports of workers are closed without it."""
+    token = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    first = platform.settings.metrics.port
+    workers = [f"http://127.0.0.1:{first + number}/metrics" for number in range(len(WORKERS))]
+    async with httpx.AsyncClient(base_url=platform.url, timeout=30, trust_env=False) as client:
+        for address in ("/metrics", *workers):
+            for headers, status in ((token, 200), ({}, 401), ({"Authorization": f"Bearer {platform.key}x"}, 401)):
+                assert (await client.get(address, headers=headers)).status_code == status, address
+        assert (await client.post("/metrics", headers=token)).status_code == 405
+        schema = (await client.get("/schema/openapi.json")).json()
+        closed = {path: methods["get"] for path, methods in schema["paths"].items() if "get" in methods}
+        for path in [path for path, operation in closed.items() if operation.get("security") != [{}]]:
+            answer = await client.get(re.sub(r"\{[^}]*\}", "x", path), headers=token)
+            assert answer.status_code == 401, path
 
 
 async def test_no_key_is_in_any_log(platform: Platform, api: httpx.AsyncClient) -> None:

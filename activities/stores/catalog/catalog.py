@@ -94,6 +94,10 @@ class Catalog:
         self.run_archive = RunArchive(self._engine)
         self.outside_actions = OutsideActions(self._engine)
 
+    def connections(self) -> tuple[int, int]:
+        """How many connections this process has in use, and how many it may open."""
+        return self._engine.connections()
+
     async def ping(self) -> None:
         """Raises CatalogUnavailable unless the database responds, and CatalogNotMigrated unless it has its tables."""
         await self._engine.ping()

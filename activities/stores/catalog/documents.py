@@ -46,6 +46,7 @@ from activities.stores.catalog.tables import (
     now,
 )
 from activities.stores.catalog.webhooks.announce import announce_deletion, announce_version
+from activities.telemetry import metrics
 
 #: Time after a cancellation during which the run may still be active.
 STILL_STOPPING = timedelta(minutes=10)
@@ -225,6 +226,10 @@ class Documents:
                 )
             document.live_version = input.version
             await announce_version(session, document, version, state)
+            became_ready = version.state == "ready" != state
+            seconds = (now() - version.created_at).total_seconds()
+        if became_ready:
+            metrics.document_ended("ready", None, input.media_type, seconds)
         return Published(live=True, retired=[] if retired is None else [retired])
 
     async def begin_run(self, run: VersionRun) -> None:
@@ -268,7 +273,8 @@ class Documents:
                 transitions.publish(row)  # the run may have been stopped before it was ready
                 await announce_version(session, document, row, before)
                 return True
-            if transitions.finish(row, state, reason) and state == "failed":  # a cancel has its own event
+            first, media_type = transitions.finish(row, state, reason), row.media_type
+            if first and state == "failed":  # a cancel has its own event
                 session.audit(
                     row.actor,
                     "document.fail",
@@ -278,6 +284,8 @@ class Documents:
                     code=reason.code,
                 )
             await announce_version(session, document, row, before)
+        if first:
+            metrics.document_ended(state, reason.code, media_type)
         return False
 
     async def record_progress(self, notes: Sequence[RunProgress]) -> None:

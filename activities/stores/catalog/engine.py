@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import event, text
+from sqlalchemy import FromClause, event, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from activities.errors import CatalogUnavailable, first_line
 from activities.stores.catalog.audit.events import audit_row, name_objects
@@ -24,6 +26,9 @@ from activities.stores.catalog.tables import AuditRow
 
 #: Time that a SQLite writer waits for another one, in seconds.
 SQLITE_BUSY_SECONDS = 15
+
+#: Connections to SQLite that SQLAlchemy opens at most.
+SQLITE_CONNECTIONS = 15
 
 #: Pages of the write-ahead log after which a commit moves them into the database (SQLite's own default).
 SQLITE_CHECKPOINT_PAGES = 1000
@@ -85,6 +90,14 @@ def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return repeated
 
 
+class HintingCompiler(SQLiteCompiler):
+    """SQLite's statements with their hints ``INDEXED BY``, which SQLAlchemy's own compiler leaves out."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """The hint as it is."""
+        return text
+
+
 class Transaction(AsyncSession):
     """A session for writes: changes and their audit events are committed together, or not at all."""
 
@@ -119,7 +132,9 @@ class Engine:
         ``checkpoints`` False keeps SQLite checkpoints out of commits; another process then makes them. ``connections``
         is the maximum number of connections to PostgreSQL.
         """
+        self._most = connections
         if make_url(url).get_backend_name() == "sqlite":
+            self._most = SQLITE_CONNECTIONS
             self._engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
             _prepare_sqlite(self._engine, checkpoints)
             return
@@ -138,6 +153,11 @@ class Engine:
     def is_sqlite(self) -> bool:
         """Whether the database is SQLite."""
         return self._engine.dialect.name == "sqlite"
+
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many there may be."""
+        pool = self._engine.pool
+        return (pool.checkedout(), self._most) if isinstance(pool, QueuePool) else (0, self._most)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -204,6 +224,8 @@ def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
 
     A writer thus takes its lock at the start, instead of failing midway.
     """
+
+    engine.dialect.statement_compiler = HintingCompiler
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:

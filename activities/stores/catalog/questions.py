@@ -17,6 +17,7 @@ from activities.stores.catalog.mapping import stored_reason
 from activities.stores.catalog.question_events import add_events, count_events, drop_old_events
 from activities.stores.catalog.records import AnswerRecord, Feedback, Question
 from activities.stores.catalog.tables import ConversationRow, QuestionRow, new_id, now
+from activities.telemetry import metrics
 
 #: Maximum length of the title that a conversation gets from its first question.
 TITLE_CHARACTERS = 80
@@ -129,6 +130,8 @@ class Questions:
             row.state = "canceled" if input.canceled else "ready" if input.answered else "failed"
             add_events(session, row.id, await count_events(session, row.id), [last_event(input.answered, input.reason)])
             await drop_old_events(session)
+            milliseconds = row.milliseconds
+        metrics.question_ended(input, milliseconds)
 
     async def interrupt(self, question_id: str) -> None:
         """Records that the run of a question ended without recording an outcome."""

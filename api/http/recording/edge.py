@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import structlog
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
@@ -56,6 +57,7 @@ class Recording:
             await self._app(scope, receive, send)
             return
         client, request_id = scope.get("client"), uuid.uuid4().hex
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         origin.begin(Origin(address=client[0] if client else None, request_id=request_id))
         answered = withheld = False
 
@@ -153,7 +155,7 @@ def _event(scope: Scope, row: Row, request_id: str, **detail: object) -> NewEven
     granted: dict[str, Any] = scope["state"].get(GRANTED) or {}
     needed = declaration(scope["route_handler"])
     resource = needed.resource if isinstance(needed, Needs) else None
-    found = granted.get(resource) if resource else None
+    found = granted.get(resource or "knowledge_base")  # which the body names where the path does not
     parameter = row.at or (needed.parameter if isinstance(needed, Needs) else "")
     asked = str(scope.get("path_params", {}).get(parameter, ""))
     is_name = resource in ("knowledge_base", "schedule") and row.at is None

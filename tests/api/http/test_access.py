@@ -193,6 +193,7 @@ MAY: dict[str, set[str]] = {
     "POST /api/v1/audit/holds": AUDIT,
     "POST /api/v1/audit/holds/end": AUDIT,
     "GET /api/v1/audit/log": AUDIT,
+    "POST /api/v1/audit/log/continue": {"admin"},
     "GET /api/v1/audit/log/checkpoint": AUDIT,
     "GET /api/v1/audit/log/checkpoints": AUDIT,
     "GET /api/v1/audit/log/proof/{event_id}": AUDIT,
@@ -210,6 +211,7 @@ MAY: dict[str, set[str]] = {
     "GET /api/v1/operations/jobs": OPERATE,
     "POST /api/v1/operations/failures/retry": OPERATE,
     "POST /v1/chat/completions": ALL,
+    "POST /api/v1/dify/retrieval": ALL,
     "GET /v1/models": ALL,
     "GET /v1/models/{model}": ALL,
     "POST /v1/embeddings": ALL,
@@ -283,6 +285,7 @@ BODIES: dict[str, dict[str, Any]] = {
     f"POST {QUESTION}/feedback": {"rating": "up"},
     f"PATCH {CONVERSATION}": {"title": "Leave"},
     "POST /v1/chat/completions": {"model": "{kb}", "messages": [{"role": "user", "content": "How much leave?"}]},
+    "POST /api/v1/dify/retrieval": {"knowledge_id": "{kb}", "query": "How much leave?"},
     "POST /api/v1/operations/failures/retry": {"reason_code": "empty"},
     "POST /v1/embeddings": {"model": "m", "input": "text"},
     "POST /api/v1/auth/password": {"current": "x", "new": "x"},
@@ -734,7 +737,7 @@ async def test_a_role_can_depend_on_the_knowledge_base(isolated_api: IsolatedApi
     ]
     try:
         isolated_api.app.state.access = Grants(isolated_api.catalog, {})
-        for route in [*inside, f"GET {QUESTION}", "POST /v1/chat/completions"]:
+        for route in [*inside, f"GET {QUESTION}", "POST /v1/chat/completions", "POST /api/v1/dify/retrieval"]:
             assert (await isolated_api.call("contributor", route)).status_code == 404, route
         assert (await isolated_api.call("contributor", "GET /api/v1/knowledge-bases")).json()["items"] == []
         assert (await isolated_api.call("contributor", "GET /v1/models")).json()["data"] == []

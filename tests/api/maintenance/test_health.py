@@ -30,12 +30,16 @@ pytestmark = [
 ]
 
 
+TOKEN = "a-token-for-prometheus"
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a process without any service."""
     return load(
         {
             "HOLDFAST_DATA": str(tmp_path),
+            "HOLDFAST_METRICS_TOKEN": TOKEN,
             "HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
             "HOLDFAST_TRITON_ADDRESS": f"127.0.0.1:{free_port()}",
             "HOLDFAST_MILVUS_URI": f"http://127.0.0.1:{free_port()}",
@@ -119,4 +123,10 @@ async def test_what_has_no_run_after_a_minute_is_told(app: Litestar, settings: S
     metrics = (await get(app, "/metrics", key)).text
     assert "holdfast_overdue 2.0" in metrics
     assert 'holdfast_loop_up{loop="dispatcher"} 1.0' in metrics
+    assert 'holdfast_documents{state="queued"} 1.0' in metrics
+    assert 'holdfast_dependency_up{dependency="catalog"} 1.0' in metrics
+    assert 'holdfast_dependency_up{dependency="temporal"} 0.0' in metrics
+    assert "holdfast_queue_backlog{" not in metrics  # Temporal is down: absent, rather than of some earlier moment
+    assert (await get(app, "/metrics", TOKEN)).status_code == 200
+    assert (await get(app, "/api/v1/knowledge-bases", TOKEN)).status_code == 401
     await catalog.close()

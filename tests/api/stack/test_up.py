@@ -119,6 +119,8 @@ def test_ports_of_the_own_platform_are_no_conflict(settings_env: dict[str, str])
         {},
         {"HOLDFAST_TEMPORAL_ADDRESS": "localhost:7000", "HOLDFAST_TEMPORAL_UI_URL": "https://ui.example.org"},
         {"HOLDFAST_MILVUS_URI": "http://milvus:19530", "HOLDFAST_TRITON_ADDRESS": "10.0.0.7:8001"},
+        {"HOLDFAST_METRICS_PORT": "9100"},
+        {"HOLDFAST_METRICS_PORT": "9100", "HOLDFAST_METRICS_TOKEN": "sixteen-characters"},
         {"HOLDFAST_API_HOST": "0.0.0.0", "HOLDFAST_API_PORT": "80", "HOLDFAST_TRITON_ADDRESS": "[::1]:9001"},
     ],
 )

@@ -5,6 +5,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import model_files
+import model_metrics
 from encoders import Encoder, OnnxEncoder, TorchEncoder, lanes
 
 WAITING_REQUESTS = 64
@@ -43,6 +45,10 @@ class TritonPythonModel:
             | {"others": [{"name": other.name, "fingerprint": other.fingerprint} for other in others]}
         ).encode()
         self._urgent, self._others = lanes(WAITING_REQUESTS)
+        self._metrics = model_metrics.ModelMetrics(pb_utils, model_metrics.EMBED, args)
+        for name in model_metrics.EMBED:
+            for lane in ("urgent", "bulk") if name == "holdfast_embed_waiting" else ("",):
+                self._metrics.add(name, 0, lane)
 
     def execute(self, requests: list[Any]) -> None:
         """Submits the requests; each response goes out through its request's own sender."""
@@ -56,15 +62,18 @@ class TritonPythonModel:
                 sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
                 continue
             lane = self._urgent if urgent else self._others
+            self._metrics.add("holdfast_embed_waiting", 1, _lane(urgent))
             lane.submit(self._serve, request, urgent, sender)
 
     def finalize(self) -> None:
         """Stops accepting work; requests in flight end with the process."""
         for lane in (self._urgent, self._others):
             lane.shutdown(wait=False, cancel_futures=True)
+        self._metrics.close()
 
     def _serve(self, request: Any, urgent: bool, sender: Any) -> None:
         """Answers one request; any failure becomes its error response."""
+        began = time.monotonic()
         try:
             response = self._answer(request, urgent, sender)
         except UnicodeDecodeError as exc:
@@ -72,6 +81,9 @@ class TritonPythonModel:
         except Exception as exc:  # noqa: BLE001 -- the edge of a thread: the exception would be lost
             response = _failure(f"embedding failed: {exc}", pb_utils.TritonError.INTERNAL)
         sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        self._metrics.add("holdfast_embed_waiting", -1, _lane(urgent))
+        self._metrics.add("holdfast_embed_requests_total")
+        self._metrics.add("holdfast_embed_seconds_total", time.monotonic() - began)
 
     def _answer(self, request: Any, urgent: bool, sender: Any) -> Any:
         """The requested outputs: embedding [rows, dimension], card and tokenizer [rows, 1]."""
@@ -82,12 +94,23 @@ class TritonPythonModel:
         names = request.requested_output_names()
         tensors = []
         if "embedding" in names:
-            tensors.append(pb_utils.Tensor("embedding", self._encoder.encode(texts, urgent=urgent)))
+            tensors.append(pb_utils.Tensor("embedding", self._embed(texts, urgent)))
         if "card" in names:
             tensors.append(pb_utils.Tensor("card", _repeated(self._card, len(texts))))
         if "tokenizer" in names:
             tensors.append(pb_utils.Tensor("tokenizer", _repeated(self._model.tokenizer.read_bytes(), len(texts))))
         return pb_utils.InferenceResponse(output_tensors=tensors)
+
+    def _embed(self, texts: list[str], urgent: bool) -> Any:
+        vectors = self._encoder.encode(texts, urgent=urgent)
+        self._metrics.set("holdfast_embed_batch_rows", len(texts))
+        self._metrics.add("holdfast_embed_rows_total", len(texts))
+        self._metrics.set("holdfast_embed_tokens_total", self._encoder.tokens)
+        return vectors
+
+
+def _lane(urgent: bool) -> str:
+    return "urgent" if urgent else "bulk"
 
 
 def _repeated(content: bytes, rows: int) -> Any:

@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import xllamacpp  # type: ignore[import-untyped]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import model_files
+import model_metrics
 
 DEFAULT_MAX_TOKENS = 16
 """vLLM's default for requests without `max_tokens`."""
@@ -66,6 +68,9 @@ class TritonPythonModel:
         self._loading = threading.Lock()
         self._loaded: Any = None
         self._threads = ThreadPoolExecutor(WAITING_ANSWERS, thread_name_prefix="answer")
+        self._metrics = model_metrics.ModelMetrics(pb_utils, model_metrics.GENERATE, args)
+        for name in model_metrics.GENERATE:
+            self._metrics.add(name, 0)
         if os.environ.get(model_files.GENERATE_VARIABLE):
             self._server()
 
@@ -84,9 +89,11 @@ class TritonPythonModel:
     def finalize(self) -> None:
         """Stops accepting work; answers in flight end with the process."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._metrics.close()
 
     def _serve(self, request: Any, sender: Any) -> None:
         """Answers one request; any failure becomes its error response, and the stream always ends."""
+        self._metrics.add("holdfast_generate_running", 1)
         try:
             self._answer(_question(request), sender)
         except ValueError as exc:
@@ -96,19 +103,29 @@ class TritonPythonModel:
             _fail(sender, str(exc), error.INVALID_ARG if 400 <= exc.code < 500 else error.INTERNAL)
         except Exception as exc:  # noqa: BLE001 -- the edge of a thread: the exception would be lost
             _fail(sender, f"generation failed: {exc}", pb_utils.TritonError.INTERNAL)
+        finally:
+            self._metrics.add("holdfast_generate_running", -1)
 
     def _answer(self, question: Question, sender: Any) -> None:
         """Sends the answer as a stream or as a whole. Raises `GenerationError`."""
         pieces: list[str] = []
         failures: list[GenerationError] = []
+        began, written = time.monotonic(), 0
 
         def receive(event: dict[str, Any]) -> bool:
             """Handles one event of llama.cpp; True stops the generation at this token."""
+            nonlocal written
             if "error" in event:
                 error = event["error"]
                 failures.append(GenerationError(error.get("message", "unknown"), int(error.get("code", 500))))
                 return True
             text = "".join(choice.get("text") or "" for choice in event.get("choices", ()))
+            if text:
+                written += 1
+                self._metrics.add("holdfast_generate_tokens_total")
+            if text and written == 1:
+                self._metrics.add("holdfast_generate_requests_total")
+                self._metrics.add("holdfast_generate_first_token_seconds_total", time.monotonic() - began)
             if text and question.stream and not sender.is_cancelled():
                 sender.send(_text_response(text))
             elif text:

@@ -25,7 +25,7 @@ from activities.contracts.reindex_all import ENDED
 from activities.contracts.stages import ACTIVE, JobKind, JobStateName
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import IS_PENDING, IS_QUEUED, by_index, fixed, stored_reason
-from activities.stores.catalog.operations.records import CurrentJob, JobPosition, NotStarted
+from activities.stores.catalog.operations.records import CurrentJob, DocumentTotals, JobPosition, NotStarted
 from activities.stores.catalog.tables import (
     BatchRow,
     BulkChangeRow,
@@ -83,6 +83,16 @@ class CurrentJobs:
             waiting = by_index(query, "ix_versions_not_started").where(IS_PENDING, IS_QUEUED, _UNSTARTED)
             documents, since = (await session.execute(waiting)).one()
         return NotStarted(documents=documents, since=since)
+
+    async def document_totals(self) -> DocumentTotals:
+        """All documents; reads an index entry of each."""
+        latest = select(VersionRow.state, func.count()).where(VersionRow.replaced_at.is_(None))
+        oldest = select(func.min(VersionRow.created_at)).where(IS_PENDING)
+        async with self._engine.read() as session:
+            return DocumentTotals(
+                by_state=await _by_state(session, by_index(latest.group_by(VersionRow.state), "ix_versions_latest")),
+                pending_since=await session.scalar(by_index(oldest, "ix_versions_pending")),
+            )
 
     async def page(self, after: JobPosition | None, limit: int, kind: JobKind | None = None) -> list[CurrentJob]:
         """At most ``limit`` jobs: those that were started, then those that were not, each part newest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from activities.contracts.reindex import GenerationPhase
-from activities.contracts.stages import JobKind, JobStateName
+from activities.contracts.stages import DocumentState, JobKind, JobStateName
 from activities.errors import Reason
 from activities.stores.catalog.records import Record
 
@@ -50,6 +50,13 @@ class NotStarted(Record, frozen=True):
 
     documents: int
     since: datetime | None
+
+
+class DocumentTotals(Record, frozen=True):
+    """Documents by the state of their latest version, and when the oldest unfinished one was accepted."""
+
+    by_state: dict[DocumentState, int]
+    pending_since: datetime | None
 
 
 class FailureGroup(Record, frozen=True):

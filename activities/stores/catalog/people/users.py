@@ -33,8 +33,9 @@ from activities.stores.catalog.tables import now
 INVITATION_PREFIX = "holdfast_invitation_"
 INVITATION_VALID = timedelta(days=7)
 
-#: Wrong passwords after which a user is locked, and for how long: the time doubles with each further such number.
-LOCKED_AFTER = 5
+#: Wrong passwords, whatever their addresses, after which a user is locked for new ones, and for how long: the time
+#: doubles with each further such number. An address that is known to be the user's is not concerned.
+LOCKED_AFTER = 20
 LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(minutes=15)
 
 
