@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from activities.stores.catalog.records import ShownDocument
+from activities.text.asking import ASKING_WORDS
 from activities.text.lexicon import numbers
 from activities.text.scripts import HAN_RUN
-from activities.text.terms import topic_words
+from activities.text.terms import close_to, topic_words
 from activities.text.variants import canonical
 
 #: Share of a name's words that a question has at least.
@@ -25,6 +26,12 @@ def named_document(question: str, documents: Sequence[ShownDocument]) -> ShownDo
     if not scored or scored[0][0] < NAMED or (len(scored) > 1 and scored[0][0] == scored[1][0]):
         return None
     return scored[0][1]
+
+
+def names_only(text: str, document: ShownDocument) -> bool:
+    """Whether a text has no other topic than the document's name: “the espresso machine”, not its warranty."""
+    name = topic_words(_LETTERS.sub(" ", _EXTENSION.sub("", document.name.rsplit("/", 1)[-1])))
+    return all(close_to(word, name) for word in topic_words(text) - ASKING_WORDS)
 
 
 def _share(name: str, words: set[str], text: str) -> float:

@@ -19,20 +19,35 @@ from activities.text.asking import (
     asked_place,
     asks_for_items,
     asks_for_one,
+    asks_how,
     asks_several,
     asks_yes_or_no,
+    qualities,
     subject,
 )
-from activities.text.blocks import Line, Listing, Table, continuation, introduces, lines_of, listings, tables
+from activities.text.blocks import (
+    Line,
+    Listing,
+    Table,
+    continuation,
+    introduces,
+    item_number,
+    lines_of,
+    listings,
+    tables,
+)
 from activities.text.lexicon import denies
 from activities.text.sentences import TABLE_ROW
-from activities.text.terms import kin, rare_shares, share, topic_words
+from activities.text.terms import kin, numbered_words, rare_shares, rare_shares_of, share, topic_words
 
 #: Characters of the items or rows of an answer; the others are counted.
 CHARACTERS = 640
 
 #: A list answers a question of which its introduction and heading have this share of words.
 NAMED = 0.6
+
+#: What each word of an introduction counts that is not in the question.
+_BESIDE = 0.02
 
 #: Best sentences among which a list may stand, beside the first one.
 LOOKED_AT = 4
@@ -97,7 +112,9 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
             if (item := one.listing.numbered(place)) is not None and (one.linked or one.covers >= NAMED):
                 return [_items(context, one, [item])]
         return []
-    if wants:
+    if steps := [one for one in fitting if asks_how(question) and _is_of_steps(one)]:
+        fitting, wants = steps, True
+    elif wants:
         fitting = [one for one in fitting if one.covers >= NAMED or (one.linked and one.covers)]
     elif any(one.best for one in fitting):
         fitting = [one for one in fitting if one.linked]
@@ -106,7 +123,7 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
     if not fitting:
         return []
     best = max(fitting, key=_fit)
-    if not wants and not best.items and _is_elsewhere(context, scored, best):
+    if not (wants or best.items or best.listing.is_below) and _is_elsewhere(context, scored, best):
         return []
     if best.items and not wants:
         alone = not asks_yes_or_no(question) and all(len(topic_words(item.text)) > 3 for item in best.items)
@@ -130,12 +147,11 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
             if not listing.marked and not (everywhere and share(wanted, named) >= NAMED):
                 continue
             left = {word for word in wanted if not kin(word, topic_words(label))}
-            chosen = [item for item in listing.items if any(kin(word, topic_words(item.text)) for word in left)]
-            chosen = chosen if len(chosen) < len(listing.items) else []
+            chosen = _chosen(left, listing)
             lacking = {word for word in left if not kin(word, told)}
             named_items = any(kin(word, topic_words(item.text)) for item in chosen for word in lacking)
             best = bool(linked) and linked[0] == scored[0]
-            if not chosen and best and not (listing.is_below and _names(question, wanted, listing)):
+            if not chosen and best and not (listing.is_below and _names(question, wanted, listing, named)):
                 chosen = [item for item in listing.items if item.start <= scored[0].start < item.end]
             yield _Candidate(
                 place=place,
@@ -145,7 +161,8 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
                 named=named_items,
                 items=chosen,
                 covers=_covered(wanted, f"{named} {' '.join(item.text for item in chosen)}"),
-                label=_covered(wanted, label),
+                label=_covered(wanted - ASKING_WORDS, label)
+                - _BESIDE * len(topic_words(intro.text if intro else "") - wanted),
                 agrees=refuses is denies(label),
             )
 
@@ -159,10 +176,27 @@ def _is_elsewhere(context: AnswerContext, scored: Sequence[Sentence], one: _Cand
     return any(left & topic_words(other.text) for other in close)
 
 
-def _names(question: str, wanted: set[str], listing: Listing) -> bool:
-    """Whether a question means all that is below an item, not one thing of it."""
-    intro = listing.intro.text if listing.intro else ""
-    return not asks_for_one(question) and _covered(wanted - ASKING_WORDS, intro) >= NAMED
+def _chosen(left: set[str], listing: Listing) -> list[Line]:
+    """The items that have the most of these words: none that has only some of those of another one; not all items."""
+    held = [{word for word in left if kin(word, topic_words(item.text))} for item in listing.items]
+    chosen = [
+        item
+        for item, words in zip(listing.items, held, strict=True)
+        if words and not any(words < other for other in held)
+    ]
+    return chosen if len(chosen) < len(listing.items) else []
+
+
+def _is_of_steps(one: _Candidate) -> bool:
+    """Whether the first item of a list has the number one, and its introduction or heading names what is asked."""
+    return one.label >= NAMED and item_number(one.listing.items[0].text) == 1
+
+
+def _names(question: str, wanted: set[str], listing: Listing, named: str) -> bool:
+    """Whether a question means all that is below an item, not one thing of it; ``named`` is all it stands under."""
+    wanted = wanted - ASKING_WORDS
+    intro = _covered(wanted, listing.intro.text if listing.intro else "")
+    return not asks_for_one(question) and intro > 0 and _covered(wanted, named) >= NAMED
 
 
 def _fit(one: _Candidate) -> tuple[float, bool, float, bool, int]:
@@ -266,22 +300,22 @@ def asked_rows(question: str, table: Table, best: Sentence) -> tuple[list[Line],
     Words that some rows have and others have not tell which; a question that names several things may mean a row
     for each of them.
     """
-    wanted = topic_words(question)
-    words = [topic_words(row.text) for row in table.rows]
+    wanted = topic_words(question) | numbered_words(question) | qualities(question)
+    words = _row_words(wanted, table)
     telling = {word for word in wanted if 0 < sum(word in row for row in words) < len(words)}
     if not telling:
         if asks_for_items(question) or not any(_holds(row, best) for row in table.rows):
             shown = _fitting(table.rows, CHARACTERS)
             return shown, len(table.rows) - len(shown)
         return [row for row in table.rows if _holds(row, best)][:1], 0
-    shares = rare_shares(telling, [row.text for row in table.rows])
+    shares = rare_shares_of(telling, words)
     most = max(shares)
     first = [row for row, value in zip(table.rows, shares, strict=True) if value == most]
     if not asks_for_items(question) and not asks_several(question):
         first = [row for row in first if _holds(row, best)][:1] or first[:1]
     chosen = list(first)
     if asks_several(question):
-        known = set().union(*(topic_words(row.text) for row in first)) & telling
+        known = set().union(*(held for row, held in zip(table.rows, words, strict=True) if row in first)) & telling
         for _, row, held in sorted(
             zip([-value for value in shares], table.rows, words, strict=True), key=lambda each: each[0]
         ):
@@ -291,6 +325,25 @@ def asked_rows(question: str, table: Table, best: Sentence) -> tuple[list[Line],
     chosen.sort(key=lambda row: row.start)
     shown = _fitting(chosen, CHARACTERS)
     return shown, len(chosen) - len(shown)
+
+
+def _row_words(wanted: set[str], table: Table) -> list[set[str]]:
+    """The words of each row that may tell it from others; those of a column that the question names count twice.
+
+    They change ``wanted`` accordingly. In rows of ``Column: value``, the names of columns tell nothing.
+    """
+    rows = [row.text.split(" | ") for row in table.rows]
+    if table.header is None:
+        rows = [[_CELL.sub("", cell) for cell in cells] for cells in rows]
+    words = [topic_words(" | ".join(cells)) | numbered_words(" | ".join(cells)) for cells in rows]
+    for at, name in enumerate(table.header.text.split(" | ") if table.header else []):
+        label = topic_words(name)
+        if at and label and label <= wanted:
+            for cells, held in zip(rows, words, strict=True):
+                cell = topic_words(cells[at]) if at < len(cells) else set()
+                held |= {f"{at}={word}" for word in cell}
+            wanted |= {f"{at}={word}" for word in wanted - label}
+    return words
 
 
 def asked_cells(question: str, row: str) -> str:

@@ -12,7 +12,7 @@ from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.topics import new_words
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.asking import ASKING_WORDS, LISTING_WORDS, asks_for_items, compares, subject
+from activities.text.asking import ASKING_WORDS, LISTING_WORDS, asks_for_items, compares, qualities, subject
 from activities.text.blocks import headings, items_above, listings, tables
 from activities.text.lexicon import distinctions, gives_what_is_asked
 from activities.text.scripts import is_han
@@ -39,6 +39,10 @@ WORD_WEIGHT = 0.1
 NEAR_WEIGHT = 0.1
 ASKED_WEIGHT = 0.02
 
+#: Weight of what an item of a nested list is below, and of words there that are not in the question.
+ABOVE_WEIGHT = 0.1
+BESIDE = 0.5
+
 #: In a follow-up: weight of the words that only it has, and what a sentence loses that was quoted before without them.
 NEW_WEIGHT = 0.2
 AGAIN = 0.2
@@ -58,7 +62,8 @@ RESTATED = 0.75
 CROSS = "cross"
 CLEAR = 0.52
 
-#: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table.
+#: Words (pairs of characters in Chinese) that a quote has at least, unless it is a row of a table; one less in a
+#: label with its number.
 MIN_WORDS = 4
 
 #: A second quote must come this close to the first, and say something else: not this share of the same words.
@@ -74,6 +79,7 @@ COUNTERPART = 0.5
 _REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
 AHEAD = 0.05
 
+_NUMBERED = re.compile(r"[^.:;!?。：；！？\d]+\d[\d /+-]*")
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
 #: Lines without prose: encoded data, markup, what a page says of its cookies, and fields of a mail's head.
@@ -96,7 +102,8 @@ class Sentence(msgspec.Struct, frozen=True):
     """A sentence of a passage: ``source`` and ``position`` are places in the list and in the passage.
 
     ``start`` and ``end`` are offsets in the passage's text, ``lead`` is that of the sentence before it in its line;
-    ``before`` and ``after`` are the sentences beside it, ``header`` is that of the table whose row it is.
+    ``before`` and ``after`` are the sentences beside it, ``header`` is that of the table whose row it is, ``above`` are
+    the items of a nested list that it is below.
     """
 
     text: str
@@ -110,6 +117,7 @@ class Sentence(msgspec.Struct, frozen=True):
     before: str = ""
     after: str = ""
     header: str = ""
+    above: str = ""
 
     @property
     def whole(self) -> str:
@@ -198,6 +206,7 @@ def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Senten
                         before=before,
                         after=after,
                         header=headers.get(start, ""),
+                        above=above.get(start, ""),
                     )
                 )
     return found
@@ -208,12 +217,14 @@ def _is_quotable(sentence: str) -> bool:
     words = len(words_of(sentence))
     if _NO_PROSE.search(sentence):
         return False
-    return words >= MIN_WORDS or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
+    least = MIN_WORDS - (_NUMBERED.fullmatch(sentence) is not None)
+    return words >= least or (words > 1 and bool(TABLE_ROW.search(sentence) or _LABELLED.match(sentence)))
 
 
 def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Source]) -> list[Sentence]:
     """The sentences that are embedded, scored by words alone."""
     wanted, han = topic_words(question), is_han(question)
+    wanted |= {word for word in qualities(question) if any(word in topic_words(one.text) for one in found)}
     asks_mail = _ASKS_MAIL.search(question) is not None
     own = rare_shares(wanted, [sentence.whole for sentence in found])
     near = rare_shares(wanted, [f"{sentence.around} {named(sources[sentence.source])}" for sentence in found])
@@ -225,6 +236,7 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
             + WORD_WEIGHT * word
             + NEAR_WEIGHT * beside
             + ASKED_WEIGHT * gives_what_is_asked(question, sentence.text)
+            + ABOVE_WEIGHT * _named_above(wanted, sentence, sources[sentence.source])
         )
         scored = msgspec.structs.replace(sentence, score=score)
         if _MAIL_FIELD.match(sentence.text) and not asks_mail:
@@ -235,6 +247,15 @@ def _shortlist(question: str, found: Sequence[Sentence], sources: Sequence[Sourc
             others.append(scored)
     ranked.sort(key=lambda pair: -pair[0])
     return [sentence for _, sentence in ranked[:SHORTLIST]] + others[:OTHER_SCRIPT]
+
+
+def _named_above(wanted: set[str], sentence: Sentence, source: Source) -> float:
+    """How well the items above one of a nested list fit a question: the words in them, less those beside."""
+    above = topic_words(sentence.above)
+    if not above & wanted:
+        return 0.0
+    held = share(wanted - ASKING_WORDS, f"{sentence.above} {sentence.text} {named(source)}")
+    return held - BESIDE * len(above - wanted) / len(above)
 
 
 def common_words(context: AnswerContext) -> float:
@@ -266,7 +287,9 @@ def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
     if cross:
         return context.similarity + best.cosine >= threshold
     near = context.similarity + best.cosine + COMMON_WEIGHT * common_words(context) >= threshold
-    return near or _is_restated(context, scored[0]) or _is_listed(context)
+    below = next((one for one in scored[:RESCORED] if one.above), None)
+    restated = any(_is_restated(context, one) for one in (scored[0], below) if one is not None)
+    return near or restated or _is_listed(context)
 
 
 def _is_listed(context: AnswerContext) -> bool:

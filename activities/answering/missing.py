@@ -19,7 +19,8 @@ from activities.text.contrasts import contradicts, denies_otherwise
 from activities.text.lexicon import asks_when, has_range, times
 from activities.text.scripts import HAN, is_han
 from activities.text.sentences import TABLE_ROW
-from activities.text.terms import close_to, topic_words, words_of
+from activities.text.terms import close_to, share, topic_words, words_of
+from activities.text.variants import expanded
 
 #: Values of a table's first column that an answer names.
 NAMED_ROWS = 6
@@ -35,6 +36,11 @@ _CODE = re.compile(
 #: Characters that a key in a Chinese question does not go beyond.
 _HAN_BOUND = re.compile(r"[的在于是和与及吗呢，、。？?\s]|请问|多少|什么|哪个|哪些|每个|一个|所有|年|月|日")
 _HAN_KEY = 6
+
+#: “A 的 B 是多少”: what has the amount that is asked for.
+_POSSESSOR = re.compile(
+    r"(?:请问|那么?|那)?(?P<key>(?!我|你|他|她|它|这|那|该|其|公司|本)[\u4e00-\u9fff]{2,6})的[\u4e00-\u9fff]{1,8}?(?:是|为)?(?:多少|几|多[大高长久])"
+)
 
 #: Letters of a name, and characters of a code, at least: shorter ones are often abbreviations.
 _SHORT = 4
@@ -65,10 +71,14 @@ _CAPITALS = words_of(
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """What a question asks about that is not there, as the question writes it, and what is there in its place."""
+    """What a question asks about that is not there, as the question writes it, and what is there in its place.
+
+    ``contrary``: the best sentence says the contrary of it.
+    """
 
     words: list[str]
     there: list[str] = []
+    contrary: bool = False
 
 
 def most_fitting(context: AnswerContext, scored: Sequence[Sentence]) -> Sequence[Sentence]:
@@ -76,12 +86,26 @@ def most_fitting(context: AnswerContext, scored: Sequence[Sentence]) -> Sequence
     lacking = missing(context, scored)
     if lacking is None or not lacking.words:
         return scored
+    if lacking.contrary:
+        return _not_contrary(context, scored)
     wanted = words_of(" ".join(lacking.words))
     for at, one in enumerate(scored[:RESCORED]):
         there = words_of(f"{one.around} {named(context.sources[one.source])}")
         turned = [one, *scored[:at], *scored[at + 1 :]]
         close = scored[0].score - one.score <= CLOSE
         if close and all(close_to(word, there) for word in wanted) and missing(context, turned) is None:
+            return turned
+    return scored
+
+
+def _not_contrary(context: AnswerContext, scored: Sequence[Sentence]) -> Sequence[Sentence]:
+    """The sentences, first of all one that says no other thing and has as many words of the question as the best."""
+    wanted = topic_words(context.question)
+    least = share(wanted, f"{scored[0].text} {named(context.sources[scored[0].source])}")
+    for at, one in enumerate(scored[1:RESCORED], 1):
+        turned = [one, *scored[:at], *scored[at + 1 :]]
+        held = share(wanted, f"{one.text} {named(context.sources[one.source])}")
+        if scored[0].score - one.score <= CLOSE and held >= least and missing(context, turned) is None:
             return turned
     return scored
 
@@ -99,7 +123,7 @@ def missing(context: AnswerContext, scored: Sequence[Sentence]) -> Missing | Non
     if not row and not asks_yes_or_no(question):
         around = f"{best.around} {named(context.sources[best.source])}"
         if words := contradicts(question, best.text, around):
-            return Missing(sorted(words))
+            return Missing(sorted(words), contrary=True)
         if denies_otherwise(question, around):
             return Missing([])
     told = not asks_when(question) or any(times(one.around, beside=question) for one in scored[:2])
@@ -118,7 +142,9 @@ def _lacking(context: AnswerContext, best: Sentence, *, row: bool) -> list[str]:
     table = table_of(context.texts[best.source], best)
     found = [*_names(question, document, strict=row), *_codes(question, document)]
     found += _numbers(question, passage, best.text)
-    if table is not None:
+    if table is None:
+        found += _han_possessor(question, document)
+    else:
         found += _han_keys(question, table, document) if is_han(question) else _keys(question, document)
     return list(dict.fromkeys(found))
 
@@ -199,6 +225,13 @@ def _han_keys(question: str, table: Table, known: str) -> list[str]:
         if alike and key != question and len(key) <= _HAN_KEY and key not in known:
             found.append(key)
     return list(dict.fromkeys(found))
+
+
+def _han_possessor(question: str, known: str) -> list[str]:
+    """What a Chinese question asks an amount of (*车位*的租金是多少), when no pair of its characters is known."""
+    found = _POSSESSOR.match(question)
+    key = found["key"] if found else ""
+    return [key] if key and not words_of(expanded(key)) & words_of(known) else []
 
 
 def _rows(table: Table) -> list[str]:

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.answering.about_documents import about_documents, answer_about
 from activities.answering.courtesy import bare_question
-from activities.answering.document_names import named_document
+from activities.answering.document_names import named_document, names_only
 from activities.answering.generation import GenerationPrefetch
 from activities.answering.prompts import TURNS
 from activities.answering.rewrite import Rewriter, goes_on, points_back, standalone
@@ -118,6 +118,8 @@ class RetrieveActivities:
             return None
         _, documents = await self._shown(input)
         document = named_document(subject, documents)
+        if document is not None and subject.startswith(UNSURE) and not names_only(subject, document):
+            return None
         if document is None and not subject.startswith(UNSURE):
             best = found.passages[0].row.document_id if found.passages else None
             document = next((one for one in documents if one.id == best), None)

@@ -59,6 +59,7 @@ _A_DOCUMENT = re.compile(
     r"|文档|文件|手册|规则|规定|规范|办法|报告|合同|协议|章程|制度|指南|条例|计划|方案|说明书|通知|论文|书",
     re.I,
 )
+_NEGATED = re.compile(r"\b(?:not|never)\b|n't\b|[不没沒]$", re.I)
 _COMPLETE = re.compile(r"^(?:summari[sz]e|sum up|recap|总结|概括|概述|归纳)|(?:总结|概括|归纳)一?下", re.I)
 _PUNCTUATED = re.compile(r"[.!?。！？:：;；,，]\s*$")
 
@@ -88,6 +89,8 @@ def summarised(question: str) -> str | None:
     if match is None:
         return None
     subject = next((part for part in match.groups() if part), "").strip()
+    if _NEGATED.search(subject):
+        return None
     return subject if _A_DOCUMENT.search(subject) or _COMPLETE.search(text) else f"{UNSURE}{subject}"
 
 

@@ -51,6 +51,7 @@ _COMPARES = re.compile(
 _HAN_ASKING = re.compile(
     r"(?:都|一共|总共|總共|主要|具体|具體)?(?:有|包括|包含|分为|分為|分成|含有)?(?:了)?(?:哪些|哪[几幾一二三四五六七八九十\d]{1,3}[个個种種类類项項条條步点點]"
     r"|(?:分别|分別)?是(?:什么|什麼|哪些)|什么|什麼)"
+    r"|可不可以|可以|能不能|能否|是否|是不是|有没有|有沒有|[吗嗎](?=\W*$)"
 )
 
 #: Words that ask for a list and name nothing.
@@ -61,9 +62,28 @@ LISTING_WORDS = topic_words(
 #: Words that ask, and are not part of what is asked about.
 ASKING_WORDS = topic_words(
     "say says said about according mention mentioned tell tells know please i me my we us our you your can could may"
-    " must should would will need any happen happens happened"
+    " must should would will need any happen happens happened mean means meaning"
 )
 
+_QUALITIES = [
+    (re.compile(rf"\bhow (?:{english})\b|{chinese}", re.I), topic_words(names))
+    for english, chinese, names in (
+        ("heavy", "多重", "weight weighs 重量"),
+        ("tall|high", "多高", "height 高度"),
+        ("wide|broad", "多宽", "width 宽度"),
+        ("deep", "多深", "depth 深度"),
+        ("fast|quick", "多快", "speed 速度"),
+        ("old", "多大年纪", "age 年龄"),
+        ("far", "多远", "distance 距离"),
+        ("hot|warm|cold", "多热|多冷", "temperature 温度"),
+        ("expensive", "多贵", "price cost 价格"),
+    )
+]
+_HOW = re.compile(
+    r"\bhow (?:do|can|should|must|does) (?:i|we|you|one|a|an|the)\b|\bhow to\b"
+    r"|如何|怎么(?!办|样)|怎麼(?!辦|樣)|怎样|怎樣",
+    re.I,
+)
 _SINGLE = re.compile(
     r"\b(?:who|whom|whose|when|where|how (?:much|many|long|often|quickly|soon|fast|far|old|high|large|big))\b"
     r"|谁|何时|什么时候|多少|多久|多长|多大|多高|哪里|哪儿",
@@ -72,13 +92,23 @@ _SINGLE = re.compile(
 
 
 def subject(question: str) -> str:
-    """A question without what Chinese ones ask for several things with."""
+    """A question without what Chinese ones ask with, for several things or for yes and no."""
     return _HAN_ASKING.sub(" ", question)
 
 
 def asks_for_one(question: str) -> bool:
     """Whether a question asks for a person, a time, a place or a number."""
     return _SINGLE.search(question) is not None
+
+
+def qualities(question: str) -> set[str]:
+    """What a question for a degree asks for by another word: “how heavy” is the weight."""
+    return {word for pattern, words in _QUALITIES for word in words if pattern.search(question)}
+
+
+def asks_how(question: str) -> bool:
+    """Whether a question asks how something is done."""
+    return _HOW.search(question) is not None
 
 
 def asks_for_items(question: str) -> bool:

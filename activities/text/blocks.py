@@ -29,6 +29,8 @@ _INTRODUCES = re.compile(r"[:：]\s*$|\bas follows\W*$|\bthe following\b[^:.]*$|
 _SENTENCE_END = re.compile(r"[.!?。！？…][\"'”’」』）)\]》】]*\s*$")
 _LIST_END = re.compile(r"[,;，；、]\s*$|[,;，；、]\s*(?:and|or|und|oder|和|及|以及|或)\s*$")
 _LABELLED = re.compile(r"[^:：|]{1,80}(?:: |：)[^|]*(?:\||$)")
+_CODE = re.compile(r"[{};]$|\)\s*:$|^(?:def|class|return|import|try|else|elif|except)\b|\w\([^()]*\)$|\s[=!<>]=?\s")
+_PART_OF_CODE = 4  # a text is a program when one of so many indented lines looks like it
 _HAN_NUMBERS = "一二三四五六七八九十"
 
 
@@ -85,7 +87,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def lines_of(text: str) -> list[Line]:
-    """The lines of a text that are not empty."""
+    """The lines of a text that are not empty; those of a program are not indented like items of a list."""
     found: list[Line] = []
     at = 0
     for raw in text.splitlines(keepends=True):
@@ -95,7 +97,10 @@ def lines_of(text: str) -> list[Line]:
             spaces = len(raw) - len(raw.lstrip(" "))
             found.append(Line(line, start, start + len(line), spaces))
         at += len(raw)
-    return found
+    indented = [line for line in found if line.indent]
+    if sum(_CODE.search(line.text) is not None for line in indented) * _PART_OF_CODE <= len(indented):
+        return found
+    return [Line(line.text, line.start, line.end) for line in found]
 
 
 def item_number(text: str) -> int | None:

@@ -26,6 +26,7 @@ from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 from activities.text.variants import canonical
 
 _WORD = re.compile(rf"[^\W_{HAN}]+")
+_NUMBERED = re.compile(r"([^\W\d_]+) (\d+)(?![\d.,]\d|\d)")
 _LETTERS = re.compile(r"[^\W_]+")
 _WORD_OR_HAN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _SPACED_WORD = re.compile(rf"[^\W_{UNSPACED}]+")
@@ -113,11 +114,20 @@ def share(wanted: set[str], text: str) -> float:
 
 def rare_shares(wanted: set[str], texts: Sequence[str]) -> list[float]:
     """``share`` for each of the texts, with words weighted by their rarity among the texts."""
-    sets = [topic_words(text) for text in texts]
+    return rare_shares_of(wanted, [topic_words(text) for text in texts])
+
+
+def rare_shares_of(wanted: set[str], sets: Sequence[set[str]]) -> list[float]:
+    """The share (0–1) of the ``wanted`` words in each set, with words weighted by their rarity among the sets."""
     frequency = Counter(word for words in sets for word in words)
     weights = {word: math.log(1 + len(sets) / (frequency[word] + 0.5)) for word in wanted}
     total = sum(weights.values()) or 1.0
     return [sum(weight for word, weight in weights.items() if word in words) / total for words in sets]
+
+
+def numbered_words(text: str) -> set[str]:
+    """Words with the number after them, which name one of several: “zone 2”."""
+    return {f"{_stem(word.lower())} {number}" for word, number in _NUMBERED.findall(text)}
 
 
 def kin(word: str, words: set[str]) -> bool:

@@ -164,3 +164,25 @@ def test_the_list_behind_an_outline_does_not_continue_it() -> None:
     outline, whole = "Branches\n  Porto\n    Garage\n  Lisbon", "  Porto\n    Garage\n      It is new.\n  Lisbon"
     sources = [msgspec.structs.replace(source(n), chunk_id=f"d:1:{n}") for n in (1, 2)]
     assert shown("List all branches.", "Branches", outline, whole, sources=sources) == [outline]
+
+
+def test_how_something_is_done_is_told_by_its_steps() -> None:
+    """All of them, under a heading in another form of the word."""
+    steps = "Resetting a password\n1. Open the portal.\n2. Enter the code.\n3. Choose a long password.\nIt is free."
+    answer = steps.removesuffix("\nIt is free.")
+    assert shown("How do I reset my password?", "Choose a long", steps) == [answer]
+
+
+def test_rows_are_told_apart_by_their_values() -> None:
+    """Not by the number in a column's name, nor by another column's value."""
+    zones = "\n".join(f"Zone: Zone {n} | Up to 2 kg: {4 + n} | Days: {n + 1}" for n in (1, 2, 3))
+    assert shown("What does 2 kg to zone 2 cost?", "Zone: Zone 1", zones) == ["Zone: Zone 2 | Up to 2 kg: 6"]
+    halls = "Hall | Helmet | Ear protection\nA | not required | required\nB | required | not required"
+    answer = ["Hall | Helmet | Ear protection\nB | required | not required"]
+    assert shown("In which hall is ear protection not required?", "A |", halls) == answer
+
+
+def test_an_item_with_only_some_words_of_another_one_is_not_meant() -> None:
+    """“改变房屋结构” is another thing than “转租房屋”."""
+    text = "未经同意，乙方不得：\n1. 转租房屋；\n2. 改变房屋结构；\n3. 饲养大型犬只。"
+    assert shown("可以转租房屋吗？", "2.", text) == ["未经同意，乙方不得：\n1. 转租房屋；"]

@@ -96,3 +96,22 @@ def test_a_sentence_that_has_what_is_asked_about_goes_first() -> None:
 def test_questions_in_capitals_have_no_names() -> None:
     """Where every word begins with a capital, capitals tell no names."""
     assert lacking("What Is The Monthly Price Of Storage?", "Keeping a pallet costs nine euros.") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [("车位的月租金是多少？", ["车位"]), ("房屋的月租金是多少？", None), ("服务器的月租金是多少？", None)],
+)
+def test_what_has_an_amount_must_be_there(question: str, words: list[str] | None) -> None:
+    """Under any of its names: a server is 服务器 or 伺服器."""
+    assert lacking(question, "房屋和伺服器的月租金为人民币4200元。") == words
+
+
+def test_another_sentence_may_not_say_the_contrary() -> None:
+    """The row of Thursday answers where the best sentence says when the pool is closed."""
+    text = "The pool is closed from 22 December.\n"
+    text += "Day | Hours | Use\nThursday | 10:00-18:00 | Public\nFriday | 10:00-23:00 | Public"
+    sources = [source(1, "The pool")]
+    scored = sentences_of([text], sources)
+    turned = most_fitting(context("Until when is the pool open on Thursday?", [text], sources), scored)
+    assert turned[0].text == "Thursday | 10:00-18:00 | Public"

@@ -69,3 +69,9 @@ def test_an_extract_says_what_it_is_and_cites_every_sentence() -> None:
 def test_a_document_without_sentences_has_no_extract() -> None:
     """It is searched like any other question."""
     assert extract("Summarise it", DOCUMENT, [Chunk(0, "1 | 2", 3)]) is None
+
+
+def test_what_a_thing_does_not_cover_is_no_summary() -> None:
+    """“What does the warranty not cover?” asks for a list."""
+    assert summarised("What does the warranty of the printer not cover?") is None
+    assert summarised("What does the handbook cover?") == "the handbook"

@@ -12,6 +12,7 @@ from activities.text.blocks import (
     is_cut,
     item_number,
     items_above,
+    lines_of,
     listings,
     tables,
 )
@@ -139,3 +140,10 @@ def test_nested_lists_have_a_list_for_each_item_with_others_below() -> None:
     assert is_cut(NESTED.removesuffix("\nOpen all year."))
     assert begins_in_list(cut)
     assert not is_cut(NESTED)
+
+
+def test_a_program_is_no_nested_list() -> None:
+    """Its lines are indented too."""
+    program = "def wait(limit=45):\n    for attempt in range(limit):\n        if ready():\n            return"
+    assert not any(line.indent for line in lines_of(program))
+    assert [line.indent for line in lines_of(NESTED)][1:4] == [0, 2, 4]
