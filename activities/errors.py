@@ -20,12 +20,13 @@
     │   ├── Unauthenticated: SignInRefused  SessionEnded
     │   ├── ProviderRefused
     │   ├── Forbidden  PasswordChangeNeeded  NotFound  UnknownHost
-    │   ├── TooManyRequests: TooManyUploads  TooManyPending
+    │   ├── TooManyRequests: TooManyPasswords  TooManyUploads  TooManyPending
     │   ├── Conflict: NameTaken  ModelMismatch  ContentBeingRemoved  WrongState  KeyReused  StillInUse
     │   ├── Conflict: ModelNotServed  ModelUnusable  ReindexRuns  SamePerson  SelectionChanged
     │   ├── Conflict: ScheduleTaken  TooManySchedules  ManagedBySetting  ScheduleRuns
     │   ├── Conflict: NameOfOther  SourceNameTaken  SyncRuns  NameInUse
     │   ├── Conflict: TooManyEndpoints  OnHold  LastAdministrator
+    │   ├── Conflict: NothingLost  LeavesLost  OtherLog
     │   └── SyncNotAllowed
     ├── ModelError                 a model rejected its input
     ├── DeliveryFailed: EndpointGone   an event that a webhook did not take
@@ -476,6 +477,36 @@ class OnHold(Conflict):
     zh = "“{name}”处于诉讼保全中，其任何内容均不会被删除。审计人员可以解除保全。"
 
 
+class NothingLost(Conflict):
+    code = "nothing-lost"
+    en = "The audit log has all of the events that were signed ({size} of them): no older state of it was restored."
+    zh = "审计日志有 {size} 个事件，已签名的均在其中：没有恢复过较早状态，日志照常继续。"
+
+
+class LeavesLost(Conflict):
+    code = "leaves-lost"
+    en = (
+        "The checkpoints outside lack the hashes of lost events, from event {index} on, of {size}. Add a place that "
+        "has them to HOLDFAST_AUDIT_SEND_TO and restart; the log waits."
+    )
+    zh = (
+        "外部检查点中缺少丢失事件的哈希：自事件 {index} 起，共 {size} 个。"
+        "请在 HOLDFAST_AUDIT_SEND_TO 中加入保存有这些哈希的位置并重启；日志会等待。"
+    )
+
+
+class OtherLog(Conflict):
+    code = "other-log"
+    en = (
+        "The {kept} events of the audit log are not the first of the {size} that were signed: it is no older state but "
+        "another log. Nothing was declared; verify an export, and restore a backup of this log."
+    )
+    zh = (
+        "审计日志现有的 {kept} 个事件并非已签名的 {size} 个事件中的开头部分：这不是较早状态，而是另一份日志。"
+        "未作任何声明；请检验导出文件，并恢复这份日志的备份。"
+    )
+
+
 class ModelNotServed(Conflict):
     code = "model-not-served"
     en = (
@@ -582,6 +613,12 @@ class TooManyRequests(RequestError):
     code = "too-many-requests"
     en = "Too many requests at once. Try again in {seconds} seconds; nothing was changed."
     zh = "同时请求过多，请在 {seconds} 秒后重试。没有做任何更改。"
+
+
+class TooManyPasswords(TooManyRequests):
+    code = "too-many-passwords"
+    en = "Too many wrong passwords. Try again in {seconds} seconds."
+    zh = "密码错误次数过多，请在 {seconds} 秒后重试。"
 
 
 class TooManyUploads(TooManyRequests):

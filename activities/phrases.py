@@ -59,7 +59,9 @@ class Phrase(Bilingual):
         "it has letters, digits and . _ @ + - only, and begins with a letter or a digit",
         "只能包含字母、数字和 . _ @ + -，并以字母或数字开头",
     )
-    GROUP_NAME = ("it contains control characters or a slash", "包含控制字符或斜杠")
+    MIXED_SCRIPTS = ("it mixes letters of scripts that look alike", "混用了外形相近的不同文字")
+    RESERVED_NAME = ("the audit trail uses this name itself", "审计记录自身使用该名称")
+    GROUP_NAME = ("it contains invisible characters or a slash", "包含不可见字符或斜杠")
     NAME_OF_USER = ("it is the name of a user; create a key of that user", "这是某个用户的名称，请为该用户创建密钥")
     NO_PASSWORD = ("a service account has no password; create a key for it", "服务账号没有密码，请为其创建密钥")
     PASSWORD_LENGTH = ("a password has {least} to {limit} characters", "密码应为 {least} 到 {limit} 个字符")
@@ -143,6 +145,14 @@ class Phrase(Bilingual):
         "Last-Event-ID must be an id of this stream, not “{value}”",
         "Last-Event-ID 应为此事件流的编号，而“{value}”不是",
     )
+    DIFY_OR = (
+        "conditions can be joined by `and` only",
+        "条件之间只能用 `and` 连接",
+    )
+    DIFY_CONDITION = (
+        "no search can be narrowed down by the condition {condition}; fields are {fields}",
+        "检索无法按条件 {condition} 筛选；可用的字段：{fields}",
+    )
     ONE_ANSWER = ("there is one answer: `n` must be 1", "只有一个回答：`n` 必须为 1")
     NO_USER_QUESTION = ("the last message must be a question of the user", "最后一条消息必须是用户的问题")
     ONLY_TEXT = ("only text can be read, not “{value}”", "只支持文本，不支持“{value}”")
@@ -179,6 +189,7 @@ class Phrase(Bilingual):
     BAD_FORM = ("the form is malformed or cut off", "表单格式错误或不完整")
     UNUSABLE = ("the value cannot be used ({said})", "该值不可用（{said}）")
     NO_SUCH_SETTING = ("there is no such setting", "没有这个设置")
+    SECRET_TWICE = ("{name} is set too, and only one of the two can be used", "同时设置了 {name}，两者只能用一个")
     # --- documents ---
     PICTURE = ("a picture", "图片")
     UNKNOWN_PICTURE = ("what follows its first bytes is no picture", "起始字节之后不是图片内容")
@@ -309,6 +320,10 @@ class Phrase(Bilingual):
     )
     SOURCE_REFUSED = ("access to it is refused", "没有访问权限")
     SOURCE_NO_BUCKET = ("there is no such bucket", "存储桶不存在")
+    SOURCE_NO_PATH = (
+        "a key directly below its prefix is no path, such as ../x or a//b; the worker's log names it",
+        "前缀下一级有无法作为路径的键（如 ../x 或 a//b）；键名见工作进程日志",
+    )
     SOURCE_SILENT = (
         "its storage does not answer as it should; the worker's log has the details",
         "存储没有正常响应；详情见工作进程日志",

@@ -26,6 +26,7 @@ from activities.ingest.models import model_of, unload_unused, usable_card
 from activities.ingest.parse import ParseActivities
 from activities.ingest.publish import PublishActivities
 from activities.ingest.unpack import UnpackActivities
+from activities.reconcile.audit_log import AuditLogActivities
 from activities.reconcile.blobs import BlobRepairActivities
 from activities.reconcile.files import FileRepairActivities
 from activities.reconcile.rows import RowRepairActivities
@@ -179,6 +180,7 @@ def _repairing(stores: Stores, settings: Settings) -> list[Callable[..., Any]]:
         blobs.expire_versions,
         blobs.repair_blobs,
         OutsideActivities(stores.catalog).tell_outside,
+        AuditLogActivities(stores.catalog).check_audit_log,
         blobs.record_reconcile,
         histories.archive_histories,
         histories.expire_histories,

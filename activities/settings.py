@@ -1,7 +1,8 @@
 """Settings of every process, read once from the environment at the composition roots.
 
 The environment variable follows from the field: ``Settings.triton.address`` is ``HOLDFAST_TRITON_ADDRESS``. No other
-module reads the environment.
+module reads the environment. A secret can stand in a file, as orchestrators mount it: ``HOLDFAST_MILVUS_TOKEN_FILE``
+names one with the value of ``HOLDFAST_MILVUS_TOKEN``.
 
 A secured Temporal (TLS, API key) is configured with the variables that Temporal's own tools read
 (``TEMPORAL_API_KEY``, ``TEMPORAL_TLS_…``, ``TEMPORAL_CONFIG_FILE``). The settings carry them; they are interpreted
@@ -38,6 +39,14 @@ TEMPORAL_VARIABLES = (
     "TEMPORAL_TLS",
 )
 TEMPORAL_PREFIXES = ("TEMPORAL_TLS_", "TEMPORAL_GRPC_META_")
+
+#: Settings whose values are never shown, and may stand in a file.
+SECRETS = frozenset(
+    {("api_key",), ("milvus", "token"), ("catalog", "url"), ("oidc", "client_secret"), ("metrics", "token")}
+)
+
+#: What the name of a secret setting ends with to name a file that holds it.
+FILE = "_FILE"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -293,8 +302,6 @@ class OidcSettings(Section, frozen=True):
     """The id under which the provider knows this platform."""
     client_secret: str = ""
     """The client's secret at the provider; empty for a public client. A secret."""
-    client_secret_file: str = ""
-    """A file with the client's secret, instead of the setting."""
     name: Annotated[str, Meta(max_length=60)] = ""
     """What the button on the page calls the provider; empty: its host name."""
     scopes: Annotated[str, Meta(pattern=r"^[!#-\[\]-~ ]*$")] = "openid profile email"
@@ -309,16 +316,8 @@ class OidcSettings(Section, frozen=True):
     """The same for administrators."""
     required_claims: Annotated[str, Meta(pattern=r"^([^=,]+=[^=,]+(,[^=,]+=[^=,]+)*)?$")] = ""
     """Comma-separated `claim=value` that a person must have to sign in, such as `hd=example.org`."""
-
-    def secret(self) -> str:
-        """The client's secret. Raises SettingsError if its file cannot be read."""
-        if not self.client_secret_file:
-            return self.client_secret
-        try:
-            return Path(self.client_secret_file).expanduser().read_text().strip()
-        except (OSError, UnicodeDecodeError) as exc:
-            key, value = f"{PREFIX}OIDC_CLIENT_SECRET_FILE", self.client_secret_file
-            raise SettingsError(key=key, value=value, problem=first_line(exc)) from exc
+    session_hours: Annotated[int, Meta(ge=1, le=336)] = 12
+    """Hours after which a person signs in there again: groups and roles are those of the last sign-in."""
 
 
 class LogSettings(Section, frozen=True):
@@ -439,9 +438,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     known = variables()
     tree: dict[str, Any] = {}
-    for key, value in environ.items():
-        if not key.startswith(PREFIX):
-            continue
+    for key, value in _with_files(environ, known).items():
         if key not in known:
             raise SettingsError(key=key, value="…", problem=Phrase.NO_SUCH_SETTING)
         *parents, field = known[key]
@@ -456,6 +453,22 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     keys = named or (str(settings.keys_file) if settings.keys_file.is_file() else "")
     temporal = msgspec.structs.replace(settings.temporal, payload_keys=PayloadKeys(keys))
     return msgspec.structs.replace(settings, temporal=_with_environment(temporal, environ))
+
+
+def _with_files(environ: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The settings of the environment; secrets that it names files for are read from these."""
+    given = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
+    for name in [name for name, path in known.items() if path in SECRETS]:
+        file = given.pop(name + FILE, "")
+        if not file:
+            continue
+        if given.get(name):
+            raise SettingsError(key=name + FILE, value=file, problem=Phrase.SECRET_TWICE, name=name)
+        try:
+            given[name] = Path(file).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(key=name + FILE, value=file, problem=first_line(exc)) from exc
+    return given
 
 
 def is_temporal_variable(name: str) -> bool:
@@ -501,6 +514,5 @@ def _check(key: str, value: str, path: tuple[str, ...]) -> None:
     try:
         msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as exc:
-        secret = path[-1] in ("token", "api_key", "client_secret") or path == ("catalog", "url")
         phrase, params, _ = explain(str(exc))
-        raise SettingsError(key=key, value="…" if secret else value, problem=phrase, **params) from exc
+        raise SettingsError(key=key, value="…" if path in SECRETS else value, problem=phrase, **params) from exc

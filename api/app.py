@@ -31,11 +31,12 @@ from api.codec.browsers import CookieAsKey, allow_ui
 from api.codec.routes import CodecController
 from api.conversations.routes import ConversationController, ConversationsController
 from api.dependencies import PROVIDERS, open_services
+from api.dify.routes import DifyController
 from api.documents.bulk import BulkChangeController, BulkChangesOfKnowledgeBase
 from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
-from api.http.auth import OPEN_PATHS, ApiKeyAuthentication, RevokedKeys
+from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
 from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
 from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
@@ -44,6 +45,7 @@ from api.http.measured import Measured
 from api.http.problems import EXCEPTION_HANDLERS
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording, recordable
+from api.http.revocation import RevokedAccess
 from api.identity.grants import GrantsController
 from api.identity.groups import GroupsController
 from api.identity.keys import KeysController
@@ -159,6 +161,7 @@ CONTROLLERS = (
     KeysController,
     GrantsController,
     OpenAIController,
+    DifyController,
     OperationsController,
 )
 
@@ -189,7 +192,7 @@ def create_app(settings: Settings) -> Litestar:
             CookieAsKey(),
             DefineMiddleware(ApiKeyAuthentication, exclude=OPEN_PATHS),
             KeyRate(settings.api.requests_per_minute),
-            RevokedKeys(),
+            RevokedAccess(),
         ],
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs

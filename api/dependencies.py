@@ -37,8 +37,7 @@ from api.http.callers import Callers
 from api.http.recording.recorder import Recorder, Refusals
 from api.http.tokens import KEYS_FILE, AccessTokens
 from api.identity.sign_in import SignIn
-from api.oidc.attempts import attempt_key
-from api.oidc.service import SESSION_VALID, OidcSignIn
+from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
@@ -62,8 +61,8 @@ async def open_services(app: Litestar) -> AsyncIterator[None]:
         catalog, jobs = stores.catalog, Jobs(await connect(settings.temporal, lazy=True, runtime=process_runtime()))
         dispatcher, watches, batch_watches = Dispatcher(catalog, jobs), DocumentWatches(catalog), BatchWatches(catalog)
         webhooks, tokens = WebhookDispatcher(catalog, jobs), AccessTokens(settings.data_dir / KEYS_FILE)
-        key = attempt_key(settings.data_dir / KEYS_FILE)
-        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key, SESSION_VALID)))
+        key = tokens.derived(b"oidc attempts")
+        oidc = await resources.enter_async_context(aclosing(OidcSignIn(settings, catalog, key)))
         recorder = Recorder(catalog.audit)
         refusals = Refusals(recorder)
         keeper = AuditLogKeeper(

@@ -64,41 +64,46 @@ def leaf(entry):
     return sha256(b"\x00" + PREFIX + facts + text).digest()
 
 
-def root_of(hash, index, size, path):
-    """The root that a path leads to (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+def root_of(leaves, start, end, hashes):
+    """The root of the leaves from ``start`` to ``end`` (RFC 9162), by the events' own and the hashes beside them."""
+    if not any(start <= index < end for index in leaves):
+        return next(hashes)
+    if end - start == 1:
+        return leaves[start]
+    middle = start + (1 << (end - start - 1).bit_length() - 1)
+    left = root_of(leaves, start, middle, hashes)
+    return sha256(b"\x01" + left + root_of(leaves, middle, end, hashes)).digest()
+
+
+def require_in_log(entries, size, root, encoded):
+    """Raises Refused unless the events and the hashes beside them lead to the root of the log."""
+    leaves = {entry["index"]: leaf(entry) for entry in entries}
+    if not all(isinstance(index, int) and 0 <= index < size for index in leaves):
         raise Refused("an event has a place that the log does not have")
-    position, last = index, size - 1
-    for each in path:
-        if last == 0:
-            raise Refused("a path is too long")
-        if position & 1 or position == last:
-            hash = sha256(b"\x01" + each + hash).digest()
-            while not position & 1 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            hash = sha256(b"\x01" + hash + each).digest()
-        position, last = position >> 1, last >> 1
-    if last:
-        raise Refused("a path is too short")
-    return hash
+    hashes = [base64.b64decode(each, validate=True) for each in encoded]
+    rest = iter(hashes)
+    try:
+        found = root_of(leaves, 0, size, rest)
+    except StopIteration:
+        raise Refused("hashes are missing") from None
+    if next(rest, None) is not None or any(len(each) != 32 for each in hashes):
+        raise Refused("there are too many hashes, or not of 32 bytes")
+    if found != root:
+        raise Refused("an event was changed, or is not in this log")
 
 
 def verify(proof, key_text):
     """The lines to print about a proof. Raises Refused."""
-    if proof.get("format") != "holdfast-audit-proof-1":
+    if proof.get("format") != "holdfast-audit-proof-2":
         raise Refused("that is not a proof of `holdfast audit prove`")
     name, id, key = public_key(key_text)
     size, root, time = checkpoint(proof["checkpoint"], name, id, key)
     if not proof["entries"]:
         raise Refused("it proves no event")
+    require_in_log(proof["entries"], size, root, proof["hashes"])
     lines, before = [f"{name}: {size} events, signed {time}"], -1
     for entry in proof["entries"]:
-        index = entry["index"]
-        path = [bytes.fromhex(each) for each in entry["path"]]
-        if root_of(leaf(entry), index, size, path) != root:
-            raise Refused(f"event {index} was changed, or is not in this log")
-        facts = json.loads(entry["facts"])
+        index, facts = entry["index"], json.loads(entry["facts"])
         if proof["question"] is not None and facts.get("object_id") != proof["question"]:
             raise Refused(f"event {index} is not of this question")
         if index <= before:
@@ -106,6 +111,8 @@ def verify(proof, key_text):
         before = index
         text = "(erased)" if entry["text"] is None else entry["text"]
         lines.append(f"{index}  {facts['at']}  {facts['actor']}  {facts['action']}  {text}")
+    if proof.get("left_out"):
+        lines.append(f"The proof says that {proof['left_out']} more events of this question are not in it.")
     return lines
 
 

@@ -11,20 +11,23 @@ import click
 import pytest
 
 from activities.readers.formats import CONVERTED, FORMATS
-from activities.settings import PREFIX, Settings, variables
+from activities.settings import FILE, PREFIX, SECRETS, Settings, variables
 from api.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 READMES = {name: (ROOT / name).read_text() for name in ("README.md", "README.zh.md")}
+DOCUMENTS = READMES | {f"docs/{path.name}": path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
 OF_THE_MACHINE = {("worker", "cpu_slots")}
 """Settings whose default depends on the machine; the text describes it."""
 
 ROW = re.compile(r"^\| ((?:`HOLDFAST_[^`]+` ?)+)\| .+ \|$", re.M)
+TOP = "deploy|api|workflows|activities|triton_models|tests"
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.S)
 
 readmes = pytest.mark.parametrize("readme", READMES.values(), ids=READMES)
+documents = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -69,10 +72,11 @@ def _default(path: tuple[str, ...]) -> str:
     return "" if path in OF_THE_MACHINE else str(value)
 
 
-@readmes
-def test_no_setting_is_invented(readme: str) -> None:
-    """Every HOLDFAST_… in a document is a setting."""
-    assert set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", readme)) <= variables().keys()
+@documents
+def test_no_setting_is_invented(document: str) -> None:
+    """Every HOLDFAST_… in a document is a setting, or names the file of a secret one."""
+    files = {name + FILE for name, path in variables().items() if path in SECRETS}
+    assert set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", document)) <= variables().keys() | files
 
 
 @readmes
@@ -82,13 +86,13 @@ def test_every_command_is_there(readme: str) -> None:
     assert not missing
 
 
-@readmes
-def test_commands_in_the_text_exist(readme: str) -> None:
+@documents
+def test_commands_in_the_text_exist(document: str) -> None:
     """Every `holdfast …` in code is a command, and its options exist."""
-    for code in CODE.findall(readme):
+    for code in CODE.findall(document):
         for line in re.findall(r"\bholdfast ((?:[a-z]+(?:-[a-z]+)* ?)+[^`&\n]*)", code):
             words = re.match(r"(?:[a-z]+(?:-[a-z]+)* ?)+", line)
-            command = command_at(words[0].split()[:2]) if words else None
+            command = command_at(words[0].split()) if words else None
             assert command is not None, line
             known = {option for parameter in command.params for option in parameter.opts}
             assert set(re.findall(r"--[a-z-]+", line)) <= known, line
@@ -114,15 +118,23 @@ def test_make_targets_exist(readme: str) -> None:
     assert {"up", "test", "lint"} <= named <= targets
 
 
-@readmes
-def test_files_that_are_named_exist(readme: str) -> None:
-    """Links and paths in code name files of this repository."""
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    paths = re.findall(r"`((?:deploy|api|workflows|activities|triton_models|tests)/[\w./-]*)`", readme)
-    paths += re.findall(r"\b(deploy/[\w.]+|docker-compose\.yml|\.ci/run)\b", readme)
-    missing = [path for path in [*links, *paths] if not (ROOT / path).exists()]
-    assert links
-    assert not missing
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_that_are_named_exist(name: str) -> None:
+    """Links, pictures and paths in code name files of this repository; an anchor is a heading there."""
+    folder, text = (ROOT / name).parent, DOCUMENTS[name]
+    found = [folder / path for path in re.findall(r'(?:src|href)="(?!https?:)([^"]+)"', text)]
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+        found.append(folder / path if path else ROOT / name)
+        assert not anchor or anchor in anchors(found[-1]), f"{path}#{anchor}"
+    found += [ROOT / path for path in re.findall(rf"`((?:{TOP})/[\w./-]*)`", text)]
+    found += [ROOT / path for path in re.findall(r"\b(deploy/[\w.]+|docker-compose\.yml|\.ci/run)\b", text)]
+    assert [path for path in found if not path.exists()] == []
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
 def test_both_languages_say_the_same() -> None:

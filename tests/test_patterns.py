@@ -235,3 +235,15 @@ def test_patterns_that_are_not_linear_are_found(expression: str) -> None:
     """Exponential and quadratic expressions, of the kinds that once stopped a worker."""
     pattern = re.compile(expression, re.S)
     assert not all(is_linear(pattern, text) for text in hostile(pattern))
+
+
+def test_no_field_of_a_request_takes_a_line_break_at_its_end() -> None:
+    """``$`` also matches before one: a knowledge base could have the name of another one, with a line break."""
+    given = [
+        (path.name, line.strip())
+        for path in (ROOT / "api").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if "pattern=" in line and "$" in line
+    ]
+    assert len(given) >= 8
+    assert [each for each in given if r"$(?!\n)" not in each[1]] == []

@@ -38,14 +38,16 @@ SCANS: tuple[tuple[str, Scan, str], ...] = (
     ("versions", signatures.expire_versions, "Find replaced versions that are no longer kept"),
     ("blobs", signatures.repair_blobs, "Find unreferenced files"),
     ("outside", signatures.tell_outside, "Tell in the audit trail what was done to runs around the API"),
+    ("log", signatures.check_audit_log, "Compare the audit events with their log"),
 )
 
 #: Patch since 0.1.0: questions, files and versions are scanned too.
 MORE_SCANS = "more-scans"
 ADDED = ("questions", "files", "versions")
 
-#: Patch: what was done to runs around the API is told in the audit trail.
+#: Patches: what was done to runs around the API is told in the audit trail; audit events are compared with their log.
 TELLS_OUTSIDE = "tells-outside"
+CHECKS_LOG = "checks-log"
 
 
 @workflow.defn
@@ -72,6 +74,8 @@ class Reconcile:
             has_more, tells = workflow.patched(MORE_SCANS), workflow.patched(TELLS_OUTSIDE)
             for stage, scan, title in SCANS:
                 if (stage in ADDED and not has_more) or (stage == "outside" and not tells):
+                    continue
+                if stage == "log" and not workflow.patched(CHECKS_LOG):
                     continue
                 self._progress.enter(stage)
                 await self._scan(scan, title, job)

@@ -14,12 +14,14 @@ from activities.answering.context import AnswerContext
 from activities.answering.extraction import CLOSE, PASSAGES, Sentence, quotes
 from activities.contracts.answers import Citation
 from activities.text.asking import (
+    ASKING_WORDS,
     LISTING_WORDS,
     asked_place,
     asks_for_items,
     asks_for_one,
     asks_several,
     asks_yes_or_no,
+    subject,
 )
 from activities.text.blocks import Line, Listing, Table, continuation, introduces, lines_of, listings, tables
 from activities.text.lexicon import denies
@@ -54,7 +56,8 @@ class _Candidate(msgspec.Struct, frozen=True):
     """A list, the place of its passage, and how well it fits a question.
 
     One of the best sentences stands in it (``linked``), or the very best one. Its ``items`` are those that the question
-    means, ``named`` when they have words of it that the best sentence lacks.
+    means, ``named`` when they have words of it that the best sentence lacks. ``covers`` is the share of the question's
+    words in all of this and what it stands under, ``label`` that in its introduction and heading alone.
     """
 
     place: int
@@ -64,6 +67,7 @@ class _Candidate(msgspec.Struct, frozen=True):
     named: bool
     items: list[Line]
     covers: float
+    label: float
     agrees: bool
 
 
@@ -91,7 +95,7 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
     if place is not None:
         for one in sorted(fitting, key=_fit, reverse=True):
             if (item := one.listing.numbered(place)) is not None and (one.linked or one.covers >= NAMED):
-                return [_excerpt(context, one.place, [item])]
+                return [_items(context, one, [item])]
         return []
     if wants:
         fitting = [one for one in fitting if one.covers >= NAMED or (one.linked and one.covers)]
@@ -104,18 +108,18 @@ def _of_lists(context: AnswerContext, scored: Sequence[Sentence]) -> list[Excerp
     best = max(fitting, key=_fit)
     if not wants and not best.items and _is_elsewhere(context, scored, best):
         return []
-    intro = [best.listing.intro] if best.listing.intro else []
     if best.items and not wants:
         alone = not asks_yes_or_no(question) and all(len(topic_words(item.text)) > 3 for item in best.items)
-        return [_excerpt(context, best.place, [*([] if alone else intro), *best.items])]
+        return [_items(context, best, best.items, introduced=best.listing.is_below or not alone)]
     return _whole(context, best)
 
 
 def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywhere: bool) -> Iterator[_Candidate]:
     """The lists of the passages: of the first ones, or of all that a question for items may mean."""
     close = [one for one in scored[:LOOKED_AT] if scored[0].score - one.score <= CLOSE]
-    wanted = topic_words(context.question) - LISTING_WORDS
-    refuses = denies(context.question)
+    question = context.question
+    wanted = topic_words(subject(question)) - LISTING_WORDS
+    refuses = denies(question)
     told = topic_words(scored[0].text) if scored else set()
     for place, text in enumerate(context.texts if everywhere else context.texts[:PASSAGES]):
         for listing in listings(text):
@@ -131,7 +135,7 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
             lacking = {word for word in left if not kin(word, told)}
             named_items = any(kin(word, topic_words(item.text)) for item in chosen for word in lacking)
             best = bool(linked) and linked[0] == scored[0]
-            if not chosen and best:
+            if not chosen and best and not (listing.is_below and _names(question, wanted, listing)):
                 chosen = [item for item in listing.items if item.start <= scored[0].start < item.end]
             yield _Candidate(
                 place=place,
@@ -141,6 +145,7 @@ def _candidates(context: AnswerContext, scored: Sequence[Sentence], *, everywher
                 named=named_items,
                 items=chosen,
                 covers=_covered(wanted, f"{named} {' '.join(item.text for item in chosen)}"),
+                label=_covered(wanted, label),
                 agrees=refuses is denies(label),
             )
 
@@ -154,8 +159,14 @@ def _is_elsewhere(context: AnswerContext, scored: Sequence[Sentence], one: _Cand
     return any(left & topic_words(other.text) for other in close)
 
 
-def _fit(one: _Candidate) -> tuple[float, bool, bool, int]:
-    return (round(one.covers, 3), one.agrees, one.linked, -one.place)
+def _names(question: str, wanted: set[str], listing: Listing) -> bool:
+    """Whether a question means all that is below an item, not one thing of it."""
+    intro = listing.intro.text if listing.intro else ""
+    return not asks_for_one(question) and _covered(wanted - ASKING_WORDS, intro) >= NAMED
+
+
+def _fit(one: _Candidate) -> tuple[float, bool, float, bool, int]:
+    return (round(one.covers, 3), one.agrees, round(one.label, 3) * one.listing.nested, one.linked, -one.place)
 
 
 def _covered(wanted: set[str], text: str) -> float:
@@ -170,20 +181,52 @@ def _is_in(sentence: Sentence, listing: Listing) -> bool:
 
 def _whole(context: AnswerContext, one: _Candidate) -> list[Excerpt]:
     """The introduction with its items, and those that the next chunk of the document holds."""
-    listing, text = one.listing, context.texts[one.place]
-    first = (listing.intro or listing.items[0]).start
-    shown = _fitting(listing.items, CHARACTERS)
-    more = len(listing.items) - len(shown)
-    quote = context.citation(one.place, text[first : shown[-1].end])
+    items, text = one.listing.items, context.texts[one.place]
+    excerpt = _items(context, one, items, introduced=True)
     following = _next_place(context, one.place)
-    if following is None or lines_of(text)[-1].end != listing.items[-1].end:
-        return [Excerpt([quote], more)]
-    rest = continuation(context.texts[following], listing.items)
-    taken = [] if more else _fitting(rest, CHARACTERS - (shown[-1].end - first), least=0)
+    if following is None or lines_of(text)[-1].end != items[-1].end:
+        return [excerpt]
+    known = {item.own.text for item in items}  # the next chunk of an outline begins with the list itself
+    rest = [item.own for item in continuation(context.texts[following], items) if item.own.text not in known]
+    shown = sum(len(citation.quote) for citation in excerpt.citations)
+    taken = [] if excerpt.more else _fitting(rest, CHARACTERS - shown, least=0)
     if not taken:
-        return [Excerpt([quote], more + len(rest))]
-    continued = context.citation(following, context.texts[following][taken[0].start : taken[-1].end])
-    return [Excerpt([quote]), Excerpt([continued], len(rest) - len(taken))]
+        return [msgspec.structs.replace(excerpt, more=excerpt.more + len(rest))]
+    continued = _excerpt(context, following, taken, len(rest) - len(taken))
+    return [excerpt, msgspec.structs.replace(continued, lines=_indented(taken)) if one.listing.nested else continued]
+
+
+def _items(context: AnswerContext, one: _Candidate, items: Sequence[Line], *, introduced: bool = False) -> Excerpt:
+    """Items of a list as far as they fit, those of a nested one with the levels below them that fit too."""
+    intro = [one.listing.intro.own] if introduced and one.listing.intro else []
+    shown = _levels(items) if one.listing.nested else _fitting(items, CHARACTERS)
+    more = len(items) - sum(item.start in {line.start for line in shown} for item in items)
+    excerpt = _excerpt(context, one.place, [*intro, *shown], more)
+    if not one.listing.nested:
+        return excerpt
+    return msgspec.structs.replace(excerpt, lines=_indented([*intro, *shown]))
+
+
+def _levels(items: Sequence[Line]) -> list[Line]:
+    """The items one by one, and as many levels of those below them as fit; only the first items when not all fit."""
+    shown = [item.own for item in items]
+    level = list(items)
+    while level and _length(shown) <= CHARACTERS:
+        level = [one for item in level for one in item.below]
+        deeper = sorted([*shown, *(one.own for one in level)], key=lambda line: line.start)
+        shown = deeper if _length(deeper) <= CHARACTERS else shown
+        level = level if shown is deeper else []
+    return _fitting(shown, CHARACTERS)
+
+
+def _length(lines: Sequence[Line]) -> int:
+    return sum(len(line.text) + 1 for line in lines)
+
+
+def _indented(lines: Sequence[Line]) -> list[str]:
+    """Lines with what they are indented by, beside the first of them."""
+    margin = min((line.indent for line in lines), default=0)
+    return [" " * (line.indent - margin) + line.text for line in lines]
 
 
 def _next_place(context: AnswerContext, place: int) -> int | None:

@@ -12,8 +12,8 @@ from activities.answering.sentence_vectors import SentenceVectors
 from activities.answering.topics import new_words
 from activities.contracts.answers import Citation, Source
 from activities.stores.triton import ModelCard
-from activities.text.asking import ASKING_WORDS, compares
-from activities.text.blocks import headings, tables
+from activities.text.asking import ASKING_WORDS, LISTING_WORDS, asks_for_items, compares, subject
+from activities.text.blocks import headings, items_above, listings, tables
 from activities.text.lexicon import distinctions, gives_what_is_asked
 from activities.text.scripts import is_han
 from activities.text.sentences import TABLE_ROW, spans
@@ -171,17 +171,20 @@ def _going_on(context: AnswerContext, ranked: Sequence[Sentence]) -> list[Senten
 
 def sentences_of(texts: Sequence[str], sources: Sequence[Source]) -> list[Sentence]:
     """The sentences of the first passages, in reading order, without titles, headers of tables and repetitions."""
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     found: list[Sentence] = []
     for place, text in enumerate(texts[:PASSAGES]):
+        above = items_above(text)
         headers = {row.start: table.header.text for table in tables(text) if table.header for row in table.rows}
         titles = {*sources[place].section.split(" › "), *headers.values(), *(line.text for line in headings(text))}
         places = spans(text)
         parts = ["", *(text[start:end] for start, end in places), ""]
         for position, (start, end) in enumerate(places):
             before, sentence, after = parts[position : position + 3]
-            if sentence not in seen and sentence not in titles and _is_quotable(sentence):
-                seen.add(sentence)
+            if start in above:  # an item of a nested list is understood with those that it is below
+                before, after = above[start], ""
+            if (sentence, above.get(start, "")) not in seen and sentence not in titles and _is_quotable(sentence):
+                seen.add((sentence, above.get(start, "")))
                 lead = places[position - 1][0] if position else start
                 lead = start if "\n" in text[lead:start] else lead
                 found.append(
@@ -263,7 +266,16 @@ def is_answerable(context: AnswerContext, scored: Sequence[Sentence]) -> bool:
     if cross:
         return context.similarity + best.cosine >= threshold
     near = context.similarity + best.cosine + COMMON_WEIGHT * common_words(context) >= threshold
-    return near or _is_restated(context, scored[0])
+    return near or _is_restated(context, scored[0]) or _is_listed(context)
+
+
+def _is_listed(context: AnswerContext) -> bool:
+    """Whether a list has all words of a question for several things in its introduction."""
+    wanted = topic_words(subject(context.question)) - ASKING_WORDS - LISTING_WORDS
+    if len(wanted) < 2 or not asks_for_items(context.question):
+        return False
+    lists = (one for text in context.texts[:PASSAGES] for one in listings(text))
+    return any(share(wanted, one.intro.text) == 1.0 for one in lists if one.intro is not None)
 
 
 def _is_restated(context: AnswerContext, best: Sentence) -> bool:

@@ -14,11 +14,11 @@ import msgspec
 
 Kind = Literal[
     "changed", "missing", "inserted", "reordered", "cut", "rewritten", "old_backup", "erased_unrecorded", "forged",
-    "range", "erased", "uncovered",
+    "range", "erased", "uncovered", "forked", "misdeclared", "lost",
 ]  # fmt: skip
 
 #: Findings that are no tampering.
-LAWFUL: frozenset[Kind] = frozenset({"erased"})
+LAWFUL: frozenset[Kind] = frozenset({"erased", "lost"})
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,7 +5,8 @@ A node is named by (level, index): it covers the ``2 ** level`` leaves from ``in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 #: The root of the empty tree.
@@ -79,20 +80,24 @@ def _split(start: int, end: int) -> int:
     return start + (1 << ((end - start - 1).bit_length() - 1))
 
 
-def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
-    """The ranges of leaves whose hashes prove that the leaf is in the tree, lowest first."""
-    if not 0 <= index < size:
+def proof_ranges(indexes: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """The ranges of leaves whose hashes prove that all of these leaves are in the tree, from left to right.
+
+    What several paths have in common is in none of them, or once.
+    """
+    if not all(0 <= index < size for index in indexes):
         raise ValueError("the leaf is not in the tree")
-    start, end, path = 0, size, []
-    while end - start > 1:
+    return list(_beside(0, size, sorted(indexes)))
+
+
+def _beside(start: int, end: int, indexes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    if not indexes:
+        yield start, end
+    elif end - start > 1:
         middle = _split(start, end)
-        if index < middle:
-            path.append((middle, end))
-            end = middle
-        else:
-            path.append((start, middle))
-            start = middle
-    return path[::-1]
+        at = bisect_left(indexes, middle)
+        yield from _beside(start, middle, indexes[:at])
+        yield from _beside(middle, end, indexes[at:])
 
 
 def consistency_ranges(old: int, size: int) -> list[tuple[int, int]]:
@@ -119,24 +124,22 @@ def hashes(ranges: Iterable[tuple[int, int]], nodes: Nodes) -> list[bytes]:
     return [folded([nodes(node) for node in covering(*each)]) for each in ranges]
 
 
-def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
-    """The root that an inclusion proof leads to. Raises ValueError for a proof of the wrong length."""
-    if not 0 <= index < size:
-        raise ValueError("the leaf is not in the tree")
-    hash, position, last = leaf, index, size - 1
-    for each in proof:
-        if last == 0:
-            raise ValueError("the proof is too long")
-        if position & 1 or position == last:
-            hash = node_hash(each, hash)
-            while not position & 1 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            hash = node_hash(hash, each)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise ValueError("the proof is too short")
-    return hash
+def root_from_proof(leaves: Mapping[int, bytes], size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that the proof of several leaves leads to. Raises ValueError for a proof of the wrong length."""
+    ranges = proof_ranges(list(leaves), size)
+    if len(ranges) != len(proof) or not leaves:
+        raise ValueError("the proof is too long or too short")
+    known = dict(zip(ranges, proof, strict=True))
+
+    def root(start: int, end: int) -> bytes:
+        if (start, end) in known:
+            return known[start, end]
+        if end - start == 1:
+            return leaves[start]
+        middle = _split(start, end)
+        return node_hash(root(start, middle), root(middle, end))
+
+    return root(0, size)
 
 
 def is_consistent(old: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:

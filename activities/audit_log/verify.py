@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from activities.audit_log.comparison import Finding, Kind, compare
+from activities.audit_log.continuations import Continuation, Declared, Lost, continuation_of, note_in, places
 from activities.audit_log.entries import Entry, erasures_of, names_of
 from activities.audit_log.export import End, Gap, Header, NotAnExport, Signed, lines_of
 from activities.audit_log.notes import Checkpoint, NoteInvalid, PublicKey, checkpoint_of
@@ -37,6 +38,7 @@ class Content(msgspec.Struct):
     stored: dict[int, bytes] = {}
     erased: dict[str, int] = {}
     named: set[str] = set()
+    declared: list[Declared] = []
     checkpoints: list[Signed] = []
     newest: int = 0
     whole: bool = False
@@ -93,6 +95,9 @@ def add(content: Content, entry: Entry) -> None:
     if entry.erased:
         content.erased[str(names_of(entry).get("id", ""))] = len(content.events) - 1
     content.named.update(erasures_of(entry))
+    note = note_in(entry)
+    if note is not None:
+        content.declared.append(Declared(len(content.events) - 1, leaf, note))
 
 
 def _hash(text: str) -> bytes:
@@ -110,6 +115,7 @@ class Trusted(msgspec.Struct):
     findings: list[Finding] = []
     outside: int = 0
     whole: bool = True
+    lost: list[Lost] = []
 
     @property
     def size(self) -> int:
@@ -143,18 +149,67 @@ def trusted(content: Content, keys: Sequence[PublicKey], outside: Iterable[Signe
     own, also_wrong = opened(content.checkpoints, keys, origin)
     content.newest = own[-1][0].size if own else 0
     found = Trusted(header.first, [], wrong + also_wrong, kept[-1][0].size if kept else 0)
+    declared = _declared(content, keys, found)
     tree = _beginning(content, keys, found)
+    beginning = Frontier(tree.size, tree.subtrees)
     kept_leaves: dict[int, bytes] = {}
     for checkpoint, record in kept:
         added = record.added()
         if record.first + len(added) == checkpoint.size:
             kept_leaves.update(enumerate(added, record.first))
+    before = len(found.findings)
     for checkpoint in _distinct(kept, own):
         if checkpoint.size < max(header.first, 1):
             continue
         if not _extend(tree, found, content, kept_leaves, checkpoint):
             break
+    if len(found.findings) > before and own:
+        _name_fork(beginning, found, content, own[-1][0], before)
+    _require_in_place(declared, found)
     return found
+
+
+def _declared(content: Content, keys: Sequence[PublicKey], found: Trusted) -> list[tuple[Declared, Continuation]]:
+    """The declarations that are signed, as they name events lost that are not in the export; findings for others."""
+    declared = []
+    for each in content.declared:
+        try:
+            declared.append((each, continuation_of(each.note, keys, content.header.origin)))
+        except NoteInvalid as exc:
+            found.findings.append(Finding("misdeclared", line=each.line, detail=str(exc)))
+    end = content.header.first
+    for _, continuation in sorted(declared, key=lambda pair: pair[1].size):
+        if continuation.size > end:
+            why = f"{continuation.actor}, {continuation.at:%Y-%m-%d %H:%M}: {continuation.reason}"
+            found.lost.append(Lost(max(continuation.kept, end), continuation.size, why))
+            end = continuation.size
+    return declared
+
+
+def _require_in_place(declared: list[tuple[Declared, Continuation]], found: Trusted) -> None:
+    """Only the event after the lost ones declares them: a declaration at another place was copied there."""
+    valid = set()
+    for each, continuation in declared:
+        at = continuation.size - found.first
+        if 0 <= at < len(found.leaves) and found.leaves[at] != each.leaf:
+            found.findings.append(Finding("misdeclared", line=each.line, detail="it stands at another place"))
+        else:
+            valid.add(continuation.size)
+    found.lost = [each for each in found.lost if each.end in valid]
+
+
+def _name_fork(tree: Frontier, found: Trusted, content: Content, newest: Checkpoint, before: int) -> None:
+    """Where the export's hashes lead to its own newest checkpoint, it went on by itself from an older state."""
+    for index in range(found.first, newest.size):
+        leaf = content.stored.get(index)
+        if not leaf:
+            return
+        tree.append(leaf)
+    differ = (index for index, leaf in enumerate(found.leaves, found.first) if content.stored.get(index) != leaf)
+    at = next(differ, found.size)
+    if tree.root() == newest.root and found.first < at < newest.size:
+        found.findings[before:] = [Finding("forked", at, newest.size)]
+        found.leaves, found.whole = found.leaves[: at - found.first], False
 
 
 def _distinct(kept: list[tuple[Checkpoint, Signed]], own: list[tuple[Checkpoint, Signed]]) -> list[Checkpoint]:
@@ -207,42 +262,68 @@ def _extend(
     if tree.size == checkpoint.size:
         found.findings.append(Finding("forged", tree.size, detail=CONTRADICT))
         return True
-    found.findings += _untrusted(content, tree.size, trial.size, checkpoint.size)
+    found.findings += _untrusted(content, found, tree.size, trial.size, checkpoint.size)
     return False
 
 
-def _untrusted(content: Content, start: int, known: int, end: int) -> list[Finding]:
+def _untrusted(content: Content, found: Trusted, start: int, known: int, end: int) -> list[Finding]:
     """What is known of the events from ``start`` to ``end``, whose leaves are known up to ``known`` at most."""
-    there = content.header.first + len(content.events)
+    there = _there(content, found)
     if known < end and there <= known:
-        return [Finding(_kind_of_end(content), there, end)]
+        return [Finding(_kind_of_end(content, found), there, end)]
     missing = [index for index in range(start, min(end, there + 1)) if index not in content.stored]
     if missing and len(missing) <= NAMED:
         return [Finding("missing", index) for index in missing]
     return [Finding("rewritten" if start == content.header.first else "range", start, end)]
 
 
-def _kind_of_end(content: Content) -> Kind:
+def _there(content: Content, trust: Trusted) -> int:
+    """The place in the log after the last event of the export."""
+    return places(content.header.first + len(content.events), trust.lost)
+
+
+def _kind_of_end(content: Content, trust: Trusted) -> Kind:
     """An export that is whole by its own account, and whose newest checkpoint covers its end, is an older state."""
-    there = content.header.first + len(content.events)
+    there = _there(content, trust)
     return "old_backup" if content.whole and there == content.header.size == content.newest else "cut"
 
 
 def judge(content: Content, trust: Trusted) -> list[Finding]:
     """What is wrong with the events, by the trusted leaves."""
-    events, leaves, first = content.events, trust.leaves, content.header.first
+    events, first = content.events, content.header.first
     findings = list(trust.findings)
-    if not leaves:
+    if not trust.leaves:
         if events:
             findings.append(Finding("rewritten" if findings else "uncovered", first, first + len(events)))
         return findings
+    leaves = _present(trust)
     if trust.whole and len(events) < len(leaves) and events == leaves[: len(events)]:
-        found = [Finding(_kind_of_end(content), first + len(events), trust.size)]
+        found = [Finding(_kind_of_end(content, trust), first + len(events), first + len(leaves))]
     else:
         found = compare(events if trust.whole else events[: len(leaves)], leaves, first)
     if not found and trust.whole and not content.whole:
         found = [Finding("cut", first + len(events))]
-    return findings + found + _erasures(content)
+    lost = [Finding("lost", each.start, each.end, detail=each.why) for each in trust.lost if each.end <= trust.size]
+    return findings + lost + [_placed(each, trust) for each in found + _erasures(content)]
+
+
+def _present(trust: Trusted) -> list[bytes]:
+    """The trusted leaves without those of events that are lost, as was declared."""
+    if not trust.lost:
+        return trust.leaves
+    found, at = [], 0
+    for each in trust.lost:
+        found += trust.leaves[at : each.start - trust.first]
+        at = each.end - trust.first
+    return found + trust.leaves[at:]
+
+
+def _placed(finding: Finding, trust: Trusted) -> Finding:
+    """The finding with places in the log instead of those among the events that are not lost."""
+    if not trust.lost or finding.index is None:
+        return finding
+    end = None if finding.end is None else places(finding.end - 1, trust.lost) + 1
+    return msgspec.structs.replace(finding, index=places(finding.index, trust.lost), end=end)
 
 
 def _erasures(content: Content) -> list[Finding]:

@@ -8,7 +8,10 @@ from activities.contracts import Contract
 
 
 class Element(Contract, frozen=True):
-    """One structural element of a document: a heading, paragraph, list item, block of table rows, or code."""
+    """One structural element of a document: a heading, paragraph, list item, block of table rows, or code.
+
+    ``level`` is that of a heading, or of an item in nested lists; 1 is the highest, None unknown.
+    """
 
     text: str
     kind: Literal["title", "text", "list", "table", "code"] = "text"

@@ -26,6 +26,7 @@ DiscrepancyKind = Literal[
     "lost_passages",
     "expired_versions",
     "stray_blobs",
+    "audit_log_differs",
 ]
 
 #: Maximum number of examples in a discrepancy, which keeps histories small.

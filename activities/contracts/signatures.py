@@ -225,6 +225,10 @@ async def repair_blobs(input: ScanInput) -> ScanResult: ...  # type: ignore[empt
 async def tell_outside(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
 
 
+@activity.defn(name="check_audit_log")
+async def check_audit_log(input: ScanInput) -> ScanResult: ...  # type: ignore[empty-body]
+
+
 @activity.defn(name="archive_histories")
 async def archive_histories(input: ArchiveInput) -> ArchiveSlice: ...  # type: ignore[empty-body]
 

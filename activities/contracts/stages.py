@@ -51,7 +51,7 @@ AFTER_SWITCH = ("soak", "retire")
 
 RECONCILE_STAGES = (
     "batches", "documents", "questions", "runs", "deletions", "collections", "rows", "files", "versions", "blobs",
-    "outside", "record",
+    "outside", "log", "record",
 )  # fmt: skip
 
 

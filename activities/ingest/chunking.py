@@ -34,7 +34,7 @@ TOKENIZERS = 3
 _loaded: dict[str, Tokenizer] = {}  # by the fingerprint of the model, latest last
 
 
-CHUNKER_VERSION = "3"
+CHUNKER_VERSION = "4"
 """To be raised when a change makes the same document give other chunks."""
 
 
@@ -133,7 +133,7 @@ def _merged(segments: list[Segment], room: int) -> Iterator[list[Segment]]:
     cut = [True] * count
     order = sorted(
         (at for at in range(1, count) if segments[at].boundary < Boundary.FIXED),
-        key=lambda at: (segments[at].boundary, segments[at].key),
+        key=lambda at: segments[at].order,
     )
     for at in order:
         begin, end = first[at - 1], last[at]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
 
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
+from activities.ingest.nesting import CountTokens, Nested, nested, outline
 from activities.phrases import Phrase
 from activities.text.sentences import clauses, halves, sentences
 
-CountTokens = Callable[[list[str]], list[int]]
+__all__ = ["Boundary", "CountTokens", "Segment", "segments"]
 
 _TINY_TOKENS = 40  # a section shorter than this may share a chunk with its neighbours
 _MAX_HEADING = 120  # characters of a heading that go into the path, or of an introduction
@@ -37,7 +38,8 @@ class Boundary(IntEnum):
 class Segment(msgspec.Struct):
     """A paragraph, or a part of a long one; ``separator`` joins it to the previous segment.
 
-    ``lead`` is the line that introduces the list or table of which it is a part.
+    ``lead`` is the line that introduces the list or table of which it is a part; ``depth`` is that of an item in a
+    nested list.
     """
 
     text: str
@@ -49,6 +51,14 @@ class Segment(msgspec.Struct):
     separator: str = "\n"
     is_heading: bool = False
     lead: str = ""
+    depth: int = 0
+
+    @property
+    def order(self) -> tuple[Boundary, int, bytes]:
+        """Where it comes among those that are merged with the segments before them: items with what they are below
+        first.
+        """
+        return self.boundary, -self.depth, self.key
 
 
 def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> list[Segment]:
@@ -57,26 +67,87 @@ def segments(elements: list[Element], room: int, count_tokens: CountTokens) -> l
     non_empty = [element for element in elements if element.text.strip()]
     for element in non_empty:
         _check_sentences(element.text)
-    tokens = count_tokens([element.text for element in non_empty])
-    path: list[tuple[int, str]] = []
-    result: list[Segment] = []
-    before, lead = None, ""
-    for element, count in zip(non_empty, tokens, strict=True):
-        lead = _lead(lead, before, element)
+    groups = list(nested(non_empty))
+    counts = iter(count_tokens([item.element.text for group in groups for item in group]))
+    document = _Document(room, count_tokens)
+    for group in groups:
+        document.add([(item, next(counts)) for item in group])
+    return _soften(document.segments)
+
+
+class _Document:
+    """The segments of a document so far."""
+
+    def __init__(self, room: int, count_tokens: CountTokens) -> None:
+        self._room, self._count_tokens = room, count_tokens
+        self._path: list[tuple[int, str]] = []
+        self._before: Element | None = None
+        self._lead = ""
+        self.segments: list[Segment] = []
+
+    def add(self, group: list[tuple[Nested, int]]) -> None:
+        """Adds an element, or all items of a nested list; before a list that no chunk holds, its outline."""
+        first = group[0][0].element
+        self._lead = _lead(self._lead, self._before, first)
+        outlined = len(group) > 1 and self._outline(group)
+        at = len(self.segments)
+        for item, count in group:
+            self._element(item, count)
+        if outlined:
+            self.segments[at].boundary = Boundary.FIXED
+
+    def _outline(self, group: list[tuple[Nested, int]]) -> bool:
+        """Adds the outline of a nested list that does not fit in a chunk, below what introduces it."""
+        if sum(count + 1 for _, count in group) <= self._room:
+            return False
+        first, above = group[0][0].element, self.segments[-1] if self.segments else None
+        room, boundary = self._room, Boundary.FIXED
+        if above is not None and above.page == first.page and self._before and self._before.kind in ("title", "text"):
+            boundary = Boundary.ATTACHED
+            room -= above.tokens if above.tokens <= room // 3 else 0
+        for text, tokens in outline([item for item, _ in group], room, self._count_tokens):
+            self.segments.append(
+                Segment(text, min(tokens, self._room), boundary, _key(text), first.page, self._section, lead=self._lead)
+            )
+            boundary = Boundary.INNER
+        return boundary is Boundary.INNER
+
+    @property
+    def _section(self) -> tuple[str, ...]:
+        return tuple(text for _, text in self._path)
+
+    def _element(self, item: Nested, count: int) -> None:
+        element, room = item.element, self._room
         heading = element.kind == "title" and count <= room // 2
         if heading:
             level = element.level or 1
-            path = [*(entry for entry in path if entry[0] < level), (level, element.text[:_MAX_HEADING])]
-        section = tuple(text for _, text in path)
-        for text, size, separator in _fitting(element, count, room, count_tokens):
+            kept = (entry for entry in self._path if entry[0] < level)
+            self._path = [*kept, (level, element.text[:_MAX_HEADING])]
+        lead = " › ".join(filter(None, item.above)) or self._lead
+        for text, size, separator in _fitting(element, count, room, self._count_tokens):
             boundary = _boundary(
-                result, element, before, section, heading, within=text is not element.text and separator != "\n\n"
+                self.segments,
+                element,
+                self._before,
+                self._section,
+                heading,
+                within=text is not element.text and separator != "\n\n",
             )
-            result.append(
-                Segment(text, size + 1, boundary, _key(text), element.page, section, separator[:1], heading, lead)
+            self.segments.append(
+                Segment(
+                    text,
+                    size + 1,
+                    boundary,
+                    _key(text),
+                    element.page,
+                    self._section,
+                    separator[:1],
+                    heading,
+                    lead,
+                    item.depth,
+                )
             )
-        before = element
-    return _soften(result)
+        self._before = element
 
 
 def _lead(lead: str, before: Element | None, element: Element) -> str:
@@ -205,7 +276,10 @@ def _between(before: str, kind: str) -> Boundary:
 
 
 def _soften(segments: list[Segment]) -> list[Segment]:
-    """Lets a very short section share a chunk with the adjacent section under the same heading."""
+    """Lets a very short section share a chunk with the adjacent section under the same heading.
+
+    A nested list shares none with its outline.
+    """
     starts = [at for at, segment in enumerate(segments) if segment.boundary is Boundary.FIXED]
     ends = [*starts[1:], len(segments)]
     sizes = [sum(segment.tokens for segment in segments[start:end]) for start, end in zip(starts, ends, strict=False)]
@@ -213,7 +287,7 @@ def _soften(segments: list[Segment]) -> list[Segment]:
         before, after = segments[starts[index] - 1], segments[starts[index]]
         short = min(sizes[index - 1], sizes[index]) < _TINY_TOKENS
         siblings = before.section[:-1] == after.section[:-1] or after.section[: len(before.section)] == before.section
-        if short and siblings and before.page == after.page:
+        if short and siblings and before.page == after.page and not after.depth:
             after.boundary = Boundary.SECTION
     return segments
 

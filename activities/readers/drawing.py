@@ -13,12 +13,20 @@ ALTERNATIVES = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Alt
 _CHOICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Choice"
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath"
 _TEXTS = (f"{DRAWING}r", f"{DRAWING}fld")
+_LEVELS = ("0", "1", "2", "3", "4", "5", "6", "7", "8")
 _STRUCK = ("sngStrike", "dblStrike")
 
 
 def paragraphs(body: Any) -> list[list[Run]]:
     """The runs of each paragraph of a text body."""
     return [list(_runs(paragraph)) for paragraph in body.iterchildren(f"{DRAWING}p")] if body is not None else []
+
+
+def levels(body: Any) -> list[int]:
+    """The level of each paragraph of a text body in its list, from 1."""
+    found = [] if body is None else [node.find(f"{DRAWING}pPr") for node in body.iterchildren(f"{DRAWING}p")]
+    written = ["0" if properties is None else properties.get("lvl", "0") for properties in found]
+    return [int(level) + 1 if level in _LEVELS else 1 for level in written]
 
 
 def _runs(paragraph: Any) -> Iterator[Run]:

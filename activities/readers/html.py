@@ -34,6 +34,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Tags whose content unstructured omits although a browser shows it, and their replacements.
 _SHOWN = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div", "label": "span"}
 _PARTS = ("h1", "h2", "h3", "h4", "h5", "h6", "table", "section", "article")
+_LISTS = frozenset(("ul", "ol"))
 _BLOCKS = frozenset((*_PARTS, "ul", "ol", "pre", "blockquote"))
 # Descriptions of pictures that editors write by themselves: a word for "picture" with a number, or a file's name.
 _NO_DESCRIPTION = re.compile(
@@ -114,6 +115,8 @@ def _tidy(root: Any, sheet: Sheet) -> list[list[Element]]:
         node.tag = _SHOWN[node.tag]
     for node in list(root.iter("ol")):
         _number(node)
+    for node in list(root.iter("li")):
+        _join_item(node)
     join_definitions(root)
     body = root.find("body")
     verbatim = 0
@@ -167,6 +170,23 @@ def _number(ordered: Any) -> None:
             holder = holder[0]
         holder.text = f"{number}. {(holder.text or '').lstrip()}"
         number += 1
+
+
+def _join_item(item: Any) -> None:
+    """Makes an item's first paragraph its text, and its other paragraphs items below it: unstructured would take
+    all of them for paragraphs outside of the list.
+    """
+    paragraphs = item.findall("p")
+    if not paragraphs or any(child.tag in _BLOCKS - _LISTS or child.tag == "div" for child in item):
+        return
+    if paragraphs[0] is item[0] and not (item.text or "").strip():
+        paragraphs.pop(0).drop_tag()
+    for paragraph in paragraphs:
+        paragraph.tag = "li"
+        holder = item.makeelement("ul")
+        holder.tail, paragraph.tail = paragraph.tail, None
+        paragraph.addprevious(holder)
+        holder.append(paragraph)
 
 
 def _move_caption_out(caption: Any) -> None:

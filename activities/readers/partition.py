@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 os.environ.update(DO_NOT_TRACK="1", SCARF_NO_ANALYTICS="true", UNSTRUCTURED_DISABLE_NOTICE="1")
@@ -22,7 +23,7 @@ from spacy.tokens import Doc
 from unstructured.cleaners.core import clean_bullets
 from unstructured.documents import elements as source_elements
 from unstructured.nlp import tokenize
-from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner
+from unstructured.partition.docx import DocxPartitionerOptions, _DocxPartitioner, _ListLabels
 from unstructured.partition.html import partition_html
 from unstructured.partition.text import element_from_text
 from unstructured.partition.text_type import (
@@ -35,9 +36,11 @@ from unstructured.partition.text_type import (
 from activities.contracts.documents import Element
 from activities.errors import DocumentTooLarge
 from activities.phrases import Phrase
+from activities.readers.numerals import numeral
 from activities.settings import ParseSettings
 
 __all__ = [
+    "DEEPEST",
     "QUIET",
     "Progress",
     "check_depth",
@@ -52,6 +55,9 @@ __all__ = [
 
 QUIET: dict[str, Any] = {"languages": [""], "detect_language_per_element": False}
 """Options of every ``partition_*`` call: language detection is off because its result is not used."""
+
+#: The deepest level of a heading, or of an item of a list.
+DEEPEST = 9
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _SPACES = re.compile("[ \t\u00a0]+")
@@ -109,11 +115,30 @@ def partition_word(document: Document) -> list[source_elements.Element]:
     """
     options = DocxPartitionerOptions(file=None, file_path=None, include_page_breaks=False, infer_table_structure=False)
     options.document = document
-    return list(_DocxPartitioner.iter_document_elements(options))
+    return list(_Partitioner.iter_document_elements(options))
 
 
-def element(item: source_elements.Element) -> Element | None:
-    """Converts an element of unstructured; None for page breaks, running headers and elements without text."""
+class _Labels(_ListLabels):
+    """The numbers before the items of lists, also Chinese and Japanese ones."""
+
+    @staticmethod
+    def _format_number(value: int, num_fmt: str) -> str:
+        return numeral(value, num_fmt) or _ListLabels._format_number(value, num_fmt)
+
+
+class _Partitioner(_DocxPartitioner):
+    """Partitions a Word document, with the numbers of its lists."""
+
+    @cached_property
+    def _list_labels(self) -> _ListLabels:
+        return _Labels(self._document)
+
+
+def element(item: source_elements.Element, outermost: int = 1) -> Element | None:
+    """Converts an element of unstructured; None for page breaks, running headers and elements without text.
+
+    ``outermost`` is the depth that unstructured gives to the items of a list that is in no other one.
+    """
     if isinstance(
         item, (source_elements.PageBreak, source_elements.Header, source_elements.Footer, source_elements.PageNumber)
     ):
@@ -125,7 +150,9 @@ def element(item: source_elements.Element) -> Element | None:
     elif kind == "code":
         text = item.text.strip("\r\n").rstrip()
     elif kind == "title":
-        text, level = " ".join(text.split()), min(9, (depth or 0) + 1)
+        text, level = " ".join(text.split()), min(DEEPEST, (depth or 0) + 1)
+    elif kind == "list" and depth is not None:
+        level = min(DEEPEST, max(1, depth - outermost + 1))
     return Element(text=text, kind=kind, page=page, level=level) if text else None
 
 

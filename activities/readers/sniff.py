@@ -22,6 +22,7 @@ _MAIL_FIELDS = frozenset(
 )  # fmt: skip
 _CERTAIN_FIELDS = frozenset(["message-id", "mime-version", "received", "return-path", "delivered-to"])
 _DELIMITERS = ",;\t|"
+_OTHER_COMMA = re.compile(r"(?<![0-9]),|,(?![0-9])")
 _SAMPLE_ROWS = 50
 _MIN_REGULAR = 0.5  # share of the rows that have the usual number of cells; lines above a table have fewer
 
@@ -82,10 +83,16 @@ def is_calendar(head: str) -> bool:
 
 
 def delimiter(head: str, preferred: str) -> str | None:
-    """The delimiter between the cells of a table in text; None when no delimiter occurs regularly."""
+    """The delimiter between the cells of a table in text; None when no delimiter occurs regularly.
+
+    It occurs more regularly than others: where cells hold decimal commas, the line of the columns' names has none.
+    Commas that are all decimal are no delimiter where there is another one.
+    """
     scores = {mark: _regularity(head, mark) for mark in _DELIMITERS}
-    best = max(scores, key=lambda mark: (scores[mark], mark == preferred))
-    return (preferred if scores[preferred] >= _MIN_REGULAR else best) if scores[best] >= _MIN_REGULAR else None
+    known = [mark for mark in _DELIMITERS if scores[mark] >= _MIN_REGULAR]
+    if len(known) > 1 and "," in known and not _OTHER_COMMA.search(head):
+        known.remove(",")
+    return max(known, key=lambda mark: (scores[mark], mark == preferred), default=None)
 
 
 def _regularity(head: str, mark: str) -> float:

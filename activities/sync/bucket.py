@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 
 import obstore
 import structlog
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, PreconditionError, UnauthenticatedError
+from obstore.exceptions import (
+    BaseError,
+    InvalidPathError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore, from_url
 
 from activities.errors import SourceUnavailable
@@ -38,13 +45,43 @@ class BucketFiles:
         self._prefix = "/".join(place.parts)
 
     async def list(self, files: Collector) -> None:
-        """Gives all objects to ``files``."""
-        with _translated():
-            async for page in obstore.list(self._store, prefix=self._prefix or None, chunk_size=1000):
-                for meta in page:
-                    path = meta["path"].removeprefix(self._prefix).lstrip("/") if self._prefix else meta["path"]
-                    if path:
-                        files.add(path, meta["size"], _stamp(meta))
+        """Gives all objects to ``files``.
+
+        Keys that are no paths (``a//b``, ``../x``) fail the listing that they are in: then each folder is listed for
+        itself, and only those that hold such keys are left out.
+        """
+        with _translated(InvalidPathError):
+            try:
+                async for page in obstore.list(self._store, prefix=self._prefix or None, chunk_size=1000):
+                    self._give(page, files)
+                return
+            except InvalidPathError as exc:
+                log.warning("a key of a synced bucket is no path", error=str(exc)[:1000])
+                files.clear()
+            folders = [self._prefix]
+            while folders:
+                folders += await self._list_folder(folders.pop(), files)
+
+    async def _list_folder(self, folder: str, files: Collector) -> Sequence[str]:
+        """Gives the objects of a folder to ``files``; the folders in it. Raises SourceUnavailable for the prefix."""
+        try:
+            found = await obstore.list_with_delimiter_async(self._store, folder or None)
+        except InvalidPathError as exc:
+            if folder == self._prefix:
+                raise SourceUnavailable(detail=Phrase.SOURCE_NO_PATH) from exc
+            files.leave_out("bad_name", self._path(folder), folder=True)
+            return []
+        self._give(found["objects"], files)
+        return [inner for inner in found["common_prefixes"] if files.enters(self._path(inner))]
+
+    def _give(self, objects: Iterable[obstore.ObjectMeta], files: Collector) -> None:
+        for meta in objects:
+            if path := self._path(meta["path"]):
+                files.add(path, meta["size"], _stamp(meta))
+
+    def _path(self, key: str) -> str:
+        """The path below the prefix."""
+        return key.removeprefix(self._prefix).lstrip("/") if self._prefix else key
 
     async def read(self, path: str, target: IO[bytes] | None, limit: int) -> Content:
         """Reads an object, all of it in one state. Raises NotTaken."""

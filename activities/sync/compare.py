@@ -35,7 +35,7 @@ class Difference:
     def __init__(self, listing: Listing, documents: Iterable[SourceDocument]) -> None:
         self._listing = listing
         self._rest = {file.name: file for file in listing.files}
-        self._held = set(listing.held)
+        self._held, self._held_folders = set(listing.held), set(listing.held_folders)
         self.documents, self.unchanged = 0, 0
         self.candidates: list[tuple[File, SourceDocument]] = []
         self.gone: list[SourceDocument] = []
@@ -63,8 +63,8 @@ class Difference:
 
     def _is_held(self, name: str) -> bool:
         """Whether a document's file, or a folder that it is in, is there but cannot be read."""
-        parts = name.split("/") if self._held else []
-        return any("/".join(parts[:end]) in self._held for end in range(1, len(parts) + 1))
+        parts = name.split("/") if self._held_folders else []
+        return name in self._held or any("/".join(parts[:end]) in self._held_folders for end in range(1, len(parts)))
 
     def changes(self, conflicts: set[str], changed: list[Change]) -> tuple[list[Change], SyncReport]:
         """All changes in the order in which they are applied, and the report.

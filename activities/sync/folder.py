@@ -152,27 +152,27 @@ def _walk(folder: int, path: str, depth: int, files: Collector, stop: threading.
             try:
                 found = entry.stat(follow_symlinks=False)
                 if stat.S_ISLNK(found.st_mode):
-                    files.leave_out("link", inner)
+                    files.leave_out("link", inner, folder=True)
                 elif stat.S_ISREG(found.st_mode):
                     files.add(inner, found.st_size, stamp_of(found))
                 elif not stat.S_ISDIR(found.st_mode):
-                    files.leave_out("special", inner)
+                    files.leave_out("special", inner, folder=True)
                 elif files.enters(inner):
                     _enter(folder, entry.name, inner, depth + 1, files, stop)
             except FileNotFoundError:
                 continue  # removed meanwhile
             except OSError as exc:
                 if exc.errno in _LEADS_ELSEWHERE:
-                    files.leave_out("link", inner)
+                    files.leave_out("link", inner, folder=True)
                 elif exc.errno in _REFUSED:
-                    files.leave_out("unreadable", inner)
+                    files.leave_out("unreadable", inner, folder=True)
                 else:
                     raise
 
 
 def _enter(folder: int, name: str, path: str, depth: int, files: Collector, stop: threading.Event) -> None:
     if depth > MAX_DEPTH:
-        files.leave_out("unreadable", path)
+        files.leave_out("unreadable", path, folder=True)
         return
     inner = os.open(name, _FOLDER, dir_fd=folder)
     try:

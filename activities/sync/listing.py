@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from fnmatch import translate
@@ -36,12 +37,17 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The files of a source by document name; ``held`` names, and those below them, are there but cannot be taken."""
+    """The files of a source by document name.
+
+    What is ``held`` by its document name, or by that of a folder above it in ``held_folders``, is there but cannot be
+    taken.
+    """
 
     files: list[File]
     held: list[str]
     left_out: dict[str, int]
     examples: list[str]
+    held_folders: list[str] = []
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -97,8 +103,12 @@ class Collector:
         self._include, self._exclude = Patterns(include), Patterns(exclude)
         self._includes_all = not include
         self._max_bytes = max_bytes
+        self.clear()
+
+    def clear(self) -> None:
+        """Begins anew."""
         self._files: dict[str, File] = {}
-        self._held: list[str] = []
+        self._held, self._held_folders = set[str](), set[str]()
         self._left_out: Counter[str] = Counter()
         self._examples: list[str] = []
 
@@ -116,8 +126,10 @@ class Collector:
             name = clean_name(path)
         except InvalidName:
             why, name = why or "bad_name", ""
-        if why is None and name in self._files:
+        if why is None and (other := self._files.get(name)) is not None:
             why = "same_name"
+            if path < other.path:  # the same one in each listing, whatever its order
+                self._files[name], path = File(path, name, bytes, stamp), other.path
         if why is not None:
             self.leave_out(why, path)
             return
@@ -125,20 +137,27 @@ class Collector:
             raise TooManyFiles(limit=MAX_FILES)
         self._files[name] = File(path, name, bytes, stamp)
 
-    def leave_out(self, why: Left, path: str) -> None:
-        """Counts something that is no document."""
+    def leave_out(self, why: Left, path: str, *, folder: bool = False) -> None:
+        """Counts something that is no document; with ``folder`` it is, or may have been, a folder of documents."""
         self._left_out[why] += 1
         if why in _ABSENT:
             return
-        shown = path.encode("utf-8", "replace").decode()
-        self._held.append(shown)
+        shown = _shown(path)
+        try:
+            name = clean_name(path)
+        except InvalidName:
+            name = shown
+        self._held.add(name)
+        if folder:
+            self._held_folders.add(name)
         if len(self._examples) < NAMES:
             self._examples.append(shown[:255])
 
     def listing(self) -> Listing:
         """What was taken and left out."""
         files = [self._files[name] for name in sorted(self._files)]
-        return Listing(files, sorted(set(self._held)), dict(self._left_out), self._examples)
+        held = sorted(self._held), sorted(self._held_folders)
+        return Listing(files, held[0], dict(self._left_out), self._examples, held[1])
 
     def _reason_against(self, path: str, bytes: int) -> Left | None:
         if _is_hidden(path):
@@ -153,3 +172,8 @@ class Collector:
 def _is_hidden(path: str) -> bool:
     parts = path.split("/")
     return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1] in _DESKTOP
+
+
+def _shown(path: str) -> str:
+    """A path for people: without control characters, which a terminal would obey, and what is no text."""
+    return "".join("?" if unicodedata.category(character)[0] == "C" else character for character in path)

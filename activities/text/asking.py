@@ -47,6 +47,12 @@ _COMPARES = re.compile(
     re.I,
 )
 
+#: What Chinese questions ask with; joined to the words beside it, it would make pairs of characters of its own.
+_HAN_ASKING = re.compile(
+    r"(?:都|一共|总共|總共|主要|具体|具體)?(?:有|包括|包含|分为|分為|分成|含有)?(?:了)?(?:哪些|哪[几幾一二三四五六七八九十\d]{1,3}[个個种種类類项項条條步点點]"
+    r"|(?:分别|分別)?是(?:什么|什麼|哪些)|什么|什麼)"
+)
+
 #: Words that ask for a list and name nothing.
 LISTING_WORDS = topic_words(
     "list name all every each item items step steps please following give show tell me many complete full there can you"
@@ -63,6 +69,11 @@ _SINGLE = re.compile(
     r"|谁|何时|什么时候|多少|多久|多长|多大|多高|哪里|哪儿",
     re.I,
 )
+
+
+def subject(question: str) -> str:
+    """A question without what Chinese ones ask for several things with."""
+    return _HAN_ASKING.sub(" ", question)
 
 
 def asks_for_one(question: str) -> bool:

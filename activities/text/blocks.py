@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise, takewhile
 
 import msgspec
 
@@ -13,6 +13,9 @@ from activities.text.sentences import TABLE_ROW
 #: Characters of a heading, and of an item without a mark, at most.
 HEADING_CHARACTERS = 80
 ITEM_CHARACTERS = 240
+
+#: What an item of a nested list is indented by for each level; the lines around such a list are not indented.
+INDENT = "  "
 
 #: Lines between two marked items that continue the first one.
 CONTINUED = 3
@@ -30,23 +33,41 @@ _HAN_NUMBERS = "一二三四五六七八九十"
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line of a passage without the white space around it; ``start`` and ``end`` are its offsets."""
+    """A line of a passage without the white space around it; ``start`` and ``end`` are its offsets.
+
+    An item of a nested list comprises the items ``below`` it; ``indent`` is the number of spaces before it.
+    """
 
     text: str
     start: int
     end: int
+    indent: int = 0
+    below: tuple[Line, ...] = ()
+
+    @property
+    def own(self) -> Line:
+        """The item without those below it."""
+        text = self.text.partition("\n")[0]
+        return Line(text, self.start, self.start + len(text), self.indent) if self.below else self
 
 
 class Listing(msgspec.Struct, frozen=True):
     """A list: the line that introduces it (a sentence or a heading), the heading above, and its items.
 
-    ``marked`` means that its items have numbers or bullets, or follow a colon.
+    ``marked`` means that its items have numbers or bullets, or follow a colon. ``nested`` is a part of a nested list;
+    when it is below an item, this is its introduction.
     """
 
     intro: Line | None
     heading: Line | None
     items: list[Line]
     marked: bool = True
+    nested: bool = False
+
+    @property
+    def is_below(self) -> bool:
+        """Whether the list is below an item of another one."""
+        return self.nested and self.intro is not None and self.intro.indent > 0
 
     def numbered(self, number: int) -> Line | None:
         """The item with this number (its own, or its place); the last one for -1."""
@@ -71,7 +92,8 @@ def lines_of(text: str) -> list[Line]:
         line = raw.strip()
         if line:
             start = at + raw.index(line[0])
-            found.append(Line(line, start, start + len(line)))
+            spaces = len(raw) - len(raw.lstrip(" "))
+            found.append(Line(line, start, start + len(line), spaces))
         at += len(raw)
     return found
 
@@ -104,6 +126,7 @@ def is_heading(line: Line, following: Line | None) -> bool:
     text = line.text
     return (
         following is not None
+        and not line.indent
         and len(text) <= HEADING_CHARACTERS
         and not _SENTENCE_END.search(text)
         and not _LIST_END.search(text)
@@ -128,6 +151,9 @@ def continuation(text: str, items: Sequence[Line]) -> list[Line]:
     lines = lines_of(text)
     if not lines or not items:
         return []
+    if items[-1].indent or lines[0].indent:
+        run = list(takewhile(lambda line: line.indent >= max(1, items[-1].indent), lines))
+        return [line for line in _folded(text, run) if line.indent == items[-1].indent]
     mark = _marked(items[-1].text)
     if mark:
         follows = _marked(lines[0].text) == mark and _follows(items[-1].text, lines[0].text)
@@ -145,11 +171,13 @@ def continuation(text: str, items: Sequence[Line]) -> list[Line]:
 def is_cut(text: str) -> bool:
     """Whether a text ends where a list goes on, or may go on: in its introduction, or in a marked item."""
     lines = lines_of(text)
-    return bool(lines) and (introduces(lines[-1].text) or _ends_in_item(lines))
+    return bool(lines) and (introduces(lines[-1].text) or lines[-1].indent > 0 or _ends_in_item(lines))
 
 
 def begins_in_list(text: str) -> bool:
-    """Whether a text begins with an item whose number is not the first."""
+    """Whether a text begins within a nested list, or with an item whose number is not the first."""
+    if text.startswith(INDENT):
+        return True
     number = item_number(text.lstrip())
     return number is not None and number > 1
 
@@ -178,7 +206,63 @@ def tables(text: str) -> list[Table]:
 
 def listings(text: str) -> list[Listing]:
     """The lists of a passage, in reading order."""
-    return list(_listings(lines_of(text)))
+    found: list[Listing] = []
+    before: list[Line] = []
+    for is_nested, run in groupby(lines_of(text), key=lambda line: line.indent > 0):
+        lines = list(run)
+        if is_nested:
+            found += _nested(_folded(text, lines), before)
+        else:
+            found += _listings(lines)
+        before = lines
+    return found
+
+
+def items_above(text: str) -> dict[int, str]:
+    """For each item in a nested list that is below others, by its beginning: those others, outermost first."""
+    found: dict[int, str] = {}
+    path: list[Line] = []
+    for line in lines_of(text):
+        path = [item for item in path if item.indent < line.indent]
+        if path:
+            found[line.start] = ", ".join(item.text for item in path)
+        path = [*path, line] if line.indent else []
+    return found
+
+
+def _nested(siblings: Sequence[Line], before: Sequence[Line]) -> Iterator[Listing]:
+    """The lists of a run of indented lines, each followed by those below its items."""
+    intro = before[-1] if before and not TABLE_ROW.search(before[-1].text) else None
+    above = before[-2] if intro is not None and len(before) > 1 else None
+    titled = above is not None and not _SENTENCE_END.search(above.text) and not _marked(above.text)
+    heading = above if titled else None
+    for _, same in groupby(siblings, key=lambda line: line.indent):
+        yield from _below(list(same), intro, heading)
+        intro = heading = None  # the next ones are on the higher level of a list that is cut
+
+
+def _below(items: list[Line], intro: Line | None, heading: Line | None) -> Iterator[Listing]:
+    if len(items) > 1 or intro is not None:
+        yield Listing(intro, heading, items, nested=True)
+    for item in items:
+        for _, same in groupby(item.below, key=lambda line: line.indent):
+            yield from _below(list(same), item.own, intro)
+
+
+def _folded(text: str, lines: Sequence[Line]) -> list[Line]:
+    """Lines with those of a greater indent that follow them as parts of them."""
+    found: list[Line] = []
+    at = 0
+    while at < len(lines):
+        line, first = lines[at], at + 1
+        at = next((n for n in range(first, len(lines)) if lines[n].indent <= line.indent), len(lines))
+        if at == first:
+            found.append(line)
+            continue
+        end = lines[at - 1].end
+        below = tuple(_folded(text, lines[first:at]))
+        found.append(Line(text[line.start : end], line.start, end, line.indent, below))
+    return found
 
 
 def _listings(lines: Sequence[Line]) -> Iterator[Listing]:

@@ -1,4 +1,4 @@
-"""`holdfast audit verify|prove|export-log|key|hold`: the tamper-evident log of audit events."""
+"""`holdfast audit verify|prove|export-log|key|continue|hold`: the tamper-evident log of audit events."""
 
 # ruff: noqa: PLC0415 - commands import slow modules themselves
 
@@ -159,6 +159,16 @@ async def _show_key(out: Output) -> None:
         state = found.value
         out.text(say("audit.log.size", size=state.size, waiting=state.waiting, checked=state.checked))
         out.text(state.problem or "")
+
+
+@click.command("continue", help=say("help.audit.continue"))
+@click.option("--reason", required=True, metavar="TEXT", help=say("help.audit.continue.reason"))
+@talks_to_api
+async def audit_continue(api: Api, out: Output, reason: str) -> None:
+    """POST /audit/log/continue."""
+    found = await api.audit.continue_log(reason)
+    out.document(found.json)
+    out.text(say("audit.continued", kept=found.value.kept, size=found.value.size))
 
 
 @click.group(name="hold", help=say("help.audit.hold"))

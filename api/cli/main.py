@@ -13,7 +13,7 @@ from api.cli.access import grant_group, group_group
 from api.cli.add import add
 from api.cli.admin import key_group, migrate
 from api.cli.audit import audit_group
-from api.cli.audit_log import audit_export_log, audit_key, audit_prove, audit_verify, hold_group
+from api.cli.audit_log import audit_continue, audit_export_log, audit_key, audit_prove, audit_verify, hold_group
 from api.cli.batches import batch_group
 from api.cli.conversations import conversation_group
 from api.cli.doctor import doctor
@@ -136,6 +136,7 @@ for command in (
     audit_prove,
     audit_export_log,
     audit_key,
+    audit_continue,
     hold_group,
 ):
     audit_group.add_command(command)

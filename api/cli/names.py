@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,7 @@ from api.cli.output import Output
 from api.cli.texts.messages import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from api.client.client import Api
     from api.lookup.schemas import Kind
@@ -39,6 +39,15 @@ class Found:
     is_known: bool = True
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Something of a list that a text may stand for."""
+
+    id: str
+    name: str = ""
+    knowledge_base: str = ""
+
+
 async def id_of(api: Api, out: Output, kind: Kind, text: str, kb: str | None = None) -> str:
     """The id that ``text`` stands for; exits with 2 and the candidates if there are several."""
     return text if WHOLE_ID.fullmatch(text) else (await find(api, out, kind, text, kb)).id
@@ -53,6 +62,20 @@ async def find(api: Api, out: Output, kind: Kind, text: str, kb: str | None = No
     if others or (certain and match["name"] != text and not match["id"].startswith(text)):
         _refuse(out, text, matches)
     return Found(match["id"], match["name"] or match["id"], match["knowledge_base"])
+
+
+async def one_of(out: Output, text: str, of: AsyncIterator[Choice]) -> str:
+    """The id of what ``text`` stands for among what is listed; ``text`` itself if it is none of them.
+
+    A whole id or name goes first; exits with 2 and the candidates if there are several.
+    """
+    if WHOLE_ID.fullmatch(text):
+        return text
+    found = [choice async for choice in of if text and (choice.id.startswith(text) or choice.name.startswith(text))]
+    found = [choice for choice in found if text in (choice.id, choice.name)] or found
+    if len(found) > 1:
+        _refuse(out, text, [asdict(choice) for choice in found[: CANDIDATES + 1]])
+    return found[0].id if found else text
 
 
 def reference(name: str, *, many: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

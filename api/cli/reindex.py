@@ -226,7 +226,7 @@ async def reindex_override(api: Api, out: Output, job: str, reason: str) -> None
 def describe_plan(plan: dict[str, Any]) -> str:
     """A plan as a sentence."""
     if not (plan["parsed_again"] or plan["cut_again"] or plan["embedded_again"]):
-        return say("reindex.nothing", documents=plan["documents"])
+        return say("reindex.settings" if plan["settings_differ"] else "reindex.nothing", documents=plan["documents"])
     minutes, seconds = divmod(round(plan["seconds"]), 60)
     duration = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     return say("reindex.plan", **plan, megabytes=round(plan["bytes"] / 1e6, 1), duration=duration)

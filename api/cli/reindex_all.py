@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.names import Choice, one_of
 from api.cli.output import FINISHED, Output, at, follow, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
@@ -89,7 +90,7 @@ async def all_list(api: Api, out: Output, limit: int) -> None:
 @talks_to_api
 async def all_show(api: Api, out: Output, job: str) -> None:
     """GET /reindex-all/{id}."""
-    _show(out, await api.reindex_all.get(job))
+    _show(out, await api.reindex_all.get(await _id(api, out, job)))
 
 
 @all_group.command("watch", help=say("help.reindex.all.watch"))
@@ -97,7 +98,17 @@ async def all_show(api: Api, out: Output, job: str) -> None:
 @talks_to_api
 async def all_watch(api: Api, out: Output, job: str) -> None:
     """GET /reindex-all/{id}/events until it has ended; exit 1 unless all are ready."""
-    await _watch(api, out, job)
+    await _watch(api, out, await _id(api, out, job))
+
+
+async def _id(api: Api, out: Output, text: str) -> str:
+    """The id of the job that the beginning of an id stands for, among the newest ones."""
+
+    async def choices() -> AsyncIterator[Choice]:
+        for job in await api.reindex_all.page(100):
+            yield Choice(job.value.id)
+
+    return await one_of(out, text, choices())
 
 
 def _action(name: ReindexAllAction) -> None:
@@ -106,6 +117,7 @@ def _action(name: ReindexAllAction) -> None:
     @yes_option
     @talks_to_api
     async def act(api: Api, out: Output, job: str, yes: bool) -> None:
+        job = await _id(api, out, job)
         if name == "cancel":
             out.confirm(say("confirm.reindex.all"), yes)
         answer = await api.reindex_all.control(job, name)

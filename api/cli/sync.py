@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.cli.names import Choice, one_of
 from api.cli.output import FINISHED, Output, at, describe, follow, kb_option, reason_of, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
@@ -85,7 +86,7 @@ async def sync_change(
     changes: dict[str, Any] = {key: [value for value in values if value] for key, values in lists.items() if values}
     if not changes and name is None and max_delete_share is None:
         raise click.UsageError(say("kb.set_nothing"))
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     changed = await api.sources.change(info.id, name=name, max_delete_share=max_delete_share, **changes)
     out.document(changed.json)
     out.text(say("sync.changed", name=changed.value.name))
@@ -114,7 +115,7 @@ def _row(source: SourceInfo, live: bool) -> tuple[object, ...]:
 @talks_to_api
 async def sync_show(api: Api, out: Output, source: str, kb: str | None) -> None:
     """GET /sources/{id}."""
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     if out.json:
         out.document((await api.sources.get(info.id)).json)
         return
@@ -130,7 +131,7 @@ async def sync_show(api: Api, out: Output, source: str, kb: str | None) -> None:
 @talks_to_api
 async def sync_preview(api: Api, out: Output, source: str, kb: str | None) -> None:
     """POST /sources/{id}/sync as a preview, and wait for what it says."""
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     job = await api.sources.sync(info.id, preview=True)
     last = await _end(api, out, job.value.id, quiet=True)
     out.document((await api.sources.get_sync(job.value.id)).json)
@@ -147,7 +148,7 @@ async def sync_preview(api: Api, out: Output, source: str, kb: str | None) -> No
 @talks_to_api
 async def sync_run(api: Api, out: Output, source: str, kb: str | None, watch: bool) -> None:
     """POST /sources/{id}/sync."""
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     job = await api.sources.sync(info.id)
     if watch:
         _exit(await _end(api, out, job.value.id))
@@ -161,7 +162,7 @@ async def sync_run(api: Api, out: Output, source: str, kb: str | None, watch: bo
 @talks_to_api
 async def sync_watch(api: Api, out: Output, source: str, kb: str | None) -> None:
     """GET /syncs/{id}/events until the sync has ended; exit 1 unless it is ready."""
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     _exit(await _end(api, out, _last(info).id))
 
 
@@ -171,7 +172,7 @@ def _action(name: SyncAction, *, asks: bool = False) -> None:
     @yes_option
     @talks_to_api
     async def act(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
-        info = await _found(api, source, kb)
+        info = await _found(api, out, source, kb)
         last = _last(info)
         if asks:
             report = last.report
@@ -195,7 +196,7 @@ _action("confirm", asks=True)
 @talks_to_api
 async def sync_remove(api: Api, out: Output, source: str, kb: str | None, yes: bool) -> None:
     """DELETE /sources/{id}."""
-    info = await _found(api, source, kb)
+    info = await _found(api, out, source, kb)
     out.confirm(say("confirm.sync.remove", name=info.name), yes)
     await api.sources.delete(info.id)
     out.document({"id": info.id, "documents": info.documents})
@@ -255,13 +256,19 @@ def _exit(sync: SyncInfo) -> None:
         sys.exit(1)
 
 
-async def _found(api: Api, source: str, kb: str | None) -> SourceInfo:
-    """A source by its id, or by its name in a knowledge base."""
+async def _found(api: Api, out: Output, source: str, kb: str | None) -> SourceInfo:
+    """A source by its id, or in a knowledge base by its name, or by the beginning of one of both."""
     if kb is None:
         if len(source) != ID:
             raise click.UsageError(say("sync.needs-kb"))
         return (await api.sources.get(source)).value
-    async for found in api.sources.all(kb):
-        if source in (found.value.name, found.value.id):
-            return found.value
-    raise click.UsageError(say("sync.none", name=source, kb=kb))
+    found = {each.value.id: each.value async for each in api.sources.all(kb)}
+
+    async def choices() -> AsyncIterator[Choice]:
+        for each in found.values():
+            yield Choice(each.id, each.name, each.knowledge_base)
+
+    id = await one_of(out, source, choices())
+    if id not in found:
+        raise click.UsageError(say("sync.none", name=source, kb=kb))
+    return found[id]

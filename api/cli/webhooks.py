@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from activities.contracts.webhooks import EVENT_TYPES
+from api.cli.names import Choice, one_of
 from api.cli.output import Output, talks_to_api, yes_option
 from api.cli.texts.messages import say, say_or
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from api.client.client import Api
     from api.webhooks.schemas import DeliveryInfo, WebhookInfo, WebhookSecret
 
@@ -68,12 +71,23 @@ def _row(info: WebhookInfo, live: bool) -> tuple[object, ...]:
     return (info.id, state, info.knowledge_base or "*", url, ", ".join(info.events) or "*")
 
 
+async def _id(api: Api, out: Output, text: str) -> str:
+    """The id of the webhook that an id, an address, or the beginning of one stands for."""
+
+    async def choices() -> AsyncIterator[Choice]:
+        async for webhook in api.webhooks.all(None):
+            yield Choice(webhook.value.id, webhook.value.url, webhook.value.knowledge_base or "")
+
+    return await one_of(out, text, choices())
+
+
 @webhook_group.command("show", help=say("help.webhook.show"))
 @click.argument("webhook")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help=say("help.limit"))
 @talks_to_api
 async def webhook_show(api: Api, out: Output, webhook: str, limit: int) -> None:
     """GET /webhooks/{id} and its deliveries."""
+    webhook = await _id(api, out, webhook)
     info = await api.webhooks.get(webhook)
     deliveries = await api.webhooks.deliveries(webhook, limit)
     out.document({**info.json, "deliveries": [delivery.json for delivery in deliveries]})
@@ -95,6 +109,7 @@ def _delivery(info: DeliveryInfo, live: bool) -> tuple[object, ...]:
 @talks_to_api
 async def webhook_test(api: Api, out: Output, webhook: str) -> None:
     """POST /webhooks/{id}/test."""
+    webhook = await _id(api, out, webhook)
     sent = await api.webhooks.test(webhook)
     out.document(sent.json)
     out.text(say("webhook.sent", event=sent.value.event_id, id=webhook))
@@ -105,7 +120,7 @@ async def webhook_test(api: Api, out: Output, webhook: str) -> None:
 @talks_to_api
 async def webhook_rotate(api: Api, out: Output, webhook: str) -> None:
     """POST /webhooks/{id}/rotate-secret."""
-    rotated = await api.webhooks.rotate(webhook)
+    rotated = await api.webhooks.rotate(await _id(api, out, webhook))
     out.document(rotated.json)
     out.text(_with_secret(rotated.value))
 
@@ -140,7 +155,7 @@ async def webhook_change(api: Api, out: Output, webhook: str, events: tuple[str,
         changes["events"] = [] if "all" in events else list(events)
     if not changes:
         raise click.UsageError(say("kb.set_nothing"))
-    changed = await api.webhooks.change(webhook, **changes)
+    changed = await api.webhooks.change(await _id(api, out, webhook), **changes)
     out.document(changed.json)
     out.text(say("webhook.changed", url=changed.value.url))
 
@@ -150,7 +165,7 @@ def _switch(name: str, *, disabled: bool) -> None:
     @click.argument("webhook")
     @talks_to_api
     async def switch(api: Api, out: Output, webhook: str) -> None:
-        changed = await api.webhooks.change(webhook, disabled=disabled)
+        changed = await api.webhooks.change(await _id(api, out, webhook), disabled=disabled)
         out.document(changed.json)
         out.text(say(f"webhook.{changed.value.state}"))
 
@@ -165,6 +180,7 @@ _switch("disable", disabled=True)
 @talks_to_api
 async def webhook_remove(api: Api, out: Output, webhook: str, yes: bool) -> None:
     """DELETE /webhooks/{id}."""
+    webhook = await _id(api, out, webhook)
     url = (await api.webhooks.get(webhook)).value.url
     out.confirm(say("webhook.sure", url=url), yes)
     await api.webhooks.delete(webhook)

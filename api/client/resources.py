@@ -17,7 +17,7 @@ from activities.contracts.addresses import PREFIX
 from activities.contracts.answers import AnswerMode
 from activities.contracts.search import SearchMode
 from activities.contracts.stages import DocumentState
-from api.audit.log.schemas import HoldInfo, LogInfo
+from api.audit.log.schemas import ContinuationInfo, HoldInfo, LogInfo
 from api.audit.schemas import AnswerUseInfo, AuditEventInfo
 from api.batches.schemas import BatchInfo
 from api.client.paths import at
@@ -360,6 +360,10 @@ class Audit(Resource):
     async def log(self) -> Answer[LogInfo]:
         """How the tamper-evident log stands."""
         return await self._ask(LogInfo, "GET", "audit", "log")
+
+    async def continue_log(self, reason: str) -> Answer[ContinuationInfo]:
+        """Declare lost what a restored backup does not have."""
+        return await self._ask(ContinuationInfo, "POST", "audit", "log", "continue", json={"reason": reason})
 
     def log_export(self) -> AsyncGenerator[bytes, None]:
         """The export of the whole log."""

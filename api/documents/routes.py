@@ -46,6 +46,7 @@ from api.http.described import DOWNLOAD, JOB_STREAM
 from api.http.language import language_of
 from api.http.ranges import content_response
 from api.http.schemas import JobAccepted, JobStateInfo, Page
+from api.http.sockets import until_left
 from api.http.sse import Event, after, event_stream
 from workflows.client.jobs import Jobs
 from workflows.contracts import JobState
@@ -260,11 +261,15 @@ class DocumentController(Controller):
 async def document_socket(socket: AnySocket, document: Document, watches: DocumentWatches) -> None:
     """Every change of the job's state as a JSON text, then the close; the same states as ``/events``."""
     await socket.accept(subprotocols=PROTOCOL if PROTOCOL in socket.headers.get("sec-websocket-protocol", "") else None)
-    with suppress(WebSocketDisconnect):
-        async for changed in watches.changes(document.id):
-            state = state_of(changed, language_of(socket))
-            await socket.send_text(msgspec.json.encode(job_state_info(state)).decode())
-        await socket.close()
+
+    async def send_states() -> None:
+        with suppress(WebSocketDisconnect):
+            async for changed in watches.changes(document.id):
+                state = state_of(changed, language_of(socket))
+                await socket.send_text(msgspec.json.encode(job_state_info(state)).decode())
+            await socket.close()
+
+    await until_left(socket, send_states())
 
 
 def state_id(state: JobState) -> str:

@@ -189,10 +189,13 @@ class Access:
         return higher(principal.everywhere, principal.granted.get(knowledge_base.id))
 
     async def goes_on(self, before: Principal, now: Principal, handler: BaseRouteHandler, scope: Scope) -> bool:
-        """Whether a stream that began with the rights ``before`` may go on with those of ``now``."""
+        """Whether a request that began with the rights ``before`` may go on with those of ``now``.
+
+        In a knowledge base it needs the role that its route needs there; elsewhere all that it began with.
+        """
         declared, records = declaration(handler), scope["state"].get(GRANTED, {})
         if not isinstance(declared, Needs) or "knowledge_base" not in records:
-            return rights_of(before) == rights_of(now)
+            return covers(now, before)
         try:
             await self._require(now, declared, records["knowledge_base"], "")
         except (NotFound, Forbidden):
@@ -213,6 +216,10 @@ class Access:
         found = await (self._named_recently if needed.recent else self._catalog.knowledge_bases.get)(name)
         await self._require(principal, needed, found, name)
         return found
+
+    def note(self, scope: Scope, knowledge_base: KnowledgeBase) -> None:
+        """Make a request one in a knowledge base that its body names, see ``goes_on``."""
+        scope["state"][GRANTED] = {"knowledge_base": knowledge_base}
 
     async def may(self, principal: Principal, needed: Needs, knowledge_base_id: str) -> bool:
         """Whether the caller has the needed role in a knowledge base, for lists across several."""
@@ -283,9 +290,18 @@ def _compare(principal: Principal, role: KnowledgeBaseRole, needed: Needs) -> No
         raise Forbidden(role=needed.role)
 
 
-def rights_of(principal: Principal) -> tuple[object, ...]:
-    """All that decides about the caller's requests."""
-    return (principal.platform, principal.everywhere, principal.granted, principal.within)
+def covers(now: Principal, before: Principal) -> bool:
+    """Whether nothing of the rights ``before`` was taken away."""
+
+    def at_least(present: KnowledgeBaseRole | None, past: KnowledgeBaseRole | None) -> bool:
+        return past is None or (present is not None and includes(present, past))
+
+    return (
+        set(before.platform) <= set(now.platform)
+        and at_least(now.everywhere, before.everywhere)
+        and all(at_least(higher(now.everywhere, now.granted.get(id)), role) for id, role in before.granted.items())
+        and (now.within is None or (before.within is not None and before.within <= now.within))
+    )
 
 
 def visible(principal: Principal) -> frozenset[str] | None:

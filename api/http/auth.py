@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -11,29 +9,20 @@ import msgspec
 import structlog
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.exceptions import WebSocketDisconnect
-from litestar.middleware import ASGIMiddleware
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from activities.errors import DependencyError, Unauthenticated
+from activities.errors import Unauthenticated
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
 from activities.telemetry import origin
 from activities.telemetry.scraping import is_scraper
-from api.http.access import SCRAPED, Access
+from api.http.access import SCRAPED
 from api.http.callers import Callers
 
 #: The subject and role of the key that the first start creates.
 FIRST_SUBJECT = "admin"
 FIRST_ROLE = "admin"
-
-#: Seconds between two looks whether the key of an open stream is still valid.
-STREAM_KEY_SECONDS = 5.0
-
-#: The close code of a socket whose key was revoked.
-WS_POLICY_VIOLATION = 1008
 
 #: The WebSocket subprotocol that carries a key: ``holdfast.key.<key>``, offered beside ``holdfast``.
 PROTOCOL, KEY_PROTOCOL = "holdfast", "holdfast.key."
@@ -67,56 +56,6 @@ class ApiKeyAuthentication(AbstractAuthenticationMiddleware):
         structlog.contextvars.bind_contextvars(actor=principal.subject)
         origin.begin(msgspec.structs.replace(origin.current(), key_id=principal.key_id))
         return AuthenticationResult(user=principal, auth=partial(callers.again, key.strip(), principal))
-
-
-class RevokedKeys(ASGIMiddleware):
-    """Ends event streams and sockets whose key, session, user or grant has ended; runs after authentication."""
-
-    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Pass the request on; its messages are sent while the key is valid."""
-        owner: Callable[[], Awaitable[Principal | None]] | None = scope.get("auth")
-        if owner is None:
-            await next_app(scope, receive, send)
-            return
-        checked, streams = time.monotonic(), scope["type"] == ScopeType.WEBSOCKET
-
-        async def send_while_valid(message: Message) -> None:
-            nonlocal checked, streams
-            if message["type"] == "http.response.start":
-                streams = any(b"text/event-stream" in value for _, value in message["headers"])
-            elif streams and time.monotonic() - checked > STREAM_KEY_SECONDS:
-                if await _is_revoked(owner, scope):
-                    await _end(message, send)
-                    return
-                checked = time.monotonic()
-            await send(message)
-
-        await next_app(scope, receive, send_while_valid)
-
-
-async def _is_revoked(owner: Callable[[], Awaitable[Principal | None]], scope: Scope) -> bool:
-    """Whether the caller certainly lost its access: while the catalogue is down, streams go on."""
-    try:
-        principal = await owner()
-    except DependencyError:
-        return False
-    if principal is None:
-        return True
-    access: Access = scope["litestar_app"].state.access
-    return not await access.goes_on(scope["user"], principal, scope["route_handler"], scope)
-
-
-async def _end(message: Message, send: Send) -> None:
-    """End a stream in place of its next message. Raises WebSocketDisconnect in the handler of a socket."""
-    if message["type"] == "http.response.body":
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-    elif message["type"] == "websocket.send":
-        await send({"type": "websocket.close", "code": WS_POLICY_VIOLATION, "reason": None})
-        raise WebSocketDisconnect(detail="the key was revoked", code=WS_POLICY_VIOLATION)
-    else:
-        await send(message)
 
 
 def _may_scrape(connection: ASGIConnection[Any, Any, Any, Any], scheme: str, token: str) -> bool:

@@ -8,6 +8,8 @@ connection for ever.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +29,9 @@ BODY_BYTES, BODY_SECONDS = 16 << 10, 30.0
 
 #: Longest message of a WebSocket's client, which has nothing to say.
 MAX_MESSAGE_BYTES = 4 << 10
+
+#: The extension of a request's scope with which the application ends its connection: ``{"now": a function}``.
+HANG_UP = "holdfast.hang_up"
 
 #: Open connections by address.
 OPEN: Counter[str] = Counter()
@@ -83,6 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Called by the parser."""
         super().on_message_begin()
+        self.scope["extensions"] = {HANG_UP: {"now": self._hang_up}}
         self._header_bytes = 0
         if self._timer is None:
             self._arm(HEADER_SECONDS, self._refuse_slow)
@@ -154,6 +160,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.pipeline and (idle or (self._in_body and not cycle.response_started)):
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+
+    def _hang_up(self) -> None:
+        """Close the connection at once: what waits in its buffers, megabytes for a slow reader, is dropped."""
+        if not self.transport.is_closing():
+            raw: socket.socket = self.transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _arm(self, seconds: float, late: Callable[[], None]) -> None:
         self._disarm()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
@@ -154,6 +155,8 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
         return problem(request, _too_large(request))
     if exc.status_code == HTTPStatus.BAD_REQUEST:
         return problem(request, InvalidRequest(detail=_validation_detail(exc, language_of(request))))
+    if fault := _fault_of_body(exc):
+        return problem(request, InvalidRequest(detail=_named([fault], language_of(request))))
     status = HTTPStatus(exc.status_code)
     code = status.name.lower().replace("_", "-")
     detail = _refusal(request, status, exc.detail)
@@ -215,11 +218,23 @@ def _validation_detail(exc: HTTPException, language: Language) -> str:
     fields = [item for item in fields if item not in missing]
     if not fields and any(item.get("key") == "data" for item in missing):
         return Phrase.CUT_JSON.render(language)
+    return _named(fields, language) or explain(exc.detail).render(language)
+
+
+def _named(fields: list[dict[str, Any]], language: Language) -> str:
+    """The invalid fields with their errors."""
     colon, semicolon = ("：", "；") if language == "zh" else (": ", "; ")
-    parts = [
+    return semicolon.join(
         f"`{item.get('key') or 'body'}`{colon}{explain(str(item.get('message'))).render(language)}" for item in fields
-    ]
-    return semicolon.join(parts) or explain(exc.detail).render(language)
+    )
+
+
+def _fault_of_body(exc: HTTPException) -> dict[str, Any] | None:
+    """The invalid field of a body that has the name of a dependency, which Litestar takes for a fault of the server."""
+    message, _, place = str(exc.__cause__).partition(" - at `$.data")
+    if not isinstance(exc.__cause__, msgspec.ValidationError) or not place:
+        return None
+    return {"key": place.strip(".`"), "message": message}
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

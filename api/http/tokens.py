@@ -7,6 +7,7 @@ until these lines are removed. Several API processes need the same file.
 from __future__ import annotations
 
 import base64
+import hmac
 import re
 import secrets
 import time
@@ -43,6 +44,10 @@ class AccessTokens:
         lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
         self._keys = {id: OctKey.import_key(base64.b64decode(key)) for id, key in lines}
         self._signing = lines[0][0]
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for another purpose, which all API processes have: derived from the one that signs."""
+        return hmac.digest(self._keys[self._signing].raw_value, b"holdfast " + purpose, "sha256")
 
     def create(self, user: str, session_id: str) -> str:
         """An access token of a session."""

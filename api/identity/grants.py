@@ -16,7 +16,7 @@ from api.identity.schemas import GrantInfo, SetGrant
 
 MANAGES = needs("manager", "knowledge_base")
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
-Cursor = Annotated[str | None, Parameter(pattern="^(user|group)/.*$")]
+Cursor = Annotated[str | None, Parameter(pattern=r"^(user|group)/.*$(?!\n)")]
 
 
 class GrantsController(Controller):

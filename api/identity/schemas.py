@@ -16,7 +16,10 @@ Granted = Literal["reader", "contributor", "manager"]
 Kind = Literal["person", "service"]
 Password = Annotated[str, Meta(max_length=1024)]
 Token = Annotated[str, Meta(max_length=1024)]
-DisplayName = Annotated[str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f]*$")]
+#: Without controls, and without what turns the direction of the text around it.
+DisplayName = Annotated[
+    str, Meta(max_length=MAX_DISPLAY_NAME, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$(?!\n)")
+]
 
 
 class GrantedKnowledgeBase(Schema, frozen=True):

@@ -1,4 +1,4 @@
-"""Signing in: passwords, lock-out by address, and the tokens of a session."""
+"""Signing in: passwords, waits after wrong ones, and the tokens of a session."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyRequests
+from activities.errors import InvalidRequest, SessionEnded, SignInRefused, TooManyPasswords, TooManyRequests
 from activities.phrases import Phrase
 from activities.stores.catalog.catalog import Catalog
-from activities.stores.catalog.people.records import Tokens
+from activities.stores.catalog.people.names import spelt
+from activities.stores.catalog.people.records import Credentials, Tokens
 from api.http.rates import Buckets
 from api.http.tokens import VALID_SECONDS, AccessTokens
+from api.identity.lockouts import Lockouts
 from api.identity.schemas import TokenInfo
 
 #: A session ends so long after its sign-in.
@@ -36,6 +38,9 @@ REFUSALS_PER_MINUTE = 20
 LOCKED_SECONDS = 60
 MOST_LOCKED = 10_000
 
+#: Characters of a wrong name that are recorded.
+MOST_NOTED = 100
+
 
 class SignIn:
     """Signs users in."""
@@ -44,20 +49,14 @@ class SignIn:
         self._catalog, self._tokens, self._hasher = catalog, tokens, PasswordHasher()
         self._places = asyncio.Semaphore(HASHED_AT_ONCE)
         self._hashing: Counter[str] = Counter()
-        self._refusals = Buckets(REFUSALS_PER_MINUTE)
+        self._refusals, self._lockouts = Buckets(REFUSALS_PER_MINUTE), Lockouts()
         self._locked: dict[str, float] = {}
         self._of_nobody = self._hasher.hash("of nobody")  # so that an unknown name takes as long as a known one
 
     async def with_password(self, name: str, password: str, address: str, user_agent: str) -> TokenInfo:
         """Signs a user in. Raises SignInRefused, and TooManyRequests for an address that was refused too often."""
-        self._check_address(address)
-        name = name.strip().lower()
-        found = await self._catalog.users.credentials(name)
-        right = await self._verify(found.password_hash if found else None, password, address)
-        if found is None or not right:
-            await self._catalog.users.refused(found.user.id if found else None, name, address)
-            await self._count(address)
-            raise SignInRefused()
+        name = spelt(name)
+        found = await self._checked(name, password, address)
         try:
             session = await self._catalog.sessions.create(
                 found.user.id, SESSION_VALID, address=address, user_agent=user_agent
@@ -65,6 +64,7 @@ class SignIn:
         except SignInRefused:
             await self._count(address)
             raise
+        self._lockouts.forget(name, address)
         return self.answer(session)
 
     async def refresh(self, token: str, address: str) -> TokenInfo:
@@ -93,15 +93,17 @@ class SignIn:
         )
 
     async def change_password(self, user_id: str, session_id: str, current: str, new: str, address: str) -> None:
-        """Sets a user's own password; its other sessions end. Raises SignInRefused for a wrong current one."""
-        self._check_address(address)
+        """Sets a user's own password; its other sessions end.
+
+        Raises SignInRefused for a wrong current one, and for one that is tried while the user is locked there,
+        and TooManyRequests as signing in does.
+        """
         user = await self._catalog.users.by_id(user_id)
-        found = await self._catalog.users.credentials(user.name)
         hashed = await self.hashed(new, address)
-        if found is None or not await self._verify(found.password_hash, current, address):
-            await self._catalog.users.refused(user.id, user.name, address)
-            await self._count(address)
+        await self._checked(user.name, current, address)
+        if await self._catalog.sessions.is_locked(user.id, address):
             raise SignInRefused()
+        self._lockouts.forget(user.name, address)
         await self._catalog.users.set_password(user.id, hashed, user.name, keep_session=session_id)
 
     async def hashed(self, password: str, address: str = "") -> str:
@@ -121,6 +123,21 @@ class SignIn:
             refresh_expires_in=max(0, int(remaining.total_seconds())),
             must_change_password=tokens.user.must_change_password,
         )
+
+    async def _checked(self, name: str, password: str, address: str) -> Credentials:
+        """The user of this name with this password. Raises SignInRefused and TooManyRequests."""
+        self._check_address(address)
+        self._lockouts.check(name, address)
+        found = await self._catalog.users.credentials(name)
+        if await self._verify(found.password_hash if found else None, password, address) and found is not None:
+            return found
+        await self._catalog.users.refused(found.user.id if found else None, name, address)
+        if self._lockouts.count(name, address):
+            await self._catalog.audit.note(
+                "anonymous", "session.address-locked", None, address=address, name=name[:MOST_NOTED]
+            )
+        await self._count(address)
+        raise SignInRefused()
 
     @asynccontextmanager
     async def _place(self, address: str) -> AsyncIterator[None]:
@@ -150,7 +167,7 @@ class SignIn:
     def _check_address(self, address: str) -> None:
         left = self._locked.get(address, 0) - time.monotonic()
         if left > 0:
-            raise TooManyRequests(seconds=int(left) + 1)
+            raise TooManyPasswords(seconds=int(left) + 1)
 
     async def _count(self, address: str) -> None:
         """Count a refusal of an address, and lock it after too many."""

@@ -16,7 +16,7 @@ from api.http.schemas import Request, Schema
 KnowledgeBaseName = Annotated[
     str,
     Meta(
-        pattern="^[a-z0-9][a-z0-9-]{0,62}$",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)",
         description="Lower-case letters, digits and hyphens, up to 63, not beginning with a hyphen.",
     ),
 ]

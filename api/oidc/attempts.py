@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -90,9 +89,3 @@ def _encoded(content: bytes) -> str:
 
 def _decoded(text: str) -> bytes:
     return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
-def attempt_key(file: Path) -> bytes:
-    """The key of the cookies: derived from the first of those that sign access tokens, which all API processes have."""
-    first = next(line for line in file.read_text().splitlines() if line.strip())
-    return hmac.digest(first.encode(), b"holdfast oidc attempts", "sha256")

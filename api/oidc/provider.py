@@ -108,7 +108,7 @@ class Provider:
             "code_verifier": verifier,
             "redirect_uri": redirect_uri,
         }
-        auth, secret = None, self._settings.secret()
+        auth, secret = None, self._settings.client_secret
         methods = description.token_endpoint_auth_methods_supported
         if not secret:
             form["client_id"] = self._settings.client_id

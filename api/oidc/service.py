@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -23,6 +24,7 @@ from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.people.names import MAX_USER_NAME, user_name
 from activities.stores.catalog.people.records import NewUser, Tokens, User
+from activities.stores.catalog.people.sessions import NO_SID
 from api.http.rates import Buckets
 from api.oidc import attempts, tokens
 from api.oidc.people import Person, person_of
@@ -34,9 +36,6 @@ TRIES: Final = 20
 
 #: Refusals of an address in a minute that are recorded; further ones get 429, so that no attack fills the disk.
 REFUSALS_PER_MINUTE: Final = 20
-
-#: Groups and roles are those that the provider told at the sign-in, so a session does not outlast a working day.
-SESSION_VALID: Final = timedelta(hours=12)
 
 #: Logout tokens that are remembered, so that none is used twice.
 REMEMBERED: Final = 10_000
@@ -57,8 +56,9 @@ class Answer(msgspec.Struct, frozen=True):
 class OidcSignIn:
     """Sign-in by the provider that the settings name."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, key: bytes, valid: timedelta) -> None:
-        self._settings, self._catalog, self._key, self._valid = settings, catalog, key, valid
+    def __init__(self, settings: Settings, catalog: Catalog, key: bytes) -> None:
+        self._settings, self._catalog, self._key = settings, catalog, key
+        self._valid = timedelta(hours=settings.oidc.session_hours)
         self._provider = Provider(settings.oidc)
         self._used: dict[str, float] = {}
         self._refusals = Buckets(REFUSALS_PER_MINUTE)
@@ -202,18 +202,19 @@ class OidcSignIn:
 def names_for(person: Person) -> list[str]:
     """Names for the user of a person, best first; all can be names of users."""
     suffix = hashlib.sha256(f"{person.issuer} {person.subject}".encode()).hexdigest()[:12]
-    try:
-        base = user_name(person.name)
-    except InvalidName:
-        kept = "".join(each if each.isalnum() or each in ".-@+_" else "-" for each in person.name)
-        base = kept.lower().strip(".-@+_")[: MAX_USER_NAME - 20] or "user"
+    kept = "".join(each if each.isalnum() or each in ".-@+_" else "-" for each in person.name).strip(".-@+_")
+    base = "user"
+    for name in (person.name, kept[: MAX_USER_NAME - 20], "user"):
+        with suppress(InvalidName):
+            base = user_name(name)
+            break
     return [base, *(f"{base[: MAX_USER_NAME - 20]}-{number}" for number in range(2, TRIES)), f"user-{suffix}"]
 
 
 def _session_of(claims: Mapping[str, Any]) -> str:
-    """The provider's id of its session; "" where it has none, so that the sessions of a subject are still found."""
+    """The provider's id of its session; ``NO_SID`` where it has none, so that a subject's sessions are still found."""
     sid = claims.get("sid")
-    return sid if isinstance(sid, str) and len(sid) <= tokens.MAX_SUBJECT else ""
+    return sid if isinstance(sid, str) and len(sid) <= tokens.MAX_SUBJECT else NO_SID
 
 
 def _logout(token: str, keys: Any, expected: tokens.Expected) -> tokens.Logout:

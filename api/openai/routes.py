@@ -68,6 +68,7 @@ class OpenAIController(Controller):
         if data.n not in (None, 1):
             raise InvalidRequest(detail=Phrase.ONE_ANSWER, param="n")
         record = await access.named(principal, ASKS, data.model)
+        access.note(request.scope, record)
         asked = parse_messages(data.messages)
         options = data.holdfast or ChatOptions()
         query = await asking.check(record, asked.question, options.documents, search_filter(options.filter))

@@ -190,7 +190,7 @@ class OperationsInfo(Schema, frozen=True):
 class RetryRequest(Request, frozen=True):
     """Documents that failed for this reason, in one knowledge base (by name) or in all."""
 
-    reason_code: Annotated[str, Meta(pattern="^[a-z0-9-]{1,64}$")]
+    reason_code: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$(?!\n)")]
     knowledge_base: Annotated[str, Meta(max_length=63)] | None = None
 
 

@@ -103,7 +103,7 @@ class AskRequest(Request, frozen=True):
     """``listed`` is False for questions whose conversation stays out of lists (an evaluation's)."""
 
     question: Annotated[str, Meta(min_length=1)]
-    conversation_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    conversation_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")] | None = None
     mode: AnswerMode | None = None
     wait_for_index: bool = False
     documents: Annotated[list[str], Meta(max_length=100)] = []

@@ -23,6 +23,9 @@ from activities.stores.triton import Triton
 from api.reindexes.schemas import ControlRequest, GateQuestion, PlanRequest, ReindexRequest
 from workflows.client.jobs import Jobs
 
+#: Stages that wait for an override or an approval, when their state is ``waiting``.
+WAITS_FOR_PERSON = ("gate", "approve")
+
 
 class ReindexControl:
     """Raises WrongState and DependencyErrors."""
@@ -97,8 +100,13 @@ class ReindexControl:
         return await model_of(self._catalog, self._triton, knowledge_base.id)
 
     async def signal(self, reindex: Reindex, name: str, actor: str) -> None:
-        """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch."""
+        """Tell a re-index that goes on: ``pause``, ``resume`` or ``cancel``, before the switch.
+
+        One that waits for a person does nothing that could be paused.
+        """
         self._require(reindex, before_switch=True)
+        if name == "pause" and reindex.state == "waiting" and reindex.stage in WAITS_FOR_PERSON:
+            raise WrongState(state=reindex.state)
         await self._catalog.reindexes.note(reindex.id, actor, name)
         await self._send(reindex, name, actor)
 

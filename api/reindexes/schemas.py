@@ -97,7 +97,8 @@ class PlanInfo(Schema, frozen=True):
     """What a re-index has to do; ``embedded``, ``tokens``, ``bytes`` and ``seconds`` are estimates by a sample.
 
     Live ``documents``: nothing of ``parsed_again`` fits, ``cut_again`` keep what was read, ``embedded_again`` keep
-    their chunks, the others stay as they are. ``chunks`` are there now, ``new_chunks`` will be.
+    their chunks, the others stay as they are. ``chunks`` are there now, ``new_chunks`` will be. ``settings_differ``
+    tells that a knowledge base without documents gets other settings.
     """
 
     documents: int
@@ -111,6 +112,7 @@ class PlanInfo(Schema, frozen=True):
     bytes: int
     seconds: float
     sampled: int
+    settings_differ: bool
 
 
 class VerifiedInfo(Schema, frozen=True):

@@ -38,6 +38,9 @@ RUNS, PREVIEWED = 20, 20
 #: Schedules that Temporal is asked about at once.
 AT_ONCE = 16
 
+#: A backfill begins later than this: times near the year 1 are in no time zone.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
 #: The longest time of which a backfill can start the runs.
 MAX_BACKFILL_RANGE = timedelta(days=366)
 
@@ -123,7 +126,7 @@ class ScheduleControl:
     async def backfill(self, schedule: Schedule, asked: BackfillRequest, actor: str) -> int:
         """Start the runs of a past time, one after the other; their number. Raises InvalidRequest."""
         start, end = (at if at.tzinfo else at.replace(tzinfo=UTC) for at in (asked.start, asked.end))
-        if not start < end <= datetime.now(UTC) or end - start > MAX_BACKFILL_RANGE:
+        if not EARLIEST <= start < end <= datetime.now(UTC) or end - start > MAX_BACKFILL_RANGE:
             raise InvalidRequest(detail=Phrase.BACKFILL_RANGE, limit=MAX_BACKFILL_RANGE.days)
         count = len(list(islice(occurrences(schedule.timing, start, end), MAX_BACKFILL + 1)))
         if not 1 <= count <= MAX_BACKFILL:

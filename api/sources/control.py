@@ -64,6 +64,8 @@ class SourceControl:
     async def signal(self, sync: Sync, name: str, actor: str) -> None:
         """Tell a sync that goes on: ``pause``, ``resume`` or ``cancel``."""
         self._require(sync)
+        if name == "pause" and sync.waiting_for == "confirmation":  # it does nothing that could be paused
+            raise WrongState(state=sync.state)
         await self._catalog.syncs.note(sync.id, actor, name)
         await self._send(sync, name, actor)
 

@@ -14,7 +14,7 @@ from api.http.schemas import Request, Schema
 
 Name = Annotated[
     str,
-    Meta(pattern=r"^\S(.*\S)?$", max_length=MAX_SOURCE_NAME, description="Its name in the knowledge base."),
+    Meta(pattern=r"^\S(.*\S)?$(?!\n)", max_length=MAX_SOURCE_NAME, description="Its name in the knowledge base."),
 ]
 Patterns = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=200)]],

@@ -18,7 +18,7 @@ import pytest
 from activities import settings as module
 from activities.errors import SettingsError
 from activities.runtime.converter import converter_for
-from activities.settings import PayloadKeys, Section, Settings, TemporalEnvironment, load, variables
+from activities.settings import FILE, PayloadKeys, Section, Settings, TemporalEnvironment, load, variables
 from api.stack import payload_keys
 
 
@@ -163,6 +163,22 @@ def test_a_secret_is_never_shown(key: str) -> None:
         load({key: SECRETS[key], "HOLDFAST_API_PORT": "x"})
     assert "hush-hush" not in str(caught.value)
     assert "hush-hush" not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("key", SECRETS)
+def test_a_secret_may_stand_in_a_file(key: str, tmp_path: Path) -> None:
+    """As orchestrators mount it, with an empty line at its end; a wrong file, or both, are an error."""
+    file = tmp_path / "secret"
+    file.write_text(SECRETS[key] + "\n")
+    assert load({key + FILE: str(file)}) == load({key: SECRETS[key]})
+    assert load({key + FILE: "", key: SECRETS[key]}) == load({key: SECRETS[key]})
+    for environ in ({key + FILE: str(file), key: SECRETS[key]}, {key + FILE: str(tmp_path / "none")}):
+        with pytest.raises(SettingsError) as caught:
+            load(environ)
+        assert key + FILE in str(caught.value)
+        assert "hush-hush" not in str(caught.value)
+    with pytest.raises(SettingsError, match="no such setting"):
+        load({"HOLDFAST_LOG_LEVEL" + FILE: str(file)})
 
 
 CRASH = """

@@ -124,12 +124,15 @@ async def _send(client: httpx.AsyncClient, case: Any, findings: Findings) -> Non
     made = {name: value for name, value in arguments.items() if name in MADE}
     prepared = requests.Request(**made).prepare()
     sent = {name: value for name, value in prepared.headers.items() if name.lower() not in NOT_SENT}
-    request = client.build_request(
-        prepared.method or "",
-        prepared.url or "",
-        headers=sent,
-        content=prepared.body,  # type: ignore[arg-type]
-    )
+    try:
+        request = client.build_request(
+            prepared.method or "",
+            prepared.url or "",
+            headers=sent,
+            content=prepared.body,  # type: ignore[arg-type]
+        )
+    except httpx.InvalidURL:  # longer than the client sends
+        return
     try:
         answer = await asyncio.wait_for(client.send(request), STREAM_SECONDS)
     except TimeoutError:  # a stream that goes on
@@ -140,4 +143,5 @@ async def _send(client: httpx.AsyncClient, case: Any, findings: Findings) -> Non
         case.validate_response(answer, checks=checks)
     except FailureGroup as group:
         said = "; ".join(f"{type(each).__name__}: {each}"[:300].replace("\n", " ") for each in group.exceptions)
-        findings.lies.append(f"{case.method} {prepared.url} → {answer.status_code}: {said} | {answer.text[:200]}")
+        asked = f"{case.method} {prepared.url} {str(prepared.body)[:200]}"
+        findings.lies.append(f"{asked} → {answer.status_code}: {said} | {answer.text[:200]}")

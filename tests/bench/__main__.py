@@ -21,6 +21,7 @@ from activities.telemetry import logs
 from tests.bench import (
     answers,
     ask,
+    audit,
     beside,
     catalog,
     codec,
@@ -95,6 +96,8 @@ async def _beside(bench: Bench, library: Library, options: Options) -> list[Meas
 
 
 async def _reindex(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    if options.chunks:
+        return await reindex.costs(bench, library, options.chunks)
     return await reindex.other_chunks(bench, library, options.documents)
 
 
@@ -106,6 +109,10 @@ async def _answers(bench: Bench, library: Library, options: Options) -> list[Mea
 
 async def _field(bench: Bench, library: Library, options: Options) -> list[Measure]:
     return await field.check(bench, options.field)
+
+
+async def _audit(bench: Bench, library: Library, options: Options) -> list[Measure]:
+    return await audit.overhead(bench, library, options.questions, min(options.documents, 60))
 
 
 async def _catalog(options: Options) -> list[Measure]:
@@ -143,6 +150,7 @@ BENCHES: dict[str, Function] = {
 ON_DEMAND: dict[str, Function] = {
     "readd": _readd,
     "reindex": _reindex,
+    "audit": _audit,
     "peers": _peers,
     "answers": _answers,
     "field": _field,
@@ -199,6 +207,12 @@ def arguments() -> Options:
     add("--rounds", type=int, default=2, help="rounds of ingest-long and peers (%(default)s)")
     add("--bursts", type=int, default=5, help="rounds of uploads, idle and busy (%(default)s)")
     add("--documents", type=int, default=1000, help="small documents, added, and added again (%(default)s)")
+    add(
+        "--chunks",
+        type=int,
+        action="append",
+        help="reindex: only what so many chunks cost, alone; repeatable (1000, 10000, 50000)",
+    )
     add("--pages", type=int, default=870, help="length of the edited document, without --file (%(default)s)")
     add("--clients", type=int, default=50, help="clients that upload at once (%(default)s)")
     add("--megabytes", type=int, default=500, help="size of the large upload (%(default)s)")

@@ -31,18 +31,29 @@ KINDS = (
 )
 EVERY = 1000
 ERASURES = 100
+RESTORES = 5
 
 
 class Bench:
-    """A log of which the last event records the erasure of 100 others, and its content with all leaves hashed."""
+    """A log of which the last event records the erasure of 100 others, and in which 5 backups were restored.
+
+    Its content has all leaves hashed. A line is the position of an event among those that are not lost.
+    """
 
     def __init__(self, size: int) -> None:
         dice = random.Random(1)
         self.size, self.dice = size, dice
-        self.gone = set(dice.sample(range(size - EVERY), ERASURES))
+        ends = [size * (2 * number + 1) // (2 * RESTORES + 1) for number in range(RESTORES)]
+        restores = {end: end - dice.randrange(1, EVERY) for end in ends}
+        lost = {index for end, kept in restores.items() for index in range(kept, end + 1)}
+        self.gone = set(dice.sample([index for index in range(size - EVERY) if index not in lost], ERASURES))
         named = [f"{number:032x}" for number in sorted(self.gone)]
-        self.log = Log(size, EVERY, {size - 1: {"action": "conversation.delete", "detail": {ERASED: named}}})
+        events = {size - 1: {"action": "conversation.delete", "detail": {ERASED: named}}}
+        self.log = Log(size, EVERY, events, restores)
         self.entries = [logs.erase(each) if each.index in self.gone else each for each in self.log.entries]
+        self.untouched = [
+            line for line, each in enumerate(self.entries) if each.index not in self.gone | set(restores) | {size - 1}
+        ]
         self.content = self.log.content(self.entries)
         self.trust = trusted(self.content, self.log.keys, self.log.outside)
 
@@ -58,46 +69,60 @@ class Bench:
     def tamper(self, kind: str) -> bool:
         """Tamper once; whether it was named rightly, and nothing else was."""
         content, dice = self.copy(), self.dice
-        at = dice.choice([each for each in dice.sample(range(self.size - 2), 200) if each not in self.gone])
+        line = dice.choice(self.untouched)
+        at = self.entries[line].index
         expected: list[list[tuple[str, int | None]]] = [[(kind, at)]]
         whole = False
         match kind:
             case "changed":
-                entry = self.entries[at]
+                entry = self.entries[line]
                 changed = msgspec.structs.replace(entry, facts=entry.facts.replace("user", "User"))
-                content.events[at] = changed.computed()
+                content.events[line] = changed.computed()
             case "missing":
-                del content.events[at]
+                del content.events[line]
             case "inserted":
-                content.events.insert(at, logs.entry_of(logs.event(10**9 + at), at).computed())
+                content.events.insert(line, logs.entry_of(logs.event(10**9 + at), at).computed())
             case "reordered":
-                to = dice.randrange(at + 1, self.size - 1)
-                content.events.insert(to, content.events.pop(at))
-                expected.append([(kind, at + 1)])
+                to = dice.randrange(line + 1, len(self.entries) - 1)
+                content.events.insert(to, content.events.pop(line))
+                expected.append([(kind, self.entries[line + 1].index)])
             case "cut":
-                at = self.size - dice.randrange(1, EVERY)
-                content, expected = self.shorter(at), [[("cut", at)]]
+                line = len(self.entries) - dice.randrange(1, EVERY)
+                content, expected = self.shorter(line), [[("cut", self.entries[line].index)]]
             case "old_backup":
-                at = dice.randrange(1, self.size // EVERY) * EVERY
-                content, expected = self.shorter(at), [[("old_backup", at)]]
-                content.header, content.newest = Header(ORIGIN, at), at
-                content.checkpoints, whole = self.log.until(at), True
+                record = dice.choice(self.log.outside[:-1])
+                at = record.first + len(record.added())
+                content, whole = self.before(at), True
+                expected = [[("old_backup", at)]]
             case "rewritten":
-                content.events = [b"%032d" % (at + index) for index in range(self.size)]
+                content.events = [b"%032d" % (at + index) for index in range(len(self.entries))]
                 expected = [[("rewritten", 0)]]
             case "erased_unrecorded":
-                content.erased[f"{at:032x}"] = at
-                content.events[at] = logs.erase(self.entries[at]).computed()
+                content.erased[f"{at:032x}"] = line
+                content.events[line] = logs.erase(self.entries[line]).computed()
             case "forged":
                 whole, expected = True, [[("forged", None)]]
                 content.checkpoints = self.forged(content.checkpoints)
         return self.verdict(content, whole=whole) in expected
 
-    def shorter(self, size: int) -> Content:
+    def shorter(self, lines: int) -> Content:
         """The content up to an event; the erasure that the last one records is not in it."""
         content = self.copy()
-        del content.events[size:]
+        del content.events[lines:]
         content.erased = {}
+        content.declared = [each for each in content.declared if each.line < lines]
+        return content
+
+    def before(self, size: int) -> Content:
+        """The content of the catalogue when it had this size: what was lost later is there."""
+        lost = [each for each in self.log.lost if each[1] < size]
+        gone = {index for start, end in lost for index in range(start, end)}
+        content = self.shorter(0)
+        content.events = [leaf for index, leaf in enumerate(self.log.leaves[:size]) if index not in gone]
+        content.declared = self.content.declared[: len(lost)]
+        content.header, content.newest = Header(ORIGIN, size), size
+        content.checkpoints = self.log.until(size)
+        content.stored = dict(enumerate(self.log.leaves[:size]))
         return content
 
     def forged(self, notes: list[Signed]) -> list[Signed]:
@@ -111,9 +136,10 @@ def tamperings(events: int, count: int) -> Counter[str]:
     """Tamper ``count`` times, and print what was named rightly."""
     began = time.monotonic()
     bench = Bench(events)
-    print(f"a log of {events} events with {ERASURES} erasures, made in {time.monotonic() - began:.1f} s", flush=True)
+    made = f"{ERASURES} erasures and {RESTORES} restored backups, in {time.monotonic() - began:.1f} s"
+    print(f"a log of {events} events, {len(bench.entries)} of them there, with {made}", flush=True)
     false = bench.verdict(bench.content, whole=True)
-    print(f"false alarms on the log itself, with its erasures: {len(false)}", flush=True)
+    print(f"false alarms on the log itself, with all of these: {len(false)}", flush=True)
     right: Counter[str] = Counter()
     all: Counter[str] = Counter()
     began = time.monotonic()

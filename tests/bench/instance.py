@@ -33,10 +33,14 @@ ELSEWHERE = ("HOLDFAST_URL", "HOLDFAST_API_KEY", "HOLDFAST_CATALOG_URL", "HOLDFA
 
 @dataclass(frozen=True)
 class Instance:
-    """Addresses of a platform, and its settings: the other side of a ratio uses the same servers."""
+    """Addresses of a platform, and its settings: the other side of a ratio uses the same servers.
+
+    ``environ`` is that of its processes.
+    """
 
     target: Target
     settings: Settings
+    environ: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Bench:
     temporal: Client
     settings: Settings
     target: Target
+    environ: dict[str, str]
 
     def pids(self) -> dict[str, int]:
         """Process ids of its parts by name; empty if `holdfast up` does not run them in the data folder."""
@@ -61,7 +66,7 @@ async def opened(instance: Instance) -> AsyncIterator[Bench]:
     """Connections to all of it."""
     async with Api(instance.target) as api, Stores.open(instance.settings) as stores:
         temporal = await connect(instance.settings.temporal)
-        yield Bench(api, stores, temporal, instance.settings, instance.target)
+        yield Bench(api, stores, temporal, instance.settings, instance.target, instance.environ)
 
 
 @contextmanager
@@ -72,12 +77,12 @@ def own() -> Iterator[Instance]:
         environ = _environ(Path(folder))
         with _up(environ, Path(folder) / "up.log"):
             known = local_env.read(Path(folder))
-            yield Instance(Target(known["HOLDFAST_URL"], known["HOLDFAST_API_KEY"]), load(environ))
+            yield Instance(Target(known["HOLDFAST_URL"], known["HOLDFAST_API_KEY"]), load(environ), environ)
 
 
 def running(url: str, key: str) -> Instance:
     """The platform at ``url``, with its settings from the environment."""
-    return Instance(Target(url.rstrip("/"), key), load())
+    return Instance(Target(url.rstrip("/"), key), load(), dict(os.environ))
 
 
 def _environ(folder: Path) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """A re-index beside searches and questions: its speed, what a search sees of it, and how near its plan was.
 
+`costs` measures re-indexes of other sizes by themselves.
+
 The floor is what the re-index cannot do without: the same documents through the same activities as an ingestion, in
 the same run. The searches look by keyword for words that stand in exactly one document each: none may be missing.
 """
@@ -27,9 +29,12 @@ SEARCHED, SECONDS_BETWEEN, SECONDS_BETWEEN_QUESTIONS = 50, 0.5, 1.0
 
 SLOWEST = 0.95
 
+#: Chunks of OTHER length that a small text has.
+CHUNKS_OF_A_TEXT = 10
+
 
 async def other_chunks(bench: Bench, library: Library, documents: int) -> list[Measure]:
-    """Issue: throughput ÷ floor ≥ 0.9, question p95 ≤ 1.5 × idle, plan within ± 25 %, no search fails."""
+    """Throughput ÷ floor ≥ 0.9, question p95 ≤ 1.5 × idle, plan within ± 25 %, no search fails."""
     shelf = await Shelf.create(bench)
     marked = [
         Document.of(f"{number:05}.txt", f"zq{number:05} is the mark of this text.\n\n{text}").fresh()
@@ -73,6 +78,49 @@ async def other_chunks(bench: Bench, library: Library, documents: int) -> list[M
                 values=[quantile(busy, SLOWEST) / quantile(idle, SLOWEST)] if busy else [0.0], target="≤ 1.5",
                 note=f"{len(idle)} and {len(busy)} questions"),
     ]  # fmt: skip
+
+
+async def costs(bench: Bench, library: Library, sizes: list[int]) -> list[Measure]:
+    """What a re-index to about so many chunks costs, alone on the platform, and what its plan said of it."""
+    return [measure for size in sizes for measure in await _cost(bench, library, size)]
+
+
+async def _cost(bench: Bench, library: Library, size: int) -> list[Measure]:
+    shelf = await Shelf.create(bench)
+    texts = library.small(max(1, size // CHUNKS_OF_A_TEXT))
+    begun = time.monotonic()
+    await shelf.until_ready(
+        await shelf.upload_batch([Document.of(f"{n:05}.txt", text).fresh() for n, text in enumerate(texts)])
+    )
+    ingest = time.monotonic() - begun
+    plan = (await _until(bench, (await bench.api.reindexes.plan(shelf.name, chunking=OTHER)).value.id))["plan"]
+    say(f"    {len(texts)} documents, ingested in {ingest:.0f} s; plan: {plan}")
+    before = _bytes(bench)
+    done = await _reindex(bench, shelf)
+    grown = _bytes(bench) - before
+    await _rollback(bench, done)
+    await shelf.drop()
+    chunks, name = done["verified"]["rows"], f"re-index of {size:,} chunks"
+    within = "wanted 0.75–1.25"
+    return [
+        Measure(name=f"{name}: time", values=[done["seconds"]], unit="s",
+                note=f"{chunks:,} chunks in {len(texts):,} documents"),
+        Measure(name=f"{name}: speed", values=[chunks / done["seconds"]], unit="chunks/s"),
+        Measure(name=f"{name} ÷ ingestion, speed", values=[ingest / done["seconds"]], target="≥ 0.9"),
+        Measure(name=f"{name}: time ÷ plan", values=[done["seconds"] / max(0.1, plan["seconds"])], note=within),
+        Measure(name=f"{name}: chunks ÷ plan", values=[chunks / max(1, plan["new_chunks"])], note=within),
+        Measure(name=f"{name}: disk, both indexes kept", values=[grown / 1e6], unit="MB",
+                note=f"plan: {plan['bytes'] / 1e6:.1f} MB of vectors and texts"),
+    ]  # fmt: skip
+
+
+def _bytes(bench: Bench) -> int:
+    """The bytes of the platform's data folder; 0 if it is not on this machine."""
+    total = 0
+    for path in bench.settings.data_dir.rglob("*"):
+        with suppress(OSError):  # gone meanwhile
+            total += path.stat().st_blocks * 512 if path.is_file() else 0
+    return total
 
 
 async def _reindex(bench: Bench, shelf: Shelf) -> dict[str, Any]:

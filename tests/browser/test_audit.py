@@ -13,6 +13,13 @@ QUESTION = "How many days of leave does everybody have?"
 EXPORTS = [("JSON Lines", '"action":"question.ask"'), ("CSV", ",question.ask,"), ("OCSF", '"class_uid":6003')]
 
 
+def saved_by(page: Page, button: str) -> tuple[str, str]:
+    """The name and the content of the file that a button saves."""
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=button).click()
+    return saved.value.suggested_filename, Path(saved.value.path()).read_text()
+
+
 def test_an_auditor_follows_an_answer_to_its_document_and_back(page: Page, platform: Platform) -> None:
     """From the filtered list to an event, the question's record, and the document's answers; exports; a hold."""
     kb = enter(page, platform)
@@ -35,9 +42,7 @@ def test_an_auditor_follows_an_answer_to_its_document_and_back(page: Page, platf
         ("CSV", ",question.ask,"),
         ("OCSF", '"class_uid":6003'),
     ):
-        with page.expect_download() as saved:
-            page.get_by_role("button", name=label).click()
-        content = Path(saved.value.path()).read_text()
+        content = saved_by(page, label)[1]
         assert check in content
         if label != "CSV":
             assert all(json.loads(line) for line in content.splitlines())
@@ -45,6 +50,9 @@ def test_an_auditor_follows_an_answer_to_its_document_and_back(page: Page, platf
     asked.get_by_role("link", name="Record of the question").click()
     expect(page.get_by_role("heading", name="Record of a question")).to_be_visible()
     expect(page.locator(".audit-facts")).to_contain_text(QUESTION)
+    page.route("**/api/v1/audit/questions/*/proof", lambda route: route.fulfill(body="a proof"))  # signed in a minute
+    name, content = saved_by(page, "Proof for others")
+    assert (re.fullmatch(r"proof-[0-9a-f]{32}\.json", name) is not None, content) == (True, "a proof")
     page.get_by_role("link", name="Which answers used this").first.click()
     expect(page.locator(".audit-use")).to_have_count(1)
     expect(page.locator("#view-audit")).to_contain_text("passages of “leave.txt”")
@@ -52,6 +60,8 @@ def test_an_auditor_follows_an_answer_to_its_document_and_back(page: Page, platf
 
     page.get_by_role("link", name="All events").click()
     expect(page.get_by_role("heading", name="Signed log")).to_be_visible()
+    page.route("**/api/v1/audit/log/export", lambda route: route.fulfill(body="a log"))
+    assert saved_by(page, "Export the whole log") == ("audit-log.jsonl", "a log")
     page.get_by_text("New hold").click()
     page.locator(".audit-card select").select_option(kb)
     page.locator(".audit-card").get_by_label("Reason").fill("Case 4711")

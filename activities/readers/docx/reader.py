@@ -99,7 +99,7 @@ class _Document:
                 elements += tables.elements_of(next(bodies), page)
             elif (inserted := insertions.elements(item.text)) is not None:
                 elements += [msgspec.structs.replace(found, page=page) for found in inserted]
-            elif (converted := element(item) if titled else _bold_title(item)) is not None:
+            elif (converted := element(item, 0) if titled else _bold_title(item)) is not None:
                 elements.append(converted)
         return elements
 
@@ -116,7 +116,7 @@ class _Document:
 
 def _bold_title(item: source_elements.Element) -> Element | None:
     """In documents without heading styles, marks short bold lines and lines worded as headings."""
-    converted = element(item)
+    converted = element(item, 0)
     if converted is None or converted.kind != "text":
         return converted
     by_words = heading(converted.text)

@@ -23,9 +23,9 @@ from activities.contracts.documents import Element
 from activities.errors import DamagedDocument, told
 from activities.phrases import RemarkText
 from activities.readers import archive, embedded
-from activities.readers.drawing import DRAWING, paragraphs, without_alternatives
+from activities.readers.drawing import DRAWING, levels, paragraphs, without_alternatives
 from activities.readers.objects import Objects
-from activities.readers.partition import Progress, page_limit
+from activities.readers.partition import DEEPEST, Progress, page_limit
 from activities.readers.pptx.comments import authors, comments
 from activities.readers.reading import Reading
 from activities.readers.runs import Run, joined, note_of, with_notes
@@ -142,9 +142,17 @@ class _Slide:
             yield from self._object(shape)
 
     def _paragraphs(self, shape: Any, bulleted: bool) -> Iterator[Element]:
-        texts = self._texts(shape._element)
-        for text in texts:
-            yield Element(text=text, kind="list" if bulleted and len(texts) > 1 else "text", page=self._page)
+        body = shape._element.find(f"{_SLIDE}txBody")
+        found = [
+            (text, level)
+            for runs, level in zip(paragraphs(body), levels(body), strict=True)
+            if (text := self._text(runs))
+        ]
+        for text, level in found:
+            if bulleted and len(found) > 1:
+                yield Element(text=text, kind="list", page=self._page, level=min(DEEPEST, level))
+            else:
+                yield Element(text=text, page=self._page)
 
     def _object(self, shape: Any) -> Iterator[Element]:
         element = shape._element

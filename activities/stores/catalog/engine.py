@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import event, text
+from sqlalchemy import FromClause, event, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -87,6 +88,14 @@ def _repeated(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         raise CatalogUnavailable(detail=str(conflict)) from conflict
 
     return repeated
+
+
+class HintingCompiler(SQLiteCompiler):
+    """SQLite's statements with their hints ``INDEXED BY``, which SQLAlchemy's own compiler leaves out."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """The hint as it is."""
+        return text
 
 
 class Transaction(AsyncSession):
@@ -215,6 +224,8 @@ def _prepare_sqlite(engine: AsyncEngine, checkpoints: bool) -> None:
 
     A writer thus takes its lock at the start, instead of failing midway.
     """
+
+    engine.dialect.statement_compiler = HintingCompiler
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:

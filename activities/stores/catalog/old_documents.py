@@ -5,8 +5,8 @@ A retention's filter is compared here and not in the database, whose patterns di
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
@@ -18,7 +18,7 @@ from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.mapping import by_index, lock_latest
 from activities.stores.catalog.tables import DocumentRow, TagRow, UtcDateTime, VersionRow, now
 
-#: Rows of one query.
+#: Rows of one query, at most.
 PAGE = 5000
 
 
@@ -48,31 +48,57 @@ class OldDocuments:
 
     async def _count_by_name(self, input: ExpiredInput) -> tuple[int, int]:
         matching = expired = 0
-        after = ("", "")
-        while rows := await self._rows(input, after):
-            for id, name, uploaded_at in rows:
-                after = (_moment(uploaded_at), id)
-                if matches(input.options, name):
-                    matching += 1
-                    expired += uploaded_at < input.cutoff
+        async for _, name, uploaded_at in self._walk(input, PAGE):
+            if matches(input.options, name):
+                matching += 1
+                expired += uploaded_at < input.cutoff
         return matching, expired
 
     async def page(self, input: ExpiredInput) -> ExpiredPage:
-        """The next documents that are to go, oldest first."""
-        limit = input.limit
-        if input.options.keep_at_least:
-            limit = min(limit, (await self.count(input)).expired)
-        moment, _, id = input.after.partition(" ")
-        after, found = (moment, id), list[ExpiredDocument]()
-        rows_at_once = PAGE if input.options.names else limit
-        while len(found) < limit and (rows := await self._rows(input, after, input.cutoff, rows_at_once)):
-            for id, name, uploaded_at in rows:
-                after = (_moment(uploaded_at), id)
-                if matches(input.options, name):
-                    found.append(ExpiredDocument(document_id=id, name=name, uploaded_at=uploaded_at))
-                if len(found) == limit:
-                    break
-        return ExpiredPage(documents=found, next=" ".join(after) if limit and len(found) == limit else None)
+        """The next documents that are to go, oldest first.
+
+        Only the newest ones that stay are looked at beside them, however many documents there are.
+        """
+        stays = await self._first_that_stays(input)
+        found = list[ExpiredDocument]()
+        moment, _, last = input.after.partition(" ")
+        async for id, name, uploaded_at in self._walk(input, input.limit, (moment, last), input.cutoff):
+            if stays and (uploaded_at, id) >= stays:
+                break
+            if matches(input.options, name):
+                found.append(ExpiredDocument(document_id=id, name=name, uploaded_at=uploaded_at))
+            if len(found) == input.limit:
+                return ExpiredPage(documents=found, next=f"{_moment(uploaded_at)} {id}")
+        return ExpiredPage(documents=found)
+
+    async def _first_that_stays(self, input: ExpiredInput) -> tuple[datetime, str] | None:
+        """The oldest of the newest ``keep_at_least`` documents that match; before all others if there are no more."""
+        left = input.options.keep_at_least
+        if not left:
+            return None
+        async for id, name, uploaded_at in self._walk(input, left, newest=True):
+            left -= matches(input.options, name)
+            if not left:
+                return uploaded_at, id
+        return datetime.min.replace(tzinfo=UTC), ""
+
+    async def _walk(
+        self,
+        input: ExpiredInput,
+        first: int,
+        after: tuple[str, str] = ("", ""),
+        before: datetime | None = None,
+        *,
+        newest: bool = False,
+    ) -> AsyncIterator[tuple[str, str, datetime]]:
+        """All that `_rows` gives, ``first`` by the first query; they grow, as few of the names may match."""
+        limit = min(first, PAGE)
+        while rows := await self._rows(input, after, before, limit, newest=newest):
+            for row in rows:
+                yield row
+            if len(rows) < limit:
+                return
+            after, limit = (_moment(rows[-1][2]), rows[-1][0]), min(2 * limit, PAGE)
 
     async def unpublish(self, input: UnpublishExpiredInput) -> list[tuple[str, str]]:
         """Marks documents as deleted that are still to go; (id, name) of those, and of those that were so before.
@@ -102,15 +128,25 @@ class OldDocuments:
         return deleted
 
     async def _rows(
-        self, input: ExpiredInput, after: tuple[str, str], before: datetime | None = None, limit: int | None = None
+        self,
+        input: ExpiredInput,
+        after: tuple[str, str],
+        before: datetime | None,
+        limit: int,
+        *,
+        newest: bool,
     ) -> Sequence[tuple[str, str, datetime]]:
-        """(id, name, upload) of the documents with the tag, oldest upload first: the index is walked from ``after``."""
-        query = by_index(_latest(input), "ix_versions_created_at")
-        query = query.order_by(VersionRow.created_at, VersionRow.document_id).limit(limit or PAGE)
+        """(id, name, upload) of the documents with the tag, oldest upload first: the index is walked from ``after``.
+
+        With ``newest`` it is walked the other way.
+        """
+        key = (VersionRow.created_at, VersionRow.document_id)
+        query = by_index(_latest(input), "ix_versions_created_at").limit(limit)
+        query = query.order_by(*(column.desc() if newest else column for column in key))
         query = query.where(VersionRow.created_at < before) if before else query
         if after[0]:
-            at = literal(datetime.fromisoformat(after[0]), UtcDateTime())
-            query = query.where(tuple_(VersionRow.created_at, VersionRow.document_id) > tuple_(at, after[1]))
+            at = tuple_(literal(datetime.fromisoformat(after[0]), UtcDateTime()), after[1])
+            query = query.where(tuple_(*key) < at if newest else tuple_(*key) > at)
         async with self._engine.read() as session:
             return [(id, name, uploaded_at) for id, name, uploaded_at in await session.execute(query)]
 
@@ -118,9 +154,9 @@ class OldDocuments:
 def _latest(input: ExpiredInput) -> Select[str, str, datetime]:
     """(id, name, upload) of the documents with the tag; a document of a source stays as long as its file."""
     return (
-        select(DocumentRow.id, DocumentRow.name, VersionRow.created_at)
-        .join(VersionRow, VersionRow.document_id == DocumentRow.id)
-        .where(
+        # A hint is left out of an explicit join.
+        select(DocumentRow.id, DocumentRow.name, VersionRow.created_at).where(
+            VersionRow.document_id == DocumentRow.id,
             DocumentRow.knowledge_base_id == input.knowledge_base_id,
             VersionRow.knowledge_base_id == input.knowledge_base_id,
             VersionRow.version == DocumentRow.latest_version,

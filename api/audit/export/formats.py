@@ -29,7 +29,10 @@ FILES: Final[dict[Format, tuple[str, str]]] = {
 COLUMNS: Final = AuditEventInfo.__struct_fields__
 
 #: A cell that begins so, behind spaces and controls too, is a formula to a spreadsheet.
-_FORMULA: Final = re.compile(r"[\t\r\n]|[\s\x00-\x1f]*[=+\-@]")
+_FORMULA: Final = re.compile(r"[\t\r\n]|[\s\x00-\x1f]*[=+\-@＝＋－＠]")
+
+#: The same behind a semicolon, at which spreadsheets of many countries begin a cell, also of this file.
+_BEHIND: Final = re.compile(r";(?=[\s\x00-\x1f\"]*[=+\-@＝＋－＠])")
 
 #: Controls and ends of lines, which a cell has a space for: a row is a line.
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -59,13 +62,14 @@ def _csv(page: Sequence[AuditEvent]) -> bytes:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell on one line; a text that a spreadsheet would calculate begins with an apostrophe."""
+    """A value as a cell on one line; what a spreadsheet would calculate has an apostrophe before it."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.isoformat()
     text = value if isinstance(value, str) else _JSON.encode(value).decode()
-    return _CONTROLS.sub(" ", f"'{text}" if _FORMULA.match(text) else text)
+    text = _BEHIND.sub(";'", f"'{text}" if _FORMULA.match(text) else text)
+    return _CONTROLS.sub(" ", text)
 
 
 def _rows(rows: Sequence[Sequence[str]]) -> bytes:

@@ -65,8 +65,20 @@ _READ: Final = frozenset(
 )
 _UPDATE: Final = frozenset(
     {
-        *("approve", "archive", "change", "close", "confirm", "control", "disable", "feedback", "override", "pause"),
-        *("publish", "rename", "resume", "rotate-secret", "set-parallelism", "switch", "tag", "undo", "untag"),
+        *("approve", "archive", "change", "close", "confirm", "continue", "control", "disable", "feedback"),
+        *(
+            "override",
+            "pause",
+            "publish",
+            "rename",
+            "resume",
+            "rotate-secret",
+            "set-parallelism",
+            "switch",
+            "tag",
+            "undo",
+            "untag",
+        ),
         "update",
     }
 )

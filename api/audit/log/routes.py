@@ -5,31 +5,36 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-from litestar import Controller, Response, get
+import msgspec
+from litestar import Controller, Response, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
 
 from activities.audit_log.export import Line, encoded
 from activities.errors import NotSignedYet
-from activities.stores.catalog.audit_log.log import Proof
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Principal
-from api.audit.log.schemas import CheckpointInfo, EntryInfo, LogInfo, ProofInfo
+from api.audit.log.holds import Reason
+from api.audit.log.proofs import proof_info, question_proof
+from api.audit.log.schemas import CheckpointInfo, ContinuationInfo, LogInfo, ProofInfo
 from api.background.audit_log.keeper import AuditLogKeeper
 from api.http.access import needs
-from api.http.schemas import Page
+from api.http.schemas import Page, Request
 
 Limit = Annotated[int, Parameter(ge=1, le=1000, description="Maximum number of items on a page.")]
 After = Annotated[int, Parameter(ge=0, le=2**62, description="Only checkpoints of more events.")]
-Cursor = Annotated[str | None, Parameter(pattern="^[0-9]{1,18}$")]
+Cursor = Annotated[str | None, Parameter(pattern=r"^[0-9]{1,18}$(?!\n)")]
 
 AUDITS = needs("auditor")
 LINES = ResponseSpec(str, generate_examples=False, description="A line for each event", media_type="application/jsonl")
 NOTE = ResponseSpec(str, generate_examples=False, description="A signed note", media_type="text/plain")
 
-#: What a proof's file says of its form.
-FORMAT = "holdfast-audit-proof-1"
+
+class ContinueRequest(Request, frozen=True):
+    """Why an older state was restored."""
+
+    reason: Reason
 
 
 class AuditLogController(Controller):
@@ -44,11 +49,21 @@ class AuditLogController(Controller):
             size=state.size,
             first=state.first,
             waiting=state.waiting,
-            problem=state.problem,
+            problem=state.problem or state.difference,
             checked=state.checked,
             check_began_at=state.check_began_at,
             check_ended_at=state.check_ended_at,
         )
+
+    @post(
+        "/continue",
+        access=needs("admin"),
+        status_code=200,
+        summary="Let the log go on after an older state was restored: declares, signed, which events are lost",
+    )
+    async def go_on(self, data: ContinueRequest, principal: Principal, keeper: AuditLogKeeper) -> ContinuationInfo:
+        """Reads the checkpoints outside. 409 where nothing is lost, or where this is no older state of the log."""
+        return ContinuationInfo(**msgspec.structs.asdict(await keeper.go_on(principal.subject, data.reason)))
 
     @get(
         "/checkpoint",
@@ -88,9 +103,9 @@ class QuestionProofController(Controller):
     @get("/{id:str}/proof", access=AUDITS, summary="Prove the events of a question, for someone without this platform")
     async def proof(self, id: str, catalog: Catalog, principal: Principal, keeper: AuditLogKeeper) -> ProofInfo:
         await catalog.audit.question(id)
-        found = await catalog.audit_log.prove(question_id=id)
+        found = await question_proof(catalog.audit_log, keeper, id)
         await catalog.audit.note(principal.subject, "audit.prove", id)
-        return proof_info(found, keeper, id)
+        return found
 
 
 def origin(keeper: AuditLogKeeper) -> str:
@@ -99,29 +114,6 @@ def origin(keeper: AuditLogKeeper) -> str:
     if key is None:
         raise NotSignedYet()
     return key.public.name
-
-
-def proof_info(proof: Proof, keeper: AuditLogKeeper, question: str | None) -> ProofInfo:
-    """The file of a proof."""
-    key = keeper.signing_key()
-    return ProofInfo(
-        format=FORMAT,
-        public_key_id=f"{key.public.name}+{key.public.id.hex()}" if key else "",
-        question=question,
-        checkpoint=proof.note,
-        entries=[
-            EntryInfo(
-                index=each.index,
-                facts=each.facts,
-                salt=each.salt,
-                text=each.text,
-                text_salt=each.text_salt,
-                text_hash=each.text_hash,
-                path=[hash.hex() for hash in path],
-            )
-            for each, path in zip(proof.entries, proof.proofs, strict=True)
-        ],
-    )
 
 
 async def _encoded(pages: AsyncIterator[Sequence[Line]]) -> AsyncIterator[bytes]:

@@ -32,6 +32,21 @@ class LogInfo(Schema, frozen=True):
     check_ended_at: datetime | None
 
 
+class ContinuationInfo(Schema, frozen=True):
+    """The log had ``kept`` events again and goes on from ``size``; the events between are declared lost.
+
+    ``root`` is that of the newest checkpoint outside, as hexadecimal digits.
+    """
+
+    origin: str
+    kept: int
+    size: int
+    root: str
+    at: datetime
+    actor: str
+    reason: str
+
+
 class HoldInfo(Schema, frozen=True):
     """A legal hold: who set it, when, and why."""
 
@@ -42,7 +57,7 @@ class HoldInfo(Schema, frozen=True):
 
 
 class EntryInfo(Schema, frozen=True):
-    """An event as it is in the log, with its salts, and the path from its leaf to the root.
+    """An event as it is in the log, with its salts.
 
     ``text`` and ``text_salt`` of an erased event are null, and ``text_hash`` is there instead.
     """
@@ -53,14 +68,19 @@ class EntryInfo(Schema, frozen=True):
     text: str | None
     text_salt: str | None
     text_hash: str | None
-    path: list[str]
 
 
 class ProofInfo(Schema, frozen=True):
-    """Events with their proofs of inclusion in the tree of a signed checkpoint; ``docs/verify_proof.py`` checks it."""
+    """Events with the proof that they are in the tree of a signed checkpoint; ``docs/verify_proof.py`` checks it.
+
+    ``hashes`` are those of the subtrees beside the events, from left to right, in base64. ``left_out`` events of the
+    question are not proven, as the file would have more than 20 KB: reads come last. Each has a proof of its own.
+    """
 
     format: str
     public_key_id: str
     question: str | None
     checkpoint: str
     entries: list[EntryInfo]
+    hashes: list[str]
+    left_out: int

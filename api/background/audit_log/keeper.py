@@ -1,7 +1,8 @@
-"""Takes committed events into the log, signs checkpoints, sends them outside, and compares events with the tree.
+"""Takes committed events into the log, signs checkpoints, and sends them outside.
 
 One process keeps the log at a time. It goes on only from a log that still has the last checkpoint that is kept outside:
-a log that contradicts it was rewritten, or is an old backup, and is neither extended nor signed.
+a log that contradicts it was rewritten, or is an old backup, and is neither extended nor signed. Reconcile compares the
+events with the tree.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import NamedTuple
 
 import structlog
 
-from activities.audit_log.entries import Entry
+from activities.audit_log.continuations import Continuation
 from activities.audit_log.export import Signed, signed
 from activities.audit_log.notes import Checkpoint, NoteInvalid, SigningKey, checkpoint_of
 from activities.audit_log.tiles import TileLost
-from activities.errors import DependencyError
+from activities.errors import DependencyError, NotSignedYet
 from activities.runtime.loops import Loop
-from activities.stores.catalog.audit_log.log import LogState
+from activities.stores.catalog.audit_log.log import LogState, Undeclarable
 from activities.stores.catalog.catalog import Catalog
+from api.background.audit_log.continuation import declare
 from api.background.audit_log.places import Place
 
 #: Seconds between two turns, those for which a process keeps the log, and those between two words about a problem.
@@ -34,9 +36,6 @@ SIGN_SECONDS, SIGN_EVENTS = 30.0, 1000
 
 #: Leaves that a record outside holds at most: those of a log that was there before its first checkpoint are many.
 LEAVES = 200_000
-
-#: Events that one turn compares with the tree, and the time between two comparisons of the whole log.
-CHECKED, CHECK_EVERY = 1024, timedelta(hours=1)
 
 log = structlog.get_logger()
 
@@ -66,7 +65,6 @@ class AuditLogKeeper:
         self._sent: dict[str, int] = {}
         self._signed_at = -math.inf
         self._shouted_at = -math.inf
-        self._check: tuple[int, datetime] | None = None
         self.loop = Loop("audit-log", self.once, POLL_SECONDS)
 
     def signing_key(self) -> SigningKey | None:
@@ -87,15 +85,23 @@ class AuditLogKeeper:
             if key is not None:
                 await self._require_consistent(key, state)
             taken = await self._log.append() if state.waiting else 0
-        except (Contradiction, TileLost, NoteInvalid) as exc:
+        except (Contradiction, TileLost, NoteInvalid, Undeclarable) as exc:
             await self._shout(f"{exc}" if not isinstance(exc, TileLost) else f"a tile of the tree is lost: {exc}")
             return False
         if key is not None:
             await self._sign(key, state.size + taken, more=bool(taken))
+        if state.problem is not None:
+            await self._log.report(None)
         if taken:
             return True
-        await self._compare(state)
         return key is not None and await self._drop(key, state)
+
+    async def go_on(self, actor: str, reason: str) -> Continuation:
+        """Declare lost what is signed outside and not in the log. Raises NotSignedYet, Conflict, DependencyError."""
+        key = self.signing_key()
+        if key is None:
+            raise NotSignedYet()
+        return await declare(self._log, key, self._places, actor, reason)
 
     async def _require_consistent(self, key: SigningKey, state: LogState) -> None:
         """Raises Contradiction unless the log has the last checkpoint that is kept outside."""
@@ -103,7 +109,7 @@ class AuditLogKeeper:
         if state.size < kept.size:
             raise Contradiction(
                 f"the log has {state.size} events and a checkpoint of {kept.size} is kept outside: "
-                "an old backup was restored, or the end was cut off"
+                "an old backup was restored (then `holdfast audit continue`), or the end was cut off"
             )
         if await self._log.root(kept.size) != kept.root:
             raise Contradiction(f"the log is not the one whose checkpoint of {kept.size} events is kept outside")
@@ -159,37 +165,13 @@ class AuditLogKeeper:
     async def _drop(self, key: SigningKey, state: LogState) -> bool:
         """Drop events that are past their time, if nothing is wrong with the log; True if there may be more."""
         before = datetime.now(UTC) - timedelta(days=self._days)
-        if not self._days or state.problem is not None:
+        if not self._days or state.problem is not None or state.difference is not None:
             return False
         size = await self._retention.droppable(before)
         if size:
             anchor = Checkpoint(key.public.name, size, await self._log.root(size), datetime.now(UTC))
             await self._retention.drop(size, key.sign(anchor.text), before)
         return size > 0
-
-    async def _compare(self, state: LogState) -> None:
-        """Compare the next events with the leaves of the tree; once through, say what was found."""
-        at, began = self._check or (state.first, datetime.now(UTC))
-        at = max(at, state.first)  # what retention dropped meanwhile
-        recent = state.check_ended_at is not None and state.check_ended_at + CHECK_EVERY > began
-        if self._check is None and recent and state.problem is None:
-            return
-        page = await self._log.page(at, min(at + CHECKED, state.size))
-        for each in page:
-            if not isinstance(each, Entry) or each.computed().hex() != each.leaf:
-                self._check = None
-                await self._log.progress(0, began, datetime.now(UTC))
-                await self._shout(f"event {each.index} is not the one that entered the log; verify an export")
-                return
-        at += len(page)
-        if at < state.size:
-            self._check = (at, began)
-            await self._log.progress(at, began)
-            return
-        self._check = None
-        await self._log.progress(at, began, datetime.now(UTC))
-        if state.problem is not None:
-            await self._log.report(None)
 
     async def _shout(self, problem: str) -> None:
         await self._log.report(problem)

@@ -34,6 +34,9 @@ class Place(Protocol):
     async def newest(self, size: int) -> Signed | None:
         """The newest checkpoint there; ``size`` is that of the log. None if there is none, or it cannot be asked."""
 
+    async def since(self, size: int) -> list[Signed]:
+        """The checkpoints there of more events than ``size``. Raises DependencyError."""
+
     async def send(self, size: int, record: Signed) -> None:
         """Adds a checkpoint. Raises DependencyError."""
 
@@ -61,6 +64,25 @@ class FilePlace:
             except msgspec.DecodeError:
                 continue  # its end was lost with the machine's power
         return None
+
+    async def since(self, size: int) -> list[Signed]:
+        """Its lines, from the first on."""
+        return await asyncio.to_thread(self._since, size)
+
+    def _since(self, size: int) -> list[Signed]:
+        found = []
+        try:
+            with self._path.open("rb") as file:
+                for line in file:
+                    try:
+                        record = msgspec.json.decode(line, type=Signed)
+                    except msgspec.DecodeError:
+                        continue
+                    if _size(record) > size:
+                        found.append(record)
+        except FileNotFoundError:
+            pass
+        return found
 
     async def send(self, size: int, record: Signed) -> None:
         """Append a line, and wait until it is on the disk."""
@@ -98,6 +120,11 @@ class BlobPlace:
         except KeyError:
             return None
 
+    async def since(self, size: int) -> list[Signed]:
+        """By their names."""
+        keys = [entry.key async for page in self._blobs.entries(CHECKPOINTS, checkpoint_key(size)) for entry in page]
+        return [await self._blobs.load_json(key, Signed) for key in keys]
+
     async def send(self, size: int, record: Signed) -> None:
         """Create it under its size."""
         await self._blobs.create(checkpoint_key(size), encoded([record]))
@@ -115,6 +142,10 @@ class PostPlace:
         """None: it only takes."""
         return None
 
+    async def since(self, size: int) -> list[Signed]:
+        """Empty: it only takes."""
+        return []
+
     async def send(self, size: int, record: Signed) -> None:
         """POST it as a line of JSON."""
         try:
@@ -125,6 +156,12 @@ class PostPlace:
                 answer.raise_for_status()
         except httpx.HTTPError as exc:
             raise BlobsUnavailable(detail=f"{self.name}: {first_line(exc)}") from exc
+
+
+def _size(record: Signed) -> int:
+    """The size that its note names, which may not be signed; 0 if it names none."""
+    size = record.note.split("\n", 2)[1:2]
+    return int(size[0]) if size and size[0].isdecimal() and len(size[0]) < 19 else 0
 
 
 def places_of(settings: Settings, blobs: Blobs) -> list[Place]:

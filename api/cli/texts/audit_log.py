@@ -80,9 +80,33 @@ AUDIT_LOG: dict[str, tuple[str, str]] = {
         "the text of event {index} was erased, as the log records ({detail})",
         "事件 {index} 的内容已删除，日志中有记录（{detail}）",
     ),
+    "audit.finding.forked": (
+        "from event {index} on the log went on from an older state, and nobody declared it: two logs are signed",
+        "自事件 {index} 起，日志从较早状态继续而未经声明：存在两份签名日志",
+    ),
+    "audit.finding.misdeclared": (
+        "an event declares events lost, and the declaration is forged: {detail}",
+        "有事件声明部分事件丢失，但该声明系伪造：{detail}",
+    ),
+    "audit.finding.lost": (
+        "events from {index} to before {end} are lost since a backup was restored, as was declared ({detail})",
+        "恢复备份后，事件 {index} 至 {end}（不含）丢失，已声明（{detail}）",
+    ),
     "audit.finding.uncovered": (
         "no valid checkpoint covers the events from {index} on, so nothing is proven of them",
         "自事件 {index} 起没有有效的检查点涵盖，因此无法证明其真实性",
+    ),
+    "help.audit.continue": (
+        "Let the log go on after a backup was restored: declare, signed, which events are lost.",
+        "恢复备份后让日志继续：以签名声明哪些事件丢失。",
+    ),
+    "help.audit.continue.reason": (
+        "Why the backup was restored; it stands in the log.",
+        "恢复备份的原因，写入日志。",
+    ),
+    "audit.continued": (
+        "The log goes on after event {size}. Events from {kept} to before {size} are lost, as the log says now.",
+        "日志自事件 {size} 起继续。日志现已载明：事件 {kept} 至 {size}（不含）丢失。",
     ),
     "help.audit.hold": (
         "Legal holds: nothing of a held knowledge base is deleted or erased.",

@@ -157,6 +157,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "“{kb}” has no re-index. Start one with: holdfast reindex start --kb {kb}",
         "“{kb}”没有索引重建任务。可运行：holdfast reindex start --kb {kb}",
     ),
+    "reindex.settings": (
+        "No document has to be made again; the new settings are for those that are added after the re-index.",
+        "没有需要重建的文档；重建索引后，新设置用于之后添加的文档。",
+    ),
     "reindex.nothing": (
         "Nothing to do: all {documents} documents are as they would be made today.",
         "无需处理：{documents} 个文档与现行设置一致。",
@@ -472,6 +476,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "repair.versions": ("Replaced versions", "被替换的版本"),
     "repair.blobs": ("Unreferenced files", "无人引用的文件"),
     "repair.outside": ("What was done to runs around the API", "绕过 API 对运行所做的操作"),
+    "repair.log": ("Audit events and their signed log", "审计事件与签名日志"),
     "repair.record": ("Recording the result", "记录结果"),
     "repair.nothing": ("No differences were found.", "没有发现不一致。"),
     "repair.failed": ("The comparison did not finish: {reason}", "核对未能完成：{reason}"),
@@ -504,6 +509,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "段落或向量丢失的文档，已重新生成",
     ),
     "finding.expired_versions": ("replaced versions past their retention, removed", "超过保留期的旧版本，已移除"),
+    "finding.audit_log_differs": (
+        "audit events that are not those of the signed log; see `holdfast audit verify`",
+        "与签名日志不符的审计事件，见 `holdfast audit verify`",
+    ),
     "finding.stray_blobs": ("unreferenced files, removed", "无人引用的文件，已删除"),
     "col.finding": ("finding", "发现"),
     "col.count": ("found", "数量"),

@@ -155,7 +155,7 @@ def _event(scope: Scope, row: Row, request_id: str, **detail: object) -> NewEven
     granted: dict[str, Any] = scope["state"].get(GRANTED) or {}
     needed = declaration(scope["route_handler"])
     resource = needed.resource if isinstance(needed, Needs) else None
-    found = granted.get(resource) if resource else None
+    found = granted.get(resource or "knowledge_base")  # which the body names where the path does not
     parameter = row.at or (needed.parameter if isinstance(needed, Needs) else "")
     asked = str(scope.get("path_params", {}).get(parameter, ""))
     is_name = resource in ("knowledge_base", "schedule") and row.at is None

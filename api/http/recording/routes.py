@@ -41,6 +41,7 @@ GET    /api/v1/audit/export                                   audit.export      
 GET    /api/v1/audit/questions/{id}                           audit.read           own        id
 GET    /api/v1/audit/documents/{id}/answers                   audit.answers        always     id
 GET    /api/v1/audit/log                                      audit.checkpoint     metadata
+POST   /api/v1/audit/log/continue                             audit.continue       own
 GET    /api/v1/audit/log/checkpoint                           audit.checkpoint     metadata
 GET    /api/v1/audit/log/checkpoints                          audit.checkpoint     metadata
 GET    /api/v1/audit/log/proof/{event_id}                     audit.prove          always
@@ -98,6 +99,7 @@ GET    /api/v1/lookup                                         catalog.read      
 
 _QUESTIONS: Final = """
 POST   /api/v1/knowledge-bases/{kb}/search                    knowledge_base.search content
+POST   /api/v1/dify/retrieval                                 knowledge_base.search content
 POST   /api/v1/knowledge-bases/{kb}/questions                 question.ask         own
 GET    /api/v1/questions/{id}                                 question.read        content
 GET    /api/v1/questions/{id}/events                          question.read        content

@@ -1,14 +1,14 @@
 // The list of events: a sentence each, with its details when it is opened; and the export of all that match.
 
-import { call, download } from '../shared/api.js';
-import { announce, h, notify } from '../shared/dom.js';
+import { call } from '../shared/api.js';
+import { h } from '../shared/dom.js';
 import { exactMoment } from '../shared/format.js';
-import { bind, t } from '../shared/i18n.js';
+import { bind } from '../shared/i18n.js';
 import { documentsAddress, visit } from '../shared/route.js';
 import { runAddress } from '../shared/runs.js';
-import { save } from '../documents/original.js';
 import { answersAddress, eventsAddress, recordAddress } from './address.js';
 import { Filter } from './filter.js';
+import { saveAs } from './saving.js';
 import { actorName, sentence } from './sentence.js';
 
 const PAGE = '50';
@@ -78,18 +78,8 @@ export class Events {
     }
   }
 
-  async export(button, format, name) {
-    button.disabled = true;
-    announce(t('audit.exporting'));
-    try {
-      const query = new URLSearchParams({ ...this.filter.wanted, format });
-      save(await download(`/audit/export?${query}`), name);
-      notify(['audit.exported', { name }], 'good');
-    } catch (problem) {
-      if (problem.status !== 401) notify(problem);
-    } finally {
-      button.disabled = false;
-    }
+  export(button, format, name) {
+    return saveAs(button, `/audit/export?${new URLSearchParams({ ...this.filter.wanted, format })}`, name);
   }
 }
 

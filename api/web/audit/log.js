@@ -1,8 +1,9 @@
-// How the signed log stands.
+// How the signed log stands, and its export.
 
 import { call } from '../shared/api.js';
 import { h } from '../shared/dom.js';
 import { exactMoment } from '../shared/format.js';
+import { saving } from './saving.js';
 
 /** A card that says whether the log is whole, how long it is, and which key verifies it. */
 export async function logCard() {
@@ -23,7 +24,8 @@ export async function logCard() {
       log.waiting ? h('li', { text: ['audit.log_waiting', { n: log.waiting }] }) : null,
       log.first ? h('li', { text: ['audit.log_dropped', { n: log.first }] }) : null,
       h('li', { text: log.check_ended_at ? ['audit.log_checked', { when: () => exactMoment(log.check_ended_at) }] : 'audit.log_unchecked' })),
-    log.public_key ? h('div', {}, h('p', { class: 'help', text: 'audit.log_key' }), h('code', { class: 'audit-key' }, log.public_key)) : null);
+    log.public_key ? h('div', {}, h('p', { class: 'help', text: 'audit.log_key' }), h('code', { class: 'audit-key' }, log.public_key)) : null,
+    log.public_key ? saving('audit.log_export', '/audit/log/export', 'audit-log.jsonl') : null);
 }
 
 /** The state of the log: whole, once all its events were compared. */

@@ -4,6 +4,7 @@ import { call } from '../shared/api.js';
 import { h } from '../shared/dom.js';
 import { locale } from '../shared/i18n.js';
 import { answersAddress, eventsAddress } from './address.js';
+import { saving } from './saving.js';
 
 const FACTS = [
   ['question', 'audit.question'], ['standalone', 'audit.searched'], ['actor', 'audit.actor'], ['created_at', 'audit.asked_at'],
@@ -30,7 +31,8 @@ export class Record {
         record.deleted_at ? h('p', { class: 'problem', text: 'audit.erased_text' }) : null,
         h('dl', { class: 'audit-facts' }, ...FACTS.filter(([name]) => record[name])
           .flatMap(([name, label]) => [h('dt', { text: label }), h('dd', {}, String(record[name]))])),
-        h('p', { class: 'audit-links' }, h('a', { href: eventsAddress({ object: this.id }), text: 'audit.of_object' }))),
+        h('p', { class: 'audit-links' }, h('a', { href: eventsAddress({ object: this.id }), text: 'audit.of_object' }),
+          saving('audit.proof', `/audit/questions/${encodeURIComponent(this.id)}/proof`, `proof-${this.id}.json`))),
       h('section', { class: 'card audit-list' }, h('h2', { text: 'audit.answer' }),
         record.answer ? h('p', { class: 'audit-answer' }, record.answer) : h('p', { class: 'empty', text: 'audit.no_answer' })),
       ...(record.sources.length ? [h('section', { class: 'card audit-list' }, h('h2', { text: 'audit.sources' }),

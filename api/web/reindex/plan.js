@@ -13,6 +13,7 @@ export const cutting = (chunking) =>
 
 /** A plan as elements. */
 export function planned(plan) {
+  if (plan.settings_differ) return [h('p', { text: 'reindex.settings' })];
   if (isEmpty(plan)) return [h('p', { text: ['reindex.nothing', { n: plan.documents }] })];
   const number = (value) => ['app.value', { value }];
   const about = (value) => ['reindex.about', { value }];

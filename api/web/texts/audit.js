@@ -66,6 +66,7 @@ export default {
   'audit.log_checked': ['All compared with the catalogue: {when}', '与目录全部核对完成：{when}'],
   'audit.log_unchecked': ['Not all compared with the catalogue yet', '尚未与目录全部核对'],
   'audit.log_key': ['Public key; write it down outside of Holdfast', '公钥，请另行保存在 Holdfast 之外'],
+  'audit.log_export': ['Export the whole log', '导出整个日志'],
   'audit.log_unknown': ['How the log stands is not known now.', '暂时无法得知日志的状态。'],
 
   'audit.holds': ['Legal holds', '诉讼保全'],
@@ -92,6 +93,7 @@ export default {
   'audit.erased': ['Erased by its asker', '已被提问者删除'],
 
   'audit.record_title': ['Record of a question', '问题的完整记录'],
+  'audit.proof': ['Proof for others', '供他人核验的证明'],
   'audit.erased_text': ['Its asker deleted the conversation: the texts are erased.', '提问者删除了对话，文本已清除。'],
   'audit.question': ['Question', '问题'],
   'audit.searched': ['Searched as', '检索词'],
@@ -113,6 +115,8 @@ export const SENTENCES = {
   'access.refuse': ['Somebody without a valid key was refused{what}', '未持有效密钥的请求被拒绝{what}'],
   'audit.answers': ['{actor} {ok|looked up|tried to look up} which answers used the document{what}', '{actor} {ok|查阅了|尝试查阅}使用过文档{what}的回答'],
   'audit.checkpoint': ['{actor} {ok|looked at|tried to look at} the state of the signed log{what}', '{actor} {ok|查看了|尝试查看}签名日志的状态{what}'],
+  'audit.continue': ['{actor} {ok|let|tried to let} the signed log go on after a restored backup{what}', '{actor} {ok|使|尝试使}签名日志在恢复备份后继续{what}'],
+  'audit.differ': ['Holdfast found audit events that differ from the signed log{what}', 'Holdfast 发现审计事件与签名日志不符{what}'],
   'audit.expire': ['Holdfast dropped audit events whose time was over{what}', 'Holdfast 清除了已过保留期的审计事件{what}'],
   'audit.export': ['{actor} {ok|exported|tried to export} the audit trail{what}', '{actor} {ok|导出了|尝试导出}审计日志{what}'],
   'audit.export-log': ['{actor} {ok|exported|tried to export} the whole signed log{what}', '{actor} {ok|导出了|尝试导出}完整的签名日志{what}'],

@@ -42,6 +42,8 @@ export default {
 
   'reindex.planned': ['Estimate for {cut}', '估算：{cut}'],
   'reindex.cut_short': ['at most {max} tokens, overlap {overlap}', '每段最多 {max} 个词元，重叠 {overlap}'],
+  'reindex.settings': ['No document has to be made again; the new settings are for those that are added after the re-index.',
+    '没有需要重建的文档；重建索引后，新设置用于之后添加的文档。'],
   'reindex.nothing': ['Nothing to do: all {n} {n|document is|documents are} already as {n|it|they} would be made.',
     '无需重建：{n} 个文档均已符合这些设置。'],
   'reindex.documents': ['Documents', '文档'],

@@ -122,3 +122,45 @@ def test_of_a_row_the_cells_that_are_asked_for_are_shown(question: str, row: str
     """After those by which the row is found; the quote behind them is the row. Without a column's name, all of it."""
     assert asked_cells(question, row) == cells
     assert shown(question, row[:4], f"{row}\n{row.replace('3', '5')}") == [cells]
+
+
+BRANCHES = """Branches
+The branches have their own hours:
+  Porto
+    Garage: closes at 21:30
+    Desk: closes at 18:00
+  Lisbon
+    Garage: closes at 23:00
+    Desk: closes at 20:00
+      parcels only until noon
+  Faro"""
+LISBON = "Lisbon\n  Garage: closes at 23:00\n  Desk: closes at 20:00\n    parcels only until noon"
+
+
+@pytest.mark.parametrize(
+    ("question", "begin", "answer"),
+    [
+        ("Which branches have their own hours?", "The branches", BRANCHES[9:]),
+        ("When does the garage in Lisbon close?", "Garage: closes at 23", "Lisbon\n  Garage: closes at 23:00"),
+        ("What are the hours of Lisbon?", "Garage: closes at 21", LISBON),
+        ("Tell me about Lisbon.", "Desk: closes at 20", LISBON),
+    ],
+)
+def test_an_item_of_a_nested_list_is_shown_with_what_is_below_it(question: str, begin: str, answer: str) -> None:
+    """A question about an item gets its own ones, one about the list all of them, each on its level."""
+    assert shown(question, begin, BRANCHES) == [answer]
+
+
+def test_of_a_long_nested_list_the_higher_levels_are_shown() -> None:
+    """Paragraphs below its items are left out as a whole where they do not fit."""
+    prose = "It is heated in winter, and it is aired every day before the guests come. " * 3
+    rooms = "".join(f"\n  Room {n}\n    Bed {n}\n      {prose}" for n in range(9))
+    answer = "The house has these rooms:" + "".join(f"\n  Room {n}\n    Bed {n}" for n in range(9))
+    assert shown("Which rooms does the house have?", "The house", f"The house has these rooms:{rooms}") == [answer]
+
+
+def test_the_list_behind_an_outline_does_not_continue_it() -> None:
+    """The chunk after an outline begins with the same items."""
+    outline, whole = "Branches\n  Porto\n    Garage\n  Lisbon", "  Porto\n    Garage\n      It is new.\n  Lisbon"
+    sources = [msgspec.structs.replace(source(n), chunk_id=f"d:1:{n}") for n in (1, 2)]
+    assert shown("List all branches.", "Branches", outline, whole, sources=sources) == [outline]

@@ -279,3 +279,21 @@ def test_a_follow_up_moves_on_only_to_a_sentence_with_its_words() -> None:
     for asked, best in (("And employees?", other), ("Who owns it?", quoted), ("By whom?", quoted)):
         found = SourceTexts([], b"", asked, asked=asked, said=f"{quoted.text} [1]")
         assert _going_on(AnswerContext(found, [], 0.0, CARD), [quoted, other])[0].text == best.text
+
+
+def test_equal_items_below_different_ones_are_different() -> None:
+    """What an item is below stands before it."""
+    text = "Hours\n  Porto\n    The desk closes at noon.\n  Lisbon\n    The desk closes at noon."
+    found = sentences_of([text], [source(1)])
+    assert [one.around for one in found] == ["Porto The desk closes at noon.", "Lisbon The desk closes at noon."]
+
+
+@pytest.mark.parametrize(
+    ("question", "answerable"),
+    [("响应模式有哪些？", True), ("响应模式是谁选的？", False), ("响应时间有哪些？", False)],
+)
+def test_a_list_with_the_words_of_a_question_answers_it(question: str, answerable: bool) -> None:
+    """However far its short items are from the question."""
+    text = "请求\n  响应模式\n    长轮询是一种方法\n    推送"
+    far = [msgspec.structs.replace(one, cosine=0.1) for one in sentences_of([text], [source(1)])]
+    assert is_answerable(context(question, [text], similarity=0.1), far) is answerable

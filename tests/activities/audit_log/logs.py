@@ -10,6 +10,7 @@ from functools import cache
 import msgspec
 
 from activities.audit_log import entries
+from activities.audit_log.continuations import ACTION, DECLARATION, Continuation
 from activities.audit_log.entries import Entry
 from activities.audit_log.export import Header, Signed, signed
 from activities.audit_log.notes import Checkpoint, PublicKey, SigningKey, new_signing_key
@@ -48,23 +49,54 @@ def erase(entry: Entry) -> Entry:
     return msgspec.structs.replace(entry, text=None, text_salt=None, text_hash=hash)
 
 
-class Log:
-    """A log of ``size`` events with a checkpoint after each ``every``; events with ``erased`` record an erasure."""
+def declaration(kept: int, size: int, root: bytes, **more: object) -> dict[str, object]:
+    """The event that declares events lost; ``key`` may sign in place of the log's key."""
+    by = more.get("key")
+    at = datetime(2026, 1, 3, tzinfo=UTC)
+    declared = Continuation(ORIGIN, kept, size, root.hex(), at, "ann", "the disk broke")
+    note = declared.signed(by if isinstance(by, SigningKey) else key())
+    return {"action": ACTION, "actor": "ann", "object_id": None, "detail": {"reason": "a disk", DECLARATION: note}}
 
-    def __init__(self, size: int, every: int = 16, events: dict[int, dict[str, object]] | None = None) -> None:
+
+class Log:
+    """A log of ``size`` events with a checkpoint after each ``every``; events with ``erased`` record an erasure.
+
+    ``restores`` has the size to which the catalogue was set back when the log had another one, which is signed.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        every: int = 16,
+        events: dict[int, dict[str, object]] | None = None,
+        restores: dict[int, int] | None = None,
+    ) -> None:
         self.entries: list[Entry] = []
+        self.all: list[Entry] = []
         self.outside: list[Signed] = []
-        tree, since = Frontier(), []
+        self.leaves: list[bytes] = []
+        self.lost: list[tuple[int, int]] = []
+        tree, since, back = Frontier(), 0, restores or {}
         for index in range(size):
-            entry = entry_of(event(index, **(events or {}).get(index, {})), index)
+            more = (events or {}).get(index, {})
+            if index in back:
+                self._set_back(back[index], index)
+                more = declaration(back[index], index, tree.root())
+            entry = entry_of(event(index, **more), index)
             self.entries.append(entry)
-            leaf = bytes.fromhex(entry.leaf)
-            tree.append(leaf)
-            since.append(leaf)
-            if tree.size % every == 0 or tree.size == size:
+            self.all.append(entry)
+            self.leaves.append(bytes.fromhex(entry.leaf))
+            tree.append(self.leaves[-1])
+            if tree.size % every == 0 or tree.size == size or tree.size in back:
                 note = key().sign(Checkpoint(ORIGIN, tree.size, tree.root(), datetime(2026, 1, 3, tzinfo=UTC)).text)
-                self.outside.append(signed(note, tree.size - len(since), since))
-                since = []
+                self.outside.append(signed(note, since, self.leaves[since:]))
+                since = tree.size
+
+    def _set_back(self, kept: int, size: int) -> None:
+        before = [(start, end) for start, end in self.lost if end < kept]
+        gone = {index for start, end in before for index in range(start, end)}
+        self.lost = [*before, (kept, size)]
+        self.entries = [each for each in self.all[:kept] if each.index not in gone]
 
     @property
     def keys(self) -> list[PublicKey]:
@@ -73,7 +105,9 @@ class Log:
     def content(self, entries: list[Entry] | None = None, size: int | None = None) -> Content:
         """What an export with these entries has."""
         entries = self.entries if entries is None else entries
-        content = Content(Header(ORIGIN, len(self.entries) if size is None else size))
+        content = Content(Header(ORIGIN, len(self.leaves) if size is None else size))
+        for start, end in self.lost:
+            content.stored.update(enumerate(self.leaves[start:end], start))
         for entry in entries:
             add(content, entry)
         content.checkpoints = [Signed(each.note) for each in self.outside]

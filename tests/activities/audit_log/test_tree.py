@@ -60,7 +60,7 @@ def test_roots_are_those_of_rfc_6962() -> None:
 def test_an_inclusion_proof_is_that_of_rfc_6962() -> None:
     """Of the first of eight leaves."""
     hashes = [tree.leaf_hash(bytes.fromhex(leaf)) for leaf in LEAVES]
-    proof = tree.hashes(tree.inclusion_ranges(0, 8), stored(hashes).node)
+    proof = tree.hashes(tree.proof_ranges([0], 8), stored(hashes).node)
     assert [each.hex() for each in proof] == [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
@@ -69,17 +69,19 @@ def test_an_inclusion_proof_is_that_of_rfc_6962() -> None:
 
 
 def test_every_proof_of_small_trees_holds_and_no_other() -> None:
-    """Inclusion of each leaf and consistency with each older tree; with another leaf, root or size it fails."""
+    """Inclusion of leaves, and consistency with each older tree; with another leaf, root or size it fails."""
     hashes = leaves(40)
     nodes = stored(hashes).node
     roots = [tree.root_of(hashes[:size]) for size in range(41)]
     for size in range(1, 41):
         for index in range(size):
-            proof = tree.hashes(tree.inclusion_ranges(index, size), nodes)
-            assert tree.root_from_inclusion(hashes[index], index, size, proof) == roots[size]
-            assert tree.root_from_inclusion(hashes[index - 1], index, size, proof) != roots[size] or size == 1
+            some = {at: hashes[at] for at in {index, index // 2, index * 7 % size}}
+            proof = tree.hashes(tree.proof_ranges(list(some), size), nodes)
+            assert tree.root_from_proof(some, size, proof) == roots[size]
+            other = {**some, index: hashes[index - 1]}
+            assert tree.root_from_proof(other, size, proof) != roots[size] or size == 1
             with pytest.raises(ValueError, match="too"):
-                tree.root_from_inclusion(hashes[index], index, size, [*proof, roots[1]])
+                tree.root_from_proof(some, size, [*proof, roots[1]])
         for old in range(1, size + 1):
             proof = tree.hashes(tree.consistency_ranges(old, size), nodes)
             assert tree.is_consistent(old, roots[old], size, roots[size], proof)
@@ -94,9 +96,9 @@ def test_tiles_have_the_nodes_of_a_tree_of_three_levels() -> None:
     whole = stored(hashes)
     root = tree.root_of(hashes)
     assert tree.folded([whole.node(node) for node in tree.covering(0, 70_000)]) == root
-    proof = tree.hashes(tree.inclusion_ranges(256, 70_000), whole.node)
+    proof = tree.hashes(tree.proof_ranges([256], 70_000), whole.node)
     assert len(proof) <= 17
-    assert tree.root_from_inclusion(hashes[256], 256, 70_000, proof) == root
+    assert tree.root_from_proof({256: hashes[256]}, 70_000, proof) == root
     edge = tiles.Tiles({place: whole.changed[place] for place in tiles.edge(70_000) if place in whole.changed})
     edge.append(70_000, hashes[0])
     assert edge.changed[0, 70_000 // 256].endswith(hashes[0])

@@ -52,6 +52,25 @@ def test_marked_up_texts_keep_their_structure(tmp_path: Path, kind: str, source:
     assert "↩" not in "".join(element.text for element in document.elements)
 
 
+NESTED = "# Branches\n\n- Porto\n\n    - Garage\n\n    - Desk\n\n- Lisbon\n\n    It is new.\n\n    1. Garage\n"
+LEVELS = [("Porto", 1), ("Garage", 2), ("Desk", 2), ("Lisbon", 1), ("It is new.", 2), ("1. Garage", 2)]
+RICH = "{\\rtf1\\ansi{\\*\\listtable{\\list{\\listlevel\\levelnfc23{\\leveltext\\'01\\u8226 ?;}}"
+RICH += "{\\listlevel\\levelnfc23{\\leveltext\\'01\\u8226 ?;}}\\listid1}}"
+RICH += "{\\*\\listoverridetable{\\listoverride\\listid1\\listoverridecount0\\ls1}}"
+RICH += "\\pard\\ls1\\ilvl0 Porto\\par\\pard\\ls1\\ilvl1 Garage\\par\\pard\\ls1\\ilvl0 Lisbon\\par}"
+
+
+@pytest.mark.parametrize("kind", ["md", "odt", "docx", "org", "epub", "html", "rtf"])
+def test_items_have_the_level_of_their_list(tmp_path: Path, kind: str) -> None:
+    """A paragraph of an item that is not its first one is below it."""
+    content: bytes | str = RICH if kind == "rtf" else NESTED if kind == "md" else by_pandoc(NESTED, kind)
+    found = [(item.text, item.level) for item in parsed(tmp_path, content, f"a.{kind}").elements if item.kind == "list"]
+    expected = [("Porto", 1), ("Garage", 2), ("Lisbon", 1)] if kind == "rtf" else LEVELS
+    if kind == "docx":  # Word knows no paragraph below an item
+        expected = [(text, 1 if text == "It is new." else level) for text, level in LEVELS]
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

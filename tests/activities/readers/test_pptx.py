@@ -251,3 +251,16 @@ def test_shapes_with_equations_are_read(tmp_path: Path) -> None:
         b"<mc:AlternateContent " + space + b'><mc:Choice Requires="a14"><p:sp><p:nvSpPr><p:cNvPr id="3"',
     )
     assert texts(reading(tmp_path, content)) == ["Title", "Area: r\u00b2"]
+
+
+def test_items_have_the_level_of_their_paragraph(tmp_path: Path) -> None:
+    """Paragraphs of a body that are indented are items below others."""
+    presentation = deck()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+    slide.shapes.title.text = "Branches"
+    frame = slide.placeholders[1].text_frame
+    for at, (text, level) in enumerate([("Porto", 0), ("Garage", 1), ("Lisbon", 0)]):
+        paragraph = frame.paragraphs[0] if at == 0 else frame.add_paragraph()
+        paragraph.text, paragraph.level = text, level
+    found = [(item.text, item.level) for item in reading(tmp_path, saved(presentation)).elements if item.kind == "list"]
+    assert found == [("Porto", 1), ("Garage", 2), ("Lisbon", 1)]

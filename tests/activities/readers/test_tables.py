@@ -53,6 +53,20 @@ def test_every_delimiter_is_recognised(tmp_path: Path, content: str, name: str) 
     assert document.media_type == ("text/tab-separated-values" if name == "a.tsv" else "text/csv")
 
 
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ("Part;Stock;Price\nBolt M8;2.400;0,12\nNut M8;85;3,90\n", "Part: Bolt M8 | Stock: 2.400 | Price: 0,12"),
+        ("Bolt;1,20;0,12\nNut;2,30;3,90\n", "Bolt | 1,20 | 0,12"),
+        ("Part,Note\nBolt,a; b\nNut,c; d\n", "Part: Bolt | Note: a; b"),
+        ("Year,Price\n2024,12\n2025,14\n", "Year: 2024 | Price: 12"),
+    ],
+)
+def test_decimal_commas_part_no_cells(tmp_path: Path, content: str, row: str) -> None:
+    """Nor do semicolons within cells."""
+    assert shape(parsed(tmp_path, content, "a.csv"))[0][1] == row
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-32-le", "gb18030", "big5"])
 def test_tables_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     """A Chinese table reads the same in all of them."""

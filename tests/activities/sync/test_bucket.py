@@ -53,6 +53,25 @@ async def test_a_prefix_is_listed(bucket: Bucket) -> None:
     assert {"secret.md", "handbook2/secret.md", "handbook/a.md"} <= {file.name for file in everything.files}
 
 
+async def test_the_mark_of_a_folder_holds_nothing_in_it(bucket: Bucket) -> None:
+    """Consoles write an empty object `folder/`; documents of the folder whose objects vanish are deleted."""
+    bucket.put_raw("marked/folder/", "marked/folder/a.md")
+    found = await listed(BucketFiles(Prefix(bucket.name, ("marked",))))
+    assert [file.name for file in found.files] == ["folder/a.md"]
+    assert (found.held, found.held_folders) == (["folder"], [])
+
+
+async def test_a_key_that_is_no_path_leaves_out_only_its_folder(bucket: Bucket) -> None:
+    """What is in the folder may be there: it is held. Nothing but the prefix itself is told as unavailable."""
+    bucket.put_raw("odd/a//b.md", "odd/a/c.md", "odd/x/y.md", "odd/x/z/%2E%2E/w.md", "odd/top.md", "odd/.git/a//b")
+    found = await listed(BucketFiles(Prefix(bucket.name, ("odd",))))
+    assert [file.name for file in found.files] == ["top.md", "x/y.md"]
+    assert found.left_out == {"bad_name": 2, "hidden": 1}
+    assert found.held == found.held_folders == ["a", "x/z"]
+    with pytest.raises(SourceUnavailable, match="is no path"):
+        await listed(BucketFiles(Prefix(bucket.name, ("odd", "a"))))
+
+
 async def test_an_object_is_read_in_pieces(bucket: Bucket) -> None:
     """All of them of one state, with the stamp of the listing."""
     text = "0123456789" * 1_800_000

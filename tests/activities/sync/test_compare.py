@@ -7,7 +7,7 @@ import pytest
 from activities.contracts.sync import SyncReport
 from activities.stores.catalog.source_records import SourceDocument
 from activities.sync.compare import Change, Difference, guard
-from activities.sync.listing import File, Listing
+from activities.sync.listing import Collector, File, Listing
 
 
 def file(name: str, stamp: str = "1") -> File:
@@ -20,9 +20,9 @@ def document(name: str, stamp: str = "1") -> SourceDocument:
     return SourceDocument(id=f"id-{name}", name=name, sha256="0" * 64, bytes=1, stamp=stamp)
 
 
-def listing(*files: File, held: tuple[str, ...] = ()) -> Listing:
+def listing(*files: File, held: tuple[str, ...] = (), folders: tuple[str, ...] = ()) -> Listing:
     """A listing of these files."""
-    return Listing(list(files), list(held), {"link": len(held)} if held else {}, list(held))
+    return Listing(list(files), list(held), {"link": len(held)} if held else {}, list(held), list(folders))
 
 
 def test_each_file_and_document_is_one_of_the_kinds() -> None:
@@ -52,10 +52,35 @@ def test_each_file_and_document_is_one_of_the_kinds() -> None:
 
 def test_what_is_there_and_cannot_be_taken_is_not_deleted() -> None:
     """Neither a file that became too large, nor what lies in a folder that cannot be read."""
-    documents = [document(name) for name in ("large", "locked/a", "locked/b/c", "lockedx", "gone")]
-    difference = Difference(listing(held=("large", "locked")), documents)
-    assert [document.name for document in difference.gone] == ["lockedx", "gone"]
+    documents = [document(name) for name in ("large", "large/gone", "locked/a", "locked/b/c", "lockedx", "gone")]
+    difference = Difference(listing(held=("large", "locked"), folders=("locked",)), documents)
+    assert [document.name for document in difference.gone] == ["large/gone", "lockedx", "gone"]
     assert difference.unchanged == 3
+
+
+def test_what_is_left_out_is_held_by_the_name_of_its_document() -> None:
+    """Paths may be written in another form than names (NFD, backslashes), and have characters that no terminal gets."""
+    files = Collector((), (), 100)
+    files.leave_out("link", "cafe\u0301.md", folder=True)
+    files.leave_out("unreadable", "re\u0301sume\u0301", folder=True)
+    files.add("a\\b.md", 0, "")
+    files.add("evil\x1b[2J\n.md", 5, "")
+    found = files.listing()
+    documents = [document(name) for name in ("caf\u00e9.md", "r\u00e9sum\u00e9/x.md", "a/b.md", "gone.md")]
+    assert [document.name for document in Difference(found, documents).gone] == ["gone.md"]
+    assert found.examples[-1] == "evil?[2J?.md"
+
+
+def test_of_two_files_with_one_name_the_same_is_taken_in_each_listing() -> None:
+    """Whatever the order in which the file system lists them: a document that changes with each sync helps nobody."""
+    paths = ["cafe\u0301.md", "caf\u00e9.md"]
+    for order in (paths, paths[::-1]):
+        files = Collector((), (), 100)
+        for path in order:
+            files.add(path, 5, path)
+        found = files.listing()
+        assert [file.path for file in found.files] == [paths[0]]
+        assert (found.left_out, found.examples) == ({"same_name": 1}, [paths[1]])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activities.text.asking import asked_place, asks_for_items, asks_several, asks_yes_or_no, compares
+from activities.text.asking import asked_place, asks_for_items, asks_several, asks_yes_or_no, compares, subject
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,14 @@ def test_other_kinds_of_questions() -> None:
     assert compares("What is the difference between both?")
     assert compares("两者有什么区别？")
     assert not compares("What do bolts cost?")
+
+
+def test_the_subject_of_a_chinese_question() -> None:
+    """What asks does not join the words beside it."""
+    asked = ("响应模式有哪些？", "调度优化主要包括哪些方法？", "仓库分为哪三种？", "What is it?")
+    assert [subject(one).split() for one in asked] == [
+        ["响应模式", "？"],
+        ["调度优化", "方法？"],
+        ["仓库", "？"],
+        ["What", "is", "it?"],
+    ]

@@ -11,6 +11,7 @@ from activities.text.blocks import (
     introduces,
     is_cut,
     item_number,
+    items_above,
     listings,
     tables,
 )
@@ -99,3 +100,42 @@ def test_headings_stand_above_text() -> None:
     assert introduces("以下人员除外：")
     assert not introduces("The following day was sunny. It rained.")
     assert not introduces("Five days may be carried over into the following year.")
+
+
+NESTED = """Branches
+They differ:
+  Porto
+    Garage: closes at 21:30
+  Lisbon
+    Garage: closes at 23:00
+    Post
+      letters
+      parcels
+Open all year."""
+
+
+def test_nested_lists_have_a_list_for_each_item_with_others_below() -> None:
+    """An item comprises what is below it; a list that is cut begins with its deepest level."""
+    found = [
+        (one.intro.own.text if one.intro else "", [item.own.text for item in one.items], one.is_below)
+        for one in listings(NESTED)
+    ]
+    assert found == [
+        ("They differ:", ["Porto", "Lisbon"], False),
+        ("Porto", ["Garage: closes at 21:30"], True),
+        ("Lisbon", ["Garage: closes at 23:00", "Post"], True),
+        ("Post", ["letters", "parcels"], True),
+    ]
+    first = listings(NESTED)[0]
+    assert all(NESTED[item.start : item.end] == item.text for item in first.items)
+    cut = NESTED[NESTED.index("      letters") :]
+    assert [[item.text for item in one.items] for one in listings(f"{cut}\n  Faro\n  Braga")] == [
+        ["letters", "parcels"],
+        ["Faro", "Braga"],
+    ]
+    rest = [item.text for item in continuation("    Desk\n  Faro\n    Garage: none\n  Braga", first.items)]
+    assert rest == ["Faro\n    Garage: none", "Braga"]
+    assert items_above(NESTED)[NESTED.index("parcels")] == "Lisbon, Post"
+    assert is_cut(NESTED.removesuffix("\nOpen all year."))
+    assert begins_in_list(cut)
+    assert not is_cut(NESTED)

@@ -119,11 +119,15 @@ def test_an_account_change_names_the_account() -> None:
     assert ocsf_event(event("session.refused", detail={"name": "eve"}))["user"] == {"name": "eve"}
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\x00=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\x00=1", "＝1", "－1"]
+)
 def test_no_cell_is_a_formula(text: str) -> None:
-    """Neither at once nor behind what a spreadsheet skips."""
+    """Neither at once nor behind what a spreadsheet skips; nor where it takes semicolons for ends of cells."""
     assert cell(text).startswith("'")
     assert len(cell(text).splitlines()) == 1
+    assert cell(f"x;{text}").split(";")[1].startswith("'")
+    assert cell({"name": "x;=1"}).split(";")[1].startswith("'")
 
 
 def test_other_cells_are_as_they_are() -> None:

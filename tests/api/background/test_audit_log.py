@@ -13,16 +13,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from activities.audit_log.export import checkpoints_in, encoded
+from activities.audit_log.comparison import Finding
+from activities.audit_log.entries import Entry
+from activities.audit_log.export import Signed, checkpoints_in, encoded
 from activities.audit_log.verify import verify
 from activities.contracts.documents import Chunking
+from activities.contracts.reconcile import ScanInput
+from activities.errors import LeavesLost, NothingLost, OtherLog
+from activities.reconcile.audit_log import AuditLogActivities
 from activities.settings import load
 from activities.stores.blobs import Blobs
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
-from api.audit.log.routes import proof_info
+from activities.stores.catalog.records import NewEvent
+from api.audit.log.proofs import MAX_BYTES, question_proof
+from api.background.audit_log.continuation import declare
 from api.background.audit_log.keeper import AuditLogKeeper
-from api.background.audit_log.places import places_of
+from api.background.audit_log.places import FilePlace, places_of
 from api.stack import audit_key
 from tests.stores.catalog.conftest import sql
 
@@ -73,14 +80,42 @@ class Kept:
                 pass
         return await self.catalog.audit_log.problem()
 
+    async def compare(self, *, repair: bool = True) -> list[str]:
+        """What Reconcile's look through the log finds, in two words each."""
+        found, after, scan = [], "", AuditLogActivities(self.catalog).check_audit_log
+        while True:
+            result = await scan(ScanInput(repair=repair, grace_seconds=0, after=after))
+            found += [" ".join(each.split()[:2]) for finding in result.findings for each in finding.examples]
+            if result.next is None:
+                return found
+            after = result.next
+
+    async def backup(self) -> bytes:
+        """The catalogue's file."""
+        await sql(self.settings, "PRAGMA wal_checkpoint(TRUNCATE)")
+        return (self.settings.data_dir / "catalog.db").read_bytes()
+
+    async def restore(self, backup: bytes) -> None:
+        """Put a backup in the place of the catalogue."""
+        await self.catalog.close()
+        for path in self.settings.data_dir.glob("catalog.db*"):
+            path.unlink()
+        (self.settings.data_dir / "catalog.db").write_bytes(backup)
+        self.catalog = Catalog(self.settings.catalog_url)
+        self.keeper = self.another()
+
     async def findings(self) -> list[str]:
+        """The kinds of what the verification of an export finds."""
+        return [each.kind for each in await self.verified()]
+
+    async def verified(self) -> list[Finding]:
         """What the verification of an export finds, with the checkpoints from outside."""
         key = self.keeper.signing_key()
         assert key is not None
         path = self.settings.data_dir / "export"
         pages = self.catalog.audit_log.export(key.public.name)
         path.write_bytes(b"".join([encoded(page) async for page in pages]))
-        return [each.kind for each in verify(path, [key.public], checkpoints_in(self.file)).findings]
+        return verify(path, [key.public], checkpoints_in(self.file)).findings
 
 
 async def test_what_was_committed_is_signed_and_kept_outside(kept: Kept) -> None:
@@ -115,14 +150,104 @@ async def test_a_rewritten_log_is_not_extended(kept: Kept) -> None:
     assert "old backup" in (await kept.turns(kept.another()) or "")
 
 
-async def test_a_changed_event_is_told_by_the_live_check(kept: Kept) -> None:
-    """Within one look through the log; the log itself goes on."""
+async def test_a_restored_backup_goes_on_once_it_is_declared(kept: Kept) -> None:
+    """What the backup lacks is declared lost, signed; then the log goes on, and all that was signed before is valid."""
     await kept.write(10)
     await kept.turns()
-    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 7")
-    await sql(kept.settings, "UPDATE audit_log SET check_ended_at = NULL")
+    with pytest.raises(NothingLost):
+        await kept.keeper.go_on("ann", "no reason")
+    backup = await kept.backup()
+    await kept.write(5)
+    await kept.turns()
+    before = checkpoints_in(kept.file)[-1]
+    await kept.restore(backup)
+    await kept.write(3)
+    assert "holdfast audit continue" in (await kept.turns() or "")
+    declared = await kept.keeper.go_on("ann", "the disk broke\u2028")
+    assert (declared.kept, declared.size, declared.actor) == (10, 15, "ann")
+    assert await kept.turns() is None
+    assert (await kept.catalog.audit_log.state()).size == 19
+    assert await kept.compare() == []
+    assert [(each.kind, each.index, each.end) for each in await kept.verified()] == [("lost", 10, 15)]
+    assert before in checkpoints_in(kept.file)
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index = 17")
+    await sql(kept.settings, "DELETE FROM audit_events WHERE log_index = 8")
+    assert [(each.kind, each.index) for each in await kept.verified()] == [
+        ("lost", 10),
+        ("missing", 8),
+        ("changed", 17),
+    ]
+    await sql(kept.settings, "DELETE FROM audit_events WHERE log_index = 15")
+    assert {each.kind for each in await kept.verified()} == {"missing", "changed"}
+    assert await kept.compare() == ["event 8", *(f"event {at}" for at in range(10, 16)), "event 17"]
+
+
+async def test_another_log_is_not_declared_an_older_state(kept: Kept) -> None:
+    """Nor one whose lost events have no hashes outside: nothing is declared, and the log waits."""
+    await kept.write(4)
+    await kept.turns()
+    backup = await kept.backup()
+    await kept.write(5)
+    await kept.turns()
+    await kept.restore(backup)
+    tiles = await sql(kept.settings, "SELECT hashes FROM audit_tiles")
+    await sql(kept.settings, "UPDATE audit_tiles SET hashes = zeroblob(128)")
+    with pytest.raises(OtherLog):
+        await kept.keeper.go_on("ann", "a lie")
+    await sql(kept.settings, f"UPDATE audit_tiles SET hashes = x'{tiles[0][0].hex()}'")
+    without = kept.file.with_name("without")
+    without.write_bytes(encoded([Signed(each.note) for each in checkpoints_in(kept.file)]))
+    key = kept.keeper.signing_key()
+    assert key is not None
+    with pytest.raises(LeavesLost):
+        await declare(kept.catalog.audit_log, key, [FilePlace(without)], "ann", "too little is known")
+    assert (await kept.catalog.audit_log.state()).size == 4
+
+
+async def test_reconcile_tells_events_that_differ_from_the_log(kept: Kept) -> None:
+    """Changed ones, and hashes that were changed with them; one event in the trail for each new finding."""
+    await kept.write(600)
+    await kept.turns()
+    assert await kept.compare() == []
+    state = await kept.catalog.audit_log.state()
+    assert (state.checked, state.check_ended_at is not None) == (600, True)
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'bob' WHERE log_index IN (7, 300)")
+    assert await kept.compare(repair=False) == ["event 7", "event 300"]
+    assert await kept.turns() is None
+    for _ in range(2):
+        assert await kept.compare() == ["event 7", "event 300"]
     assert "event 7" in (await kept.turns() or "")
-    assert await kept.findings() == ["changed"]
+    (told,) = [each for each in await kept.catalog.audit.page(None, 10) if each.action == "audit.differ"]
+    assert (told.actor, told.object_type) == ("system", None)
+    assert "2 in all" in told.detail["difference"]
+    leaves = await sql(kept.settings, "SELECT hashes FROM audit_tiles WHERE level = 0 AND position = 0")
+    for entry in await kept.catalog.audit_log.page(0, 600):
+        assert isinstance(entry, Entry)
+        if entry.index == 7:
+            changed = leaves[0][0][: 7 * 32] + entry.computed() + leaves[0][0][8 * 32 :]
+            await sql(
+                kept.settings, f"UPDATE audit_tiles SET hashes = x'{changed.hex()}' WHERE level = 0 AND position = 0"
+            )
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'ann' WHERE log_index = 300")
+    assert await kept.compare() == ["the hashes"]
+    await sql(kept.settings, "UPDATE audit_events SET actor = 'ann' WHERE log_index = 7")
+    await sql(
+        kept.settings, f"UPDATE audit_tiles SET hashes = x'{leaves[0][0].hex()}' WHERE level = 0 AND position = 0"
+    )
+    assert await kept.compare() == []
+    assert await kept.turns() is None
+
+
+async def test_only_the_platform_declares_events_lost(kept: Kept) -> None:
+    """An event that somebody put into the catalogue stops the log; an attempt that was refused does not."""
+    refused = NewEvent(actor="bob", action="audit.continue", outcome="refused")
+    await kept.catalog.audit.append([refused])
+    assert await kept.turns() is None
+    assert await kept.findings() == []
+    await kept.catalog.audit.note("bob", "audit.continue", declaration="a lie")
+    assert "declares others lost" in (await kept.turns() or "")
+    await sql(kept.settings, "DELETE FROM audit_events WHERE action = 'audit.continue' AND outcome = 'done'")
+    assert await kept.turns() is None
 
 
 async def test_another_key_does_not_go_on_with_the_log(kept: Kept) -> None:
@@ -194,11 +319,15 @@ def changes(proof: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return {**proof, "entries": [{**proof["entries"][0], **more}, *proof["entries"][1:]]}
 
     entry = proof["entries"][0]
+    note = proof["checkpoint"]
     return {
-        "event 0 was changed": with_entry(facts=entry["facts"].replace("ann", "bob")),
+        "an event was changed": with_entry(facts=entry["facts"].replace("ann", "bob")),
         "was changed, or is not in this log": with_entry(text='{"detail":{}}'),
-        "not by this key, or its text": {**proof, "checkpoint": proof["checkpoint"].replace("\n30\n", "\n31\n")},
-        "a path is too short": with_entry(path=entry["path"][:-1]),
+        "changed, or is not in this": {**proof, "entries": [{**entry, "index": 1}, *proof["entries"][1:]]},
+        "a place that the log does not have": with_entry(index=10**6),
+        "not by this key, or its text": {**proof, "checkpoint": note.replace(note.split("\n")[1], "31", 1)},
+        "hashes are missing": {**proof, "hashes": proof["hashes"][:-1]},
+        "too many hashes": {**proof, "hashes": [*proof["hashes"], proof["hashes"][0]]},
         "not of this question": {**proof, "question": "b" * 32},
         "proves no event": {**proof, "entries": []},
         "order of the log": {**proof, "entries": proof["entries"][::-1]},
@@ -211,12 +340,29 @@ async def test_a_proof_is_verified_without_this_platform(kept: Kept) -> None:
     await kept.turns()
     key = kept.keeper.signing_key()
     assert key is not None
-    found = proof_info(await kept.catalog.audit_log.prove(question_id=QUESTION), kept.keeper, QUESTION)
-    file = msgspec.json.encode(found)
-    assert len(file) <= 20_000
+    file = msgspec.json.encode(await question_proof(kept.catalog.audit_log, kept.keeper, QUESTION))
     check = verifier()
     lines = check.verify(json.loads(file), key.public.text)
     assert len(lines) == 11
     for reason, changed in changes(json.loads(file)).items():
         with pytest.raises(check.Refused, match=reason):
             check.verify(changed, key.public.text)
+
+
+async def test_a_proof_of_a_question_with_many_events_has_its_important_ones(kept: Kept) -> None:
+    """At most 20 KB: what was done, then the newest reads; the file says how many events it leaves out."""
+    for number in range(120):
+        action = "question.ask" if number == 5 else "question.feedback" if number % 20 == 0 else "question.read"
+        await kept.catalog.audit.note("ann" * 20, action, QUESTION, text="问题" * 20)
+        await kept.catalog.audit.note("bob", "audit.list")
+    await kept.turns()
+    key = kept.keeper.signing_key()
+    assert key is not None
+    found = await question_proof(kept.catalog.audit_log, kept.keeper, QUESTION)
+    file = msgspec.json.encode(found)
+    assert 15_000 < len(file) <= MAX_BYTES
+    actions = [json.loads(each.facts)["action"] for each in found.entries]
+    assert (actions.count("question.ask"), actions.count("question.feedback")) == (1, 6)
+    assert found.left_out + len(actions) == 120
+    lines = verifier().verify(json.loads(file), key.public.text)
+    assert f"{found.left_out} more events" in lines[-1]

@@ -10,7 +10,7 @@ import httpx
 from activities.audit_log.comparison import LAWFUL
 from activities.audit_log.export import End, Header, Signed, encoded
 from tests.activities.audit_log.logs import ORIGIN, Log, key
-from tests.api.cli.fake_api import CHINESE, Holdfast
+from tests.api.cli.fake_api import CHINESE, FakeApi, Holdfast
 from tests.conftest import Platform, assert_eventually
 
 
@@ -41,6 +41,21 @@ def test_a_signing_key_is_made(holdfast: Holdfast, tmp_path: Path) -> None:
     assert shown.startswith("holdfast.audit/")
     assert path.stat().st_mode & 0o777 == 0o600
     assert holdfast("audit", "key", "--new", str(path)).exit_code == 1
+
+
+def test_a_restored_backup_is_declared(fake: FakeApi, holdfast: Holdfast) -> None:
+    """With its reason; what is lost now is said in both languages."""
+    declared = {
+        "origin": ORIGIN, "kept": 10, "size": 15, "root": "00" * 32, "at": "2026-01-02T11:30:05Z", "actor": "ann",
+        "reason": "the disk broke",
+    }  # fmt: skip
+    fake.on("POST /api/v1/audit/log/continue", declared)
+    command = ("audit", "continue", "--reason", "the disk broke")
+    assert "Events from 10 to before 15 are lost" in holdfast(*command).stdout
+    assert "事件 10 至 15（不含）丢失" in holdfast(*command, env={"LC_ALL": CHINESE}).stdout
+    assert json.loads(holdfast(*command, "--json").stdout) == declared
+    assert json.loads(fake.requests[-1].body) == {"reason": "the disk broke"}
+    assert holdfast("audit", "continue").exit_code == 2
 
 
 async def test_the_log_of_the_platform_is_whole(api: httpx.AsyncClient, platform: Platform, tmp_path: Path) -> None:

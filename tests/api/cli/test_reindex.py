@@ -33,6 +33,7 @@ def test_a_plan_is_a_sentence(fake: FakeApi, holdfast: Holdfast) -> None:
     path = f"GET /api/v1/reindexes/{ID}/events"
     for plan, words in (
         (PLAN, ["5 cut again", "about 40", "2000 tokens", "2.0 MB", "1 min 15 s"]),
+        (NOTHING | {"documents": 0, "settings_differ": True}, ["the new settings are for those that are added"]),
         (NOTHING, ["Nothing to do"]),
     ):
         states = [info(), info() | {"state": "ready", "stage": "plan", "plan": plan}]

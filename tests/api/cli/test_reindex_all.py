@@ -56,6 +56,8 @@ def test_a_job_is_started_followed_and_canceled(fake: FakeApi, holdfast: Holdfas
         "chunking": {"max_tokens": 64, "overlap_tokens": 8},
     }
     assert json.loads(holdfast("reindex", "all", "show", ID, "--json").stdout)["items"][1]["reason"] == "It is worse."
+    fake.on("GET /api/v1/reindex-all?limit=100", {"items": [info("failed")], "next_cursor": None})
+    assert "1 of 2 knowledge bases: failed" in holdfast("reindex", "all", "show", ID[:7]).stdout
     assert holdfast("reindex", "all", "cancel", ID).exit_code == 2
     assert holdfast("reindex", "all", "cancel", ID, "--yes").stdout == "It is being canceled.\n"
 

@@ -52,7 +52,9 @@ def test_a_source_is_changed(fake: FakeApi, holdfast: Holdfast) -> None:
     words = ("--name", "manual", "--include", "*.md", "--exclude", "", "--max-delete-share", "0")
     shown = holdfast("sync", "change", "handbook", "--kb", "hr", *words)
     assert shown.stdout == "“handbook” was changed; its next sync goes by that.\n"
-    (request,) = fake.asked(f"PATCH /api/v1/sources/{SOURCE}")
+    assert holdfast("sync", "change", "hand", "--kb", "hr", *words).exit_code == 0
+    assert holdfast("sync", "change", "manual", "--kb", "hr", *words).exit_code == 2
+    request, _ = fake.asked(f"PATCH /api/v1/sources/{SOURCE}")
     assert json.loads(request.body) == {"name": "manual", "include": ["*.md"], "exclude": [], "max_delete_share": 0}
 
 

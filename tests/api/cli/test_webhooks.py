@@ -47,6 +47,21 @@ def test_a_webhook_is_shown_with_its_deliveries(fake: FakeApi, holdfast: Holdfas
     assert json.loads(holdfast("webhook", "show", ID, "--json").stdout)["deliveries"] == [SENT]
 
 
+def test_a_webhook_is_named_by_the_beginning_of_its_id_or_address(fake: FakeApi, holdfast: Holdfast) -> None:
+    """What fits several is refused with them; a whole address goes first."""
+    other = "1" * 32
+    both = [whole(WebhookInfo, **SHOWN), whole(WebhookInfo, **SHOWN | {"id": other, "url": f"{URL}/y"})]
+    fake.on("GET /api/v1/webhooks?limit=1000", {"items": both, "next_cursor": None})
+    for id in (ID, other):
+        fake.on(f"POST /api/v1/webhooks/{id}/test", SENT)
+    for text, id in ((ID[:5], ID), (URL, ID), (f"{URL}/", other), ("1", other)):
+        assert holdfast("webhook", "test", text).exit_code == 0, text
+        assert fake.requests[-1].path == f"/api/v1/webhooks/{id}/test", text
+    several = holdfast("webhook", "test", "https")
+    assert (several.exit_code, ID in several.stderr, other in several.stderr) == (2, True, True)
+    assert holdfast("webhook", "test", "zzz").exit_code == 1
+
+
 def test_a_webhook_is_tested_switched_and_removed(fake: FakeApi, holdfast: Holdfast) -> None:
     """Removal asks, or needs --yes where nobody can be asked."""
     fake.on(f"POST /api/v1/webhooks/{ID}/test", SENT)

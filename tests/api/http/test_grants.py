@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from activities.contracts.documents import Chunking
-from activities.errors import SessionEnded, TooManyRequests
+from activities.errors import SessionEnded, SignInRefused, TooManyRequests
 from activities.stores.catalog.people.records import NewUser
 from api.http.access import Access, declaration
 from api.http.callers import KEY_SECONDS
 from api.http.tokens import KEYS_FILE, AccessTokens
+from api.identity.lockouts import WRONG_PASSWORDS
 from api.identity.sign_in import HASHED_AT_ONCE, HASHED_OF_ADDRESS, REFUSALS_PER_MINUTE, SignIn
 from tests.api.http.test_access import CONVERSATION, KB, MAY, QUESTION, IsolatedApi, handlers, isolated_api
 from tests.conftest import assert_eventually
@@ -265,6 +266,24 @@ async def test_a_page_of_webhooks_tells_nothing_of_others(isolated_api: Isolated
         answer = await isolated_api.call(role, "GET /api/v1/webhooks?limit=1")
         assert answer.status_code == 200, answer.text
         assert isinstance(answer.json()["next_cursor"], status or type(None)), role
+
+
+async def test_strangers_lock_nobody_out(isolated_api: IsolatedApi) -> None:
+    """Five wrong passwords make their own address wait, for a known name as for an unknown one, and no other."""
+    tokens = await signed_in(isolated_api, "vic")
+    sign_in = SignIn(isolated_api.catalog, AccessTokens(isolated_api.app.state.settings.data_dir / KEYS_FILE))
+    for name in ("vic", "unknown-vic"):
+        for _ in range(WRONG_PASSWORDS):
+            with pytest.raises(SignInRefused):
+                await sign_in.with_password(name, "wrong", "192.0.2.66", "")
+        with pytest.raises(TooManyRequests):
+            await sign_in.with_password(name, PASSWORD, "192.0.2.66", "")
+    assert (await sign_in.with_password("vic", PASSWORD, "192.0.2.7", "")).access_token
+    session = AccessTokens(isolated_api.app.state.settings.data_dir / KEYS_FILE).session_of(tokens["access_token"])
+    assert session
+    user = await isolated_api.catalog.users.get("vic")
+    with pytest.raises(TooManyRequests):  # the password of a session is not guessed either
+        await sign_in.change_password(user.id, session, PASSWORD, PASSWORD[::-1], "192.0.2.66")
 
 
 class Slow:

@@ -94,7 +94,7 @@ OURS = {
     "questions", "questions_key", "knowledge_base", "reindex_all_id", "reindex_id", "wanted",
     "blob_key", "scan", "status",
     "address", "code", "key_id", "object_name", "object_type", "outcome", "request_id",
-    "keeper", "salt", "text_hash", "text_salt",
+    "external_name", "keeper", "salt", "text_hash", "text_salt",
     "group_id", "hash", "owner_id", "password_hash", "previous_refresh_hash", "refresh_hash",
     "rotation_salt", "source", "subject_id", "subject_kind", "user_agent", "user_id",
     "external_sid", "issuer", "subject",  # of an identity provider

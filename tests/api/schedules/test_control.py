@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
-from activities.errors import TemporalUnavailable
+from activities.errors import InvalidRequest, TemporalUnavailable
 from activities.runtime.temporal import connect
 from activities.settings import TemporalSettings
 from activities.stores.catalog.records import KnowledgeBase
 from api.schedules.control import ScheduleControl
-from api.schedules.schemas import ChangeSchedule, CreateSchedule
+from api.schedules.schemas import BackfillRequest, ChangeSchedule, CreateSchedule
 from tests.api.http.test_access import IsolatedApi, isolated_api
 from workflows.client.jobs import Jobs
 
@@ -70,6 +72,24 @@ async def test_a_change_that_temporal_did_not_take_is_undone(
         kept = ("timing", "paused", "note", "is_deleting", "actor")
         assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
     assert [applied for _, applied, _ in await isolated_api.catalog.schedules.all_for_repair()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-02T00:00:00+00:00"),
+        ("0001-01-01T00:00:00", "0001-01-02T00:00:00"),
+        ("2026-01-01T00:00:00", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+async def test_a_backfill_of_an_impossible_time_is_refused(
+    isolated_api: IsolatedApi, control: ScheduleControl, start: str, end: str
+) -> None:
+    """Such as one that is in no other time zone; Temporal is not asked."""
+    nightly = await isolated_api.catalog.schedules.get("nightly")
+    asked = BackfillRequest(start=datetime.fromisoformat(start), end=datetime.fromisoformat(end))
+    with pytest.raises(InvalidRequest):
+        await control.backfill(nightly, asked, "bob")
 
 
 async def test_a_list_is_there_while_temporal_is_down(isolated_api: IsolatedApi) -> None:

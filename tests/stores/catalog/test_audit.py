@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -170,6 +170,12 @@ async def test_an_export_goes_through_all_pages(catalog: Catalog, monkeypatch: p
     for n in range(7):
         await catalog.audit.note("ann", "audit.read", None, n=n)
     assert [event.detail["n"] for event in await events(catalog)] == list(range(7))
+
+
+def test_an_export_from_an_impossible_time_is_refused_before_it_begins(catalog: Catalog) -> None:
+    """Else its file would end in the middle, after an answer that all is well."""
+    with pytest.raises(InvalidRequest):
+        catalog.audit.export(since=datetime.fromisoformat("0001-01-01T00:00:00+14:00"))
 
 
 async def test_the_record_of_an_unknown_question_is_not_found(catalog: Catalog) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -22,13 +24,14 @@ from activities.stores.catalog.people.leftovers import SLICE
 from activities.stores.catalog.people.names import RESERVED
 from activities.stores.catalog.people.records import NewUser, Tokens, User
 from activities.stores.catalog.people.sessions import GRACE, REFRESH_PREFIX
-from activities.stores.catalog.people.tables import InvitationRow, SessionRow
+from activities.stores.catalog.people.tables import GroupRow, InvitationRow, SessionRow
 from activities.stores.catalog.people.users import LOCKED_AFTER
 from activities.stores.catalog.records import KnowledgeBase, Principal
 from activities.stores.catalog.tables import now
 from tests.stores.catalog.conftest import sql
 
 DAY = timedelta(days=1)
+CYRILLIC_A = "\u0430"
 
 
 async def user(catalog: Catalog, name: str = "rita", **fields: object) -> User:
@@ -62,9 +65,45 @@ async def test_a_name_is_given_once(catalog: Catalog) -> None:
     for name in RESERVED:
         with pytest.raises(NameInUse):
             await user(catalog, name.upper())
-    for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0"):
+        with pytest.raises(InvalidName, match="audit trail"):
+            await catalog.api_keys.create(name, "reader")
+    for name in ("", " ", "a/b", "-a", "a b", "a" * 101, "a\nb", "a\0", "a\u200bb", "\u202eb", CYRILLIC_A + "dmin"):
         with pytest.raises(InvalidName):
             await user(catalog, name)
+
+
+async def test_a_name_is_found_in_every_spelling(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Full-width letters, letters with their accents apart, and capitals are those of the name; scripts stay apart."""
+    made = [(await user(catalog, name)).name for name in ("Jose\u0301", "ＲＩＴＡ", "иван", "李雷-hr")]
+    assert made == ["josé", "rita", "иван", "李雷-hr"]
+    for name in ("JOSE\u0301", " josé", "ｒｉｔａ"):
+        assert (await catalog.users.get(name)).name in made
+        assert await catalog.users.credentials(name)
+        with pytest.raises(NameInUse):
+            await user(catalog, name)
+    with pytest.raises(InvalidName):
+        await catalog.api_keys.create("Rita", "reader")
+    await catalog.groups.create("Cafe\u0301", "admin")
+    await catalog.grants.set(kb.id, "group", "Café", "reader", "admin")
+    for name in ("staff\u200b", "\u202estaff", "a/b", " "):
+        with pytest.raises(InvalidName):
+            await catalog.groups.create(name, "admin")
+
+
+async def test_who_is_removed_meanwhile_has_no_grant_that_stays(catalog: Catalog, kb: KnowledgeBase) -> None:
+    """Nor is a member: whatever comes first, the other one finds no user, or takes it along."""
+    await catalog.groups.create("hr", "admin")
+    for turn in range(5):
+        name = (await user(catalog, f"rita{turn}")).name
+        done = await asyncio.gather(
+            catalog.grants.set(kb.id, "user", name, "reader", "admin"),
+            catalog.users.remove(name, "admin"),
+            catalog.groups.add_member("hr", name, "admin"),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in done if isinstance(each, BaseException)] in ([], [NotFound], [NotFound] * 2)
+    assert await catalog.grants.page(kb.id) == []
+    assert (await catalog.groups.get("hr")).members == 0
 
 
 async def test_grants_of_a_user_and_of_its_groups_add_up(catalog: Catalog, kb: KnowledgeBase) -> None:
@@ -104,6 +143,20 @@ async def test_external_groups_follow_the_provider(catalog: Catalog) -> None:
     assert await catalog.users.groups_of(rita.id) == ["eng.search", "local"]
     await catalog.groups.set_external(rita.id, [], "rita")
     assert await catalog.users.groups_of(rita.id) == ["local"]
+
+
+async def test_two_groups_of_the_provider_are_two_here(settings: Settings, catalog: Catalog) -> None:
+    """Also where their names look the same here; one that was made before its name was kept goes on."""
+    rita, tim = await user(catalog), await catalog.users.create(NewUser(name="tim"), "admin")
+    await catalog.groups.set_external(rita.id, ["eng/search"], "rita")
+    await sql(settings, update(GroupRow).values(external_name=None))
+    await catalog.groups.set_external(rita.id, ["eng/search"], "rita")
+    for _ in range(2):
+        await catalog.groups.set_external(tim.id, ["eng.search"], "tim")
+    (other,) = await catalog.users.groups_of(tim.id)
+    assert await catalog.users.groups_of(rita.id) == ["eng.search"]
+    assert re.fullmatch(r"eng\.search-[0-9a-f]{8}", other)
+    assert [group.members for group in await catalog.groups.page(None, 10)] == [1, 1]
 
 
 async def test_a_key_may_at_most_what_its_owner_may(catalog: Catalog, kb: KnowledgeBase) -> None:
@@ -172,6 +225,30 @@ async def test_a_wrong_refresh_token_is_refused(catalog: Catalog, token: str) ->
         await catalog.sessions.refresh(token)
 
 
+async def test_an_invented_token_ends_no_session(catalog: Catalog) -> None:
+    """With the id of a session and a secret that it never gave out, with the form of one or not."""
+    rita = await user(catalog)
+    first = await catalog.sessions.create(rita.id, DAY)
+    second = await catalog.sessions.refresh(first.refresh_token)
+    given = first.refresh_token
+    for invented in (f"{given[:-1]}{'A' if given[-1] != 'A' else 'B'}", f"{REFRESH_PREFIX}{first.session.id}_x.y"):
+        with pytest.raises(SessionEnded):
+            await catalog.sessions.refresh(invented)
+    assert (await catalog.sessions.refresh(second.refresh_token)).session.id == first.session.id
+
+
+async def test_a_logout_ends_sessions_that_the_provider_has_not_named(catalog: Catalog) -> None:
+    """Those of the same user, whose ID token had no session; not other named ones, and none of other people."""
+    rita = await user(catalog, issuer="https://id", subject="1")
+    tim = await catalog.users.create(NewUser(name="tim", issuer="https://id", subject="2"), "admin")
+    made = [
+        (await catalog.sessions.create(id, DAY, external_sid=sid)).session.id
+        for id, sid in ((rita.id, "s1"), (rita.id, ""), (rita.id, "s2"), (rita.id, None), (tim.id, ""))
+    ]
+    assert await catalog.sessions.end_external("https://id", "1", "s1", "provider") == 2
+    assert [await catalog.sessions.find(id) is None for id in made] == [True, True, False, False, False]
+
+
 async def test_sessions_end_with_their_user(catalog: Catalog) -> None:
     """When it is disabled, signed out, removed, gets a password, or is signed out at its provider."""
     rita = await user(catalog, issuer="https://id", subject="1")
@@ -195,8 +272,9 @@ async def test_sessions_end_with_their_user(catalog: Catalog) -> None:
 
 
 async def test_wrong_passwords_lock_a_user_for_a_time(catalog: Catalog) -> None:
-    """After some; a password set by an administrator opens it."""
+    """For new addresses and passwords; a password set by an administrator opens it."""
     rita = await user(catalog, password_hash="hash")
+    await catalog.sessions.create(rita.id, DAY, address="192.0.2.7")
     for _ in range(LOCKED_AFTER):
         assert (await catalog.sessions.create(rita.id, DAY)) is not None
         await catalog.users.refused(rita.id, "rita", "192.0.2.1")
@@ -204,11 +282,20 @@ async def test_wrong_passwords_lock_a_user_for_a_time(catalog: Catalog) -> None:
             await catalog.users.refused(None, "nobody", "192.0.2.1")
     for _ in range(LOCKED_AFTER - 1):  # the sign-ins between had set the count back
         await catalog.users.refused(rita.id, "rita", "192.0.2.1")
-    with pytest.raises(SignInRefused):
-        await catalog.sessions.create(rita.id, DAY)
+    for address in ("192.0.2.8", ""):
+        assert await catalog.sessions.is_locked(rita.id, address)
+        with pytest.raises(SignInRefused):
+            await catalog.sessions.create(rita.id, DAY, address=address)
+    assert not await catalog.sessions.is_locked(rita.id, "192.0.2.7")
+    await catalog.sessions.create(rita.id, DAY, method="oidc")
+    for _ in range(LOCKED_AFTER):
+        await catalog.users.refused(rita.id, "rita", "192.0.2.1")
+    await catalog.sessions.create(rita.id, DAY, address="192.0.2.7")
+    for _ in range(LOCKED_AFTER):
+        await catalog.users.refused(rita.id, "rita", "192.0.2.1")
     await catalog.users.set_password(rita.id, "other", "admin")
     await catalog.sessions.create(rita.id, DAY)
-    (locked,) = await catalog.audit.page(None, 10, action="user.lock")
+    locked, *_ = await catalog.audit.page(None, 10, action="user.lock")
     assert (locked.object_id, locked.detail["address"]) == (rita.id, "192.0.2.1")
 
 

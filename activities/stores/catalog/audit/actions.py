@@ -10,7 +10,7 @@ from typing import Final
 #: First part of an action -> the kind of its object, and the second parts.
 _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     "access": (None, "refuse"),
-    "audit": ("question", "answers checkpoint expire export export-log list prove read"),
+    "audit": (None, "answers checkpoint continue differ expire export export-log list prove read"),
     "batch": ("batch", "cancel close create pause read resume retry-failed set-parallelism"),
     "bulk_change": ("bulk_change", "read"),
     "catalog": (None, "read"),
@@ -53,15 +53,20 @@ _KINDS: Final[dict[str, tuple[str | None, str]]] = {
     "webhook": ("webhook", "create delete disable read retry rotate-secret test update"),
 }
 
+#: Actions on another kind of object than the others of their first part.
+_OTHER: Final = {"audit.answers": "document", "audit.prove": "question", "audit.read": "question"}
+
 #: Every action -> the kind of its object.
 ACTIONS: Final[dict[str, str | None]] = {
-    f"{first}.{second}": kind for first, (kind, seconds) in _KINDS.items() for second in seconds.split()
+    f"{first}.{second}": _OTHER.get(f"{first}.{second}", kind)
+    for first, (kind, seconds) in _KINDS.items()
+    for second in seconds.split()
 }
 
 
 def object_type_of(action: str) -> str | None:
     """The kind of object that events of an action name."""
-    return _KINDS.get(action.split(".", maxsplit=1)[0], (None, ""))[0]
+    return _OTHER.get(action) or _KINDS.get(action.split(".", maxsplit=1)[0], (None, ""))[0]
 
 
 def is_known(action: str) -> bool:

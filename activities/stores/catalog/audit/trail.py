@@ -49,9 +49,11 @@ class AuditTrail:
             rows = await session.execute(query.order_by(AuditRow.id.desc()).limit(limit))
             return [_event(row, name) for row, name in rows]
 
-    async def export(self, **wanted: Unpack[EventFilter]) -> AsyncIterator[list[AuditEvent]]:
-        """Yields all events that are wanted, oldest first, up to PAGE at a time."""
-        query = _matching(wanted).order_by(AuditRow.id)
+    def export(self, **wanted: Unpack[EventFilter]) -> AsyncIterator[list[AuditEvent]]:
+        """All events that are wanted, oldest first, up to PAGE at a time. Raises InvalidRequest, before the first."""
+        return self._export(_matching(wanted).order_by(AuditRow.id))
+
+    async def _export(self, query: Select[AuditRow, str | None]) -> AsyncIterator[list[AuditEvent]]:
         after = ""
         while True:
             async with self._engine.read() as session:

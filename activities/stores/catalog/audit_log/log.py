@@ -7,20 +7,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.audit_log import entries, tree
+from activities.audit_log.continuations import ACTION, DECLARATION, Continuation
 from activities.audit_log.entries import Entry
 from activities.audit_log.export import End, Gap, Header, Line, Signed
 from activities.audit_log.notes import Checkpoint
 from activities.audit_log.tiles import BYTES, WIDTH, Place, Tiles, edge, places, split
 from activities.audit_log.tree import Node
 from activities.errors import NotFound, NotSignedYet
+from activities.stores.catalog.audit.events import audit_row
 from activities.stores.catalog.audit_log.tables import ONLY, AuditCheckpointRow, AuditLogRow, AuditTileRow
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.records import Record
-from activities.stores.catalog.tables import AuditRow, now
+from activities.stores.catalog.tables import SYSTEM, AuditRow, now
 
 #: Events that one transaction takes into the log, which bounds how long it holds up other writers.
 GROUP = 256
@@ -32,25 +34,37 @@ _COLUMNS = tuple(AuditRow.__mapper__.column_attrs.keys())
 
 
 class LogState(Record, frozen=True):
-    """How the log stands; ``waiting`` events are committed and not in it yet."""
+    """How the log stands; ``waiting`` events are committed and not in it yet.
+
+    ``problem`` is what its keeper found, ``difference`` what Reconcile did.
+    """
 
     size: int = 0
     first: int = 0
     anchor: str | None = None
     problem: str | None = None
+    difference: str | None = None
     waiting: int = 0
     checked: int = 0
     check_began_at: datetime | None = None
     check_ended_at: datetime | None = None
 
 
+class Undeclarable(Exception):
+    """An event declares others lost, and was not written by this platform. The text is for operators."""
+
+
 class Proof(Record, frozen=True):
-    """Events with their proofs of inclusion in the tree of ``note``, the newest checkpoint."""
+    """Events with the hashes that prove that they are in the tree of ``note``, the newest checkpoint.
+
+    ``left_out`` events of a question are not among them.
+    """
 
     note: str
     size: int
     entries: list[Entry]
-    proofs: list[list[bytes]]
+    hashes: list[bytes]
+    left_out: int = 0
 
 
 @repeats_conflicts
@@ -91,17 +105,24 @@ class AuditLog:
 
     async def problem(self) -> str | None:
         """What is wrong with the log."""
+        found = func.coalesce(AuditLogRow.problem, AuditLogRow.difference)
         async with self._engine.read() as session:
-            return await session.scalar(select(AuditLogRow.problem).where(AuditLogRow.id == ONLY))
+            return await session.scalar(select(found).where(AuditLogRow.id == ONLY))
 
     async def append(self, limit: int = GROUP) -> int:
-        """Take committed events into the log, at most ``limit``; their number."""
+        """Take committed events into the log, at most ``limit``; their number.
+
+        Raises Undeclarable for an event that declares others lost: ``go_on`` writes these at their places.
+        """
         query = select(AuditRow).where(AuditRow.log_index.is_(None)).order_by(AuditRow.id).limit(limit)
         async with self._engine.write() as session:
             log = await _locked(session)
             rows = list(await session.scalars(query))
             if not rows:
                 return 0
+            forged = next((row.id for row in rows if (row.action, row.outcome) == (ACTION, "done")), None)
+            if forged is not None:
+                raise Undeclarable(f"the event {forged} declares others lost, and was not written by Holdfast")
             tiles = Tiles(await _tiles(session, edge(log.size)))
             for row in rows:
                 row.salt, row.text_salt = entries.new_salt(), entries.new_salt()
@@ -111,6 +132,39 @@ class AuditLog:
             for (level, position), hashes in tiles.changed.items():
                 await session.merge(AuditTileRow(level=level, position=position, hashes=hashes))
         return len(rows)
+
+    async def go_on(self, declared: Continuation, note: str, leaves: Sequence[bytes]) -> bool:
+        """Take the leaves of lost events into the log, and after them the event that declares it; ``note`` is signed.
+
+        False if the log has grown meanwhile. Raises ``tiles.TileLost``.
+        """
+        detail = {"kept": declared.kept, "size": declared.size, "reason": declared.reason, DECLARATION: note}
+        async with self._engine.write() as session:
+            log = await _locked(session)
+            if log.size != declared.kept:
+                return False
+            row = audit_row(declared.actor, ACTION, None, None, detail)
+            row.salt, row.text_salt, row.log_index = entries.new_salt(), entries.new_salt(), declared.size
+            session.add(row)
+            tiles = Tiles(await _tiles(session, edge(log.size)))
+            for leaf in (*leaves, entry_of(row).computed()):
+                tiles.append(log.size, leaf)
+                log.size += 1
+            for (level, position), hashes in tiles.changed.items():
+                await session.merge(AuditTileRow(level=level, position=position, hashes=hashes))
+        return True
+
+    async def frontier(self, size: int) -> tree.Frontier:
+        """The tree of the first ``size`` leaves, to be extended. Raises ``tiles.TileLost``."""
+        nodes = list(tree.covering(0, size))
+        async with self._engine.read() as session:
+            return tree.Frontier(size, map(await _nodes(session, nodes), nodes))
+
+    async def continuations(self) -> list[Entry]:
+        """The events that declare others lost, in their order."""
+        query = select(AuditRow).where(AuditRow.action == ACTION, AuditRow.log_index.is_not(None))
+        async with self._engine.read() as session:
+            return [entry_of(row) for row in await session.scalars(query.order_by(AuditRow.log_index))]
 
     async def root(self, size: int) -> bytes:
         """The root of the tree of the first ``size`` leaves. Raises ``tiles.TileLost``."""
@@ -148,12 +202,15 @@ class AuditLog:
             if row.problem != problem:
                 row.problem = problem
 
-    async def progress(self, checked: int, began_at: datetime, ended_at: datetime | None = None) -> None:
-        """Stores how far the check of the events against the tree is."""
+    async def compared(self, checked: int, began_at: datetime, wrong: int, first: str) -> None:
+        """Stores that ``checked`` events were compared with the tree; a new difference is an event in the trail."""
+        difference = f"{first} ({wrong} in all); verify an export" if wrong else None
         async with self._engine.write() as session:
             row = await _locked(session)
-            row.checked, row.check_began_at = checked, began_at
-            row.check_ended_at = ended_at or row.check_ended_at
+            row.checked, row.check_began_at, row.check_ended_at = checked, began_at, now()
+            if difference not in (None, row.difference):
+                session.audit(SYSTEM, "audit.differ", None, None, difference=difference)
+            row.difference = difference
 
     async def page(self, start: int, end: int) -> list[Entry | Gap]:
         """The entries from ``start`` up to ``end``, with a gap for each leaf without an event."""
@@ -187,26 +244,31 @@ class AuditLog:
             after = found[-1][0]
         yield [End(events)]
 
-    async def prove(self, *, event_id: str | None = None, question_id: str | None = None) -> Proof:
-        """Events that the newest checkpoint covers, with their proofs: one, or those of a question.
+    async def prove(self, *, event_id: str | None = None, question_id: str | None = None, limit: int = 1) -> Proof:
+        """Events that the newest checkpoint covers, with their proof: one, or at most ``limit`` of a question.
 
-        Raises NotFound for an unknown event, and NotSignedYet for those that no checkpoint covers.
+        Of a question, what was done comes before reads, and the newest first. Raises NotFound for an unknown event,
+        and NotSignedYet for those that no checkpoint covers.
         """
-        query = select(AuditRow).where(AuditRow.log_index.is_not(None))
-        if event_id:
-            query = query.where(AuditRow.id == event_id)
-        else:
-            query = query.where(AuditRow.object_id == question_id, AuditRow.action.startswith("question."))
+        wanted = AuditRow.id == event_id if event_id else _of_question(question_id)
         async with self._engine.read() as session:
             size, note = await _newest(session)
-            rows = list(await session.scalars(query.where(AuditRow.log_index < size).order_by(AuditRow.log_index)))
-            if not rows and event_id and await session.get(AuditRow, event_id) is None:
+            covered = select(AuditRow).where(wanted, AuditRow.log_index < size)
+            count = int(await session.scalar(covered.with_only_columns(func.count())) or 0)
+            if not count and event_id and await session.get(AuditRow, event_id) is None:
                 raise NotFound(kind="event", id=event_id)
-            if not rows:
+            if not count:
                 raise NotSignedYet()
-            found = [_with_leaf(row, "") for row in rows]
-            proofs = [await _hashes(session, tree.inclusion_ranges(each.index, size)) for each in found]
-        return Proof(note=note, size=size, entries=found, proofs=proofs)
+            reads = case((AuditRow.action == "question.ask", 0), (AuditRow.action == "question.read", 2), else_=1)
+            rows = await session.scalars(covered.order_by(reads, AuditRow.log_index.desc()).limit(limit))
+            found = sorted((_with_leaf(row, "") for row in rows), key=lambda each: each.index)
+            ranges = tree.proof_ranges([each.index for each in found], size)
+            hashes = await _hashes(session, ranges)
+        return Proof(note=note, size=size, entries=found, hashes=hashes, left_out=count - len(found))
+
+
+def _of_question(id: str | None) -> ColumnElement[bool]:
+    return (AuditRow.object_id == id) & AuditRow.action.startswith("question.")
 
 
 async def _locked(session: AsyncSession) -> AuditLogRow:

@@ -16,8 +16,9 @@ ONLY = 1
 class AuditLogRow(Table):
     """The log, in one row: its size, the process that keeps it, and what is wrong with it.
 
-    Events before ``first`` were dropped by retention; ``anchor`` is the signed checkpoint of that size. ``checked``
-    events were compared with the tree since ``check_began_at``.
+    ``problem`` is what the keeper found, ``difference`` what Reconcile did. Events before ``first`` were dropped by
+    retention; ``anchor`` is the signed checkpoint of that size. ``checked`` events were compared with the tree since
+    ``check_began_at``.
     """
 
     __tablename__ = "audit_log"
@@ -28,6 +29,7 @@ class AuditLogRow(Table):
     keeper: Mapped[str | None] = mapped_column(String(64))
     kept_until: Mapped[datetime | None]
     problem: Mapped[str | None] = mapped_column(Text)
+    difference: Mapped[str | None] = mapped_column(Text)
     checked: Mapped[int] = mapped_column(default=0)
     check_began_at: Mapped[datetime | None]
     check_ended_at: Mapped[datetime | None]

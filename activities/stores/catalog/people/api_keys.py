@@ -13,6 +13,7 @@ from activities.errors import CatalogUnavailable, InvalidName, InvalidRequest, N
 from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, repeats_conflicts
 from activities.stores.catalog.people import rights
+from activities.stores.catalog.people.names import RESERVED, spelt
 from activities.stores.catalog.people.records import User
 from activities.stores.catalog.people.tables import ApiKeyRow, UserRow
 from activities.stores.catalog.people.users import hash_token
@@ -49,9 +50,11 @@ class ApiKeys:
         administrator's name may have both.
         """
         _check(subject, role)
+        if spelt(subject) in RESERVED:
+            raise InvalidName(name=subject, detail=Phrase.RESERVED_NAME)
         row = ApiKeyRow(subject=subject, role=role)
         async with self._engine.write() as session:
-            of_user = select(UserRow.id).where(UserRow.name == subject)
+            of_user = select(UserRow.id).where(UserRow.name == spelt(subject))
             if role != "admin" and await session.scalar(of_user):
                 raise InvalidName(name=subject[:60], detail=Phrase.NAME_OF_USER)
             key = _secret_of(row)

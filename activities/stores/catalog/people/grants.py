@@ -81,7 +81,8 @@ class Grants:
 
 
 async def _subject(session: AsyncSession, kind: SubjectKind, name: str) -> UserRow | GroupRow:
-    return await (user_row(session, name) if kind == "user" else group_row(session, name))
+    """Locked, so that none is removed while it gets a grant, which nobody could take away."""
+    return await (user_row if kind == "user" else group_row)(session, name, lock=True)
 
 
 def _record(row: GrantRow, knowledge_base: str, name: str) -> Grant:

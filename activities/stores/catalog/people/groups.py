@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from sqlalchemy import Select, delete, func, select
@@ -9,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.errors import NameInUse, NotFound
-from activities.stores.catalog.engine import Engine, repeats_conflicts
-from activities.stores.catalog.people.names import group_name
+from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
+from activities.stores.catalog.people.names import MAX_GROUP_NAME, group_name, spelt_group
 from activities.stores.catalog.people.records import Group, GroupSource
 from activities.stores.catalog.people.tables import GrantRow, GroupMemberRow, GroupRow, UserRow
 from activities.stores.catalog.people.users import user_row
@@ -70,7 +71,8 @@ class Groups:
     async def add_member(self, name: str, user: str, actor: str) -> None:
         """Adds a user to a group; nothing happens if it is a member."""
         async with self._engine.write() as session:
-            group, member = await group_row(session, name, lock=True), await user_row(session, user)
+            group = await group_row(session, name, lock=True)
+            member = await user_row(session, user, lock=True)  # it may be removed now
             if await session.get(GroupMemberRow, (group.id, member.id)) is None:
                 session.add(GroupMemberRow(group_id=group.id, user_id=member.id))
                 session.audit(actor, "group.add-member", None, group.id, name=group.name, user=member.name)
@@ -89,15 +91,14 @@ class Groups:
 
         Memberships in local groups stay, and no provider makes somebody a member of a local group.
         """
-        wanted = {group_name(name.strip("/").replace("/", ".")) for name in names if name.strip("/ ")}
+        wanted = {name for name in names if name.strip("/ ")}
         async with self._engine.write() as session:
-            rows = {row.name: row for row in await session.scalars(select(GroupRow).where(GroupRow.name.in_(wanted)))}
+            known = await session.scalars(select(GroupRow).where(GroupRow.external_name.in_(wanted)))
+            rows = {row.external_name: row for row in known}
             for name in sorted(wanted - rows.keys()):
-                rows[name] = GroupRow(name=name, source="external", created_by=actor)
-                session.add(rows[name])
-                await session.flush()
-                session.audit(actor, "group.create", None, rows[name].id, name=name, source="external")
-            external = {row.id: row for row in rows.values() if row.source == "external"}
+                found = await _external_row(session, name, actor)
+                rows |= {name: found} if found is not None else {}
+            external = {row.id: row for row in rows.values()}
             query = select(GroupMemberRow, GroupRow).join(GroupRow, GroupRow.id == GroupMemberRow.group_id)
             query = query.where(GroupMemberRow.user_id == user_id, GroupRow.source == "external")
             present = {group.id: (member, group) for member, group in await session.execute(query)}
@@ -113,9 +114,30 @@ class Groups:
                     session.audit(actor, "group.remove-member", None, id, name=group.name, user=name)
 
 
+async def _external_row(session: Transaction, external_name: str, actor: str) -> GroupRow | None:
+    """The new row of a provider's group; None where a local group has its name.
+
+    A path becomes a name with dots. Where another group of the provider has that name, part of a hash tells them apart.
+    """
+    name = group_name(external_name.strip("/").replace("/", "."))
+    row = await session.scalar(select(GroupRow).where(GroupRow.name == name))
+    if row is not None and row.source != "external":
+        return None
+    if row is not None and row.external_name is None:  # made before these names were kept
+        row.external_name = external_name
+        return row
+    if row is not None:
+        name = f"{name[: MAX_GROUP_NAME - 9]}-{hashlib.sha256(external_name.encode()).hexdigest()[:8]}"
+    row = GroupRow(name=name, source="external", external_name=external_name, created_by=actor)
+    session.add(row)
+    await session.flush()
+    session.audit(actor, "group.create", None, row.id, name=name, source="external", external_name=external_name)
+    return row
+
+
 async def group_row(session: AsyncSession, name: str, *, lock: bool = False) -> GroupRow:
     """The row of a group by name. Raises NotFound."""
-    query = select(GroupRow).where(GroupRow.name == name)
+    query = select(GroupRow).where(GroupRow.name == spelt_group(name))
     row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound(kind="group", id=name)

@@ -73,12 +73,17 @@ class InvitationRow(Table):
 
 
 class GroupRow(Table):
-    """A group; the members of an ``external`` one are those that the identity provider names at sign-in."""
+    """A group; the members of an ``external`` one are those that the identity provider names at sign-in.
+
+    ``external_name`` is what the provider calls it: two names there never are one group here.
+    """
 
     __tablename__ = "groups"
+    __table_args__ = (Index("ix_groups_external_name", "external_name", unique=True),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     source: Mapped[str] = mapped_column(String(16), default="local")
+    external_name: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by: Mapped[str] = mapped_column(String(200))
 

@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +15,7 @@ from activities.errors import InvalidRequest, NameInUse, NotFound, SessionEnded
 from activities.phrases import Phrase
 from activities.stores.catalog.engine import Engine, Transaction, repeats_conflicts
 from activities.stores.catalog.people import administrators
-from activities.stores.catalog.people.names import RESERVED, user_name
+from activities.stores.catalog.people.names import RESERVED, spelt, user_name
 from activities.stores.catalog.people.records import Credentials, Invitation, NewUser, User
 from activities.stores.catalog.people.tables import (
     ApiKeyRow,
@@ -33,8 +33,9 @@ from activities.stores.catalog.tables import now
 INVITATION_PREFIX = "holdfast_invitation_"
 INVITATION_VALID = timedelta(days=7)
 
-#: Wrong passwords after which a user is locked, and for how long: the time doubles with each further such number.
-LOCKED_AFTER = 5
+#: Wrong passwords, whatever their addresses, after which a user is locked for new ones, and for how long: the time
+#: doubles with each further such number. An address that is known to be the user's is not concerned.
+LOCKED_AFTER = 20
 LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(minutes=15)
 
 
@@ -66,7 +67,7 @@ class Users:
         )
         try:
             async with self._engine.write() as session:
-                of_key = select(ApiKeyRow.id).where(ApiKeyRow.subject == name, ApiKeyRow.owner_id.is_(None))
+                of_key = select(ApiKeyRow.id).where(func.lower(ApiKeyRow.subject) == name, ApiKeyRow.owner_id.is_(None))
                 if "admin" not in new.roles and await session.scalar(of_key.limit(1)):
                     raise NameInUse(name=name)
                 session.add(row)
@@ -128,7 +129,9 @@ class Users:
 
     async def credentials(self, name: str) -> Credentials | None:
         """The user that may sign in with a password under this name, with the hash; None if there is none."""
-        query = select(UserRow).where(UserRow.name == name, UserRow.removed_at.is_(None), UserRow.kind == "person")
+        query = select(UserRow).where(
+            UserRow.name == spelt(name), UserRow.removed_at.is_(None), UserRow.kind == "person"
+        )
         async with self._engine.read() as session:
             row = await session.scalar(query)
         return Credentials(user=user_record(row), password_hash=row.password_hash) if row else None
@@ -265,7 +268,7 @@ async def _end_sessions(session: Transaction, user_id: str, keep: str | None = N
 
 async def user_row(session: AsyncSession, name: str, *, lock: bool = False) -> UserRow:
     """The row of a user by name. Raises NotFound."""
-    query = select(UserRow).where(UserRow.name == name.strip().lower(), UserRow.removed_at.is_(None))
+    query = select(UserRow).where(UserRow.name == spelt(name), UserRow.removed_at.is_(None))
     row = await session.scalar(query.with_for_update() if lock else query)
     if row is None:
         raise NotFound(kind="user", id=name)

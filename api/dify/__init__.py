@@ -1,0 +1,1 @@
+"""Dify's external knowledge: its workflows retrieve passages from knowledge bases."""

@@ -1,0 +1,66 @@
+"""Dify's external knowledge API: a knowledge base as one of its sources of passages.
+
+In Dify, register ``<address of Holdfast>/api/v1/dify`` with a key of a reader; the external knowledge's id is the name
+of the knowledge base. Dify appends ``/retrieval``. Errors are problem+json, whose text it shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Controller, Request, post
+
+from activities.retrieval.passages import Passage
+from activities.retrieval.retriever import Retriever
+from activities.stores.catalog.records import Principal
+from api.dify.conditions import search_filter
+from api.dify.schemas import PassageRecord, RetrievalRequest, Retrieved
+from api.http.access import GRANTED, Access, needs
+from api.http.recording.edge import note_text
+from api.questions import views
+from api.questions.asking import Asking
+
+SEARCHES: Final = needs("reader", "knowledge_base", recent=True)
+
+
+class DifyController(Controller):
+    path = "/api/v1/dify"
+    tags = ["Search and questions"]
+
+    @post(
+        "/retrieval",
+        status_code=200,
+        access=needs("reader"),  # … and SEARCHES, of the knowledge base that the body names
+        summary="Search for passages, as Dify's external knowledge",
+    )
+    async def retrieve(
+        self,
+        request: Request[Any, Any, Any],
+        data: RetrievalRequest,
+        access: Access,
+        retriever: Retriever,
+        asking: Asking,
+        principal: Principal,
+    ) -> Retrieved:
+        note_text(request.scope, data.query)
+        knowledge_base = await access.named(principal, SEARCHES, data.knowledge_id)
+        request.scope["state"][GRANTED] = {"knowledge_base": knowledge_base}
+        query = await asking.check(
+            knowledge_base, data.query, filter=views.search_filter(search_filter(data.metadata_condition))
+        )
+        setting = data.retrieval_setting
+        found = await retriever.search(knowledge_base.id, query.text, setting.top_k, filter=query.filter)
+        least = setting.score_threshold or 0.0
+        return Retrieved(records=[_record(each) for each in found.passages if each.score >= least])
+
+
+def _record(passage: Passage) -> PassageRecord:
+    row = passage.row
+    metadata = {
+        "document_id": row.document_id,
+        "version": row.version,
+        "chunk_id": row.id,
+        "page": row.page or None,
+        "section": row.section,
+    }
+    return PassageRecord(content=row.text, score=passage.score, title=passage.document_name, metadata=metadata)
