@@ -66,7 +66,8 @@ def needed(environ: Mapping[str, str]) -> list[Port]:
     host = setting("API_HOST", "127.0.0.1")
     api = Port("api", host, int(setting("API_PORT", "8700")), "HOLDFAST_API_PORT")
     here = [each._replace(host=ip(each.host)) for each in ports if each.host in LOCAL_HOSTS]
-    metrics = int(setting("METRICS_PORT", "0")) if setting("METRICS_TOKEN", "") else 0
+    has_token = bool(setting("METRICS_TOKEN", "") or setting("METRICS_TOKEN_FILE", ""))
+    metrics = int(setting("METRICS_PORT", "0")) if has_token else 0
     return [*here, *metrics_ports(setting("METRICS_HOST", "127.0.0.1"), metrics), api]
 
 
