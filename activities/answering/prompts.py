@@ -72,7 +72,7 @@ def _chat(system: str, user: str) -> list[ChatMessage]:
 
 
 def sampling(settings: GenerateSettings, own: AnswerSettings | None = None) -> dict[str, object]:
-    """Sampling parameters, as Triton's vLLM backend names them.
+    """Sampling parameters, as Triton's ``generate`` takes them.
 
     Greedy, so that an answer can be repeated, unless the knowledge base has its ``own``.
     """

@@ -235,6 +235,13 @@ def test_foreign_programs_get_no_secret(settings_env: dict[str, str], monkeypatc
             assert each.child.env["AWS_SECRET_ACCESS_KEY"] == "secret"
 
 
+def test_the_endpoints_key_is_given_to_triton_only(settings_env: dict[str, str]) -> None:
+    """Workers, which read what others wrote, do not have it."""
+    given = {"HOLDFAST_GENERATE_API_KEY": "hush-hush", "HOLDFAST_GENERATE_API_KEY_FILE": "/run/key"}
+    having = {each.child.name for each in all_parts(load(settings_env | given)) if given.keys() & each.child.env.keys()}
+    assert having == {"triton"}
+
+
 def test_only_triton_may_read_the_model_hub(settings_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The token of the hub, and the proxy on the way to it, reach the one program that downloads models."""
     hub = {"HF_TOKEN": "hf_1", "HTTPS_PROXY": "http://proxy:3128", "CUDA_VISIBLE_DEVICES": "1"}
