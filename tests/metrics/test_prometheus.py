@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from activities.stores.triton import Triton
+from activities.stores.triton import ChatMessage, Triton
 from api.stack.ports import WORKERS
 from api.stack.processes import free_port
 from tests.conftest import METRICS_TOKEN, Platform, ask, assert_eventually, ready
@@ -74,7 +74,8 @@ async def test_every_query_of_every_dashboard_finds_series(
     await ready(api, kb, ("annual-leave.txt", b"Employees may carry over five days of unused annual leave."))
     events = await ask(api, kb, "How many days of annual leave may employees carry over?")
     assert events[-1][0] == "done"
-    pieces = [piece async for piece in triton.generate("The sky is", {"max_tokens": 4})]
+    said = [ChatMessage("user", "The sky is")]
+    pieces = [piece async for piece in triton.generate(said, {"max_tokens": 4})]
     assert pieces
     wanted = {
         query: f"{dashboard.stem}: {query}"
