@@ -26,7 +26,7 @@ from activities.text.scripts import HAN, HAN_RUN, UNSPACED
 from activities.text.variants import canonical
 
 _WORD = re.compile(rf"[^\W_{HAN}]+")
-_NUMBERED = re.compile(r"([^\W\d_]+) (\d+)(?![\d.,]\d|\d)")
+_NUMBERED = re.compile(r"(?<![^\W_])([^\W\d_]++) (\d++)(?![.,]\d)")
 _LETTERS = re.compile(r"[^\W_]+")
 _WORD_OR_HAN = re.compile(rf"[{HAN}]|[^\W_{HAN}]+")
 _SPACED_WORD = re.compile(rf"[^\W_{UNSPACED}]+")
