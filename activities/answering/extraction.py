@@ -79,7 +79,7 @@ COUNTERPART = 0.5
 _REFERS_BACK = re.compile(r"(?:He|She|They|It|His|Her|Their|Its|This|These|Those|Such)\b|[他她它这该其此那]")
 AHEAD = 0.05
 
-_NUMBERED = re.compile(r"[^.:;!?。：；！？\d]+\d[\d /+-]*")
+_NUMBERED = re.compile(r"^[^.:;!?。：；！？\d]++\d[\d /+-]*")
 _LABELLED = re.compile(r"[^:：|]{1,80}[:：]\s*\S")
 
 #: Lines without prose: encoded data, markup, what a page says of its cookies, and fields of a mail's head.

@@ -66,17 +66,17 @@ ASKING_WORDS = topic_words(
 )
 
 _QUALITIES = [
-    (re.compile(rf"\bhow (?:{english})\b|{chinese}", re.I), topic_words(names))
-    for english, chinese, names in (
-        ("heavy", "多重", "weight weighs 重量"),
-        ("tall|high", "多高", "height 高度"),
-        ("wide|broad", "多宽", "width 宽度"),
-        ("deep", "多深", "depth 深度"),
-        ("fast|quick", "多快", "speed 速度"),
-        ("old", "多大年纪", "age 年龄"),
-        ("far", "多远", "distance 距离"),
-        ("hot|warm|cold", "多热|多冷", "temperature 温度"),
-        ("expensive", "多贵", "price cost 价格"),
+    (re.compile(rf"\bhow (?:{english})\b|{chinese}", re.I), topic_words(f"{words} {han}"))
+    for english, chinese, words, han in (
+        ("heavy", "多重", "weight weighs", "重量"),
+        ("tall|high", "多高", "height", "高度"),
+        ("wide|broad", "多宽", "width", "宽度"),
+        ("deep", "多深", "depth", "深度"),
+        ("fast|quick", "多快", "speed", "速度"),
+        ("old", "多大年纪", "age", "年龄"),
+        ("far", "多远", "distance", "距离"),
+        ("hot|warm|cold", "多热|多冷", "temperature", "温度"),
+        ("expensive", "多贵", "price cost", "价格"),
     )
 ]
 _HOW = re.compile(
