@@ -15,7 +15,7 @@ from activities.retrieval.retriever import Retriever
 from activities.stores.catalog.records import Principal
 from api.dify.conditions import search_filter
 from api.dify.schemas import PassageRecord, RetrievalRequest, Retrieved
-from api.http.access import GRANTED, Access, needs
+from api.http.access import Access, needs
 from api.http.recording.edge import note_text
 from api.questions import views
 from api.questions.asking import Asking
@@ -44,7 +44,7 @@ class DifyController(Controller):
     ) -> Retrieved:
         note_text(request.scope, data.query)
         knowledge_base = await access.named(principal, SEARCHES, data.knowledge_id)
-        request.scope["state"][GRANTED] = {"knowledge_base": knowledge_base}
+        access.note(request.scope, knowledge_base)
         query = await asking.check(
             knowledge_base, data.query, filter=views.search_filter(search_filter(data.metadata_condition))
         )

@@ -155,14 +155,16 @@ def _event(scope: Scope, row: Row, request_id: str, **detail: object) -> NewEven
     granted: dict[str, Any] = scope["state"].get(GRANTED) or {}
     needed = declaration(scope["route_handler"])
     resource = needed.resource if isinstance(needed, Needs) else None
-    found = granted.get(resource or "knowledge_base")  # which the body names where the path does not
+    if resource is None and row.action.startswith("knowledge_base."):
+        resource = "knowledge_base"  # which the body names
+    found = granted.get(resource) if resource else None
     parameter = row.at or (needed.parameter if isinstance(needed, Needs) else "")
     asked = str(scope.get("path_params", {}).get(parameter, ""))
     is_name = resource in ("knowledge_base", "schedule") and row.at is None
     id = found.id if found is not None else None if is_name else asked.replace("-", "")
     knowledge_base = granted.get("knowledge_base")
     version = parse_qs(scope["query_string"].decode("latin-1")).get("version", [""])[0]
-    named = getattr(found, "name", None) or (asked if is_name else None)
+    named = getattr(found, "name", None) or (asked if is_name else "") or None
     return NewEvent(
         actor=principal.subject if known else UNKNOWN,
         action=row.action,
