@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from activities.stores.blob_keys import sources_key
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.catalog.records import Question
 from activities.stores.connections import Stores
-from activities.stores.triton import Triton
+from activities.stores.triton import ChatMessage, Generated, Triton
 from api.questions.asking import Asking
 from tests.conftest import Platform
 from tests.workflows.test_replay import replayer
@@ -46,7 +46,12 @@ TEXTS = [f"Employees in {place} may carry over {n} days of annual leave." for n,
 class Slow(Triton):
     """Its language model writes the passages again and again, a word at a time, with a little time for each."""
 
-    async def generate(self, prompt: str, sampling: dict[str, object]) -> AsyncIterator[str]:
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        sampling: dict[str, object],
+        ended: Callable[[Generated], None] | None = None,
+    ) -> AsyncIterator[str]:
         """See `Triton.generate`."""
         words = " ".join(TEXTS).split()
         for number in range(TOKENS):
