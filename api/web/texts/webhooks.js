@@ -1,7 +1,7 @@
 // Texts of webhooks. Each in English and in Chinese.
 
 export default {
-  'webhook.title': ['Webhooks', 'Webhook'],
+  'webhook.title': ['Webhooks', 'Webhook 通知'],
   'webhook.lead': ['Addresses of other systems that are told, with a signature, when documents and jobs have ended.',
     '文档和任务结束时会收到签名通知的其他系统地址。'],
   'webhook.list': ['Webhooks', 'Webhook 列表'],
