@@ -132,7 +132,7 @@ export class Webhooks {
       this.timer = setTimeout(() => this.load(), SENT_MS);
     } else {
       const disabled = action === 'disable';
-      if (await attempt(() => call('PATCH', path(id), { body: { disabled } }), `webhook.done_${action}`)) await this.load();
+      if (await attempt(() => call('PATCH', path(id), { body: { disabled } }), disabled ? 'webhook.done_disable' : 'webhook.done_enable')) await this.load();
     }
   }
 
