@@ -552,7 +552,7 @@ async def test_it_is_started_watched_and_read_through_the_api(
     assert (finding["kind"], finding["count"], finding["mended"]) == ("rows_without_version", 1, 0)
     assert (state["found"], state["report"]["repair"], state["reason"]) == (1, False, None)
     history = await temporal.get_workflow_handle(job["workflow_id"]).fetch_history()
-    assert len(history.events) < 100
+    assert len(history.events) < 120
     await replayer(temporal).replay_workflow(history)
     ((actor, detail),) = stores.sql(
         "SELECT actor, detail FROM audit_events WHERE action = 'reconcile.finish' AND object_id = ?", job["id"]

@@ -28,7 +28,7 @@ async def test_dify_retrieves_passages(api: httpx.AsyncClient, platform: Platfor
         "hits"
     ]
     assert [each["chunk_id"] for each in hits] == [best["metadata"]["chunk_id"], other["metadata"]["chunk_id"]]
-    found = await api.get(f"/audit/events?action=knowledge_base.search&knowledge_base={kb}")
+    found = await api.get(f"/audit/events?action=knowledge_base.search&kb={kb}")
     events = found.json()["items"]
     assert [each["object_name"] for each in events] == [kb, kb]  # of the retrieval and of the search
     assert request["query"] not in str(events)
