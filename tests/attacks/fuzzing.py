@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -140,6 +141,8 @@ async def _send(client: httpx.AsyncClient, case: Any, findings: Findings) -> Non
     except TimeoutError:  # a stream that goes on
         return
     findings.statuses[answer.status_code] += 1
+    if answer.status_code == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:  # of the server, for every address
+        return
     checks = CHECKS if answer.status_code in OUTAGE else [*CHECKS, not_a_server_error]
     try:
         case.validate_response(answer, checks=checks)
