@@ -354,6 +354,11 @@ class MetricsSettings(Section, frozen=True):
     """Port on which a worker shows its metrics to whoever has the token; 0: none. Those of `holdfast up` take this one
     and the next ones."""
 
+    @property
+    def are_served(self) -> bool:
+        """Whether a worker shows its metrics: it has a port for them, and a token that opens it."""
+        return bool(self.port and self.token)
+
 
 class Settings(Section, frozen=True):
     """All settings of one process."""

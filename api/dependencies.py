@@ -41,6 +41,7 @@ from api.oidc.service import OidcSignIn
 from api.operations.monitor import Monitor
 from api.operations.retries import FailureRetries
 from api.questions.asking import Asking
+from api.questions.searching import Searching
 from api.reindex_all.control import ReindexAllControl
 from api.reindexes.control import ReindexControl
 from api.schedules.control import ScheduleControl
@@ -152,6 +153,10 @@ def _asking(state: State) -> Asking:
     return state.asking  # type: ignore[no-any-return]
 
 
+def _searching(state: State) -> Searching:
+    return Searching(state.asking, state.retriever)
+
+
 def _uploads(state: State) -> Uploads:
     return state.uploads  # type: ignore[no-any-return]
 
@@ -248,6 +253,7 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
     "all_control": _all_control,
     "retriever": _retriever,
     "asking": _asking,
+    "searching": _searching,
     "uploads": _uploads,
     "runs": _runs,
     "admission": _admission,

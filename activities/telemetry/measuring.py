@@ -48,7 +48,7 @@ def measured(settings: MetricsSettings) -> Iterator[Runtime]:
 
     Without a port or a token nothing is counted. Raises SettingsError.
     """
-    if not settings.port or not settings.token:
+    if not settings.are_served:
         yield process_runtime()
         return
     sdk = SdkMetrics()

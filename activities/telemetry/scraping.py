@@ -33,7 +33,7 @@ def serving(settings: MetricsSettings) -> Iterator[None]:
 
     In threads of its own: a process whose loop is stuck still shows what it counted. Raises SettingsError.
     """
-    if not settings.port or not settings.token:
+    if not settings.are_served:
         yield
         return
     try:

@@ -11,14 +11,11 @@ from typing import Any, Final
 from litestar import Controller, Request, post
 
 from activities.retrieval.passages import Passage
-from activities.retrieval.retriever import Retriever
 from activities.stores.catalog.records import Principal
 from api.dify.conditions import search_filter
 from api.dify.schemas import PassageRecord, RetrievalRequest, Retrieved
 from api.http.access import Access, needs
-from api.http.recording.edge import note_text
-from api.questions import views
-from api.questions.asking import Asking
+from api.questions.searching import Searching
 
 SEARCHES: Final = needs("reader", "knowledge_base", recent=True)
 
@@ -38,20 +35,21 @@ class DifyController(Controller):
         request: Request[Any, Any, Any],
         data: RetrievalRequest,
         access: Access,
-        retriever: Retriever,
-        asking: Asking,
+        searching: Searching,
         principal: Principal,
     ) -> Retrieved:
-        note_text(request.scope, data.query)
         knowledge_base = await access.named(principal, SEARCHES, data.knowledge_id)
         access.note(request.scope, knowledge_base)
-        query = await asking.check(
-            knowledge_base, data.query, filter=views.search_filter(search_filter(data.metadata_condition))
-        )
         setting = data.retrieval_setting
-        found = await retriever.search(knowledge_base.id, query.text, setting.top_k, filter=query.filter)
-        least = setting.score_threshold or 0.0
-        return Retrieved(records=[_record(each) for each in found.passages if each.score >= least])
+        found = await searching.passages(
+            request.scope,
+            knowledge_base,
+            data.query,
+            setting.top_k,
+            filter=search_filter(data.metadata_condition),
+            least_score=setting.score_threshold or 0.0,
+        )
+        return Retrieved(records=[_record(passage) for passage in found])
 
 
 def _record(passage: Passage) -> PassageRecord:

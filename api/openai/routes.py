@@ -21,7 +21,6 @@ from litestar.openapi import ResponseSpec
 
 from activities.errors import Canceled, InvalidRequest
 from activities.phrases import Phrase
-from activities.retrieval.retriever import Retriever
 from activities.settings import Settings
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import KnowledgeBase, Principal
@@ -30,7 +29,6 @@ from api.http.access import Access, needs
 from api.http.bodies import OPENAI_MAX_BODY_BYTES
 from api.http.described import AlsoStreams
 from api.http.language import language_of
-from api.http.recording.edge import note_text
 from api.openai import views
 from api.openai.chat import Chat
 from api.openai.embeddings import embed
@@ -49,6 +47,7 @@ from api.openai.schemas import (
     VectorStoreSearch,
 )
 from api.questions.asking import Asking
+from api.questions.searching import Searching
 from api.questions.views import search_filter
 
 AnyRequest = Request[Any, Any, Any]
@@ -117,20 +116,23 @@ class OpenAIController(Controller):
         data: VectorStoreSearch,
         request: AnyRequest,
         knowledge_base: KnowledgeBase,
-        retriever: Retriever,
-        asking: Asking,
+        searching: Searching,
     ) -> VectorStoreResults:
         if data.filters is not None:
             raise InvalidRequest(detail=Phrase.OWN_FILTER, param="filters")
         wanted = [data.query] if isinstance(data.query, str) else data.query
         options, ranking = data.holdfast or SearchOptions(), data.ranking_options or RankingOptions()
-        note_text(request.scope, "\n".join(wanted))
-        query = await asking.check(knowledge_base, "\n".join(wanted), options.documents, search_filter(options.filter))
-        found = await retriever.search(
-            knowledge_base.id, query.text, data.max_num_results, options.mode, query.documents, query.filter
+        found = await searching.passages(
+            request.scope,
+            knowledge_base,
+            "\n".join(wanted),
+            data.max_num_results,
+            mode=options.mode,
+            documents=options.documents,
+            filter=options.filter,
+            least_score=ranking.score_threshold,
         )
-        good = [passage for passage in found.passages if passage.score >= ranking.score_threshold]
-        return VectorStoreResults(search_query=wanted, data=[views.result(passage) for passage in good])
+        return VectorStoreResults(search_query=wanted, data=[views.result(passage) for passage in found])
 
     @get("/models", access=needs("reader"), summary="List the knowledge bases as models")
     async def models(self, catalog: Catalog, access: Access, principal: Principal) -> ModelList:

@@ -8,14 +8,12 @@ from typing import Any
 from litestar import Controller, Request, get, post
 from litestar.response import Stream
 
-from activities.retrieval.retriever import Retriever
 from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.records import Feedback, KnowledgeBase, Principal, Question
 from activities.telemetry import metrics
 from api.http.access import needs
 from api.http.described import streamed
 from api.http.language import language_of
-from api.http.recording.edge import note_text
 from api.http.sse import event_stream
 from api.questions.asking import Asking
 from api.questions.events import messages, resume_offset
@@ -27,6 +25,7 @@ from api.questions.schemas import (
     SearchRequest,
     SearchResponse,
 )
+from api.questions.searching import Searching
 from api.questions.views import index_state, question_accepted, question_info, search_filter, search_hit
 
 AnyRequest = Request[Any, Any, Any]
@@ -54,17 +53,21 @@ class SearchController(Controller):
         knowledge_base: KnowledgeBase,
         data: SearchRequest,
         catalog: Catalog,
-        retriever: Retriever,
-        asking: Asking,
+        searching: Searching,
     ) -> SearchResponse:
-        note_text(request.scope, data.query)
-        query = await asking.check(knowledge_base, data.query, data.documents, search_filter(data.filter))
-        found, pending = await asyncio.gather(
-            retriever.search(knowledge_base.id, query.text, data.limit, data.mode, query.documents, query.filter),
+        passages, pending = await asyncio.gather(
+            searching.passages(
+                request.scope,
+                knowledge_base,
+                data.query,
+                data.limit,
+                mode=data.mode,
+                documents=data.documents,
+                filter=data.filter,
+            ),
             catalog.backlog.of_knowledge_base(knowledge_base.id),
         )
-        hits = [search_hit(passage) for passage in found.passages]
-        return SearchResponse(hits=hits, index=index_state(pending))
+        return SearchResponse(hits=[search_hit(passage) for passage in passages], index=index_state(pending))
 
     @post("/questions", status_code=202, access=needs("reader", "knowledge_base"), summary="Ask a question")
     async def ask(

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.http_server import Quiet, serving
 
 KEY = "sk-hush-hush"
 
@@ -63,7 +65,7 @@ def scripted(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     """A server on a free port of this machine."""
     found = Scripted()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.requests.append((self.path, dict(self.headers), None))
             self._send(200, "application/json", b'{"data": []}', {})
@@ -107,19 +109,6 @@ def scripted(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
                     break
             found.left.set()
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(Answering, tls) as port:
+        found.port = port
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -18,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.errors import NotRecorded
+from activities.stores.catalog.audit.actions import object_type_of
 from activities.stores.catalog.records import NewEvent, Principal
 from activities.telemetry import origin
 from activities.telemetry.origin import Origin
@@ -154,9 +155,7 @@ def _event(scope: Scope, row: Row, request_id: str, **detail: object) -> NewEven
     known = isinstance(principal, Principal)
     granted: dict[str, Any] = scope["state"].get(GRANTED) or {}
     needed = declaration(scope["route_handler"])
-    resource = needed.resource if isinstance(needed, Needs) else None
-    if resource is None and row.action.startswith("knowledge_base."):
-        resource = "knowledge_base"  # which the body names
+    resource = (needed.resource if isinstance(needed, Needs) else None) or object_type_of(row.action)
     found = granted.get(resource) if resource else None
     parameter = row.at or (needed.parameter if isinstance(needed, Needs) else "")
     asked = str(scope.get("path_params", {}).get(parameter, ""))

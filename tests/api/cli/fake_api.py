@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from api.cli.main import cli
 from api.lookup.schemas import MatchInfo
+from tests import http_server
 
 ENGLISH, CHINESE = "en_GB.UTF-8", "zh_CN.UTF-8"
 Holdfast = Callable[..., Result]
@@ -126,7 +126,7 @@ def serving() -> Iterator[FakeApi]:
     """The server, on a free port."""
     fake = FakeApi()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(http_server.Quiet, BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             reply = fake.reply(Request(self.command, self.path, self.headers, body))
@@ -139,17 +139,9 @@ def serving() -> Iterator[FakeApi]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's names
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_port}"
-    yield fake
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with http_server.serving(Answering) as port:
+        fake.url = f"http://127.0.0.1:{port}"
+        yield fake
 
 
 def command_line(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Holdfast:
