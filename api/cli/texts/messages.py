@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from api.cli.texts.asking import ASKING
 from api.cli.texts.audit_log import AUDIT_LOG
+from api.cli.texts.backup import BACKUP
 from api.cli.texts.gate import GATE
 from api.cli.texts.operating import OPERATING
 from api.cli.texts.operations import OPERATIONS
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TEXTS: dict[str, tuple[str, str]] = {
     **ASKING,
     **AUDIT_LOG,
+    **BACKUP,
     **OPERATING,
     **OPERATIONS,
     **PEOPLE,
