@@ -19,6 +19,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.response import File
 from litestar.static_files import create_static_files_router
 
+from activities.contracts.version import VERSION
 from activities.settings import Settings, listed, load
 from activities.telemetry import logs
 from api.audit.log.holds import HoldController
@@ -105,7 +106,7 @@ async def page() -> File:
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Holdfast",
-        version="0.1.0",
+        version=VERSION,
         description=DESCRIPTION,
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={OPTION: PUBLIC}),
         security=[{"key": []}],

@@ -134,6 +134,11 @@ class Milvus:
         async with self._call("", 5.0) as client:
             await client.list_collections(retry_times=0)
 
+    async def version(self) -> str:
+        """The server's version."""
+        async with self._call("", 5.0) as client:
+            return str(await client.get_server_version())
+
     async def create(self, collection: str, dimension: int) -> None:
         """Creates a collection for vectors of ``dimension``; idempotent, and completes an interrupted creation.
 

@@ -201,6 +201,11 @@ class Triton:
                 if not await self._client.is_model_ready(model, client_timeout=3):
                     raise TritonUnavailable(detail=Phrase.MODEL_NOT_LOADED, model=model)
 
+    async def version(self) -> str:
+        """The server's version."""
+        with _translated():
+            return str((await self._client.get_server_metadata(client_timeout=3)).version)
+
     async def models(self) -> list[EmbeddingModel]:
         """The embedding models that can be used, the default one first, as Triton names them now."""
         self._default = None

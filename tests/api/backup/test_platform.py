@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from activities.contracts.ids import ingest_id
+from activities.contracts.version import VERSION
 from activities.runtime.temporal import connect
 from tests.conftest import Platform, ask, finished, ready, running_platform, steps_of, upload
 from tests.documents import long_text
@@ -52,6 +53,11 @@ async def test_a_platform_that_works_is_restored(platform: Platform, tmp_path: P
         async with signed_in(second, second.key) as api:
             await says_the_same(api, before)
             await goes_on(second, api, before)
+        doctor = second.holdfast("doctor", "--json")
+        checks = {each["check"]: each for each in json.loads(doctor.stdout)["checks"]}
+        assert doctor.returncode == 0, checks
+        assert {"Temporal", "Milvus", "Triton", "SQLite", "clock of Temporal", "clock of API"} <= checks.keys()
+        assert checks["workers"]["found"] == f"3 of version {VERSION}"
         log = tmp_path / "log"
         assert second.holdfast("audit", "export-log", "--output", str(log)).returncode == 0
         checkpoints = ("--checkpoints", str(second.settings.checkpoints_file))
