@@ -274,6 +274,20 @@ def require_torch(model: str) -> None:
         raise ModelUnavailableError(f"{model} needs PyTorch, which is not installed: run `make torch`")
 
 
+def half_precision(folder: Path) -> str:
+    """The type of 16 bits in which a GPU computes a model.
+
+    Models that were trained in bfloat16 exceed the range of float16, and so do those of the Gemma family, whatever type
+    their weights are stored in.
+    """
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    stored = {str(part.get(key, "")).removeprefix("torch.") for part in parts for key in ("dtype", "torch_dtype")}
+    gemma = any(str(part.get("model_type", "")).startswith("gemma") for part in parts)
+    return "bfloat16" if gemma or "bfloat16" in stored else "float16"
+
+
 def cuda_usable() -> bool:
     """Whether PyTorch could use a GPU here; avoids importing PyTorch, which takes seconds."""
     try:
