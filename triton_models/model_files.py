@@ -41,6 +41,8 @@ _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DIGEST = ".sha256"
 """Suffix of a file that stands for one of the bundled model's weights: its SHA-256 in hex."""
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
+_HUB_WEIGHTS = "pytorch_model*.bin"
+"""Fetched into those folders of a model that have no safetensors; PyTorch loads no code from them."""
 
 
 class ModelUnavailableError(RuntimeError):
@@ -327,6 +329,19 @@ def _from_hub(repository: str, file: str | None = None) -> Path:
     try:
         if file:
             return Path(hf_hub_download(name, file, revision=revision or None)).parent
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=_HUB_FILES))
+        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=_HUB_FILES))
+        if weights := _missing_weights(folder):
+            snapshot_download(name, revision=revision or None, allow_patterns=[*_HUB_FILES, *weights])
+        return folder
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as exc:
         raise ModelUnavailableError(f"{repository} cannot be fetched from the hub: {exc}") from exc
+
+
+def _missing_weights(model: Path) -> list[str]:
+    """Patterns of the weights of those folders that have no safetensors: of the model, and of its further modules."""
+    folders = [model, *(path.parent for path in sorted(model.glob("*/config.json")))]
+    return [
+        (folder.relative_to(model) / _HUB_WEIGHTS).as_posix()
+        for folder in folders
+        if not any(folder.glob("*.safetensors"))
+    ]
