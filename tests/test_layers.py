@@ -28,6 +28,7 @@ EDGES = {
     "api/questions/streams.py": "the edge of a background task; the next poll must still happen",
     "api/cli/progress.py": "a count is taken back, whatever happened; the error goes on",
     "triton_models/embed/1/model.py": "the edge of a thread, whose exceptions no caller sees",
+    "triton_models/scheduling.py": "the thread of a device serves on; the error ends the requests of the batch",
     "triton_models/generate/1/model.py": "the edge of a thread, whose exceptions no caller sees",
 }
 
@@ -41,6 +42,7 @@ REPORTING = {
     "activities/sandbox/server.py",
     "api/questions/streams.py",
     "triton_models/embed/1/model.py",
+    "triton_models/scheduling.py",
     "triton_models/generate/1/model.py",
 }
 
