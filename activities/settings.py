@@ -95,6 +95,9 @@ class ApiSettings(Section, frozen=True):
     """Requests without a valid key that one address may send in a minute before it gets 429."""
     connections_per_address: Positive = 4096
     """Connections that one address may hold open at once."""
+    chat_sources: Literal["field", "text"] = "field"
+    """Where answers of the OpenAI-compatible API name their sources: in the field `holdfast` only, or (`text`) also in
+    a list at the end of their text; a request may say otherwise."""
     trusted_proxies: str = ""
     """Comma-separated addresses or networks of reverse proxies whose X-Forwarded-For is believed; empty for none."""
 

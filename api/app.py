@@ -59,6 +59,7 @@ from api.lookup.routes import LookupController
 from api.maintenance.health import HealthController
 from api.maintenance.language_model import LanguageModelController
 from api.maintenance.reconcile import ReconcileController
+from api.mcp.routes import McpController
 from api.oidc.routes import MethodsController, OidcController
 from api.openai.routes import OpenAIController
 from api.operations.metrics import Metrics
@@ -166,6 +167,7 @@ CONTROLLERS = (
     GrantsController,
     OpenAIController,
     DifyController,
+    McpController,
     OperationsController,
 )
 
@@ -204,7 +206,9 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[ErrorsOfRoutes(), StrictBodies(), KnownParameters()],
         cors_config=cors(settings),
         request_max_body_size=JSON_MAX_BODY_BYTES,
-        compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),
+        compression_config=CompressionConfig(
+            backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/", r"^/mcp"]
+        ),
     )
     app.state.settings = settings
     app.asgi_handler = Measured(Edge(Recording(app.asgi_handler, settings.audit.reads), settings))

@@ -22,6 +22,7 @@ from api.cli.documents import cancel, events, ls, pause, resume, retry, rm, stat
 from api.cli.evaluate import evaluate
 from api.cli.knowledge_bases import kb_group
 from api.cli.login import login, logout, profile_group, whoami
+from api.cli.mcp import mcp
 from api.cli.operations.commands import ops_group
 from api.cli.output import Output, json_option
 from api.cli.questions import ask, search
@@ -113,6 +114,7 @@ for command in (
     search,
     conversation_group,
     evaluate,
+    mcp,
     audit_group,
     user_group,
     group_group,
