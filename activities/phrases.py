@@ -184,6 +184,10 @@ class Phrase(Bilingual):
     MISSING_FIELD = ("the field {field} is missing", "缺少字段 {field}")
     MISSING_PARAMETER = ("the parameter {field} is missing", "缺少参数 {field}")
     UNKNOWN_FIELD = ("there is no field {field}", "没有字段 {field}")
+    UNKNOWN_PARAMETER = (
+        "there is no parameter {field}; those of this address: {known}",
+        "没有参数 {field}；此地址的参数有：{known}",
+    )
     UNKNOWN_CHOICE = ("{choice} is not one of the allowed values", "{choice} 不是允许的值")
     OUT_OF_RANGE = ("the number is out of range", "数值超出范围")
     CUT_JSON = ("the JSON is empty or cut off", "JSON 为空或不完整")

@@ -37,12 +37,13 @@ from api.documents.formats import FormatController
 from api.documents.routes import DocumentController, DocumentsOfKnowledgeBase, document_socket
 from api.http.access import OPTION, PUBLIC, authorize
 from api.http.auth import OPEN_PATHS, ApiKeyAuthentication
-from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_body
+from api.http.bodies import JSON_MAX_BODY_BYTES, NulGuard, check_request
 from api.http.connections import MAX_MESSAGE_BYTES, BoundedProtocol, CountedSocket
 from api.http.described import DESCRIPTION, ErrorsOfRoutes, Reference, StrictBodies
 from api.http.headers import Edge, cors
 from api.http.measured import Measured
 from api.http.problems import EXCEPTION_HANDLERS
+from api.http.queries import KnownParameters
 from api.http.rates import KeyRate, RefusalRate
 from api.http.recording.edge import Recording, recordable
 from api.http.revocation import RevokedAccess
@@ -186,7 +187,7 @@ def create_app(settings: Settings) -> Litestar:
         dependencies=PROVIDERS,
         guards=[authorize, recordable],
         exception_handlers=EXCEPTION_HANDLERS,
-        before_request=check_body,
+        before_request=check_request,
         before_send=[allow_ui],
         middleware=[
             NulGuard(),
@@ -199,7 +200,7 @@ def create_app(settings: Settings) -> Litestar:
         lifespan=[open_services],
         logging_config=None,  # set up by activities.telemetry.logs
         openapi_config=_openapi(),
-        plugins=[ErrorsOfRoutes(), StrictBodies()],
+        plugins=[ErrorsOfRoutes(), StrictBodies(), KnownParameters()],
         cors_config=cors(settings),
         request_max_body_size=JSON_MAX_BODY_BYTES,
         compression_config=CompressionConfig(backend="gzip", exclude=[r"/events$", r"/content$", r"^/v1/chat/"]),

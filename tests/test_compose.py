@@ -28,8 +28,8 @@ from api.cli.main import cli
 from api.codec.browsers import PATH
 from api.stack.parts import TEMPORAL_CONFIG
 from api.stack.probes import SEARCH_ATTRIBUTES
-from api.stack.processes import free_port
 from api.stack.up import RETENTION_DAYS
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"

@@ -108,6 +108,7 @@ class DocumentsOfKnowledgeBase(Controller):
         summary="Upload one or many files, or a zip archive of them",
         middleware=[UploadGate()],
         operation_class=UploadOperation,
+        query=("batch", "tags"),
     )
     async def upload(self, knowledge_base: KnowledgeBase, request: AnyRequest, uploads: Uploads) -> UploadAccepted:
         query, key = request.query_params, request.headers.get("idempotency-key")

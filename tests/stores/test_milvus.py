@@ -16,8 +16,8 @@ from activities.errors import MilvusUnavailable
 from activities.stores.catalog.tables import new_id
 from activities.stores.milvus import GRPC_OPTIONS, MAX_TEXT_BYTES, Hit, Milvus, Row, Scope, _schema, _stored
 from activities.stores.vectors import Vectors
-from api.stack.processes import free_port
 from tests.conftest import Platform
+from tests.ports import free_port
 
 DIMENSION = 8
 ONE, TWO = "a" * 32, "b" * 32

@@ -25,7 +25,7 @@ from activities.stores.catalog.catalog import Catalog
 from activities.stores.catalog.migrate import upgrade
 from activities.stores.triton import ModelCard, Triton
 from activities.stores.vectors import Vectors, VectorSet, vector_set
-from api.stack.processes import free_port
+from tests.ports import free_port
 
 KEY = "chunks/parsed/chunking"
 
