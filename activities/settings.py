@@ -363,6 +363,13 @@ class MetricsSettings(Section, frozen=True):
         return bool(self.port and self.token)
 
 
+class TracingSettings(Section, frozen=True):
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#]+)?$")] = ""
+    """Address of a collector that takes traces by OTLP over HTTP (`http://collector:4318`); empty: no traces."""
+    ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Part of the requests, and of the runs that no request started, that is traced."""
+
+
 class Settings(Section, frozen=True):
     """All settings of one process."""
 
@@ -394,6 +401,7 @@ class Settings(Section, frozen=True):
     oidc: OidcSettings = OidcSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def data_dir(self) -> Path:

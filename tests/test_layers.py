@@ -21,6 +21,8 @@ EDGES = {
     "activities/runtime/loops.py": "the edge of a background task; the next turn must still happen",
     "activities/sandbox/server.py": "a reader may raise anything; that is a crash of the parser",
     "activities/runtime/interceptor.py": "the edge of every activity, where the retry is decided",
+    "activities/runtime/correlation.py": "the span of a run ends as the run does; the error goes on",
+    "activities/telemetry/tracing.py": "a span ends as its block does; the error goes on",
     "api/http/recording/edge.py": "an answer that was withheld is answered already; every other error goes on",
     "api/http/recording/recorder.py": "requests wait for a write by a task of its own, whatever goes wrong there",
     "api/background/dispatcher.py": "what is wrong with one start must not hold up the others",

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import Client, Interceptor, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -82,7 +82,13 @@ ERRORS: dict[RPCStatusCode, Translation] = {
 _FIRST_CALL_STATUS = re.compile(r'Status \{ code: (\w+), message: "([^"]*)"')
 
 
-async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
+async def connect(
+    settings: TemporalSettings,
+    *,
+    lazy: bool = False,
+    runtime: Runtime | None = None,
+    interceptors: Sequence[Interceptor] = (),
+) -> Client:
     """A client with the msgspec data converter, which encrypts if there are keys.
 
     ``lazy`` connects at the first call, so that the API can start while Temporal is down. Raises SettingsError, and,
@@ -91,7 +97,14 @@ async def connect(settings: TemporalSettings, *, lazy: bool = False, runtime: Ru
     config = settings.connection()
     converter = converter_for(settings.payload_keys.file, config["namespace"])
     async with translated():
-        return await Client.connect(**config, identity=identity(), data_converter=converter, lazy=lazy, runtime=runtime)
+        return await Client.connect(
+            **config,
+            identity=identity(),
+            data_converter=converter,
+            lazy=lazy,
+            runtime=runtime,
+            interceptors=interceptors,
+        )
 
 
 def identity() -> str:
